@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The compiler attributes and small macros the project uses, each behind one name, so that a
+ * compiler without them needs one edit.
+ */
+#ifndef CORE_BASE_ATTR_H
+#define CORE_BASE_ATTR_H
+
+/* The result must be looked at: every fallible function carries it. */
+#define NODISCARD            __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, ap) __attribute__((format(printf, fmt, ap)))
+#define UNUSED               __attribute__((unused))
+#define COLD                 __attribute__((cold, noinline))
+#define LIKELY(x)            __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)          __builtin_expect(!!(x), 0)
+/* CLEANUP(fn) on a local: fn(&local) runs when the scope is left. */
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+
+/* Marks one of the few variables that belong to the whole process (the logger, the allocation
+ * counter). Everything else is passed as a parameter; a lint holds that. */
+#define PROCESS_WIDE
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX(a, b)    ((a) > (b) ? (a) : (b))
+
+/* The struct that contains `member`, from a pointer to the member. */
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+#endif

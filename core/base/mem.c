@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See mem.h.
+ */
+#include "core/base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The torture countdown belongs to the thread under test: limits are checked far below any
+ * parameter that could carry it. */
+PROCESS_WIDE
+static _Thread_local uint64_t refuse_countdown;
+
+static COLD _Noreturn void out_of_memory(size_t n)
+{
+    fprintf(stderr, "kaiju: out of memory asking for %zu bytes; the log is intact, restart me\n",
+            n);
+    abort();
+}
+
+void *mem_alloc(size_t n)
+{
+    void *p = malloc(n > 0 ? n : 1);
+    if (UNLIKELY(p == NULL)) {
+        out_of_memory(n);
+    }
+    return p;
+}
+
+void *mem_zalloc(size_t n)
+{
+    return mem_calloc(n, 1);
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+    void *p = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
+    if (UNLIKELY(p == NULL)) {
+        out_of_memory(n * size);
+    }
+    return p;
+}
+
+void *mem_realloc(void *p, size_t n)
+{
+    void *q = realloc(p, n > 0 ? n : 1);
+    if (UNLIKELY(q == NULL)) {
+        out_of_memory(n);
+    }
+    return q;
+}
+
+void *mem_dup(const void *p, size_t n)
+{
+    assert(p != NULL || n == 0);
+    char *q = mem_alloc(n + 1);
+    if (n > 0) {
+        memcpy(q, p, n);
+    }
+    q[n] = '\0';
+    return q;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+bool mem_limit_refused(void)
+{
+    return UNLIKELY(refuse_countdown > 0) && --refuse_countdown == 0;
+}
+
+void mem_refuse_at(uint64_t n)
+{
+    refuse_countdown = n;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The only door to malloc. The policy: malloc itself failing ends the process, which restarts from
+ * the log; what callers handle is a *limit* reached (arena, pool, buffer, queue). So these never
+ * return NULL. Arenas, pools, buffers and maps stand on them; other code prefers those.
+ *
+ * mem_refuse_at(n) makes the n-th *limit check* from now fail as if the limit were hit: torture
+ * tests walk n = 1, 2, 3, ... and expect a clean error each time. Per thread.
+ */
+#ifndef CORE_BASE_MEM_H
+#define CORE_BASE_MEM_H
+
+#include "core/base/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void *mem_alloc(size_t n);               /* uninitialized; n = 0 gives a unique pointer */
+void *mem_zalloc(size_t n);              /* zeroed */
+void *mem_calloc(size_t n, size_t size); /* zeroed array; an overflowing product aborts */
+void *mem_realloc(void *p, size_t n);
+void *mem_dup(const void *p, size_t n); /* copies n bytes and adds a NUL */
+void mem_free(void *p);                 /* NULL is fine */
+
+#define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
+
+/* Called by every base type that has a limit, at the point where it might refuse. */
+bool mem_limit_refused(void);
+void mem_refuse_at(uint64_t n); /* 0 = never */
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs the tests that TEST registered, in the order of the link. `prog [part of a name]`; with
+ * `-l` lists them. Exit status: 0 all passed, 1 otherwise. One thread; a test may start others
+ * but only the first may fail a CHECK.
+ */
+#include "tests/test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const struct test_case *const __start_kaiju_tests[];
+extern const struct test_case *const __stop_kaiju_tests[];
+
+enum outcome { OUTCOME_PASSED = 0, OUTCOME_FAILED = 1, OUTCOME_SKIPPED = 2 };
+
+static jmp_buf escape;
+static char tmpdir[64];
+
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "%s:%d: ", file, line);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    longjmp(escape, OUTCOME_FAILED);
+}
+
+void test_skip(const char *why)
+{
+    fprintf(stderr, "skipped: %s\n", why);
+    longjmp(escape, OUTCOME_SKIPPED);
+}
+
+const char *test_tmpdir(void)
+{
+    if (tmpdir[0] == '\0') {
+        snprintf(tmpdir, sizeof tmpdir, "/tmp/kaiju-test-XXXXXX");
+        if (mkdtemp(tmpdir) == NULL) {
+            test_fail(__FILE__, __LINE__, "mkdtemp failed");
+        }
+    }
+    return tmpdir;
+}
+
+const char *test_source_dir(void)
+{
+    const char *dir = getenv("KAIJU_SOURCE_DIR");
+    return dir != NULL ? dir : ".";
+}
+
+const char *test_build_dir(void)
+{
+    const char *dir = getenv("KAIJU_BUILD_DIR");
+    return dir != NULL ? dir : "build/dev";
+}
+
+void test_check_str(const char *file, int line, const char *what, const char *want, const char *got)
+{
+    if (want == NULL || got == NULL ? want != got : strcmp(want, got) != 0) {
+        test_fail(file, line, "%s:\n  want: %s\n  got:  %s", what, want != NULL ? want : "(null)",
+                  got != NULL ? got : "(null)");
+    }
+}
+
+void test_check_bytes(const char *file, int line, const char *what, const char *want,
+                      const char *got, size_t got_len)
+{
+    if (strlen(want) != got_len || memcmp(want, got, got_len) != 0) {
+        test_fail(file, line, "%s:\n  want: %s\n  got:  %.*s", what, want, (int)got_len, got);
+    }
+}
+
+void test_check_has(const char *file, int line, const char *part, const char *text)
+{
+    if (text == NULL || strstr(text, part) == NULL) {
+        test_fail(file, line, "missing: %s\n  in: %s", part, text != NULL ? text : "(null)");
+    }
+}
+
+static void remove_tmpdir(void)
+{
+    if (tmpdir[0] != '\0') {
+        char cmd[96];
+        snprintf(cmd, sizeof cmd, "rm -rf '%s'", tmpdir);
+        if (system(cmd) != 0) {
+            fprintf(stderr, "could not remove %s\n", tmpdir);
+        }
+        tmpdir[0] = '\0';
+    }
+}
+
+static enum outcome run_one(const struct test_case *t)
+{
+    enum outcome outcome = (enum outcome)setjmp(escape);
+    if (outcome == OUTCOME_PASSED) {
+        t->run();
+    }
+    remove_tmpdir();
+    if (outcome == OUTCOME_FAILED) {
+        fprintf(stderr, "FAILED %s (%s)\n", t->name, t->file);
+    }
+    return outcome;
+}
+
+int main(int argc, char **argv)
+{
+    const char *part = argc > 1 ? argv[1] : "";
+    bool list = strcmp(part, "-l") == 0;
+    int counts[3] = {0, 0, 0};
+    for (const struct test_case *const *t = __start_kaiju_tests; t < __stop_kaiju_tests; t++) {
+        if (list) {
+            puts((*t)->name);
+        } else if (strstr((*t)->name, part) != NULL) {
+            counts[run_one(*t)]++;
+        }
+    }
+    if (list) {
+        return 0;
+    }
+    printf("%d passed, %d failed, %d skipped\n", counts[OUTCOME_PASSED], counts[OUTCOME_FAILED],
+           counts[OUTCOME_SKIPPED]);
+    return counts[OUTCOME_FAILED] > 0 || counts[OUTCOME_PASSED] + counts[OUTCOME_SKIPPED] == 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/buf.h"
+
+#include "core/base/mem.h"
+#include "tests/test.h"
+
+TEST(buf_grows_to_its_limit_and_remembers_a_refusal)
+{
+    struct buf b;
+    buf_init(&b, 100);
+    for (int i = 0; i < 10; i++) {
+        CHECK(buf_add_str(&b, "0123456789"));
+    }
+    CHECK(!buf_failed(&b));
+    CHECK(!buf_add_byte(&b, 'x'));
+    CHECK(buf_failed(&b));
+    CHECK_EQ(100, b.len);
+    buf_clear(&b);
+    CHECK(!buf_failed(&b) && buf_add_str(&b, "again"));
+    CHECK_STR("again", buf_cstr(&b));
+    buf_done(&b);
+}
+
+TEST(buf_formats_and_drops)
+{
+    struct buf b;
+    buf_init(&b, 1000);
+    CHECK(buf_addf(&b, "%s=%d", "answer", 42));
+    CHECK_SLICE("answer=42", buf_slice(&b));
+    buf_drop(&b, 7);
+    CHECK_SLICE("42", buf_slice(&b));
+    buf_done(&b);
+}
+
+TEST(buf_refuses_when_tortured)
+{
+    struct buf b;
+    buf_init(&b, 1000);
+    mem_refuse_at(1);
+    CHECK(!buf_add_str(&b, "x"));
+    CHECK(buf_failed(&b));
+    buf_clear(&b);
+    CHECK(buf_add_str(&b, "x"));
+    buf_done(&b);
+}
