@@ -11,18 +11,26 @@
  *
  * The contract. Only committed records are readable. Offsets are opaque, increasing, and may have
  * gaps. Record time is the time of the append; it serves retention and bus_by_time only. END
- * reports the stable end: the first offset not yet decided. Opening a slot fences its former
- * holder: when OPENED arrives, all he committed is readable and he will commit nothing more.
+ * reports the stable end: the first offset not yet decided; it may come again, with a greater
+ * offset, when that moved over nothing readable. COMMITTED and DELIVERED promise that the records
+ * stay; readers get them once all before them in the partition is decided. Opening a slot fences
+ * its former holder: when OPENED arrives, all he committed is readable and he will commit nothing
+ * more.
  *
  * Slot writers: puts belong to the transaction that the next bus_commit ends; the first put begins
  * it. While a commit is under way further puts are taken for the next one, whose bus_commit is
- * accepted (else -ERR_AGAIN) once the first has ended. COMMITTED counts for its own transaction.
- * Any other end (ABORTED, UNKNOWN, FENCED, FULL) also discards what was put since that commit was
- * called: the caller keeps what he put until it is known to be committed, and puts it again in
- * order. An event with `reopen` set says that this writer takes nothing more: bus_writer_close it
- * and bus_open the slot again (then check your lease before you write). UNKNOWN always sets it.
+ * accepted (else -ERR_AGAIN) once the first has ended, that is, its event was polled. COMMITTED
+ * counts for its own transaction. Any other end (ABORTED, UNKNOWN, FENCED, FULL) also discards what
+ * was put since that commit was called: the caller keeps what he put until it is known to be
+ * committed, and puts it again in order. A commit without puts ends as COMMITTED without spans.
+ * While an abort is under way puts and commits answer -ERR_AGAIN. A transaction left open too long
+ * ends as ABORTED or FENCED. An event with `reopen` set (UNKNOWN and FENCED always) is the last of
+ * its writer, which takes nothing more: bus_writer_close it and bus_open the slot again (then check
+ * your lease before you write). FENCED comes once, as the end of a commit or abort or by itself
+ * with the tag of bus_open.
  * Plain writers: each put is durable by itself and ends as DELIVERED or REFUSED with its token;
- * puts of one writer to one partition keep their order; nothing is fenced.
+ * puts of one writer to one partition keep their order; nothing is fenced. What was REFUSED with
+ * ERR_UNKNOWN may be readable all the same.
  */
 #ifndef CORE_BUS_BUS_H
 #define CORE_BUS_BUS_H
@@ -55,7 +63,7 @@ void bus_at_cancel(struct bus_client *c, uint64_t tag);
 uint32_t bus_topic(struct bus_client *c, struct slice name);
 struct slice bus_topic_name(const struct bus_client *c, uint32_t topic);
 
-/* Administration: each ends as DONE or ERROR with the tag. */
+/* Administration: each ends as DONE or ERROR with the tag (what is unknown: ERR_NOT_FOUND). */
 /* Creates what is missing. Another partition count or cleanup than asked for: ERR_MISMATCH.
  * Retention of a topic that exists is left as it is. */
 int bus_ensure(struct bus_client *c, const struct bus_topic_spec *specs, uint32_t n, uint64_t tag,
@@ -66,14 +74,16 @@ int bus_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err 
 /* The first offset whose record time is >= time_ms, or the stable end. */
 int bus_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                 struct err *reterr) NODISCARD;
-/* Removes what lies before the offset; the start moves there. Not for BUS_COMPACT topics. */
+/* Removes what lies before the offset; the start moves there (beyond the end: ERR_RANGE). Not for
+ * BUS_COMPACT topics (ERR_UNSUPPORTED). */
 int bus_trim(struct bus_client *c, struct bus_tp tp, int64_t before, uint64_t tag,
              struct err *reterr) NODISCARD;
 /* Retention and compaction now, where the bus does them itself; elsewhere DONE at once. */
 int bus_maintain(struct bus_client *c, uint64_t tag, struct err *reterr) NODISCARD;
 /* Ends the present holder of the slot, if any; decided when DONE arrives. */
 int bus_fence(struct bus_client *c, struct slice slot, uint64_t tag, struct err *reterr) NODISCARD;
-/* Takes part in the election of this name until bus_resign; LEADER at every change. */
+/* Takes part in the election of this name until bus_resign; LEADER at every change of `leading`,
+ * and at least once. Twice by one client: ERR_EXISTS. */
 int bus_elect(struct bus_client *c, struct slice name, uint64_t tag, struct err *reterr) NODISCARD;
 void bus_resign(struct bus_client *c, struct slice name);
 
@@ -81,10 +91,12 @@ void bus_resign(struct bus_client *c, struct slice name);
 struct bus_reader *bus_reader_new(struct bus_client *c);
 void bus_reader_free(struct bus_reader *r);
 /* tag comes back in every event of the partition. ERR_EXISTS if it is assigned already. A position
- * below the start ends in ERROR with ERR_GONE and waits there for bus_seek. */
+ * below the start ends in ERROR with ERR_GONE, one far beyond the end with ERR_RANGE, and waits
+ * there for bus_seek; an unknown topic or partition in ERROR with ERR_NOT_FOUND. */
 int bus_assign(struct bus_reader *r, struct bus_tp tp, int64_t from, uint64_t tag,
                struct err *reterr) NODISCARD;
-/* After these return, no event of the old position comes any more. */
+/* After these return, no event of the old position comes any more. Not assigned: nothing happens,
+ * seek and pause answer -ERR_NOT_FOUND. */
 void bus_unassign(struct bus_reader *r, struct bus_tp tp);
 int bus_seek(struct bus_reader *r, struct bus_tp tp, int64_t to, struct err *reterr) NODISCARD;
 /* A paused partition gives no events and keeps its position; what was fetched waits. */
@@ -95,12 +107,13 @@ int bus_pause(struct bus_reader *r, struct bus_tp tp, bool paused, struct err *r
 int bus_open(struct bus_client *c, struct slice slot, uint64_t tag, struct bus_writer **ret_writer,
              struct err *reterr) NODISCARD;
 void bus_writer_close(struct bus_writer *w); /* open puts are aborted or given up, without events */
-/* 0; -ERR_AGAIN: the queue is full, poll first; -ERR_TOO_BIG: over BUS_RECORD_MAX (key, value and
- * headers together); -ERR_NOT_FOUND: no such topic or partition (kafka may say so only later);
- * -ERR_CLOSED: not open, fenced or used up. */
+/* 0; -ERR_AGAIN: the queue is full: poll first (or commit, if nothing is under way: a transaction
+ * is not larger than the queue); -ERR_TOO_BIG: over BUS_RECORD_MAX (key, value and
+ * headers together); -ERR_NOT_FOUND: no such topic or partition, -ERR_USAGE: a null key for a
+ * compacted topic (kafka may say both only later); -ERR_CLOSED: not open, fenced or used up. */
 int bus_put(struct bus_writer *w, const struct bus_put *put, struct err *reterr) NODISCARD;
 int bus_commit(struct bus_writer *w, uint64_t tag, struct err *reterr) NODISCARD;
-/* Discards what was put since the last bus_commit; ends as ABORTED. */
+/* Discards what was put since the last bus_commit; ends as ABORTED, after the commit under way. */
 int bus_abort(struct bus_writer *w, uint64_t tag, struct err *reterr) NODISCARD;
 
 #endif
