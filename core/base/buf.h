@@ -36,7 +36,8 @@ static inline void buf_clear(struct buf *b)
 char *buf_room_slow(struct buf *b, size_t n);
 static inline char *buf_room(struct buf *b, size_t n)
 {
-    return LIKELY(b->cap - b->len >= n) ? b->ptr + b->len : buf_room_slow(b, n);
+    /* One byte more than asked for, so that an empty buffer asked for nothing gets memory, too. */
+    return LIKELY(b->cap - b->len > n) ? b->ptr + b->len : buf_room_slow(b, n);
 }
 static inline void buf_commit(struct buf *b, size_t n)
 {

@@ -43,3 +43,14 @@ TEST(buf_refuses_when_tortured)
     CHECK(buf_add_str(&b, "x"));
     buf_done(&b);
 }
+
+TEST(buf_takes_nothing_into_an_empty_buffer)
+{
+    struct buf b;
+    buf_init(&b, 8);
+    CHECK(buf_add_slice(&b, SLICE("")) && buf_add_slice(&b, SLICE_NONE));
+    CHECK(buf_room(&b, 0) != NULL && buf_room(&b, 8) != NULL && buf_room(&b, 9) == NULL);
+    buf_clear(&b);
+    CHECK(buf_add_str(&b, "12345678") && b.len == 8 && buf_room(&b, 0) != NULL);
+    buf_done(&b);
+}
