@@ -29,7 +29,7 @@
 #define VEC_DONE(v)     (vec_release((v)->ptr), (v)->ptr = NULL, (v)->len = (v)->cap = 0)
 #define VEC_CLEAR(v)    ((void)((v)->len = 0))
 #define VEC_LAST(v)     (&(v)->ptr[(v)->len - 1])
-#define VEC_EACH(v, it) for (__typeof__((v)->ptr) it = (v)->ptr; it < (v)->ptr + (v)->len; it++)
+#define VEC_EACH(v, it) for (__typeof__(*(v)->ptr) *it = (v)->ptr; it < (v)->ptr + (v)->len; it++)
 /* Removes element i; the order of the rest is kept. */
 #define VEC_REMOVE(v, i)                                                                           \
     (vec_close_gap((v)->ptr, (v)->len, (i), sizeof *(v)->ptr), (void)((v)->len--))

@@ -15,7 +15,7 @@ enum { TOPICS_MAX = 16384, PARTITIONS_MAX = 65536 };
 static const struct bus_ops *const all_ops[] = {
     [BUS_LOCAL] = NULL,
     [BUS_KAFKA] = NULL,
-    [BUS_SIM] = NULL,
+    [BUS_SIM] = &bus_sim_ops,
 };
 
 static const char *const kind_names[] = {
