@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/net/health.h"
+
+#include "rig.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+
+static bool flag_check(void *arg, char *why, size_t size)
+{
+    if (!*(bool *)arg) {
+        snprintf(why, size, "no broker answers");
+    }
+    return *(bool *)arg;
+}
+
+static void write_metrics(void *arg, struct buf *out)
+{
+    (void)arg;
+    buf_add_str(out, "kaiju_up 1\n");
+}
+
+TEST(health_pages_tell_alive_ready_and_numbers)
+{
+    struct rig g;
+    bool bus_ok = false, disk_ok = false;
+    rig_start(&g, NULL, NULL);
+    struct health *h = health_new();
+    health_watch(h, "main", g.loop);
+    health_check(h, "bus", flag_check, &bus_ok);
+    health_check(h, "disk", flag_check, &disk_ok);
+    health_metrics(h, write_metrics, NULL);
+    health_routes(h, http_server_router(g.server));
+
+    CHECK_EQ(200, rig_ask(&g, "GET /healthz HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("\r\n\r\nok\n", buf_cstr(&g.got));
+    CHECK_EQ(503, rig_ask(&g, "GET /readyz HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("bus: no broker answers\ndisk: no broker answers\n", buf_cstr(&g.got));
+    bus_ok = disk_ok = true;
+    CHECK_EQ(200, rig_ask(&g, "GET /readyz HTTP/1.0\r\n\r\n", 1000));
+    health_drain(h);
+    CHECK_EQ(503, rig_ask(&g, "GET /readyz HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("draining\n", buf_cstr(&g.got));
+    CHECK_EQ(200, rig_ask(&g, "GET /metrics HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("text/plain; version=0.0.4", buf_cstr(&g.got));
+    CHECK_HAS("kaiju_up 1\n", buf_cstr(&g.got));
+    CHECK_EQ(405, rig_ask(&g, "POST /metrics HTTP/1.0\r\n\r\n", 1000));
+
+    rig_stop(&g);
+    health_free(h);
+}
+
+TEST(health_names_a_loop_that_hangs)
+{
+    struct rig g;
+    rig_start(&g, NULL, NULL);
+    struct health *h = health_new();
+    struct loop *other = loop_new(); /* nobody runs it */
+    health_watch(h, "main", g.loop);
+    health_watch(h, "shard 3", other);
+    health_routes(h, http_server_router(g.server));
+    rig_step(&g, 5200);
+    CHECK_EQ(503, rig_ask(&g, "GET /healthz HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("loop shard 3: has not gone round for 5 s\n", buf_cstr(&g.got));
+    rig_stop(&g);
+    loop_free(other);
+    health_free(h);
+}
