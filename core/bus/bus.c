@@ -172,6 +172,8 @@ void bus_at(struct bus_client *c, int64_t at_ns, uint64_t tag)
     bus_timers_set(&c->timers, at_ns, tag);
     if (c->bus->ops->wait == NULL) {
         bus_wake_arm(&c->wake, bus_timers_next(&c->timers));
+    } else if (at_ns <= clock_mono(&c->clock)) {
+        bus_wake_signal(&c->wake);
     }
 }
 

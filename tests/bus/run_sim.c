@@ -43,11 +43,17 @@ static bool fate(struct suite *s, const char *slot, enum suite_fate fate)
     return true;
 }
 
+static void pass(struct suite *s, int64_t ns)
+{
+    bus_sim_advance(s->bus, ns);
+}
+
 const struct suite_hooks suite_hooks = {
     .name = "sim",
     .kind = BUS_SIM,
     .conf = conf,
     .crash = crash,
+    .pass = pass,
     .fate = fate,
     .patience_ns = 120 * CLOCK_NS_PER_S,
     .quiet_ns = 5 * CLOCK_NS_PER_S,
@@ -56,6 +62,5 @@ const struct suite_hooks suite_hooks = {
     .compaction_ns = 1 * CLOCK_NS_PER_S,
     .quota = true,
     .threads = false,
-    .idle_fencing = true,
     .scale = 100,
 };

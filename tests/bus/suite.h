@@ -51,17 +51,19 @@ struct suite_hooks {
     void (*conf)(const struct suite_opts *opts, bool again, struct bus_conf *ret);
     /* Ends all clients and the bus as kill -9 would. NULL = they are freed as they are. */
     void (*crash)(struct suite *s);
+    /* Lets time pass for the bus without a call of the clients. NULL = sleep. */
+    void (*pass)(struct suite *s, int64_t ns);
     /* The next commit of the slot shall end so; false = cannot be arranged. NULL = none can. */
     bool (*fate)(struct suite *s, const char *slot, enum suite_fate fate);
     int64_t patience_ns;   /* an event that takes longer is a failure */
     int64_t quiet_ns;      /* how long nothing must come, to say that nothing comes */
     int64_t takeover_ns;   /* an election without its leader is decided */
-    int64_t retention_ns;  /* retention has been applied, bus_maintain having been called */
+    int64_t retention_ns;  /* retention is applied by then, bus_maintain having been called */
     int64_t compaction_ns; /* likewise; 0 = this run does not wait for it: skip */
-    bool quota;            /* conf honours quota_bytes */
-    bool threads;          /* clients may live in several threads */
-    bool idle_fencing;     /* opening a slot ends an open transaction of its holder at once */
-    uint32_t scale;        /* size of the heavy tests: 100 = full */
+    int64_t retention_slack_bytes; /* what a partition may hold above its limit after that */
+    bool quota;                    /* conf honours quota_bytes */
+    bool threads;                  /* clients may live in several threads */
+    uint32_t scale;                /* size of the heavy tests: 100 = full */
 };
 
 extern const struct suite_hooks suite_hooks; /* of run_<kind>.c */
@@ -117,6 +119,8 @@ void suite_quiet_at(const char *file, int line, struct suite_client *c, uint32_t
                     uint64_t tag);
 int64_t suite_now(struct suite_client *c); /* clock_mono */
 void suite_sleep(struct suite_client *c, int64_t ns);
+/* Time passes, no client is touched. */
+void suite_pass(struct suite *s, int64_t ns);
 
 #include "tests/bus/suite_do.h"
 

@@ -133,21 +133,22 @@ static void take_records(const char *file, int line, struct suite_client *c, str
     }
 }
 
-struct suite_log *suite_read_at(const char *file, int line, struct suite_client *c,
-                                struct bus_tp tp, int64_t from, size_t n)
+/* Reads until END stands at or above `end` with at least n records; max bounds their number. */
+static struct suite_log *read_until(const char *file, int line, struct suite_client *c,
+                                    struct bus_tp tp, int64_t from, size_t n, size_t max,
+                                    int64_t end)
 {
     struct suite_log *log = ARENA_NEW(c->mem, struct suite_log);
     struct bus_reader *r = bus_reader_new(c->c);
     struct err err;
     uint64_t tag = suite_tag(c);
     int64_t until = suite_now(c) + suite_hooks.patience_ns;
+    uint32_t kinds = SUITE_BIT(BUS_EV_RECORDS) | SUITE_BIT(BUS_EV_END) | SUITE_BIT(BUS_EV_ERROR);
     CHECK_OK(bus_assign(r, tp, from, tag, &err), err);
-    bool end = false;
-    while (!end || log->count < n) {
-        uint32_t kinds =
-            SUITE_BIT(BUS_EV_RECORDS) | SUITE_BIT(BUS_EV_END) | SUITE_BIT(BUS_EV_ERROR);
+    log->end = -1;
+    while (log->end < end || log->count < n) {
         struct suite_ev *e = suite_next(c, kinds, tag, until - suite_now(c));
-        if (e == NULL || e->ev.kind == BUS_EV_ERROR || log->count > n) {
+        if (e == NULL || e->ev.kind == BUS_EV_ERROR || log->count > max) {
             test_fail(file, line, "%s: reading %zu records, got %zu (%s) and then %s",
                       suite_hooks.name, n, log->count, suite_values(c, log),
                       e == NULL ? "nothing" : e->err.msg);
@@ -157,19 +158,29 @@ struct suite_log *suite_read_at(const char *file, int line, struct suite_client 
         if (e->ev.kind == BUS_EV_RECORDS) {
             CHECK(e->ev.count > 0);
             take_records(file, line, c, log, &e->ev, from);
-            end = false;
+            log->end = -1;
         } else {
             CHECK(log->count == 0 || e->ev.offset > log->recs[log->count - 1].offset);
             log->end = e->ev.offset;
-            end = true;
         }
     }
-    if (log->count > n) {
+    if (log->count > max) {
         test_fail(file, line, "%s: %zu records instead of %zu: %s", suite_hooks.name, log->count, n,
                   suite_values(c, log));
     }
     bus_reader_free(r);
     return log;
+}
+
+struct suite_log *suite_read_at(const char *file, int line, struct suite_client *c,
+                                struct bus_tp tp, int64_t from, size_t n)
+{
+    return read_until(file, line, c, tp, from, n, n, 0);
+}
+
+struct suite_log *suite_read_all(struct suite_client *c, struct bus_tp tp, int64_t from)
+{
+    return read_until(__FILE__, __LINE__, c, tp, from, 0, SIZE_MAX, suite_bounds(c, tp).end);
 }
 
 const char *suite_values(struct suite_client *c, const struct suite_log *log)

@@ -57,6 +57,8 @@ void suite_write(struct suite_client *c, struct bus_tp tp, const char *key, cons
 #define suite_read(c_, tp_, from_, n_) suite_read_at(__FILE__, __LINE__, (c_), (tp_), (from_), (n_))
 struct suite_log *suite_read_at(const char *file, int line, struct suite_client *c,
                                 struct bus_tp tp, int64_t from, size_t n);
+/* All there is up to the stable end of now. */
+struct suite_log *suite_read_all(struct suite_client *c, struct bus_tp tp, int64_t from);
 /* "a,b,c"; null prints as "-". */
 const char *suite_values(struct suite_client *c, const struct suite_log *log);
 struct suite_bounds suite_bounds(struct suite_client *c, struct bus_tp tp);
