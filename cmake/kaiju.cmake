@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# How every target of the project is compiled, and the three functions folders use:
+# How every target of the project is compiled, and the functions folders use:
 #   kaiju_library(NAME SOURCES ... [DEPS ...] [PACKAGES ...])   one static library per folder
 #   kaiju_test(NAME SOURCES ... [DEPS ...] [LABELS ...])        one test executable per folder
 #   kaiju_fuzzer(NAME SOURCES ... [DEPS ...])                   one libFuzzer target per decoder
+#   kaiju_bench(NAME SOURCES ... [DEPS ...])                    one benchmark, run by ./dev bench
+# Labels of tests choose the presets that run them (CMakePresets.json): threads (also under TSan),
+# kafka (needs a broker), crash (kills processes), python (needs packages), long (only by hand).
 
 option(KAIJU_FUZZ "build the libFuzzer targets (needs clang)" OFF)
+option(KAIJU_LINT "register the lints as tests" OFF)
 option(KAIJU_COVERAGE "instrument for gcov" OFF)
 set(KAIJU_SANITIZE "" CACHE STRING "empty, 'address' (with undefined) or 'thread'")
 
@@ -82,13 +86,33 @@ function(kaiju_test name)
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")
 endfunction()
 
+add_custom_target(fuzzers)
+add_custom_target(nothing)
+
 function(kaiju_fuzzer name)
   if(NOT KAIJU_FUZZ)
     return()
   endif()
   cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${A_SOURCES})
+  add_dependencies(fuzzers ${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzzers)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${A_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${name}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/fuzz_one.sh $<TARGET_FILE:${name}> 10)
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+endfunction()
+
+function(kaiju_bench name)
+  cmake_parse_arguments(A "" "" "SOURCES;DEPS;PACKAGES" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${A_DEPS} Threads::Threads m)
+  foreach(package ${A_PACKAGES})
+    kaiju_package(${package})
+    target_link_libraries(${name} PRIVATE PkgConfig::${package})
+  endforeach()
 endfunction()

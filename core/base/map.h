@@ -41,7 +41,7 @@ void **map_put(struct map *m, struct slice key);
 void *map_remove(struct map *m, struct slice key);
 
 #define MAP_EACH(m, e)                                                                             \
-    for (struct map_entry *e = (m)->entries; e < (m)->entries + (m)->len; e++)                     \
+    for (struct map_entry *e = (m)->entries; (m)->len > 0 && e < (m)->entries + (m)->len; e++)     \
         if (e->key.ptr != NULL)
 
 #endif

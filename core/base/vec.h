@@ -26,10 +26,11 @@
 /* A pointer to a new zeroed element at the end. */
 #define VEC_PUSH(v)                                                                                \
     ((v)->ptr = vec_grow((v)->ptr, (v)->len, &(v)->cap, sizeof *(v)->ptr), &(v)->ptr[(v)->len++])
-#define VEC_DONE(v)     (vec_release((v)->ptr), (v)->ptr = NULL, (v)->len = (v)->cap = 0)
-#define VEC_CLEAR(v)    ((void)((v)->len = 0))
-#define VEC_LAST(v)     (&(v)->ptr[(v)->len - 1])
-#define VEC_EACH(v, it) for (__typeof__(*(v)->ptr) *it = (v)->ptr; it < (v)->ptr + (v)->len; it++)
+#define VEC_DONE(v)  (vec_release((v)->ptr), (v)->ptr = NULL, (v)->len = (v)->cap = 0)
+#define VEC_CLEAR(v) ((void)((v)->len = 0))
+#define VEC_LAST(v)  (&(v)->ptr[(v)->len - 1])
+#define VEC_EACH(v, it)                                                                            \
+    for (__typeof__(*(v)->ptr) *it = (v)->ptr; (v)->len > 0 && it < (v)->ptr + (v)->len; it++)
 /* Removes element i; the order of the rest is kept. */
 #define VEC_REMOVE(v, i)                                                                           \
     (vec_close_gap((v)->ptr, (v)->len, (i), sizeof *(v)->ptr), (void)((v)->len--))

@@ -273,11 +273,18 @@ static bool take_special(struct conf *c, const struct flag *f)
     return wanted != NULL;
 }
 
+/* The caller's argv need not live as long as the configuration. */
+static const char *keep(struct conf *c, const char *text)
+{
+    const char *copy = arena_str(c->arena, slice_str(text));
+    return copy != NULL ? copy : "command line";
+}
+
 /* The value of argv[*i] as a flag, moving *i on when it takes the next argument. */
 static void load_flag(struct conf *c, const struct conf_input *in, int *i)
 {
     struct flag f = split_flag(in->argv[*i]);
-    const char *place = in->argv[*i];
+    const char *place = keep(c, in->argv[*i]);
     if (take_special(c, &f)) {
         return;
     }
@@ -322,7 +329,7 @@ static void load_flags(struct conf *c, const struct conf_input *in)
                 load_flag(c, in, &i);
             }
         } else if (c->arg_count < CONF_ARGS_MAX) {
-            c->args[c->arg_count++] = arg;
+            c->args[c->arg_count++] = keep(c, arg);
         } else {
             conf_error(c, "more than %d arguments", CONF_ARGS_MAX);
             return;

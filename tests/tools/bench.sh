@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# bench.sh [NAME...]: builds the release preset and runs its benchmarks (all, or those named) one
+# after the other, each with its table. Those that need a broker start one themselves.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+mkdir -p build/logs
+cmake --preset release >build/logs/release.build 2>&1
+cmake --build --preset release >>build/logs/release.build 2>&1 || { tail -n 30 build/logs/release.build; exit 1; }
+all=()
+for exe in build/release/bench/bench_*; do
+    [ -x "$exe" ] && all+=("$(basename "$exe")")
+done
+[ $# -gt 0 ] || set -- "${all[@]}"
+for name in "$@"; do
+    name=bench_${name#bench_}
+    if [ ! -x "build/release/bench/$name" ]; then
+        echo "dev: there is no benchmark '$name'; there are: ${all[*]}" >&2
+        exit 2
+    fi
+    echo "== $name"
+    script=tests/bench/$name.sh
+    if [ -x "$script" ]; then "$script" "build/release/bench/$name"; else "build/release/bench/$name"; fi
+done

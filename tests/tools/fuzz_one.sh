@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# fuzz_one.sh EXECUTABLE SECONDS: runs one libFuzzer target from its corpus in tests/fuzz/corpus.
+# New inputs go to build/fuzz-corpus; a finding is kept in build/fuzz-findings and fails the run.
+set -euo pipefail
+exe=$1 seconds=${KAIJU_FUZZ_SECONDS:-$2}
+name=$(basename "$exe")
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+grown=$top/build/fuzz-corpus/$name findings=$top/build/fuzz-findings/$name
+seeds=$top/tests/fuzz/corpus/$name dictionary=$top/tests/fuzz/$name.dict
+mkdir -p "$grown" "$findings"
+args=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$findings/" -print_final_stats=1)
+[ -f "$dictionary" ] && args+=(-dict="$dictionary")
+dirs=("$grown")
+[ -d "$seeds" ] && dirs+=("$seeds")
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
+"$exe" "${args[@]}" "${dirs[@]}"
