@@ -74,7 +74,7 @@ struct slice gen_text(struct gen *g, uint32_t max_len)
     buf_init(&b, max_len + 16);
     uint32_t want = gen_below(g, max_len + 1);
     while (b.len < want) {
-        if (gen_below(g, 16) == 0) {
+        if (!g->no_nul && gen_below(g, 16) == 0) {
             buf_add_byte(&b, 0); /* NUL is a character like others */
         } else {
             buf_add_str(&b, pieces[gen_below(g, ARRAY_LEN(pieces))]);

@@ -12,6 +12,7 @@ struct gen {
     uint64_t state;
     struct arena *arena;
     bool bad_utf8; /* let some strings be no UTF-8 */
+    bool no_nul;   /* let no string hold a NUL byte */
 };
 
 void gen_init(struct gen *g, uint64_t seed, struct arena *a);
