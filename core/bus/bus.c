@@ -13,7 +13,7 @@
 enum { TOPICS_MAX = 16384, PARTITIONS_MAX = 65536 };
 
 static const struct bus_ops *const all_ops[] = {
-    [BUS_LOCAL] = NULL,
+    [BUS_LOCAL] = &bus_local_ops,
     [BUS_KAFKA] = NULL,
     [BUS_SIM] = &bus_sim_ops,
 };

@@ -131,6 +131,17 @@ TEST(read_end_comes_once_per_arrival)
     suite_end(&s);
 }
 
+/* Forgets what was polled before; polls nothing. */
+static void drop_read(struct suite_client *c, uint64_t tag)
+{
+    for (size_t i = c->inbox.len; i > 0; i--) {
+        const struct bus_ev *ev = &c->inbox.ptr[i - 1]->ev;
+        if (ev->tag == tag && (READ_KINDS & SUITE_BIT(ev->kind)) != 0) {
+            VEC_REMOVE(&c->inbox, i - 1);
+        }
+    }
+}
+
 TEST(read_seek_leaves_nothing_of_the_old_position)
 {
     struct suite s;
@@ -148,8 +159,7 @@ TEST(read_seek_leaves_nothing_of_the_old_position)
             (void)suite_pump(a, 20 * CLOCK_NS_PER_MS); /* at some state of fetching */
         }
         CHECK_OK(bus_seek(r, tp, all->recs[places[i]].offset, &err), err);
-        while (suite_next(a, READ_KINDS, tag, -1) != NULL) {
-        }
+        drop_read(a, tag);
         int64_t next = places[i];
         read_on(a, tag, &next, 200);
         CHECK_EQ(200, next);

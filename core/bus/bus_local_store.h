@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store of the local bus: one directory, one LMDB environment, one committer thread. All buses
+ * that a process opens on the directory share one store (LMDB forbids opening a file twice in a
+ * process); bus_local_registry in bus_local.c counts the references.
+ *
+ * Tables: `meta` (format), `topics` (full name -> id, partitions, cleanup, retention), `parts`
+ * (topic id, partition -> struct local_row), `log` (topic id, partition, offset, all big-endian ->
+ * chunk, see bus_local_value.h), `slots` (slot or election -> epoch). Epochs come from one counter
+ * for all of them, the greatest that any row holds.
+ *
+ * Who touches what: marked below; `mutex` guards the queue of operations, the topic map and the
+ * subscriptions. Topics are never removed, so a pointer to one lives as long as the store.
+ */
+#ifndef CORE_BUS_BUS_LOCAL_STORE_H
+#define CORE_BUS_BUS_LOCAL_STORE_H
+
+#include "core/base/clock.h"
+#include "core/base/map.h"
+#include "core/base/vec.h"
+#include "core/bus/bus_local.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+enum {
+    LOCAL_FORMAT = 1,
+    LOCAL_READERS_MAX = 1024,
+    LOCAL_TOPICS_MAX = 16384,
+    LOCAL_SLOTS_MAX = 1 << 20,
+    LOCAL_KEY_BYTES = 12, /* topic u16, partition u16, offset u64 */
+    LOCAL_PART_KEY_BYTES = 4,
+};
+
+struct local_op;
+struct local_inbox;
+struct local_tpart;
+struct local_piece;
+
+/* A partition as it lies in `parts`. */
+struct local_row {
+    int64_t start, end, last_ms;
+    int64_t clean_to; /* compaction has seen all before it */
+    uint64_t bytes;   /* as bus_put_bytes counts, of the chunks that exist */
+};
+
+struct local_part {
+    struct local_topic *topic;
+    uint32_t index;
+    /* @thread committer: */
+    struct local_row now, next; /* as committed; as the open transaction will leave it */
+    int64_t first_ms;           /* record time of the first chunk, or INT64_MIN = look */
+    bool touched, queued;       /* in the group's list; in the retention list */
+    uint64_t dirty_bytes;       /* appended since the last compaction */
+    int64_t tombstone_ms;       /* record time of the first that compaction kept, or INT64_MAX */
+    bool compacting;            /* in the compaction list */
+    struct local_tpart *gather_head, **gather_tail;
+    /* Any thread: the committed end; who is to be woken when it moves (under the mutex). */
+    _Atomic int64_t end;
+    VEC(struct local_inbox *) subs;
+};
+
+struct local_topic {
+    char *name; /* with the prefix */
+    uint16_t id;
+    uint32_t partitions;
+    enum bus_cleanup cleanup;
+    int64_t retention_ms, retention_bytes;
+    struct local_part *parts;
+};
+
+/* A run of encoded records and the offset of its first. */
+struct local_run {
+    struct local_piece *piece;
+    int64_t offset;
+};
+
+struct local_counters {
+    _Atomic uint64_t puts, put_bytes, reads, read_bytes, commits, aborts, unknowns, fences, fulls,
+        refused, syncs, used_bytes;
+};
+
+struct local_pin {
+    struct bus_local_pin pin;
+    int64_t since_ns;
+    bool seen, logged;
+};
+
+struct local_store {
+    struct local_store *next_store; /* registry */
+    uint32_t refs;
+    dev_t dev;
+    ino_t ino;
+    char *dir;
+    int lock_fd;
+    bool read_only;
+    struct bus_local_tuning tuning;
+
+    MDB_env *env;
+    MDB_dbi meta, topics, parts, log, slots;
+    uint64_t map_bytes, page_bytes, quota_bytes, reserve_bytes;
+    struct clock clock;
+    struct local_counters counters;
+    _Atomic bool dead; /* a sync failed: nothing may be written any more */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t more;
+    pthread_t thread;    /* the committer, or the watcher of a read-only store */
+    bool stopping, idle; /* idle: the thread sleeps and wants a signal */
+    struct local_op *queue, **queue_tail;
+    struct map topic_map;
+    VEC(struct local_topic *) topic_list;
+    VEC(struct local_inbox *) inboxes; /* of all clients */
+    VEC(struct local_pin) pins;        /* read transactions that hold pages; also for reports */
+
+    /* @thread committer: */
+    struct map slot_map; /* name -> epoch, cast */
+    uint64_t epoch;
+    bool held;           /* a group failed: no housekeeping until the next tick */
+    uint64_t file_bytes; /* of the data file, all allocated */
+    int64_t room_at_ns;  /* when the free list was last counted */
+    uint64_t room_pages; /* then free, less what was taken since */
+    MDB_txn *room_txn;   /* read transaction for that */
+    struct local_op *backlog, **backlog_tail; /* taken from the queue, not yet in a group */
+    VEC(struct local_op *) maintaining;       /* bus_maintain under way */
+    VEC(struct local_run) runs;               /* scratch of bus_local_commit.c */
+    struct local_retain *retain;              /* bus_local_retain.c */
+    struct local_compact *compact;            /* bus_local_compact.c */
+    struct local_elections *elections;
+};
+
+/* bus_local_store.c */
+int bus_local_store_open(const struct bus_local_conf *conf, const struct bus_local_tuning *tuning,
+                         struct local_store **ret_store, struct err *reterr) NODISCARD;
+void bus_local_store_close(struct local_store *s);
+/* Turns what LMDB answered into an error; `what` was tried. */
+int bus_local_mdb_err(const struct local_store *s, int rc, const char *what, struct err *reterr);
+
+/* bus_local_space.c: room in the map, on the disk, and who holds it */
+/* Makes sure that this can be written, `bytes` as the quota counts and `raw` as the file does: 0,
+ * or ERR_FULL with what to do about it. @thread committer */
+int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw,
+                   struct err *reterr) NODISCARD;
+/* The same for the housekeeping of a transaction that frees more than it takes. */
+int bus_local_room_small(struct local_store *s, struct err *reterr) NODISCARD;
+void bus_local_room_used(struct local_store *s, uint64_t bytes);
+/* Clears the slots of dead readers, names those that hold pages too long. */
+void bus_local_pins_check(struct local_store *s);
+
+/* bus_local_rows.c: the tables */
+void bus_local_key(char out[LOCAL_KEY_BYTES], const struct local_part *p, int64_t offset);
+bool bus_local_key_read(MDB_val key, const struct local_part *p, int64_t *ret_offset);
+int bus_local_row_get(struct local_store *s, MDB_txn *txn, const struct local_part *p,
+                      struct local_row *ret_row, struct err *reterr) NODISCARD;
+int bus_local_row_put(struct local_store *s, MDB_txn *txn, const struct local_part *p,
+                      const struct local_row *row);
+int bus_local_tables_open(struct local_store *s, MDB_txn *txn, struct err *reterr) NODISCARD;
+int bus_local_topic_put(struct local_store *s, MDB_txn *txn, const struct local_topic *t);
+int bus_local_slot_put(struct local_store *s, MDB_txn *txn, struct slice name, uint64_t epoch);
+struct local_topic *bus_local_topic_new(struct slice name, uint16_t id,
+                                        const struct bus_topic_spec *spec);
+void bus_local_topic_free(struct local_topic *t);
+/* From now on it is found. False at the limit. Under the mutex, or before there are threads. */
+bool bus_local_topic_keep(struct local_store *s, struct local_topic *take_t) NODISCARD;
+/* NULL if there is none; a read-only store looks into the file with the given transaction, which
+ * may be NULL. @thread any */
+struct local_topic *bus_local_topic_find(struct local_store *s, struct slice name, MDB_txn *txn);
+/* A read-only store: also the topics that were made since. */
+void bus_local_topics_load(struct local_store *s, MDB_txn *txn);
+
+#endif
