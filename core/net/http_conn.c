@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SINGLE_MAX = 64 * 1024, TLS_RECORD_HANDSHAKE = 0x16 };
+enum { TLS_RECORD_HANDSHAKE = 0x16 };
 enum { DRAIN_FRESH_MS = 300 /* who has just connected is about to ask */ };
 
 static const char h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -441,6 +441,21 @@ static bool step(struct http_conn *c)
     return false;
 }
 
+/* Reading stops while enough waits unconsumed. Not by libevent's watermark: one that stays reached
+ * makes it call back in every round of the loop. */
+static void steer_reading(struct http_conn *c)
+{
+    bool want = !c->eof && evbuffer_get_length(conn_input(c)) < c->server->conf.read_ahead;
+    if (want != c->reading && c->state != CONN_TAKEN && c->state != CONN_DEAD) {
+        c->reading = want;
+        if (want) {
+            bufferevent_enable(c->bev, EV_READ);
+        } else {
+            bufferevent_disable(c->bev, EV_READ);
+        }
+    }
+}
+
 void conn_pump(struct http_conn *c)
 {
     assert(!c->pumping);
@@ -448,6 +463,7 @@ void conn_pump(struct http_conn *c)
     while (step(c)) {
     }
     conn_flush(c);
+    steer_reading(c);
     c->pumping = false;
     if (c->state == CONN_DEAD) {
         conn_reap(c);
@@ -557,9 +573,9 @@ void conn_new(struct http_server *s, struct listener *l, int fd, const struct ad
     assert(c->bev != NULL && c->out != NULL);
     set_state(c, l->tls != NULL ? CONN_HANDSHAKE : CONN_SNIFF);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, s->conf.read_ahead);
-    bufferevent_set_max_single_read(c->bev, MIN(READ_SINGLE_MAX, s->conf.read_ahead));
+    bufferevent_set_max_single_read(c->bev, s->conf.read_ahead);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    c->reading = true;
 }
 
 /* When the client's time is up in this state; INT64_MAX if it has no duty now. */

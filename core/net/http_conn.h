@@ -89,6 +89,7 @@ struct http_conn {
     size_t unsent_seen; /* at the last sweep */
     int64_t unsent_since_ns;
     size_t discarded;
+    bool reading; /* the bufferevent reads */
     bool pumping, surplus, closing, eof, broken, linger;
 };
 

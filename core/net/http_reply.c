@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { DETAIL_MAX = 512, PROBLEM_MAX = 8 * 1024 };
+enum { FLUSH_BYTES = 32 * 1024, DETAIL_MAX = 512, PROBLEM_MAX = 8 * 1024 };
 
 void reply_raw(struct http_conn *c, struct slice text)
 {
@@ -41,7 +41,7 @@ bool reply_keeps_alive(const struct http_conn *c)
     const struct http_req *r = c->req;
     bool worn = (s->conf.requests_max > 0 && c->served + 1 >= s->conf.requests_max) ||
                 (c->old_at_ns != INT64_MAX && loop_now_ns(s->loop) >= c->old_at_ns);
-    if (!c->parser.head.keep_alive || s->draining || worn || c->eof || c->closing) {
+    if (!c->parser.head.keep_alive || s->draining || worn || c->closing) {
         return false;
     }
     uint64_t left = body_to_come(c);
@@ -143,7 +143,10 @@ bool http_reply_write(struct http_req *r, struct slice part)
         return false;
     }
     put_part(r, part);
-    conn_flush(c);
+    /* Inside the pump, small parts wait for each other; it flushes at its end. */
+    if (!c->pumping || evbuffer_get_length(c->out) >= FLUSH_BYTES) {
+        conn_flush(c);
+    }
     r->full = conn_unsent(c) > c->server->conf.high_water;
     return !r->full;
 }

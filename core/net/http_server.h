@@ -13,7 +13,7 @@
  *
  * Answers of one connection are sent in the order of its requests: the next head is not read
  * before the answer has ended and fallen below the high-water mark. The memory of a connection is
- * bounded by limits + read_ahead + high_water + what its handler collects.
+ * bounded by limits + 2 * read_ahead + high_water + what its handler collects.
  */
 #ifndef CORE_NET_HTTP_SERVER_H
 #define CORE_NET_HTTP_SERVER_H
@@ -42,7 +42,7 @@ struct http_server_conf {
     uint32_t write_ms;      /* without any progress in sending */
     uint32_t linger_ms;     /* after a refusal: how long what still comes is read and dropped */
     uint32_t discard_bytes; /* a body nobody wants: dropped up to here, else closed */
-    uint32_t read_ahead;    /* bytes read but not consumed */
+    uint32_t read_ahead;    /* reading stops when so many bytes are not consumed */
     uint32_t high_water;    /* bytes answered but not sent */
 };
 

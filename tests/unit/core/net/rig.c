@@ -98,9 +98,11 @@ static void on_chunks(struct http_req *r, void *arg)
             return;
         }
     }
+    char part[1000];
+    memset(part, 'c', sizeof part);
     http_reply_begin(r, 200, "text/plain", -1);
     for (uint64_t i = 0; i < n; i++) {
-        http_reply_write(r, SLICE("0123456789"));
+        http_reply_write(r, slice_of(part, sizeof part));
     }
     http_reply_end(r);
 }

@@ -4,7 +4,7 @@
  * steps the loop whenever the test waits for bytes. So a test is deterministic, and needs no locks.
  *
  * Routes: GET /hello; POST /whole (collects <= 64 KiB, answers its length and a checksum);
- * POST /echo (streams the body back); GET /chunks?n=.. (an answer of unknown length);
+ * POST /echo (streams the body back); GET /chunks?n=.. (n parts of 1000 bytes, of unknown length);
  * GET /later (answered by rig_answer_later); GET /never (leaves without an answer); PUT /sized
  * (411 without a body); GET /p/... (a prefix: answers what followed).
  */
