@@ -1,0 +1,2 @@
+/* no licence */
+int x;

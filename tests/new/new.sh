@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# new.sh KIND NAME: writes the skeleton of one more of something, with its test, and says which line
+# to add where. Overwrites nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+kinds() {
+    cat <<'TEXT'
+kinds:
+  module core/base/thing   a header, a source and a unit test
+  fuzzer thing             a libFuzzer target tests/fuzz/fuzz_thing.c with a corpus folder
+  bench thing              a benchmark tests/bench/bench_thing.c
+TEXT
+}
+fail() { echo "new: $*" >&2; exit 2; }
+write() {
+    [ ! -e "$1" ] || fail "$1 exists already"
+    mkdir -p "$(dirname "$1")"
+    cat >"$1"
+    echo "wrote $1"
+}
+
+new_module() {
+    local path=$1 name guard
+    case $path in */*) ;; *) fail "module wants a path, such as core/base/thing" ;; esac
+    [ -d "$(dirname "$path")" ] || fail "there is no folder $(dirname "$path")"
+    name=$(basename "$path")
+    guard=$(tr 'a-z/' 'A-Z_' <<<"$path")_H
+    write "$path.h" <<TEXT
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What $name is, why it is this way, which thread runs it, what lives how long.
+ */
+#ifndef $guard
+#define $guard
+
+int ${name}_answer(void);
+
+#endif
+TEXT
+    write "$path.c" <<TEXT
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See $name.h.
+ */
+#include "$path.h"
+
+int ${name}_answer(void)
+{
+    return 42;
+}
+TEXT
+    write "tests/unit/$(dirname "$path")/test_$name.c" <<TEXT
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "$path.h"
+
+#include "tests/test.h"
+
+TEST(${name}_answers)
+{
+    CHECK_EQ(42, ${name}_answer());
+}
+TEXT
+    echo "add $name.c to $(dirname "$path")/CMakeLists.txt, test_$name.c to tests/unit/$(dirname "$path")/CMakeLists.txt,"
+    echo "\`${name}_\` to the prefixes of CONTRIBUTING.md, and $name to the folder's README.md"
+}
+
+new_fuzzer() {
+    write "tests/fuzz/fuzz_$1.c" <<TEXT
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * $1 from any bytes: what must hold.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    return 0;
+}
+TEXT
+    mkdir -p "tests/fuzz/corpus/fuzz_$1"
+    echo "kaiju_fuzzer(fuzz_$1 SOURCES fuzz_$1.c DEPS core_base)" >>tests/fuzz/CMakeLists.txt
+    echo "added it to tests/fuzz/CMakeLists.txt; put seeds into tests/fuzz/corpus/fuzz_$1; run ./dev fuzz fuzz_$1"
+}
+
+new_bench() {
+    write "tests/bench/bench_$1.c" <<TEXT
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What $1 costs, against what its users would otherwise run, in the same run.
+ */
+#include "core/base/clock.h"
+
+#include <stdio.h>
+
+int main(void)
+{
+    int64_t start = clock_cpu_ns();
+    printf("%-32s %10.1f ns\n", "$1", (double)(clock_cpu_ns() - start));
+    return 0;
+}
+TEXT
+    echo "kaiju_bench(bench_$1 SOURCES bench_$1.c DEPS core_base)" >>tests/bench/CMakeLists.txt
+    echo "added it to tests/bench/CMakeLists.txt; run ./dev bench $1, keep the figures in tests/bench/RESULTS.md"
+}
+
+kind=${1:-} name=${2:-}
+[ -n "$kind" ] || { kinds; exit 2; }
+case $kind in
+    module | fuzzer | bench)
+        [[ $name =~ ^[a-z][a-z0-9_/]*$ ]] || fail "$kind wants a name of lower-case letters, digits and _"
+        "new_$kind" "$name"
+        ;;
+    *) echo "new: there is no kind '$kind'" >&2; kinds >&2; exit 2 ;;
+esac
