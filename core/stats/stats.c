@@ -43,9 +43,16 @@ struct stats {
     _Atomic uint64_t refused;
 };
 
+/* What the readers gave, row by row: the text format wants the lines of one row together, and
+ * several readers may show the same one. */
+struct scraped {
+    const struct stats_row *row;
+    struct buf lines;
+};
+
 struct stats_scrape {
-    struct buf *out;
-    const struct stats_row *last;
+    VEC(struct scraped) rows;
+    size_t max_bytes;
 };
 
 const double stats_latency_bounds[STATS_BOUNDS_MAX] = {
@@ -343,19 +350,39 @@ static void write_series(struct buf *out, const struct stats_series *s)
     }
 }
 
+static struct scraped *find_scraped(struct stats_scrape *scrape, const struct stats_row *row)
+{
+    VEC_EACH (&scrape->rows, r) {
+        if (r->row == row) {
+            return r;
+        }
+    }
+    struct scraped *r = VEC_PUSH(&scrape->rows);
+    r->row = row;
+    buf_init(&r->lines, scrape->max_bytes);
+    return r;
+}
+
 void stats_read(struct stats_scrape *scrape, const struct stats_row *row,
                 const struct slice *values, double value)
 {
     assert(row->kind != STATS_HISTOGRAM);
     struct buf labels;
-    if (scrape->last != row) {
-        scrape->last = row;
-        write_head(scrape->out, row);
-    }
     buf_init(&labels, 4096);
     add_labels(&labels, row, values);
-    write_line(scrape->out, row->name, "", buf_cstr(&labels), value);
+    write_line(&find_scraped(scrape, row)->lines, row->name, "", buf_cstr(&labels), value);
     buf_done(&labels);
+}
+
+static void write_scraped(struct stats_scrape *scrape, struct buf *out)
+{
+    VEC_EACH (&scrape->rows, r) {
+        write_head(out, r->row);
+        buf_add_slice(out, buf_slice(&r->lines));
+        out->failed = out->failed || buf_failed(&r->lines);
+        buf_done(&r->lines);
+    }
+    VEC_DONE(&scrape->rows);
 }
 
 void stats_write(struct stats *s, struct buf *out)
@@ -373,11 +400,12 @@ void stats_write(struct stats *s, struct buf *out)
             write_series(out, (*f)->other);
         }
     }
-    struct stats_scrape scrape = {.out = out};
+    struct stats_scrape scrape = {.max_bytes = out->max};
     stats_read(&scrape, &refused_row, NULL, (double)atomic_load(&s->refused));
     VEC_EACH (&s->readers, r) {
         r->fn(&scrape, r->arg);
     }
+    write_scraped(&scrape, out);
     pthread_mutex_unlock(&s->lock);
 }
 

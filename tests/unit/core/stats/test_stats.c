@@ -42,6 +42,38 @@ TEST(stats_writes_prometheus_text)
     stats_free(s);
 }
 
+static void read_two_rows(struct stats_scrape *scrape, void *arg)
+{
+    static const struct stats_row first = {
+        .name = "t_first", .kind = STATS_GAUGE, .help = "x", .labels = {"who"}};
+    static const struct stats_row second = {
+        .name = "t_second", .kind = STATS_GAUGE, .help = "y", .labels = {"who"}};
+    struct slice who = slice_str(arg);
+    stats_read(scrape, &first, &who, 1);
+    stats_read(scrape, &second, &who, 2);
+}
+
+TEST(stats_keeps_the_lines_of_a_row_together_over_readers)
+{
+    char a[] = "a", b[] = "b";
+    struct stats *s = stats_new();
+    stats_reader(s, read_two_rows, a);
+    stats_reader(s, read_two_rows, b);
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    stats_write(s, &out);
+    CHECK_HAS("# HELP t_first x\n# TYPE t_first gauge\nt_first{who=\"a\"} 1\nt_first{who=\"b\"} 1\n"
+              "# HELP t_second y\n# TYPE t_second gauge\nt_second{who=\"a\"} 2\n",
+              buf_cstr(&out));
+    stats_reader_remove(s, a);
+    stats_reader_remove(s, b);
+    buf_clear(&out);
+    stats_write(s, &out);
+    CHECK(strstr(buf_cstr(&out), "t_first") == NULL);
+    buf_done(&out);
+    stats_free(s);
+}
+
 TEST(stats_histograms_are_cumulative_and_have_quantiles)
 {
     struct stats *s = stats_new();
