@@ -10,6 +10,7 @@
 #include "core/net/http_req.h"
 #include "core/net/http_route.h"
 #include "core/net/loop.h"
+#include "core/stats/stats.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -30,8 +31,7 @@ struct watched {
 struct health {
     VEC(struct watched) loops;
     VEC(struct check) checks;
-    void (*metrics)(void *arg, struct buf *out);
-    void *metrics_arg;
+    struct stats *stats;
     struct buf page; /* of the last answer; its memory is reused */
     _Atomic bool draining;
 };
@@ -99,8 +99,8 @@ static void on_metrics(struct http_req *r, void *arg)
 {
     struct health *h = arg;
     buf_clear(&h->page);
-    if (h->metrics != NULL) {
-        h->metrics(h->metrics_arg, &h->page);
+    if (h->stats != NULL) {
+        stats_write(h->stats, &h->page);
     }
     if (buf_failed(&h->page)) {
         http_problem(r, 500, "the metrics are larger than %d bytes", METRICS_MAX);
@@ -137,10 +137,9 @@ void health_check(struct health *h, const char *name, bool (*fn)(void *arg, char
     *VEC_PUSH(&h->checks) = (struct check){name, fn, arg};
 }
 
-void health_metrics(struct health *h, void (*fn)(void *arg, struct buf *out), void *arg)
+void health_metrics(struct health *h, struct stats *stats)
 {
-    h->metrics = fn;
-    h->metrics_arg = arg;
+    h->stats = stats;
 }
 
 void health_drain(struct health *h)

@@ -14,11 +14,12 @@
 #ifndef CORE_NET_HEALTH_H
 #define CORE_NET_HEALTH_H
 
-#include "core/base/buf.h"
+#include "core/base/slice.h"
 
 struct health;
 struct http_router;
 struct loop;
+struct stats;
 
 struct health *health_new(void);
 void health_free(struct health *h);
@@ -28,8 +29,7 @@ void health_watch(struct health *h, const char *name, const struct loop *l);
 /* fn runs on the server's thread and must not block. name must outlive h. */
 void health_check(struct health *h, const char *name, bool (*fn)(void *arg, char *why, size_t size),
                   void *arg);
-/* Who writes the text of /metrics. */
-void health_metrics(struct health *h, void (*fn)(void *arg, struct buf *out), void *arg);
+void health_metrics(struct health *h, struct stats *stats); /* what /metrics shows */
 void health_drain(struct health *h); /* from now on /readyz says "draining" */
 
 #endif

@@ -30,7 +30,7 @@ static void set_state(struct http_conn *c, enum conn_state state)
     c->state = state;
     c->since_ns = loop_now_ns(c->server->loop);
     bool is = conn_is_active(c);
-    c->server->stats.active += (uint64_t)is - (uint64_t)was;
+    STAT_ADD(c->server, active, (uint64_t)is - (uint64_t)was);
 }
 
 bool conn_is_active(const struct http_conn *c)
@@ -58,7 +58,7 @@ void conn_flush(struct http_conn *c)
         evbuffer_drain(c->out, n);
         return;
     }
-    c->server->stats.out_bytes += n;
+    STAT_ADD(c->server, out_bytes, n);
     if (c->ssl == NULL && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
         int put = evbuffer_write(c->out, bufferevent_getfd(c->bev));
         if (put < 0 && errno != EAGAIN && errno != EINTR) {
@@ -167,6 +167,7 @@ static void finish_exchange(struct http_conn *c)
     assert(r != NULL && r->reply == REPLY_ENDED && r->body_done);
     c->req = NULL;
     c->served++;
+    server_timed(c->server, r->born_ns);
     if (c->closing) {
         begin_close(c, evbuffer_get_length(conn_input(c)) > 0);
     } else {
@@ -198,6 +199,7 @@ static void dispatch(struct http_conn *c)
     struct http_req *r = req_new(c);
     c->req = r;
     set_state(c, CONN_BODY);
+    r->born_ns = c->since_ns;
     c->discarded = 0;
     bool any = slice_eq(h->path, SLICE("*"));
     if (m.route == NULL) {
@@ -236,7 +238,7 @@ static void dispatch(struct http_conn *c)
 static void head_done(struct http_conn *c)
 {
     struct http_server *s = c->server;
-    s->stats.requests++;
+    STAT_ADD(s, requests, 1);
     if (c->surplus) {
         conn_refuse(c, HTTP_REASON_CONNECTIONS_MANY);
         return;
@@ -254,7 +256,7 @@ static enum http_step feed(struct http_conn *c, size_t *ret_used, struct slice *
         in = slice_of(v.iov_base, v.iov_len);
     }
     enum http_step step = http_parse(&c->parser, in, ret_used, ret_part);
-    c->server->stats.in_bytes += *ret_used;
+    STAT_ADD(c->server, in_bytes, *ret_used);
     return step;
 }
 
@@ -547,8 +549,8 @@ void conn_new(struct http_server *s, struct listener *l, int fd, const struct ad
         s->conns->prev = c;
     }
     s->conns = c;
-    s->stats.accepted++;
-    s->stats.connections++;
+    STAT_ADD(s, accepted, 1);
+    STAT_ADD(s, connections, 1);
     c->surplus = s->stats.connections > s->conf.connections_max;
     c->born_ns = loop_now_ns(s->loop);
     c->old_at_ns = INT64_MAX;

@@ -59,6 +59,7 @@ struct http_req {
     bool full;            /* drained is due */
     int64_t reply_left;   /* of a known length; -1 unknown */
     int64_t paused_at_ns; /* when pause began */
+    int64_t born_ns;      /* when the head was complete */
 };
 
 struct listener {
@@ -99,8 +100,11 @@ struct http_server {
     struct http_router *router;
     struct listener **listeners;
     size_t listener_count;
-    struct http_conn *conns; /* newest first */
-    struct http_server_stats stats;
+    struct http_conn *conns;        /* newest first */
+    struct http_server_stats stats; /* changed by STAT_ADD only: other threads read it */
+    struct stats *published;        /* NULL, or where the figures are shown */
+    struct stats_series *seconds;   /* NULL, or the histogram of answers' times */
+    const char *name;
     struct clock clock;
     struct loop_timer *sweep, *retry_accept;
     bool accept_paused, draining, sweeping;
@@ -114,10 +118,18 @@ struct http_server {
     uint64_t dice; /* spreads the ages of connections */
 };
 
+/* One thread writes, any reads: no locked instruction is needed. */
+#define STAT_ADD(s_, field_, n_)                                                                   \
+    __atomic_store_n(&(s_)->stats.field_, (s_)->stats.field_ + (uint64_t)(n_), __ATOMIC_RELAXED)
+
 /* http_server.c */
 void server_count(struct http_server *s, enum http_reason why);
 const char *server_date(struct http_server *s);
 void server_conn_freed(struct http_server *s);
+
+/* http_stats.c */
+void server_timed(struct http_server *s, int64_t born_ns);
+void server_unpublish(struct http_server *s);
 
 /* http_conn.c */
 void conn_new(struct http_server *s, struct listener *l, int fd, const struct addr *peer);

@@ -22,7 +22,7 @@ void reply_raw(struct http_conn *c, struct slice text)
 static void count_answer(struct http_server *s, unsigned status)
 {
     assert(status >= 100 && status < 600);
-    s->stats.answers[status / 100]++;
+    STAT_ADD(s, answers[status / 100], 1);
 }
 
 /* Bytes of the body that have not arrived; UINT64_MAX if nobody knows. */

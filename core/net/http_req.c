@@ -47,7 +47,7 @@ static void drop_whole(struct http_req *r)
 {
     if (r->whole.ptr != NULL) {
         assert(r->conn->server->stats.buffered >= r->whole.cap);
-        r->conn->server->stats.buffered -= r->whole.cap;
+        STAT_ADD(r->conn->server, buffered, -(int64_t)(r->whole.cap));
         buf_done(&r->whole);
     }
 }
@@ -94,7 +94,7 @@ static enum http_reason collect(struct http_req *r, struct slice part)
     if (!buf_add_slice(&r->whole, part)) {
         return HTTP_REASON_BODY_LARGE;
     }
-    s->stats.buffered += r->whole.cap - before;
+    STAT_ADD(s, buffered, r->whole.cap - before);
     return HTTP_REASON_NONE;
 }
 

@@ -45,7 +45,7 @@ struct http_server_conf http_server_conf_default(void)
 void server_count(struct http_server *s, enum http_reason why)
 {
     assert((unsigned)why < HTTP_REASON_COUNT);
-    s->stats.refused[why]++;
+    STAT_ADD(s, refused[why], 1);
 }
 
 const char *server_date(struct http_server *s)
@@ -129,7 +129,7 @@ static void finish_drain(void *arg)
 void server_conn_freed(struct http_server *s)
 {
     assert(s->stats.connections > 0);
-    s->stats.connections--;
+    STAT_ADD(s, connections, -1);
     if (s->accept_paused) {
         loop_timer_set(s->retry_accept, 0);
     }
@@ -236,6 +236,7 @@ void http_server_free(struct http_server *s)
     if (s == NULL) {
         return;
     }
+    server_unpublish(s);
     close_listeners(s);
     kill_all(s, HTTP_REASON_NONE);
     loop_timer_free(s->sweep);
@@ -314,11 +315,6 @@ void http_server_drain(struct http_server *s, int64_t deadline_ns, void (*fn)(vo
 bool http_server_draining(const struct http_server *s)
 {
     return s->draining;
-}
-
-const struct http_server_stats *http_server_stats(const struct http_server *s)
-{
-    return &s->stats;
 }
 
 void http_server_on_h2(struct http_server *s,

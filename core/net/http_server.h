@@ -26,6 +26,7 @@ struct http_conn;
 struct http_router;
 struct http_server;
 struct loop;
+struct stats;
 struct tls_ctx;
 
 struct http_server_conf {
@@ -54,7 +55,6 @@ struct http_listen {
     unsigned unix_mode;
 };
 
-/* Counted by the loop's thread, for the loop's thread. */
 struct http_server_stats {
     uint64_t accepted, requests, in_bytes, out_bytes;
     uint64_t answers[6];                 /* by the first digit of the status */
@@ -79,7 +79,9 @@ uint16_t http_server_port(const struct http_server *s, size_t i);
 void http_server_drain(struct http_server *s, int64_t deadline_ns, void (*fn)(void *arg),
                        void *arg);
 bool http_server_draining(const struct http_server *s);
-const struct http_server_stats *http_server_stats(const struct http_server *s);
+struct http_server_stats http_server_stats(const struct http_server *s); /* any thread */
+/* Gives them to /metrics as kaiju_http_*{server="name"}; name must outlive the server. */
+void http_server_publish(struct http_server *s, struct stats *stats, const char *name);
 
 /* HTTP/2 on the same ports: a connection whose first bytes are the HTTP/2 preface is handed over,
  * with the preface still unread in its input. It goes on counting as a connection here; the new

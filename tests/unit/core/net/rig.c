@@ -273,5 +273,5 @@ void rig_answer_later(struct rig *g)
 
 uint64_t rig_refused(const struct rig *g, enum http_reason why)
 {
-    return http_server_stats(g->server)->refused[why];
+    return http_server_stats(g->server).refused[why];
 }

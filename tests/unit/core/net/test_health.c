@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/net/health.h"
 
+#include "core/stats/stats.h"
 #include "rig.h"
 #include "tests/test.h"
 
@@ -14,12 +15,6 @@ static bool flag_check(void *arg, char *why, size_t size)
     return *(bool *)arg;
 }
 
-static void write_metrics(void *arg, struct buf *out)
-{
-    (void)arg;
-    buf_add_str(out, "kaiju_up 1\n");
-}
-
 TEST(health_pages_tell_alive_ready_and_numbers)
 {
     struct rig g;
@@ -29,7 +24,9 @@ TEST(health_pages_tell_alive_ready_and_numbers)
     health_watch(h, "main", g.loop);
     health_check(h, "bus", flag_check, &bus_ok);
     health_check(h, "disk", flag_check, &disk_ok);
-    health_metrics(h, write_metrics, NULL);
+    struct stats *stats = stats_new();
+    http_server_publish(g.server, stats, "rig");
+    health_metrics(h, stats);
     health_routes(h, http_server_router(g.server));
 
     CHECK_EQ(200, rig_ask(&g, "GET /healthz HTTP/1.0\r\n\r\n", 1000));
@@ -43,11 +40,19 @@ TEST(health_pages_tell_alive_ready_and_numbers)
     CHECK_HAS("draining\n", buf_cstr(&g.got));
     CHECK_EQ(200, rig_ask(&g, "GET /metrics HTTP/1.0\r\n\r\n", 1000));
     CHECK_HAS("text/plain; version=0.0.4", buf_cstr(&g.got));
-    CHECK_HAS("kaiju_up 1\n", buf_cstr(&g.got));
+    CHECK_HAS("# TYPE kaiju_http_requests_total counter\n", buf_cstr(&g.got));
+    CHECK_HAS("\nkaiju_http_requests_total{server=\"rig\"} 5\n", buf_cstr(&g.got));
+    CHECK_HAS("\nkaiju_http_answers_total{server=\"rig\",class=\"5xx\"} 2\n", buf_cstr(&g.got));
+    CHECK_HAS("\nkaiju_http_request_seconds_count{server=\"rig\"} 4\n", buf_cstr(&g.got));
+    CHECK_HAS("\nkaiju_http_connections{server=\"rig\"} 1\n", buf_cstr(&g.got));
     CHECK_EQ(405, rig_ask(&g, "POST /metrics HTTP/1.0\r\n\r\n", 1000));
+
+    CHECK_EQ(200, rig_ask(&g, "GET /metrics HTTP/1.0\r\n\r\n", 1000));
+    CHECK_HAS("{server=\"rig\",reason=\"method_denied\"} 1\n", buf_cstr(&g.got));
 
     rig_stop(&g);
     health_free(h);
+    stats_free(stats);
 }
 
 TEST(health_names_a_loop_that_hangs)

@@ -207,7 +207,7 @@ TEST(http_server_drops_a_client_that_does_not_read)
     rig_send_str(&g, fd, "GET /chunks?n=20000 HTTP/1.1\r\nHost: h\r\n\r\n");
     rig_step(&g, 2000);
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_REPLY_SLOW));
-    CHECK_EQ(0, http_server_stats(g.server)->connections);
+    CHECK_EQ(0, http_server_stats(g.server).connections);
     close(fd);
     rig_stop(&g);
 }
@@ -251,14 +251,14 @@ TEST(http_server_pauses_accepting_far_above_its_limit)
         fds[i] = rig_connect(&g); /* the kernel's backlog takes them */
         rig_step(&g, 1);
     }
-    CHECK_EQ(13, http_server_stats(g.server)->connections);
+    CHECK_EQ(13, http_server_stats(g.server).connections);
     for (int i = 0; i < 40; i++) {
         close(fds[i]);
     }
-    for (int i = 0; i < 50 && http_server_stats(g.server)->accepted < 40; i++) {
+    for (int i = 0; i < 50 && http_server_stats(g.server).accepted < 40; i++) {
         rig_step(&g, 10);
     }
-    CHECK_EQ(40, http_server_stats(g.server)->accepted);
+    CHECK_EQ(40, http_server_stats(g.server).accepted);
     CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 1000));
     rig_stop(&g);
 }
@@ -276,7 +276,7 @@ TEST(http_server_bounds_what_all_bodies_together_hold)
     rig_send_str(&g, first, head);
     rig_send(&g, first, body, sizeof body);
     rig_step(&g, 10);
-    CHECK(http_server_stats(g.server)->buffered >= sizeof body);
+    CHECK(http_server_stats(g.server).buffered >= sizeof body);
     rig_send_str(&g, second, head);
     rig_send(&g, second, body, sizeof body);
     rig_read_end(&g, second, 1000);
@@ -285,7 +285,7 @@ TEST(http_server_bounds_what_all_bodies_together_hold)
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_BUFFERS_FULL));
     rig_send(&g, first, body, 100);
     CHECK(rig_read_until(&g, first, "\r\n\r\n700 ", 1000));
-    CHECK_EQ(0, http_server_stats(g.server)->buffered);
+    CHECK_EQ(0, http_server_stats(g.server).buffered);
     close(first);
     close(second);
     rig_stop(&g);
@@ -299,7 +299,7 @@ TEST(http_server_tells_a_handler_that_its_client_has_gone)
     rig_send_str(&g, fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
     rig_step(&g, 10);
     CHECK(g.later != NULL);
-    CHECK_EQ(1, http_server_stats(g.server)->active);
+    CHECK_EQ(1, http_server_stats(g.server).active);
     close(fd);
     rig_step(&g, 20);
     CHECK_EQ(1, g.later_gone);
@@ -308,7 +308,7 @@ TEST(http_server_tells_a_handler_that_its_client_has_gone)
     CHECK(http_req_head(g.later) == NULL);
     rig_answer_later(&g); /* does nothing, harms nothing */
     CHECK_EQ(1, g.freed);
-    CHECK_EQ(0, http_server_stats(g.server)->active);
+    CHECK_EQ(0, http_server_stats(g.server).active);
     rig_stop(&g);
 }
 
