@@ -454,6 +454,6 @@ int batch_enc_end(struct batch_enc *e, struct buf *out, struct err *reterr)
                        batch_enc_bytes(e));
     }
     assert(out->len - before <= batch_enc_bytes(e));
-    batch_enc_begin(e, slice_of(e->source, e->source_len), e->seq + 1);
+    batch_enc_begin(e, slice_of(e->source, e->source_len), (int64_t)((uint64_t)e->seq + 1));
     return 0;
 }

@@ -36,7 +36,7 @@ int batch_enc_add(struct batch_enc *e, const struct rec *r, struct err *reterr) 
 /* At least the size that batch_enc_end would append now, at most a few dozen bytes more. */
 size_t batch_enc_bytes(const struct batch_enc *e);
 uint32_t batch_enc_count(const struct batch_enc *e);
-/* Appends the batch to out. The encoder is empty afterwards: begin again. ERR_TOO_BIG if out has
+/* Appends the batch to out and begins the next: same source, seq + 1. ERR_TOO_BIG if out has
  * no room: then nothing was appended and nothing is lost. */
 int batch_enc_end(struct batch_enc *e, struct buf *out, struct err *reterr) NODISCARD;
 

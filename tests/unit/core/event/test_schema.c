@@ -64,8 +64,8 @@ TEST(schema_refuses_what_is_none)
         "\"nope\"",
         "{\"type\":\"record\",\"name\":\"R\"}",
         "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x\",\"type\":\"nope\"}]}",
-        "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"},"
-        "{\"name\":\"x\",\"type\":\"int\"}]}",
+        ("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"},"
+         "{\"name\":\"x\",\"type\":\"int\"}]}"),
         "{\"type\":\"record\",\"name\":\"R\",\"name\":\"S\",\"fields\":[]}",
         "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a..b\",\"fields\":[]}",
         "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\\\"b\",\"fields\":[]}",
