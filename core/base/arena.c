@@ -30,6 +30,8 @@ struct hook {
 struct arena {
     struct arena *parent, *child, *prev, *next; /* next, prev: siblings */
     struct block *blocks;                       /* newest first */
+    struct block *spare;                        /* kept by reset, empty */
+    size_t spare_bytes, keep;
     struct hook *hooks;
     const char *name;
     size_t used, reserved, max;
@@ -102,6 +104,43 @@ static void empty(struct arena *a)
     }
 }
 
+/* Sets an emptied block aside, if arena_keep allows. */
+static bool spare_block(struct arena *a, struct block *b)
+{
+    if (b->size > a->keep - MIN(a->spare_bytes, a->keep)) {
+        return false;
+    }
+    if (a->poison) {
+        memset(b->data, 0xdd, b->size);
+    }
+    b->used = 0;
+    b->next = a->spare;
+    a->spare = b;
+    a->spare_bytes += b->size;
+    return true;
+}
+
+/* A block set aside that has room for n bytes, or NULL. */
+static struct block *take_spare(struct arena *a, size_t n)
+{
+    for (struct block **at = &a->spare; *at != NULL; at = &(*at)->next) {
+        struct block *b = *at;
+        if (b->size >= n) {
+            *at = b->next;
+            a->spare_bytes -= b->size;
+            return b;
+        }
+    }
+    return NULL;
+}
+
+void arena_keep(struct arena *a, size_t bytes)
+{
+    assert(a != NULL);
+    assert(bytes <= a->max);
+    a->keep = bytes;
+}
+
 void arena_reset(struct arena *a)
 {
     assert(a != NULL);
@@ -112,7 +151,7 @@ void arena_reset(struct arena *a)
     struct block *b = a->blocks;
     while (b != NULL) {
         struct block *next = b->next;
-        if (b != keep) {
+        if (b != keep && !spare_block(a, b)) {
             release(a, b);
         }
         b = next;
@@ -134,9 +173,10 @@ void arena_free(struct arena *a)
         return;
     }
     empty(a);
-    while (a->blocks != NULL) {
-        struct block *b = a->blocks;
-        a->blocks = b->next;
+    while (a->blocks != NULL || a->spare != NULL) {
+        struct block **from = a->blocks != NULL ? &a->blocks : &a->spare;
+        struct block *b = *from;
+        *from = b->next;
         release(a, b);
     }
     assert(a->reserved == 0);
@@ -157,6 +197,12 @@ static struct block *add_block(struct arena *a, size_t n)
     size = MAX(size, n);
     if (mem_limit_refused()) {
         return NULL;
+    }
+    struct block *spare = take_spare(a, n);
+    if (spare != NULL) {
+        spare->next = a->blocks;
+        a->blocks = spare;
+        return spare;
     }
     if (!charge(a, sizeof(struct block) + size)) {
         /* Close to the limit a block of just the size may still fit. */

@@ -27,6 +27,9 @@ void arena_free(struct arena *a);
 /* Frees contents and children, runs hooks, keeps the first block: the loop "reset, fill" of a batch
  * allocates nothing in steady state. */
 void arena_reset(struct arena *a);
+/* Lets reset keep up to that many bytes of blocks more, for batches larger than one block. They
+ * stay charged to the limit. */
+void arena_keep(struct arena *a, size_t bytes);
 
 /* Aligned to 16. NULL only at the limit (counted). */
 void *arena_alloc(struct arena *a, size_t n);

@@ -52,15 +52,17 @@ static inline const char *varint_read_zz(const char *p, const char *end, int64_t
     return p;
 }
 
+/* More than two bytes: for times and ids. */
+char *varint_write_slow(char *p, uint64_t v);
+
 static inline char *varint_write(char *p, uint64_t v)
 {
     assert(p != NULL);
-    while (v >= 0x80) {
-        *p++ = (char)(v | 0x80);
-        v >>= 7;
+    if (LIKELY(v < 0x80)) {
+        *p = (char)v;
+        return p + 1;
     }
-    *p++ = (char)v;
-    return p;
+    return varint_write_slow(p, v);
 }
 
 static inline char *varint_write_zz(char *p, int64_t v)

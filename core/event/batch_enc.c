@@ -21,6 +21,8 @@ enum {
     BY_ADDRESS = 256, /* places of the address cache */
     INDEX_FIRST = 64,
     SOURCE_MAX = 255,
+    SHORT_STRING = 64, /* copied in line */
+    PAIR_ROOM = 2 * (2 + SHORT_STRING) + 1 + VARINT_MAX,
     EVENT_FIXED = 16 + 17 + 9 + 7 * VARINT_MAX + 1, /* all but type, causes, payload */
     HEAD_MAX = SOURCE_MAX * 3 + 8 * VARINT_MAX,     /* repaired source, header, counts, ends */
 };
@@ -102,7 +104,7 @@ void batch_enc_begin(struct batch_enc *e, struct slice source, int64_t seq)
 
 /* --- values: each put_x makes its own room; false when the buffer is full or a limit is hit --- */
 
-static bool put_repaired(struct batch_enc *e, struct buf *b, struct slice s)
+static COLD bool put_repaired(struct batch_enc *e, struct buf *b, struct slice s)
 {
     size_t len = utf8_repaired_len(s);
     char *to = buf_room(b, VARINT_MAX + len);
@@ -129,8 +131,50 @@ static inline bool put_bytes(struct buf *b, struct slice s)
     return true;
 }
 
+/* Copies a string of at most 64 bytes and tells whether all of it is ASCII. Two loads that overlap
+ * cover any length without reading outside of the string, and without a call. */
+static inline bool copy_ascii(char *to, const char *from, size_t len)
+{
+    uint64_t seen = 0, a, b;
+    if (len >= 8) {
+        size_t i = 0;
+        for (; i + 8 < len; i += 8) {
+            memcpy(&a, from + i, 8);
+            memcpy(to + i, &a, 8);
+            seen |= a;
+        }
+        memcpy(&b, from + len - 8, 8);
+        memcpy(to + len - 8, &b, 8);
+        seen |= b;
+    } else if (len >= 4) {
+        uint32_t x, y;
+        memcpy(&x, from, 4);
+        memcpy(&y, from + len - 4, 4);
+        memcpy(to, &x, 4);
+        memcpy(to + len - 4, &y, 4);
+        seen = x | y;
+    } else {
+        for (size_t i = 0; i < len; i++) {
+            to[i] = from[i];
+            seen |= (unsigned char)from[i];
+        }
+    }
+    return (seen & 0x8080808080808080u) == 0;
+}
+
 static inline bool put_string(struct batch_enc *e, struct buf *b, struct slice s)
 {
+    if (LIKELY(s.len <= SHORT_STRING)) {
+        char *to = buf_room(b, 2 + SHORT_STRING);
+        if (UNLIKELY(to == NULL)) {
+            return false;
+        }
+        char *end = varint_write_zz(to, (int64_t)s.len);
+        if (LIKELY(copy_ascii(end, s.ptr, s.len))) {
+            buf_commit(b, (size_t)(end - to) + s.len);
+            return true;
+        }
+    }
     return LIKELY(utf8_valid(s)) ? put_bytes(b, s) : put_repaired(e, b, s);
 }
 
@@ -145,12 +189,56 @@ static bool put_list(struct batch_enc *e, struct buf *b, struct val v, unsigned 
     return ok;
 }
 
+/* Null, bool, int or double with its branch (the tag, zigzag), into 1 + VARINT_MAX bytes. */
+static inline char *write_scalar(char *to, struct val v)
+{
+    *to++ = (char)(v.tag << 1);
+    if (v.tag == VAL_INT) {
+        return varint_write_zz(to, v.i);
+    }
+    if (v.tag == VAL_DOUBLE) {
+        endian_put_le64(to, v.bits);
+        return to + 8;
+    }
+    *to = v.tag == VAL_BOOL && v.b ? 1 : 0;
+    return to + (v.tag == VAL_BOOL);
+}
+
+/* A short ASCII key with a scalar or a short ASCII string, into PAIR_ROOM bytes: nearly every pair.
+ * NULL if it is none; what was written then does not count. */
+static inline char *write_short_pair(char *to, const struct val_pair *p)
+{
+    if (UNLIKELY(p->key_len > SHORT_STRING)) {
+        return NULL;
+    }
+    to = varint_write_zz(to, p->key_len);
+    if (UNLIKELY(!copy_ascii(to, p->key, p->key_len))) {
+        return NULL;
+    }
+    to += p->key_len;
+    if (p->value.tag <= VAL_DOUBLE) {
+        return write_scalar(to, p->value);
+    }
+    if (p->value.tag != VAL_STRING || p->value.len > SHORT_STRING) {
+        return NULL;
+    }
+    *to++ = VAL_STRING << 1;
+    to = varint_write_zz(to, p->value.len);
+    return LIKELY(copy_ascii(to, p->value.str, p->value.len)) ? to + p->value.len : NULL;
+}
+
 static bool put_pairs(struct batch_enc *e, struct buf *b, const struct val_pair *pairs,
                       uint32_t len, unsigned depth)
 {
     bool ok = true;
     for (uint32_t i = 0; ok && i < len; i++) {
-        ok = put_string(e, b, val_key(&pairs[i])) && put_value(e, b, pairs[i].value, depth);
+        char *to = buf_room(b, PAIR_ROOM);
+        char *end = LIKELY(to != NULL) ? write_short_pair(to, &pairs[i]) : NULL;
+        if (LIKELY(end != NULL)) {
+            buf_commit(b, (size_t)(end - to));
+        } else {
+            ok = put_string(e, b, val_key(&pairs[i])) && put_value(e, b, pairs[i].value, depth);
+        }
     }
     return ok;
 }
@@ -187,21 +275,16 @@ static bool put_value(struct batch_enc *e, struct buf *b, struct val v, unsigned
         return false;
     }
     assert(v.tag < VAL_TAGS);
-    *to = (char)(v.tag << 1); /* the branch, zigzag */
+    if (v.tag <= VAL_DOUBLE) {
+        buf_commit(b, (size_t)(write_scalar(to, v) - to));
+        return true;
+    }
+    *to = (char)(v.tag << 1);
+    buf_commit(b, 1);
     switch (v.tag) {
-    case VAL_NULL: buf_commit(b, 1); return true;
-    case VAL_BOOL:
-        to[1] = v.b ? 1 : 0;
-        buf_commit(b, 2);
-        return true;
-    case VAL_INT: buf_commit(b, (size_t)(varint_write_zz(to + 1, v.i) - to)); return true;
-    case VAL_DOUBLE:
-        endian_put_le64(to + 1, v.bits);
-        buf_commit(b, 9);
-        return true;
-    case VAL_STRING: buf_commit(b, 1); return put_string(e, b, val_slice(v));
-    case VAL_BYTES: buf_commit(b, 1); return put_bytes(b, val_slice(v));
-    default: buf_commit(b, 1); return put_nested(e, b, v, depth);
+    case VAL_STRING: return put_string(e, b, val_slice(v));
+    case VAL_BYTES: return put_bytes(b, val_slice(v));
+    default: return put_nested(e, b, v, depth);
     }
 }
 

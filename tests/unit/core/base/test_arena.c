@@ -72,3 +72,27 @@ TEST(arena_reuses_its_block_after_reset)
     }
     arena_free(a);
 }
+
+TEST(arena_keeps_as_many_blocks_as_it_is_told)
+{
+    enum { KEEP = 4 * 1024 * 1024 };
+    struct arena *a = arena_new(NULL, "t", 16 * 1024 * 1024);
+    size_t reserved = 0;
+    for (int round = 0; round < 5; round++) {
+        arena_reset(a);
+        for (int i = 0; i < 100; i++) {
+            CHECK(arena_zalloc(a, 10000) != NULL);
+        }
+        CHECK(round == 0 || round == 2 || arena_stats(a).reserved_bytes <= reserved);
+        reserved = arena_stats(a).reserved_bytes;
+        arena_reset(a);
+        /* Without arena_keep one block stays, with it all do. */
+        CHECK(round < 2 ? arena_stats(a).reserved_bytes < 300000
+                        : arena_stats(a).reserved_bytes == reserved);
+        arena_keep(a, round >= 1 ? KEEP : 0);
+    }
+    CHECK(arena_alloc(a, 8 * 1024 * 1024) != NULL);
+    arena_reset(a);
+    CHECK(arena_stats(a).reserved_bytes < 8 * 1024 * 1024);
+    arena_free(a);
+}
