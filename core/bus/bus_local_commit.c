@@ -126,13 +126,15 @@ static void write_part(struct local_group *g, struct local_part *p)
     }
 }
 
+/* All that the operations have changed; what is over its limit by that is cleaned in this group. */
 static void write_parts(struct local_group *g)
 {
-    /* No housekeeping has touched a partition yet: all in the list have appends or a new start. */
     for (size_t i = 0; i < g->parts.len && g->rc == 0; i++) {
-        if (g->parts.ptr[i]->gather_head != NULL) {
-            write_part(g, g->parts.ptr[i]);
+        struct local_part *p = g->parts.ptr[i];
+        if (p->gather_head != NULL) {
+            write_part(g, p);
         }
+        bus_local_retain_mark(g->s, p);
     }
 }
 
@@ -203,9 +205,6 @@ static void publish(struct local_group *g)
         }
     }
     pthread_mutex_unlock(&s->mutex);
-    VEC_EACH (&g->parts, at) {
-        bus_local_retain_mark(s, *at);
-    }
 }
 
 static void undo(struct local_group *g)

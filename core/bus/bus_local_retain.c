@@ -58,15 +58,14 @@ static bool deletes(const struct local_part *p)
 static bool over(const struct local_part *p, uint64_t slack)
 {
     int64_t limit = p->topic->retention_bytes;
-    return deletes(p) && limit >= 0 && p->now.bytes > (uint64_t)limit + slack;
+    return deletes(p) && limit >= 0 && p->next.bytes > (uint64_t)limit + slack;
 }
 
 void bus_local_retain_mark(struct local_store *s, struct local_part *p)
 {
     int64_t limit = p->topic->retention_bytes;
     uint64_t slack = limit > 0 ? (uint64_t)limit >> SLACK_SHIFT : 0;
-    /* A trim has moved the start beyond the first chunk, or may have. */
-    bool trimmed = p->now.start > 0 && p->first_ms == INT64_MIN && p->now.bytes > 0;
+    bool trimmed = p->next.start != p->now.start;
     if (over(p, slack) || trimmed) {
         enqueue(s, p);
     }
@@ -75,10 +74,12 @@ void bus_local_retain_mark(struct local_store *s, struct local_part *p)
 void bus_local_retain_scan(struct local_store *s, int64_t now_ms)
 {
     VEC_EACH (&s->topic_list, t) {
+        int64_t keep_ms = (*t)->retention_ms;
         for (uint32_t i = 0; i < (*t)->partitions; i++) {
             struct local_part *p = &(*t)->parts[i];
-            bool old = (*t)->retention_ms >= 0 && p->first_ms + (*t)->retention_ms < now_ms;
-            if (p->now.bytes > 0 && deletes(p) && (over(p, 0) || old || p->first_ms == INT64_MIN)) {
+            bool old = keep_ms >= 0 && p->first_ms < now_ms - keep_ms;
+            bool unseen = p->first_ms == INT64_MIN;
+            if (p->now.bytes > 0 && deletes(p) && (over(p, 0) || old || unseen)) {
                 enqueue(s, p);
             }
         }
