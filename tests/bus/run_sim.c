@@ -48,12 +48,20 @@ static void pass(struct suite *s, int64_t ns)
     bus_sim_advance(s->bus, ns);
 }
 
+static void step(struct bus *b, int64_t max_ns)
+{
+    (void)bus_sim_step(b, max_ns);
+}
+
 const struct suite_hooks suite_hooks = {
     .name = "sim",
     .kind = BUS_SIM,
     .conf = conf,
     .crash = crash,
     .pass = pass,
+    .step = step,
+    .kill = bus_sim_crash,
+    .pause = bus_sim_pause,
     .fate = fate,
     .patience_ns = 120 * CLOCK_NS_PER_S,
     .quiet_ns = 5 * CLOCK_NS_PER_S,

@@ -53,6 +53,11 @@ struct suite_hooks {
     void (*crash)(struct suite *s);
     /* Lets time pass for the bus without a call of the clients. NULL = sleep. */
     void (*pass)(struct suite *s, int64_t ns);
+    /* Lets time pass until some client may have an event. NULL = poll(2) over all of them. */
+    void (*step)(struct bus *b, int64_t max_ns);
+    /* A client dies without closing anything; is not run for a while. NULL = freed, not stepped. */
+    void (*kill)(struct bus_client *c);
+    void (*pause)(struct bus_client *c, bool paused);
     /* The next commit of the slot shall end so; false = cannot be arranged. NULL = none can. */
     bool (*fate)(struct suite *s, const char *slot, enum suite_fate fate);
     int64_t patience_ns;   /* an event that takes longer is a failure */
