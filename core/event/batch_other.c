@@ -97,7 +97,8 @@ static int get_list(const struct filling *f, struct val record, const char *name
     return 0;
 }
 
-/* A map as pairs with interned keys. Its own pairs stay as they are: nested maps have no numbers. */
+/* A map as pairs with interned keys. Its own pairs stay as they are: nested maps have no numbers.
+ */
 static int get_pairs(const struct filling *f, struct val map, const struct val_pair **ret,
                      uint32_t *ret_len)
 {
