@@ -110,7 +110,7 @@ struct val gen_val(struct gen *g, unsigned depth)
     case 2: return val_int(gen_int(g));
     case 3: return val_double(gen_double(g));
     case 4: return val_string(gen_text(g, 40));
-    case 5: return val_bytes(gen_blob(g, 40));
+    case 5: return g->no_bytes ? val_null() : val_bytes(gen_blob(g, 40));
     default: return gen_nested(g, depth);
     }
 }

@@ -13,6 +13,7 @@ struct gen {
     struct arena *arena;
     bool bad_utf8; /* let some strings be no UTF-8 */
     bool no_nul;   /* let no string hold a NUL byte */
+    bool no_bytes; /* make no value of type bytes */
 };
 
 void gen_init(struct gen *g, uint64_t seed, struct arena *a);
