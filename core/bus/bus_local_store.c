@@ -23,7 +23,8 @@
 
 enum { DIR_MODE = 0700, FILE_MODE = 0600, TABLES_MAX = 8, PATH_BYTES = 4096, PID_BYTES = 24 };
 
-static const uint64_t map_default = UINT64_C(64) << 30, map_least = UINT64_C(1) << 20;
+static const uint64_t map_default = UINT64_C(64) << 30;
+static const uint64_t map_least = UINT64_C(1) << 20;
 
 int bus_local_mdb_err(const struct local_store *s, int rc, const char *what, struct err *reterr)
 {
