@@ -58,6 +58,12 @@ void conf_slot_set(struct conf *c, struct conf_slot *s, enum conf_origin origin,
                    struct slice text);
 void conf_slot_add_pair(struct conf *c, struct conf_slot *s, enum conf_origin origin,
                         const char *place, struct slice name, struct slice value);
+void conf_slot_add_item(struct conf *c, struct conf_slot *s, enum conf_origin origin,
+                        const char *place, struct slice item);
+static inline bool conf_is_plural(const struct conf_row *row)
+{
+    return row->type == CONF_MAP || row->type == CONF_LIST;
+}
 /* Reads the file whose name is `path` into the secret. */
 void conf_slot_set_file(struct conf *c, struct conf_slot *s, enum conf_origin origin,
                         const char *place, struct slice path);
