@@ -127,6 +127,7 @@ static int start(struct process *p, struct err *reterr)
     if (rc != 0) {
         return rc;
     }
+    p->env.settings = &p->settings;
     p->env.loop = loop_new();
     p->env.stats = stats_new();
     rc = open_pages(p, reterr);

@@ -111,7 +111,7 @@ struct role_topics *role_topics_new(const struct role_env *env, const char *role
     t->settings = env->settings;
     snprintf(t->why, sizeof t->why, "waiting for the bus");
     t->client = role_client_new(env, role, on_topics, t);
-    health_check(env->health, "topics", are_there, t);
+    health_check(env->health, role, are_there, t);
     ensure(t);
     return t;
 }

@@ -47,21 +47,6 @@ static const struct bus_row bus_rows[] = {
             "Bytes at which the embedded bus refuses to write."),
 };
 
-static const struct stats_row answers_row = {"kaiju_http_answers_total",
-                                             STATS_COUNTER,
-                                             "HTTP answers by class of status.",
-                                             {"class"},
-                                             NULL,
-                                             0};
-static const struct stats_row refused_row = {"kaiju_http_refused_total",
-                                             STATS_COUNTER,
-                                             "HTTP requests refused, by reason.",
-                                             {"reason"},
-                                             NULL,
-                                             0};
-static const struct stats_row connections_row = {
-    "kaiju_http_connections", STATS_GAUGE, "Open HTTP connections.", {NULL}, NULL, 0};
-
 static void read_bus(struct stats_scrape *scrape, void *arg)
 {
     const struct role_stats *s = arg;
@@ -73,29 +58,6 @@ static void read_bus(struct stats_scrape *scrape, void *arg)
     }
 }
 
-static void read_http(struct stats_scrape *scrape, void *arg)
-{
-    const struct role_stats *s = arg;
-    const struct http_server_stats *http = http_server_stats(s->env->http);
-    static const char *const classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    for (size_t i = 1; i < ARRAY_LEN(http->answers); i++) {
-        struct slice label = slice_str(classes[i]);
-        stats_read(scrape, &answers_row, &label, (double)http->answers[i]);
-    }
-    for (int i = 0; i < HTTP_REASON_COUNT; i++) {
-        char name[HTTP_REASON_BYTES];
-        struct slice label = slice_str(http_reason_name((enum http_reason)i, name));
-        stats_read(scrape, &refused_row, &label, (double)http->refused[i]);
-    }
-    stats_read(scrape, &connections_row, NULL, (double)http->connections);
-}
-
-static void write_all(void *arg, struct buf *out)
-{
-    const struct role_stats *s = arg;
-    stats_write(s->env->stats, out);
-}
-
 struct role_stats *role_stats_new(const struct role_env *env)
 {
     assert(env->stats != NULL && env->http != NULL && env->health != NULL);
@@ -103,8 +65,8 @@ struct role_stats *role_stats_new(const struct role_env *env)
     s->env = env;
     stats_process(env->stats, CORE_VERSION);
     stats_reader(env->stats, read_bus, s);
-    stats_reader(env->stats, read_http, s);
-    health_metrics(env->health, write_all, s);
+    http_server_publish(env->http, env->stats, "main");
+    health_metrics(env->health, env->stats);
     return s;
 }
 
