@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The role `coordinator`: keeps rule graphs, assigns their tasks, serves the API. So far it makes
- * sure of the built-in topics and serves the health pages.
+ * The role `coordinator`: keeps rule graphs, assigns their tasks, serves the API. So far it
+ * serves the health pages.
  */
 #include "coordinator/coordinator.h"
 
-#include <assert.h>
-
-static int start(struct role_env *env, void **ret_state, struct err *reterr)
-{
-    (void)reterr;
-    assert(env != NULL && ret_state != NULL);
-    *ret_state = role_topics_new(env, "coordinator");
-    return 0;
-}
-
-static void stop(void *state)
-{
-    role_topics_free(state);
-}
-
 const struct role role_coordinator = {
-    "coordinator", "keeps rule graphs, assigns their tasks, serves the API", start, NULL, stop};
+    .name = "coordinator", .what = "keeps rule graphs, assigns their tasks, serves the API"};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -154,8 +154,10 @@ static void json_line(struct tail_show *s, const struct rec *r, uint32_t part, i
                       uint32_t index)
 {
     if (s->conf.topic_id > 0) {
-        struct ref self = ref_raw((uint16_t)s->conf.topic_id, (uint16_t)part, index,
-                                  (uint64_t)offset);
+        struct ref self = ref_of_raw((struct ref_raw){.topic = s->conf.topic_id,
+                                                      .partition = (uint16_t)part,
+                                                      .index = index,
+                                                      .offset = (uint64_t)offset});
         rec_json_event(&s->line, r, &self);
     } else {
         rec_json_event(&s->line, r, NULL);

@@ -22,8 +22,7 @@ struct tail_show_conf {
     struct slice type; /* only events of this type; absent = all */
     struct tail_filter filters[TAIL_FILTERS_MAX];
     size_t filter_count;
-    uint32_t topic_id; /* in references; 0 = not a built-in topic */
-    bool color;
+    uint16_t topic_id; /* in references; 0 = not a built-in topic */
 };
 
 struct tail_show *tail_show_new(const struct tail_show_conf *conf);

@@ -19,8 +19,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { ROLES_MAX = 4 };
-
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 
@@ -44,7 +42,7 @@ static const struct conf_row rows[] = {
 struct process {
     const struct role *const *roles;
     size_t n, started;
-    void *states[ROLES_MAX];
+    void *states[ROLES_MAX], *own[ROLES_MAX];
     struct role_settings settings;
     struct role_env env;
     struct bus_property *properties;
@@ -53,10 +51,21 @@ struct process {
     bool draining;
 };
 
-void role_settings_tables(struct role_settings *target, struct conf_table ret_tables[ROLE_TABLES])
+size_t role_tables(const struct role *const *roles, size_t n, struct role_settings *shared,
+                   void *const *targets, struct conf_table ret_tables[ROLE_TABLES_MAX])
 {
-    ret_tables[0] = (struct conf_table){"Process", rows, ARRAY_LEN(rows), target};
-    ret_tables[1] = bus_settings_table(&target->bus);
+    size_t count = 0;
+    assert(n <= ROLES_MAX);
+    ret_tables[count++] = (struct conf_table){"Process", rows, ARRAY_LEN(rows), shared};
+    ret_tables[count++] = bus_settings_table(shared != NULL ? &shared->bus : NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (roles[i]->row_count > 0) {
+            ret_tables[count++] =
+                (struct conf_table){roles[i]->what, roles[i]->rows, roles[i]->row_count,
+                                    targets != NULL ? targets[i] : NULL};
+        }
+    }
+    return count;
 }
 
 static void on_drained(void *arg)
@@ -131,10 +140,16 @@ static int start(struct process *p, struct err *reterr)
     p->env.loop = loop_new();
     p->env.stats = stats_new();
     rc = open_pages(p, reterr);
+    if (rc == 0) {
+        p->env.topics = role_topics_new(&p->env);
+    }
     while (rc == 0 && p->started < p->n) {
-        rc = p->roles[p->started]->start(&p->env, &p->states[p->started], reterr);
+        size_t i = p->started;
+        if (p->roles[i]->start != NULL) {
+            rc = p->roles[i]->start(&p->env, p->own[i], &p->states[i], reterr);
+        }
         if (rc != 0) {
-            return err_wrap(reterr, "%s", p->roles[p->started]->name);
+            return err_wrap(reterr, "%s", p->roles[i]->name);
         }
         p->started++;
     }
@@ -145,8 +160,11 @@ static void stop(struct process *p)
 {
     while (p->started > 0) {
         p->started--;
-        p->roles[p->started]->stop(p->states[p->started]);
+        if (p->roles[p->started]->stop != NULL) {
+            p->roles[p->started]->stop(p->states[p->started]);
+        }
     }
+    role_topics_free(p->env.topics);
     http_server_free(p->env.http);
     role_stats_free(p->counted);
     health_free(p->env.health);
@@ -195,12 +213,14 @@ int role_main(const struct cmd *self, const struct role *const *roles, size_t n,
               char **argv)
 {
     struct process p = {.roles = roles, .n = n};
-    struct conf_table tables[ROLE_TABLES];
+    struct conf_table tables[ROLE_TABLES_MAX];
     const char *const *args;
     int code = CMD_USAGE;
     assert(n > 0 && n <= ROLES_MAX);
-    role_settings_tables(&p.settings, tables);
-    struct conf *c = conf_new(tables, ROLE_TABLES);
+    for (size_t i = 0; i < n; i++) {
+        p.own[i] = mem_calloc(1, roles[i]->settings_size + 1);
+    }
+    struct conf *c = conf_new(tables, role_tables(roles, n, &p.settings, p.own, tables));
     int rc = conf_load(c, &(struct conf_input){.argc = argc, .argv = argv, .environ = environ});
     if (conf_wants_help(c)) {
         printf("usage: kaiju %s %s\n\n%s\n", self->name, self->args, self->summary);
@@ -220,5 +240,8 @@ int role_main(const struct cmd *self, const struct role *const *roles, size_t n,
         code = run(self, &p);
     }
     conf_free(c);
+    for (size_t i = 0; i < n; i++) {
+        mem_free(p.own[i]);
+    }
     return code;
 }

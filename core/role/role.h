@@ -4,7 +4,8 @@
  * health pages, signals, drain. A role is a row with three functions; `kaiju ingest` runs one role,
  * `kaiju standalone` three of them in one process on one loop.
  *
- *     const struct role role_ingest = {"ingest", "receives telemetry", start, drain, stop};
+ *     const struct role role_ingest = {"ingest", "receives telemetry", start, drain, stop,
+ *                                        rows, ARRAY_LEN(rows), sizeof(struct ingest_settings)};
  *     return role_main(self, (const struct role *const[]){&role_ingest}, 1, argc, argv);
  *
  * Everything here runs on the loop's thread.
@@ -36,14 +37,18 @@ struct role_env {
     struct stats *stats;
     struct health *health;
     struct http_server *http;
+    struct role_topics *topics; /* the built-in ones: made by the process, for all of its roles */
 };
 
+/* Functions may be NULL: nothing to do. */
 struct role {
     const char *name, *what;
-    /* *ret_state comes back in the others. */
-    int (*start)(struct role_env *env, void **ret_state, struct err *reterr);
-    void (*drain)(void *state); /* stop taking work; NULL = nothing to do */
+    /* *ret_state comes back in the others; settings is what the rows below filled. */
+    int (*start)(struct role_env *env, const void *settings, void **ret_state, struct err *reterr);
+    void (*drain)(void *state); /* stop taking work */
     void (*stop)(void *state);
+    const struct conf_row *rows; /* settings of this role alone */
+    size_t row_count, settings_size;
 };
 
 int role_main(const struct cmd *self, const struct role *const *roles, size_t n, int argc,
@@ -59,11 +64,13 @@ struct bus_client *role_client_bus(struct role_client *c);
 
 /* Makes the built-in topics, trying again until they are there; a readiness check says so. */
 struct role_topics;
-struct role_topics *role_topics_new(const struct role_env *env, const char *role);
+struct role_topics *role_topics_new(const struct role_env *env);
 void role_topics_free(struct role_topics *t);
 
-/* Tables of the settings that all roles share, for `kaiju config`. */
-enum { ROLE_TABLES = 2 };
-void role_settings_tables(struct role_settings *target, struct conf_table ret_tables[ROLE_TABLES]);
+/* All settings of a process with these roles, as tables: shared ones first, then each role's.
+ * targets may be NULL when nothing will be loaded. How many. */
+enum { ROLES_MAX = 4, ROLE_TABLES_MAX = 2 + ROLES_MAX };
+size_t role_tables(const struct role *const *roles, size_t n, struct role_settings *shared,
+                   void *const *targets, struct conf_table ret_tables[ROLE_TABLES_MAX]);
 
 #endif

@@ -104,14 +104,14 @@ static bool are_there(void *arg, char *why, size_t size)
     return t->done;
 }
 
-struct role_topics *role_topics_new(const struct role_env *env, const char *role)
+struct role_topics *role_topics_new(const struct role_env *env)
 {
-    assert(role != NULL);
+    assert(env->settings != NULL);
     struct role_topics *t = MEM_NEW(struct role_topics);
     t->settings = env->settings;
     snprintf(t->why, sizeof t->why, "waiting for the bus");
-    t->client = role_client_new(env, role, on_topics, t);
-    health_check(env->health, role, are_there, t);
+    t->client = role_client_new(env, "topics", on_topics, t);
+    health_check(env->health, "topics", are_there, t);
     ensure(t);
     return t;
 }

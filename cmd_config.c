@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `kaiju config reference`: the page docs/configuration.md. `kaiju version`.
+ * `kaiju config reference`: the page docs/configuration.md, out of the tables of all roles; and
+ * `kaiju version`. Here, beside standalone.c, because only here all roles are known.
  */
-#include "core/role/role.h"
+#include "coordinator/coordinator.h"
 #include "core/version.h"
+#include "ingest/ingest.h"
+#include "operators/operator.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static int run_config(const struct cmd *self, int argc, char **argv)
 {
     static const char usage[] =
         "usage: kaiju config reference\n\n"
-        "Prints the reference page of all settings, in Markdown. What a role "
-        "would run with: kaiju standalone --print-config\n";
-    struct role_settings settings;
-    struct conf_table tables[ROLE_TABLES];
+        "Prints the reference page of all settings, in Markdown. What a role would run with:\n"
+        "kaiju standalone --print-config\n";
+    const struct role *const roles[] = {&role_coordinator, &role_ingest, &role_operator};
+    struct conf_table tables[ROLE_TABLES_MAX];
     (void)self;
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
@@ -25,8 +27,7 @@ static int run_config(const struct cmd *self, int argc, char **argv)
         fputs(usage, stderr);
         return CMD_USAGE;
     }
-    role_settings_tables(&settings, tables);
-    conf_reference(tables, ROLE_TABLES, stdout);
+    conf_reference(tables, role_tables(roles, ARRAY_LEN(roles), NULL, NULL, tables), stdout);
     return CMD_OK;
 }
 
