@@ -94,7 +94,7 @@ struct conf_slot *conf_slot_of_file(struct conf *c, struct slice name)
     return s != NULL && (s->row->flags & CONF_SECRET) != 0 ? s : NULL;
 }
 
-const char *conf_nearest(struct conf *c, struct slice name)
+const char *conf_nearest(struct conf *c, struct slice name, bool as_flag)
 {
     unsigned least = 5;
     const char *best = NULL;
@@ -105,7 +105,13 @@ const char *conf_nearest(struct conf *c, struct slice name)
             best = s->row->name;
         }
     }
-    const char *text = best != NULL ? arena_printf(c->arena, ": did you mean '%s'?", best) : NULL;
+    char *text = NULL;
+    if (best != NULL) {
+        text = arena_printf(c->arena, ": did you mean '%s%s'?", as_flag ? "--" : "", best);
+    }
+    for (char *p = text; as_flag && p != NULL && *p != '\0'; p++) {
+        *p = *p == '.' || *p == '_' ? '-' : *p;
+    }
     return text != NULL ? text : "";
 }
 
@@ -329,7 +335,7 @@ static void load_flag(struct conf *c, const struct conf_input *in, const char *n
     }
     if (s == NULL && file == NULL) {
         conf_error(c, "--" SLICE_FMT ": there is no such option%s", SLICE_ARG(f.name),
-                   conf_nearest(c, f.name));
+                   conf_nearest(c, f.name, true));
         return;
     }
     if (!f.has_value && s != NULL && s->row->type == CONF_BOOL) {

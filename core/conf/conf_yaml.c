@@ -162,7 +162,7 @@ static void take_scalar(struct walk *w, const yaml_event_t *key, const yaml_even
         return; /* an empty section */
     } else {
         fail(w, &key->start_mark, "unknown key '" SLICE_FMT "'%s", SLICE_ARG(name),
-             conf_nearest(w->c, name));
+             conf_nearest(w->c, name, false));
     }
 }
 
@@ -183,7 +183,7 @@ static void take_node(struct walk *w, const yaml_event_t *key, const yaml_event_
         read_map(w, s);
     } else if (!is_section(w->c, name)) {
         fail(w, &key->start_mark, "unknown key '" SLICE_FMT "'%s", SLICE_ARG(name),
-             conf_nearest(w->c, name));
+             conf_nearest(w->c, name, false));
         skip_node(w, value);
     } else {
         return; /* the mapping stays open: depth was raised by the caller */
