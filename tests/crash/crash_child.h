@@ -21,14 +21,13 @@ struct crash_child {
 void crash_child_start(struct crash_child *c, const char *const *args, const char *const *env);
 /* Reads for so long, or until the child has closed its output. */
 void crash_child_read(struct crash_child *c, int64_t for_ns);
+/* Waits until the child has printed something, or has closed its output. */
+void crash_child_wait(struct crash_child *c, int64_t timeout_ns);
 /* The next line without its end, valid until the next call; NULL after timeout_ns. */
 const char *crash_child_line(struct crash_child *c, int64_t timeout_ns);
 /* Kills it (signal > 0), reads what is left, waits. The wait status. */
 int crash_child_end(struct crash_child *c, int signal);
-/* Takes "c" and "p" lines out of the text. */
+/* Takes "c", "p" and "x" lines out of the text. */
 void crash_child_acks(struct crash_child *c, struct crash_acks *acks);
-
-/* KAIJU_CRASH_SEED (else the default), KAIJU_CRASH_ROUNDS, KAIJU_CRASH_FROM. */
-uint64_t crash_setting(const char *name, uint64_t otherwise);
 
 #endif

@@ -21,7 +21,7 @@ struct worker {
     uint64_t next[CRASH_SLOTS], committing[CRASH_SLOTS];
     uint64_t next_plain, plain_open;
     uint64_t chance;
-    bool maintaining;
+    bool maintaining, early;
     char acks[8192];
     size_t acks_len;
 };
@@ -145,24 +145,29 @@ static void acknowledge(struct worker *w)
     }
 }
 
+static void say_committed(struct worker *w, size_t slot)
+{
+    w->acks_len += (size_t)snprintf(w->acks + w->acks_len, sizeof w->acks - w->acks_len,
+                                    "c %zu %llu\n", slot, (unsigned long long)w->committing[slot]);
+}
+
 static void on_event(struct worker *w, const struct bus_ev *ev)
 {
-    char *to = w->acks + w->acks_len;
-    size_t room = sizeof w->acks - w->acks_len;
-    int n = 0;
     if (ev->kind == BUS_EV_COMMITTED) {
         size_t slot = ev->tag - TAG_COMMIT;
-        n = snprintf(to, room, "c %zu %llu\n", slot, (unsigned long long)w->committing[slot]);
+        if (!w->early) {
+            say_committed(w, slot);
+        }
         w->committing[slot] = 0;
     } else if (ev->kind == BUS_EV_DELIVERED) {
-        n = snprintf(to, room, "p %llu\n", (unsigned long long)ev->tag);
+        w->acks_len += (size_t)snprintf(w->acks + w->acks_len, sizeof w->acks - w->acks_len,
+                                        "p %llu\n", (unsigned long long)ev->tag);
         w->plain_open--;
     } else if (ev->kind == BUS_EV_DONE) {
         w->maintaining = false;
     } else {
         crash_die(bus_ev_name(ev->kind), ev->err);
     }
-    w->acks_len += (size_t)n;
 }
 
 static void step(struct worker *w)
@@ -175,6 +180,10 @@ static void step(struct worker *w)
             w->committing[i] = w->next[i] - 1;
             if (bus_commit(w->slots[i], TAG_COMMIT + i, &err) != 0) {
                 crash_die("commit", &err);
+            }
+            if (w->early) {
+                say_committed(w, i);
+                acknowledge(w);
             }
         }
     }
@@ -196,9 +205,9 @@ static void step(struct worker *w)
 }
 
 _Noreturn void crash_work(const char *dir, uint64_t seed, const uint64_t first[CRASH_SLOTS],
-                          uint64_t first_plain)
+                          uint64_t first_plain, bool early)
 {
-    struct worker w = {.chance = seed * 2654435769u + 1, .next_plain = first_plain};
+    struct worker w = {.chance = seed * 2654435769u + 1, .next_plain = first_plain, .early = early};
     struct bus *bus = crash_open(dir, false);
     struct err err;
     w.client = bus_client_new(bus, "work");

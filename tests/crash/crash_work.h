@@ -30,15 +30,17 @@ struct crash_model {
 struct crash_acks {
     uint64_t last[CRASH_SLOTS];
     VEC(uint64_t) plain;
+    char fell_in[24]; /* the call in which power failed */
 };
 
 struct bus_conf crash_conf(const char *dir);
 /* The first error, with its message, ends the process. */
 struct bus *crash_open(const char *dir, bool read_only);
 void crash_make_topics(struct bus_client *c);
-/* Works until it is killed: writes "c SLOT NUMBER" and "p NUMBER" lines for what has ended well. */
+/* Works until it is killed: writes "c SLOT NUMBER" and "p NUMBER" lines for what has ended well.
+ * `early`: already when it is sent off, which a check has to find out. */
 _Noreturn void crash_work(const char *dir, uint64_t seed, const uint64_t first[CRASH_SLOTS],
-                          uint64_t first_plain);
+                          uint64_t first_plain, bool early);
 /* Compares what is there with the model and the acknowledgements, and moves the model on. Returns
  * NULL or what is wrong. */
 const char *crash_check(const char *dir, struct crash_model *m, const struct crash_acks *acks);

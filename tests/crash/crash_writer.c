@@ -230,9 +230,9 @@ int main(int argc, char **argv)
 {
     struct slice mode = slice_str(argc > 2 ? argv[1] : "");
     const char *dir = argc > 2 ? argv[2] : NULL;
-    if (slice_eq(mode, SLICE("work")) && argc == 7) {
+    if (slice_eq(mode, SLICE("work")) && argc >= 7) {
         const uint64_t first[CRASH_SLOTS] = {number(argv[4]), number(argv[5])};
-        crash_work(dir, number(argv[3]), first, number(argv[6]));
+        crash_work(dir, number(argv[3]), first, number(argv[6]), argc > 7);
     }
     if (slice_eq(mode, SLICE("count")) && argc == 4) {
         return count(dir, number(argv[3]));

@@ -4,10 +4,13 @@
  * file data.mdb: before each write it keeps the bytes that were there, at each fdatasync, fsync or
  * msync it forgets them, and a write through an O_DSYNC or O_SYNC descriptor counts as synced by
  * itself. When power fails it puts back what was not synced and kills the process; so what is left
- * is what a disk would have. Stores through a writable shared mapping could not be seen: the first
- * such mapping ends the process, so that nobody takes this for a proof of that.
+ * is what a disk would have. Names count too: a new data.mdb goes unless its directory was synced,
+ * a new directory unless its parent was. Stores through a writable shared mapping could not be
+ * seen: the first such mapping of the file ends the process, so that nobody takes this for a proof
+ * of it.
  *
- *     KAIJU_POWER_AT=N       power fails in the N-th call that writes, resizes or syncs (0 = never)
+ *     KAIJU_POWER_AT=N       power fails in the N-th call that writes, resizes or syncs, or later
+ *     KAIJU_POWER_IN=CALL    and then only in a write, synced_write, sync, ftruncate or fallocate
  *     KAIJU_POWER_TORN=1     each unsynced page is lost or kept by chance, the last write is cut
  *     KAIJU_POWER_SEED=N     of that chance
  *     KAIJU_POWER_LIE=1      syncs keep nothing: a run over this must fail, or the test is blind
@@ -15,7 +18,8 @@
  *     KAIJU_POWER_RESERVE=0  the file system knows no fallocate
  *     KAIJU_POWER_EIO=N      the N-th sync fails, and all after it
  *
- * power_counts tells a process that looks for it (dlsym) how often it synced.
+ * When power fails, standard output gets a line "x CALL". power_counts tells a process that looks
+ * for it (dlsym) how often it synced.
  */
 #include "tests/crash/powerloss.h"
 
@@ -35,7 +39,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FDS = 4096, PAGE = 4096, WATCHED = 1, SYNCED = 2 };
+enum { FDS = 4096, PAGE = 4096, PATH = 1024, WATCHED = 1, SYNCED = 2 };
 
 /* Bytes that an unsynced write has covered. */
 struct undo {
@@ -49,8 +53,11 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char fds[FDS];
 static struct undo *undos;
 static off_t durable_size;
+static char new_file[PATH], new_dir[PATH]; /* whose names are not durable; empty = none */
+static const char *call;                   /* which one is being made */
 static int any_fd = -1;
 static uint64_t calls, chance;
+static bool failing;
 static struct power_counts counts;
 
 static uint64_t number(const char *name, uint64_t otherwise)
@@ -101,8 +108,23 @@ static void put_back(int fd, const struct undo *u, bool torn)
     }
 }
 
+static void lose_names(void)
+{
+    char lost[PATH + 8];
+    int rc = 0;
+    if (new_dir[0] != '\0') {
+        snprintf(lost, sizeof lost, "%s.lost", new_dir);
+        rc = rename(new_dir, lost);
+    } else if (new_file[0] != '\0') {
+        rc = unlink(new_file);
+    }
+    assert(rc == 0);
+    (void)rc;
+}
+
 static _Noreturn void lose_power(int fd)
 {
+    char line[32];
     bool torn = number("KAIJU_POWER_TORN", 0) != 0;
     for (struct undo *u = undos; u != NULL; u = u->older) {
         put_back(fd, u, torn);
@@ -112,15 +134,23 @@ static _Noreturn void lose_power(int fd)
         assert(rc == 0);
         (void)rc;
     }
+    lose_names();
+    int n = snprintf(line, sizeof line, "x %s\n", call);
+    n = (int)REAL(write)(1, line, (size_t)n);
     kill(getpid(), SIGKILL);
     for (;;) {
         pause();
     }
 }
 
-static bool power_fails(void)
+static bool power_fails(const char *name)
 {
-    return ++calls == number("KAIJU_POWER_AT", 0);
+    const char *only = getenv("KAIJU_POWER_IN");
+    uint64_t at = number("KAIJU_POWER_AT", 0);
+    call = name;
+    calls++;
+    failing = at > 0 && calls >= at && (only == NULL || strcmp(only, name) == 0);
+    return failing;
 }
 
 /* What a synced write has covered is durable, whatever older unsynced writes did to it. */
@@ -152,7 +182,7 @@ static ssize_t before_write(int fd, off_t at, size_t len)
         }
         len = (size_t)fits;
     }
-    bool synced = fds[fd] == SYNCED, fails = power_fails();
+    bool synced = fds[fd] == SYNCED, fails = power_fails(synced ? "synced_write" : "write");
     if (synced && fails && next_chance() % 2 == 0) {
         lose_power(fd); /* a synced write is there or not: the caller was told neither */
     }
@@ -168,7 +198,7 @@ static void after_write(int fd, const char *p, ssize_t n, off_t at)
         patch_undos(p, (size_t)n, at);
         counts.synced_writes++;
     }
-    if (calls == number("KAIJU_POWER_AT", 0)) {
+    if (failing) {
         lose_power(fd);
     }
 }
@@ -218,13 +248,40 @@ ssize_t write(int fd, const void *p, size_t len)
     return writev(fd, &iov, 1);
 }
 
+/* Is this descriptor the directory that holds the path? */
+static bool holds(int fd, const char *path)
+{
+    char parent[PATH + 8];
+    struct stat a, b;
+    const char *slash = strrchr(path, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+    return path[0] != '\0' && fstat(fd, &a) == 0 && stat(parent, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+static void dir_synced(int fd)
+{
+    pthread_mutex_lock(&mutex);
+    if (holds(fd, new_file)) {
+        new_file[0] = '\0';
+    }
+    if (holds(fd, new_dir)) {
+        new_dir[0] = '\0';
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
 static int synced(int fd, int (*real)(int))
 {
     if (fd < 0 || fd >= FDS || fds[fd] == 0) {
-        return real(fd);
+        int rc = real(fd);
+        if (rc == 0) {
+            dir_synced(fd);
+        }
+        return rc;
     }
     pthread_mutex_lock(&mutex);
-    if (power_fails()) {
+    if (power_fails("sync")) {
         lose_power(fd);
     }
     counts.syncs++;
@@ -260,7 +317,7 @@ int ftruncate(int fd, off_t size)
 {
     if (fd >= 0 && fd < FDS && fds[fd] != 0) {
         pthread_mutex_lock(&mutex);
-        if (power_fails()) {
+        if (power_fails("ftruncate")) {
             lose_power(fd);
         }
         pthread_mutex_unlock(&mutex);
@@ -275,7 +332,7 @@ int fallocate(int fd, int mode, off_t at, off_t len)
 {
     if (fd >= 0 && fd < FDS && fds[fd] != 0) {
         pthread_mutex_lock(&mutex);
-        if (power_fails()) {
+        if (power_fails("fallocate")) {
             lose_power(fd);
         }
         pthread_mutex_unlock(&mutex);
@@ -309,6 +366,7 @@ int open(const char *path, int flags, ...)
         mode = va_arg(ap, mode_t);
         va_end(ap);
     }
+    bool is_new = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
     int fd = REAL(open)(path, flags, mode);
     size_t len = strlen(path);
     if (fd >= 0 && fd < FDS && (flags & O_ACCMODE) != O_RDONLY && len >= 8 &&
@@ -317,11 +375,34 @@ int open(const char *path, int flags, ...)
         if (any_fd < 0) {
             durable_size = file_size(fd);
         }
+        if (is_new) {
+            snprintf(new_file, sizeof new_file, "%s", path);
+        }
         any_fd = fd;
         fds[fd] = (flags & (O_DSYNC | O_SYNC)) != 0 ? SYNCED : WATCHED;
         pthread_mutex_unlock(&mutex);
     }
     return fd;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    int rc = REAL(mkdir)(path, mode);
+    if (rc == 0) {
+        pthread_mutex_lock(&mutex);
+        snprintf(new_dir, sizeof new_dir, "%s", path);
+        pthread_mutex_unlock(&mutex);
+    }
+    return rc;
+}
+
+/* What LMDB does not call and this file does not follow. */
+ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t at)
+{
+    if (fd >= 0 && fd < FDS && fds[fd] != 0) {
+        abort();
+    }
+    return REAL(pwritev)(fd, iov, count, at);
 }
 
 int close(int fd)
