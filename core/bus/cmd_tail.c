@@ -60,7 +60,8 @@ struct tail {
     uint64_t left;
 };
 
-/* PROCESS_WIDE: what a signal handler may touch. */
+/* What a signal handler may touch. */
+PROCESS_WIDE
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signo)
@@ -234,7 +235,7 @@ static int run(const struct cmd *self, int argc, char **argv)
 {
     struct tail t = {.left = UINT64_MAX};
     struct conf_table own = {"Tail", rows, ARRAY_LEN(rows), &t.settings};
-    const char *topic;
+    const char *topic = NULL;
     struct sigaction act = {.sa_handler = on_interrupt};
     bool ready = bus_tool_open(&t.tool, self, &own, shorts, argc, argv);
     t.tool.timeout_ns = t.settings.timeout_ns;

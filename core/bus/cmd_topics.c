@@ -3,7 +3,7 @@
  * `kaiju topics`: what lies on the bus. Offsets may have gaps, so the span of a topic is an upper
  * bound of its records, and the column says so.
  */
-#include "core/base/slice.h"
+#include "core/base/mem.h"
 #include "core/bus/bus_tool.h"
 #include "core/bus/bus_topics.h"
 
@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { TAG_LIST = 1, TAG_BOUNDS = 2, TOPICS_MAX = 4096 };
+enum { TAG_LIST = 1, TAG_BOUNDS = 2 };
 
 struct settings {
     int format;
@@ -101,7 +101,6 @@ static void print_json(const struct line *lines, uint32_t n)
 
 static bool show(struct bus_tool *t, int format)
 {
-    static struct line lines[TOPICS_MAX]; /* PROCESS_WIDE: a tool has one thread and runs once */
     struct bus_ev ev;
     struct err e;
     if (bus_list(t->client, TAG_LIST, &e) != 0) {
@@ -110,21 +109,21 @@ static bool show(struct bus_tool *t, int format)
     if (!bus_tool_answer(t, TAG_LIST, &ev)) {
         return false;
     }
-    uint32_t n = ev.count < TOPICS_MAX ? ev.count : TOPICS_MAX, all = ev.count;
+    uint32_t n = ev.count;
+    struct line *lines = mem_calloc(n + 1, sizeof *lines);
+    bool ok = true;
     for (uint32_t i = 0; i < n; i++) {
         keep(&lines[i], &ev.topics[i]);
     }
     qsort(lines, n, sizeof *lines, by_name);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!measure(t, &lines[i])) {
-            return false;
-        }
+    for (uint32_t i = 0; ok && i < n; i++) {
+        ok = measure(t, &lines[i]);
     }
-    (format == 0 ? print_table : print_json)(lines, n);
-    if (n < all) {
-        fprintf(stderr, "kaiju topics: %u further topics are not shown\n", all - n);
+    if (ok) {
+        (format == 0 ? print_table : print_json)(lines, n);
     }
-    return true;
+    mem_free(lines);
+    return ok;
 }
 
 static int run(const struct cmd *self, int argc, char **argv)

@@ -210,7 +210,8 @@ static bool read_word(struct slice *rest, uint8_t tag, struct val *ret)
         return true;
     }
     double d = ret->d;
-    return isnan(d) ? word == ONE_NAN : d < -9223372036854775808.0 || d >= 9223372036854775808.0 || trunc(d) != d;
+    return isnan(d) ? word == ONE_NAN
+                    : d < -9223372036854775808.0 || d >= 9223372036854775808.0 || trunc(d) != d;
 }
 
 static bool read_text(struct slice *rest, uint8_t tag, struct val *ret)
