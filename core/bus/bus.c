@@ -14,7 +14,7 @@ enum { TOPICS_MAX = 16384, PARTITIONS_MAX = 65536 };
 
 static const struct bus_ops *const all_ops[] = {
     [BUS_LOCAL] = &bus_local_ops,
-    [BUS_KAFKA] = NULL,
+    [BUS_KAFKA] = &bus_kafka_ops,
     [BUS_SIM] = &bus_sim_ops,
 };
 

@@ -39,7 +39,7 @@ static void print_quoted(FILE *to, const char *text)
 
 static bool is_quoted_type(enum conf_type type)
 {
-    return type == CONF_STRING;
+    return type == CONF_STRING || type == CONF_MAP;
 }
 
 static void print_value(FILE *to, const struct conf_slot *s)
@@ -57,16 +57,13 @@ static void print_slot(FILE *to, const struct conf_slot *s, const char *leaf, in
 {
     const char *origin = s->origin == CONF_FROM_DEFAULT ? "default" : s->place;
     indent(to, depth);
-    if (conf_is_plural(s->row)) {
-        fprintf(to, "%s%s:  # %s\n", s->pairs.len > 0 ? "" : "# ", leaf, origin);
+    if (s->row->type == CONF_MAP) {
+        fprintf(to, "%s%s:%s  # %s\n", s->pairs.len > 0 ? "" : "# ", leaf,
+                s->pairs.len > 0 ? "" : " {}", origin);
         VEC_EACH (&s->pairs, p) {
             indent(to, depth + 1);
-            if (s->row->type == CONF_MAP) {
-                print_quoted(to, p->name);
-                fputs(": ", to);
-            } else {
-                fputs("- ", to);
-            }
+            print_quoted(to, p->name);
+            fputs(": ", to);
             print_quoted(to, p->value);
             fputc('\n', to);
         }

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Offsets: bounds, by_time, trim. The administrative client reads committed records only, so the
+ * end that it is told is the last stable offset: what END means. Runs on the admin worker.
+ */
+#include "core/bus/bus_kafka_ops.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+struct offsets_job {
+    struct kafka_job job;
+    char *full;
+    struct bus_tp tp;
+    int64_t arg, number;
+    uint64_t id;
+    bool (*apply)(struct kafka_client *, struct kafka_post *);
+};
+
+/* librdkafka looks for the leader of an unknown partition until its time is up; ask first. */
+static int count(struct kafka_bus *b, const char *full, int ms, int64_t *ret_n, struct err *reterr)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    const struct rd_kafka_metadata_topic *t = NULL;
+    int rc = kafka_metadata(b, full, ms, &md, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = kafka_topic_meta(md, full, &t, reterr);
+    if (rc == 0) {
+        *ret_n = t->partition_cnt;
+    }
+    rd_kafka_metadata_destroy(md);
+    return rc;
+}
+
+int kafka_bounds_of(struct kafka_bus *b, const char *full_name, uint32_t part, int timeout_ms,
+                    int64_t *ret_start, int64_t *ret_end, struct err *reterr)
+{
+    int64_t n = 0;
+    int rc = count(b, full_name, timeout_ms, &n, reterr);
+    if (rc == 0 && part >= n) {
+        rc = err_set(reterr, ERR_NOT_FOUND, "kafka: topic %s has no partition %u", full_name, part);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(b->rk, full_name, (int32_t)part,
+                                                                ret_start, ret_end, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        struct kafka_health h = kafka_bus_health(b);
+        return kafka_err_wait(reterr, code, full_name, &h);
+    }
+    return 0;
+}
+
+static void offsets_end(struct offsets_job *j, struct kafka_post *p, int rc, const struct err *e)
+{
+    p->ev.tp = j->tp;
+    p->id = j->id;
+    p->number = j->number;
+    p->apply = j->apply;
+    kafka_job_done(&j->job, p, rc != 0 ? e : NULL);
+    mem_free(j->full);
+    kafka_job_free(&j->job);
+}
+
+static void run_bounds(struct kafka_bus *b, struct kafka_job *take_job)
+{
+    struct offsets_job *j = (struct offsets_job *)take_job;
+    struct err e = {0};
+    struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
+    int rc = kafka_bounds_of(b, j->full, j->tp.part, kafka_job_left_ms(b, take_job), &p->ev.offset,
+                             &p->ev.end, &e);
+    offsets_end(j, p, rc, &e);
+}
+
+static void run_count(struct kafka_bus *b, struct kafka_job *take_job)
+{
+    struct offsets_job *j = (struct offsets_job *)take_job;
+    struct err e = {0};
+    struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
+    int rc = count(b, j->full, kafka_job_left_ms(b, take_job), &p->ev.end, &e);
+    offsets_end(j, p, rc, &e);
+}
+
+static void run_by_time(struct kafka_bus *b, struct kafka_job *take_job)
+{
+    struct offsets_job *j = (struct offsets_job *)take_job;
+    struct err e = {0};
+    struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
+    int64_t start = 0, end = 0;
+    int ms = kafka_job_left_ms(b, take_job);
+    int rc = kafka_bounds_of(b, j->full, j->tp.part, ms, &start, &end, &e);
+    if (rc == 0) {
+        rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_t *at =
+            rd_kafka_topic_partition_list_add(l, j->full, (int32_t)j->tp.part);
+        at->offset = MAX(j->arg, 0);
+        rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, ms);
+        code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            struct kafka_health h = kafka_bus_health(b);
+            rc = kafka_err_wait(&e, code, j->full, &h);
+        }
+        p->ev.offset = at->offset < 0 || at->offset > end ? end : at->offset;
+        rd_kafka_topic_partition_list_destroy(l);
+    }
+    offsets_end(j, p, rc, &e);
+}
+
+static int delete_before(struct kafka_bus *b, const struct offsets_job *j, int ms,
+                         struct err *reterr)
+{
+    char why[200];
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, j->full, (int32_t)j->tp.part)->offset = j->arg;
+    rd_kafka_DeleteRecords_t *del = rd_kafka_DeleteRecords_new(l);
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(b->rk, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    (void)rd_kafka_AdminOptions_set_request_timeout(o, MAX(ms, 1), why, sizeof why);
+    (void)rd_kafka_AdminOptions_set_operation_timeout(o, MAX(ms, 1), why, sizeof why);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(b->rk);
+    rd_kafka_DeleteRecords(b->rk, &del, 1, o, q);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, ms + 1000);
+    rd_kafka_resp_err_t code = ev != NULL ? rd_kafka_event_error(ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const rd_kafka_topic_partition_list_t *out =
+            rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(ev));
+        code = out->cnt > 0 ? out->elems[0].err : RD_KAFKA_RESP_ERR_UNKNOWN;
+    }
+    int rc = 0;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        struct kafka_health h = kafka_bus_health(b);
+        rc = kafka_err_wait(reterr, code, j->full, &h);
+    }
+    if (ev != NULL) {
+        rd_kafka_event_destroy(ev);
+    }
+    rd_kafka_queue_destroy(q);
+    rd_kafka_AdminOptions_destroy(o);
+    rd_kafka_DeleteRecords_destroy(del);
+    rd_kafka_topic_partition_list_destroy(l);
+    return rc;
+}
+
+static void run_trim(struct kafka_bus *b, struct kafka_job *take_job)
+{
+    struct offsets_job *j = (struct offsets_job *)take_job;
+    struct err e = {0};
+    int64_t start = 0, end = 0;
+    int ms = kafka_job_left_ms(b, take_job);
+    int rc = kafka_bounds_of(b, j->full, j->tp.part, ms, &start, &end, &e);
+    if (rc == 0 && j->arg > end) {
+        rc = err_set(&e, ERR_RANGE, "topic %s: offset %lld is beyond the stable end %lld", j->full,
+                     (long long)j->arg, (long long)end);
+    } else if (rc == 0) { /* also when nothing lies before: the broker says if it may be trimmed */
+        rc = delete_before(b, j, ms, &e);
+    }
+    offsets_end(j, kafka_post_new(BUS_EV_DONE, 0), rc, &e);
+}
+
+static struct offsets_job *start(struct kafka_client *c, struct bus_tp tp, uint64_t tag,
+                                 void (*run)(struct kafka_bus *, struct kafka_job *))
+{
+    struct offsets_job *j = kafka_job_new(c, sizeof *j, tag, KAFKA_ADMIN_MS, run);
+    j->full = kafka_name(kafka_of(&c->c), bus_topic_name(&c->c, tp.topic));
+    j->tp = tp;
+    return j;
+}
+
+int kafka_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr)
+{
+    (void)reterr;
+    struct offsets_job *j = start((struct kafka_client *)c, tp, tag, run_bounds);
+    kafka_worker_add(kafka_of(c)->admin, &j->job);
+    return 0;
+}
+
+void kafka_bounds_ask(struct kafka_client *c, struct bus_tp tp, uint64_t id, int64_t number,
+                      bool (*apply)(struct kafka_client *, struct kafka_post *))
+{
+    assert(apply != NULL);
+    struct offsets_job *j = start(c, tp, 0, run_bounds);
+    j->id = id;
+    j->number = number;
+    j->apply = apply;
+    kafka_worker_add(kafka_of(&c->c)->admin, &j->job);
+}
+
+void kafka_count_ask(struct kafka_client *c, struct bus_tp tp, uint64_t id,
+                     bool (*apply)(struct kafka_client *, struct kafka_post *))
+{
+    assert(apply != NULL);
+    struct offsets_job *j = start(c, tp, 0, run_count);
+    j->id = id;
+    j->apply = apply;
+    kafka_worker_add(kafka_of(&c->c)->admin, &j->job);
+}
+
+int kafka_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
+                  struct err *reterr)
+{
+    (void)reterr;
+    struct offsets_job *j = start((struct kafka_client *)c, tp, tag, run_by_time);
+    j->arg = time_ms;
+    kafka_worker_add(kafka_of(c)->admin, &j->job);
+    return 0;
+}
+
+int kafka_trim(struct bus_client *c, struct bus_tp tp, int64_t before, uint64_t tag,
+               struct err *reterr)
+{
+    if (before < 0) {
+        return err_set(reterr, ERR_RANGE, "trim: offset %lld", (long long)before);
+    }
+    struct offsets_job *j = start((struct kafka_client *)c, tp, tag, run_trim);
+    j->arg = before;
+    kafka_worker_add(kafka_of(c)->admin, &j->job);
+    return 0;
+}
+
+int kafka_maintain(struct bus_client *c, uint64_t tag, struct err *reterr)
+{
+    (void)reterr; /* brokers do it by themselves */
+    struct kafka_client *k = (struct kafka_client *)c;
+    kafka_post(k->box, kafka_post_new(BUS_EV_DONE, tag));
+    return 0;
+}

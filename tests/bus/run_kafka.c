@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The behaviour suite over a real Kafka, found by KAIJU_KAFKA_BROKERS (tests/kafka/kafka.sh). Each
+ * test has topics, slots and elections of its own by a prefix of its own.
+ */
+#include "core/base/clock.h"
+#include "tests/bus/suite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char prefix[64];
+
+static void conf(const struct suite_opts *opts, bool again, struct bus_conf *ret)
+{
+    /* Cleaning is quick here, so that a test may wait for it. */
+    static const struct bus_property properties[] = {
+        {"create.segment.ms", "1000"},
+        {"create.segment.bytes", "1310720"}, /* one largest record */
+        {"create.min.cleanable.dirty.ratio", "0.01"},
+        {"create.delete.retention.ms", "100"},
+    };
+    static uint32_t runs;
+    const struct clock clock = clock_system();
+    (void)opts;
+    if (!again) {
+        snprintf(prefix, sizeof prefix, "t%d.%" PRIx64 ".%u.", (int)getpid(),
+                 (uint64_t)clock_wall(&clock) / CLOCK_NS_PER_S, ++runs);
+    }
+    if (getenv("KAIJU_KAFKA_BROKERS") == NULL) {
+        test_skip("KAIJU_KAFKA_BROKERS is not set: see tests/kafka/kafka.sh run");
+    }
+    ret->prefix = prefix;
+    ret->kafka.brokers = getenv("KAIJU_KAFKA_BROKERS");
+    ret->kafka.replication = 1;
+    ret->kafka.transaction_timeout_ms = 6000;
+    ret->kafka.properties = properties;
+    ret->kafka.property_count = ARRAY_LEN(properties);
+}
+
+const struct suite_hooks suite_hooks = {
+    .name = "kafka",
+    .kind = BUS_KAFKA,
+    .conf = conf,
+    .patience_ns = 30 * CLOCK_NS_PER_S,
+    .quiet_ns = 400 * CLOCK_NS_PER_MS,
+    .takeover_ns = 15 * CLOCK_NS_PER_S,
+    .retention_ns = 10 * CLOCK_NS_PER_S,
+    .compaction_ns = 15 * CLOCK_NS_PER_S,
+    .quota = false,
+    .threads = true,
+    .retention_slack_bytes = 2 << 20, /* whole segments go, and the last stays */
+    .scale = 12,
+};
