@@ -39,7 +39,13 @@ struct err {
     char msg[240];
 };
 
-#define err_set(e_, code_, ...) err_set_at((e_), (code_), __FILE__, __LINE__, __VA_ARGS__)
+/* An analyzer sees through this that the value of err_set is not 0. */
+static inline int err_value(int rc, enum err_code code)
+{
+    return rc < 0 ? rc : -(int)code;
+}
+#define err_set(e_, code_, ...)                                                                    \
+    err_value(err_set_at((e_), (code_), __FILE__, __LINE__, __VA_ARGS__), (code_))
 
 /* Fills *e (which may be NULL) and returns -code. */
 int err_set_at(struct err *e, enum err_code code, const char *file, int src_line, const char *fmt,

@@ -102,8 +102,8 @@ int bus_seek(struct bus_reader *r, struct bus_tp tp, int64_t to, struct err *ret
 /* A paused partition gives no events and keeps its position; what was fetched waits. */
 int bus_pause(struct bus_reader *r, struct bus_tp tp, bool paused, struct err *reterr) NODISCARD;
 
-/* Writing. Ends as OPENED, or as ERROR with reopen set: close it then; a slot name of length 0 opens
- * a plain writer. The writer may not be used before OPENED. */
+/* Writing. Ends as OPENED, or as ERROR with reopen set: close it then; a slot name of length 0
+ * opens a plain writer. The writer may not be used before OPENED. */
 int bus_open(struct bus_client *c, struct slice slot, uint64_t tag, struct bus_writer **ret_writer,
              struct err *reterr) NODISCARD;
 void bus_writer_close(struct bus_writer *w); /* open puts are aborted or given up, without events */

@@ -11,10 +11,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { DIR_MODE = 0700, PARENT_BYTES = 4096 };
 
@@ -45,19 +43,6 @@ void bus_local_tune(const struct bus_local_tuning *new_tuning)
     pthread_mutex_unlock(&registry_mutex);
 }
 
-/* A new directory's name is durable once its parent is synced. */
-static void sync_parent(const char *dir)
-{
-    char parent[PARENT_BYTES];
-    int fd;
-    snprintf(parent, sizeof parent, "%s/..", dir);
-    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
 static int dir_open(const struct bus_local_conf *conf, struct stat *ret_stat, struct err *reterr)
 {
     if (conf->dir == NULL || conf->dir[0] == '\0') {
@@ -66,8 +51,8 @@ static int dir_open(const struct bus_local_conf *conf, struct stat *ret_stat, st
     if (strlen(conf->dir) > PARENT_BYTES / 2) {
         return err_set(reterr, ERR_TOO_BIG, "the directory's name is too long");
     }
-    if (!conf->read_only && mkdir(conf->dir, DIR_MODE) == 0) {
-        sync_parent(conf->dir);
+    if (!conf->read_only) {
+        (void)mkdir(conf->dir, DIR_MODE); /* stat will tell */
     }
     if (stat(conf->dir, ret_stat) != 0) {
         int code = errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES ? ERR_DENIED : ERR_IO;

@@ -21,7 +21,8 @@
 enum { GROUP_BYTES_MAX = 64 << 20 };
 
 /* How long housekeeping may keep a group that others wait for, and one of its own. */
-static const int64_t slice_busy_ns = 2 * CLOCK_NS_PER_MS, slice_idle_ns = 5 * CLOCK_NS_PER_MS;
+static const int64_t slice_busy_ns = 2 * CLOCK_NS_PER_MS;
+static const int64_t slice_idle_ns = 5 * CLOCK_NS_PER_MS;
 static const int64_t watch_ns = 50 * CLOCK_NS_PER_MS;
 
 void bus_local_group_fail(struct local_group *g, int rc, const char *what)

@@ -9,7 +9,7 @@
 #ifndef CORE_BUS_BUS_LOCAL_OP_H
 #define CORE_BUS_BUS_LOCAL_OP_H
 
-#include "core/bus/bus_local_store.h"
+#include "core/bus/bus_local_rows.h"
 #include "core/bus/bus_wake.h"
 
 struct local_inbox {

@@ -217,9 +217,9 @@ static int seek_chunk(MDB_cursor *cur, const struct local_assign *a, MDB_val *ke
     return mdb_cursor_get(cur, key, val, MDB_SET_RANGE);
 }
 
-/* Copies chunks from the position on; @return how many, or an error. */
+/* Copies chunks from the position on. */
 static int copy_chunks(struct local_client *c, struct local_assign *a, struct chunk *chunks,
-                       struct err *reterr)
+                       int *ret_n, struct err *reterr)
 {
     MDB_cursor *cur = NULL;
     MDB_val key, val;
@@ -247,7 +247,8 @@ static int copy_chunks(struct local_client *c, struct local_assign *a, struct ch
     if (rc != 0 && rc != MDB_NOTFOUND) {
         return bus_local_mdb_err(c->store, rc, "reading records", reterr);
     }
-    return n > 0 ? n : out; /* what is in order before a bad one is given first */
+    *ret_n = n;
+    return n > 0 ? 0 : out; /* what is in order before a bad one is given first */
 }
 
 /* The records of the chunks from the position on; moves it behind them. */
@@ -321,8 +322,8 @@ static bool give_records(struct local_client *c, struct local_reader *r, struct 
     struct err err;
     *ev = (struct bus_ev){
         .kind = BUS_EV_RECORDS, .tag = a->tag, .tp = a->tp, .reader = &r->reader, .offset = a->pos};
-    int n = copy_chunks(c, a, chunks, &err);
-    int rc = n > 0 ? decode_chunks(c, a, chunks, n, ev, &err) : n;
+    int n = 0, rc = copy_chunks(c, a, chunks, &n, &err);
+    rc = rc == 0 && n > 0 ? decode_chunks(c, a, chunks, n, ev, &err) : rc;
     if (rc != 0) {
         (void)err_wrap(&err, "%s, topic %s, partition %u, offset %lld", c->store->dir,
                        a->part->topic->name, a->tp.part, (long long)a->pos);
@@ -414,7 +415,7 @@ static int by_time(struct local_client *c, const struct local_part *p, const str
                    int64_t time_ms, int64_t *ret_offset, struct err *reterr)
 {
     MDB_cursor *cur = NULL;
-    int64_t low = 0, high = row->end, best = row->end;
+    int64_t low = 0, high = row->end, best = high;
     int rc = mdb_cursor_open(c->txn, c->store->log, &cur), out = 0;
     while (rc == 0 && out == 0 && low < high) {
         int64_t mid = low + (high - low) / 2, base;

@@ -4,8 +4,8 @@
  * opened. Rows are fixed structs of little-endian numbers behind a version byte; keys that must
  * sort are big-endian. To add a field: a new row version that still reads the old ones.
  */
+#include "core/bus/bus_local_rows.h"
 #include "core/base/mem.h"
-#include "core/bus/bus_local_store.h"
 
 #include <assert.h>
 

@@ -30,7 +30,8 @@ enum {
     PINS_MAX = LOCAL_READERS_MAX,
 };
 
-static const int64_t count_age_ns = 100 * CLOCK_NS_PER_MS, count_pause_ns = 20 * CLOCK_NS_PER_MS;
+static const int64_t count_age_ns = 100 * CLOCK_NS_PER_MS;
+static const int64_t count_pause_ns = 20 * CLOCK_NS_PER_MS;
 
 struct scan {
     struct local_store *s;

@@ -23,7 +23,8 @@
 
 enum { DIR_MODE = 0700, FILE_MODE = 0600, TABLES_MAX = 8, PATH_BYTES = 4096, PID_BYTES = 24 };
 
-static const uint64_t map_default = UINT64_C(64) << 30, map_least = UINT64_C(1) << 20;
+static const uint64_t map_default = UINT64_C(64) << 30;
+static const uint64_t map_least = UINT64_C(1) << 20;
 
 int bus_local_mdb_err(const struct local_store *s, int rc, const char *what, struct err *reterr)
 {
@@ -146,14 +147,22 @@ static int tables_open(struct local_store *s, struct err *reterr)
     return rc == 0 ? 0 : bus_local_mdb_err(s, rc, "committing the tables", reterr);
 }
 
-/* A new file's name is durable once its directory is synced. */
-static void sync_dir(const char *dir)
+/* A name is durable once the directory that holds it is synced. Done at each start: who made the
+ * name may have died before. */
+static int sync_names(const struct local_store *s, const char *below, struct err *reterr)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
+    char path[PATH_BYTES];
+    int rc = 0;
+    snprintf(path, sizeof path, "%s%s", s->dir, below);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0; /* not ours to read: then we did not make a name in it either */
     }
+    if (fsync(fd) != 0 && errno != EINVAL) { /* EINVAL: a file system without the notion */
+        rc = bus_local_mdb_err(s, errno, "syncing the directory", reterr);
+    }
+    close(fd);
+    return rc;
 }
 
 static int start_thread(struct local_store *s, struct err *reterr)
@@ -221,10 +230,9 @@ int bus_local_store_open(const struct bus_local_conf *conf, const struct bus_loc
     rc = rc != 0 || s->read_only ? rc : lock_take(s, reterr);
     rc = rc != 0 ? rc : env_open(s, map & ~UINT64_C(0xffff), reterr);
     rc = rc != 0 ? rc : tables_open(s, reterr);
+    rc = rc != 0 || s->read_only ? rc : sync_names(s, "", reterr);
+    rc = rc != 0 || s->read_only ? rc : sync_names(s, "/..", reterr);
     if (rc == 0) {
-        if (!s->read_only) {
-            sync_dir(s->dir);
-        }
         s->reserve_bytes = s->map_bytes / 10;
         s->quota_bytes = s->map_bytes - s->reserve_bytes;
         if (conf->quota_bytes > 0 && conf->quota_bytes < s->quota_bytes) {

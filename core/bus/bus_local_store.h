@@ -9,8 +9,8 @@
  * chunk, see bus_local_value.h), `slots` (slot or election -> epoch). Epochs come from one counter
  * for all of them, the greatest that any row holds.
  *
- * Who touches what: marked below; `mutex` guards the queue of operations, the topic map and the
- * subscriptions. Topics are never removed, so a pointer to one lives as long as the store.
+ * `mutex` guards the queue of operations, the topics and the subscriptions; the rest is marked.
+ * Topics are never removed, so a pointer to one lives as long as the store.
  */
 #ifndef CORE_BUS_BUS_LOCAL_STORE_H
 #define CORE_BUS_BUS_LOCAL_STORE_H
@@ -41,9 +41,8 @@ struct local_piece;
 
 /* A partition as it lies in `parts`. */
 struct local_row {
-    int64_t start, end, last_ms;
-    int64_t clean_to; /* compaction has seen all before it */
-    uint64_t bytes;   /* as bus_put_bytes counts, of the chunks that exist */
+    int64_t start, end, last_ms, clean_to; /* clean_to: compaction has seen all before it */
+    uint64_t bytes;                        /* as bus_put_bytes counts, of the chunks that exist */
 };
 
 struct local_part {
@@ -71,10 +70,9 @@ struct local_topic {
     struct local_part *parts;
 };
 
-/* A run of encoded records and the offset of its first. */
 struct local_run {
     struct local_piece *piece;
-    int64_t offset;
+    int64_t offset; /* of its first record */
 };
 
 struct local_counters {
@@ -146,28 +144,7 @@ int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw,
 /* The same for the housekeeping of a transaction that frees more than it takes. */
 int bus_local_room_small(struct local_store *s, struct err *reterr) NODISCARD;
 void bus_local_room_used(struct local_store *s, uint64_t bytes);
-/* Clears the slots of dead readers, names those that hold pages too long. */
+/* Clears dead readers' slots, names those that hold pages too long. */
 void bus_local_pins_check(struct local_store *s);
-
-/* bus_local_rows.c: the tables */
-void bus_local_key(char out[LOCAL_KEY_BYTES], const struct local_part *p, int64_t offset);
-bool bus_local_key_read(MDB_val key, const struct local_part *p, int64_t *ret_offset);
-int bus_local_row_get(struct local_store *s, MDB_txn *txn, const struct local_part *p,
-                      struct local_row *ret_row, struct err *reterr) NODISCARD;
-int bus_local_row_put(struct local_store *s, MDB_txn *txn, const struct local_part *p,
-                      const struct local_row *row);
-int bus_local_tables_open(struct local_store *s, MDB_txn *txn, struct err *reterr) NODISCARD;
-int bus_local_topic_put(struct local_store *s, MDB_txn *txn, const struct local_topic *t);
-int bus_local_slot_put(struct local_store *s, MDB_txn *txn, struct slice name, uint64_t epoch);
-struct local_topic *bus_local_topic_new(struct slice name, uint16_t id,
-                                        const struct bus_topic_spec *spec);
-void bus_local_topic_free(struct local_topic *t);
-/* From now on it is found. False at the limit. Under the mutex, or before there are threads. */
-bool bus_local_topic_keep(struct local_store *s, struct local_topic *take_t) NODISCARD;
-/* NULL if there is none; a read-only store looks into the file with the given transaction, which
- * may be NULL. @thread any */
-struct local_topic *bus_local_topic_find(struct local_store *s, struct slice name, MDB_txn *txn);
-/* A read-only store: also the topics that were made since. */
-void bus_local_topics_load(struct local_store *s, MDB_txn *txn);
 
 #endif
