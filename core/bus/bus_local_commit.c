@@ -16,6 +16,7 @@
 #include "core/bus/bus_local_value.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <time.h>
 
 enum { GROUP_BYTES_MAX = 64 << 20 };
@@ -158,6 +159,44 @@ static void save_rows(struct local_group *g)
     }
 }
 
+/* After a failed commit: LMDB refuses to go on when the root itself could not be written. */
+static bool is_usable(struct local_store *s)
+{
+    MDB_txn *txn = NULL;
+    if (mdb_txn_begin(s->env, NULL, 0, &txn) != 0) {
+        return false;
+    }
+    mdb_txn_abort(txn);
+    return true;
+}
+
+/* The disk or the map was full: nothing is lost, and the next group may fit. A short write is EIO
+ * to LMDB; where only the free list had room it says the same. */
+static bool missed_room(const struct local_group *g, int rc)
+{
+    return bus_local_mdb_err(g->s, rc, g->what, NULL) == -ERR_FULL ||
+           (rc == EIO && g->s->room.tight);
+}
+
+static void close_txn(struct local_group *g)
+{
+    struct local_store *s = g->s;
+    if (g->rc != 0 || !g->changed) {
+        if (g->txn != NULL) {
+            mdb_txn_abort(g->txn);
+        }
+        return;
+    }
+    int rc = mdb_txn_commit(g->txn);
+    atomic_fetch_add(&s->counters.syncs, 1);
+    bus_local_group_fail(g, rc, "committing");
+    if (rc != 0 && (!missed_room(g, rc) || !is_usable(s))) {
+        atomic_store(&s->dead, true);
+        LOG_ERROR("the bus could not be synced and takes no more writes: restart the process",
+                  LOG_STR("dir", s->dir), LOG_STR("error", mdb_strerror(rc)));
+    }
+}
+
 /* True if the group is committed, or had nothing to commit. */
 static bool end(struct local_group *g)
 {
@@ -166,21 +205,11 @@ static bool end(struct local_group *g)
         mdb_cursor_close(g->log);
         g->log = NULL;
     }
-    if (g->rc != 0 || !g->changed) {
-        if (g->txn != NULL) {
-            mdb_txn_abort(g->txn);
-        }
-        return g->rc == 0;
+    close_txn(g);
+    if (g->rc != 0 && g->err.code == ERR_OK && !atomic_load(&s->dead) && missed_room(g, g->rc)) {
+        (void)bus_local_room_missed(s, &g->err);
     }
-    int rc = mdb_txn_commit(g->txn);
-    atomic_fetch_add(&s->counters.syncs, 1);
-    bus_local_group_fail(g, rc, "committing");
-    if (rc != 0 && bus_local_mdb_err(s, rc, g->what, NULL) != -ERR_FULL) {
-        atomic_store(&s->dead, true);
-        LOG_ERROR("the bus could not be synced and takes no more writes: restart the process",
-                  LOG_STR("dir", s->dir), LOG_STR("error", mdb_strerror(rc)));
-    }
-    return rc == 0;
+    return g->rc == 0;
 }
 
 static void publish(struct local_group *g)
@@ -319,6 +348,7 @@ static void run_group(struct local_store *s, struct local_op *ops)
     if (ok) {
         publish(&g);
         bus_local_room_used(s, g.raw);
+        s->room.turn = s->room.turn || (g.changed && s->room.refused);
     } else {
         undo(&g);
         s->held = true;
@@ -328,6 +358,20 @@ static void run_group(struct local_store *s, struct local_op *ops)
     end_maintaining(&g, ok, more);
     VEC_DONE(&g.parts);
     VEC_DONE(&g.created);
+}
+
+/* Commits nothing, so that what the last transaction freed is free for the next. */
+static void run_turn(struct local_store *s)
+{
+    struct local_group g = {.s = s, .now_ns = clock_mono(&s->clock), .changed = true};
+    begin(&g);
+    if (g.rc == 0) {
+        MDB_val key = {sizeof "turn" - 1, (char *)(uintptr_t) "turn"};
+        MDB_val val = {sizeof g.now_ns, &g.now_ns};
+        bus_local_group_fail(&g, mdb_put(g.txn, s->meta, &key, &val, 0), "turning");
+    }
+    (void)end(&g);
+    s->room.turn = false;
 }
 
 /* A plain writer's puts go on gathering until this moment. */
@@ -389,8 +433,8 @@ static bool take_queue(struct local_store *s, int64_t until_ns, bool due)
 static bool is_due(const struct local_store *s)
 {
     return !s->held && !atomic_load(&s->dead) &&
-           (s->maintaining.len > 0 || bus_local_retain_due(s) || bus_local_compact_due(s) ||
-            bus_local_elect_due(s));
+           (s->maintaining.len > 0 || s->room.turn || bus_local_retain_due(s) ||
+            bus_local_compact_due(s) || bus_local_elect_due(s));
 }
 
 static void tick(struct local_store *s)
@@ -415,6 +459,9 @@ void *bus_local_committer(void *store)
         if (now >= next_tick) {
             tick(s);
             next_tick = now + s->tuning.tick_ns;
+        }
+        if (s->room.turn && !atomic_load(&s->dead)) {
+            run_turn(s);
         }
         if (ops != NULL || is_due(s)) {
             run_group(s, ops);
@@ -441,9 +488,9 @@ void bus_local_committer_done(struct local_store *s)
     bus_local_retain_done(s);
     bus_local_compact_done(s);
     bus_local_elect_done(s);
-    if (s->room_txn != NULL) {
-        mdb_txn_abort(s->room_txn);
-        s->room_txn = NULL;
+    if (s->room.txn != NULL) {
+        mdb_txn_abort(s->room.txn);
+        s->room.txn = NULL;
     }
 }
 

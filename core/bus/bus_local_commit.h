@@ -65,7 +65,18 @@ void bus_local_elect_settle(struct local_group *g); /* appoints who is missing *
 void bus_local_elect_publish(struct local_store *s, bool committed);
 bool bus_local_elect_due(const struct local_store *s);
 
-/* bus_local_space.c */
+/* bus_local_space.c: room in the map, on the disk, and who holds it */
+/* Makes sure that this can be written, `bytes` as the quota counts and `raw` as the file does: 0,
+ * or ERR_FULL with what to do about it. @thread committer */
+int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw,
+                   struct err *reterr) NODISCARD;
+/* The same for the housekeeping of a transaction that frees more than it takes. */
+int bus_local_room_small(struct local_store *s, struct err *reterr) NODISCARD;
+/* LMDB has found no room all the same: what to tell, and more care from now on. */
+int bus_local_room_missed(struct local_store *s, struct err *reterr);
+void bus_local_room_used(struct local_store *s, uint64_t bytes);
+/* Clears dead readers' slots, names those that hold pages too long. */
+void bus_local_pins_check(struct local_store *s);
 int bus_local_report_of(struct local_store *s, struct bus_local_report *ret_report,
                         struct err *reterr) NODISCARD;
 

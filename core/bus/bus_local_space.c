@@ -5,7 +5,11 @@
  * Appends stop (ERR_FULL) while a tenth of the map is still free, because deleting needs pages too:
  * LMDB writes a changed tree page to a new place. Free pages are those behind the last one in use
  * and those of the free list that no reader can still see; the list is counted only when the tail
- * alone does not suffice, at most every 20 ms, and what was taken since is deducted.
+ * alone does not suffice and what was last counted, less what was taken since, does not either.
+ * Pages of the list may lie apart where a chunk needs a run of them; LMDB then takes the run behind
+ * the last page, into the reserve. When that ends (bus_local_room_missed) a margin is added to what
+ * the list must have. What a transaction frees is free for the second after it: when room was
+ * refused, an empty transaction (a *turn*, bus_local_commit.c) follows the one that freed.
  *
  * A read transaction lasts one poll, but a process stopped in the middle of one (SIGSTOP, debugger)
  * keeps all pages of its snapshot and newer from being used again. It cannot be evicted safely: it
@@ -20,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -27,11 +32,11 @@ enum {
     SMALL_PAGES = 128,
     STEP_LEAST = 1 << 20,
     STEP_MOST = 64 << 20,
+    ZEROS = 64 << 10,
     PINS_MAX = LOCAL_READERS_MAX,
 };
 
 static const int64_t count_age_ns = 100 * CLOCK_NS_PER_MS;
-static const int64_t count_pause_ns = 20 * CLOCK_NS_PER_MS;
 
 struct scan {
     struct local_store *s;
@@ -112,21 +117,20 @@ void bus_local_pins_check(struct local_store *s)
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* Pages of the free list that a write transaction may take now. */
-static uint64_t count_free(struct local_store *s)
+/* Counts the pages of the free list that the next write transaction may take, and those that the
+ * one after it may. */
+static void count_free(struct local_store *s)
 {
+    struct local_room *room = &s->room;
     MDB_cursor *cur = NULL;
     MDB_val key, val;
-    uint64_t pages = 0;
-    pthread_mutex_lock(&s->mutex);
-    uint64_t oldest = scan_readers(s).oldest;
-    pthread_mutex_unlock(&s->mutex);
-    int rc = s->room_txn == NULL ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->room_txn)
-                                 : mdb_txn_renew(s->room_txn);
+    room->pages = room->pages_later = 0;
+    int rc = room->txn == NULL ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &room->txn)
+                               : mdb_txn_renew(room->txn);
     if (rc != 0) {
-        return 0;
+        return;
     }
-    rc = mdb_cursor_open(s->room_txn, 0, &cur);
+    rc = mdb_cursor_open(room->txn, 0, &cur);
     while (rc == 0 && (rc = mdb_cursor_get(cur, &key, &val, MDB_NEXT)) == 0) {
         size_t txnid, n;
         if (key.mv_size != sizeof txnid || val.mv_size < sizeof n) {
@@ -134,32 +138,46 @@ static uint64_t count_free(struct local_store *s)
         }
         memcpy(&txnid, key.mv_data, sizeof txnid);
         memcpy(&n, val.mv_data, sizeof n);
-        if (txnid >= oldest) {
+        if (txnid > room->oldest) {
             break;
         }
-        pages += n;
+        *(txnid < room->oldest ? &room->pages : &room->pages_later) += n;
     }
     mdb_cursor_close(cur);
-    mdb_txn_reset(s->room_txn);
-    return pages;
+    mdb_txn_reset(room->txn);
 }
 
 /* At least `want` free pages of the list? */
 static bool list_has(struct local_store *s, uint64_t want)
 {
-    int64_t now = clock_mono(&s->clock), age = now - s->room_at_ns;
-    if (s->room_at_ns == 0 || age > count_age_ns ||
-        (s->room_pages < want && age > count_pause_ns)) {
-        s->room_pages = count_free(s);
-        s->room_at_ns = now;
+    struct local_room *room = &s->room;
+    int64_t now = clock_mono(&s->clock);
+    if (room->pages < want || now - room->at_ns > count_age_ns) {
+        pthread_mutex_lock(&s->mutex);
+        struct scan scan = scan_readers(s);
+        pthread_mutex_unlock(&s->mutex);
+        if (room->at_ns == 0 || scan.last != room->last || scan.oldest != room->oldest) {
+            room->last = scan.last;
+            room->oldest = scan.oldest;
+            count_free(s);
+        }
+        room->at_ns = now;
     }
-    return s->room_pages >= want;
+    return room->pages >= want;
+}
+
+/* Room was refused for want of so many pages of the list. */
+static void refused(struct local_store *s, uint64_t want)
+{
+    struct local_room *room = &s->room;
+    room->refused = true;
+    room->turn = room->oldest == room->last && room->pages + room->pages_later >= want;
 }
 
 void bus_local_room_used(struct local_store *s, uint64_t bytes)
 {
     uint64_t pages = bytes / s->page_bytes + NEED_PAGES;
-    s->room_pages -= MIN(pages, s->room_pages);
+    s->room.pages -= MIN(pages, s->room.pages);
 }
 
 static int map_is_full(struct local_store *s, struct err *reterr)
@@ -184,6 +202,31 @@ static int map_is_full(struct local_store *s, struct err *reterr)
                    (unsigned long long)(s->map_bytes >> 20));
 }
 
+/* A file system that cannot reserve: zeros do. What was written until the disk is full is ours. */
+static bool write_zeros(struct local_store *s, int fd, uint64_t to)
+{
+    static const char zeros[ZEROS];
+    struct stat file;
+    if (fstat(fd, &file) != 0) {
+        return false;
+    }
+    s->file_bytes = MAX(s->file_bytes, (uint64_t)file.st_size); /* never over what LMDB wrote */
+    while (s->file_bytes < to) {
+        size_t n = (size_t)MIN(to - s->file_bytes, (uint64_t)sizeof zeros);
+        ssize_t done = pwrite(fd, zeros, n, (off_t)s->file_bytes);
+        if (done <= 0) {
+            return false;
+        }
+        s->file_bytes += (uint64_t)done;
+    }
+    return true;
+}
+
+static int disk_is_full(const struct local_store *s, struct err *reterr)
+{
+    return err_set(reterr, ERR_FULL, "%s: no space left on the disk: free some", s->dir);
+}
+
 static bool allocate(struct local_store *s, uint64_t to)
 {
     int fd = -1;
@@ -195,10 +238,7 @@ static bool allocate(struct local_store *s, uint64_t to)
     }
     off_t from = (off_t)s->file_bytes;
     if (fallocate(fd, 0, from, (off_t)to - from) != 0) {
-        /* A file system that cannot reserve: the write itself will tell. */
-        if ((errno != EOPNOTSUPP && errno != ENOSYS) || ftruncate(fd, (off_t)to) != 0) {
-            return false;
-        }
+        return (errno == EOPNOTSUPP || errno == ENOSYS) && write_zeros(s, fd, to);
     }
     s->file_bytes = to;
     return true;
@@ -228,13 +268,28 @@ int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw, struct e
     uint64_t high = ((uint64_t)info.me_last_pgno + 1) * s->page_bytes;
     uint64_t tail = s->map_bytes > high ? (s->map_bytes - high) / s->page_bytes : 0;
     uint64_t want = pages + s->reserve_bytes / s->page_bytes;
-    if (tail < want && !list_has(s, want - tail)) {
+    if (tail < want && !list_has(s, want - tail + s->room.margin)) {
+        refused(s, want - tail + s->room.margin);
         return map_is_full(s, reterr);
     }
-    if (!disk_has(s, high, pages * s->page_bytes) && !list_has(s, 2 * pages)) {
-        return err_set(reterr, ERR_FULL, "%s: no space left on the disk: free some", s->dir);
+    if (disk_has(s, high, pages * s->page_bytes)) {
+        s->room.margin = tail < want ? s->room.margin : 0;
+    } else if (list_has(s, 2 * pages + s->room.margin)) {
+        s->room.tight = true;
+    } else {
+        refused(s, 2 * pages + s->room.margin);
+        return disk_is_full(s, reterr);
     }
+    s->room.refused = false;
     return 0;
+}
+
+int bus_local_room_missed(struct local_store *s, struct err *reterr)
+{
+    s->room.margin = MIN(s->room.margin * 2 + s->file_bytes / s->page_bytes / 16,
+                         s->file_bytes / s->page_bytes / 2);
+    s->room.refused = true;
+    return s->room.tight ? disk_is_full(s, reterr) : map_is_full(s, reterr);
 }
 
 int bus_local_room_small(struct local_store *s, struct err *reterr)
@@ -242,11 +297,8 @@ int bus_local_room_small(struct local_store *s, struct err *reterr)
     MDB_envinfo info;
     mdb_env_info(s->env, &info);
     uint64_t high = ((uint64_t)info.me_last_pgno + 1) * s->page_bytes;
-    if (!disk_has(s, high, 0) && high + NEED_PAGES * s->page_bytes > s->file_bytes &&
-        !list_has(s, 2 * NEED_PAGES)) {
-        return err_set(reterr, ERR_FULL, "%s: no space left on the disk: free some", s->dir);
-    }
-    return 0;
+    s->room.tight = !disk_has(s, high, 0) && high + NEED_PAGES * s->page_bytes > s->file_bytes;
+    return s->room.tight && !list_has(s, 2 * NEED_PAGES) ? disk_is_full(s, reterr) : 0;
 }
 
 static void report_pins(struct local_store *s, struct bus_local_report *r)

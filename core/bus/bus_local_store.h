@@ -86,6 +86,17 @@ struct local_pin {
     bool seen, logged;
 };
 
+/* What the free list held when it was last counted. */
+struct local_room {
+    int64_t at_ns;
+    uint64_t last, oldest;       /* transactions, then */
+    uint64_t pages, pages_later; /* less what was taken since; free one transaction later */
+    uint64_t margin;             /* that the list must have beyond what is needed: runs are rare */
+    bool refused, turn;          /* the last who asked; a turn would help */
+    bool tight;                  /* this group has nothing but the list */
+    MDB_txn *txn;                /* read transaction for counting */
+};
+
 struct local_store {
     struct local_store *next_store; /* registry */
     uint32_t refs;
@@ -118,9 +129,7 @@ struct local_store {
     uint64_t epoch;
     bool held;           /* a group failed: no housekeeping until the next tick */
     uint64_t file_bytes; /* of the data file, all allocated */
-    int64_t room_at_ns;  /* when the free list was last counted */
-    uint64_t room_pages; /* then free, less what was taken since */
-    MDB_txn *room_txn;   /* read transaction for that */
+    struct local_room room;
     struct local_op *backlog, **backlog_tail; /* taken from the queue, not yet in a group */
     VEC(struct local_op *) maintaining;       /* bus_maintain under way */
     VEC(struct local_run) runs;               /* scratch of bus_local_commit.c */
@@ -135,16 +144,5 @@ int bus_local_store_open(const struct bus_local_conf *conf, const struct bus_loc
 void bus_local_store_close(struct local_store *s);
 /* Turns what LMDB answered into an error; `what` was tried. */
 int bus_local_mdb_err(const struct local_store *s, int rc, const char *what, struct err *reterr);
-
-/* bus_local_space.c: room in the map, on the disk, and who holds it */
-/* Makes sure that this can be written, `bytes` as the quota counts and `raw` as the file does: 0,
- * or ERR_FULL with what to do about it. @thread committer */
-int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw,
-                   struct err *reterr) NODISCARD;
-/* The same for the housekeeping of a transaction that frees more than it takes. */
-int bus_local_room_small(struct local_store *s, struct err *reterr) NODISCARD;
-void bus_local_room_used(struct local_store *s, uint64_t bytes);
-/* Clears dead readers' slots, names those that hold pages too long. */
-void bus_local_pins_check(struct local_store *s);
 
 #endif
