@@ -9,8 +9,8 @@
  * call that writes or syncs, half the rounds with torn pages. lie, early (10): the tests of the
  * test: a disk that keeps nothing at a sync, a writer that acknowledges before it commits; of these
  * rounds a fifth at least must be found out. Without a word all of them. A directory lives for
- * ROUNDS_A_DIR rounds, so later rounds begin with what earlier ones left. What goes wrong leaves its
- * directory behind and prints how to run that round again; --from is rounded down to where its
+ * ROUNDS_A_DIR rounds, so later rounds begin with what earlier ones left. What goes wrong leaves
+ * its directory behind and prints how to run that round again; --from is rounded down to where its
  * directory began. A seed fixes the work and the moment; what threads do until then is not repeated
  * exactly.
  */

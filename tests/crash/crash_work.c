@@ -32,10 +32,20 @@ _Noreturn void crash_die(const char *what, const struct err *err)
     exit(3);
 }
 
+static uint64_t mib_of(const char *name, uint64_t otherwise)
+{
+    uint64_t n = otherwise;
+    const char *text = getenv(name);
+    return text != NULL && slice_to_u64(slice_str(text), &n) ? n << 20 : otherwise;
+}
+
 struct bus_conf crash_conf(const char *dir)
 {
-    return (struct bus_conf){
-        .kind = BUS_LOCAL, .prefix = "crash.", .local = {.dir = dir, .map_bytes = CRASH_MAP_BYTES}};
+    return (struct bus_conf){.kind = BUS_LOCAL,
+                             .prefix = "crash.",
+                             .local = {.dir = dir,
+                                       .map_bytes = mib_of("KAIJU_CRASH_MAP_MIB", CRASH_MAP_BYTES),
+                                       .quota_bytes = mib_of("KAIJU_CRASH_QUOTA_MIB", 0)}};
 }
 
 struct bus *crash_open(const char *dir, bool read_only)
@@ -45,6 +55,7 @@ struct bus *crash_open(const char *dir, bool read_only)
     struct bus *b = NULL;
     struct err err;
     tuning.tick_ns = 5 * CLOCK_NS_PER_MS;
+    tuning.pin_warn_ns = CRASH_PIN_WARN_MS * CLOCK_NS_PER_MS;
     tuning.compact_min_bytes = 16 * 1024;
     bus_local_tune(&tuning);
     conf.local.read_only = read_only;

@@ -17,7 +17,13 @@
 #include "core/bus/bus.h"
 #include "core/bus/bus_conf.h"
 
-enum { CRASH_SLOTS = 2, CRASH_PARTS = 4, CRASH_KEYS = 8, CRASH_MAP_BYTES = 48 << 20 };
+enum {
+    CRASH_SLOTS = 2,
+    CRASH_PARTS = 4,
+    CRASH_KEYS = 8,
+    CRASH_MAP_BYTES = 48 << 20,
+    CRASH_PIN_WARN_MS = 200
+};
 
 /* What is known to be in the log: carried from one check to the next. */
 struct crash_model {
@@ -33,6 +39,7 @@ struct crash_acks {
     char fell_in[24]; /* the call in which power failed */
 };
 
+/* KAIJU_CRASH_MAP_MIB and KAIJU_CRASH_QUOTA_MIB change the map and the quota. */
 struct bus_conf crash_conf(const char *dir);
 /* The first error, with its message, ends the process. */
 struct bus *crash_open(const char *dir, bool read_only);

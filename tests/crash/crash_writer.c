@@ -4,24 +4,30 @@
  *
  *     crash_writer work DIR SEED FIRST0 FIRST1 PLAIN   works until it is killed (crash_work.c)
  *     crash_writer count DIR N      commits N times alone: prints what the bus and the disk counted
- *     crash_writer full DIR         fills the disk, trims, goes on: prints what happened
+ *     crash_writer group DIR N      16 slots commit N times each, all at a time: prints the same
+ *     crash_writer full DIR         fills up, trims, goes on: prints what happened
+ *     crash_writer tmpfs DIR MIB    the same on a real small disk, mounted for this process only
  *     crash_writer broken DIR       commits until a sync fails: prints how it ended
  *     crash_writer read DIR N       reads N records of `log` as another process: prints their hash
+ *     crash_writer peek DIR         opens it read-only, tries to write: prints the errors
  *     crash_writer hold DIR         takes a read transaction and stands still
  *     crash_writer open DIR         opens the bus for writing: prints the error
  */
 #include "core/base/hash.h"
 #include "core/base/mem.h"
+#include "tests/crash/crash_record.h"
 #include "tests/crash/crash_work.h"
 #include "tests/crash/powerloss.h"
 
 #include <dlfcn.h>
 #include <lmdb.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, VALUE_BYTES = 100 * 1000 };
+enum { EVENTS = 64, VALUE_BYTES = 100 * 1000, GROUP_SLOTS = 16 };
 
 struct session {
     struct bus *bus;
@@ -81,22 +87,83 @@ static struct power_counts disk_counts(void)
     return fn != NULL ? fn() : (struct power_counts){.syncs = 0};
 }
 
+struct counted {
+    struct power_counts disk;
+    uint64_t groups, commits;
+};
+
+static struct counted counted(const struct session *s)
+{
+    struct bus_stats stats = bus_stats(s->bus);
+    return (struct counted){disk_counts(), stats.syncs, stats.commits};
+}
+
+static void print_counted(struct counted a, struct counted b)
+{
+    printf("commits %llu groups %llu syncs %llu synced_writes %llu\n",
+           (unsigned long long)(b.commits - a.commits), (unsigned long long)(b.groups - a.groups),
+           (unsigned long long)(b.disk.syncs - a.disk.syncs),
+           (unsigned long long)(b.disk.synced_writes - a.disk.synced_writes));
+}
+
 static int count(const char *dir, uint64_t n)
 {
     struct session s = begin(dir);
-    struct power_counts before = disk_counts();
-    uint64_t groups = bus_stats(s.bus).syncs;
+    struct counted before = counted(&s);
     for (uint64_t i = 0; i < n; i++) {
         struct bus_ev ev = commit_one(&s, "x", 1);
         if (ev.kind != BUS_EV_COMMITTED) {
             crash_die(bus_ev_name(ev.kind), ev.err);
         }
     }
-    struct power_counts after = disk_counts();
-    groups = bus_stats(s.bus).syncs - groups;
-    printf("groups %llu syncs %llu synced_writes %llu\n", (unsigned long long)groups,
-           (unsigned long long)(after.syncs - before.syncs),
-           (unsigned long long)(after.synced_writes - before.synced_writes));
+    print_counted(before, counted(&s));
+    end(&s);
+    return 0;
+}
+
+static void commit_slot(struct session *s, struct bus_writer *w, uint64_t tag)
+{
+    struct bus_put put = {.to = s->tp, .value = SLICE("x")};
+    struct err err;
+    if (bus_put(w, &put, &err) != 0 || bus_commit(w, tag, &err) != 0) {
+        crash_die("put and commit", &err);
+    }
+}
+
+static int group(const char *dir, uint64_t n)
+{
+    struct session s = begin(dir);
+    struct bus_writer *slots[GROUP_SLOTS];
+    struct bus_ev evs[EVENTS];
+    struct err err;
+    for (uint64_t i = 0; i < GROUP_SLOTS; i++) {
+        char name[8];
+        int len = snprintf(name, sizeof name, "g%d", (int)i);
+        if (bus_open(s.client, slice_of(name, (size_t)len), i, &slots[i], &err) != 0) {
+            crash_die("open", &err);
+        }
+        (void)crash_await(s.client, BUS_EV_OPENED, i);
+    }
+    struct counted before = counted(&s);
+    for (uint64_t i = 0; i < GROUP_SLOTS; i++) {
+        commit_slot(&s, slots[i], i);
+    }
+    for (uint64_t done = 0, begun = GROUP_SLOTS; done < n * GROUP_SLOTS;) {
+        int got = bus_poll(s.client, evs, EVENTS);
+        for (int i = 0; i < got; i++, done++) {
+            if (evs[i].kind != BUS_EV_COMMITTED) {
+                crash_die(bus_ev_name(evs[i].kind), evs[i].err);
+            }
+            if (begun < n * GROUP_SLOTS) {
+                commit_slot(&s, slots[evs[i].tag], evs[i].tag);
+                begun++;
+            }
+        }
+        if (got == 0) {
+            bus_wait(s.client, CLOCK_NS_PER_S);
+        }
+    }
+    print_counted(before, counted(&s));
     end(&s);
     return 0;
 }
@@ -133,6 +200,19 @@ static int full(const char *dir)
     mem_free(value);
     end(&s);
     return 0;
+}
+
+/* The mount is seen by this process alone and goes with it. */
+static int full_tmpfs(const char *dir, const char *mib)
+{
+    char options[32];
+    snprintf(options, sizeof options, "size=%sm", mib);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("crash", dir, "tmpfs", 0, options) != 0) {
+        printf("cannot mount\n");
+        return 0;
+    }
+    return full(dir);
 }
 
 static int broken(const char *dir)
@@ -177,6 +257,10 @@ static int read_records(const char *dir, uint64_t want)
         for (int i = 0; i < n; i++) {
             for (uint32_t j = 0; evs[i].kind == BUS_EV_RECORDS && j < evs[i].count; j++, got++) {
                 const struct bus_record *rec = &evs[i].records[j];
+                struct crash_record what;
+                if (!crash_record_read(rec->value, &what)) {
+                    crash_die("a damaged record", NULL);
+                }
                 if (got < want) {
                     hash_add(hash, &rec->offset, sizeof rec->offset);
                     hash_add(hash, rec->value.ptr, rec->value.len);
@@ -215,6 +299,25 @@ static int hold(const char *dir)
     }
 }
 
+static int peek(const char *dir)
+{
+    struct bus *bus = crash_open(dir, true);
+    struct bus_client *client = bus_client_new(bus, "peek");
+    struct bus_tp tp = {bus_topic(client, SLICE("log")), 0};
+    struct bus_writer *w = NULL;
+    struct err err;
+    printf("open %s: %s\n", err_name(-bus_open(client, SLICE("s0"), 1, &w, &err)), err.msg);
+    printf("trim %s\n", err_name(-bus_trim(client, tp, BUS_FROM_END, 2, &err)));
+    if (bus_bounds(client, tp, 3, &err) != 0) {
+        crash_die("bounds", &err);
+    }
+    struct bus_ev ev = crash_await(client, BUS_EV_DONE, 3);
+    printf("bounds %lld %lld\n", (long long)ev.offset, (long long)ev.end);
+    bus_client_free(client);
+    bus_free(bus);
+    return 0;
+}
+
 static int open_only(const char *dir)
 {
     struct bus_conf conf = crash_conf(dir);
@@ -228,29 +331,30 @@ static int open_only(const char *dir)
 
 int main(int argc, char **argv)
 {
-    struct slice mode = slice_str(argc > 2 ? argv[1] : "");
-    const char *dir = argc > 2 ? argv[2] : NULL;
-    if (slice_eq(mode, SLICE("work")) && argc >= 7) {
+    static const struct {
+        const char *name;
+        int (*plain)(const char *dir);
+        int (*numbered)(const char *dir, uint64_t n);
+    } modes[] = {
+        {"count", NULL, count}, {"group", NULL, group},    {"read", NULL, read_records},
+        {"full", full, NULL},   {"broken", broken, NULL},  {"hold", hold, NULL},
+        {"peek", peek, NULL},   {"open", open_only, NULL},
+    };
+    const char *mode = argc > 2 ? argv[1] : "";
+    if (strcmp(mode, "work") == 0 && argc >= 7) {
         const uint64_t first[CRASH_SLOTS] = {number(argv[4]), number(argv[5])};
-        crash_work(dir, number(argv[3]), first, number(argv[6]), argc > 7);
+        crash_work(argv[2], number(argv[3]), first, number(argv[6]), argc > 7);
     }
-    if (slice_eq(mode, SLICE("count")) && argc == 4) {
-        return count(dir, number(argv[3]));
+    if (strcmp(mode, "tmpfs") == 0 && argc == 4) {
+        return full_tmpfs(argv[2], argv[3]);
     }
-    if (slice_eq(mode, SLICE("full"))) {
-        return full(dir);
-    }
-    if (slice_eq(mode, SLICE("broken"))) {
-        return broken(dir);
-    }
-    if (slice_eq(mode, SLICE("read")) && argc == 4) {
-        return read_records(dir, number(argv[3]));
-    }
-    if (slice_eq(mode, SLICE("hold"))) {
-        return hold(dir);
-    }
-    if (slice_eq(mode, SLICE("open"))) {
-        return open_only(dir);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (strcmp(mode, modes[i].name) == 0 && modes[i].plain != NULL) {
+            return modes[i].plain(argv[2]);
+        }
+        if (strcmp(mode, modes[i].name) == 0 && argc == 4) {
+            return modes[i].numbered(argv[2], number(argv[3]));
+        }
     }
     fprintf(stderr, "crash_writer: see the head of its source\n");
     return 2;
