@@ -37,7 +37,7 @@ struct bus_sim_faults bus_sim_rough(void)
     struct bus_sim_faults f = bus_sim_calm();
     f.call = US(100, 40000);
     f.commit = US(100, 30000);
-    f.marker = US(0, 20000);
+    f.marker = US(0, 300000);
     f.ack = US(0, 20000);
     f.read = US(0, 20000);
     f.end = US(0, 20000);

@@ -109,7 +109,6 @@ static inline struct sim_bus *sim_of(const struct bus_client *c)
 }
 
 /* bus_sim_client.c */
-extern const struct bus_ops bus_sim_ops;
 struct sim_client *sim_client_find(const struct sim_bus *b, uint64_t id);
 struct sim_writer *sim_writer_find(const struct sim_bus *b, uint64_t client, uint64_t writer);
 /* The event after a delay, for whoever is still there then; err NULL = none. */

@@ -94,7 +94,7 @@ struct conf_slot *conf_slot_of_file(struct conf *c, struct slice name)
     return s != NULL && (s->row->flags & CONF_SECRET) != 0 ? s : NULL;
 }
 
-const char *conf_nearest(struct conf *c, struct slice name)
+const char *conf_nearest(struct conf *c, struct slice name, bool as_flag)
 {
     unsigned least = 5;
     const char *best = NULL;
@@ -105,15 +105,22 @@ const char *conf_nearest(struct conf *c, struct slice name)
             best = s->row->name;
         }
     }
-    const char *text = best != NULL ? arena_printf(c->arena, ": did you mean '%s'?", best) : NULL;
+    char *text = NULL;
+    if (best != NULL) {
+        text = arena_printf(c->arena, ": did you mean '%s%s'?", as_flag ? "--" : "", best);
+    }
+    for (char *p = text; as_flag && p != NULL && *p != '\0'; p++) {
+        *p = *p == '.' || *p == '_' ? '-' : *p;
+    }
     return text != NULL ? text : "";
 }
 
 void conf_slot_set(struct conf *c, struct conf_slot *s, enum conf_origin origin, const char *place,
                    struct slice text)
 {
-    if (s->row->type == CONF_MAP) {
-        conf_error(c, "%s: '%s' takes names with values, not one value", place, s->row->name);
+    if (conf_is_plural(s->row)) {
+        conf_error(c, "%s: '%s' takes a %s, not one value", place, s->row->name,
+                   conf_type_name(s->row->type));
         return;
     }
     if (origin == CONF_FROM_YAML && s->origin == CONF_FROM_YAML) {
@@ -147,6 +154,23 @@ void conf_slot_add_pair(struct conf *c, struct conf_slot *s, enum conf_origin or
             old->value = pair.value;
             return;
         }
+    }
+    *VEC_PUSH(&s->pairs) = pair;
+}
+
+void conf_slot_add_item(struct conf *c, struct conf_slot *s, enum conf_origin origin,
+                        const char *place, struct slice item)
+{
+    assert(s->row->type == CONF_LIST);
+    if (origin > s->origin) {
+        VEC_CLEAR(&s->pairs); /* a stronger source replaces the list, it does not add to it */
+    }
+    s->origin = origin;
+    s->place = place;
+    struct conf_pair pair = {"", arena_str(c->arena, item)};
+    if (pair.value == NULL || s->pairs.len >= CONF_KEYS_MAX) {
+        conf_error(c, "%s: too many items", place);
+        return;
     }
     *VEC_PUSH(&s->pairs) = pair;
 }
@@ -189,13 +213,15 @@ static void take_value(struct conf *c, struct conf_slot *s, bool file, enum conf
 {
     if (file) {
         conf_slot_set_file(c, s, origin, place, value);
-    } else if (s->row->type == CONF_MAP) {
+    } else if (conf_is_plural(s->row)) {
         struct slice rest = value, part;
+        void (*add)(struct conf *, struct conf_slot *, enum conf_origin, const char *,
+                    struct slice) = s->row->type == CONF_MAP ? add_assignment : conf_slot_add_item;
         while (origin == CONF_FROM_ENV && slice_split(&rest, ',', &part)) {
-            add_assignment(c, s, origin, place, part);
+            add(c, s, origin, place, part);
         }
         if (origin == CONF_FROM_FLAG) {
-            add_assignment(c, s, origin, place, value);
+            add(c, s, origin, place, value);
         }
     } else {
         conf_slot_set(c, s, origin, place, value);
@@ -254,9 +280,20 @@ struct flag {
     bool has_value;
 };
 
+/* "-o" is "--output", when the command says so. */
+static const char *long_name(const struct conf_input *in, const char *arg)
+{
+    for (const char *const *s = in->shorts; s != NULL && *s != NULL; s += 2) {
+        if (strcmp(arg + 1, s[0]) == 0) {
+            return s[1];
+        }
+    }
+    return NULL;
+}
+
 static struct flag split_flag(const char *arg)
 {
-    struct slice text = slice_str(arg + 2);
+    struct slice text = slice_str(arg);
     size_t eq = slice_find(text, '=');
     return (struct flag){slice_sub(text, 0, eq), slice_sub(text, eq + 1, text.len), eq < text.len};
 }
@@ -281,9 +318,9 @@ static const char *keep(struct conf *c, const char *text)
 }
 
 /* The value of argv[*i] as a flag, moving *i on when it takes the next argument. */
-static void load_flag(struct conf *c, const struct conf_input *in, int *i)
+static void load_flag(struct conf *c, const struct conf_input *in, const char *name, int *i)
 {
-    struct flag f = split_flag(in->argv[*i]);
+    struct flag f = split_flag(name);
     const char *place = keep(c, in->argv[*i]);
     if (take_special(c, &f)) {
         return;
@@ -298,7 +335,7 @@ static void load_flag(struct conf *c, const struct conf_input *in, int *i)
     }
     if (s == NULL && file == NULL) {
         conf_error(c, "--" SLICE_FMT ": there is no such option%s", SLICE_ARG(f.name),
-                   conf_nearest(c, f.name));
+                   conf_nearest(c, f.name, true));
         return;
     }
     if (!f.has_value && s != NULL && s->row->type == CONF_BOOL) {
@@ -326,8 +363,10 @@ static void load_flags(struct conf *c, const struct conf_input *in)
             i++;
         } else if (!only_args && strncmp(arg, "--", 2) == 0) {
             if (strncmp(arg, "--config=", 9) != 0) {
-                load_flag(c, in, &i);
+                load_flag(c, in, arg + 2, &i);
             }
+        } else if (!only_args && arg[0] == '-' && long_name(in, arg) != NULL) {
+            load_flag(c, in, long_name(in, arg), &i);
         } else if (c->arg_count < CONF_ARGS_MAX) {
             c->args[c->arg_count++] = keep(c, arg);
         } else {
@@ -366,7 +405,8 @@ static void store(struct conf *c, struct conf_slot *s, const union conf_value *v
     case CONF_DURATION: memcpy(to, &v->i, sizeof v->i); break;
     case CONF_STRING: memcpy(to, &s->text, sizeof s->text); break;
     case CONF_ENUM: memcpy(to, &v->choice, sizeof v->choice); break;
-    case CONF_MAP: {
+    case CONF_MAP:
+    case CONF_LIST: {
         struct conf_map map = {s->pairs.ptr, s->pairs.len};
         memcpy(to, &map, sizeof map);
         break;

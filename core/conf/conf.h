@@ -30,6 +30,7 @@ enum conf_type {
     CONF_STRING = 4,   /* const char *, NULL when unset */
     CONF_ENUM = 5,     /* int: index into choices */
     CONF_MAP = 6,      /* struct conf_map: free keys with string values */
+    CONF_LIST = 7,     /* struct conf_map: the values are the items; the flag may be repeated */
 };
 
 enum conf_flag { CONF_SECRET = 1 }; /* masked; also read from a file: NAME_file */
@@ -47,7 +48,7 @@ struct conf_row {
     const char *name;
     enum conf_type type;
     size_t offset;              /* in the table's target */
-    const char *fallback;       /* as text; NULL = unset (strings, maps) */
+    const char *fallback;       /* as text; NULL = unset (strings, maps, lists) */
     int64_t min, max;           /* INT, SIZE, DURATION; both 0 = any */
     const char *const *choices; /* ENUM: ends with NULL */
     unsigned flags;
@@ -65,6 +66,7 @@ struct conf_input {
     int argc; /* argv[0] is skipped */
     char **argv;
     char **environ;
+    const char *const *shorts; /* "o", "output", "n", "limit", NULL: -o is --output */
 };
 
 struct conf;

@@ -52,12 +52,18 @@ PRINTF_LIKE(2, 3) void conf_error(struct conf *c, const char *fmt, ...);
 /* The slot of a dotted name; "_" and "-" are taken alike. NULL = unknown. */
 struct conf_slot *conf_slot_find(struct conf *c, struct slice name);
 /* ": did you mean 'x'?", or "" when nothing is near. */
-const char *conf_nearest(struct conf *c, struct slice name);
+const char *conf_nearest(struct conf *c, struct slice name, bool as_flag);
 /* A value from a source, or an error when the same source gave it before. */
 void conf_slot_set(struct conf *c, struct conf_slot *s, enum conf_origin origin, const char *place,
                    struct slice text);
 void conf_slot_add_pair(struct conf *c, struct conf_slot *s, enum conf_origin origin,
                         const char *place, struct slice name, struct slice value);
+void conf_slot_add_item(struct conf *c, struct conf_slot *s, enum conf_origin origin,
+                        const char *place, struct slice item);
+static inline bool conf_is_plural(const struct conf_row *row)
+{
+    return row->type == CONF_MAP || row->type == CONF_LIST;
+}
 /* Reads the file whose name is `path` into the secret. */
 void conf_slot_set_file(struct conf *c, struct conf_slot *s, enum conf_origin origin,
                         const char *place, struct slice path);

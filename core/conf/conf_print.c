@@ -39,7 +39,7 @@ static void print_quoted(FILE *to, const char *text)
 
 static bool is_quoted_type(enum conf_type type)
 {
-    return type == CONF_STRING || type == CONF_MAP;
+    return type == CONF_STRING;
 }
 
 static void print_value(FILE *to, const struct conf_slot *s)
@@ -57,13 +57,16 @@ static void print_slot(FILE *to, const struct conf_slot *s, const char *leaf, in
 {
     const char *origin = s->origin == CONF_FROM_DEFAULT ? "default" : s->place;
     indent(to, depth);
-    if (s->row->type == CONF_MAP) {
-        fprintf(to, "%s%s:%s  # %s\n", s->pairs.len > 0 ? "" : "# ", leaf,
-                s->pairs.len > 0 ? "" : " {}", origin);
+    if (conf_is_plural(s->row)) {
+        fprintf(to, "%s%s:  # %s\n", s->pairs.len > 0 ? "" : "# ", leaf, origin);
         VEC_EACH (&s->pairs, p) {
             indent(to, depth + 1);
-            print_quoted(to, p->name);
-            fputs(": ", to);
+            if (s->row->type == CONF_MAP) {
+                print_quoted(to, p->name);
+                fputs(": ", to);
+            } else {
+                fputs("- ", to);
+            }
             print_quoted(to, p->value);
             fputc('\n', to);
         }

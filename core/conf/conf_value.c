@@ -114,6 +114,7 @@ static const struct type_row types[] = {
     [CONF_STRING] = {"text", "text", parse_string},
     [CONF_ENUM] = {"choice", "one of", parse_enum},
     [CONF_MAP] = {"map", "names with values", parse_string},
+    [CONF_LIST] = {"list", "items", parse_string},
 };
 
 const char *conf_type_name(enum conf_type type)

@@ -112,6 +112,26 @@ static void read_map(struct walk *w, struct conf_slot *s)
     }
 }
 
+/* The items of a row of type list. */
+static void read_list(struct walk *w, struct conf_slot *s)
+{
+    yaml_event_t item;
+    while (next(w, &item)) {
+        bool end = item.type == YAML_SEQUENCE_END_EVENT;
+        if (item.type == YAML_SCALAR_EVENT) {
+            conf_slot_add_item(w->c, s, CONF_FROM_YAML, place_of(w, &item.start_mark),
+                               scalar_of(&item));
+        } else if (!end) {
+            fail(w, &item.start_mark, "'%s': expected single values as items", s->row->name);
+            skip_node(w, &item);
+        }
+        yaml_event_delete(&item);
+        if (end) {
+            return;
+        }
+    }
+}
+
 /* Is the name the beginning of a known one ("bus.local" of "bus.local.dir")? */
 static bool is_section(struct conf *c, struct slice name)
 {
@@ -131,7 +151,7 @@ static void take_scalar(struct walk *w, const yaml_event_t *key, const yaml_even
     const char *place = place_of(w, &key->start_mark);
     bool null =
         value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && value->data.scalar.length == 0;
-    if (s != NULL && s->row->type == CONF_MAP && null) {
+    if (s != NULL && conf_is_plural(s->row) && null) {
         return;
     }
     if (s != NULL) {
@@ -142,7 +162,7 @@ static void take_scalar(struct walk *w, const yaml_event_t *key, const yaml_even
         return; /* an empty section */
     } else {
         fail(w, &key->start_mark, "unknown key '" SLICE_FMT "'%s", SLICE_ARG(name),
-             conf_nearest(w->c, name));
+             conf_nearest(w->c, name, false));
     }
 }
 
@@ -153,6 +173,8 @@ static void take_node(struct walk *w, const yaml_event_t *key, const yaml_event_
     struct conf_slot *s = conf_slot_find(w->c, name);
     if (value->type == YAML_SCALAR_EVENT) {
         take_scalar(w, key, value);
+    } else if (value->type == YAML_SEQUENCE_START_EVENT && s != NULL && s->row->type == CONF_LIST) {
+        read_list(w, s);
     } else if (value->type != YAML_MAPPING_START_EVENT) {
         fail(w, &value->start_mark, "'" SLICE_FMT "': lists are not expected here",
              SLICE_ARG(name));
@@ -161,7 +183,7 @@ static void take_node(struct walk *w, const yaml_event_t *key, const yaml_event_
         read_map(w, s);
     } else if (!is_section(w->c, name)) {
         fail(w, &key->start_mark, "unknown key '" SLICE_FMT "'%s", SLICE_ARG(name),
-             conf_nearest(w->c, name));
+             conf_nearest(w->c, name, false));
         skip_node(w, value);
     } else {
         return; /* the mapping stays open: depth was raised by the caller */

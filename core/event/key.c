@@ -41,7 +41,7 @@ static bool add_double(struct buf *b, double d)
     if (isnan(d)) {
         return add_word(b, KEY_DOUBLE, ONE_NAN);
     }
-    if (d >= -0x1p63 && d < 0x1p63 && trunc(d) == d) {
+    if (d >= -9223372036854775808.0 && d < 9223372036854775808.0 && trunc(d) == d) {
         return add_word(b, KEY_INT, (uint64_t)(int64_t)d);
     }
     return add_word(b, KEY_DOUBLE, endian_bits(d));
@@ -210,7 +210,8 @@ static bool read_word(struct slice *rest, uint8_t tag, struct val *ret)
         return true;
     }
     double d = ret->d;
-    return isnan(d) ? word == ONE_NAN : d < -0x1p63 || d >= 0x1p63 || trunc(d) != d;
+    return isnan(d) ? word == ONE_NAN
+                    : d < -9223372036854775808.0 || d >= 9223372036854775808.0 || trunc(d) != d;
 }
 
 static bool read_text(struct slice *rest, uint8_t tag, struct val *ret)

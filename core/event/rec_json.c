@@ -157,21 +157,31 @@ static bool put_kind(struct buf *b, uint8_t kind)
            (name[0] != '?' ? put_lower(b, name) : buf_addf(b, "%u", kind));
 }
 
-bool rec_json_event(struct buf *b, const struct rec *r, const struct ref *self)
+/* What every event has. */
+static bool put_head(struct buf *b, const struct rec *r)
 {
-    assert(b != NULL && r != NULL);
-    const struct rec_context *c = r->context;
-    bool ok = buf_addf(b, "{\"ts\":%lld,\"time\":", (long long)r->ts) && rec_json_time(b, r->ts) &&
-              buf_addf(b, ",\"ingest_ts\":%lld", (long long)r->ingest_ts) && put_kind(b, r->kind) &&
-              buf_add_str(b, ",\"type\":") && rec_json_string(b, r->type) &&
-              put_hex(b, "id", r->id.bytes, sizeof r->id.bytes);
-    ok = ok && (self == NULL || put_hex(b, "ref", self->bytes, sizeof self->bytes));
+    return buf_addf(b, "{\"ts\":%lld,\"time\":", (long long)r->ts) && rec_json_time(b, r->ts) &&
+           buf_addf(b, ",\"ingest_ts\":%lld", (long long)r->ingest_ts) && put_kind(b, r->kind) &&
+           buf_add_str(b, ",\"type\":") && rec_json_string(b, r->type) &&
+           put_hex(b, "id", r->id.bytes, sizeof r->id.bytes);
+}
+
+/* What is left out where it says nothing. */
+static bool put_marks(struct buf *b, const struct rec *r, const struct ref *self)
+{
+    bool ok = self == NULL || put_hex(b, "ref", self->bytes, sizeof self->bytes);
     ok = ok && (!rec_has_trace(r) || put_hex(b, "trace_id", r->trace_id, sizeof r->trace_id));
     ok = ok && (!rec_has_span(r) || put_hex(b, "span_id", r->span_id, sizeof r->span_id));
     ok = ok && (r->n == 0 || buf_addf(b, ",\"n\":%u", r->n));
     ok = ok && (r->flags == 0 || put_flags(b, r->flags));
-    ok = ok && (r->causes_len == 0 || put_causes(b, r));
-    return ok && buf_add_str(b, ",\"context\":") &&
+    return ok && (r->causes_len == 0 || put_causes(b, r));
+}
+
+bool rec_json_event(struct buf *b, const struct rec *r, const struct ref *self)
+{
+    assert(b != NULL && r != NULL);
+    const struct rec_context *c = r->context;
+    return put_head(b, r) && put_marks(b, r, self) && buf_add_str(b, ",\"context\":") &&
            put_pairs(b, c != NULL ? c->pairs : NULL, c != NULL ? c->len : 0) &&
            buf_add_str(b, ",\"payload\":") && put_pairs(b, r->payload, r->payload_len) &&
            buf_add_byte(b, '}');

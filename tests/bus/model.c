@@ -219,6 +219,9 @@ void model_run(struct bus *b, const struct model_conf *conf)
     VEC_EACH (&m.parts, p) {
         VEC_DONE(&p->seen);
     }
+    for (uint32_t l = 0; l < conf->lineages; l++) {
+        VEC_DONE(&m.lineages[l].reigns);
+    }
     VEC_DONE(&m.parts);
     VEC_DONE(&m.puts);
 }

@@ -51,7 +51,8 @@ struct model_agent {
     enum model_state state;
     struct bus_writer *w;
     struct bus_reader *r;
-    int64_t must_have; /* numbers below it were committed before we opened */
+    int64_t epoch;
+    int64_t must_have; /* numbers below it were committed by former holders, as they know */
     int64_t target;    /* of the journal's stable end */
     int64_t next;      /* the transaction to be put, and its record to be put */
     uint32_t record;
@@ -59,6 +60,10 @@ struct model_agent {
     bool aborting;
     uint64_t tag, commit_tag, abort_tag, tags;
     int64_t asleep_until_ns;
+};
+
+struct model_reign { /* how far the holder of this epoch knows to be committed */
+    int64_t epoch, upto;
 };
 
 struct model_seen {
@@ -87,6 +92,9 @@ struct model {
     struct bus *bus;
     uint64_t rng, steps;
     int64_t committed[MODEL_LINEAGES_MAX]; /* all below it are known to be */
+    struct {
+        VEC(struct model_reign) reigns;
+    } lineages[MODEL_LINEAGES_MAX];
     struct model_agent agents[MODEL_LINEAGES_MAX * MODEL_AGENTS_MAX];
     uint32_t agent_count;
 

@@ -53,11 +53,16 @@ void model_agent_open(struct model_agent *a)
     CHECK_OK(bus_open(a->c, slice_str(slot), a->tag, &a->w, &err), err);
 }
 
-static void opened(struct model_agent *a)
+static void opened(struct model_agent *a, int64_t epoch)
 {
     struct err err;
-    /* What anybody was told to be committed is readable now. */
-    a->must_have = a->m->committed[a->lineage];
+    /* What a former holder was told to be committed is readable now. (A later one may be at work
+     * already: of him nothing is said.) */
+    a->epoch = epoch;
+    a->must_have = 0;
+    VEC_EACH (&a->m->lineages[a->lineage].reigns, reign) {
+        a->must_have = MAX(a->must_have, reign->epoch < epoch ? reign->upto : 0);
+    }
     a->state = MODEL_BOUNDS;
     a->tag = ++a->tags;
     CHECK_OK(bus_bounds(a->c, journal(a), a->tag, &err), err);
@@ -102,6 +107,15 @@ static void take_over(struct model_agent *a)
     a->aborting = false;
 }
 
+static void committed(struct model_agent *a)
+{
+    struct model *m = a->m;
+    int64_t upto = a->ending + 1;
+    *VEC_PUSH(&m->lineages[a->lineage].reigns) = (struct model_reign){a->epoch, upto};
+    m->committed[a->lineage] = MAX(upto, m->committed[a->lineage]);
+    a->ending = -1;
+}
+
 static void run_event(struct model_agent *a, const struct bus_ev *ev)
 {
     bool of_commit = a->ending >= 0 && ev->tag == a->commit_tag;
@@ -109,8 +123,7 @@ static void run_event(struct model_agent *a, const struct bus_ev *ev)
         if (!of_commit) {
             model_fail(a->m, "COMMITTED without a commit");
         }
-        a->m->committed[a->lineage] = MAX(a->ending + 1, a->m->committed[a->lineage]);
-        a->ending = -1;
+        committed(a);
     } else if (ev->kind == BUS_EV_FENCED) {
         idle(a);
     } else if (ev->reopen) {
@@ -137,7 +150,7 @@ void model_agent_event(struct model_agent *a, const struct bus_ev *ev)
         break;
     case BUS_EV_OPENED:
         if (ev->tag == a->tag) {
-            opened(a);
+            opened(a, ev->offset);
         }
         break;
     case BUS_EV_DONE:

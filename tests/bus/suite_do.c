@@ -183,6 +183,14 @@ struct suite_log *suite_read_all(struct suite_client *c, struct bus_tp tp, int64
     return read_until(__FILE__, __LINE__, c, tp, from, 0, SIZE_MAX, suite_bounds(c, tp).end);
 }
 
+static void add_printable(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = (uint8_t)s.ptr[i];
+        (void)buf_add_byte(b, c < ' ' || c > '~' ? '?' : c);
+    }
+}
+
 const char *suite_values(struct suite_client *c, const struct suite_log *log)
 {
     struct buf b;
@@ -190,7 +198,7 @@ const char *suite_values(struct suite_client *c, const struct suite_log *log)
     for (size_t i = 0; i < log->count; i++) {
         struct slice v = log->recs[i].value;
         (void)buf_add_str(&b, i > 0 ? "," : "");
-        (void)buf_add_slice(&b, v.ptr == NULL ? SLICE("-") : slice_sub(v, 0, 64));
+        add_printable(&b, v.ptr == NULL ? SLICE("-") : slice_sub(v, 0, 24));
     }
     char *text = arena_str(c->mem, slice_str(buf_cstr(&b)));
     buf_done(&b);

@@ -59,7 +59,7 @@ struct suite_log *suite_read_at(const char *file, int line, struct suite_client 
                                 struct bus_tp tp, int64_t from, size_t n);
 /* All there is up to the stable end of now. */
 struct suite_log *suite_read_all(struct suite_client *c, struct bus_tp tp, int64_t from);
-/* "a,b,c"; null prints as "-". */
+/* "a,b,c"; null prints as "-", what is long is cut. */
 const char *suite_values(struct suite_client *c, const struct suite_log *log);
 struct suite_bounds suite_bounds(struct suite_client *c, struct bus_tp tp);
 int64_t suite_by_time(struct suite_client *c, struct bus_tp tp, int64_t time_ms);

@@ -127,7 +127,39 @@ TEST(read_end_comes_once_per_arrival)
         CHECK(last_end > last_offset);
         CHECK_EQ(last_end, suite_bounds(a, tp).end);
     }
+    suite_trim(a, tp, last_end); /* the start moves to where he stands: nothing to tell */
+    suite_quiet(a, READ_KINDS, tag);
     bus_reader_free(r);
+    suite_end(&s);
+}
+
+TEST(read_what_an_event_points_at_lives_until_the_next_poll)
+{
+    struct suite s;
+    suite_begin(&s, NULL);
+    struct suite_client *a = suite_client(&s, "a");
+    struct bus_tp tp = suite_topic(a, "t", 1, BUS_DELETE);
+    write_numbers(a, tp, 0, 10);
+    (void)suite_read(a, tp, BUS_FROM_START, 10);
+    uint64_t tag = suite_tag(a);
+    struct bus_reader *r = assign(a, tp, BUS_FROM_START, tag);
+    int64_t until = suite_now(a) + suite_hooks.patience_ns;
+    struct bus_ev ev = {.kind = BUS_EV_DONE};
+    while (ev.kind != BUS_EV_RECORDS) {
+        CHECK(suite_now(a) < until);
+        if (bus_poll(a->c, &ev, 1) == 0) {
+            bus_wait(a->c, CLOCK_NS_PER_S);
+        }
+    }
+    bus_unassign(r, tp);
+    bus_reader_free(r);
+    suite_pass(&s, CLOCK_NS_PER_MS);
+    for (uint32_t i = 0; i < ev.count; i++) {
+        int64_t n = -1;
+        CHECK(slice_to_i64(ev.records[i].value, &n));
+        CHECK_EQ((int64_t)i, n);
+        CHECK_SLICE("k", ev.records[i].key);
+    }
     suite_end(&s);
 }
 

@@ -201,6 +201,64 @@ TEST(txn_the_next_one_is_taken_while_a_commit_is_under_way)
     suite_end(&s);
 }
 
+TEST(txn_committed_counts_for_its_own_transaction_only)
+{
+    struct suite s;
+    suite_begin(&s, NULL);
+    struct suite_client *a = suite_client(&s, "a");
+    struct bus_tp tp = suite_topic(a, "t", 2, BUS_DELETE);
+    struct bus_writer *w = suite_open(a, "slot");
+    put_all(a, w, tp, 2, "1");
+    uint64_t tag = suite_commit_start(a, w);
+    put_all(a, w, tp, 2, "never");
+    (void)suite_await(a, BUS_EV_COMMITTED, tag);
+    put_all(a, w, tp, 2, "never either"); /* the same transaction still */
+    bus_writer_close(w);
+    w = suite_open(a, "slot");
+    put_all(a, w, tp, 2, "2");
+    (void)suite_commit(a, w);
+    check_all(a, tp, 2, 2, "1,2");
+    suite_end(&s);
+}
+
+TEST(txn_several_slots_of_one_client_side_by_side)
+{
+    struct suite s;
+    suite_begin(&s, NULL);
+    struct suite_client *a = suite_client(&s, "a");
+    enum { SLOTS = 4, ROUNDS = 5 };
+    struct bus_tp tp = suite_topic(a, "t", SLOTS, BUS_DELETE);
+    struct bus_writer *w[SLOTS];
+    uint64_t tags[SLOTS];
+    char slot[8], value[8];
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        snprintf(slot, sizeof slot, "slot.%u", i);
+        w[i] = suite_open(a, slot);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < SLOTS; i++) {
+            snprintf(value, sizeof value, "%d", round);
+            suite_put(a, w[i], suite_part(tp, i), "own", value);
+            suite_put(a, w[i], suite_part(tp, (i + 1) % SLOTS), "next", value);
+            tags[i] = suite_commit_start(a, w[i]);
+        }
+        for (uint32_t i = 0; i < SLOTS; i++) {
+            struct suite_ev *e = suite_await(a, BUS_EV_COMMITTED, tags[i]);
+            CHECK(e->ev.writer == w[i] && e->ev.count == 2);
+        }
+    }
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        struct suite_log *log = suite_read(a, suite_part(tp, i), BUS_FROM_START, 2 * ROUNDS);
+        int64_t next[2] = {0, 0};
+        for (size_t j = 0; j < log->count; j++) {
+            int64_t n = -1;
+            CHECK(slice_to_i64(log->recs[j].value, &n));
+            CHECK_EQ(next[log->recs[j].key.len == 3]++, n);
+        }
+    }
+    suite_end(&s);
+}
+
 TEST(txn_abort_during_a_commit_discards_only_what_came_after)
 {
     struct suite s;

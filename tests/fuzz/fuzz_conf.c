@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Secrets' files would be opened by name: keep to this process. */
     if (memmem(data, size, "file", 4) == NULL) {
         conf_yaml_parse(c, "fuzz.yaml", slice_of(data, size));
-        int rc = conf_load(c, &(struct conf_input){0, NULL, NULL});
+        int rc = conf_load(c, &(struct conf_input){.argc = 0});
         if ((rc != 0) != (conf_errors(c)[0] != '\0') ||
             (rc == 0 && got.size == 0 && got.number < -5)) {
             abort();

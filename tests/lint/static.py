@@ -14,8 +14,8 @@ def check(root):
     out = subprocess.run(["cppcheck", "-q", "-j", "2", "--std=c11", "--inline-suppr", "-I", ".",
                           "-D_GNU_SOURCE", "-D__GNUC__=12", "--enable=warning,portability",
                           "--suppress=*:/usr/include/*", "--suppress=missingIncludeSystem",
-                          "--suppress=unknownMacro", "--suppress=preprocessorErrorDirective",
+                          "--suppress=unknownMacro", "--suppress=shiftTooManyBitsSigned", "--suppress=preprocessorErrorDirective",
                           "--template={file}:{line}: {severity}: {message} [{id}]"] + folders,
                          cwd=root, capture_output=True, text=True, check=False).stderr
-    for match in re.finditer(r"^([^:\n]+):(\d+): (.*)$", out, flags=re.M):
+    for match in re.finditer(r"^([^:\n]+):(\d+): ((?!style|information).*)$", out, flags=re.M):
         yield Finding(match.group(1), int(match.group(2)), match.group(3))

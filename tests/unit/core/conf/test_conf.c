@@ -11,7 +11,7 @@ struct settings {
     int64_t map_bytes, interval_ns, partitions;
     int level;
     bool fast;
-    struct conf_map properties;
+    struct conf_map properties, filters;
 };
 
 static const char *const levels[] = {"debug", "info", "warn", NULL};
@@ -26,10 +26,12 @@ static const struct conf_row rows[] = {
     {"bus.partitions", CONF_INT, AT(partitions), "8", 1, 1024, NULL, 0, "partitions"},
     {"bus.kafka.password", CONF_STRING, AT(password), NULL, 0, 0, NULL, CONF_SECRET, "password"},
     {"bus.kafka.properties", CONF_MAP, AT(properties), NULL, 0, 0, NULL, 0, "properties"},
+    {"filter", CONF_LIST, AT(filters), NULL, 0, 0, NULL, 0, "filters"},
     {"log.level", CONF_ENUM, AT(level), "info", 0, 0, levels, 0, "level"},
     {"fast", CONF_BOOL, AT(fast), "false", 0, 0, NULL, 0, "fast"},
 };
 
+static const char *const shorts[] = {"f", "filter", NULL};
 static struct settings got;
 static struct conf *conf;
 static char printed[8192], path[128];
@@ -60,7 +62,7 @@ static int load(char **argv, char **environ)
     got = (struct settings){.dir = "untouched"};
     conf_free(conf);
     conf = conf_new(&t, 1);
-    return conf_load(conf, &(struct conf_input){argc, argv, environ});
+    return conf_load(conf, &(struct conf_input){argc, argv, environ, shorts});
 }
 
 #define ARGV(...) ((char *[]){(char[]){"kaiju"}, __VA_ARGS__, NULL})
@@ -175,6 +177,22 @@ TEST(conf_maps_gather_from_all_sources)
     CHECK_EQ(-ERR_USAGE, load(ARGV(S("--bus-kafka-properties"), S("nothing")), NO_ENV));
 }
 
+TEST(conf_lists_are_replaced_by_stronger_sources)
+{
+    const char *file = write_file("k.yaml", "filter:\n  - a=1\n  - b\n");
+    char flag[200];
+    snprintf(flag, sizeof flag, "--config=%s", file);
+    CHECK_EQ(0, load(ARGV(flag), NO_ENV));
+    CHECK_EQ(2, got.filters.count);
+    CHECK_STR("b", got.filters.pairs[1].value);
+    CHECK_EQ(0, load(ARGV(flag, S("--filter=x"), S("-f"), S("y,z")), ENV(S("KAIJU_FILTER=e"))));
+    CHECK_EQ(2, got.filters.count);
+    CHECK_STR("x", got.filters.pairs[0].value);
+    CHECK_STR("y,z", got.filters.pairs[1].value);
+    CHECK_HAS("filter:  # ", print());
+    CHECK_HAS("  - \"x\"\n", printed);
+}
+
 TEST(conf_masks_secrets_and_reads_them_from_files)
 {
     char flag[200];
@@ -189,7 +207,7 @@ TEST(conf_masks_secrets_and_reads_them_from_files)
 TEST(conf_finds_typos_in_flags_and_variables)
 {
     CHECK_EQ(-ERR_USAGE, load(ARGV(S("--bus-partition"), S("3")), NO_ENV));
-    CHECK_HAS("--bus-partition: there is no such option: did you mean 'bus.partitions'?",
+    CHECK_HAS("--bus-partition: there is no such option: did you mean '--bus-partitions'?",
               conf_errors(conf));
     CHECK_EQ(-ERR_USAGE, load(NO_ARGS, ENV(S("KAIJU_LOG_LEVLE=info"))));
     CHECK_HAS("did you mean 'KAIJU_LOG_LEVEL'?", conf_errors(conf));

@@ -56,7 +56,9 @@ static void next_batch(struct sides *s, uint64_t seed, struct rec_batch *ret)
     arena_reset(s->dec_arena);
     gen_init(&s->gen, seed, s->gen_arena);
     s->gen.no_nul = seed % 2 == 0;
-    gen_batch(&s->gen, 1 + gen_below(&s->gen, 8), gen_below(&s->gen, 40), ret);
+    /* One draw a statement: the order in which arguments are computed is the compiler's choice. */
+    uint32_t contexts = 1 + gen_below(&s->gen, 8);
+    gen_batch(&s->gen, contexts, gen_below(&s->gen, 40), ret);
 }
 
 static bool keys_without_nul(const struct val_pair *pairs, uint32_t n);
@@ -170,12 +172,31 @@ TEST(avro_side_sees_a_changed_bit)
     teardown(&s);
 }
 
+/* The one known difference: where damage made two keys of a map equal and both values are lists,
+ * avro-c reads the second into the first and keeps the items of both; we keep the last value. Then
+ * what we kept is shorter than what was given, and written again it reads the same on both sides.
+ */
+static bool is_repeated_list(struct sides *s, const struct rec_batch *got)
+{
+    struct rec_batch again;
+    size_t given = s->ours.len;
+    buf_clear(&s->theirs);
+    batch_enc_begin(s->enc, got->source, got->seq);
+    for (uint32_t i = 0; i < got->events_len; i++) {
+        CHECK_OK(batch_enc_add(s->enc, &got->events[i], &s->err), s->err);
+    }
+    CHECK_OK(batch_enc_end(s->enc, &s->theirs, &s->err), s->err);
+    CHECK_OK(batch_dec_read(s->dec, s->dec_arena, buf_slice(&s->theirs), &again, &s->err), s->err);
+    return s->theirs.len < given && avro_side_read(&s->avro, buf_slice(&s->theirs)) &&
+           avro_side_differs(&s->avro, &again) == NULL;
+}
+
 /* Bytes changed at random: whoever of the two accepts them, neither may crash; and where both do,
  * they must agree. We refuse more: block sizes that lie, tails, numbers beyond their range. */
 TEST(avro_c_and_we_agree_on_damaged_bytes)
 {
     struct sides s;
-    int both = 0, we_alone = 0;
+    int both = 0, we_alone = 0, repeated = 0;
     setup(&s);
     for (uint64_t seed = 2; seed <= 2 * ROUNDS; seed += 2) {
         struct rec_batch b, got;
@@ -193,13 +214,16 @@ TEST(avro_c_and_we_agree_on_damaged_bytes)
                 const char *differs = ok ? avro_side_differs(&s.avro, &got) : NULL;
                 both += ok;
                 we_alone += !ok;
-                /* Equal keys: avro-c keeps the last, too, but elsewhere we keep its count. */
+                if (differs != NULL && is_repeated_list(&s, &got)) {
+                    repeated++;
+                    differs = NULL;
+                }
                 CHECK_STR(NULL, differs);
             }
             s.ours.ptr[at] = was;
         }
     }
-    CHECK(both > 500);
+    CHECK(both > 500 && repeated < both / 100);
     CHECK_EQ(0, we_alone);
     teardown(&s);
 }

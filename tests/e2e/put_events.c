@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * put_events TOPIC COUNT [bus settings]: puts COUNT events on a topic of any bus, ten to a batch,
+ * and one record that is no batch. What they say is a function of their number, so that the tests
+ * that read them back know what to expect.
+ */
+#include "core/base/mem.h"
+#include "core/bus/bus.h"
+#include "core/bus/bus_settings.h"
+#include "core/bus/bus_topics.h"
+#include "core/event/batch_enc.h"
+#include "core/event/frame.h"
+#include "core/event/key.h"
+#include "core/event/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PER_BATCH = 10, TAG_ENSURE = 1, TAG_OPEN = 2, PARTITIONS = 8 };
+#define BASE_NS (INT64_C(1800000000) * CLOCK_NS_PER_S)
+
+static struct bus_ev wait_for(struct bus_client *c, enum bus_ev_kind kind)
+{
+    struct bus_ev ev;
+    for (int rounds = 0; rounds < 600; rounds++) {
+        while (bus_poll(c, &ev, 1) > 0) {
+            if (ev.kind == kind) {
+                return ev;
+            }
+            if (ev.err != NULL) {
+                fprintf(stderr, "%s: %s\n", bus_ev_name(ev.kind), ev.err->msg);
+                exit(1);
+            }
+        }
+        bus_wait(c, 100 * CLOCK_NS_PER_MS);
+    }
+    fprintf(stderr, "no %s within a minute\n", bus_ev_name(kind));
+    exit(1);
+}
+
+static void must(int rc, const struct err *e)
+{
+    if (rc != 0) {
+        fprintf(stderr, "%s\n", e->msg);
+        exit(1);
+    }
+}
+
+static void encode(struct batch_enc *enc, uint64_t fingerprint, struct buf *out, int64_t first,
+                   int64_t count)
+{
+    static const char *const pods[] = {"cart-0", "cart-1"};
+    struct val_pair target[2] = {val_pair(SLICE("service.name"), val_string(SLICE("cart"))),
+                                 val_pair(SLICE("k8s.pod.name"), val_null())};
+    struct err e;
+    batch_enc_begin(enc, SLICE("put_events"), first);
+    struct rec_context contexts[2];
+    struct val_pair pairs[2][2];
+    for (uint32_t c = 0; c < 2; c++) {
+        memcpy(pairs[c], target, sizeof target);
+        pairs[c][1].value = val_string(slice_str(pods[c]));
+        contexts[c] = (struct rec_context){.pairs = pairs[c], .len = 2, .index = c};
+    }
+    for (int64_t i = first; i < first + count; i++) {
+        struct val_pair payload[] = {val_pair(SLICE("number"), val_int(i)),
+                                     val_pair(SLICE("body"), val_string(SLICE("hello")))};
+        struct rec r = {.ts = BASE_NS + i * CLOCK_NS_PER_S,
+                        .ingest_ts = BASE_NS + i * CLOCK_NS_PER_S,
+                        .context = &contexts[i % 2],
+                        .payload = payload,
+                        .payload_len = ARRAY_LEN(payload),
+                        .type = SLICE("LogRecord"),
+                        .kind = REC_LOG};
+        memcpy(r.id.bytes, &i, sizeof i);
+        must(batch_enc_add(enc, &r, &e), &e);
+    }
+    buf_clear(out);
+    frame_put(out, FRAME_SINGLE, fingerprint);
+    must(batch_enc_end(enc, out, &e), &e);
+}
+
+static void put_all(struct bus_client *c, struct slice topic, int64_t count)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
+    struct bus_writer *w;
+    struct schema *schema;
+    struct buf out;
+    struct err e;
+    buf_init(&out, 2 << 20);
+    must(schema_parse(schema_file_get(SLICE("event_batch.avsc"))->text, &schema, &e), &e);
+    must(bus_open(c, SLICE_NONE, TAG_OPEN, &w, &e), &e);
+    wait_for(c, BUS_EV_OPENED);
+    for (int64_t i = 0; i < count; i += PER_BATCH) {
+        encode(enc, schema_fingerprint(schema), &out, i,
+               count - i < PER_BATCH ? count - i : PER_BATCH);
+        struct bus_put put = {.to = {bus_topic(c, topic), (uint32_t)(i / PER_BATCH % PARTITIONS)},
+                              .value = buf_slice(&out)};
+        must(bus_put(w, &put, &e), &e);
+        wait_for(c, BUS_EV_DELIVERED);
+    }
+    struct bus_put odd = {
+        .to = {bus_topic(c, topic), 0}, .key = SLICE("odd"), .value = SLICE("not a batch")};
+    must(bus_put(w, &odd, &e), &e);
+    wait_for(c, BUS_EV_DELIVERED);
+    bus_writer_close(w);
+    batch_enc_free(enc);
+    schema_free(schema);
+    buf_done(&out);
+}
+
+int main(int argc, char **argv)
+{
+    struct bus_settings settings;
+    struct conf_table table = bus_settings_table(&settings);
+    struct conf *conf = conf_new(&table, 1);
+    const char *const *args;
+    struct bus *bus;
+    struct err e;
+    if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
+        conf_args(conf, &args) != 2) {
+        fputs(conf_errors(conf), stderr);
+        return 2;
+    }
+    struct bus_property *properties = mem_calloc(settings.properties.count + 1, sizeof *properties);
+    struct bus_conf bus_conf = bus_settings_conf(&settings, properties);
+    must(bus_new(&bus_conf, &bus, &e), &e);
+    struct bus_client *c = bus_client_new(bus, "put_events");
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    bus_topic_specs(PARTITIONS, -1, specs);
+    must(bus_ensure(c, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
+    wait_for(c, BUS_EV_DONE);
+    put_all(c, slice_str(args[0]), strtoll(args[1], NULL, 10));
+    bus_client_free(c);
+    bus_free(bus);
+    mem_free(properties);
+    conf_free(conf);
+    return 0;
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The roles as processes: pages, configuration, one writer, drain, exit codes."""
+import os
+import re
+import signal
+import socket
+import unittest
+
+from program import Case, SOURCE, run
+
+
+class Pages(Case):
+    def test_every_role_serves_its_pages(self):
+        for name in ("standalone", "ingest", "operator", "coordinator"):
+            with self.subTest(role=name):
+                role = self.role(name, "--bus-local-dir", self.dir + name)
+                self.assertEqual(role.wait_ready(), "ok\n")
+                self.assertEqual(role.get("/healthz"), "ok\n")
+                metrics = role.get("/metrics")
+                for family in ("kaiju_bus_commits_total", "kaiju_http_requests_total",
+                               "kaiju_process_cpu_seconds_total|process_cpu_seconds_total"):
+                    self.assertRegex(metrics, f"(?m)^# TYPE ({family}) ")
+                self.assertEqual(role.stop(), 0)
+
+    def test_metrics_have_help_and_type_for_every_sample(self):
+        role = self.role("standalone", "--bus-local-dir", self.dir)
+        role.wait_ready()
+        helped, typed = set(), set()
+        for line in role.get("/metrics").splitlines():
+            if line.startswith("# HELP "):
+                helped.add(line.split()[2])
+            elif line.startswith("# TYPE "):
+                typed.add(line.split()[2])
+            elif line:
+                name = re.match(r"[a-zA-Z_:][a-zA-Z0-9_:]*", line).group()
+                base = re.sub(r"_(bucket|sum|count)$", "", name)
+                self.assertTrue({name, base} & helped, line)
+                self.assertTrue({name, base} & typed, line)
+
+
+class Life(Case):
+    def test_a_second_writer_is_told_who_writes(self):
+        first = self.role("standalone", "--bus-local-dir", self.dir)
+        second = run("standalone", "--bus-local-dir", self.dir, "--http-listen", "127.0.0.1:0")
+        self.assertEqual(second.returncode, 2)
+        self.assertIn(str(first.process.pid), second.stderr)
+
+    def test_an_address_in_use_is_an_error_that_names_it(self):
+        first = self.role("standalone", "--bus-local-dir", self.dir)
+        second = run("standalone", "--bus-local-dir", self.dir + "2", "--http-listen", first.addr)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertIn(first.addr, second.stderr)
+
+    def test_drain_answers_what_is_open_and_leaves(self):
+        role = self.role("standalone", "--bus-local-dir", self.dir, "--drain-timeout", "5s")
+        host, port = role.addr.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10) as open_request:
+            open_request.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+            role.wait_ready()  # the loop has seen the half request
+            role.process.send_signal(signal.SIGTERM)
+            role.wait_log("msg=draining")
+            open_request.sendall(b"\r\n")
+            self.assertIn(b"200 OK", open_request.recv(4096))
+        self.assertEqual(role.process.wait(10), 0)
+
+    def test_kill_and_start_again(self):
+        for _ in range(3):
+            role = self.role("standalone", "--bus-local-dir", self.dir)
+            role.wait_ready()
+            role.stop(signal.SIGKILL)
+        self.assertIn("spans", run("topics", "--bus-local-dir", self.dir).stdout)
+
+
+class Configuration(Case):
+    def test_mistakes_are_all_told_with_their_places(self):
+        path = os.path.join(self.temp.name, "kaiju.yaml")
+        with open(path, "w") as f:
+            f.write("bus:\n  partitons: 4\n  local:\n    quota: much\nlog:\n  level: loud\n")
+        done = run("ingest", "--config", path, "--check-config")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{path}:2", done.stderr)
+        self.assertIn("bus.partitions", done.stderr)
+        self.assertIn(f"{path}:4", done.stderr)
+        self.assertIn(f"{path}:6", done.stderr)
+
+    def test_the_origin_of_each_value_is_shown_and_secrets_are_not(self):
+        path = os.path.join(self.temp.name, "kaiju.yaml")
+        with open(path, "w") as f:
+            f.write("bus:\n  kafka:\n    password: hunter2\n    username: me\n")
+        done = run("ingest", "--config", path, "--print-config", "--log-level", "debug",
+                   env={"KAIJU_BUS_PREFIX": "x."})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("hunter2", done.stdout)
+        self.assertRegex(done.stdout, r'username: "me"  # .*kaiju.yaml:4')
+        self.assertRegex(done.stdout, r"level: debug  # .*--log-level")
+        self.assertRegex(done.stdout, r'prefix: "x."  # .*KAIJU_BUS_PREFIX')
+        self.assertRegex(done.stdout, r"partitions: 8  # default")
+
+    def test_what_is_printed_can_be_read_back(self):
+        first = run("ingest", "--print-config", "--bus-partitions", "16").stdout
+        path = os.path.join(self.temp.name, "again.yaml")
+        with open(path, "w") as f:
+            f.write(first)
+        again = run("ingest", "--config", path, "--print-config")
+        strip = lambda text: [line.split("  #")[0] for line in text.splitlines()]
+        self.assertEqual(strip(again.stdout), strip(first), again.stderr)
+
+    def test_partitions_must_be_a_power_of_two(self):
+        done = run("ingest", "--bus-partitions", "6", "--bus-local-dir", self.dir)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("power of two", done.stderr)
+
+    def test_the_reference_page_is_fresh(self):
+        with open(os.path.join(SOURCE, "docs", "configuration.md")) as f:
+            self.assertEqual(f.read(), run("config", "reference").stdout,
+                             "run: kaiju config reference >docs/configuration.md")
+
+
+class CommandLine(Case):
+    def test_help_and_mistakes(self):
+        self.assertEqual(run("--help").returncode, 0)
+        self.assertEqual(run().returncode, 2)
+        self.assertIn("did you mean 'ingest'", run("inges").stderr)
+        for command in ("standalone", "ingest", "operator", "coordinator", "tail", "topics",
+                        "config"):
+            done = run(command, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+            self.assertTrue(done.stdout.startswith(f"usage: kaiju {command}"), command)
+        done = run("ingest", "--bus-partitons", "4")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--bus-partitions", done.stderr)
+
+    def test_the_version_is_that_of_the_build(self):
+        with open(os.path.join(SOURCE, "CMakeLists.txt")) as f:
+            version = re.search(r"project\(kaiju VERSION (\S+)", f.read()).group(1)
+        self.assertEqual(run("version").stdout, f"kaiju {version}\n")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kaiju tail` and `kaiju topics` on the embedded bus, alone and beside a writing process."""
+import json
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from program import Case, KAIJU, PUT_EVENTS, run
+
+EVENTS = 95
+
+
+class Tail(Case):
+    def setUp(self):
+        super().setUp()
+        self.put("logs", EVENTS)
+        self.bus = ("--bus-local-dir", self.dir)
+
+    def tail(self, *args):
+        done = run("tail", *args, *self.bus, "--no-follow")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def json(self, *args):
+        return [json.loads(line) for line in self.tail(*args, "-o", "json")]
+
+    def test_every_event_once_and_what_is_no_batch_as_it_is(self):
+        rows = self.json("logs", "--from", "start")
+        events = [r for r in rows if "payload" in r]
+        self.assertEqual(sorted(e["payload"]["number"] for e in events), list(range(EVENTS)))
+        self.assertEqual([(r["key"], r["value"]) for r in rows if "payload" not in r],
+                         [("odd", "not a batch")])
+        self.assertEqual(len({e["ref"] for e in events}), EVENTS)
+        self.assertEqual({e["context"]["k8s.pod.name"] for e in events}, {"cart-0", "cart-1"})
+
+    def test_filters_and_type(self):
+        rows = self.json("--type", "LogRecord", "--from", "start", "-f", "k8s.pod.name=cart-1")
+        self.assertEqual(sorted(r["payload"]["number"] for r in rows), list(range(1, EVENTS, 2)))
+        rows = self.json("logs", "--from", "start", "-f", "k8s.pod.name=cart-1", "--filter",
+                         "number=7")
+        self.assertEqual([r["payload"]["number"] for r in rows], [7])
+        self.assertEqual(self.json("logs", "--from", "start", "--filter", "number~no"), [])
+        self.assertEqual(self.json("--type", "ExceptionEvent", "--from", "start"), [])
+
+    def test_limit_and_positions(self):
+        self.assertEqual(len(self.json("logs", "--from", "start", "-n", "12")), 12)
+        self.assertEqual(self.json("logs"), [])  # from the end, and not waiting
+        self.assertEqual(len(self.json("logs", "--from", "-1h")), EVENTS + 1)
+        self.assertEqual(self.json("logs", "--from", "2199-01-01T00:00:00Z"), [])
+        done = run("tail", "logs", *self.bus, "--from", "soon")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("expected start, end", done.stderr)
+
+    def test_the_table_is_one_line_an_event(self):
+        lines = self.tail("logs", "--from", "start", "-f", "number=3")
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^TIME +TYPE +SUBJECT +PAYLOAD")
+        self.assertRegex(lines[1], r"^2027-01-15T08:00:03.000Z +LogRecord +cart-1 +number=3 body=hello")
+
+    def test_errors_say_what_to_do(self):
+        done = run("tail", "lgos", *self.bus)
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("kaiju topics", done.stderr)
+        done = run("tail", *self.bus)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--type", done.stderr)
+        done = run("tail", "logs", *self.bus, "--filter", "nonsense")
+        self.assertEqual(done.returncode, 2)
+        done = run("tail", "logs", "--bus-local-dir", self.dir + "-nowhere")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(self.dir + "-nowhere", done.stderr)
+
+    def test_topics_lists_what_is_there(self):
+        rows = {}
+        done = run("topics", *self.bus, "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in done.stdout.splitlines():
+            row = json.loads(line)
+            rows[row["topic"]] = row
+        self.assertEqual(rows["logs"]["partitions"], 8)
+        self.assertGreaterEqual(rows["logs"]["records_at_most"], (EVENTS + 9) // 10 + 1)
+        self.assertEqual(rows["spans"]["records_at_most"], 0)
+        self.assertEqual(rows["alerts"]["cleanup"], "compact")
+        self.assertIn("metric points", run("topics", *self.bus).stdout)
+
+
+class Follow(Case):
+    def test_events_of_another_process_arrive_while_it_writes(self):
+        self.put("logs", 0)
+        follower = subprocess.Popen([KAIJU, "tail", "logs", "-o", "json", "--bus-local-dir",
+                                     self.dir, "-n", "30", "--from", "start"],
+                                    stdout=subprocess.PIPE, text=True)
+        self.addCleanup(follower.kill)
+        time.sleep(0.3)
+        self.put("logs", 29)
+        out, _ = follower.communicate(timeout=30)
+        self.assertEqual(follower.returncode, 0)
+        self.assertEqual(len(out.splitlines()), 30)
+
+    def test_an_interrupt_ends_it(self):
+        self.put("logs", 10)
+        follower = subprocess.Popen([KAIJU, "tail", "logs", "--bus-local-dir", self.dir],
+                                    stdout=subprocess.PIPE, text=True)
+        self.addCleanup(follower.kill)
+        time.sleep(0.5)
+        follower.send_signal(signal.SIGINT)
+        self.assertEqual(follower.wait(10), 130)
+        follower.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
