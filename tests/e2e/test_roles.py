@@ -37,6 +37,18 @@ class Pages(Case):
                 self.assertTrue({name, base} & helped, line)
                 self.assertTrue({name, base} & typed, line)
 
+    def test_not_ready_without_brokers_but_alive(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))  # nobody listens there
+            role = self.role("ingest", "--bus-kind", "kafka", "--bus-kafka-brokers",
+                             "127.0.0.1:%d" % closed.getsockname()[1])
+            self.assertEqual(role.get("/healthz"), "ok\n")
+            with self.assertRaises(Exception) as refused:
+                role.get("/readyz")
+            self.assertEqual(refused.exception.code, 503)
+            self.assertIn("topics", refused.exception.read().decode())
+            self.assertEqual(role.stop(), 0)
+
 
 class Life(Case):
     def test_a_second_writer_is_told_who_writes(self):
