@@ -336,7 +336,7 @@ static bool step_head(struct http_conn *c)
     case HTTP_STEP_BODY:
     case HTTP_STEP_END: break;
     }
-    assert(!"a head ends with HEAD");
+    assert(false && "a head ends with HEAD");
     return false;
 }
 
@@ -395,7 +395,7 @@ static bool step_body(struct http_conn *c)
         break;
     case HTTP_STEP_FAILED: conn_refuse(c, c->parser.reason); break;
     case HTTP_STEP_MORE: say_continue(c); break;
-    case HTTP_STEP_HEAD: assert(!"a body is no head"); break;
+    case HTTP_STEP_HEAD: assert(false && "a body is no head"); break;
     }
     if (c->state != CONN_DEAD) {
         swallow(c, used);
