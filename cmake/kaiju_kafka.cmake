@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests against a real Kafka, which tests/kafka/kafka.sh makes out of its published jars:
-#   kaiju_kafka_test(NAME SOURCES ... [DEPS ...] [VERSIONS 4 3.9] [NODES 1] [TIMEOUT 300] [ARGS ...])
+#   kaiju_kafka_test(NAME SOURCES ... [DEPS ...] [VERSIONS 4 3.9] [NODES 1] [SHARDS 1]
+#                    [TIMEOUT 300] [ARGS ...])
 # makes NAME and adds it as ctest NAME for version 4 and NAME_39 for 3.9, label kafka. A fixture
-# starts the cluster that a test needs when it does not run, and stops what it has started.
+# starts the cluster that a test needs when it does not run, and stops what it has started. SHARDS:
+# so many processes at once share the tests (tests/kafka/shards.sh).
 set(KAIJU_KAFKA_SH ${PROJECT_SOURCE_DIR}/tests/kafka/kafka.sh)
 
 function(kaiju_kafka_fixture version nodes)
@@ -32,7 +34,7 @@ function(kaiju_kafka_run test version nodes timeout)
 endfunction()
 
 function(kaiju_kafka_test name)
-  cmake_parse_arguments(A "" "TIMEOUT;NODES" "SOURCES;DEPS;PACKAGES;VERSIONS;ARGS" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT;NODES;SHARDS" "SOURCES;DEPS;PACKAGES;VERSIONS;ARGS" ${ARGN})
   add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/test_main.c ${A_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE core_bus ${A_DEPS} Threads::Threads m)
@@ -49,12 +51,16 @@ function(kaiju_kafka_test name)
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 300)
   endif()
+  set(command $<TARGET_FILE:${name}> ${A_ARGS})
+  if(A_SHARDS)
+    set(command ${PROJECT_SOURCE_DIR}/tests/kafka/shards.sh ${A_SHARDS} ${command})
+  endif()
   foreach(version ${A_VERSIONS})
     set(test ${name})
     if(NOT version STREQUAL "4")
       string(REPLACE "." "" short ${version})
       set(test ${name}_${short})
     endif()
-    kaiju_kafka_run(${test} ${version} ${A_NODES} ${A_TIMEOUT} $<TARGET_FILE:${name}> ${A_ARGS})
+    kaiju_kafka_run(${test} ${version} ${A_NODES} ${A_TIMEOUT} ${command})
   endforeach()
 endfunction()

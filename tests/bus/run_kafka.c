@@ -45,12 +45,12 @@ const struct suite_hooks suite_hooks = {
     .kind = BUS_KAFKA,
     .conf = conf,
     .patience_ns = 30 * CLOCK_NS_PER_S,
-    .quiet_ns = 400 * CLOCK_NS_PER_MS,
+    .quiet_ns = 200 * CLOCK_NS_PER_MS,
     .takeover_ns = 15 * CLOCK_NS_PER_S,
     .retention_ns = 10 * CLOCK_NS_PER_S,
     .compaction_ns = 15 * CLOCK_NS_PER_S,
     .quota = false,
     .threads = true,
     .retention_slack_bytes = 2 << 20, /* whole segments go, and the last stays */
-    .scale = 12,
+    .scale = 30,
 };

@@ -17,8 +17,9 @@
 # Maven and openssl.
 #
 # Ports of node n, from BASE + 10 * (n - 1): +0 plaintext, +1 controller, +2 TLS, +3 SASL without
-# TLS, +4 SASL with TLS. SASL knows the user kaiju / kaiju-secret by PLAIN and SCRAM-SHA-256; the
-# TLS listeners take client certificates but do not ask for one.
+# TLS, +4 SASL with TLS, +5 plaintext again, whose clients are told to come to +6: what listens
+# there (proxy.h) stands between them. SASL knows the user kaiju / kaiju-secret by PLAIN and
+# SCRAM-SHA-256; the TLS listeners take client certificates but do not ask for one.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,7 +30,7 @@ password=kaiju-secret
 
 say() { echo "kafka.sh: $*" >&2; }
 die() { say "$*"; exit 1; }
-usage() { sed -n '4,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 nodes=1 version=4 port='' all=no node_arg='' command=${1:-help}
 [ $# -gt 0 ] && shift
@@ -130,9 +131,9 @@ properties() { # node
 process.roles=broker,controller
 node.id=$n
 controller.quorum.voters=${voters#,}
-listeners=PLAINTEXT://127.0.0.1:$p,CONTROLLER://127.0.0.1:$((p + 1)),SSL://127.0.0.1:$((p + 2)),SASL_PLAINTEXT://127.0.0.1:$((p + 3)),SASL_SSL://127.0.0.1:$((p + 4))
-advertised.listeners=PLAINTEXT://127.0.0.1:$p,SSL://127.0.0.1:$((p + 2)),SASL_PLAINTEXT://127.0.0.1:$((p + 3)),SASL_SSL://127.0.0.1:$((p + 4))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+listeners=PLAINTEXT://127.0.0.1:$p,CONTROLLER://127.0.0.1:$((p + 1)),SSL://127.0.0.1:$((p + 2)),SASL_PLAINTEXT://127.0.0.1:$((p + 3)),SASL_SSL://127.0.0.1:$((p + 4)),PROXIED://127.0.0.1:$((p + 5))
+advertised.listeners=PLAINTEXT://127.0.0.1:$p,SSL://127.0.0.1:$((p + 2)),SASL_PLAINTEXT://127.0.0.1:$((p + 3)),SASL_SSL://127.0.0.1:$((p + 4)),PROXIED://127.0.0.1:$((p + 6))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,PROXIED:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 ssl.keystore.type=PEM
@@ -285,6 +286,8 @@ KAIJU_KAFKA_BROKERS=$(servers 0)
 KAIJU_KAFKA_TLS=$(servers 2)
 KAIJU_KAFKA_SASL=$(servers 3)
 KAIJU_KAFKA_SASL_TLS=$(servers 4)
+KAIJU_KAFKA_BEHIND=$(servers 5)
+KAIJU_KAFKA_PROXIED=$(servers 6)
 KAIJU_KAFKA_CERTS=$(printf %q "$dir/tls")
 KAIJU_KAFKA_USER=$user
 KAIJU_KAFKA_PASSWORD=$password
