@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+enum { ASK_AGAIN_MS = 20 };
+
 struct offsets_job {
     struct kafka_job job;
     char *full;
@@ -35,8 +37,8 @@ static int count(struct kafka_bus *b, const char *full, int ms, int64_t *ret_n, 
     return rc;
 }
 
-int kafka_bounds_of(struct kafka_bus *b, const char *full_name, uint32_t part, int timeout_ms,
-                    int64_t *ret_start, int64_t *ret_end, struct err *reterr)
+static int bounds_once(struct kafka_bus *b, const char *full_name, uint32_t part, int timeout_ms,
+                       int64_t *ret_start, int64_t *ret_end, struct err *reterr)
 {
     int64_t n = 0;
     int rc = count(b, full_name, timeout_ms, &n, reterr);
@@ -55,6 +57,24 @@ int kafka_bounds_of(struct kafka_bus *b, const char *full_name, uint32_t part, i
     return 0;
 }
 
+/* A partition that was made or has moved just now is refused by the broker that leads it. */
+int kafka_bounds_of(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
+                    uint32_t part, int64_t *ret_start, int64_t *ret_end, struct err *reterr)
+{
+    for (;;) {
+        struct err e = {0};
+        int rc = bounds_once(b, full_name, part, kafka_job_left_ms(b, job), ret_start, ret_end, &e);
+        if (rc == 0) {
+            return 0;
+        }
+        if ((e.flags & ERR_FLAG_RETRY) == 0 || kafka_job_left_ms(b, job) < ASK_AGAIN_MS) {
+            *reterr = e;
+            return rc;
+        }
+        clock_sleep_ns(ASK_AGAIN_MS * CLOCK_NS_PER_MS);
+    }
+}
+
 static void offsets_end(struct offsets_job *j, struct kafka_post *p, int rc, const struct err *e)
 {
     p->ev.tp = j->tp;
@@ -71,8 +91,7 @@ static void run_bounds(struct kafka_bus *b, struct kafka_job *take_job)
     struct offsets_job *j = (struct offsets_job *)take_job;
     struct err e = {0};
     struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
-    int rc = kafka_bounds_of(b, j->full, j->tp.part, kafka_job_left_ms(b, take_job), &p->ev.offset,
-                             &p->ev.end, &e);
+    int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &p->ev.offset, &p->ev.end, &e);
     offsets_end(j, p, rc, &e);
 }
 
@@ -91,8 +110,8 @@ static void run_by_time(struct kafka_bus *b, struct kafka_job *take_job)
     struct err e = {0};
     struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
     int64_t start = 0, end = 0;
+    int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &start, &end, &e);
     int ms = kafka_job_left_ms(b, take_job);
-    int rc = kafka_bounds_of(b, j->full, j->tp.part, ms, &start, &end, &e);
     if (rc == 0) {
         rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_t *at =
@@ -149,8 +168,8 @@ static void run_trim(struct kafka_bus *b, struct kafka_job *take_job)
     struct offsets_job *j = (struct offsets_job *)take_job;
     struct err e = {0};
     int64_t start = 0, end = 0;
+    int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &start, &end, &e);
     int ms = kafka_job_left_ms(b, take_job);
-    int rc = kafka_bounds_of(b, j->full, j->tp.part, ms, &start, &end, &e);
     if (rc == 0 && j->arg > end) {
         rc = err_set(&e, ERR_RANGE, "topic %s: offset %lld is beyond the stable end %lld", j->full,
                      (long long)j->arg, (long long)end);

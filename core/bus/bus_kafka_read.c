@@ -31,7 +31,8 @@ struct part {
     struct bus_tp tp;
     uint64_t tag, version; /* version: raised by every change of position */
     struct rtopic *topic;
-    int64_t next;     /* the offset wanted next; BUS_FROM_* until librdkafka has told */
+    int64_t next;     /* the offset wanted next; BUS_FROM_* until that is resolved */
+    uint64_t asked;   /* the version for which that is under way */
     int64_t ended_at; /* END was given at this position; -1 = not */
     bool paused, parked;
     bool failed; /* told; waits for a seek */
@@ -357,6 +358,47 @@ static bool count_known(struct kafka_client *c, struct kafka_post *post)
     return false;
 }
 
+/* What BUS_FROM_START or BUS_FROM_END is. */
+static bool start_known(struct kafka_client *c, struct kafka_post *post)
+{
+    if (!still_assigned(c, post)) {
+        return false;
+    }
+    struct kafka_reader *r = reader_of(c, post->id);
+    struct part *p = part_of(r, post->ev.tp);
+    p->asked = 0;
+    if (post->ev.kind == BUS_EV_DONE) {
+        p->next = p->next == BUS_FROM_END ? post->ev.end : post->ev.offset;
+        change(r);
+        return false;
+    }
+    if ((post->err.flags & ERR_FLAG_RETRY) == 0) {
+        bool told = p->failed;
+        p->failed = true;
+        if (told) {
+            return false;
+        }
+    } else {
+        change(r); /* asks again */
+    }
+    post->ev.tag = p->tag;
+    post->ev.reader = &r->r;
+    return true;
+}
+
+/* A position that is known can be put in. librdkafka could resolve the others by itself, but waits
+ * half a second first when it does not know the partition's leader yet, as a new reader never
+ * does. */
+static bool has_place(struct kafka_reader *r, struct part *p)
+{
+    if (p->next < 0 && p->asked != p->version) {
+        p->asked = p->version;
+        kafka_bounds_ask((struct kafka_client *)r->r.client, p->tp, r->id, (int64_t)p->version,
+                         start_known);
+    }
+    return p->next >= 0;
+}
+
 /* Brings librdkafka's assignment to what is wanted. */
 static void settle(struct kafka_reader *r)
 {
@@ -377,7 +419,7 @@ static void settle(struct kafka_reader *r)
             p->topic->asked = (uint32_t)p->topic->parts.len;
             kafka_count_ask((struct kafka_client *)r->r.client, p->tp, r->id, count_known);
         }
-        if (want && !p->active) {
+        if (want && !p->active && has_place(r, p)) {
             add(&in, p->topic, p->tp.part, p->next);
             p->active = true;
         }

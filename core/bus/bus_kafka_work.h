@@ -74,8 +74,9 @@ int kafka_topic_meta(const struct rd_kafka_metadata *md, const char *full_name,
                      struct err *reterr) NODISCARD;
 int kafka_ensure_topics(struct kafka_bus *b, const struct bus_topic_spec *specs, uint32_t n,
                         const struct kafka_job *job, struct err *reterr) NODISCARD;
-int kafka_bounds_of(struct kafka_bus *b, const char *full_name, uint32_t part, int timeout_ms,
-                    int64_t *ret_start, int64_t *ret_end, struct err *reterr) NODISCARD;
+int kafka_bounds_of(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
+                    uint32_t part, int64_t *ret_start, int64_t *ret_end,
+                    struct err *reterr) NODISCARD;
 /* The topic that elections and epochs live in; made at first need. */
 #define KAFKA_CLAIMS "ctl.election"
 int kafka_claims_ensure(struct kafka_bus *b, const struct kafka_job *job,

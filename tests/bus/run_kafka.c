@@ -52,5 +52,5 @@ const struct suite_hooks suite_hooks = {
     .quota = false,
     .threads = true,
     .retention_slack_bytes = 2 << 20, /* whole segments go, and the last stays */
-    .scale = 30,
+    .scale = 100,
 };

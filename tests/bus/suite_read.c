@@ -34,7 +34,8 @@ static void read_on(struct suite_client *c, uint64_t tag, int64_t *next, int64_t
 {
     for (;;) {
         struct suite_ev *e = suite_next(c, READ_KINDS, tag, suite_hooks.patience_ns);
-        CHECK(e != NULL && e->ev.kind != BUS_EV_ERROR);
+        CHECK(e != NULL);
+        CHECK_STR(NULL, e->ev.kind == BUS_EV_ERROR ? e->err.msg : NULL);
         if (e->ev.kind == BUS_EV_END && *next >= upto) {
             return;
         }
