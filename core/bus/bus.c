@@ -219,18 +219,35 @@ static int check_name(const char *what, struct slice name, struct err *reterr)
     return 0;
 }
 
+static int check_spec(const struct bus_topic_spec *spec, struct err *reterr)
+{
+    int rc = check_name("topic", spec->name, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    if (spec->partitions == 0 || spec->partitions > PARTITIONS_MAX) {
+        return err_set(reterr, ERR_RANGE, "topic " SLICE_FMT ": %u partitions: 1 to %d",
+                       SLICE_ARG(spec->name), spec->partitions, PARTITIONS_MAX);
+    }
+    if (spec->cleanup < BUS_DELETE || spec->cleanup > BUS_COMPACT_DELETE) {
+        return err_set(reterr, ERR_RANGE, "topic " SLICE_FMT ": there is no cleanup %d",
+                       SLICE_ARG(spec->name), (int)spec->cleanup);
+    }
+    if (spec->retention_ms < -1 || spec->retention_bytes < -1) {
+        return err_set(reterr, ERR_RANGE, "topic " SLICE_FMT ": retention below -1 (unlimited)",
+                       SLICE_ARG(spec->name));
+    }
+    return 0;
+}
+
 int bus_ensure(struct bus_client *c, const struct bus_topic_spec *specs, uint32_t n, uint64_t tag,
                struct err *reterr)
 {
     assert(specs != NULL && n > 0);
     for (uint32_t i = 0; i < n; i++) {
-        int rc = check_name("topic", specs[i].name, reterr);
+        int rc = check_spec(&specs[i], reterr);
         if (rc != 0) {
             return rc;
-        }
-        if (specs[i].partitions == 0 || specs[i].partitions > PARTITIONS_MAX) {
-            return err_set(reterr, ERR_RANGE, "topic " SLICE_FMT ": %u partitions: 1 to %d",
-                           SLICE_ARG(specs[i].name), specs[i].partitions, PARTITIONS_MAX);
         }
     }
     return c->bus->ops->ensure(c, specs, n, tag, reterr);
@@ -354,6 +371,11 @@ size_t bus_put_bytes(const struct bus_put *put)
         n += put->headers[i].name.len + put->headers[i].value.len;
     }
     return n;
+}
+
+size_t bus_put_charge(const struct bus_put *put)
+{
+    return MAX(bus_put_bytes(put), (size_t)BUS_CHARGE_LEAST);
 }
 
 int bus_put(struct bus_writer *w, const struct bus_put *put, struct err *reterr)

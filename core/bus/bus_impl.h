@@ -87,5 +87,8 @@ extern const struct bus_ops bus_local_ops, bus_kafka_ops, bus_sim_ops;
 
 /* Bytes a record counts for, everywhere a limit or quota is meant: key, value, headers. */
 size_t bus_put_bytes(const struct bus_put *put);
+/* What it counts for in a writer's queue: a record without bytes takes memory too. */
+enum { BUS_CHARGE_LEAST = 64 };
+size_t bus_put_charge(const struct bus_put *put);
 
 #endif

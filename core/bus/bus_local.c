@@ -210,8 +210,11 @@ static void client_done(struct bus_client *bc)
     VEC_EACH (&c->blocks, b) {
         mem_free(b->ptr);
     }
-    VEC_EACH (&c->elected, name) {
-        mem_free(*name);
+    VEC_EACH (&c->elected, e) {
+        mem_free(e->name);
+    }
+    VEC_EACH (&c->gone, a) {
+        mem_free(*a);
     }
     if (c->txn != NULL) {
         mdb_txn_abort(c->txn);
@@ -220,6 +223,7 @@ static void client_done(struct bus_client *bc)
     VEC_DONE(&c->lent);
     VEC_DONE(&c->blocks);
     VEC_DONE(&c->elected);
+    VEC_DONE(&c->gone);
     VEC_DONE(&c->known);
     VEC_DONE(&c->readers);
     VEC_DONE(&c->writers);
@@ -326,7 +330,7 @@ static int local_trim(struct bus_client *bc, struct bus_tp tp, int64_t before, u
 }
 
 static int submit_named(struct bus_client *bc, enum local_op_kind kind, struct slice name,
-                        uint64_t tag, struct err *reterr)
+                        int64_t arg, uint64_t tag, struct err *reterr)
 {
     struct local_client *c = local_client_of(bc);
     int rc = check_writes(bc, reterr);
@@ -335,39 +339,50 @@ static int submit_named(struct bus_client *bc, enum local_op_kind kind, struct s
     }
     struct local_op *op = bus_local_op_new(kind, c->inbox, NULL, tag);
     op->name = name.len > 0 ? mem_dup(name.ptr, name.len) : NULL;
+    op->arg = arg;
     bus_local_submit(c->store, op);
     return 0;
 }
 
 static int local_maintain(struct bus_client *c, uint64_t tag, struct err *reterr)
 {
-    return submit_named(c, LOCAL_OP_MAINTAIN, SLICE_NONE, tag, reterr);
+    return submit_named(c, LOCAL_OP_MAINTAIN, SLICE_NONE, 0, tag, reterr);
 }
 
 static int local_fence(struct bus_client *c, struct slice slot, uint64_t tag, struct err *reterr)
 {
-    return submit_named(c, LOCAL_OP_FENCE, slot, tag, reterr);
+    return submit_named(c, LOCAL_OP_FENCE, slot, 0, tag, reterr);
 }
 
-static size_t elected_at(const struct local_client *c, struct slice name)
+size_t bus_local_elected(const struct local_client *c, struct slice name, int64_t candidacy)
 {
     size_t i = 0;
-    while (i < c->elected.len && !slice_eq(slice_str(c->elected.ptr[i]), name)) {
+    while (i < c->elected.len && (!slice_eq(slice_str(c->elected.ptr[i].name), name) ||
+                                  (candidacy != 0 && c->elected.ptr[i].candidacy != candidacy))) {
         i++;
     }
     return i;
 }
 
+void bus_local_elected_drop(struct local_client *c, size_t i)
+{
+    if (i < c->elected.len) {
+        mem_free(c->elected.ptr[i].name);
+        VEC_REMOVE(&c->elected, i);
+    }
+}
+
 static int local_elect(struct bus_client *bc, struct slice name, uint64_t tag, struct err *reterr)
 {
     struct local_client *c = local_client_of(bc);
-    if (elected_at(c, name) < c->elected.len) {
+    if (bus_local_elected(c, name, 0) < c->elected.len) {
         return err_set(reterr, ERR_EXISTS, "this client takes part in election " SLICE_FMT,
                        SLICE_ARG(name));
     }
-    int rc = submit_named(bc, LOCAL_OP_ELECT, name, tag, reterr);
+    int rc = submit_named(bc, LOCAL_OP_ELECT, name, c->candidacies + 1, tag, reterr);
     if (rc == 0) {
-        *VEC_PUSH(&c->elected) = mem_dup(name.ptr, name.len);
+        *VEC_PUSH(&c->elected) =
+            (struct local_elected){mem_dup(name.ptr, name.len), ++c->candidacies};
     }
     return rc;
 }
@@ -375,11 +390,10 @@ static int local_elect(struct bus_client *bc, struct slice name, uint64_t tag, s
 static void local_resign(struct bus_client *bc, struct slice name)
 {
     struct local_client *c = local_client_of(bc);
-    size_t i = elected_at(c, name);
+    size_t i = bus_local_elected(c, name, 0);
     if (i < c->elected.len) {
-        mem_free(c->elected.ptr[i]);
-        VEC_REMOVE(&c->elected, i);
-        int rc = submit_named(bc, LOCAL_OP_RESIGN, name, 0, NULL);
+        bus_local_elected_drop(c, i);
+        int rc = submit_named(bc, LOCAL_OP_RESIGN, name, 0, 0, NULL);
         assert(rc == 0);
         (void)rc;
     }

@@ -114,7 +114,7 @@ static void write_part(struct local_group *g, struct local_part *p)
     give_offsets(g, p);
     size_t n = g->s->runs.len, from = 0;
     p->next.last_ms = MAX(p->next.last_ms, g->now_ms);
-    if (p->next.bytes == 0) {
+    if (p->first_ms == LOCAL_FIRST_NONE) {
         p->first_ms = p->next.last_ms;
     }
     while (from < n && g->rc == 0) {
@@ -243,7 +243,7 @@ static void undo(struct local_group *g)
         struct local_part *p = *at;
         p->next = p->now;
         p->touched = false;
-        p->first_ms = INT64_MIN;
+        p->first_ms = LOCAL_FIRST_UNSEEN;
         p->gather_head = NULL;
         p->gather_tail = &p->gather_head;
     }
@@ -271,7 +271,7 @@ static void fail_op(struct local_group *g, struct local_op *op)
     if (dead && plain) {
         err.code = ERR_UNKNOWN;
     }
-    *bus_local_op_fail(op, kind, dead && slot) = err;
+    *bus_local_op_fail(op, kind, (dead && slot) || op->kind == LOCAL_OP_OPEN) = err;
     atomic_fetch_add(&s->counters.fulls, slot && full);
     atomic_fetch_add(&s->counters.unknowns, slot && dead);
     atomic_fetch_add(&s->counters.aborts, slot && !full && !dead);

@@ -34,9 +34,10 @@ struct map_slot {
 
 struct local_compact {
     VEC(struct local_part *) due;
-    enum phase phase; /* of due[0] */
-    int64_t at;       /* the next offset to look at */
-    int64_t map_to;
+    enum phase phase;       /* of due[0] */
+    int64_t at;             /* the next offset to look at */
+    int64_t map_to, goal;   /* the map ends there; the end when the pass began */
+    uint64_t dirty_bytes;   /* then */
     struct map_slot *slots; /* allocated while there is work */
     size_t used;
     VEC(struct bus_record) records;
@@ -151,8 +152,8 @@ static bool map_chunk(struct local_group *g, struct local_part *p)
     struct local_compact *c = g->s->compact;
     struct bus_local_head head;
     int64_t base, before = c->at;
-    if (!next_chunk(g, p, &base, &head)) {
-        c->map_to = p->now.end;
+    if (!next_chunk(g, p, &base, &head) || base >= c->goal) {
+        c->map_to = c->goal;
         return false;
     }
     if (c->used + head.count > MAP_KEYS) {
@@ -257,6 +258,8 @@ static void begin_pass(struct local_store *s, const struct local_part *p)
     c->used = 0;
     c->phase = PHASE_MAP;
     c->at = MAX(p->next.clean_to, p->next.start);
+    c->goal = p->now.end;
+    c->dirty_bytes = p->dirty_bytes;
     c->tombstone_ms = INT64_MAX;
 }
 
@@ -265,10 +268,10 @@ static void end_pass(struct local_group *g, struct local_part *p)
     struct local_compact *c = g->s->compact;
     p->next.clean_to = MAX(p->next.clean_to, c->map_to);
     p->tombstone_ms = c->tombstone_ms;
-    p->dirty_bytes = 0;
     bus_local_touch(g, p);
     c->phase = PHASE_NONE;
-    if (p->next.clean_to >= p->now.end) {
+    if (c->map_to >= c->goal) { /* what came meanwhile waits until it is much again */
+        p->dirty_bytes -= MIN(c->dirty_bytes, p->dirty_bytes);
         p->compacting = false;
         VEC_REMOVE(&c->due, 0);
     }

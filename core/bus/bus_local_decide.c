@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { KEY_BYTES = BUS_NAME_MAX + 8, TREE_BYTES = 6 * 1024 };
+enum { KEY_BYTES = BUS_NAME_MAX + 16, TREE_BYTES = 6 * 1024 };
 
 static struct slice slot_key(char out[KEY_BYTES], const char *kind, const char *name)
 {
@@ -162,7 +162,7 @@ static void decide_trim(struct local_group *g, struct local_op *op)
                       (long long)before, (long long)end);
     } else if (before > p->next.start) {
         p->next.start = before;
-        p->first_ms = INT64_MIN; /* so that retention looks at the chunks */
+        p->first_ms = LOCAL_FIRST_UNSEEN; /* so that retention looks at the chunks */
         bus_local_touch(g, p);
     }
 }
@@ -175,11 +175,11 @@ void bus_local_decide(struct local_group *g, struct local_op *op)
                                         plain  ? BUS_EV_REFUSED
                                         : slot ? BUS_EV_ABORTED
                                                : BUS_EV_ERROR,
-                                        slot),
+                                        slot || op->kind == LOCAL_OP_OPEN),
                       ERR_IO, "%s: a sync has failed: restart the process", g->s->dir);
         return;
     }
-    if (g->rc != 0) {
+    if (g->rc != 0 && op->kind != LOCAL_OP_MAINTAIN) { /* that one is answered from its list */
         return;
     }
     switch (op->kind) {

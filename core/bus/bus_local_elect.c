@@ -15,7 +15,8 @@ enum { ELECTIONS_MAX = 10000 };
 struct candidate {
     struct local_inbox *inbox;
     uint64_t tag;
-    bool fresh; /* of this group: has been told nothing yet */
+    int64_t candidacy; /* the client's number for it */
+    bool fresh;        /* of this group: has been told nothing yet */
 };
 
 struct election {
@@ -86,8 +87,8 @@ static void elect(struct local_group *g, struct local_op *op)
     }
     struct election *e = *slot;
     bus_local_inbox_ref(op->inbox);
-    *VEC_PUSH(&e->candidates) =
-        (struct candidate){.inbox = op->inbox, .tag = op->ev.tag, .fresh = true};
+    *VEC_PUSH(&e->candidates) = (struct candidate){
+        .inbox = op->inbox, .tag = op->ev.tag, .candidacy = op->arg, .fresh = true};
 }
 
 static void resign(struct election *e, const struct local_inbox *inbox)
@@ -139,6 +140,7 @@ static void tell(const struct election *e, const struct candidate *c, bool leadi
     op->ev.kind = BUS_EV_LEADER;
     op->ev.leading = leading;
     op->ev.offset = (int64_t)e->epoch;
+    op->arg = c->candidacy;
     op->name = mem_dup(e->name, strlen(e->name));
     bus_local_inbox_push(c->inbox, op);
 }

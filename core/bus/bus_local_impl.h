@@ -23,6 +23,11 @@ struct local_block {
     size_t size, used;
 };
 
+struct local_elected {
+    char *name;
+    int64_t candidacy; /* so that news of an earlier one is told from that of this */
+};
+
 struct local_client {
     struct bus_client client;
     struct local_store *store;
@@ -32,14 +37,16 @@ struct local_client {
     VEC(struct local_topic *) known; /* by topic number - 1; NULL = not looked up */
     VEC(struct local_reader *) readers;
     VEC(struct local_writer *) writers;
-    VEC(char *) elected;                  /* names */
+    VEC(struct local_elected) elected;
+    int64_t candidacies;                  /* so far */
     struct local_op *ready, **ready_tail; /* ended, their events not yet given */
     VEC(struct local_op *) asks;          /* wait for the next poll to be answered from the file */
     VEC(struct local_op *) lent;          /* their memory is in events of the last poll */
     VEC(struct local_block) blocks;
-    size_t block;       /* being filled */
-    size_t lent_bytes;  /* in this poll */
-    size_t next_reader; /* fair start */
+    size_t block;                    /* being filled */
+    size_t lent_bytes;               /* in this poll */
+    size_t next_reader;              /* fair start */
+    VEC(struct local_assign *) gone; /* freed at the next poll: an event lends their err */
 };
 
 struct local_assign {
@@ -59,8 +66,7 @@ struct local_assign {
 struct local_reader {
     struct bus_reader reader;
     VEC(struct local_assign *) assigns;
-    size_t next;                     /* fair start */
-    VEC(struct local_assign *) gone; /* unassigned, freed at the next poll: an event lends err */
+    size_t next; /* fair start */
 };
 
 enum local_writer_state { LOCAL_OPENING = 0, LOCAL_OPEN = 1, LOCAL_USED_UP = 2 };
@@ -72,13 +78,18 @@ struct local_writer {
     struct local_txn *txn; /* slot: what was put since the last commit */
     bool committing, aborting;
     uint64_t abort_tag;
-    uint64_t queued_bytes; /* put and not yet ended */
+    uint64_t queued; /* put and not yet ended, as bus_put_charge counts */
 };
 
 static inline struct local_client *local_client_of(struct bus_client *c)
 {
     return (struct local_client *)c;
 }
+
+/* bus_local.c */
+/* The place of this candidacy (0 = any) in `elected`, or its length. */
+size_t bus_local_elected(const struct local_client *c, struct slice name, int64_t candidacy);
+void bus_local_elected_drop(struct local_client *c, size_t i);
 
 /* bus_local_poll.c */
 int bus_local_poll(struct bus_client *c, struct bus_ev *evs, int max);
@@ -118,6 +129,6 @@ int bus_local_abort(struct bus_writer *w, uint64_t tag, struct err *reterr) NODI
 void bus_local_writer_event(struct local_client *c, struct local_writer *w,
                             const struct local_op *op);
 /* A plain put has ended. */
-void bus_local_writer_ended(struct local_writer *w, uint32_t bytes);
+void bus_local_writer_ended(struct local_writer *w, uint32_t charge);
 
 #endif

@@ -256,5 +256,6 @@ void bus_local_txn_add(struct local_txn *t, struct local_part *part, const struc
     *ret_tpart = at;
     *ret_nth = tp->count++;
     t->bytes += bytes;
+    t->charge += bus_put_charge(put);
     t->count++;
 }

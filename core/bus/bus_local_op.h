@@ -40,14 +40,14 @@ struct local_txn {
     VEC(struct local_tpart) parts;
     uint32_t *index; /* open addressing: position + 1 */
     uint32_t index_size;
-    uint64_t bytes;
+    uint64_t bytes, charge; /* as the quota counts; as the writer's queue does */
     uint64_t count;
 };
 
 /* A plain put that waits for its end. */
 struct local_put_ref {
     uint64_t token;
-    uint32_t tpart, nth, bytes;
+    uint32_t tpart, nth, charge;
 };
 
 /* The part of a writer that the committer sees. */

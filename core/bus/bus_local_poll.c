@@ -45,12 +45,10 @@ static void reclaim(struct local_client *c)
         bus_local_op_free(*op);
     }
     VEC_CLEAR(&c->lent);
-    VEC_EACH (&c->readers, r) {
-        VEC_EACH (&(*r)->gone, a) {
-            mem_free(*a);
-        }
-        VEC_CLEAR(&(*r)->gone);
+    VEC_EACH (&c->gone, a) {
+        mem_free(*a);
     }
+    VEC_CLEAR(&c->gone);
 }
 
 int bus_local_txn_begin(struct local_client *c, struct err *reterr)
@@ -138,12 +136,7 @@ static bool is_wanted(const struct local_client *c, const struct local_op *op)
         return false;
     }
     if (op->kind == LOCAL_OP_LEADER) {
-        VEC_EACH (&c->elected, name) {
-            if (strcmp(*name, op->name) == 0) {
-                return true;
-            }
-        }
-        return false;
+        return bus_local_elected(c, slice_str(op->name), op->arg) < c->elected.len;
     }
     return true;
 }
@@ -164,7 +157,7 @@ static int give_plain(struct local_op *op, struct bus_ev *evs, int max)
         if (ev->kind == BUS_EV_DELIVERED) {
             ev->offset = tp->base + put->nth;
         }
-        bus_local_writer_ended(w, put->bytes);
+        bus_local_writer_ended(w, put->charge);
     }
     return n;
 }
@@ -199,6 +192,9 @@ static int give_ready(struct local_client *c, struct bus_ev *evs, int max)
             if (op->core != NULL) {
                 evs[n].writer = &op->core->writer->writer;
                 bus_local_writer_event(c, op->core->writer, op);
+            }
+            if (op->kind == LOCAL_OP_ELECT) { /* an error: he does not take part */
+                bus_local_elected_drop(c, bus_local_elected(c, slice_str(op->name), op->arg));
             }
             n++;
         }

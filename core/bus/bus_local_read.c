@@ -63,13 +63,9 @@ void bus_local_reader_free(struct bus_reader *br)
         if ((*a)->part != NULL) {
             unsubscribe(c, (*a)->part);
         }
-        mem_free(*a);
-    }
-    VEC_EACH (&r->gone, a) {
-        mem_free(*a);
+        *VEC_PUSH(&c->gone) = *a;
     }
     VEC_DONE(&r->assigns);
-    VEC_DONE(&r->gone);
     for (size_t i = 0; i < c->readers.len; i++) {
         if (c->readers.ptr[i] == r) {
             VEC_REMOVE(&c->readers, i);
@@ -134,7 +130,7 @@ void bus_local_unassign(struct bus_reader *br, struct bus_tp tp)
         if (a->part != NULL) {
             unsubscribe(local_client_of(br->client), a->part);
         }
-        *VEC_PUSH(&r->gone) = a;
+        *VEC_PUSH(&local_client_of(br->client)->gone) = a;
         VEC_REMOVE(&r->assigns, i);
     }
 }
@@ -262,6 +258,7 @@ static int decode_chunks(struct local_client *c, struct local_assign *a, const s
     }
     struct bus_record *records = bus_local_lend(c, count * sizeof *records);
     struct bus_header *header = bus_local_lend(c, headers * sizeof *header);
+    c->lent_bytes += count * sizeof *records + headers * sizeof *header;
     size_t done = 0, first = 0;
     for (int i = 0; i < n; i++) {
         const struct chunk *ch = &chunks[i];
@@ -310,6 +307,10 @@ static bool give_end(struct local_client *c, struct local_reader *r, struct loca
     a->at_end = true;
     a->end_seen = a->pos = end;
     a->txn_seen = mdb_txn_id(c->txn);
+    if (!c->store->read_only && atomic_load(&a->part->end) > end) {
+        /* It moved after this poll's snapshot and before we were subscribed: nobody has told us. */
+        bus_wake_signal(&c->client.wake);
+    }
     *ev = (struct bus_ev){
         .kind = BUS_EV_END, .tag = a->tag, .tp = a->tp, .reader = &r->reader, .offset = end};
     return !again;

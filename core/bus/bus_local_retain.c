@@ -77,9 +77,9 @@ void bus_local_retain_scan(struct local_store *s, int64_t now_ms)
         int64_t keep_ms = (*t)->retention_ms;
         for (uint32_t i = 0; i < (*t)->partitions; i++) {
             struct local_part *p = &(*t)->parts[i];
-            bool old = keep_ms >= 0 && p->first_ms < now_ms - keep_ms;
-            bool unseen = p->first_ms == INT64_MIN;
-            if (p->now.bytes > 0 && deletes(p) && (over(p, 0) || old || unseen)) {
+            bool old = (keep_ms >= 0 && p->first_ms < now_ms - keep_ms) ||
+                       p->first_ms == LOCAL_FIRST_UNSEEN;
+            if (deletes(p) && (over(p, 0) || old)) { /* what is unseen counts as old */
                 enqueue(s, p);
             }
         }
@@ -128,7 +128,7 @@ static bool clean(struct local_group *g, struct local_part *p, int64_t until_ns)
         bus_local_touch(g, p);
         p->next.bytes -= MIN((uint64_t)head.bytes, p->next.bytes);
         p->next.start = MAX(p->next.start, base + head.last + 1);
-        p->first_ms = INT64_MIN;
+        p->first_ms = LOCAL_FIRST_UNSEEN;
         if (n % LOOK_EVERY == 0 && clock_mono(&g->s->clock) >= until_ns) {
             return false;
         }
@@ -137,7 +137,7 @@ static bool clean(struct local_group *g, struct local_part *p, int64_t until_ns)
     bus_local_group_fail(g, rc == MDB_NOTFOUND ? 0 : rc, "deleting a chunk");
     if (rc == 0 || rc == MDB_NOTFOUND) {
         p->next.bytes = 0; /* none is left */
-        p->first_ms = INT64_MIN;
+        p->first_ms = LOCAL_FIRST_NONE;
     }
     return true;
 }

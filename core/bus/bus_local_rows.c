@@ -137,7 +137,7 @@ struct local_topic *bus_local_topic_new(struct slice name, uint16_t id,
         struct local_part *p = &t->parts[i];
         p->topic = t;
         p->index = i;
-        p->first_ms = INT64_MIN;
+        p->first_ms = LOCAL_FIRST_UNSEEN;
         p->tombstone_ms = INT64_MAX;
         p->gather_tail = &p->gather_head;
     }

@@ -34,6 +34,9 @@ enum {
     LOCAL_PART_KEY_BYTES = 4,
 };
 
+#define LOCAL_FIRST_UNSEEN INT64_MIN /* look */
+#define LOCAL_FIRST_NONE   INT64_MAX /* there is no chunk */
+
 struct local_op;
 struct local_inbox;
 struct local_tpart;
@@ -50,7 +53,7 @@ struct local_part {
     uint32_t index;
     /* @thread committer: */
     struct local_row now, next; /* as committed; as the open transaction will leave it */
-    int64_t first_ms;           /* record time of the first chunk, or INT64_MIN = look */
+    int64_t first_ms;           /* record time of the first chunk, or one of LOCAL_FIRST_x */
     bool touched, queued;       /* in the group's list; in the retention list */
     uint64_t dirty_bytes;       /* appended since the last compaction */
     int64_t tombstone_ms;       /* record time of the first that compaction kept, or INT64_MAX */

@@ -73,7 +73,7 @@ static void put_plain(struct local_client *c, struct local_writer *w, struct loc
 {
     struct local_core *core = w->core;
     struct local_op *submit = NULL;
-    struct local_put_ref ref = {.token = put->token, .bytes = (uint32_t)bus_put_bytes(put)};
+    struct local_put_ref ref = {.token = put->token, .charge = (uint32_t)bus_put_charge(put)};
     pthread_mutex_lock(&core->mutex);
     struct local_op *op = core->gathering;
     if (op == NULL) {
@@ -92,7 +92,7 @@ int bus_local_put(struct bus_writer *bw, const struct bus_put *put, struct err *
 {
     struct local_writer *w = writer_of(bw);
     struct local_client *c = local_client_of(bw->client);
-    size_t bytes = bus_put_bytes(put);
+    size_t charge = bus_put_charge(put);
     int rc = check_open(w, reterr);
     if (rc != 0) {
         return rc;
@@ -106,11 +106,11 @@ int bus_local_put(struct bus_writer *bw, const struct bus_put *put, struct err *
         return err_set(reterr, ERR_USAGE, "topic %s is compacted: its records need a key",
                        part->topic->name);
     }
-    if (w->queued_bytes > 0 && w->queued_bytes + bytes > bw->client->bus->writer_queue_bytes) {
+    if (w->queued > 0 && w->queued + charge > bw->client->bus->writer_queue_bytes) {
         return err_set(reterr, ERR_AGAIN, "the writer's queue of %llu bytes is full",
                        (unsigned long long)bw->client->bus->writer_queue_bytes);
     }
-    w->queued_bytes += bytes;
+    w->queued += charge;
     if (bw->plain) {
         put_plain(c, w, part, put);
     } else {
@@ -143,8 +143,8 @@ int bus_local_commit(struct bus_writer *bw, uint64_t tag, struct err *reterr)
 static void discard(struct local_writer *w)
 {
     if (w->txn != NULL) {
-        assert(w->queued_bytes >= w->txn->bytes);
-        w->queued_bytes -= w->txn->bytes;
+        assert(w->queued >= w->txn->charge);
+        w->queued -= w->txn->charge;
         bus_local_txn_free(w->txn);
         w->txn = NULL;
     }
@@ -176,16 +176,16 @@ int bus_local_abort(struct bus_writer *bw, uint64_t tag, struct err *reterr)
     return 0;
 }
 
-void bus_local_writer_ended(struct local_writer *w, uint32_t bytes)
+void bus_local_writer_ended(struct local_writer *w, uint32_t charge)
 {
-    assert(w->queued_bytes >= bytes);
-    w->queued_bytes -= bytes;
+    assert(w->queued >= charge);
+    w->queued -= charge;
 }
 
 static void commit_ended(struct local_client *c, struct local_writer *w, const struct local_op *op)
 {
     w->committing = false;
-    w->queued_bytes -= op->txn->bytes;
+    w->queued -= op->txn->charge;
     if (op->ev.kind != BUS_EV_COMMITTED) {
         discard(w);
     }

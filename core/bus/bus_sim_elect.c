@@ -11,8 +11,8 @@
 #include <assert.h>
 
 struct sim_member {
-    uint64_t client, tag;
-    int told; /* what `leading` said last; -1 = nothing yet */
+    uint64_t client, tag, candidacy; /* candidacy: unique */
+    int told;                        /* what `leading` said last; -1 = nothing yet */
     int64_t told_ns;
 };
 
@@ -58,7 +58,7 @@ static void leader_arrives(struct sim_bus *b, const struct sim_action *a)
     struct sim_out *o = a->obj;
     struct sim_election *e = map_get(&b->elections, slice_str(o->mem));
     struct sim_member *m = e != NULL ? member_find(e, a->client) : NULL;
-    if (m == NULL || m->tag != o->ev.tag) {
+    if (m == NULL || m->candidacy != a->arg) {
         sim_out_free(o);
         return;
     }
@@ -78,8 +78,11 @@ static void tell_member(struct sim_bus *b, struct sim_election *e, struct sim_me
     o->ev.offset = e->epoch;
     o->mem = mem_dup(e->name.ptr, e->name.len);
     sim_at(b, m->told_ns,
-           (struct sim_action){
-               .run = leader_arrives, .drop = sim_out_free, .obj = o, .client = m->client});
+           (struct sim_action){.run = leader_arrives,
+                               .drop = sim_out_free,
+                               .obj = o,
+                               .client = m->client,
+                               .arg = m->candidacy});
 }
 
 /* Anyone who is there and not paused may win, the last leader too if nobody else can. */
@@ -158,7 +161,8 @@ int sim_elect(struct bus_client *client, struct slice name, uint64_t tag, struct
                        SLICE_ARG(name));
     }
     sim_note(b, id, "elect", name, tag, 0, SLICE_NONE);
-    *VEC_PUSH(&e->members) = (struct sim_member){.client = id, .tag = tag, .told = -1};
+    *VEC_PUSH(&e->members) =
+        (struct sim_member){.client = id, .tag = tag, .candidacy = ++b->ids, .told = -1};
     sim_at(b, b->time.mono_ns + sim_draw(b, b->faults.call),
            (struct sim_action){.run = join_arrives, .obj = e, .client = id});
     return 0;

@@ -253,11 +253,12 @@ static void tell(struct sim_bus *b, const struct sim_txn *t, enum bus_ev_kind ki
         o = committed_out(t);
     } else {
         o = sim_out_new(kind, t->tag);
-        enum err_code code = kind == BUS_EV_FENCED    ? ERR_FENCED
-                             : kind == BUS_EV_UNKNOWN ? ERR_UNKNOWN
-                             : kind == BUS_EV_FULL    ? ERR_FULL
-                                                      : ERR_ABORTED;
-        sim_out_err(o, code, why);
+        enum err_code code = kind == BUS_EV_UNKNOWN ? ERR_UNKNOWN
+                             : kind == BUS_EV_FULL  ? ERR_FULL
+                                                    : ERR_ABORTED;
+        if (kind != BUS_EV_FENCED) {
+            sim_out_err(o, code, why);
+        }
     }
     b->stats.commits += kind == BUS_EV_COMMITTED;
     b->stats.aborts += kind == BUS_EV_ABORTED;

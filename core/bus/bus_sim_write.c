@@ -149,7 +149,6 @@ void sim_writer_fenced(struct sim_bus *b, uint64_t client, uint64_t writer, bool
     if (surely || sim_chance(b, b->faults.fenced_notice)) {
         w->fenced_told = true;
         struct sim_out *o = sim_out_new(BUS_EV_FENCED, w->open_tag);
-        sim_out_err(o, ERR_FENCED, "the slot has another holder");
         o->ev.reopen = true;
         sim_tell(b, sim_draw(b, b->faults.ack), client, writer, o);
     }
@@ -163,6 +162,11 @@ static int closed(const struct sim_writer *w, struct err *reterr)
     return err_set(reterr, ERR_CLOSED,
                    w->state == SIM_OPENING ? "the writer is not open yet"
                                            : "the writer is used up: open the slot again");
+}
+
+static uint64_t charge(const struct sim_record *rec)
+{
+    return MAX((uint64_t)rec->bytes, (uint64_t)BUS_CHARGE_LEAST);
 }
 
 static uint64_t queued(const struct sim_writer *w)
@@ -180,7 +184,7 @@ static int admit(struct sim_writer *w, const struct bus_put *put, struct err *re
     }
     uint64_t full = queued(w);
     if (w->again || w->aborting ||
-        (full > 0 && full + bus_put_bytes(put) > b->bus.writer_queue_bytes)) {
+        (full > 0 && full + bus_put_charge(put) > b->bus.writer_queue_bytes)) {
         return err_set(reterr, ERR_AGAIN, "the writer's queue is full");
     }
     return 0;
@@ -202,6 +206,7 @@ static struct sim_out *plain_end(struct sim_bus *b, struct plain *p)
 {
     uint64_t token = p->rec->token;
     size_t bytes = p->rec->bytes;
+    uint64_t weight = charge(p->rec);
     struct sim_out *o;
     bool full = b->faults.quota_bytes > 0 && b->stats.used_bytes + bytes > b->faults.quota_bytes;
     bool unsure = !full && sim_chance(b, b->faults.refused_done);
@@ -221,7 +226,7 @@ static struct sim_out *plain_end(struct sim_bus *b, struct plain *p)
         }
     }
     b->stats.refused += o->ev.kind == BUS_EV_REFUSED;
-    o->bytes = bytes;
+    o->bytes = weight;
     return o;
 }
 
@@ -280,7 +285,7 @@ static void put_plain(struct sim_bus *b, struct sim_writer *w, struct sim_record
     struct plain *p = MEM_NEW(struct plain);
     p->rec = take_rec;
     w->plain_flying++;
-    w->plain_bytes += take_rec->bytes;
+    w->plain_bytes += charge(take_rec);
     sim_at(b, at,
            (struct sim_action){.run = plain_arrives,
                                .drop = plain_free,
@@ -295,7 +300,7 @@ static void put_slot(struct sim_bus *b, struct sim_writer *w, struct sim_record 
     if (w->cur == NULL) {
         w->cur = sim_txn_new(b, w);
     }
-    w->cur->bytes += take_rec->bytes;
+    w->cur->bytes += charge(take_rec);
     *VEC_PUSH(&w->cur->puts) = take_rec;
     if (w->ending == NULL && !w->cur->lazy) {
         sim_txn_flush(b, w->cur);

@@ -135,8 +135,27 @@ static void copy_arrays(struct arena *a, struct bus_ev *ev)
     }
 }
 
+/* What every event must be. */
+static void check_ev(const struct suite_client *c, const struct bus_ev *ev)
+{
+    const uint32_t failures = SUITE_BIT(BUS_EV_ABORTED) | SUITE_BIT(BUS_EV_UNKNOWN) |
+                              SUITE_BIT(BUS_EV_REFUSED) | SUITE_BIT(BUS_EV_FULL) |
+                              SUITE_BIT(BUS_EV_ERROR);
+    const uint32_t ends = SUITE_BIT(BUS_EV_UNKNOWN) | SUITE_BIT(BUS_EV_FENCED);
+    bool failed = (failures & SUITE_BIT(ev->kind)) != 0;
+    bool of_reader = ev->kind == BUS_EV_RECORDS || ev->kind == BUS_EV_END;
+    if ((failed && (ev->err == NULL || ev->err->code == ERR_OK || ev->err->msg[0] == '\0')) ||
+        (!failed && ev->err != NULL) ||
+        ((ends & SUITE_BIT(ev->kind)) != 0 && (!ev->reopen || ev->writer == NULL)) ||
+        (of_reader && ev->reader == NULL) || (ev->kind == BUS_EV_RECORDS && ev->count == 0)) {
+        test_fail(__FILE__, __LINE__, "%s, client %s: %s breaks the form of its kind",
+                  suite_hooks.name, c->name, bus_ev_name(ev->kind));
+    }
+}
+
 static void take_in(struct suite_client *c, const struct bus_ev *ev)
 {
+    check_ev(c, ev);
     struct suite_ev *to = ARENA_NEW(c->mem, struct suite_ev);
     to->ev = *ev;
     copy_arrays(c->mem, &to->ev);
