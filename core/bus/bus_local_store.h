@@ -36,7 +36,6 @@ enum {
 
 #define LOCAL_FIRST_UNSEEN INT64_MIN /* look */
 #define LOCAL_FIRST_NONE   INT64_MAX /* there is no chunk */
-
 struct local_op;
 struct local_inbox;
 struct local_tpart;
