@@ -57,6 +57,13 @@ struct kafka_health kafka_bus_health(struct kafka_bus *b)
     return h;
 }
 
+void kafka_bus_healthy(struct kafka_bus *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->health.code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    pthread_mutex_unlock(&b->lock);
+}
+
 static int check_confs(const struct kafka_conf *k, struct err *reterr)
 {
     static const enum kafka_role roles[] = {KAFKA_READER, KAFKA_PLAIN, KAFKA_SLOT, KAFKA_ELECT};

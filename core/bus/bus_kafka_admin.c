@@ -23,6 +23,7 @@ int kafka_metadata(struct kafka_bus *b, const char *full_name, int timeout_ms,
         int ms = MIN(timeout_ms, SLICE_MS);
         rd_kafka_resp_err_t code = rd_kafka_metadata(b->rk, only == NULL, only, ret_md, ms);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            kafka_bus_healthy(b);
             break;
         }
         timeout_ms -= ms;

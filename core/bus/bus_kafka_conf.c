@@ -292,8 +292,12 @@ static void on_error(rd_kafka_t *rk, int code, const char *why, void *opaque)
 {
     (void)rk;
     struct kafka_health *h = opaque;
-    /* "All brokers are down" says less than what took them down. */
-    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || h->code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    struct kafka_health now = {.code = (rd_kafka_resp_err_t)code};
+    /* "All brokers are down" says less than what took them down, "disconnected" less than why; and
+     * what is repeated is not told again. */
+    bool less = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+                (kafka_health_hopeless(h) && !kafka_health_hopeless(&now));
+    if (code == RD_KAFKA_RESP_ERR__FATAL || !less || h->code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         h->code = (rd_kafka_resp_err_t)code;
         (void)snprintf(h->text, sizeof h->text, "%s", why);
     }

@@ -57,6 +57,7 @@ struct kafka_health {
     rd_kafka_resp_err_t code;
     char text[160];
 };
+bool kafka_health_hopeless(const struct kafka_health *h);               /* bus_kafka_err.c */
 void kafka_health_watch(rd_kafka_conf_t *conf, struct kafka_health *h); /* sets the conf's opaque */
 
 enum kafka_count {
@@ -118,6 +119,7 @@ char *kafka_name(const struct kafka_bus *b, struct slice name);
 void kafka_topic_used(struct kafka_bus *b, const char *full_name);
 /* What the administrative client last complained of; any worker. */
 struct kafka_health kafka_bus_health(struct kafka_bus *b);
+void kafka_bus_healthy(struct kafka_bus *b); /* it was answered: what it complained of is past */
 /* Has a new producer learn of all topics used so far, before its first put. */
 struct kafka_writer;
 void kafka_warm(struct kafka_writer *w, int timeout_ms);

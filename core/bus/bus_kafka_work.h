@@ -63,7 +63,6 @@ int kafka_err(struct err *reterr, rd_kafka_resp_err_t code, const char *what, co
 int kafka_err_wait(struct err *reterr, rd_kafka_resp_err_t code, const char *what,
                    const struct kafka_health *h);
 /* Trouble that waiting does not cure: credentials, certificates. */
-bool kafka_health_hopeless(const struct kafka_health *h);
 
 /* bus_kafka_admin.c and bus_kafka_offsets.c, on a worker */
 int kafka_metadata(struct kafka_bus *b, const char *full_name, int timeout_ms,
