@@ -57,12 +57,15 @@ struct http_link {
     struct bufferevent *bev;
     struct ssl_st *ssl;
     struct loop_timer *timer; /* connecting, or kept idle */
+    int64_t deadline_ns;      /* of connecting and the handshake */
     struct err err;           /* the last attempt to connect; told from the timer */
     struct http_parser parser;
     struct http_call *call;
     uint64_t served;
     bool busy; /* on the stack */
     bool eof;
+    bool deaf; /* the other side takes no more bytes; what it said is still to be read */
+    unsigned interim;
 };
 
 struct http_call {
@@ -94,21 +97,21 @@ struct http_client {
 };
 
 /* http_client.c */
-void call_finish(struct http_call *call, const struct err *err); /* calls done, frees */
-void call_touch(struct http_call *call);                         /* a byte moved */
+void http_call_finish(struct http_call *call, const struct err *err); /* calls done, frees */
+void http_call_touch(struct http_call *call);                         /* a byte moved */
 /* A link has become free (idle or dead): who is next? */
-void origin_next(struct origin *o);
+void http_origin_next(struct origin *o);
 /* The link is gone: its call is sent again or ends with err. */
-void call_link_lost(struct http_call *call, bool stale, const struct err *err);
+void http_call_link_lost(struct http_call *call, bool stale, const struct err *err);
 
 /* http_link.c */
-struct http_link *link_new(struct origin *o, struct http_call *call);
-void link_assign(struct http_link *k, struct http_call *call); /* an idle one */
-void link_drop_call(struct http_link *k);                      /* cancelled: closes the link */
-void link_free(struct http_link *k);
-bool link_write(struct http_link *k, struct slice part); /* false: full */
-void link_end_stream(struct http_link *k);
-void link_steer_reading(struct http_link *k);
-size_t link_unsent(const struct http_link *k);
+struct http_link *http_link_new(struct origin *o, struct http_call *call);
+void http_link_assign(struct http_link *k, struct http_call *call); /* an idle one */
+void http_link_drop_call(struct http_link *k);                      /* cancelled: closes the link */
+void http_link_free(struct http_link *k);
+bool http_link_write(struct http_link *k, struct slice part); /* false: full */
+void http_link_end_stream(struct http_link *k);
+void http_link_steer_reading(struct http_link *k);
+size_t http_link_unsent(const struct http_link *k);
 
 #endif

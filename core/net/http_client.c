@@ -16,7 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { ORIGINS_MAX = 4096, HEAD_MAX = 64 * 1024, KEY_MAX = 512 };
+enum { ORIGINS_MAX = 4096, HEAD_MAX = 64 * 1024, KEY_MAX = 512, CHUNK_FRAME_BYTES = 32 };
 
 struct http_client_conf http_client_conf_default(void)
 {
@@ -65,14 +65,14 @@ void http_client_free(struct http_client *c)
     while (c->calls != NULL) {
         struct http_call *call = c->calls;
         if (call->link != NULL) {
-            link_drop_call(call->link);
+            http_link_drop_call(call->link);
         }
-        call_finish(call, &err);
+        http_call_finish(call, &err);
     }
     MAP_EACH (&c->origins, e) {
         struct origin *o = e->value;
         while (o->links != NULL) {
-            link_free(o->links);
+            http_link_free(o->links);
         }
         tls_unref(o->tls);
         mem_free((void *)(uintptr_t)o->key.ptr);
@@ -132,7 +132,7 @@ static bool is_framing(struct slice name)
     static const struct slice ours[] = {
         SLICE("host"),       SLICE("content-length"), SLICE("transfer-encoding"),
         SLICE("connection"), SLICE("expect"),         SLICE("upgrade"),
-        SLICE("te")};
+        SLICE("te"),         SLICE("trailer"),        SLICE("keep-alive")};
     for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
         if (slice_eq_nocase(name, ours[i])) {
             return true;
@@ -195,7 +195,7 @@ static void arm(struct http_call *call)
     }
 }
 
-void call_touch(struct http_call *call)
+void http_call_touch(struct http_call *call)
 {
     call->moved_ns = loop_now_ns(call->client->loop);
 }
@@ -245,7 +245,7 @@ static void call_free(struct http_call *call)
     mem_free(call);
 }
 
-void call_finish(struct http_call *call, const struct err *err)
+void http_call_finish(struct http_call *call, const struct err *err)
 {
     struct http_client *c = call->client;
     struct origin *o = call->origin;
@@ -262,31 +262,48 @@ void call_finish(struct http_call *call, const struct err *err)
     o->pins--;
     call_free(call);
     if (!c->closing) {
-        origin_next(o);
+        http_origin_next(o);
     }
 }
 
-/* A free link for the first who waits; a new one if there may be more. */
+static struct http_link *idle_link(const struct origin *o)
+{
+    struct http_link *k = o->links;
+    while (k != NULL && k->state != LINK_IDLE) {
+        k = k->next;
+    }
+    return k;
+}
+
+static bool may_connect(const struct origin *o)
+{
+    return o->link_count < o->client->conf.connections_max;
+}
+
+/* A free link for the first who waits; a new one if there may be more. Who has met a dead one
+ * already gets a new one for certain: after a restart of the server all kept ones are dead. */
 static bool serve_one(struct origin *o)
 {
     struct http_call *call = o->first;
-    for (struct http_link *k = o->links; k != NULL; k = k->next) {
-        if (k->state == LINK_IDLE) {
-            dequeue(call);
-            o->client->stats.reused++;
-            link_assign(k, call);
-            return true;
-        }
+    struct http_link *idle = idle_link(o);
+    if (idle != NULL && call->repeated && !may_connect(o)) {
+        http_link_free(idle);
     }
-    if (o->link_count < o->client->conf.connections_max) {
+    if (idle != NULL && !call->repeated) {
         dequeue(call);
-        call->link = link_new(o, call);
+        o->client->stats.reused++;
+        http_link_assign(idle, call);
+        return true;
+    }
+    if (may_connect(o)) {
+        dequeue(call);
+        http_link_new(o, call);
         return true;
     }
     return false;
 }
 
-void origin_next(struct origin *o)
+void http_origin_next(struct origin *o)
 {
     while (o->first != NULL && serve_one(o)) {
     }
@@ -295,21 +312,21 @@ void origin_next(struct origin *o)
     }
 }
 
-void call_link_lost(struct http_call *call, bool stale, const struct err *err)
+void http_call_link_lost(struct http_call *call, bool stale, const struct err *err)
 {
     struct http_client *c = call->client;
     assert(call->link == NULL && !call->queued);
     bool again = stale && !call->repeated && !call->stream && !call->answered &&
                  (call->repeatable || http_method_idempotent(call->method));
     if (!again || c->closing) {
-        call_finish(call, err);
+        http_call_finish(call, err);
         return;
     }
     call->repeated = true;
     call->sent = false;
     c->stats.repeated++;
     enqueue(call);
-    origin_next(call->origin);
+    http_origin_next(call->origin);
 }
 
 static void on_time(void *arg)
@@ -317,7 +334,7 @@ static void on_time(void *arg)
     struct http_call *call = arg;
     int64_t now = loop_now_ns(call->client->loop);
     struct err err = {0};
-    size_t unsent = call->link != NULL ? link_unsent(call->link) : 0;
+    size_t unsent = call->link != NULL ? http_link_unsent(call->link) : 0;
     if (unsent != call->unsent_seen) { /* a long body on its way out */
         call->unsent_seen = unsent;
         call->moved_ns = now;
@@ -329,14 +346,15 @@ static void on_time(void *arg)
         return;
     }
     err_set(&err, ERR_TIMEOUT,
-            late ? "%s: no complete answer in the time allowed"
-                 : "%s: nothing came or went for the time allowed",
+            call->queued ? "%s: no connection became free in the time allowed"
+            : late       ? "%s: no complete answer in the time allowed"
+                         : "%s: nothing came or went for the time allowed",
             call->origin->host);
     err_flags(&err, ERR_FLAG_RETRY);
     if (call->link != NULL) {
-        link_drop_call(call->link);
+        http_link_drop_call(call->link);
     }
-    call_finish(call, &err);
+    http_call_finish(call, &err);
 }
 
 static void set_times(struct http_call *call, const struct http_call_spec *spec)
@@ -377,9 +395,13 @@ int http_call_start(struct http_client *c, const struct http_call_spec *spec,
                     const struct http_call_ops *ops, void *arg, struct http_call **ret_call,
                     struct err *reterr)
 {
-    assert(c != NULL && spec->url != NULL && ops->done != NULL && !c->closing);
+    assert(c != NULL && spec->url != NULL && ops->done != NULL);
+    assert(!spec->stream || spec->body.len == 0);
     struct url u;
     struct origin *o;
+    if (c->closing) {
+        return err_set(reterr, ERR_CLOSED, "the client is being closed");
+    }
     int rc = url_parse(slice_str(spec->url), &u, reterr);
     if (rc != 0) {
         return rc;
@@ -387,7 +409,7 @@ int http_call_start(struct http_client *c, const struct http_call_spec *spec,
     struct http_call *call = call_new(c, spec, ops, arg);
     rc = write_head(&call->head, spec, &u, c->conf.idle_ms > 0, reterr);
     rc = rc == 0 ? origin_of(c, &u, spec->via, &o, reterr) : rc;
-    if (rc == 0 && o->waiting >= c->conf.waiting_max) {
+    if (rc == 0 && o->waiting >= c->conf.waiting_max && idle_link(o) == NULL && !may_connect(o)) {
         rc = err_set(reterr, ERR_AGAIN, "%s: %zu calls are waiting already", o->host, o->waiting);
     }
     if (rc != 0) {
@@ -399,7 +421,7 @@ int http_call_start(struct http_client *c, const struct http_call_spec *spec,
     set_times(call, spec);
     enqueue(call);
     *ret_call = call;
-    origin_next(o);
+    http_origin_next(o);
     return 0;
 }
 
@@ -411,24 +433,25 @@ void http_call_cancel(struct http_call *call)
     struct origin *o = call->origin;
     struct http_client *c = call->client;
     if (call->link != NULL) {
-        link_drop_call(call->link);
+        http_link_drop_call(call->link);
     }
     call_free(call);
     if (!c->closing) {
-        origin_next(o);
+        http_origin_next(o);
     }
 }
 
 bool http_call_write(struct http_call *call, struct slice part)
 {
-    assert(call->stream && !call->stream_ended);
+    assert(call->stream && !call->stream_ended && !call->full);
     if (call->link != NULL && call->sent) {
-        call->full = !link_write(call->link, part);
+        call->full = !http_link_write(call->link, part);
         return !call->full;
     }
-    /* No connection yet: what there is waits here, as chunks, and leaves with the head. */
+    /* No connection yet: what there is waits here, as chunks, and leaves with the head. Not more
+     * than the high-water mark and one part, so it cannot be refused. */
     if (part.len > 0) {
-        call->body.max = MAX(call->body.max, (size_t)call->client->conf.high_water * 2 + part.len);
+        call->body.max = MAX(call->body.max, call->body.len + part.len + CHUNK_FRAME_BYTES);
         buf_addf(&call->body, "%zx\r\n", part.len);
         buf_add_slice(&call->body, part);
         buf_add_str(&call->body, "\r\n");
@@ -442,7 +465,7 @@ void http_call_end(struct http_call *call)
     assert(call->stream && !call->stream_ended);
     call->stream_ended = true;
     if (call->link != NULL && call->sent) {
-        link_end_stream(call->link);
+        http_link_end_stream(call->link);
     }
 }
 
@@ -450,16 +473,16 @@ void http_call_pause(struct http_call *call)
 {
     call->paused = true;
     if (call->link != NULL) {
-        link_steer_reading(call->link);
+        http_link_steer_reading(call->link);
     }
 }
 
 void http_call_resume(struct http_call *call)
 {
     call->paused = false;
-    call_touch(call);
+    http_call_touch(call);
     arm(call);
     if (call->link != NULL) {
-        link_steer_reading(call->link);
+        http_link_steer_reading(call->link);
     }
 }

@@ -4,13 +4,14 @@
  * bodies streamed both ways, everything bounded in size and time. Redirects are not followed.
  *
  *     static const struct http_call_ops ops = {.head = on_head, .data = on_data, .done = on_done};
- *     http_call_start(client, &(struct http_call_spec){.url = "https://h/x"}, &ops, arg, &call,
- * &err)
+ *     struct http_call_spec spec = {.url = "https://h/x"};
+ *     http_call_start(client, &spec, &ops, arg, &call, &err)
  *
  * done is called exactly once, never from within http_call_start, and ends the call; before it the
  * call may be cancelled, then done is not called. A request that met a kept connection in the
  * moment of its death is sent again on a fresh one if its method is idempotent or the spec says
- * `repeatable`. All on the loop's thread.
+ * `repeatable`; any other failure is the caller's to judge: ERR_FLAG_RETRY says that trying later
+ * makes sense. All on the loop's thread; the client must not be freed from within a callback.
  */
 #ifndef CORE_NET_HTTP_CLIENT_H
 #define CORE_NET_HTTP_CLIENT_H
@@ -31,7 +32,7 @@ struct http_client_conf {
     uint32_t stall_ms;         /* without a byte in either direction; 0 = no limit */
     uint32_t idle_ms;          /* how long a connection is kept for the next call */
     uint32_t connections_max;  /* to one origin at a time; further calls wait */
-    uint32_t waiting_max;      /* calls waiting for one origin; beyond: ERR_AGAIN */
+    uint32_t waiting_max;      /* calls waiting for one origin; further ones: ERR_AGAIN */
     uint64_t answer_max;       /* bytes of a body */
     uint32_t high_water;       /* of a streamed request: bytes not yet sent */
 };
@@ -73,7 +74,7 @@ int http_call_start(struct http_client *c, const struct http_call_spec *spec,
                     const struct http_call_ops *ops, void *arg, struct http_call **ret_call,
                     struct err *reterr) NODISCARD;
 void http_call_cancel(struct http_call *call);
-/* Of a streamed request. False: full, go on after ops.writable. */
+/* Of a streamed request. False: full; it must not be called again before ops.writable was. */
 bool http_call_write(struct http_call *call, struct slice part);
 void http_call_end(struct http_call *call);
 /* Stops and restarts reading the answer. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 enum outcome { OUTCOME_NONE = 0, OUTCOME_COMPLETE, OUTCOME_FAILED };
+enum { INTERIM_MAX = 16 /* answers of status 1xx before the real one */ };
 
 static void connect_next(struct http_link *k);
 static void pump(struct http_link *k);
@@ -32,12 +33,22 @@ static struct evbuffer *input(const struct http_link *k)
     return bufferevent_get_input(k->bev);
 }
 
-size_t link_unsent(const struct http_link *k)
+size_t http_link_unsent(const struct http_link *k)
 {
     return k->bev != NULL ? evbuffer_get_length(bufferevent_get_output(k->bev)) : 0;
 }
 
-void link_free(struct http_link *k)
+static void drop_attempt(struct http_link *k)
+{
+    loop_fd_free(k->watch);
+    k->watch = NULL;
+    if (k->fd >= 0) {
+        close(k->fd);
+        k->fd = -1;
+    }
+}
+
+void http_link_free(struct http_link *k)
 {
     struct origin *o = k->origin;
     assert(!k->busy && k->call == NULL);
@@ -49,10 +60,7 @@ void link_free(struct http_link *k)
     o->link_count--;
     o->client->stats.open--;
     resolve_cancel(k->resolve);
-    loop_fd_free(k->watch);
-    if (k->fd >= 0) {
-        close(k->fd);
-    }
+    drop_attempt(k);
     if (k->bev != NULL) {
         bufferevent_free(k->bev);
     }
@@ -66,7 +74,7 @@ static void bury(struct http_link *k)
 {
     k->state = LINK_DEAD;
     if (!k->busy) {
-        link_free(k);
+        http_link_free(k);
     }
 }
 
@@ -78,7 +86,7 @@ static struct http_call *detach(struct http_link *k)
     return call;
 }
 
-void link_drop_call(struct http_link *k)
+void http_link_drop_call(struct http_link *k)
 {
     detach(k);
     bury(k);
@@ -90,8 +98,8 @@ static void fail(struct http_link *k, const struct err *err)
     bool stale = k->served > 0 && !k->parser.began && copy.code == ERR_CLOSED;
     struct http_call *call = detach(k);
     assert(!k->busy);
-    link_free(k);
-    call_link_lost(call, stale, &copy);
+    http_link_free(k);
+    http_call_link_lost(call, stale, &copy);
 }
 
 static void set_timer(struct http_link *k, uint32_t ms)
@@ -99,16 +107,29 @@ static void set_timer(struct http_link *k, uint32_t ms)
     loop_timer_set(k->timer, (int64_t)ms * CLOCK_NS_PER_MS);
 }
 
+static uint32_t time_left_ms(const struct http_link *k)
+{
+    int64_t left = k->deadline_ns - loop_now_ns(k->origin->client->loop);
+    return (uint32_t)(MAX(left, 0) / CLOCK_NS_PER_MS);
+}
+
+/* Kept long enough; or an address had its share of the time; or all is over: failed (no socket,
+ * err says why) or late. */
 static void on_timer(void *arg)
 {
     struct http_link *k = arg;
     struct origin *o = k->origin;
     if (k->state == LINK_IDLE) {
-        link_free(k);
-        origin_next(o);
+        http_link_free(k);
+        http_origin_next(o);
         return;
     }
-    if (k->err.code == ERR_OK || k->state != LINK_CONNECTING || k->addr_next < k->addr_count) {
+    if (k->fd >= 0 && k->addr_next < k->addr_count) {
+        drop_attempt(k);
+        connect_next(k);
+        return;
+    }
+    if (k->err.code == ERR_OK || k->state != LINK_CONNECTING || k->fd >= 0) {
         err_set(&k->err, ERR_TIMEOUT, "%s: no connection within %u ms", o->host,
                 o->client->conf.connect_ms);
     }
@@ -131,22 +152,23 @@ static void begin_call(struct http_link *k)
     loop_timer_cancel(k->timer);
     k->parser.answers_head = call->method == HTTP_HEAD;
     k->parser.body_max = call->answer_max;
+    k->interim = 0;
     bufferevent_write(k->bev, call->head.ptr, call->head.len);
     if (call->body.len > 0) {
         bufferevent_write(k->bev, call->body.ptr, call->body.len);
     }
     call->sent = true;
-    call_touch(call);
+    http_call_touch(call);
     if (call->stream) {
         buf_clear(&call->body);
         if (call->stream_ended) {
-            link_end_stream(k);
+            http_link_end_stream(k);
         }
     }
-    link_steer_reading(k);
+    http_link_steer_reading(k);
 }
 
-void link_assign(struct http_link *k, struct http_call *call)
+void http_link_assign(struct http_link *k, struct http_call *call)
 {
     assert(k->state == LINK_IDLE && k->call == NULL);
     k->call = call;
@@ -154,23 +176,28 @@ void link_assign(struct http_link *k, struct http_call *call)
     begin_call(k);
 }
 
-bool link_write(struct http_link *k, struct slice part)
+bool http_link_write(struct http_link *k, struct slice part)
 {
     assert(k->state == LINK_BUSY);
+    if (k->deaf) {
+        return false; /* its answer or its end is on the way */
+    }
     if (part.len > 0) {
         evbuffer_add_printf(bufferevent_get_output(k->bev), "%zx\r\n", part.len);
         bufferevent_write(k->bev, part.ptr, part.len);
         bufferevent_write(k->bev, "\r\n", 2);
     }
-    return link_unsent(k) <= k->origin->client->conf.high_water;
+    return http_link_unsent(k) <= k->origin->client->conf.high_water;
 }
 
-void link_end_stream(struct http_link *k)
+void http_link_end_stream(struct http_link *k)
 {
-    bufferevent_write(k->bev, "0\r\n\r\n", 5);
+    if (!k->deaf) {
+        bufferevent_write(k->bev, "0\r\n\r\n", 5);
+    }
 }
 
-void link_steer_reading(struct http_link *k)
+void http_link_steer_reading(struct http_link *k)
 {
     if (k->bev == NULL || k->state == LINK_HANDSHAKE || k->state == LINK_DEAD) {
         return;
@@ -200,27 +227,31 @@ static void on_write(struct bufferevent *bev, void *arg)
     struct http_call *call = k->call;
     (void)bev;
     if (call != NULL && k->state == LINK_BUSY) {
-        call_touch(call);
-        if (call->full && call->ops->writable != NULL) {
+        http_call_touch(call);
+        if (call->full && !call->stream_ended && call->ops->writable != NULL) {
             call->full = false;
             k->busy = true;
             call->ops->writable(call, call->arg);
             k->busy = false;
             if (k->state == LINK_DEAD) {
                 struct origin *o = k->origin;
-                link_free(k);
-                origin_next(o);
+                http_link_free(k);
+                http_origin_next(o);
             }
         }
     }
 }
 
+/* Not believing each other is for people to repair; an end in the middle is worth another try. */
 static void tls_failed(struct http_link *k, const char *what, unsigned long code)
 {
     char why[200];
     struct err err = {0};
-    tls_error_text(k->ssl, code, why, sizeof why);
-    err_set(&err, ERR_DENIED, "TLS %s %s: %s", what, k->origin->host, why);
+    bool told = tls_error_text(k->ssl, code, why, sizeof why);
+    err_set(&err, told ? ERR_DENIED : ERR_CLOSED, "TLS %s %s: %s", what, k->origin->host, why);
+    if (!told) {
+        err_flags(&err, ERR_FLAG_RETRY);
+    }
     fail(k, &err);
 }
 
@@ -231,13 +262,18 @@ static void on_broken(struct http_link *k, short what)
     unsigned long tls_code = k->ssl != NULL ? bufferevent_get_openssl_error(k->bev) : 0;
     if (k->state == LINK_IDLE) {
         struct origin *o = k->origin;
-        link_free(k);
-        origin_next(o);
+        http_link_free(k);
+        http_origin_next(o);
     } else if (k->state == LINK_HANDSHAKE) {
         tls_failed(k, "handshake with", tls_code);
     } else if ((what & BEV_EVENT_EOF) != 0) {
         k->eof = true;
         pump(k);
+    } else if ((what & BEV_EVENT_WRITING) != 0 && k->ssl == NULL && !k->deaf) {
+        /* It does not listen any more, but may have said why: read on, to the end. */
+        k->deaf = true;
+        evbuffer_drain(bufferevent_get_output(k->bev), http_link_unsent(k));
+        http_link_steer_reading(k);
     } else if (tls_code != 0) { /* TLS 1.3: a server may refuse our certificate after the fact */
         tls_failed(k, "connection to", tls_code);
     } else {
@@ -263,7 +299,9 @@ static void on_connected(struct http_link *k)
     struct origin *o = k->origin;
     struct event_base *base = loop_base(o->client->loop);
     int fd = k->fd;
-    k->fd = -1;
+    k->fd = -1; /* the bufferevent's from here on */
+    drop_attempt(k);
+    set_timer(k, time_left_ms(k));
     o->client->stats.connected++;
     if (o->tls != NULL) {
         k->ssl = tls_connect(o->tls, o->host);
@@ -288,8 +326,6 @@ static void on_connectable(void *arg, unsigned what)
     int error = 0;
     socklen_t len = sizeof error;
     (void)what;
-    loop_fd_free(k->watch);
-    k->watch = NULL;
     if (getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0) {
         on_connected(k);
         return;
@@ -297,8 +333,7 @@ static void on_connectable(void *arg, unsigned what)
     char text[ADDR_TEXT_BYTES];
     err_set(&k->err, ERR_UNAVAILABLE, "connect to %s (%s): %s", k->origin->host,
             addr_text(&k->addrs[k->addr_next - 1], text), strerror(error));
-    close(k->fd);
-    k->fd = -1;
+    drop_attempt(k);
     connect_next(k);
 }
 
@@ -320,12 +355,10 @@ static bool try_address(struct http_link *k, const struct addr *a)
         k->watch = loop_fd_new(k->origin->client->loop, k->fd, LOOP_WRITE, on_connectable, k);
         return true;
     }
+    int saved = errno;
     err_set(&k->err, ERR_UNAVAILABLE, "connect to %s (%s): %s", k->origin->host, addr_text(a, text),
-            strerror(errno));
-    if (k->fd >= 0) {
-        close(k->fd);
-        k->fd = -1;
-    }
+            strerror(saved));
+    drop_attempt(k);
     return false;
 }
 
@@ -333,6 +366,9 @@ static void connect_next(struct http_link *k)
 {
     k->state = LINK_CONNECTING;
     while (k->addr_next < k->addr_count) {
+        /* An equal share of what is left for each: one that swallows everything must not use up
+         * the time of the others. */
+        set_timer(k, time_left_ms(k) / (uint32_t)(k->addr_count - k->addr_next));
         if (try_address(k, &k->addrs[k->addr_next++])) {
             return;
         }
@@ -355,7 +391,7 @@ static void on_resolved(void *arg, const struct addr *addrs, size_t n, const str
     connect_next(k);
 }
 
-struct http_link *link_new(struct origin *o, struct http_call *call)
+struct http_link *http_link_new(struct origin *o, struct http_call *call)
 {
     struct http_link *k = MEM_NEW(struct http_link);
     k->origin = o;
@@ -368,6 +404,7 @@ struct http_link *link_new(struct origin *o, struct http_call *call)
     o->client->stats.open++;
     k->timer = loop_timer_new(o->client->loop, on_timer, k);
     http_parser_init(&k->parser, &o->client->conf.limits, HTTP_PARSE_RESPONSES);
+    k->deadline_ns = loop_now_ns(o->client->loop) + o->client->conf.connect_ms * CLOCK_NS_PER_MS;
     set_timer(k, o->client->conf.connect_ms);
     k->addr_count = 1;
     if (o->via.len > 0) {
@@ -387,6 +424,10 @@ static enum outcome on_head(struct http_link *k, struct err *err)
     const struct http_head *h = &k->parser.head;
     if (h->status == 101) {
         err_set(err, ERR_UNSUPPORTED, "%s switches protocols unasked", k->origin->host);
+        return OUTCOME_FAILED;
+    }
+    if (h->status < 200 && ++k->interim > INTERIM_MAX) {
+        err_set(err, ERR_LIMIT, "%s: more than %d interim answers", k->origin->host, INTERIM_MAX);
         return OUTCOME_FAILED;
     }
     if (h->status >= 200) {
@@ -472,19 +513,19 @@ static void complete(struct http_link *k)
     const struct http_head *h = &k->parser.head;
     bool framed = h->chunked || h->has_length || h->status == 204 || h->status == 304 ||
                   call->method == HTTP_HEAD;
-    bool keep = h->keep_alive && framed && !k->eof && (!call->stream || call->stream_ended) &&
-                link_unsent(k) == 0 && evbuffer_get_length(input(k)) == 0 &&
-                o->client->conf.idle_ms > 0;
+    bool keep = h->keep_alive && framed && !k->eof && !k->deaf &&
+                (!call->stream || call->stream_ended) && http_link_unsent(k) == 0 &&
+                evbuffer_get_length(input(k)) == 0 && o->client->conf.idle_ms > 0;
     if (keep) {
         k->served++;
         k->state = LINK_IDLE;
         http_parser_next(&k->parser);
         set_timer(k, o->client->conf.idle_ms);
-        link_steer_reading(k);
+        http_link_steer_reading(k);
     } else {
-        link_free(k);
+        http_link_free(k);
     }
-    call_finish(call, NULL);
+    http_call_finish(call, NULL);
 }
 
 static void pump(struct http_link *k)
@@ -493,15 +534,18 @@ static void pump(struct http_link *k)
     struct err err = {0};
     struct origin *o = k->origin;
     bool more = true;
-    if (k->state == LINK_IDLE) { /* nobody asked for anything */
-        link_free(k);
-        origin_next(o);
+    if (k->state == LINK_IDLE) {
+        if (evbuffer_get_length(input(k)) == 0) {
+            return;
+        }
+        http_link_free(k); /* nobody asked for anything */
+        http_origin_next(o);
         return;
     }
     if (k->state != LINK_BUSY) {
         return;
     }
-    call_touch(k->call);
+    http_call_touch(k->call);
     k->busy = true;
     while (out == OUTCOME_NONE && more && k->state == LINK_BUSY && !k->call->paused) {
         out = read_step(k, &more, &err);
@@ -511,12 +555,13 @@ static void pump(struct http_link *k)
     }
     k->busy = false;
     if (k->state == LINK_DEAD) {
-        link_free(k); /* its call was cancelled meanwhile, and looked after the origin */
+        http_link_free(k); /* its call was cancelled meanwhile */
+        http_origin_next(o);
     } else if (out == OUTCOME_COMPLETE) {
         complete(k);
     } else if (out == OUTCOME_FAILED) {
         fail(k, &err);
     } else {
-        link_steer_reading(k);
+        http_link_steer_reading(k);
     }
 }

@@ -108,6 +108,7 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 struct loop *loop_new(void)
 {
     struct loop *l = MEM_NEW(struct loop);
+    signal(SIGPIPE, SIG_IGN); /* a socket whose other end is gone is an error, not the end */
     struct event_config *conf = must(event_config_new(), "event_config_new");
     event_config_set_flag(conf, EVENT_BASE_FLAG_NOLOCK);
     l->base = must(event_base_new_with_config(conf), "event_base_new");
@@ -232,7 +233,6 @@ static void on_signal(evutil_socket_t signo, short what, void *arg)
 void loop_on_signals(struct loop *l, void (*fn)(void *arg, int signo), void *arg)
 {
     assert(fn != NULL && l->sigterm == NULL);
-    signal(SIGPIPE, SIG_IGN);
     l->on_signal = fn;
     l->signal_arg = arg;
     l->sigterm = must(evsignal_new(l->base, SIGTERM, on_signal, l), "evsignal_new");

@@ -29,7 +29,7 @@ struct loop_fd;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-struct loop *loop_new(void);
+struct loop *loop_new(void); /* also ignores SIGPIPE, for the whole process */
 /* Posted functions that have not run yet never will: post nothing that owns memory after the
  * thread has left loop_run. */
 void loop_free(struct loop *l);
@@ -47,7 +47,7 @@ void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 /* Any thread: how long ago the loop last went round. Above 2 s it hangs or does not run. */
 int64_t loop_beat_age_ns(const struct loop *l);
 
-/* fn(arg, signo) on SIGTERM and SIGINT; also ignores SIGPIPE for the whole process. */
+/* fn(arg, signo) on SIGTERM and SIGINT. */
 void loop_on_signals(struct loop *l, void (*fn)(void *arg, int signo), void *arg);
 
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);

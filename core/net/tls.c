@@ -272,7 +272,7 @@ struct ssl_st *tls_connect(struct tls_ctx *ctx, const char *name)
     return ssl;
 }
 
-void tls_error_text(struct ssl_st *ssl, unsigned long ssl_error, char *out, size_t size)
+bool tls_error_text(struct ssl_st *ssl, unsigned long ssl_error, char *out, size_t size)
 {
     long verify = SSL_get_verify_result(ssl);
     if (verify != X509_V_OK && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE) {
@@ -281,7 +281,9 @@ void tls_error_text(struct ssl_st *ssl, unsigned long ssl_error, char *out, size
         snprintf(out, size, "%s", reason_text(ssl_error));
     } else {
         snprintf(out, size, "the other side closed the connection");
+        return false;
     }
+    return true;
 }
 
 static bool copy_name(ASN1_STRING *s, char *out, size_t size)

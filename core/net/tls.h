@@ -46,8 +46,9 @@ struct tls_ctx *tls_unref(struct tls_ctx *ctx); /* NULL */
  * certificate must be for (a DNS name or an address). */
 struct ssl_st *tls_accept(struct tls_ctx *ctx);
 struct ssl_st *tls_connect(struct tls_ctx *ctx, const char *name);
-/* Why a handshake failed: the verification result if there is one, else OpenSSL's reason. */
-void tls_error_text(struct ssl_st *ssl, unsigned long ssl_error, char *out, size_t size);
+/* Why a handshake failed: the verification result if there is one, else OpenSSL's reason; false if
+ * neither says anything because the other side just went away. */
+bool tls_error_text(struct ssl_st *ssl, unsigned long ssl_error, char *out, size_t size);
 /* The common name, or the first DNS or URI name, of the peer's verified certificate. */
 bool tls_peer_name(struct ssl_st *ssl, char *out, size_t size);
 /* Says goodbye (close_notify); never blocks. */

@@ -4,6 +4,8 @@
  */
 #include "core/net/url.h"
 
+#include "core/net/addr.h"
+
 #include <assert.h>
 
 static bool scheme_of(struct slice text, bool *ret_tls, size_t *ret_len)
@@ -14,35 +16,49 @@ static bool scheme_of(struct slice text, bool *ret_tls, size_t *ret_len)
     return *ret_tls || slice_eq_nocase(slice_sub(text, 0, plain.len), plain);
 }
 
+static bool is_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i], l = (char)(c | 0x20);
+        bool alnum = (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z');
+        if (!alnum && c != '-' && c != '.' && c != '_') {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= URL_HOST_MAX;
+}
+
+/* ":8080", ":" or nothing; both of the latter mean the scheme's own port. */
+static bool parse_port(struct slice s, struct url *u)
+{
+    uint64_t standard = u->tls ? 443 : 80, n = standard;
+    struct slice digits = slice_sub(s, 1, s.len);
+    if (s.len > 0 && s.ptr[0] != ':') {
+        return false;
+    }
+    if (digits.len > 0 && (!slice_to_u64(digits, &n) || n == 0 || n > UINT16_MAX)) {
+        return false;
+    }
+    u->port = (uint16_t)n;
+    u->default_port = n == standard;
+    return true;
+}
+
 /* host, host:port, [v6], [v6]:port */
 static bool parse_authority(struct slice s, struct url *u)
 {
-    struct slice port = SLICE_NONE;
+    struct addr ignored;
     u->v6 = s.len > 0 && s.ptr[0] == '[';
     size_t end = u->v6 ? slice_find(s, ']') : slice_find(s, ':');
     if (u->v6 && end == s.len) {
         return false;
     }
     u->host = slice_sub(s, u->v6, end);
-    s = slice_sub(s, end + u->v6, s.len);
-    if (s.len > 0 && s.ptr[0] != ':') {
+    if (u->v6 ? !addr_literal(u->host, 1, &ignored) || slice_find(u->host, ':') == u->host.len
+              : !is_name(u->host)) {
         return false;
     }
-    port = slice_sub(s, 1, s.len);
-    uint64_t n = u->tls ? 443 : 80;
-    if (port.len > 0 && (!slice_to_u64(port, &n) || n == 0 || n > 65535)) {
-        return false;
-    }
-    u->port = (uint16_t)n;
-    u->default_port = n == (u->tls ? 443u : 80u);
-    for (size_t i = 0; i < u->host.len; i++) {
-        char c = u->host.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alnum && c != '-' && c != '.' && c != '_' && !(u->v6 && c == ':')) {
-            return false;
-        }
-    }
-    return u->host.len > 0 && u->host.len <= URL_HOST_MAX;
+    return parse_port(slice_sub(s, end + u->v6, s.len), u);
 }
 
 int url_parse(struct slice text, struct url *ret_url, struct err *reterr)

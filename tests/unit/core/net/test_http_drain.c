@@ -21,6 +21,18 @@ static void note(void *arg)
     *(bool *)arg = true;
 }
 
+static bool can_connect(const char *text)
+{
+    struct addr a;
+    struct err err = {0};
+    CHECK_OK(addr_parse(slice_str(text), &a, &err), err);
+    int fd = socket(a.u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = connect(fd, &a.u.sa, a.len) == 0;
+    CHECK(ok || errno == ECONNREFUSED);
+    close(fd);
+    return ok;
+}
+
 TEST(http_drain_finishes_what_is_in_work)
 {
     struct rig g;
@@ -34,8 +46,10 @@ TEST(http_drain_finishes_what_is_in_work)
     rig_step(&g, 20);
     char addr[64];
     snprintf(addr, sizeof addr, "%s", http_server_addr(g.server, 0));
+    CHECK(can_connect(addr));
     http_server_drain(g.server, 10 * CLOCK_NS_PER_S, note, &done);
     CHECK(http_server_draining(g.server));
+    CHECK(!can_connect(addr));
     rig_read_end(&g, idle, 1000);
     CHECK(g.closed);
     close(idle);

@@ -3,10 +3,10 @@
  * TLS and mutual TLS between our client and our server, with certificates made by the openssl
  * command for this run: who is believed, who is refused, and what both sides say of it.
  */
-#include "rig.h"
+#include "asker.h"
+#include "pki.h"
 
 #include "core/base/clock.h"
-#include "core/net/http_client.h"
 #include "core/net/tls.h"
 #include "tests/test.h"
 
@@ -14,78 +14,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct pki {
-    char dir[300];
-    char ca[400], server[400], server_key[400], client[400], client_key[400], other_ca[400];
-};
-
-static const char script[] =
-    "cd '%s' && exec >/dev/null 2>&1\n"
-    "ca() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-    "-subj \"/CN=$1\" -keyout $1.key -out $1.pem; }\n"
-    "leaf() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj \"/CN=$1\" "
-    "-keyout $1.key -out $1.csr && printf 'subjectAltName=%%s\\n' \"$2\" >$1.ext && "
-    "openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-    "-extfile $1.ext -out $1.pem; }\n"
-    "ca ca && ca other && leaf server IP:127.0.0.1 && leaf client DNS:client\n";
-
-static void pki_make(struct pki *p)
+static struct http_client *client_of(struct rig *g, const struct tls_conf *conf)
 {
-    char command[2000];
-    snprintf(p->dir, sizeof p->dir, "%s", test_tmpdir());
-    snprintf(command, sizeof command, script, p->dir);
-    CHECK_EQ(0, system(command));
-    snprintf(p->ca, sizeof p->ca, "%s/ca.pem", p->dir);
-    snprintf(p->other_ca, sizeof p->other_ca, "%s/other.pem", p->dir);
-    snprintf(p->server, sizeof p->server, "%s/server.pem", p->dir);
-    snprintf(p->server_key, sizeof p->server_key, "%s/server.key", p->dir);
-    snprintf(p->client, sizeof p->client, "%s/client.pem", p->dir);
-    snprintf(p->client_key, sizeof p->client_key, "%s/client.key", p->dir);
+    struct err err = {0};
+    struct http_client_conf client = http_client_conf_default();
+    CHECK_OK(tls_client_new(conf, &client.tls, &err), err);
+    struct http_client *c = http_client_new(g->loop, &client);
+    tls_unref(client.tls);
+    return c;
 }
-
-struct asked {
-    int done;
-    unsigned status;
-    struct err err;
-};
-
-static void on_head(struct http_call *c, const struct http_head *h, void *arg)
-{
-    (void)c;
-    ((struct asked *)arg)->status = h->status;
-}
-
-static void on_done(struct http_call *c, const struct err *err, void *arg)
-{
-    struct asked *a = arg;
-    (void)c;
-    a->done++;
-    if (err != NULL) {
-        a->err = *err;
-    }
-}
-
-static const struct http_call_ops ops = {.head = on_head, .done = on_done};
 
 static struct asked ask(struct rig *g, const struct tls_conf *conf, const char *host)
 {
     struct asked a = {0};
-    struct http_call *call;
-    struct err err = {0};
-    struct http_client_conf client = http_client_conf_default();
-    char url[300], port[16];
-    CHECK_EQ(1, sscanf(strrchr(http_server_addr(g->server, 0), ':'), ":%15s", port));
-    snprintf(url, sizeof url, "https://%s:%s/hello", host, port);
-    CHECK_OK(tls_client_new(conf, &client.tls, &err), err);
-    struct http_client *c = http_client_new(g->loop, &client);
-    tls_unref(client.tls);
+    char url[300];
+    snprintf(url, sizeof url, "https://%s:%u/hello", host, http_server_port(g->server, 0));
+    struct http_client *c = client_of(g, conf);
     struct http_call_spec spec = {.url = url, .via = http_server_addr(g->server, 0)};
-    CHECK_OK(http_call_start(c, &spec, &ops, &a, &call, &err), err);
-    for (int i = 0; i < 5000 && a.done == 0; i++) {
-        loop_step(g->loop, CLOCK_NS_PER_MS);
-    }
-    CHECK_EQ(1, a.done);
+    asker_ask(g, c, &spec, &a);
     http_client_free(c);
+    asker_done(&a);
     return a;
 }
 
@@ -136,6 +84,107 @@ TEST(tls_asks_clients_for_certificates)
     a = ask(&g, &(struct tls_conf){.ca_file = p.ca}, "127.0.0.1");
     CHECK(a.err.code != ERR_OK);
     CHECK_EQ(0, a.status);
+    rig_stop(&g);
+    tls_unref(ctx);
+}
+
+TEST(tls_carries_long_bodies_both_ways_on_kept_connections)
+{
+    struct pki p;
+    struct rig g;
+    struct asked a = {0};
+    char url[100];
+    pki_make(&p);
+    struct tls_ctx *ctx = server_of(&p, TLS_VERIFY_DEFAULT);
+    rig_start(&g, NULL, ctx);
+    struct http_client *c = client_of(&g, &(struct tls_conf){.ca_file = p.ca});
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/echo", http_server_port(g.server, 0));
+    struct http_call_spec spec = {.url = url, .method = HTTP_POST, .stream = true};
+    for (int i = 0; i < 3; i++) {
+        a.to_send = 3 << 20;
+        a.pause_in_data = i == 1;
+        asker_start(c, &spec, &a);
+        asker_feed(&a);
+        for (int step = 0; step < 20000 && a.done == 0; step++) {
+            loop_step(g.loop, CLOCK_NS_PER_MS);
+            if (a.pause_in_data && a.call != NULL) {
+                http_call_resume(a.call);
+            }
+        }
+        CHECK_EQ(1, a.done);
+        CHECK_OK(-(int)a.err.code, a.err);
+        CHECK_EQ(3 << 20, a.body.len);
+        asker_done(&a);
+    }
+    CHECK_EQ(1, http_client_stats(c).connected);
+    CHECK_EQ(2, http_client_stats(c).reused);
+    http_client_free(c);
+    rig_stop(&g);
+    tls_unref(ctx);
+}
+
+static void note(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+TEST(tls_drains_what_is_in_work)
+{
+    struct pki p;
+    struct rig g;
+    struct asked a = {0}, refused = {0};
+    char url[100];
+    bool done = false;
+    pki_make(&p);
+    struct tls_ctx *ctx = server_of(&p, TLS_VERIFY_DEFAULT);
+    rig_start(&g, NULL, ctx);
+    struct http_client *c = client_of(&g, &(struct tls_conf){.ca_file = p.ca});
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/later", http_server_port(g.server, 0));
+    asker_start(c, &(struct http_call_spec){.url = url}, &a);
+    for (int i = 0; i < 2000 && g.later == NULL; i++) {
+        loop_step(g.loop, CLOCK_NS_PER_MS);
+    }
+    http_server_drain(g.server, 10 * CLOCK_NS_PER_S, note, &done);
+    asker_ask(&g, c, &(struct http_call_spec){.url = url}, &refused);
+    CHECK_EQ(ERR_UNAVAILABLE, refused.err.code);
+    CHECK(!done);
+    rig_answer_later(&g);
+    asker_wait(&g, &a, 2000);
+    CHECK_EQ(200, a.status);
+    rig_step(&g, 100);
+    CHECK(done);
+    CHECK_EQ(0, http_client_stats(c).open); /* the answer said "Connection: close" */
+    asker_done(&a);
+    asker_done(&refused);
+    http_client_free(c);
+    rig_stop(&g);
+    tls_unref(ctx);
+}
+
+TEST(tls_reload_serves_new_connections_with_the_new_files)
+{
+    struct pki p;
+    struct rig g;
+    struct err err = {0};
+    char command[2000];
+    pki_make(&p);
+    struct tls_ctx *ctx = server_of(&p, TLS_VERIFY_DEFAULT);
+    rig_start(&g, NULL, ctx);
+    struct asked a = ask(&g, &(struct tls_conf){.ca_file = p.ca}, "127.0.0.1");
+    CHECK_EQ(200, a.status);
+    snprintf(command, sizeof command, "cp '%s' '%s' && cp '%s' '%s'", p.client, p.server,
+             p.client_key, p.server_key);
+    CHECK_EQ(0, system(command));
+    CHECK_OK(tls_reload(ctx, &err), err);
+    a = ask(&g, &(struct tls_conf){.ca_file = p.ca}, "127.0.0.1");
+    CHECK_EQ(ERR_DENIED, a.err.code); /* the certificate of "client" now */
+    a = ask(&g, &(struct tls_conf){.ca_file = p.ca}, "client");
+    CHECK_EQ(200, a.status);
+    CHECK_EQ(0, unlink(p.server_key));
+    CHECK(tls_reload(ctx, &err) != 0);
+    CHECK_HAS(p.server_key, err.msg);
+    a = ask(&g, &(struct tls_conf){.ca_file = p.ca}, "client");
+    CHECK_EQ(200, a.status); /* the old ones stay */
     rig_stop(&g);
     tls_unref(ctx);
 }

@@ -22,6 +22,8 @@ static const struct url_case good[] = {
     {"http://[::1]:9/z", "::1", "/z", 9, false, true, false},
     {"http://[fe80::1]", "fe80::1", "/", 80, false, true, true},
     {"http://h?q", "h", "?q", 80, false, false, true},
+    {"http://h:/x", "h", "/x", 80, false, false, true},
+    {"https://10.0.0.1:80/", "10.0.0.1", "/", 80, true, false, false},
 };
 
 TEST(url_parts)
@@ -53,6 +55,11 @@ TEST(url_refusals)
                                       "http://h/ ",
                                       "http://h/\x80",
                                       "http://h!/",
+                                      "http://h:+1/",
+                                      "http://[]/",
+                                      "http://[h]/",
+                                      "http://[1.2.3.4]/",
+                                      "http://[fe80::1%eth0]/",
                                       "http://[::1]x/"};
     struct err err = {0};
     struct url u;
@@ -61,6 +68,25 @@ TEST(url_refusals)
             test_fail(__FILE__, __LINE__, "accepted: '%s'", bad[i]);
         }
     }
+}
+
+TEST(url_lengths)
+{
+    struct err err = {0};
+    struct url u;
+    char text[URL_MAX + 2] = "http://";
+    memset(text + 7, 'h', URL_HOST_MAX);
+    CHECK_OK(url_parse(slice_str(text), &u, &err), err);
+    CHECK_EQ(URL_HOST_MAX, u.host.len);
+    text[7 + URL_HOST_MAX] = 'h';
+    CHECK_EQ(-ERR_SYNTAX, url_parse(slice_str(text), &u, &err));
+    CHECK_EQ(URL_HOST_MAX, u.host.len); /* untouched on failure */
+    text[8] = '/';
+    memset(text + 9, 'x', URL_MAX - 9);
+    CHECK_OK(url_parse(slice_str(text), &u, &err), err);
+    CHECK_EQ(URL_MAX - 8, u.target.len);
+    text[URL_MAX] = 'x';
+    CHECK_EQ(-ERR_TOO_BIG, url_parse(slice_str(text), &u, &err));
 }
 
 struct answer {
