@@ -55,6 +55,12 @@ void sim_out_err(struct sim_out *o, enum err_code code, const char *why)
     (void)err_set(&o->err, code, "%s", why);
 }
 
+void sim_tell_now(struct sim_client *c, struct sim_out *take_out)
+{
+    *VEC_PUSH(&c->due) = take_out;
+    bus_wake_signal(&c->c.wake);
+}
+
 static void arrive(struct sim_bus *b, const struct sim_action *a)
 {
     struct sim_out *o = a->obj;
@@ -66,8 +72,7 @@ static void arrive(struct sim_bus *b, const struct sim_action *a)
     }
     o->writer = a->writer;
     o->ev.writer = w != NULL ? &w->w : NULL;
-    *VEC_PUSH(&c->due) = o;
-    bus_wake_signal(&c->c.wake);
+    sim_tell_now(c, o);
 }
 
 void sim_tell_at(struct sim_bus *b, int64_t at_ns, uint64_t client, uint64_t writer,

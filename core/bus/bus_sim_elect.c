@@ -58,11 +58,12 @@ static void leader_arrives(struct sim_bus *b, const struct sim_action *a)
     struct sim_out *o = a->obj;
     struct sim_election *e = map_get(&b->elections, slice_str(o->mem));
     struct sim_member *m = e != NULL ? member_find(e, a->client) : NULL;
-    if (m == NULL || m->candidacy != a->arg) {
+    struct sim_client *c = sim_client_find(b, a->client);
+    if (c == NULL || m == NULL || m->candidacy != o->candidacy) {
         sim_out_free(o);
         return;
     }
-    sim_tell(b, 0, a->client, 0, o);
+    sim_tell_now(c, o); /* at once: he may resign in the next moment */
 }
 
 static void tell_member(struct sim_bus *b, struct sim_election *e, struct sim_member *m)
@@ -72,17 +73,16 @@ static void tell_member(struct sim_bus *b, struct sim_election *e, struct sim_me
         return;
     }
     m->told = leading;
-    m->told_ns = MAX(m->told_ns, b->time.mono_ns + sim_draw(b, b->faults.elect));
+    int64_t at_ns = b->time.mono_ns + sim_draw(b, b->faults.elect);
+    m->told_ns = MAX(m->told_ns, at_ns); /* in order */
     struct sim_out *o = sim_out_new(BUS_EV_LEADER, m->tag);
     o->ev.leading = leading;
     o->ev.offset = e->epoch;
+    o->candidacy = m->candidacy;
     o->mem = mem_dup(e->name.ptr, e->name.len);
     sim_at(b, m->told_ns,
-           (struct sim_action){.run = leader_arrives,
-                               .drop = sim_out_free,
-                               .obj = o,
-                               .client = m->client,
-                               .arg = m->candidacy});
+           (struct sim_action){
+               .run = leader_arrives, .drop = sim_out_free, .obj = o, .client = m->client});
 }
 
 /* Anyone who is there and not paused may win, the last leader too if nobody else can. */
@@ -168,11 +168,11 @@ int sim_elect(struct bus_client *client, struct slice name, uint64_t tag, struct
     return 0;
 }
 
-static void drop_told(struct sim_client *c, uint64_t tag)
+static void drop_told(struct sim_client *c, uint64_t candidacy)
 {
     for (size_t i = c->due.len; i > 0; i--) {
         struct sim_out *o = c->due.ptr[i - 1];
-        if (o->ev.kind == BUS_EV_LEADER && o->ev.tag == tag) {
+        if (o->candidacy == candidacy) {
             VEC_REMOVE(&c->due, i - 1);
             sim_out_free(o);
         }
@@ -187,7 +187,7 @@ void sim_resign(struct bus_client *client, struct slice name)
     struct sim_member *m = e != NULL ? member_find(e, c->id) : NULL;
     sim_note(b, c->id, "resign", name, 0, 0, SLICE_NONE);
     if (m != NULL) {
-        drop_told(c, m->tag);
+        drop_told(c, m->candidacy);
         remove_member(b, e, c->id);
     }
 }

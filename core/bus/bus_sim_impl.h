@@ -35,6 +35,7 @@ struct sim_out {
     struct err err;
     void *mem;              /* what ev points at, owned */
     uint64_t writer, bytes; /* bytes: of a plain put */
+    uint64_t candidacy;     /* LEADER: of this one */
 };
 
 enum sim_writer_state { SIM_OPENING = 0, SIM_OPENED = 1, SIM_DEAD = 2 };
@@ -118,6 +119,7 @@ void sim_tell(struct sim_bus *b, int64_t delay_ns, uint64_t client, uint64_t wri
               struct sim_out *take_out);
 void sim_tell_at(struct sim_bus *b, int64_t at_ns, uint64_t client, uint64_t writer,
                  struct sim_out *take_out);
+void sim_tell_now(struct sim_client *c, struct sim_out *take_out);
 void sim_out_err(struct sim_out *o, enum err_code code, const char *why);
 void sim_client_init(struct bus_client *c);
 void sim_client_done(struct bus_client *c);

@@ -101,7 +101,9 @@ static int poll_one(struct model *m, struct bus_client *c, struct model_agent *a
     struct bus_ev evs[8];
     int n = bus_poll(c, evs, 1 + (int)model_random(m, ARRAY_LEN(evs)));
     for (int i = 0; i < n; i++) {
-        m->counts[evs[i].kind]++;
+        if (m->conf->counts != NULL) {
+            m->conf->counts[evs[i].kind]++;
+        }
         if (a != NULL) {
             model_agent_event(a, &evs[i]);
         } else if (c == m->watcher) {
@@ -146,6 +148,8 @@ static void disturb(struct model *m)
         }
     } else if (model_chance(m, conf->steal)) {
         model_agent_open(a);
+    } else if (model_chance(m, conf->steal)) {
+        model_agent_stand(a);
     }
 }
 
@@ -221,6 +225,7 @@ void model_run(struct bus *b, const struct model_conf *conf)
     }
     for (uint32_t l = 0; l < conf->lineages; l++) {
         VEC_DONE(&m.lineages[l].reigns);
+        VEC_DONE(&m.lineages[l].leads);
     }
     VEC_DONE(&m.parts);
     VEC_DONE(&m.puts);

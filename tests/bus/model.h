@@ -6,7 +6,8 @@
  * number): some output records over the partitions of `out`, one record of `ctl` (compacted) and a
  * journal record. Several *agents*, each a client, compete for a lineage's slot. Who gets it opens,
  * reads the journal to its stable end, goes on behind the last number found there, and keeps what
- * he put until it is known to be committed. Agents are fenced, crash, sleep and abort at random. A
+ * he put until it is known to be committed. Agents are fenced, crash, sleep and abort at random;
+ * beside that they may stand for election. A
  * *watcher* reads everything all the time and seeks about; a *feeder* puts plainly into `raw`, of
  * which the front is trimmed.
  *
@@ -21,6 +22,7 @@
 #include "core/bus/bus.h"
 #include "tests/test.h"
 
+enum { MODEL_EV_KINDS = 16 };
 enum { MODEL_LINEAGES_MAX = 4, MODEL_AGENTS_MAX = 8, MODEL_PARTS_MAX = 16 };
 
 struct model_conf {
@@ -30,6 +32,8 @@ struct model_conf {
     int64_t txns;                            /* per lineage */
     double steal, crash, sleep, abort, trim; /* chances per step */
     int64_t patience_ns, nap_ns;             /* nap: the unit of all pauses */
+    bool elect;                              /* agents also stand for election */
+    uint64_t *counts;                        /* by kind of event, added to; may be NULL */
     /* How a client dies, sleeps, and how time passes; NULL = freed, not stepped, poll(2). */
     void (*kill)(struct bus_client *c);
     void (*pause)(struct bus_client *c, bool paused);
@@ -60,6 +64,8 @@ struct model_agent {
     bool aborting;
     uint64_t tag, commit_tag, abort_tag, tags;
     int64_t asleep_until_ns;
+    int leading; /* as last heard; -1 = nothing yet */
+    int64_t led; /* the last epoch */
 };
 
 struct model_reign { /* how far the holder of this epoch knows to be committed */
@@ -94,6 +100,7 @@ struct model {
     int64_t committed[MODEL_LINEAGES_MAX]; /* all below it are known to be */
     struct {
         VEC(struct model_reign) reigns;
+        VEC(int64_t) leads; /* epochs of the election, as the winners heard */
     } lineages[MODEL_LINEAGES_MAX];
     struct model_agent agents[MODEL_LINEAGES_MAX * MODEL_AGENTS_MAX];
     uint32_t agent_count;
@@ -105,9 +112,8 @@ struct model {
     bool plain_open, feeder_paused;
     VEC(struct model_put) puts;
     size_t waiting;
-    uint64_t fed_from;   /* the first put of the present writer */
-    uint32_t writers;    /* plain ones so far */
-    uint64_t counts[16]; /* of events by kind, for the curious */
+    uint64_t fed_from; /* the first put of the present writer */
+    uint32_t writers;  /* plain ones so far */
 };
 
 /* Fails the test, naming the seed, if the bus breaks its word. Ends with every client freed. */
@@ -132,7 +138,8 @@ struct model_record model_txn_record(const struct model *m, uint32_t lineage, in
 void model_agent_start(struct model_agent *a);
 void model_agent_event(struct model_agent *a, const struct bus_ev *ev);
 void model_agent_step(struct model_agent *a);
-void model_agent_open(struct model_agent *a); /* now, whatever he does */
+void model_agent_open(struct model_agent *a);  /* now, whatever he does */
+void model_agent_stand(struct model_agent *a); /* resigns and stands again, if they elect */
 /* model_watch.c */
 void model_watch_start(struct model *m);
 void model_watch_event(struct model *m, const struct bus_ev *ev);

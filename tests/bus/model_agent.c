@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define MODEL_ELECT_TAG UINT64_MAX /* no other operation of his has it */
+
 static struct bus_tp journal(const struct model_agent *a)
 {
     return (struct bus_tp){bus_topic(a->c, SLICE("journal")), a->lineage};
@@ -27,6 +29,18 @@ static void idle(struct model_agent *a)
     bus_at(a->c, clock_mono(bus_clock(a->c)) + nap, a->tag);
 }
 
+void model_agent_stand(struct model_agent *a)
+{
+    char name[16];
+    struct err err;
+    snprintf(name, sizeof name, "leader.%u", a->lineage);
+    a->leading = -1;
+    if (a->m->conf->elect) {
+        bus_resign(a->c, slice_str(name));
+        CHECK_OK(bus_elect(a->c, slice_str(name), MODEL_ELECT_TAG, &err), err);
+    }
+}
+
 void model_agent_start(struct model_agent *a)
 {
     char name[16];
@@ -35,6 +49,8 @@ void model_agent_start(struct model_agent *a)
     a->w = NULL;
     a->r = NULL;
     a->asleep_until_ns = 0;
+    a->led = -1;
+    model_agent_stand(a);
     idle(a);
 }
 
@@ -116,6 +132,29 @@ static void committed(struct model_agent *a)
     a->ending = -1;
 }
 
+/* He hears of changes only; an epoch is of one leader. */
+static void leader_event(struct model_agent *a, const struct bus_ev *ev)
+{
+    if (ev->tag != MODEL_ELECT_TAG || a->leading == (int)ev->leading) {
+        model_fail(a->m, "LEADER %d to agent %u, who knows", ev->leading, a->number);
+    }
+    a->leading = ev->leading;
+    if (!ev->leading) {
+        return;
+    }
+    VEC_EACH (&a->m->lineages[a->lineage].leads, epoch) {
+        if (*epoch == ev->offset) {
+            model_fail(a->m, "two leaders %u of epoch %" PRId64, a->lineage, ev->offset);
+        }
+    }
+    if (ev->offset <= a->led) {
+        model_fail(a->m, "leader %u: epoch %" PRId64 " after %" PRId64, a->lineage, ev->offset,
+                   a->led);
+    }
+    a->led = ev->offset;
+    *VEC_PUSH(&a->m->lineages[a->lineage].leads) = ev->offset;
+}
+
 static void run_event(struct model_agent *a, const struct bus_ev *ev)
 {
     bool of_commit = a->ending >= 0 && ev->tag == a->commit_tag;
@@ -168,6 +207,7 @@ void model_agent_event(struct model_agent *a, const struct bus_ev *ev)
             take_over(a);
         }
         break;
+    case BUS_EV_LEADER: leader_event(a, ev); break;
     case BUS_EV_ERROR:
         if (ev->tag == a->tag) { /* of the open or the bounds: once more, later */
             idle(a);

@@ -33,6 +33,8 @@ static void step(struct bus *b, int64_t max_ns)
     (void)bus_sim_step(b, max_ns);
 }
 
+static uint64_t counts[MODEL_EV_KINDS]; /* of all runs so far */
+
 static struct hash128 run(uint64_t seed, struct bus_sim_faults faults, double rate, FILE *text)
 {
     struct bus_conf conf = {.kind = BUS_SIM, .prefix = "kaiju.", .sim = {seed, &faults}};
@@ -53,6 +55,8 @@ static struct hash128 run(uint64_t seed, struct bus_sim_faults faults, double ra
         .trim = 0.02 * rate,
         .patience_ns = 20000 * CLOCK_NS_PER_S,
         .nap_ns = 20 * CLOCK_NS_PER_MS,
+        .elect = true,
+        .counts = counts,
         .kill = bus_sim_crash,
         .pause = bus_sim_pause,
         .step = step,
@@ -90,6 +94,13 @@ TEST(sim_model_holds_in_a_cruel_world)
     }
     printf("seeds %" PRIu64 " to %" PRIu64 "\n", first, seed - 1);
     CHECK(seed > first);
+    /* What was said about all these ends would be empty if some had never come. */
+    for (int kind = 0; kind < MODEL_EV_KINDS && seed - first >= 30; kind++) {
+        if (strcmp(bus_ev_name((enum bus_ev_kind)kind), "?") != 0 && counts[kind] == 0) {
+            test_fail(__FILE__, __LINE__, "no %s in all these runs",
+                      bus_ev_name((enum bus_ev_kind)kind));
+        }
+    }
 }
 
 /* The hash of the traces of many seeds, as text. */
