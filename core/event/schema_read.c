@@ -100,7 +100,10 @@ static int read_block(struct reading *r, int64_t *ret_count)
     int rc = read_long(r, &count);
     if (rc == 0 && count < 0) {
         rc = read_long(r, &size);
-        if (rc == 0 && (count == INT64_MIN || size < 0 || size > r->end - r->p)) {
+        if (rc != 0) {
+            return rc; /* the count was not looked at yet: it may be one that has no negative */
+        }
+        if (count == INT64_MIN || size < 0 || size > r->end - r->p) {
             return corrupt(r, "a block is larger than the input");
         }
         count = -count;

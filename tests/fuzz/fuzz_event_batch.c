@@ -16,6 +16,7 @@
 #include "core/event/rec_json.h"
 #include "tests/unit/core/event/avro_side.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { MIB = 1024 * 1024, SMALL_INPUT = 4096 };
@@ -30,12 +31,14 @@ struct fuzz {
     struct buf bytes, line;
 };
 
-static void hold(bool condition)
+static void hold_at(bool condition, int line)
 {
     if (!condition) {
+        fprintf(stderr, "fuzz_event_batch.c:%d does not hold\n", line);
         abort();
     }
 }
+#define hold(condition) hold_at((condition), __LINE__)
 
 static struct fuzz *setup(void)
 {
@@ -89,12 +92,22 @@ static bool repaired(const struct rec_batch *before, const struct rec_batch *aft
     return any;
 }
 
-static void round_trip(struct fuzz *f, const struct rec_batch *b)
+static bool any_repaired(const struct rec_batch *b)
 {
-    struct rec_batch second, third;
+    bool any = false;
+    for (uint32_t i = 0; i < b->events_len; i++) {
+        any = any || (b->events[i].flags & REC_FLAG_REPAIRED) != 0;
+    }
+    return any;
+}
+
+/* What is written and read again stays the same: in f->bytes, and *ret. */
+static bool round_trip(struct fuzz *f, const struct rec_batch *b, struct rec_batch *ret)
+{
+    struct rec_batch second;
     struct err err;
     if (!encode(f, b)) {
-        return;
+        return false;
     }
     struct slice bytes = buf_slice(&f->bytes);
     arena_reset(f->again);
@@ -106,8 +119,10 @@ static void round_trip(struct fuzz *f, const struct rec_batch *b)
         hold(flagged || rec_same(&b->events[i], &second.events[i]));
     }
     hold(encode(f, &second));
-    hold(slice_eq(buf_slice(&f->bytes), kept));
-    hold(batch_dec_read(f->dec, f->again, buf_slice(&f->bytes), &third, &err) == 0);
+    /* Contexts that differed only in bytes that were no text are one after the repair. */
+    hold(any_repaired(&second) || slice_eq(buf_slice(&f->bytes), kept));
+    hold(batch_dec_read(f->dec, f->again, buf_slice(&f->bytes), ret, &err) == 0);
+    return true;
 }
 
 static bool cut_by_avro(const struct val_pair *pairs, uint32_t n);
@@ -158,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct fuzz *f = setup();
     struct slice bytes = slice_of(data + 1, size - 1);
-    struct rec_batch fast, slow;
+    struct rec_batch fast, slow, clean;
     struct err err;
     arena_reset(f->arena);
     int slow_rc = batch_other_read(f->schema, BATCH_LIMITS, f->keys, f->arena, bytes, &slow, &err);
@@ -175,9 +190,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hold(slow_rc == 0 && slow.events_len == fast.events_len);
     use(f, &fast);
     use(f, &slow);
-    round_trip(f, &fast);
-    if (size <= SMALL_INPUT) {
-        against_avro(f, &fast, bytes);
+    /* Of two equal keys with lists avro-c keeps the items of both: what we wrote has none such. */
+    if (round_trip(f, &fast, &clean) && size <= SMALL_INPUT) {
+        against_avro(f, &clean, buf_slice(&f->bytes));
     }
     return 0;
 }
