@@ -22,8 +22,7 @@
 #include "core/bus/bus.h"
 #include "tests/test.h"
 
-enum { MODEL_EV_KINDS = 16 };
-enum { MODEL_LINEAGES_MAX = 4, MODEL_AGENTS_MAX = 8, MODEL_PARTS_MAX = 16 };
+enum { MODEL_EV_KINDS = 16, MODEL_LINEAGES_MAX = 4, MODEL_AGENTS_MAX = 8, MODEL_PARTS_MAX = 16 };
 
 struct model_conf {
     uint64_t seed;
@@ -67,11 +66,9 @@ struct model_agent {
     int leading; /* as last heard; -1 = nothing yet */
     int64_t led; /* the last epoch */
 };
-
 struct model_reign { /* how far the holder of this epoch knows to be committed */
     int64_t epoch, upto;
 };
-
 struct model_seen {
     int64_t offset;
     uint64_t hash;
@@ -86,7 +83,6 @@ struct model_part {
     int64_t end, from; /* the greatest END; the position of the last seek */
     int64_t start;     /* trimmed below */
 };
-
 struct model_put {
     uint32_t part, writer; /* writer: counts from 0 */
     int64_t offset;        /* DELIVERED there */
