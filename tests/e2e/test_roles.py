@@ -133,7 +133,7 @@ class CommandLine(Case):
         self.assertEqual(run("--help").returncode, 0)
         self.assertEqual(run().returncode, 2)
         self.assertIn("did you mean 'ingest'", run("inges").stderr)
-        for command in ("standalone", "ingest", "operator", "coordinator", "tail", "topics",
+        for command in ("standalone", "ingest", "operator", "coordinator", "tail", "top", "topics",
                         "config"):
             done = run(command, "--help")
             self.assertEqual((done.returncode, done.stderr), (0, ""), command)

@@ -99,6 +99,18 @@ class Follow(Case):
         self.assertEqual(follower.returncode, 0)
         self.assertEqual(len(out.splitlines()), 30)
 
+    def test_top_counts_what_arrives_from_now_on(self):
+        self.put("logs", 50)
+        top = subprocess.Popen([KAIJU, "top", "--bus-local-dir", self.dir, "--every", "400ms", "-n",
+                                "5"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(top.kill)
+        time.sleep(0.3)
+        self.put("logs", 20)
+        out, _ = top.communicate(timeout=30)
+        self.assertEqual(top.returncode, 0)
+        self.assertRegex(out, r"LogRecord +\d+ +20 ")
+        self.assertRegex(out, r"cart +\d+ +20 ")
+
     def test_an_interrupt_ends_it(self):
         self.put("logs", 10)
         follower = subprocess.Popen([KAIJU, "tail", "logs", "--bus-local-dir", self.dir],
