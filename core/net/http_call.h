@@ -106,6 +106,8 @@ void http_call_link_lost(struct http_call *call, bool stale, const struct err *e
 
 /* http_link.c */
 struct http_link *http_link_new(struct origin *o, struct http_call *call);
+/* The name's addresses, to be tried in turn; apart for the tests. */
+void http_link_found(struct http_link *k, const struct addr *addrs, size_t n);
 void http_link_assign(struct http_link *k, struct http_call *call); /* an idle one */
 void http_link_drop_call(struct http_link *k);                      /* cancelled: closes the link */
 void http_link_free(struct http_link *k);

@@ -377,6 +377,14 @@ static void connect_next(struct http_link *k)
     fail_soon(k);
 }
 
+void http_link_found(struct http_link *k, const struct addr *addrs, size_t n)
+{
+    assert(k->state == LINK_RESOLVING && k->resolve == NULL && n > 0 && n <= RESOLVE_ADDRS_MAX);
+    memcpy(k->addrs, addrs, n * sizeof *addrs);
+    k->addr_count = n;
+    connect_next(k);
+}
+
 static void on_resolved(void *arg, const struct addr *addrs, size_t n, const struct err *err)
 {
     struct http_link *k = arg;
@@ -386,9 +394,7 @@ static void on_resolved(void *arg, const struct addr *addrs, size_t n, const str
         fail_soon(k);
         return;
     }
-    memcpy(k->addrs, addrs, n * sizeof *addrs);
-    k->addr_count = n;
-    connect_next(k);
+    http_link_found(k, addrs, n);
 }
 
 struct http_link *http_link_new(struct origin *o, struct http_call *call)

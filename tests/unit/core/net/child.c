@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 void child_start(struct child *c, const char *const argv[], const char *dir)
 {
     posix_spawn_file_actions_t files;

@@ -230,13 +230,13 @@ TEST(http_client_keeps_connections_for_so_long)
     struct rig g;
     struct asked a = {0};
     struct http_client_conf conf = http_client_conf_default();
-    conf.idle_ms = 50;
+    conf.idle_ms = 200;
     rig_start(&g, NULL, NULL);
     struct http_client *c = http_client_new(g.loop, &conf);
     asker_ask(&g, c, &(struct http_call_spec){.url = asker_url(&g, "/hello")}, &a);
     asker_done(&a);
     CHECK_EQ(1, http_client_stats(c).open);
-    rig_step(&g, 200);
+    rig_step(&g, 500);
     CHECK_EQ(0, http_client_stats(c).open);
     http_client_free(c);
     conf.idle_ms = 0; /* none at all, and the server is told */
@@ -269,6 +269,26 @@ TEST(http_client_looks_names_up_and_tries_each_address)
     asker_start(c, &(struct http_call_spec){.url = "http://no-such-host.invalid/"}, &a);
     http_call_cancel(a.call); /* while the name is looked up */
     asker_done(&a);
+    http_client_free(c);
+    rig_stop(&g);
+}
+
+TEST(http_client_forgets_hosts_it_has_no_connection_to)
+{
+    struct rig g;
+    struct asked a = {0};
+    struct http_client_conf conf = http_client_conf_default();
+    char url[60];
+    conf.idle_ms = 0;
+    rig_start(&g, NULL, NULL);
+    struct http_client *c = http_client_new(g.loop, &conf);
+    for (int i = 0; i < 4200; i++) { /* more than it may know at a time */
+        snprintf(url, sizeof url, "http://h%d/hello", i);
+        struct http_call_spec spec = {.url = url, .via = http_server_addr(g.server, 0)};
+        asker_ask(&g, c, &spec, &a);
+        CHECK_EQ(200, a.status);
+        asker_done(&a);
+    }
     http_client_free(c);
     rig_stop(&g);
 }
@@ -317,6 +337,30 @@ TEST(http_client_reads_a_refusal_in_the_middle_of_its_request)
     rig_stop(&g);
 }
 
+TEST(http_client_does_not_keep_a_half_used_connection)
+{
+    static const char early[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct rig g;
+    struct asked a = {0};
+    rig_start(&g, NULL, NULL);
+    struct http_client *c = http_client_new(g.loop, NULL);
+    struct liar l = liar_start();
+    struct http_call_spec spec = {.url = l.url, .method = HTTP_POST, .stream = true};
+    asker_start(c, &spec, &a);
+    CHECK(http_call_write(a.call, SLICE("the first part")));
+    int fd = liar_take(&g, &l);
+    rig_read_until(&g, fd, "the first part\r\n", 1000);
+    rig_send_str(&g, fd, early); /* the request has not ended, and never will */
+    asker_wait(&g, &a, 2000);
+    CHECK_EQ(0, a.err.code);
+    CHECK_EQ(0, http_client_stats(c).open);
+    asker_done(&a);
+    close(fd);
+    close(l.fd);
+    http_client_free(c);
+    rig_stop(&g);
+}
+
 TEST(http_client_gives_up_on_those_who_never_answer)
 {
     struct rig g;
@@ -333,11 +377,11 @@ TEST(http_client_gives_up_on_those_who_never_answer)
     CHECK_EQ(ERR_LIMIT, a.err.code);
     asker_done(&a);
     close(fd);
-    asker_start(c, &(struct http_call_spec){.url = l.url, .stall_ms = 60}, &a);
+    asker_start(c, &(struct http_call_spec){.url = l.url, .stall_ms = 250}, &a);
     fd = liar_take(&g, &l);
     rig_send_str(&g, fd, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
     for (int i = 0; i < 4; i++) { /* slow, but not silent */
-        rig_step(&g, 30);
+        rig_step(&g, 80);
         CHECK_EQ(0, a.done);
         rig_send_str(&g, fd, "x");
     }
@@ -357,7 +401,7 @@ TEST(http_client_gives_up_on_tls_that_never_comes)
     struct asked a = {0};
     struct http_client_conf conf = http_client_conf_default();
     char url[120];
-    conf.connect_ms = 80;
+    conf.connect_ms = 300;
     rig_start(&g, NULL, NULL);
     struct http_client *c = http_client_new(g.loop, &conf);
     struct liar l = liar_start();

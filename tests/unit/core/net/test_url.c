@@ -128,3 +128,32 @@ TEST(resolve_answers_from_the_loop)
     CHECK_EQ(0, cancelled.calls);
     loop_free(l);
 }
+
+TEST(resolve_bounds_lookups_at_a_time)
+{
+    enum { MANY = 4 * RESOLVE_AT_ONCE };
+    struct loop *l = loop_new();
+    struct answer a = {0};
+    struct resolve *r;
+    int accepted = 0;
+    for (int i = 0; i < MANY; i++) {
+        struct err err = {0};
+        int rc = resolve_start(l, "localhost", 80, on_answer, &a, &r, &err);
+        CHECK(rc == 0 || rc == -ERR_LIMIT);
+        accepted += rc == 0;
+    }
+    CHECK(accepted >= RESOLVE_AT_ONCE);
+    for (int i = 0; i < 20000 && a.calls < accepted; i++) {
+        loop_step(l, CLOCK_NS_PER_MS);
+    }
+    CHECK_EQ(accepted, a.calls);
+    int rc = -ERR_LIMIT;
+    for (int i = 0; i < 2000 && rc != 0; i++) { /* a thread ends just after its answer */
+        struct err err = {0};
+        rc = resolve_start(l, "localhost", 80, on_answer, &a, &r, &err);
+        loop_step(l, CLOCK_NS_PER_MS);
+    }
+    CHECK_EQ(0, rc);
+    resolve_cancel(a.calls > accepted ? NULL : r);
+    loop_free(l);
+}
