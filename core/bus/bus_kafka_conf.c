@@ -197,6 +197,10 @@ static int set_limits(const struct kafka_conf *k, enum kafka_role role, rd_kafka
     }
     if (rc == 0 && role == KAFKA_PLAIN) {
         rc = set_number(conf, "message.timeout.ms", 30000, reterr);
+    } else if (rc == 0 &&
+               role == KAFKA_SLOT) { /* a lost request is noticed within its transaction */
+        rc = set_number(conf, "socket.timeout.ms", MIN(5000, MAX(k->transaction_ms / 2, 500)),
+                        reterr);
     }
     return rc;
 }
