@@ -73,7 +73,7 @@ static void gets_in(void)
 static void check_denied(const struct suite_ev *e)
 {
     CHECK(e != NULL);
-    CHECK_STR(err_name(ERR_DENIED), err_name(e->err.code));
+    CHECK_STR(err_name(ERR_DENIED), err_name((int)e->err.code));
     CHECK(door.password == NULL || strstr(e->err.msg, door.password) == NULL);
 }
 
