@@ -337,6 +337,35 @@ TEST(http_client_reads_a_refusal_in_the_middle_of_its_request)
     rig_stop(&g);
 }
 
+/* As above, but the other side also hangs up with our bytes unread, so that the kernel resets the
+ * connection under our sending. */
+TEST(http_client_reads_a_refusal_before_a_reset)
+{
+    static const char full[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nfull";
+    struct rig g;
+    rig_start(&g, NULL, NULL);
+    struct http_client *c = http_client_new(g.loop, NULL);
+    struct liar l = liar_start();
+    struct http_call_spec spec = {.url = l.url, .method = HTTP_POST, .stream = true};
+    for (int i = 0; i < 20; i++) {
+        struct asked a = {.to_send = 8 << 20};
+        asker_start(c, &spec, &a);
+        int fd = liar_take(&g, &l);
+        asker_feed(&a);
+        rig_step(&g, 2);
+        rig_send_str(&g, fd, full);
+        close(fd);
+        asker_wait(&g, &a, 2000);
+        CHECK_OK(-(int)a.err.code, a.err);
+        CHECK_EQ(413, a.status);
+        CHECK_SLICE("full", buf_slice(&a.body));
+        asker_done(&a);
+    }
+    close(l.fd);
+    http_client_free(c);
+    rig_stop(&g);
+}
+
 TEST(http_client_does_not_keep_a_half_used_connection)
 {
     static const char early[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
