@@ -80,6 +80,22 @@ void batch_enc_free(struct batch_enc *e)
     }
 }
 
+/* Repaired and cut at a character, so that what is read of it is written the same again. */
+static void keep_source(struct batch_enc *e, struct slice source)
+{
+    e->source_len = 0;
+    while (source.len > 0) {
+        size_t bad = 0, n = utf8_char(source, &bad), used = n > 0 ? n : bad;
+        struct slice one = n > 0 ? slice_sub(source, 0, n) : SLICE("\xef\xbf\xbd");
+        if (e->source_len + one.len > SOURCE_MAX) {
+            return;
+        }
+        memcpy(e->source + e->source_len, one.ptr, one.len);
+        e->source_len += one.len;
+        source = slice_sub(source, used, source.len);
+    }
+}
+
 void batch_enc_begin(struct batch_enc *e, struct slice source, int64_t seq)
 {
     assert(e != NULL);
@@ -96,9 +112,8 @@ void batch_enc_begin(struct batch_enc *e, struct slice source, int64_t seq)
     e->count = 0;
     e->seq = seq;
     e->min_ts = e->max_ts = 0;
-    e->source_len = MIN(source.len, (size_t)SOURCE_MAX);
-    if (e->source_len > 0) {
-        memcpy(e->source, source.ptr, e->source_len);
+    if (source.ptr != e->source) { /* else the next batch of the same source */
+        keep_source(e, source);
     }
 }
 

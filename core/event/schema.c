@@ -30,6 +30,7 @@ struct schema {
 struct canon {
     struct buf *out;
     unsigned depth;
+    bool spaced; /* some record around has a namespace */
     struct err *reterr;
 };
 
@@ -74,8 +75,14 @@ static int put_name(struct canon *c, avro_schema_t named)
 {
     char full[SCHEMA_NAME_MAX + 1];
     struct slice s = schema_full_name(named, full);
-    if (!name_ok(full, true)) {
+    const char *space = avro_schema_namespace(named);
+    size_t len = strlen(avro_schema_name(named)) + (space != NULL ? strlen(space) + 1 : 0);
+    if (!name_ok(full, true) || len > SCHEMA_NAME_MAX) {
         return refuse(c, "not a name", full);
+    }
+    /* The canonical form has no way to say that: read again, the name would be in the namespace. */
+    if (c->spaced && slice_find(s, '.') == s.len) {
+        return refuse(c, "a name without a namespace within one that has it", full);
     }
     buf_addf(c->out, "\"" SLICE_FMT "\"", SLICE_ARG(s));
     return 0;
@@ -89,6 +96,9 @@ static int put_record(struct canon *c, avro_schema_t s)
     }
     buf_add_str(c->out, "{\"name\":");
     int rc = put_name(c, s);
+    bool around = c->spaced;
+    const char *space = avro_schema_namespace(s);
+    c->spaced = around || (space != NULL && space[0] != '\0');
     buf_add_str(c->out, ",\"type\":\"record\",\"fields\":[");
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const char *name = avro_schema_record_field_name(s, (int)i);
@@ -105,6 +115,7 @@ static int put_record(struct canon *c, avro_schema_t s)
         buf_add_byte(c->out, '}');
     }
     buf_add_str(c->out, "]}");
+    c->spaced = around;
     return rc;
 }
 

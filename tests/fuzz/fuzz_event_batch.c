@@ -16,6 +16,7 @@
 #include "core/event/rec_json.h"
 #include "tests/unit/core/event/avro_side.h"
 
+#include <sanitizer/lsan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -159,8 +160,10 @@ static void against_avro(struct fuzz *f, const struct rec_batch *b, struct slice
         cut = cut || cut_by_avro(b->contexts[i].pairs, b->contexts[i].len);
     }
     if (!cut) {
+        __lsan_disable(); /* avro-c 1.11 loses arrays of unions that change their branch */
         hold(avro_side_read(&f->avro, bytes));
         hold(avro_side_differs(&f->avro, b) == NULL);
+        __lsan_enable();
     }
 }
 

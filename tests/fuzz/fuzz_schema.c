@@ -8,16 +8,19 @@
 #include "core/event/schema_read.h"
 
 #include <sanitizer/lsan_interface.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { MIB = 1024 * 1024 };
 
-static void hold(bool condition)
+static void hold_at(bool condition, int line)
 {
     if (!condition) {
+        fprintf(stderr, "fuzz_schema.c:%d does not hold\n", line);
         abort();
     }
 }
+#define hold(condition) hold_at((condition), __LINE__)
 
 /* avro-c 1.11 leaks what it has built of a schema that it then refuses. So a text is tried where
  * leaks do not count, and only one that is a schema is parsed again where they do. */

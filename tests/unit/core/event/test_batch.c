@@ -433,3 +433,35 @@ TEST(batch_one_value_by_itself)
     CHECK_EQ(-ERR_CORRUPT, batch_dec_value(f.dec, f.dec_arena, &rest, &v, &f.err));
     teardown(&f);
 }
+
+TEST(batch_sources_are_repaired_and_cut_at_a_character)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
+    struct intern *keys = intern_new(100, 10000);
+    struct batch_dec *dec = batch_dec_new(BATCH_LIMITS, keys);
+    struct arena *a = arena_new(NULL, "test", 1 << 20);
+    struct rec_batch got;
+    struct err err = {0};
+    struct buf out;
+    char source[400];
+    memset(source, 0xff, sizeof source);
+    source[0] = 'a';
+    buf_init(&out, 1 << 20);
+    batch_enc_begin(enc, slice_of(source, sizeof source), 1);
+    CHECK_OK(batch_enc_end(enc, &out, &err), err);
+    CHECK_OK(batch_dec_read(dec, a, buf_slice(&out), &got, &err), err);
+    CHECK_EQ(1 + 84 * 3, got.source.len); /* whole characters, at most 255 bytes */
+    for (size_t i = 0; i < sizeof source; i += 2) {
+        memcpy(source + i, "\xc3\xa9", 2);
+    }
+    buf_clear(&out);
+    batch_enc_begin(enc, slice_of(source, sizeof source), 1);
+    CHECK_OK(batch_enc_end(enc, &out, &err), err);
+    CHECK_OK(batch_dec_read(dec, a, buf_slice(&out), &got, &err), err);
+    CHECK_EQ(254, got.source.len);
+    buf_done(&out);
+    batch_enc_free(enc);
+    batch_dec_free(dec);
+    intern_free(keys);
+    arena_free(a);
+}

@@ -22,6 +22,21 @@ static void check_canonical(const char *want, const char *text)
     schema_free(s);
 }
 
+TEST(schema_names_that_the_canonical_form_cannot_say_are_refused)
+{
+    static const char outside[] =
+        "{\"type\":\"record\",\"name\":\"a.B\",\"fields\":[{\"name\":\"f\",\"type\":"
+        "{\"type\":\"fixed\",\"name\":\".Id\",\"size\":4}}]}";
+    char longer[SCHEMA_NAME_MAX * 2 + 100], name[SCHEMA_NAME_MAX + 1];
+    struct schema *schema;
+    struct err error = {0};
+    CHECK_EQ(-ERR_SYNTAX, schema_parse(slice_str(outside), &schema, &error));
+    memset(name, 'n', SCHEMA_NAME_MAX);
+    name[SCHEMA_NAME_MAX] = '\0';
+    snprintf(longer, sizeof longer, "{\"type\":\"fixed\",\"name\":\"s.%s\",\"size\":4}", name);
+    CHECK_EQ(-ERR_SYNTAX, schema_parse(slice_str(longer), &schema, &error));
+}
+
 TEST(schema_canonical_form_is_that_of_the_specification)
 {
     check_canonical("\"int\"", "{\"type\":\"int\",\"logicalType\":\"date\"}");
