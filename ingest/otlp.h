@@ -13,10 +13,10 @@
  *
  * The whole body is checked before the first event goes out, which is why an undecodable request
  * leaves no traces. JSON is first written as protobuf (otlp_json.h), so there is one decoder and
- * one mapper, and the same request gives the same events in either form. Arena: contexts, and for
- * JSON the bytes; keep it until the batches that the sink filled are ended. All else that a struct
- * rec points to is valid during the call of the sink only. One struct otlp_map per thread; in
- * steady state nothing is allocated.
+ * one mapper, and the same request gives the same events in either form. The arena gets the
+ * contexts, whole: keep it until the batches that the sink filled are ended; the body may go
+ * before. All else that a struct rec points to is valid during the call of the sink only. One
+ * struct otlp_map per thread; in steady state nothing is allocated.
  */
 #ifndef INGEST_OTLP_H
 #define INGEST_OTLP_H

@@ -17,6 +17,6 @@ bool otlp_resp_success(struct buf *b, enum otlp_signal signal, enum otlp_form fo
 bool otlp_resp_status(struct buf *b, enum otlp_form form, int code, struct slice message,
                       int64_t retry_ns);
 /* The sentence for the sender: how many items were rejected for what. */
-bool otlp_resp_message(struct buf *b, const struct otlp_result *result);
+bool otlp_resp_message(struct buf *b, enum otlp_signal signal, const struct otlp_result *result);
 
 #endif

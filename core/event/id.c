@@ -122,3 +122,61 @@ int id_of_content(struct buf *scratch, struct slice subject_key, const struct re
     *ret_id = id_of_hash(buf_slice(scratch));
     return 0;
 }
+
+enum { PAIR_HEAD = 4 + 1 + 8 };
+
+/* Length and bytes of the key, tag, then eight bytes of a scalar or the length of a text; texts and
+ * what is nested follow. */
+static bool add_item_pair(struct buf *b, const struct val_pair *p)
+{
+    struct val v = p->value;
+    bool text = v.tag == VAL_STRING || v.tag == VAL_BYTES;
+    size_t tail = text ? v.len : 0;
+    char *to = buf_room(b, PAIR_HEAD + (size_t)p->key_len + tail);
+    if (to == NULL) {
+        return false;
+    }
+    endian_put_be32(to, p->key_len);
+    memcpy(to + 4, p->key, p->key_len);
+    to += 4 + p->key_len;
+    *to = (char)v.tag;
+    endian_put_be64(to + 1, v.tag == VAL_NULL || v.tag >= VAL_STRING ? v.len : v.bits);
+    if (tail > 0) {
+        memcpy(to + 9, v.str, tail);
+    }
+    buf_commit(b, PAIR_HEAD + (size_t)p->key_len + tail);
+    return v.tag < VAL_LIST || key_add(b, v);
+}
+
+int id_of_item(struct buf *scratch, const struct hash128 *target, const struct rec *r,
+               struct id *ret_id, struct err *reterr)
+{
+    assert(scratch != NULL && target != NULL);
+    assert(r != NULL && ret_id != NULL);
+    uint8_t head[16 + 8 + 1 + 16 + 8];
+    memcpy(head, target->bytes, 16);
+    endian_put_be64(head + 16, (uint64_t)r->ts);
+    head[24] = r->kind;
+    memcpy(head + 25, r->trace_id, 16);
+    memcpy(head + 41, r->span_id, 8);
+    buf_clear(scratch);
+    bool ok = buf_add(scratch, head, sizeof head) && key_add(scratch, val_string(r->type));
+    for (uint32_t i = 0; ok && i < r->payload_len; i++) {
+        ok = add_item_pair(scratch, &r->payload[i]);
+    }
+    if (!ok) {
+        return err_set(reterr, ERR_TOO_BIG, "an event of more than %zu bytes has no content id",
+                       scratch->max);
+    }
+    *ret_id = id_of_hash(buf_slice(scratch));
+    return 0;
+}
+
+struct id id_repeat(struct id first, uint32_t ordinal)
+{
+    uint8_t bytes[sizeof first.bytes + 4];
+    assert(ordinal > 0);
+    memcpy(bytes, first.bytes, sizeof first.bytes);
+    endian_put_be32(bytes + sizeof first.bytes, ordinal);
+    return id_of_hash(slice_of(bytes, sizeof bytes));
+}

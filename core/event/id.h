@@ -17,6 +17,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/base/hash.h"
 #include "core/base/slice.h"
 
 struct id {
@@ -30,6 +31,12 @@ struct id id_of_span(const uint8_t trace_id[16], const uint8_t span_id[8], uint8
  * its limit. */
 int id_of_content(struct buf *scratch, struct slice subject_key, const struct rec *r,
                   uint32_t ordinal, struct id *ret_id, struct err *reterr) NODISCARD;
+/* The same purpose for mappers at a high rate: subject and context come digested, once for all
+ * events that share them, and the payload counts in the order in which it stands, which a retried
+ * request repeats. id_repeat: of the further ones of equal items, ordinal 1, 2, ... */
+int id_of_item(struct buf *scratch, const struct hash128 *target, const struct rec *r,
+               struct id *ret_id, struct err *reterr) NODISCARD;
+struct id id_repeat(struct id first, uint32_t ordinal);
 struct id id_of_derived(uint64_t lineage, uint64_t number);
 struct id id_of_alert(struct slice tenant, struct slice graph, struct slice statement,
                       struct slice key_bytes, uint64_t ordinal);

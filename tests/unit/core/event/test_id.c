@@ -140,3 +140,44 @@ TEST(id_of_content_sorts_large_payloads_the_same_way)
     buf_done(&small);
     arena_free(a);
 }
+
+static struct id item_id(const struct hash128 *target, const struct rec *r)
+{
+    struct buf scratch;
+    struct err err;
+    struct id id;
+    buf_init(&scratch, MIB);
+    CHECK_OK(id_of_item(&scratch, target, r, &id, &err), err);
+    buf_done(&scratch);
+    return id;
+}
+
+TEST(id_of_item_sees_target_content_and_order)
+{
+    struct val_pair pairs[] = {val_pair(SLICE("a"), val_string(SLICE("bc"))),
+                               val_pair(SLICE("d"), val_int(1)),
+                               val_pair(SLICE("e"), val_bool(true))};
+    struct rec r = {.type = SLICE("T"), .ts = 5, .payload = pairs, .payload_len = 3}, other;
+    struct hash128 target = {{1}}, target2 = {{2}};
+    struct id id = item_id(&target, &r), got = item_id(&target, &r);
+    CHECK(id_equal(&id, &got));
+    got = item_id(&target2, &r);
+    CHECK(!id_equal(&id, &got));
+    other = r, other.ts = 6, got = item_id(&target, &other);
+    CHECK(!id_equal(&id, &got));
+    other = r, other.type = SLICE("U"), got = item_id(&target, &other);
+    CHECK(!id_equal(&id, &got));
+    other = r, other.span_id[7] = 1, got = item_id(&target, &other);
+    CHECK(!id_equal(&id, &got));
+    other = r, other.ingest_ts = 7, other.flags = 1, got = item_id(&target, &other);
+    CHECK(id_equal(&id, &got));
+    /* Where a key ends and its value begins counts. */
+    pairs[0] = val_pair(SLICE("ab"), val_string(SLICE("c")));
+    got = item_id(&target, &r);
+    CHECK(!id_equal(&id, &got));
+    pairs[0] = val_pair(SLICE("a"), val_bytes(SLICE("bc")));
+    got = item_id(&target, &r);
+    CHECK(!id_equal(&id, &got));
+    struct id second = id_repeat(id, 1), third = id_repeat(id, 2);
+    CHECK(!id_equal(&id, &second) && !id_equal(&second, &third));
+}
