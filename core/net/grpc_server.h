@@ -15,8 +15,8 @@
  * How memory is held down: nothing is read into memory that was not reserved before. A head
  * reserves its own size, the 5 bytes in front of a message the whole message, an unpacked message
  * what it has grown. What the budget refuses is answered UNAVAILABLE with RetryInfo, and what comes
- * of it is dropped; while the budget has no room, credit for dropped bytes is held back, so that a
- * connection cannot spend the machine on what will be refused. A stream gets credit for a long
+ * of it is dropped; while the budget has no room, the connection's window is small, so that a
+ * client cannot spend the machine on what will be refused. A stream gets credit for a long
  * message only when that is reserved. Unreserved are: windows of HPACK, and read_bytes per
  * connection.
  */
@@ -66,21 +66,21 @@ struct grpc_server_conf {
     uint32_t header_list_bytes; /* names + values + 32 each */
     uint32_t stream_window;     /* what a client may send of a message before it is accepted */
     uint32_t conn_window;
-    uint32_t read_bytes;    /* of one connection in one round */
-    uint32_t high_water;    /* bytes answered but not sent: reading stops */
-    uint32_t head_ms;       /* a head from its first byte to its last; the first SETTINGS */
-    uint32_t body_ms;       /* a message has this long, and ... */
-    uint32_t body_min_rate; /* ... 1 s more for each so many bytes that have come */
-    uint32_t write_ms;      /* without any progress in sending */
-    uint32_t idle_ms;       /* without a call; 0 = none */
-    uint32_t age_max_ms;    /* +-10%; 0 = none */
-    uint32_t ping_ms;       /* silence after which we ask whether somebody is there; 0 = never */
+    uint32_t conn_window_low; /* while the budget has no room */
+    uint32_t read_bytes;      /* of one connection in one round */
+    uint32_t high_water;      /* bytes answered but not sent: reading stops */
+    uint32_t head_ms;         /* a head from its first byte to its last; the first SETTINGS */
+    uint32_t body_ms;         /* a message has this long, and ... */
+    uint32_t body_min_rate;   /* ... 1 s more for each so many bytes that have come */
+    uint32_t write_ms;        /* without any progress in sending */
+    uint32_t idle_ms;         /* without a call; 0 = none */
+    uint32_t age_max_ms;      /* +-10%; 0 = none */
+    uint32_t ping_ms;         /* silence after which we ask whether somebody is there; 0 = never */
     uint32_t ping_ack_ms;
     uint32_t ping_min_ms; /* a client that pings more often without calls: 3 strikes */
     uint32_t resets_burst, resets_per_s;
     uint32_t frames_burst, frames_per_s; /* frames without content */
     uint32_t continuations_max;
-    uint32_t hold_ms; /* how long credit is held back at most while the budget has no room */
 };
 
 struct grpc_server_stats {

@@ -28,6 +28,7 @@ struct tls_ctx {
 /* ALPN wire form: length, name. */
 static const uint8_t alpn_both[] = "\x02h2\x08http/1.1";
 static const uint8_t alpn_h1[] = "\x08http/1.1";
+static const uint8_t alpn_h2[] = "\x02h2";
 
 static const char *reason_text(unsigned long code)
 {
@@ -147,7 +148,9 @@ static int build(const struct tls_ctx *ctx, SSL_CTX **ret_ssl, struct err *reter
         SSL_CTX_set_session_id_context(ssl, session_id, sizeof session_id - 1);
         SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, (void *)(uintptr_t)ctx);
     } else {
-        SSL_CTX_set_alpn_protos(ssl, alpn_h1, sizeof alpn_h1 - 1);
+        const uint8_t *ours = ctx->conf.alpn_h2 ? alpn_h2 : alpn_h1;
+        SSL_CTX_set_alpn_protos(
+            ssl, ours, (unsigned)(ctx->conf.alpn_h2 ? sizeof alpn_h2 : sizeof alpn_h1) - 1);
     }
     *ret_ssl = ssl;
     return 0;

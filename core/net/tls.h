@@ -31,7 +31,7 @@ struct tls_conf {
     const char *cert_file, *key_file; /* PEM; the chain behind the certificate */
     const char *ca_file;              /* PEM; NULL: client = the system's, server = none */
     enum tls_verify verify;
-    bool alpn_h2; /* offer and prefer h2 */
+    bool alpn_h2; /* server: prefer h2 to http/1.1; client: offer h2 alone */
 };
 
 int tls_server_new(const struct tls_conf *conf, struct tls_ctx **ret_ctx,
