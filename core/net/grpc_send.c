@@ -65,7 +65,7 @@ static void submit(struct grpc_call *call, const nghttp2_nv *nv, size_t n, bool 
 {
     struct grpc_conn *c = call->conn;
     const nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_reply};
-    assert(c != NULL && call->stream > 0);
+    assert(call->stream > 0);
     /* A stream that nghttp2 has given up meanwhile is closed in its next callback. */
     (void)nghttp2_submit_response(c->io.session, call->stream, nv, n, has_data ? &provider : NULL);
     grpc_server_dirty(c->server, c);
@@ -73,7 +73,7 @@ static void submit(struct grpc_call *call, const nghttp2_nv *nv, size_t n, bool 
 
 void grpc_reply(struct grpc_call *c, struct slice message)
 {
-    assert(c != NULL);
+    assert(c->refs > 0);
     if (c->state >= GRPC_CALL_ANSWERED) {
         return;
     }

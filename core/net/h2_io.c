@@ -95,18 +95,20 @@ void h2_io_write(struct h2_io *io)
 
 int h2_io_flush(struct h2_io *io)
 {
-    while (h2_io_unsent(io) < io->high_water) {
+    for (;;) {
         const uint8_t *bytes;
         ssize_t n = nghttp2_session_mem_send(io->session, &bytes);
-        if (n < 0) {
+        if (n <= 0) {
             return (int)n;
         }
-        if (n == 0) {
-            break;
-        }
         evbuffer_add(io->out, bytes, (size_t)n);
+        if (h2_io_unsent(io) >= io->high_water) {
+            h2_io_write(io); /* what the socket takes at once makes room for more */
+            if (h2_io_unsent(io) >= io->high_water / 2) {
+                return 0; /* goes on when it is sent */
+            }
+        }
     }
-    return 0;
 }
 
 void h2_io_steer(struct h2_io *io, bool want)
