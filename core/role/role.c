@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define DRAIN_LOOK_NS (20 * CLOCK_NS_PER_MS)
+
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 
@@ -48,6 +50,8 @@ struct process {
     struct bus_property *properties;
     struct tls_ctx *tls;
     struct role_stats *counted;
+    struct loop_timer *drain_timer;
+    int64_t drain_until_ns;
     bool draining;
 };
 
@@ -68,9 +72,17 @@ size_t role_tables(const struct role *const *roles, size_t n, struct role_settin
     return count;
 }
 
+/* The pages are drained; roles may have work under way. They bound it by the same deadline. */
 static void on_drained(void *arg)
 {
     struct process *p = arg;
+    for (size_t i = 0; i < p->started; i++) {
+        if (p->roles[i]->is_drained != NULL && !p->roles[i]->is_drained(p->states[i]) &&
+            loop_now_ns(p->env.loop) < p->drain_until_ns) {
+            loop_timer_set(p->drain_timer, DRAIN_LOOK_NS);
+            return;
+        }
+    }
     loop_stop(p->env.loop);
 }
 
@@ -82,6 +94,8 @@ static void on_signal(void *arg, int signo)
         _exit(CMD_INTERRUPTED);
     }
     p->draining = true;
+    p->drain_until_ns = loop_now_ns(p->env.loop) + p->settings.drain_ns;
+    p->drain_timer = loop_timer_new(p->env.loop, on_drained, p);
     LOG_INFO("draining", LOG_INT("signal", signo));
     health_drain(p->env.health);
     for (size_t i = 0; i < p->started; i++) {
@@ -169,6 +183,7 @@ static void stop(struct process *p)
     role_stats_free(p->counted);
     health_free(p->env.health);
     tls_unref(p->tls);
+    loop_timer_free(p->drain_timer);
     if (p->env.loop != NULL) {
         loop_free(p->env.loop);
     }

@@ -45,7 +45,8 @@ struct role {
     const char *name, *what;
     /* *ret_state comes back in the others; settings is what the rows below filled. */
     int (*start)(struct role_env *env, const void *settings, void **ret_state, struct err *reterr);
-    void (*drain)(void *state); /* stop taking work */
+    void (*drain)(void *state); /* stop taking work, finish what is under way */
+    bool (*is_drained)(void *state);
     void (*stop)(void *state);
     const struct conf_row *rows; /* settings of this role alone */
     size_t row_count, settings_size;
@@ -66,6 +67,8 @@ struct bus_client *role_client_bus(struct role_client *c);
 struct role_topics;
 struct role_topics *role_topics_new(const struct role_env *env);
 void role_topics_free(struct role_topics *t);
+/* fn(arg) once they are there; at once if they are. One fn for each role. */
+void role_topics_then(struct role_topics *t, void (*fn)(void *arg), void *arg);
 
 /* All settings of a process with these roles, as tables: shared ones first, then each role's.
  * targets may be NULL when nothing will be loaded. How many. */

@@ -68,6 +68,11 @@ struct role_topics {
     const struct role_settings *settings;
     bool done;
     char why[256];
+    struct {
+        void (*fn)(void *arg);
+        void *arg;
+    } then[ROLES_MAX];
+    size_t then_count;
 };
 
 static void ensure(struct role_topics *t)
@@ -89,6 +94,9 @@ static void on_topics(void *arg, const struct bus_ev *ev)
         ensure(t);
     } else if (ev->kind == BUS_EV_DONE) {
         t->done = true;
+        for (size_t i = 0; i < t->then_count; i++) {
+            t->then[i].fn(t->then[i].arg);
+        }
         LOG_INFO("topics are there", LOG_INT("topics", BUS_TOPICS_COUNT));
     } else if (ev->kind == BUS_EV_ERROR) {
         snprintf(t->why, sizeof t->why, "%s", ev->err->msg);
@@ -122,4 +130,15 @@ void role_topics_free(struct role_topics *t)
         role_client_free(t->client);
         mem_free(t);
     }
+}
+
+void role_topics_then(struct role_topics *t, void (*fn)(void *arg), void *arg)
+{
+    assert(t->then_count < ROLES_MAX);
+    if (t->done) {
+        fn(arg);
+        return;
+    }
+    t->then[t->then_count].fn = fn;
+    t->then[t->then_count++].arg = arg;
 }
