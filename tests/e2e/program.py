@@ -30,7 +30,11 @@ class Role:
     def __init__(self, name, *args, wait=True):
         self.log_path = tempfile.mktemp(prefix="kaiju-log-")
         self.log_file = open(self.log_path, "w+")
-        self.process = subprocess.Popen([KAIJU, name, "--http-listen", "127.0.0.1:0", *args],
+        # Ports of the kernel's choice, unless the test says otherwise: the last of equal flags wins.
+        ports = ["--http-listen", "127.0.0.1:0"]
+        if name in ("ingest", "standalone"):
+            ports += ["--otlp-grpc-listen", "127.0.0.1:0", "--otlp-http-listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen([KAIJU, name, *ports, *args],
                                         stderr=self.log_file, stdout=self.log_file)
         self.addr = None
         if wait:
