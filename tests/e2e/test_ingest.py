@@ -29,7 +29,7 @@ class Ingest(Case):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def metric(self, role, pattern):
-        found = re.search(pattern + r" (\S+)", role.get("/metrics"))
+        found = re.search("(?m)^" + pattern + r" (\S+)", role.get("/metrics"))
         return float(found.group(1)) if found else 0.0
 
 
