@@ -72,7 +72,7 @@ static bool close_field(struct json *j, size_t mark)
 /* An integral double within +-2^63 as the integer it is. */
 static bool whole(double d, int64_t *ret)
 {
-    if (!(d >= -0x1p63 && d < 0x1p63) || trunc(d) != d) {
+    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0) || trunc(d) != d) {
         return false;
     }
     *ret = (int64_t)d;

@@ -31,6 +31,8 @@ def check(root):
             continue
         if function == "main" or function.startswith("LLVMFuzzer"):
             continue
+        if function.isupper():  # a macro that declares something
+            continue
         if FORBIDDEN.search(function):
             yield Finding(path, line, f"{function}: the prefix belongs to somebody else")
         elif not function.startswith(prefixes):
