@@ -46,11 +46,16 @@ static void put_bytes(struct buf *b, uint32_t field, const uint8_t *p, size_t n)
     pbwrite_string(b, field, slice_of(p, n));
 }
 
-void otlp_out_resource(struct buf *b, const struct shop *s, const struct pod *p)
+void otlp_out_resource(struct buf *b, const struct attr *attrs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        put_attr(b, 1, &attrs[i]);
+    }
+}
+
+void otlp_out_pod(struct buf *b, const struct shop *s, const struct pod *p)
 {
     const struct service *service = &shop_services[p->service];
-    char node[32];
-    shop_node_name(p->node, node);
     const struct attr attrs[] = {
         ATTR_S("service.name", service->name),
         ATTR_S("service.namespace", "shop"),
@@ -58,15 +63,16 @@ void otlp_out_resource(struct buf *b, const struct shop *s, const struct pod *p)
         ATTR_S("service.instance.id", p->uid),
         ATTR_S("k8s.cluster.name", s->cluster),
         ATTR_S("k8s.namespace.name", "shop"),
+        ATTR_S("k8s.deployment.name", service->name),
         ATTR_S("k8s.pod.name", p->name),
         ATTR_S("k8s.pod.uid", p->uid),
         ATTR_S("k8s.container.name", service->name),
-        ATTR_S("k8s.node.name", node),
+        ATTR_S("k8s.node.name", s->nodes[p->node].name),
+        ATTR_S("telemetry.sdk.name", "opentelemetry"),
         ATTR_S("telemetry.sdk.language", service->language),
         ATTR_S("deployment.environment.name", "demo"),
     };
-    buf_clear(b);
-    put_attrs(b, 1, attrs, ARRAY_LEN(attrs));
+    otlp_out_resource(b, attrs, ARRAY_LEN(attrs));
 }
 
 void otlp_out_span(struct buf *b, const struct span_out *span)
@@ -87,6 +93,7 @@ void otlp_out_span(struct buf *b, const struct span_out *span)
         pbwrite_string(b, 2, SLICE("exception"));
         put_attr(b, 3, &ATTR_S("exception.type", span->exception_type));
         put_attr(b, 3, &ATTR_S("exception.message", span->exception_text));
+        put_attr(b, 3, &ATTR_S("exception.stacktrace", span->exception_stack));
         pbwrite_close(b, exception);
     }
     if (span->has_link) {
@@ -101,7 +108,8 @@ void otlp_out_span(struct buf *b, const struct span_out *span)
         pbwrite_varint(b, 3, STATUS_ERROR);
         pbwrite_close(b, status);
     }
-    pbwrite_fixed32(b, 16, 0x101); /* sampled; the parent is known not to be remote or remote */
+    /* Sampled; it is known whether the parent is remote, and whether it is. */
+    pbwrite_fixed32(b, 16, span->parent_is_remote ? 0x301 : 0x101);
 }
 
 void otlp_out_log(struct buf *b, const struct log_out *log)
@@ -122,40 +130,32 @@ void otlp_out_log(struct buf *b, const struct log_out *log)
     put_text(b, 12, log->event_name);
 }
 
-void otlp_out_number(struct buf *b, const struct number_out *n)
+struct metric_out otlp_out_metric(struct buf *b, const char *name, const char *unit,
+                                  enum metric_kind kind)
 {
-    put_text(b, 1, n->name);
-    put_text(b, 2, n->description);
-    put_text(b, 3, n->unit);
-    size_t data = pbwrite_open(b, n->counter ? 7 : 5);
-    size_t point = pbwrite_open(b, 1);
-    if (n->counter) {
-        pbwrite_fixed64(b, 2, (uint64_t)n->start_ns);
-    }
-    pbwrite_fixed64(b, 3, (uint64_t)n->time_ns);
-    if (n->is_int) {
-        pbwrite_fixed64(b, 6, (uint64_t)(int64_t)n->value);
-    } else {
-        pbwrite_double(b, 4, n->value);
-    }
-    put_attrs(b, 7, n->attrs, n->attr_count);
-    pbwrite_close(b, point);
-    if (n->counter) {
-        pbwrite_varint(b, 2, TEMPORALITY_CUMULATIVE);
-        pbwrite_varint(b, 3, 1);
-    }
-    pbwrite_close(b, data);
+    static const uint32_t fields[] = {
+        [METRIC_GAUGE] = 5, [METRIC_COUNTER] = 7, [METRIC_LATENCY] = 9};
+    put_text(b, 1, name);
+    put_text(b, 3, unit);
+    struct metric_out m = {.b = b, .kind = kind};
+    m.data = pbwrite_open(b, fields[kind]);
+    return m;
 }
 
-void otlp_out_latency(struct buf *b, const char *name, const struct red *red, int64_t start_ns,
-                      int64_t time_ns)
+void otlp_out_metric_end(const struct metric_out *m)
 {
-    pbwrite_string(b, 1, slice_str(name));
-    pbwrite_string(b, 3, SLICE("s"));
-    size_t data = pbwrite_open(b, 9);
-    size_t point = pbwrite_open(b, 1);
-    pbwrite_fixed64(b, 2, (uint64_t)start_ns);
-    pbwrite_fixed64(b, 3, (uint64_t)time_ns);
+    assert(m->points > 0);
+    if (m->kind != METRIC_GAUGE) {
+        pbwrite_varint(m->b, 2, TEMPORALITY_CUMULATIVE);
+    }
+    if (m->kind == METRIC_COUNTER) {
+        pbwrite_varint(m->b, 3, 1); /* monotonic */
+    }
+    pbwrite_close(m->b, m->data);
+}
+
+static void put_histogram(struct buf *b, const struct red *red)
+{
     pbwrite_fixed64(b, 4, red->count);
     pbwrite_double(b, 5, red->sum_s);
     pbwrite_packed_fixed64(b, 6, red->buckets, SHOP_BUCKETS);
@@ -168,10 +168,27 @@ void otlp_out_latency(struct buf *b, const char *name, const struct red *red, in
         put_bytes(b, 5, red->exemplar_trace, 16);
         pbwrite_close(b, exemplar);
     }
-    put_attr(b, 9, &ATTR_S("http.route", red->route));
     pbwrite_double(b, 11, red->min_s);
     pbwrite_double(b, 12, red->max_s);
+}
+
+void otlp_out_point(struct metric_out *m, const struct point_out *p)
+{
+    struct buf *b = m->b;
+    assert((m->kind == METRIC_LATENCY) == (p->red != NULL));
+    size_t point = pbwrite_open(b, 1);
+    if (m->kind != METRIC_GAUGE) {
+        pbwrite_fixed64(b, 2, (uint64_t)p->start_ns);
+    }
+    pbwrite_fixed64(b, 3, (uint64_t)p->time_ns);
+    if (p->red != NULL) {
+        put_histogram(b, p->red);
+    } else if (p->is_int) {
+        pbwrite_fixed64(b, 6, (uint64_t)(int64_t)p->value);
+    } else {
+        pbwrite_double(b, 4, p->value);
+    }
+    put_attrs(b, p->red != NULL ? 9 : 7, p->attrs, p->attr_count);
     pbwrite_close(b, point);
-    pbwrite_varint(b, 2, TEMPORALITY_CUMULATIVE);
-    pbwrite_close(b, data);
+    m->points++;
 }

@@ -27,7 +27,7 @@ struct attr {
 #define ATTR_S(key_, text_) ((struct attr){.key = (key_), .text = (text_)})
 #define ATTR_I(key_, i_)    ((struct attr){.key = (key_), .kind = ATTR_INT, .i = (i_)})
 
-enum { SPAN_ATTRS_MAX = 12 };
+enum { SPAN_ATTRS_MAX = 14 };
 
 struct span_out {
     uint8_t trace[16], id[8], parent[8], link_trace[16], link_span[8];
@@ -40,6 +40,8 @@ struct span_out {
     bool error;
     const char *message;                         /* of the status */
     const char *exception_type, *exception_text; /* NULL = no exception event */
+    const char *exception_stack;
+    bool parent_is_remote;
 };
 
 struct log_out {
@@ -51,21 +53,34 @@ struct log_out {
     const uint8_t *trace, *span; /* NULL = none */
 };
 
-/* One number. A counter when monotonic. */
-struct number_out {
-    const char *name, *unit, *description;
-    bool counter, is_int;
+enum metric_kind { METRIC_GAUGE = 0, METRIC_COUNTER = 1, METRIC_LATENCY = 2 };
+
+/* A metric is opened, given points, and closed. Counters and histograms are cumulative. */
+struct metric_out {
+    struct buf *b;
+    enum metric_kind kind;
+    size_t data;
+    size_t points; /* so far */
+};
+
+/* One point: of a gauge or counter a number, of a histogram what `red` counted. */
+struct point_out {
     double value;
-    int64_t start_ns, time_ns;
+    bool is_int;
+    const struct red *red;
+    int64_t start_ns, time_ns; /* start: counters and histograms */
     struct attr attrs[SPAN_ATTRS_MAX];
     size_t attr_count;
 };
 
-void otlp_out_resource(struct buf *b, const struct shop *s, const struct pod *p);
+/* Resource messages, without tag and length. */
+void otlp_out_pod(struct buf *b, const struct shop *s, const struct pod *p);
+void otlp_out_resource(struct buf *b, const struct attr *attrs, size_t n);
 void otlp_out_span(struct buf *b, const struct span_out *span);
 void otlp_out_log(struct buf *b, const struct log_out *log);
-void otlp_out_number(struct buf *b, const struct number_out *n);
-void otlp_out_latency(struct buf *b, const char *name, const struct red *red, int64_t start_ns,
-                      int64_t time_ns);
+struct metric_out otlp_out_metric(struct buf *b, const char *name, const char *unit,
+                                  enum metric_kind kind);
+void otlp_out_point(struct metric_out *m, const struct point_out *p);
+void otlp_out_metric_end(const struct metric_out *m);
 
 #endif

@@ -1,122 +1,217 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See outbox.h. Buffers are reused from round to round of the ring.
+ * See outbox.h. Everything goes in the order of ticks, agents and items, so the same items give the
+ * same requests.
  */
 #include "loadgen/outbox.h"
 
 #include "core/codec/pbwrite.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-enum { TICK_BYTES_MAX = 256 * 1024 * 1024, REQUEST_BYTES_MAX = 16 * 1024 * 1024 };
+enum { PILE_BYTES_MAX = 1 << 30, REQUEST_BYTES_MAX = 64 * 1024 * 1024, SPARE_BYTES_MAX = 1 << 20 };
 
-void outbox_init(struct outbox *o, int64_t start_ns, int64_t tick_ns, size_t batch)
+void outbox_init(struct outbox *o, const struct outbox_options *options)
 {
-    assert(tick_ns > 0 && batch > 0);
+    assert(options->tick_ns > 0 && options->flush_ns >= options->tick_ns && options->batch > 0);
+    assert(options->agents > 0 && options->agents <= OUTBOX_AGENTS_MAX);
     memset(o, 0, sizeof *o);
-    o->tick_ns = tick_ns;
-    o->now_tick = start_ns / tick_ns;
-    o->batch = batch;
+    o->options = *options;
+    o->now_tick = options->start_ns / options->tick_ns;
     buf_init(&o->request, REQUEST_BYTES_MAX);
     for (size_t i = 0; i < OUTBOX_TICKS; i++) {
-        buf_init(&o->ticks[i].bytes, TICK_BYTES_MAX);
+        buf_init(&o->ticks[i].bytes, PILE_BYTES_MAX);
     }
+    for (size_t i = 0; i < OUTBOX_AGENTS_MAX * SIGNAL_COUNT; i++) {
+        buf_init(&o->agents[i / SIGNAL_COUNT][i % SIGNAL_COUNT].bytes, PILE_BYTES_MAX);
+    }
+}
+
+static void pile_done(struct outbox_pile *p)
+{
+    buf_done(&p->bytes);
+    VEC_DONE(&p->items);
 }
 
 void outbox_done(struct outbox *o)
 {
     buf_done(&o->request);
+    VEC_DONE(&o->order);
     for (size_t i = 0; i < OUTBOX_TICKS; i++) {
-        buf_done(&o->ticks[i].bytes);
-        VEC_DONE(&o->ticks[i].items);
+        pile_done(&o->ticks[i]);
+    }
+    for (size_t i = 0; i < OUTBOX_AGENTS_MAX * SIGNAL_COUNT; i++) {
+        pile_done(&o->agents[i / SIGNAL_COUNT][i % SIGNAL_COUNT]);
+    }
+    for (size_t i = 0; i < o->spare_count; i++) {
+        pile_done(&o->spares[i]);
     }
 }
 
-void outbox_add(struct outbox *o, const struct shop *s, const struct pod *p, enum signal signal,
-                int64_t time_ns, struct slice item)
+static void pile_clear(struct outbox_pile *p)
 {
-    int64_t tick = time_ns / o->tick_ns;
+    VEC_CLEAR(&p->items);
+    buf_clear(&p->bytes);
+    p->points = 0;
+}
+
+static void pile_put(struct outbox_pile *p, const struct outbox_item *item, struct slice bytes)
+{
+    uint32_t at = (uint32_t)p->bytes.len;
+    if (buf_add_slice(&p->bytes, bytes)) {
+        struct outbox_item *copy = VEC_PUSH(&p->items);
+        *copy = *item;
+        copy->at = at;
+        copy->len = (uint32_t)bytes.len;
+        p->points += item->points;
+    }
+}
+
+static struct slice bytes_of(const struct outbox_pile *p, const struct outbox_item *i)
+{
+    return slice_of(p->bytes.ptr + i->at, i->len);
+}
+
+void outbox_add(struct outbox *o, int agent, enum signal signal, struct shop_resource *resource,
+                int64_t time_ns, struct slice item, size_t points)
+{
+    assert(agent >= 0 && agent < o->options.agents && points > 0);
+    int64_t tick = time_ns / o->options.tick_ns;
     tick = MAX(tick, o->now_tick);
     tick = MIN(tick, o->now_tick + OUTBOX_TICKS - 1);
-    struct outbox_tick *t = &o->ticks[tick % OUTBOX_TICKS];
-    size_t resource = t->bytes.len, at = resource + p->resource.len;
-    if (!buf_add_slice(&t->bytes, buf_slice(&p->resource)) || !buf_add_slice(&t->bytes, item)) {
-        return;
+    struct outbox_pile *t = &o->ticks[tick % OUTBOX_TICKS];
+    if (t->items.cap == 0 && o->spare_count > 0) {
+        *t = o->spares[--o->spare_count];
     }
-    *VEC_PUSH(&t->items) = (struct outbox_item){.pod = (int)(p - s->pods),
-                                                .node = p->node,
-                                                .signal = signal,
-                                                .resource = resource,
-                                                .resource_len = p->resource.len,
-                                                .at = at,
-                                                .len = item.len};
+    pile_put(t,
+             &(struct outbox_item){.resource = resource,
+                                   .points = (uint32_t)points,
+                                   .agent = (uint16_t)agent,
+                                   .signal = (uint8_t)signal},
+             item);
 }
 
-/* By node, signal, pod, then in the order they were added. */
-static int by_destination(const void *a, const void *b)
+/* The pile of a tick that is over: kept for another tick, or freed. */
+static void recycle(struct outbox *o, struct outbox_pile *t)
 {
-    const struct outbox_item *x = a, *y = b;
-    if (x->node != y->node) {
-        return x->node < y->node ? -1 : 1;
+    if (o->spare_count < OUTBOX_SPARES && t->bytes.cap <= SPARE_BYTES_MAX && t->items.cap > 0) {
+        pile_clear(t);
+        o->spares[o->spare_count++] = *t;
+    } else {
+        pile_done(t);
     }
-    if (x->signal != y->signal) {
-        return x->signal < y->signal ? -1 : 1;
-    }
-    if (x->pod != y->pod) {
-        return x->pod < y->pod ? -1 : 1;
-    }
-    return (x->at > y->at) - (x->at < y->at);
+    *t = (struct outbox_pile){0};
+    buf_init(&t->bytes, PILE_BYTES_MAX);
 }
 
-static struct slice resource_of(const struct outbox_tick *t, const struct outbox_item *i)
+/* Lists the items by resource: both in the order in which they came. */
+static void chain(struct outbox *o, struct outbox_pile *p)
 {
-    return slice_of(t->bytes.ptr + i->resource, i->resource_len);
-}
-
-/* Items [from, to) of one node and signal: one request. */
-static void encode(struct buf *b, const struct outbox_tick *t, size_t from, size_t to)
-{
-    buf_clear(b);
-    for (size_t i = from; i < to;) {
-        const struct outbox_item *first = &t->items.ptr[i];
-        size_t resource_group = pbwrite_open(b, 1);
-        pbwrite_string(b, 1, resource_of(t, first));
-        size_t scope_group = pbwrite_open(b, 2);
-        size_t scope = pbwrite_open(b, 1);
-        pbwrite_string(b, 1, SLICE("shop"));
-        pbwrite_close(b, scope);
-        while (i < to && slice_eq(resource_of(t, &t->items.ptr[i]), resource_of(t, first))) {
-            const struct outbox_item *item = &t->items.ptr[i++];
-            pbwrite_string(b, 2, slice_of(t->bytes.ptr + item->at, item->len));
+    VEC_CLEAR(&o->order);
+    VEC_EACH (&p->items, it) {
+        int at = (int)(it - p->items.ptr);
+        it->next = -1;
+        if (it->resource->first < 0) {
+            it->resource->first = at;
+            *VEC_PUSH(&o->order) = it->resource;
+        } else {
+            p->items.ptr[it->resource->last].next = at;
         }
-        pbwrite_close(b, scope_group);
-        pbwrite_close(b, resource_group);
+        it->resource->last = at;
     }
 }
 
-bool outbox_flush(struct outbox *o, int node_count, const struct outbox_sink *sink)
+static void encode_one(struct buf *b, const struct outbox_pile *p, struct shop_resource *r)
 {
-    struct outbox_tick *t = &o->ticks[o->now_tick % OUTBOX_TICKS];
-    assert(node_count > 0);
-    if (t->items.len > 0) {
-        qsort(t->items.ptr, t->items.len, sizeof *t->items.ptr, by_destination);
+    size_t group = pbwrite_open(b, 1);
+    pbwrite_string(b, 1, r->bytes);
+    size_t scoped = pbwrite_open(b, 2);
+    size_t scope = pbwrite_open(b, 1);
+    pbwrite_string(b, 1, SLICE("shop"));
+    pbwrite_string(b, 2, SLICE("1.0.0"));
+    pbwrite_close(b, scope);
+    for (int i = r->first; i >= 0; i = p->items.ptr[i].next) {
+        pbwrite_string(b, 2, bytes_of(p, &p->items.ptr[i]));
     }
+    pbwrite_close(b, scoped);
+    pbwrite_close(b, group);
+    r->first = r->last = -1;
+}
+
+static bool send_pile(struct outbox *o, int agent, enum signal signal,
+                      const struct outbox_sink *sink)
+{
+    struct outbox_pile *p = &o->agents[agent][signal];
+    if (p->items.len == 0) {
+        return true;
+    }
+    buf_clear(&o->request);
+    chain(o, p);
+    VEC_EACH (&o->order, r) {
+        encode_one(&o->request, p, *r);
+    }
+    assert(!buf_failed(&o->request));
+    size_t points = p->points;
+    pile_clear(p);
+    return sink->send(sink->arg, agent, signal, buf_slice(&o->request), points);
+}
+
+static bool deliver(struct outbox *o, const struct outbox_pile *t, const struct outbox_sink *sink)
+{
+    size_t batch = o->options.batch;
     bool go_on = true;
-    for (size_t from = 0; from < t->items.len && go_on;) {
-        const struct outbox_item *first = &t->items.ptr[from];
-        size_t to = from;
-        while (to < t->items.len && to - from < o->batch && t->items.ptr[to].node == first->node &&
-               t->items.ptr[to].signal == first->signal) {
-            to++;
+    for (size_t i = 0; i < t->items.len && go_on; i++) {
+        const struct outbox_item *it = &t->items.ptr[i];
+        struct outbox_pile *p = &o->agents[it->agent][it->signal];
+        if (it->resource->gone) {
+            continue;
         }
-        encode(&o->request, t, from, to);
-        go_on =
-            sink->send(sink->arg, first->node, first->signal, buf_slice(&o->request), to - from);
-        from = to;
+        if (p->points + it->points > batch) {
+            go_on = send_pile(o, it->agent, (enum signal)it->signal, sink);
+        }
+        pile_put(p, it, bytes_of(t, it));
+        if (go_on && p->points >= batch) {
+            go_on = send_pile(o, it->agent, (enum signal)it->signal, sink);
+        }
     }
-    VEC_CLEAR(&t->items);
-    buf_clear(&t->bytes);
+    return go_on;
+}
+
+static bool flush_due(struct outbox *o, const struct outbox_sink *sink)
+{
+    int64_t every = o->options.flush_ns / o->options.tick_ns;
+    int piles = o->options.agents * SIGNAL_COUNT;
+    bool go_on = true;
+    for (int i = 0; i < piles && go_on; i++) {
+        if ((o->now_tick + every * i / piles) % every == 0) {
+            go_on = send_pile(o, i / SIGNAL_COUNT, (enum signal)(i % SIGNAL_COUNT), sink);
+        }
+    }
+    return go_on;
+}
+
+void outbox_lose(struct outbox *o, int agent)
+{
+    assert(agent >= 0 && agent < o->options.agents);
+    for (int s = 0; s < SIGNAL_COUNT; s++) {
+        pile_clear(&o->agents[agent][s]);
+    }
+}
+
+bool outbox_flush(struct outbox *o, const struct outbox_sink *sink)
+{
+    struct outbox_pile *t = &o->ticks[o->now_tick % OUTBOX_TICKS];
+    bool go_on = deliver(o, t, sink) && flush_due(o, sink);
+    recycle(o, t);
     o->now_tick++;
+    return go_on;
+}
+
+bool outbox_finish(struct outbox *o, const struct outbox_sink *sink)
+{
+    bool go_on = true;
+    for (int i = 0; i < o->options.agents * SIGNAL_COUNT && go_on; i++) {
+        go_on = send_pile(o, i / SIGNAL_COUNT, (enum signal)(i % SIGNAL_COUNT), sink);
+    }
     return go_on;
 }
