@@ -128,5 +128,5 @@ bool otlp_resp_status(struct buf *b, enum otlp_form form, int code, struct slice
     bool ok = form == OTLP_JSON ? status_json(b, code, buf_slice(&text), retry_ns)
                                 : status_protobuf(b, code, buf_slice(&text), retry_ns);
     buf_done(&text);
-    return ok;
+    return ok && !buf_failed(b);
 }
