@@ -35,7 +35,8 @@ done
 curl -fsS "http://$KAIJU_HTTP_LISTEN/readyz" >/dev/null || { tail -n 5 "$log" >&2; exit 1; }
 
 echo "dev: starting $bin/kaiju-loadgen, a shop that sends OTLP (log in $load)"
-$bin/kaiju-loadgen --to "http://$KAIJU_OTLP_HTTP_LISTEN" --preset demo >"$load" 2>&1 &
+$bin/kaiju-loadgen --to "http://$KAIJU_OTLP_HTTP_LISTEN" --preset demo \
+    --incident failing-product@15s:60s --incident slow-dependency@90s:60s >"$load" 2>&1 &
 started+=($!)
 $bin/kaiju top --hints -n "$rounds" || true
 kill -0 "${started[1]}" 2>/dev/null || { echo "dev: the load has ended:" >&2; tail -n 5 "$load" >&2; exit 1; }
