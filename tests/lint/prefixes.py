@@ -35,5 +35,5 @@ def check(root):
             continue
         if FORBIDDEN.search(function):
             yield Finding(path, line, f"{function}: the prefix belongs to somebody else")
-        elif not function.startswith(prefixes):
+        elif not (function + "_").startswith(prefixes):
             yield Finding(path, line, f"{function}: its prefix is not in CONTRIBUTING.md")

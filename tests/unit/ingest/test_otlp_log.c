@@ -130,70 +130,69 @@ TEST(otlp_log_every_field_in_both_forms)
 #define ATTRS(attrs)  "\"attributes\":[" attrs "]"
 #define BODY(members) "\"body\":{\"kvlistValue\":{\"values\":[" members "]}}"
 
+static const struct {
+    const char *body, *want;
+} log_cases[] = {
+    /* Bodies */
+    {LOGS("", "\"body\":{\"intValue\":5}"), "\"body\":5,"},
+    {LOGS("", "\"body\":{\"boolValue\":false}"), "\"body\":false,"},
+    {LOGS("", "\"body\":{\"bytesValue\":\"AQ==\"}"), "\"body\":\"AQ==\","},
+    {LOGS("", "\"body\":{}"), "\"body\":null,"},
+    {LOGS("", "\"body\":null"), "payload{\"severity_number\":0}"},
+    {LOGS("", "\"body\":{\"stringValue\":\"\"}"), "\"body\":\"\","},
+    /* Severity */
+    {LOGS("", "\"severityText\":\"warning\""), "\"severity_number\":13"},
+    {LOGS("", "\"severityText\":\"Panic\""), "\"severity_number\":21"},
+    {LOGS("", "\"severityText\":\"weird\""), "\"severity_number\":0"},
+    {LOGS("", "\"severityNumber\":9,\"severityText\":\"error\""), "\"severity_number\":9"},
+    {LOGS("", "\"severityNumber\":25"), "\"severity_number\":0"},
+    /* Time: its own, else when it was observed, else now */
+    {LOGS("", "\"observedTimeUnixNano\":77"), "LogRecord 77 / flags=0"},
+    {LOGS("", ""), "LogRecord 1787000000000000000 / flags=4"},
+    /* Names of events and ids in attributes */
+    {LOGS("", ATTRS(S("event.name", "n"))), "\"event_name\":\"n\""},
+    {LOGS("", ATTRS(S("trace_id", "0102030405060708090A0B0C0D0E0F10") "," S("spanId",
+                                                                            "a102030405060708"))),
+     " 0102030405060708090a0b0c0d0e0f10/a102030405060708 "},
+    {LOGS("", ATTRS(S("traceID", "090A0B0C0D0E0F10"))), " 0000000000000000090a0b0c0d0e0f10/ "},
+    {LOGS("", ATTRS(S("trace_id", "no hexadecimal digits, in 32 ..."))), " / flags"},
+    {LOGS("", "\"traceId\":\"00000000000000000000000000000000\""), " / flags"},
+    /* Own keys */
+    {LOGS("", ATTRS(S("body", "b") "," S("attributes.body", "c"))),
+     "\"attributes.attributes.body\":\"c\",\"attributes.body\":\"b\""},
+    /* Exceptions by their event name */
+    {LOGS("", "\"eventName\":\"exception\""), "logs ExceptionEvent"},
+    {LOGS("", ATTRS(S("exception.message", "m"))), "payload{\"exception_message\":\"m\"}"},
+    /* Aliases in a resource: the canonical name wins, an empty one does not count */
+    {LOGS(S("pod", "p") "," S("k8s.pod.name", "canonical"), ""),
+     "\"k8s.pod.name\":\"canonical\",\"kaiju.tenant\":\"acme\",\"pod\":\"p\""},
+    {LOGS(S("pod", "p") "," S("k8s.pod.name", ""), ""), "{\"k8s.pod.name\":\"p\",\"kaiju.tenant\""},
+    {LOGS(S("cluster", "second") "," S("kubernetes_cluster", "first"), ""),
+     "{\"cluster\":\"second\",\"k8s.cluster.name\":\"first\","},
+    {LOGS(S("env", "e") "," S("host", "h") "," S("job", "j") "," S("instance", "i"), ""),
+     "{\"deployment.environment.name\":\"e\",\"host.name\":\"h\",\"kaiju.tenant\":\"acme\","
+     "\"service.instance.id\":\"i\",\"service.name\":\"j\"}"},
+    {LOGS(S("a", "1") "," S("a", "2"), ""), "{\"a\":\"2\",\"kaiju.tenant\""},
+    {LOGS(S("k8s.pod.name", "p") "," S("k8s.daemonset.name", "d"), ""), "\"service.name\":\"d\""},
+    /* An item that names another pod */
+    {LOGS(S("k8s.pod.name", "agent") "," S("k8s.pod.ip", "1.1.1.1") "," S(
+              "service.name", "s") "," S("k8s.cluster.name", "c"),
+          ATTRS(S("pod", "p") "," S("namespace", "n") "," S("container", "k"))),
+     "{\"k8s.cluster.name\":\"c\",\"k8s.container.name\":\"k\",\"k8s.namespace.name\":\"n\","
+     "\"k8s.pod.name\":\"p\",\"kaiju.tenant\":\"acme\",\"service.name\":\"s\"}"},
+    {LOGS(S("k8s.pod.name", "own"),
+          ATTRS(S("exported_pod", "x") "," S("pod", "p") "," S("namespace", "n"))),
+     "\"k8s.pod.name\":\"x\""},
+    {LOGS(S("k8s.pod.name", "own"), ATTRS(S("pod", "p"))), "\"k8s.pod.name\":\"own\""},
+};
+
 TEST(otlp_log_cases)
 {
-    static const struct {
-        const char *body, *want;
-    } rows[] = {
-        /* Bodies */
-        {LOGS("", "\"body\":{\"intValue\":5}"), "\"body\":5,"},
-        {LOGS("", "\"body\":{\"boolValue\":false}"), "\"body\":false,"},
-        {LOGS("", "\"body\":{\"bytesValue\":\"AQ==\"}"), "\"body\":\"AQ==\","},
-        {LOGS("", "\"body\":{}"), "\"body\":null,"},
-        {LOGS("", "\"body\":null"), "payload{\"severity_number\":0}"},
-        {LOGS("", "\"body\":{\"stringValue\":\"\"}"), "\"body\":\"\","},
-        /* Severity */
-        {LOGS("", "\"severityText\":\"warning\""), "\"severity_number\":13"},
-        {LOGS("", "\"severityText\":\"Panic\""), "\"severity_number\":21"},
-        {LOGS("", "\"severityText\":\"weird\""), "\"severity_number\":0"},
-        {LOGS("", "\"severityNumber\":9,\"severityText\":\"error\""), "\"severity_number\":9"},
-        {LOGS("", "\"severityNumber\":25"), "\"severity_number\":0"},
-        /* Time: its own, else when it was observed, else now */
-        {LOGS("", "\"observedTimeUnixNano\":77"), "LogRecord 77 / flags=0"},
-        {LOGS("", ""), "LogRecord 1787000000000000000 / flags=4"},
-        /* Names of events and ids in attributes */
-        {LOGS("", ATTRS(S("event.name", "n"))), "\"event_name\":\"n\""},
-        {LOGS("", ATTRS(S("trace_id",
-                          "0102030405060708090A0B0C0D0E0F10") "," S("spanId", "a102030405060708"))),
-         " 0102030405060708090a0b0c0d0e0f10/a102030405060708 "},
-        {LOGS("", ATTRS(S("traceID", "090A0B0C0D0E0F10"))), " 0000000000000000090a0b0c0d0e0f10/ "},
-        {LOGS("", ATTRS(S("trace_id", "no hexadecimal digits, in 32 ..."))), " / flags"},
-        {LOGS("", "\"traceId\":\"00000000000000000000000000000000\""), " / flags"},
-        /* Own keys */
-        {LOGS("", ATTRS(S("body", "b") "," S("attributes.body", "c"))),
-         "\"attributes.attributes.body\":\"c\",\"attributes.body\":\"b\""},
-        /* Exceptions by their event name */
-        {LOGS("", "\"eventName\":\"exception\""), "logs ExceptionEvent"},
-        {LOGS("", ATTRS(S("exception.message", "m"))), "payload{\"exception_message\":\"m\"}"},
-        /* Aliases in a resource: the canonical name wins, an empty one does not count */
-        {LOGS(S("pod", "p") "," S("k8s.pod.name", "canonical"), ""),
-         "\"k8s.pod.name\":\"canonical\",\"kaiju.tenant\":\"acme\",\"pod\":\"p\""},
-        {LOGS(S("pod", "p") "," S("k8s.pod.name", ""), ""),
-         "{\"k8s.pod.name\":\"p\",\"kaiju.tenant\""},
-        {LOGS(S("cluster", "second") "," S("kubernetes_cluster", "first"), ""),
-         "{\"cluster\":\"second\",\"k8s.cluster.name\":\"first\","},
-        {LOGS(S("env", "e") "," S("host", "h") "," S("job", "j") "," S("instance", "i"), ""),
-         "{\"deployment.environment.name\":\"e\",\"host.name\":\"h\",\"kaiju.tenant\":\"acme\","
-         "\"service.instance.id\":\"i\",\"service.name\":\"j\"}"},
-        {LOGS(S("a", "1") "," S("a", "2"), ""), "{\"a\":\"2\",\"kaiju.tenant\""},
-        {LOGS(S("k8s.pod.name", "p") "," S("k8s.daemonset.name", "d"), ""),
-         "\"service.name\":\"d\""},
-        /* An item that names another pod */
-        {LOGS(S("k8s.pod.name", "agent") "," S("k8s.pod.ip", "1.1.1.1") "," S(
-                  "service.name", "s") "," S("k8s.cluster.name", "c"),
-              ATTRS(S("pod", "p") "," S("namespace", "n") "," S("container", "k"))),
-         "{\"k8s.cluster.name\":\"c\",\"k8s.container.name\":\"k\",\"k8s.namespace.name\":\"n\","
-         "\"k8s.pod.name\":\"p\",\"kaiju.tenant\":\"acme\",\"service.name\":\"s\"}"},
-        {LOGS(S("k8s.pod.name", "own"),
-              ATTRS(S("exported_pod", "x") "," S("pod", "p") "," S("namespace", "n"))),
-         "\"k8s.pod.name\":\"x\""},
-        {LOGS(S("k8s.pod.name", "own"), ATTRS(S("pod", "p"))), "\"k8s.pod.name\":\"own\""},
-    };
     struct otlp_rig *r = otlp_rig_new();
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        CHECK_OK(otlp_rig_run(r, OTLP_LOGS, OTLP_JSON, slice_str(rows[i].body)), r->err);
+    for (size_t i = 0; i < ARRAY_LEN(log_cases); i++) {
+        CHECK_OK(otlp_rig_run(r, OTLP_LOGS, OTLP_JSON, slice_str(log_cases[i].body)), r->err);
         CHECK_EQ(1, r->result.items);
-        CHECK_HAS(rows[i].want, buf_cstr(&r->text));
+        CHECK_HAS(log_cases[i].want, buf_cstr(&r->text));
     }
     otlp_rig_free(r);
 }
