@@ -46,20 +46,6 @@ static COLD bool fault(struct check *c, enum err_code code, const char *why, con
     return false;
 }
 
-/* Tag and length of the key, the key, tag and length of the value, and in it one text. */
-static inline bool plain_attribute(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.ptr;
-    size_t key = s.len >= 6 ? p[1] : 0xff;
-    if (s.len < 6 || p[0] != PBWIRE_TAG(1, PBWIRE_LEN) || key >= 0x80 || key + 6 > s.len) {
-        return false;
-    }
-    const unsigned char *v = p + 2 + key;
-    size_t rest = s.len - key - 4; /* the value's bytes */
-    return v[0] == PBWIRE_TAG(2, PBWIRE_LEN) && v[1] == rest && rest < 0x80 &&
-           v[2] == PBWIRE_TAG(1, PBWIRE_LEN) && v[3] == rest - 2;
-}
-
 static bool check_packed(struct check *c, uint8_t inside, struct slice s)
 {
     if (inside == PACKED_FIXED) {
@@ -75,7 +61,8 @@ static bool check_packed(struct check *c, uint8_t inside, struct slice s)
 /* Recursion ends at OTLP_DEPTH_MAX. */
 static bool check_message(struct check *c, uint8_t m, struct slice s)
 {
-    if (m == OTLP_MSG_KEY_VALUE && LIKELY(plain_attribute(s))) {
+    struct slice key, text;
+    if (m == OTLP_MSG_KEY_VALUE && LIKELY(otlp_plain_attr(s, &key, &text))) {
         return true;
     }
     if (c->shape->item[m] && ++c->items > c->items_max) {

@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/event/prop.h"
+#include "ingest/otlp_schema.h"
 
 #include <assert.h>
 
@@ -104,6 +105,10 @@ static struct val any_list(struct otlp_item *it, struct slice array, unsigned de
 
 static inline struct val_pair key_value(struct otlp_item *it, struct slice message, unsigned depth)
 {
+    struct slice key, text;
+    if (LIKELY(otlp_plain_attr(message, &key, &text))) {
+        return val_pair(key, val_string(text));
+    }
     struct pbwire r = pbwire_of(message);
     struct pbwire_field f;
     struct val_pair p = {.key = ""};
@@ -273,6 +278,9 @@ struct val otlp_numbers(struct otlp_item *it, struct slice message, uint32_t fie
     size_t n = 0, i = 0;
     while (pbwire_next(&r, &f)) {
         n += count_numbers(&f, field, how);
+    }
+    if (n == 0) {
+        return val_list(NULL, 0);
     }
     struct val *items = otlp_item_array(it, n, sizeof *items);
     if (items == NULL) {

@@ -205,7 +205,7 @@ static void put_exemplars(struct otlp_map *m, const struct otlp_point *p, uint32
     struct otlp_item *it = &m->item;
     struct val *items = otlp_item_array(it, p->exemplars, sizeof *items);
     struct pbwire r = pbwire_of(item);
-    struct pbwire_field f;
+    struct pbwire_field f = {0};
     struct otlp_part best = {0}, one;
     uint32_t n = 0;
     while (items != NULL && pbwire_next(&r, &f)) {

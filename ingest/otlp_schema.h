@@ -10,6 +10,7 @@
 #define INGEST_OTLP_SCHEMA_H
 
 #include "core/base/slice.h"
+#include "core/codec/pbwire.h"
 #include "ingest/otlp.h"
 
 enum otlp_type {
@@ -89,5 +90,26 @@ static inline enum otlp_msg otlp_request_message(enum otlp_signal signal)
 /* NULL: unknown. *hint: where the last one was found; the fields of JSON objects come in order. */
 const struct otlp_field *otlp_field_by_name(const struct otlp_message *m, struct slice name,
                                             uint32_t *hint);
+
+/* Most attributes are a short key with a short text: tag and length of the key, the key, tag and
+ * length of the value, and in it one text and nothing else. Recognised whole; false = read it field
+ * by field. */
+static inline bool otlp_plain_attr(struct slice s, struct slice *ret_key, struct slice *ret_text)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t key = s.len >= 6 ? p[1] : 0xff;
+    if (s.len < 6 || p[0] != PBWIRE_TAG(1, PBWIRE_LEN) || key >= 0x80 || key + 6 > s.len) {
+        return false;
+    }
+    const unsigned char *v = p + 2 + key;
+    size_t rest = s.len - key - 4; /* the value's bytes */
+    if (v[0] != PBWIRE_TAG(2, PBWIRE_LEN) || v[1] != rest || rest >= 0x80 ||
+        v[2] != PBWIRE_TAG(1, PBWIRE_LEN) || v[3] != rest - 2) {
+        return false;
+    }
+    *ret_key = slice_of(p + 2, key);
+    *ret_text = slice_of(v + 4, rest - 2);
+    return true;
+}
 
 #endif
