@@ -7,6 +7,7 @@
 # Labels of tests choose the presets that run them (CMakePresets.json): threads (also under TSan),
 # kafka (needs a broker), crash (kills processes), python (needs packages), long (only by hand).
 
+option(KAIJU_TESTS "build tests and benchmarks, too" ON)
 option(KAIJU_FUZZ "build the libFuzzer targets (needs clang)" OFF)
 option(KAIJU_LINT "register the lints as tests" OFF)
 option(KAIJU_COVERAGE "instrument for gcov" OFF)
