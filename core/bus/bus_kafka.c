@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-enum { POLL_BYTES = 4 * 1024 * 1024, TOPICS_MAX = 16384 };
+enum { POLL_BYTES = 4 * 1024 * 1024, TOPICS_MAX = 16384, FRESH_MS = 10000 };
 
 char *kafka_name(const struct kafka_bus *b, struct slice name)
 {
@@ -29,6 +29,24 @@ void kafka_topic_used(struct kafka_bus *b, const char *full_name)
     pthread_mutex_lock(&b->lock);
     (void)map_put(&b->topics, slice_str(full_name)); /* at the limit the rest is learnt later */
     pthread_mutex_unlock(&b->lock);
+}
+
+void kafka_topic_made(struct kafka_bus *b, const char *full_name)
+{
+    pthread_mutex_lock(&b->lock);
+    void **at = map_put(&b->topics, slice_str(full_name));
+    if (at != NULL) {
+        *at = (void *)(uintptr_t)(clock_mono(&b->clock) / CLOCK_NS_PER_MS);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+bool kafka_topic_fresh(struct kafka_bus *b, const char *full_name)
+{
+    pthread_mutex_lock(&b->lock);
+    int64_t made = (int64_t)(uintptr_t)map_get(&b->topics, slice_str(full_name));
+    pthread_mutex_unlock(&b->lock);
+    return made != 0 && clock_mono(&b->clock) / CLOCK_NS_PER_MS - made < FRESH_MS;
 }
 
 void kafka_warm(struct kafka_writer *w, int timeout_ms)

@@ -11,7 +11,24 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { SLICE_MS = 1000 /* between looks at what error_cb said */, ERR_TEXT = 200 };
+enum {
+    SLICE_MS = 1000 /* between looks at what error_cb said */,
+    ASK_AGAIN_MS = 10,
+    LIST_AGAIN_MS = 2000 /* for topics that come and go */,
+    ERR_TEXT = 200
+};
+
+/* Whoever was asked does not know a topic that there is: brokers hear of a new one in turn. */
+static bool unheard(struct kafka_bus *b, const struct rd_kafka_metadata *md, const char *full_name)
+{
+    for (int i = 0; i < md->topic_cnt && full_name != NULL; i++) {
+        if (strcmp(md->topics[i].topic, full_name) == 0 &&
+            md->topics[i].err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+            return false;
+        }
+    }
+    return full_name != NULL && kafka_topic_fresh(b, full_name);
+}
 
 int kafka_metadata(struct kafka_bus *b, const char *full_name, int timeout_ms,
                    const struct rd_kafka_metadata **ret_md, struct err *reterr)
@@ -24,7 +41,13 @@ int kafka_metadata(struct kafka_bus *b, const char *full_name, int timeout_ms,
         rd_kafka_resp_err_t code = rd_kafka_metadata(b->rk, only == NULL, only, ret_md, ms);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             kafka_bus_healthy(b);
-            break;
+            if (timeout_ms < ASK_AGAIN_MS || !unheard(b, *ret_md, full_name)) {
+                break;
+            }
+            rd_kafka_metadata_destroy(*ret_md);
+            clock_sleep_ns(ASK_AGAIN_MS * CLOCK_NS_PER_MS);
+            timeout_ms -= ASK_AGAIN_MS;
+            continue;
         }
         timeout_ms -= ms;
         struct kafka_health h = kafka_bus_health(b);
@@ -249,6 +272,22 @@ static int check_topic(struct kafka_bus *b, const char *full, const struct bus_t
     return rc;
 }
 
+/* describe() of topics that were there just now: the broker asked may be one that has not heard of
+ * them yet. */
+static int describe_known(struct kafka_bus *b, char *const *full, struct bus_topic_spec *specs,
+                          uint32_t n, int ms, struct err *reterr)
+{
+    for (int left = MIN(ms, LIST_AGAIN_MS);; left -= ASK_AGAIN_MS) {
+        struct err e = {0};
+        int rc = describe(b, full, specs, n, ms, &e);
+        if (rc != -ERR_NOT_FOUND || left <= 0) {
+            *reterr = rc != 0 ? e : *reterr;
+            return rc;
+        }
+        clock_sleep_ns(ASK_AGAIN_MS * CLOCK_NS_PER_MS);
+    }
+}
+
 static int ensure_one(struct kafka_bus *b, const struct bus_topic_spec *s,
                       const struct kafka_job *job, struct err *reterr)
 {
@@ -274,18 +313,18 @@ static int ensure_one(struct kafka_bus *b, const struct bus_topic_spec *s,
                 break;
             }
         } else {
-            clock_sleep_ns(10 * CLOCK_NS_PER_MS);
+            clock_sleep_ns(ASK_AGAIN_MS * CLOCK_NS_PER_MS);
         }
     }
     if (rc == 0) {
-        rc = describe(b, &full, &have, 1, MAX(kafka_job_left_ms(b, job), 1000), reterr);
+        rc = describe_known(b, &full, &have, 1, MAX(kafka_job_left_ms(b, job), 1000), reterr);
     }
     if (rc == 0 && have.cleanup != s->cleanup) {
         rc = err_set(reterr, ERR_MISMATCH, "topic %s has another cleanup policy than asked for",
                      full);
     }
     if (rc == 0) {
-        kafka_topic_used(b, full);
+        kafka_topic_made(b, full);
     }
     mem_free(full);
     return rc;
@@ -396,7 +435,7 @@ static int gather(struct kafka_bus *b, const char *one, int ms, struct kafka_pos
     }
     rd_kafka_metadata_destroy(md);
     if (rc == 0 && n > 0) {
-        rc = describe(b, full, specs, n, ms, reterr);
+        rc = describe_known(b, full, specs, n, ms, reterr);
     }
     p->ev.topics = specs;
     p->ev.count = n;

@@ -86,7 +86,8 @@ struct kafka_bus {
     pthread_mutex_t lock; /* workers, topics */
     pthread_cond_t idle;
     unsigned workers;
-    struct map topics;  /* full names ever used: a new writer learns them before its first put */
+    struct map topics;  /* full names ever used: a new writer learns them before its first put;
+                           the value: ms of the clock when it was made, 0 = by somebody else */
     rd_kafka_t *claims; /* @thread admin: writes epochs */
     struct kafka_health claims_health;
 };
@@ -117,6 +118,9 @@ static inline void kafka_add(struct kafka_bus *b, enum kafka_count what, uint64_
 /* "PREFIXname", NUL-terminated; the caller frees. */
 char *kafka_name(const struct kafka_bus *b, struct slice name);
 void kafka_topic_used(struct kafka_bus *b, const char *full_name);
+/* It is there as of now; for some seconds, brokers that do not know it have yet to hear of it. */
+void kafka_topic_made(struct kafka_bus *b, const char *full_name);
+bool kafka_topic_fresh(struct kafka_bus *b, const char *full_name);
 /* What the administrative client last complained of; any worker. */
 struct kafka_health kafka_bus_health(struct kafka_bus *b);
 void kafka_bus_healthy(struct kafka_bus *b); /* it was answered: what it complained of is past */

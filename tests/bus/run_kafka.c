@@ -34,7 +34,8 @@ static void conf(const struct suite_opts *opts, bool again, struct bus_conf *ret
     }
     ret->prefix = prefix;
     ret->kafka.brokers = getenv("KAIJU_KAFKA_BROKERS");
-    ret->kafka.replication = 1;
+    const char *nodes = getenv("KAIJU_KAFKA_NODES");
+    ret->kafka.replication = nodes != NULL && strcmp(nodes, "3") == 0 ? 3 : 1;
     ret->kafka.transaction_timeout_ms = 6000;
     ret->kafka.properties = properties;
     ret->kafka.property_count = ARRAY_LEN(properties);

@@ -2,8 +2,10 @@
 """What the tests of the program share: running a command, and a role that lives for one test.
 
 Ports are asked of the kernel (port 0) and read from the line the role logs when it is ready, so
-tests may run side by side.
+tests may run side by side. With KAIJU_KAFKA_BROKERS the bus of a Case is a Kafka, each with a prefix
+of its own; without, it is a directory.
 """
+import itertools
 import os
 import re
 import signal
@@ -16,6 +18,8 @@ import urllib.request
 KAIJU = os.environ["KAIJU"]
 PUT_EVENTS = os.environ["PUT_EVENTS"]
 SOURCE = os.environ["KAIJU_SOURCE_DIR"]
+BROKERS = os.environ.get("KAIJU_KAFKA_BROKERS")
+NUMBERS = itertools.count(1)
 
 
 def run(*args, env=None, timeout=60, program=None):
@@ -94,6 +98,11 @@ class Case(unittest.TestCase):
         self.temp = tempfile.TemporaryDirectory(prefix="kaiju-e2e-")
         self.addCleanup(self.temp.cleanup)
         self.dir = os.path.join(self.temp.name, "bus")
+        self.bus = ("--bus-local-dir", self.dir)
+        if BROKERS:
+            self.bus = ("--bus-kind", "kafka", "--bus-kafka-brokers", BROKERS,
+                        "--bus-kafka-replication", os.environ.get("KAIJU_KAFKA_NODES", "1"), "--bus-prefix",
+                        f"e{os.getpid()}.{time.time_ns():x}.{next(NUMBERS)}.")
 
     def role(self, name, *args, **kw):
         role = Role(name, *args, **kw)
@@ -101,5 +110,5 @@ class Case(unittest.TestCase):
         return role
 
     def put(self, topic, count, *args):
-        done = run(topic, str(count), *(args or ("--bus-local-dir", self.dir)), program=PUT_EVENTS)
+        done = run(topic, str(count), *(args or self.bus), program=PUT_EVENTS)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kaiju tail` and `kaiju topics` on the embedded bus, alone and beside a writing process."""
+"""`kaiju tail`, `topics` and `top` on the embedded bus and on Kafka, alone and beside a writing
+process."""
 import json
 import re
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from program import Case, KAIJU, PUT_EVENTS, run
+from program import BROKERS, Case, KAIJU, run
 
 EVENTS = 95
 
@@ -16,7 +17,6 @@ class Tail(Case):
     def setUp(self):
         super().setUp()
         self.put("logs", EVENTS)
-        self.bus = ("--bus-local-dir", self.dir)
 
     def tail(self, *args):
         done = run("tail", *args, *self.bus, "--no-follow")
@@ -68,9 +68,16 @@ class Tail(Case):
         self.assertIn("--type", done.stderr)
         done = run("tail", "logs", *self.bus, "--filter", "nonsense")
         self.assertEqual(done.returncode, 2)
+
+    def test_a_bus_that_is_not_there(self):
         done = run("tail", "logs", "--bus-local-dir", self.dir + "-nowhere")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(self.dir + "-nowhere", done.stderr)
+        for command in (("tail", "logs"), ("topics",)):
+            done = run(*command, "--bus-kind", "kafka", "--bus-kafka-brokers", "127.0.0.1:1",
+                       "--timeout", "1s")
+            self.assertEqual(done.returncode, 8)
+            self.assertIn("no answer within 1000 ms", done.stderr)
 
     def test_topics_lists_what_is_there(self):
         rows = {}
@@ -89,8 +96,8 @@ class Tail(Case):
 class Follow(Case):
     def test_events_of_another_process_arrive_while_it_writes(self):
         self.put("logs", 0)
-        follower = subprocess.Popen([KAIJU, "tail", "logs", "-o", "json", "--bus-local-dir",
-                                     self.dir, "-n", "30", "--from", "start"],
+        follower = subprocess.Popen([KAIJU, "tail", "logs", "-o", "json", *self.bus, "-n",
+                                     "30", "--from", "start"],
                                     stdout=subprocess.PIPE, text=True)
         self.addCleanup(follower.kill)
         time.sleep(0.3)
@@ -101,10 +108,10 @@ class Follow(Case):
 
     def test_top_counts_what_arrives_from_now_on(self):
         self.put("logs", 50)
-        top = subprocess.Popen([KAIJU, "top", "--bus-local-dir", self.dir, "--every", "400ms", "-n",
-                                "5"], stdout=subprocess.PIPE, text=True)
+        top = subprocess.Popen([KAIJU, "top", *self.bus, "--every", "400ms", "-n",
+                                "20" if BROKERS else "5"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(top.kill)
-        time.sleep(0.3)
+        time.sleep(3 if BROKERS else 0.3)
         self.put("logs", 20)
         out, _ = top.communicate(timeout=30)
         self.assertEqual(top.returncode, 0)
@@ -113,7 +120,7 @@ class Follow(Case):
 
     def test_an_interrupt_ends_it(self):
         self.put("logs", 10)
-        follower = subprocess.Popen([KAIJU, "tail", "logs", "--bus-local-dir", self.dir],
+        follower = subprocess.Popen([KAIJU, "tail", "logs", *self.bus],
                                     stdout=subprocess.PIPE, text=True)
         self.addCleanup(follower.kill)
         time.sleep(0.5)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every file carries: a licence line, a header comment, a README of at most 80 lines in each
-folder of code; and what none carries: names of package hosts, paths of one machine."""
+folder of code and of tests; and what none carries: names of package hosts, paths of one machine."""
 import os
 import re
 
@@ -26,7 +26,9 @@ def check(root):
             if FOREIGN.search(line):
                 yield Finding(name, number, "names a package host or a path of one machine")
     folders = sorted({os.path.dirname(n) for n in names
-                      if n.endswith((".c", ".h")) and n.startswith(CODE_DIRS)})
+                      if n.endswith((".c", ".h")) and n.startswith(CODE_DIRS)} |
+                     {"/".join(n.split("/")[:2]) for n in names if re.match("tests/[^/]+/", n)} |
+                     {n.split("/")[0] for n in names if re.match(r"[a-z]+/", n)} - {"cmake"})
     for folder in folders:
         readme = os.path.join(folder, "README.md")
         if readme not in names:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# new.sh KIND NAME: writes the skeleton of one more of something, with its test, and says which line
-# to add where. Overwrites nothing.
+# new.sh KIND NAME: writes the skeleton of one more of something, with its test, adds it to the
+# build, and says what is left to do. Overwrites nothing. test_new.sh holds what it writes to the
+# lints and to the compiler.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -19,6 +20,27 @@ write() {
     mkdir -p "$(dirname "$1")"
     cat >"$1"
     echo "wrote $1"
+}
+
+# Puts a source file into the first list of sources of a folder's CMakeLists.txt.
+add_source() { # folder file
+    local list=$1/CMakeLists.txt
+    if grep -q 'SOURCES ' "$list" 2>/dev/null; then
+        sed -i "0,/SOURCES /s//SOURCES $2 /" "$list"
+        echo "added $2 to $list"
+    else
+        echo "still to do: $2 into a new $list (CONTRIBUTING.md)"
+    fi
+}
+add_prefix() { # folder prefix
+    if grep -q "^| $1 | " CONTRIBUTING.md; then
+        sed -i "s#^| $1 | #&\`$2\` #" CONTRIBUTING.md
+    else
+        local last
+        last=$(grep -n '<!-- prefixes -->' CONTRIBUTING.md | tail -n 1 | cut -d: -f1)
+        sed -i "${last}i | $1 | \`$2\` |" CONTRIBUTING.md
+    fi
+    echo "added the prefix $2 to CONTRIBUTING.md"
 }
 
 new_module() {
@@ -62,8 +84,10 @@ TEST(${name}_answers)
     CHECK_EQ(42, ${name}_answer());
 }
 TEXT
-    echo "add $name.c to $(dirname "$path")/CMakeLists.txt, test_$name.c to tests/unit/$(dirname "$path")/CMakeLists.txt,"
-    echo "\`${name}_\` to the prefixes of CONTRIBUTING.md, and $name to the folder's README.md"
+    add_source "$(dirname "$path")" "$name.c"
+    add_source "tests/unit/$(dirname "$path")" "test_$name.c"
+    add_prefix "$(dirname "$path")" "${name}_"
+    echo "still to do: $name into the folder's README.md"
 }
 
 new_fuzzer() {
@@ -114,7 +138,8 @@ kind=${1:-} name=${2:-}
 [ -n "$kind" ] || { kinds; exit 2; }
 case $kind in
     module | fuzzer | bench)
-        [[ $name =~ ^[a-z][a-z0-9_/]*$ ]] || fail "$kind wants a name of lower-case letters, digits and _"
+        [[ ${name##*/} =~ ^[a-z][a-z0-9_]*$ ]] || fail "$kind wants a name of lower-case letters, digits and _"
+        [[ $kind = module || $name != */* ]] || fail "$kind wants a name, not a path"
         "new_$kind" "$name"
         ;;
     *) echo "new: there is no kind '$kind'" >&2; kinds >&2; exit 2 ;;
