@@ -101,8 +101,8 @@ class Case(unittest.TestCase):
         self.bus = ("--bus-local-dir", self.dir)
         if BROKERS:
             self.bus = ("--bus-kind", "kafka", "--bus-kafka-brokers", BROKERS,
-                        "--bus-kafka-replication", os.environ.get("KAIJU_KAFKA_NODES", "1"), "--bus-prefix",
-                        f"e{os.getpid()}.{time.time_ns():x}.{next(NUMBERS)}.")
+                        "--bus-kafka-replication", os.environ["KAIJU_KAFKA_NODES"],
+                        "--bus-prefix", f"e{os.getpid()}.{time.time_ns():x}.{next(NUMBERS)}.")
 
     def role(self, name, *args, **kw):
         role = Role(name, *args, **kw)
