@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# fetch.sh BUILD_DIR WHAT...: fetches senders and checkers from the registries of their languages,
+# once, into BUILD_DIR/peers, with caches of their own. What is fetched is pinned beside this file.
+# Exit status 77 only if something cannot be had here. To add one: a function get_NAME, whose
+# success is remembered under its name and the pins it was made from.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+mkdir -p "$1/peers"
+peers=$(cd "$1/peers" && pwd)
+shift
+export GOMODCACHE=$peers/go/mod GOCACHE=$peers/go/cache GOFLAGS="-mod=mod -modcacherw" GOTOOLCHAIN=local
+export npm_config_cache=$peers/npm
+
+get_python() {
+    rm -rf "$peers/venv"
+    python3 -m venv "$peers/venv"
+    "$peers/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+}
+
+need() {
+    command -v "$1" >/dev/null || { echo "skipped: there is no $1 here" >&2; exit 77; }
+}
+
+exec 9>"$peers/lock" # two tests may want the same at once
+flock 9
+for what in "$@"; do
+    pins=$(cat "$here/fetch.sh" "$here/requirements.txt" | sha256sum | cut -c1-16)
+    [ "$(cat "$peers/$what.ready" 2>/dev/null)" != "$pins" ] || continue
+    echo "fetching $what into $peers (log: $peers/$what.log)" >&2
+    if ! timeout 400 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then
+        tail -n 5 "$peers/$what.log" >&2
+        echo "skipped: $what could not be fetched" >&2
+        exit 77
+    fi
+    echo "$pins" >"$peers/$what.ready"
+done
