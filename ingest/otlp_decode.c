@@ -302,7 +302,7 @@ void otlp_decode_span(struct otlp_item *it, struct slice message, struct otlp_sp
 {
     struct pbwire r = pbwire_of(message), status;
     struct pbwire_field f, s;
-    *ret = (struct otlp_span){0};
+    *ret = (struct otlp_span){.name = SLICE("")};
     while (pbwire_next(&r, &f)) {
         switch (f.tag) {
         case LEN(1): ret->trace_id = f.bytes; break;
@@ -364,7 +364,7 @@ void otlp_decode_event(struct slice message, struct otlp_part *ret)
 {
     struct pbwire r = pbwire_of(message);
     struct pbwire_field f;
-    *ret = (struct otlp_part){0};
+    *ret = (struct otlp_part){.name = SLICE("")};
     while (pbwire_next(&r, &f)) {
         switch (f.tag) {
         case I64(1): ret->time = f.value; break;

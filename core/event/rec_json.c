@@ -28,6 +28,7 @@ static bool put_escaped(struct buf *b, unsigned char c)
 bool rec_json_string(struct buf *b, struct slice s)
 {
     assert(b != NULL);
+    s.ptr = s.ptr != NULL ? s.ptr : "";
     bool ok = buf_add_byte(b, '"');
     size_t plain = 0; /* start of the run that needs no escape */
     for (size_t i = 0; ok && i < s.len;) {
