@@ -106,6 +106,17 @@ static void print_flag_name(FILE *to, const char *name)
     }
 }
 
+static void print_help_type(FILE *to, const struct conf_row *row)
+{
+    if (row->type != CONF_ENUM) {
+        fprintf(to, " %s", row->type == CONF_BOOL ? "" : conf_type_name(row->type));
+        return;
+    }
+    for (int i = 0; row->choices[i] != NULL; i++) {
+        fprintf(to, "%c%s", i > 0 ? '|' : ' ', row->choices[i]);
+    }
+}
+
 void conf_help(const struct conf *c, FILE *to)
 {
     const struct conf_table *table = NULL;
@@ -116,7 +127,7 @@ void conf_help(const struct conf *c, FILE *to)
         }
         fputs("  --", to);
         print_flag_name(to, s->row->name);
-        fprintf(to, " %s", s->row->type == CONF_BOOL ? "" : conf_type_name(s->row->type));
+        print_help_type(to, s->row);
         if (s->row->fallback != NULL) {
             fprintf(to, " (%s)", s->row->fallback);
         }

@@ -242,6 +242,7 @@ TEST(conf_documents_itself)
     conf_help(conf, f);
     fclose(f);
     CHECK_HAS("--bus-local-map-size size (64GiB)", printed);
+    CHECK_HAS("--log-level debug|info|warn (info)", printed);
     conf_free(conf);
     conf = NULL;
 }

@@ -7,4 +7,7 @@ void net_x(char *to, const char *from)
     strcpy(to, from); /* not sprintf() */
     free(to);
     counter = (int)time(NULL) + calls + limit;
+    counter += atoi(from) + rand();
+    gets(to);
+    longjmp(to, 1);
 }
