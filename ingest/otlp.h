@@ -50,7 +50,7 @@ struct otlp_limits {
     uint32_t items;        /* spans, points or records per request; more: ERR_LIMIT */
     size_t transcoded_max; /* bytes of a JSON request once it is protobuf; more: ERR_TOO_BIG */
 };
-#define OTLP_LIMITS ((struct otlp_limits){1u << 20, (size_t)256 << 20})
+#define OTLP_LIMITS ((struct otlp_limits){1u << 20, (size_t)64 << 20})
 
 struct otlp_request {
     enum otlp_signal signal;

@@ -342,13 +342,18 @@ static void map_point(struct otlp_map *m, const struct otlp_metric *metric, stru
 void otlp_map_metric(struct otlp_map *m, struct slice message)
 {
     struct otlp_metric metric;
-    struct pbwire_field f;
+    struct pbwire r = pbwire_of(message), data;
+    struct pbwire_field f, g;
     uint64_t before = m->result.items;
     otlp_decode_metric(message, &metric);
-    struct pbwire r = pbwire_of(metric.data);
-    while (m->rc == 0 && pbwire_next(&r, &f)) {
-        if (f.tag == LEN(1)) {
-            map_point(m, &metric, f.bytes);
+    while (metric.kind != OTLP_METRIC_NONE && pbwire_next(&r, &f)) {
+        if (f.tag != LEN(metric.kind)) {
+            continue;
+        }
+        for (data = pbwire_of(f.bytes); m->rc == 0 && pbwire_next(&data, &g);) {
+            if (g.tag == LEN(1)) {
+                map_point(m, &metric, g.bytes);
+            }
         }
     }
     if (m->result.items == before) {

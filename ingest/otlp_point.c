@@ -11,9 +11,9 @@
 #define VARINT(number) PBWIRE_TAG(number, PBWIRE_VARINT)
 #define I64(number)    PBWIRE_TAG(number, PBWIRE_I64)
 
-static void decode_data(struct otlp_metric *m)
+static void decode_data(struct otlp_metric *m, struct slice data)
 {
-    struct pbwire r = pbwire_of(m->data);
+    struct pbwire r = pbwire_of(data);
     struct pbwire_field f;
     while (pbwire_next(&r, &f)) {
         if (f.tag == VARINT(2)) {
@@ -39,14 +39,17 @@ void otlp_decode_metric(struct slice message, struct otlp_metric *ret)
         case LEN(OTLP_METRIC_HISTOGRAM):
         case LEN(OTLP_METRIC_EXP_HISTOGRAM):
         case LEN(OTLP_METRIC_SUMMARY):
+            if (ret->kind != (enum otlp_metric_kind)(f.tag >> 3)) {
+                ret->temporality = 0; /* one kind takes the place of another ... */
+                ret->monotonic = false;
+            }
             ret->kind = (enum otlp_metric_kind)(f.tag >> 3);
-            ret->data = f.bytes;
+            decode_data(ret, f.bytes); /* ... and pieces of the same kind add up */
             break;
         case LEN(12): ret->metadata = true; break;
         default: break;
         }
     }
-    decode_data(ret);
 }
 
 static void decode_number(struct otlp_item *it, struct slice message, struct otlp_point *p)

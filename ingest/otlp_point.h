@@ -18,8 +18,9 @@ enum otlp_metric_kind {
     OTLP_METRIC_SUMMARY = 11,
 };
 
+/* Points: the fields 1 of every field `kind` of the message. */
 struct otlp_metric {
-    struct slice name, description, unit, data, message;
+    struct slice name, description, unit, message;
     enum otlp_metric_kind kind;
     uint64_t temporality;
     bool monotonic, metadata;

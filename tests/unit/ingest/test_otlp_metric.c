@@ -384,3 +384,20 @@ TEST(otlp_metric_without_data_is_noticed_and_bad_exemplars_are_left_out)
     CHECK_EQ(1, r->result.events);
     otlp_rig_free(r);
 }
+
+TEST(otlp_metric_data_in_pieces_adds_up_and_the_last_kind_counts)
+{
+    struct otlp_rig *r = otlp_rig_new();
+    CHECK_OK(
+        otlp_rig_run(r, OTLP_METRICS, OTLP_JSON,
+                     slice_str(ONE("\"name\":\"m\",\"gauge\":{\"dataPoints\":[{\"asInt\":1}]},"
+                                   "\"sum\":{\"dataPoints\":[{\"asInt\":2}],\"isMonotonic\":true},"
+                                   "\"sum\":{\"dataPoints\":[{\"asInt\":3},{\"asInt\":4}]}"))),
+        r->err);
+    CHECK_EQ(3, r->result.items);
+    CHECK_EQ(3, r->result.events);
+    CHECK_HAS("\"metric_type\":\"sum\",\"monotonic\":true", buf_cstr(&r->text));
+    CHECK_HAS("\"value\":2}", buf_cstr(&r->text));
+    CHECK_HAS("\"value\":4}", buf_cstr(&r->text));
+    otlp_rig_free(r);
+}
