@@ -5,7 +5,8 @@
 #   kaiju_fuzzer(NAME SOURCES ... [DEPS ...])                   one libFuzzer target per decoder
 #   kaiju_bench(NAME SOURCES ... [DEPS ...])                    one benchmark, run by ./dev bench
 # Labels of tests choose the presets that run them (CMakePresets.json): threads (also under TSan),
-# kafka (needs a broker), crash (kills processes), python (needs packages), long (only by hand).
+# kafka (needs a broker), crash (kills processes), python (needs packages), peers (programs that
+# others wrote), long (only by hand).
 
 option(KAIJU_TESTS "build tests and benchmarks, too" ON)
 option(KAIJU_FUZZ "build the libFuzzer targets (needs clang)" OFF)

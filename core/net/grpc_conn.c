@@ -374,6 +374,7 @@ struct grpc_conn *grpc_conn_new(struct grpc_server *g, struct http_conn *http,
     c->resets = (struct h2_bucket){g->conf.resets_burst, c->since_ns};
     c->frames = (struct h2_bucket){g->conf.frames_burst, c->since_ns};
     c->old_at_ns = INT64_MAX;
+    c->last_stream = -1;
     if (g->conf.age_max_ms > 0) {
         g->dice = g->dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         int64_t age = (int64_t)g->conf.age_max_ms * CLOCK_NS_PER_MS;

@@ -49,10 +49,27 @@ bool grpc_guard_reset(struct grpc_conn *c)
     return true;
 }
 
+/* Streams are opened in rising order; nghttp2 takes one that was left out for one that is closed.
+ */
+static bool stream_ok(struct grpc_conn *c, int32_t stream)
+{
+    if (stream > c->last_stream) {
+        if (stream > c->last_stream + INT64_C(2)) {
+            c->gap_from = c->last_stream + 1;
+            c->gap_to = stream - 1;
+        }
+        c->last_stream = stream;
+    } else if (stream >= c->gap_from && stream <= c->gap_to) {
+        c->fate = GRPC_REASON_PROTOCOL_BAD;
+        return false;
+    }
+    return true;
+}
+
 bool grpc_guard_frame(struct grpc_conn *c, const nghttp2_frame_hd *hd)
 {
     switch (hd->type) {
-    case NGHTTP2_HEADERS: c->continuations = 0; return true;
+    case NGHTTP2_HEADERS: c->continuations = 0; return stream_ok(c, hd->stream_id);
     case NGHTTP2_CONTINUATION:
         if (++c->continuations > c->server->conf.continuations_max) {
             c->fate = GRPC_REASON_CONTINUATION_FLOOD;

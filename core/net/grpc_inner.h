@@ -40,6 +40,7 @@ struct grpc_call {
     const struct grpc_call_ops *ops;
     void *arg;
     bool taken, is_post, is_head, type_ok, coding_known, timeout_bad, packed, remote_done, keep;
+    enum grpc_reason late_why;  /* to be refused with at the end of the stream */
     enum inflate_coding coding; /* of grpc-encoding */
     struct buf fields;          /* name length, value length, name, value; the path first */
     size_t list_bytes;          /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
@@ -80,6 +81,7 @@ struct grpc_conn {
     int64_t ping_ns;   /* our ping is out since; 0 = none */
     int64_t pinged_ns; /* the client's last ping */
     unsigned ping_strikes, continuations;
+    int32_t last_stream, gap_from, gap_to; /* streams between were never opened */
     struct h2_bucket resets, frames;
     uint64_t in_seen, out_seen; /* already in the figures */
     bool pumping, dirty, eof, settled, goaway, sent_since_ping, squeezed;

@@ -181,6 +181,11 @@ void grpc_recv_head_end(struct grpc_call *call)
 {
     enum grpc_reason why = judge_head(call);
     call->state = GRPC_CALL_PREFIX;
+    if (why != GRPC_REASON_NONE && grpc_reason_http(why) != 200) {
+        /* Not gRPC: such clients want to send their request before they hear of it. */
+        call->late_why = why;
+        return;
+    }
     if (why != GRPC_REASON_NONE) {
         refuse(call, why, NULL);
         return;
@@ -231,6 +236,9 @@ static void prefix_done(struct grpc_call *call)
 
 void grpc_recv_data(struct grpc_call *call, const char *p, size_t n)
 {
+    if (call->late_why != GRPC_REASON_NONE) {
+        return;
+    }
     if (call->state == GRPC_CALL_PREFIX) {
         size_t take = MIN(n, GRPC_PREFIX_BYTES - call->prefix_have);
         memcpy(call->prefix + call->prefix_have, p, take);
@@ -317,6 +325,10 @@ static void hand_over(struct grpc_call *call)
 void grpc_recv_end(struct grpc_call *call)
 {
     call->remote_done = true;
+    if (call->late_why != GRPC_REASON_NONE && call->state < GRPC_CALL_ANSWERED) {
+        refuse(call, call->late_why, NULL);
+        return;
+    }
     switch (call->state) {
     case GRPC_CALL_PREFIX:
         if (call->prefix_have == 0) {

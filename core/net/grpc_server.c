@@ -125,7 +125,6 @@ static void make_options(struct grpc_server *g)
     }
     grpc_conn_callbacks(g->callbacks);
     nghttp2_option_set_no_auto_window_update(g->options, 1);
-    nghttp2_option_set_no_closed_streams(g->options, 1);
 #ifdef KAIJU_NGHTTP2_LIMITS
     /* grpc_guard.c is stricter, and does not punish who resets what has been answered. */
     nghttp2_option_set_stream_reset_rate_limit(g->options, 1000000, 1000000);

@@ -267,6 +267,16 @@ static void swallow(struct http_conn *c, size_t n)
     }
 }
 
+/* A first line that is nothing at all, where HTTP/2 is spoken as well: an answer in HTTP/1 would
+ * only confuse a client whose preface is wrong. */
+static bool is_noise(const struct http_conn *c)
+{
+    enum http_reason why = c->parser.reason;
+    return c->server->on_h2 != NULL && c->served == 0 &&
+           (why == HTTP_REASON_LINE_BAD || why == HTTP_REASON_METHOD_UNKNOWN ||
+            why == HTTP_REASON_TARGET_BAD || why == HTTP_REASON_VERSION_OTHER);
+}
+
 /* The first bytes: HTTP/2, TLS where none is spoken, or HTTP/1. */
 static bool step_sniff(struct http_conn *c)
 {
@@ -324,7 +334,13 @@ static bool step_head(struct http_conn *c)
     swallow(c, used);
     switch (step) {
     case HTTP_STEP_HEAD: head_done(c); return true;
-    case HTTP_STEP_FAILED: conn_refuse(c, c->parser.reason); return true;
+    case HTTP_STEP_FAILED:
+        if (is_noise(c)) {
+            conn_bury(c, c->parser.reason);
+            return false;
+        }
+        conn_refuse(c, c->parser.reason);
+        return true;
     case HTTP_STEP_MORE:
         if (evbuffer_get_length(conn_input(c)) > 0) {
             return true;
