@@ -4,13 +4,16 @@
     KAIJU=build/release/kaiju PUT_EVENTS=- KAIJU_SOURCE_DIR=. \\
         python3 tests/e2e/kill_rounds.py --rounds 50 --seed 1 [--from 17]
 
-Seed and round decide how long a round lives and who sends how much; --from goes on at a round.
+With --kafka BROKERS and KAIJU_KAFKA_SH (tests/kafka/kafka.sh, whose one node runs) the worker stays
+and the broker is killed and started again. Seed and round decide how long a round lives and who
+sends how much; --from goes on at a round.
 """
 import argparse
 import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -24,19 +27,23 @@ WORKERS = 4
 PER_REQUEST = 10
 
 
-def numbers_there(directory):
-    done = run("tail", "logs", "--bus-local-dir", directory, "--from", "start", "--no-follow", "-o",
-               "json", timeout=300)
+def numbers_there(bus):
+    done = run("tail", "logs", *bus, "--from", "start", "--no-follow", "-o", "json", timeout=300)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
     bodies = (json.loads(line)["payload"]["body"] for line in done.stdout.splitlines())
     return {int(body.split()[1]) for body in bodies}
 
 
-def one_round(directory, seed, number):
-    """The numbers that were acknowledged before the process was killed."""
+def kafka_sh(command):
+    subprocess.run([os.environ["KAIJU_KAFKA_SH"], command, "1"], check=True, capture_output=True,
+                   timeout=120)
+
+
+def one_round(bus, seed, number, kill_broker):
+    """The numbers that were acknowledged before, and in spite of, the kill."""
     chance = random.Random(seed * 1_000_003 + number)
-    role = Role("standalone", "--bus-local-dir", directory)
+    role = Role("standalone", *bus)
     acknowledged, stop = [], threading.Event()
     try:
         otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
@@ -52,16 +59,29 @@ def one_round(directory, seed, number):
                     if post(otlp, "logs", logs(PER_REQUEST, first), timeout=5).status == 200:
                         acknowledged.extend(range(first, first + PER_REQUEST))
                 except (OSError, ValueError):
-                    return
+                    if not kill_broker:
+                        return
                 time.sleep(chance.random() * 0.002)
 
         workers = [threading.Thread(target=send, args=(w,)) for w in range(WORKERS)]
         for w in workers:
             w.start()
         time.sleep(0.05 + chance.random() * 0.4)
-        role.process.send_signal(signal.SIGKILL)
-        role.process.wait()
-        stop.set()
+        if kill_broker:
+            kafka_sh("kill")
+            time.sleep(chance.random())
+            kafka_sh("revive")
+            before, end = len(acknowledged), time.monotonic() + 60
+            while len(acknowledged) == before and time.monotonic() < end:
+                time.sleep(0.1)  # it goes on by itself
+            if len(acknowledged) == before:
+                raise AssertionError("nothing was acknowledged after the broker came back:\n" +
+                                     role.log())
+            stop.set()
+        else:
+            role.process.send_signal(signal.SIGKILL)
+            role.process.wait()
+            stop.set()
         for w in workers:
             w.join()
     finally:
@@ -69,15 +89,18 @@ def one_round(directory, seed, number):
     return acknowledged
 
 
-def rounds(count, seed, first=0, say=print):
+def rounds(count, seed, first=0, say=print, kafka=None):
     """Runs them; the number of acknowledged records that were checked."""
     checked = 0
     with tempfile.TemporaryDirectory(prefix="kaiju-kill-") as top:
-        directory = os.path.join(top, "bus")
+        bus = ["--bus-local-dir", os.path.join(top, "bus")]
+        if kafka:
+            bus = ["--bus-kind", "kafka", "--bus-kafka-brokers", kafka, "--bus-kafka-replication", "1",
+                   "--bus-prefix", f"kill{os.getpid()}."]
         acknowledged = set()
         for number in range(first, first + count):
-            acknowledged.update(one_round(directory, seed, number))
-            lost = acknowledged - numbers_there(directory)
+            acknowledged.update(one_round(bus, seed, number, kafka is not None))
+            lost = acknowledged - numbers_there(bus)
             if lost:
                 raise AssertionError(f"seed {seed} round {number}: {len(lost)} acknowledged records "
                                      f"are lost, the first is {min(lost)}")
@@ -91,6 +114,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", type=int, default=0, dest="first")
+    parser.add_argument("--kafka", metavar="BROKERS")
     asked = parser.parse_args()
-    total = rounds(asked.rounds, asked.seed, asked.first)
+    total = rounds(asked.rounds, asked.seed, asked.first, kafka=asked.kafka)
     print(f"{asked.rounds} rounds, seed {asked.seed}: {total} acknowledged, none lost")
