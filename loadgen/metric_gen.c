@@ -48,6 +48,7 @@ enum {
 static double cadvisor_value(const struct world *w, const struct pod *p, size_t row)
 {
     const struct service *service = &shop_services[p->service];
+    int64_t periods = (w->now_ns - p->start_ns) / (100 * CLOCK_NS_PER_MS);
     const double values[] = {
 #define CADVISOR(id, name, unit, kind, label, label_value, value, doc) (value),
 #include "loadgen/metric.def"
@@ -237,7 +238,8 @@ void metric_gen_cluster(struct world *w)
         char partition[8];
         snprintf(partition, sizeof partition, "%d", (int)i);
         struct point_out point = {.time_ns = w->now_ns};
-        point.value = (double)((w->orders_behind + i) / LAG_PARTITIONS + rng_below(&w->usage, 3));
+        uint64_t behind = (w->orders_behind + i) / LAG_PARTITIONS + rng_below(&w->usage, 3);
+        point.value = (double)behind;
         add_label(&point, "consumergroup", "orders");
         add_label(&point, "topic", "orders");
         add_label(&point, "partition", partition);

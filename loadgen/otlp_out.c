@@ -11,6 +11,14 @@
 
 enum { TEMPORALITY_CUMULATIVE = 2, STATUS_ERROR = 2 };
 
+const char *otlp_out_signal_name(enum signal signal)
+{
+    static const char *const names[SIGNAL_COUNT] = {
+        [SIGNAL_SPANS] = "spans", [SIGNAL_LOGS] = "logs", [SIGNAL_METRICS] = "metrics"};
+    assert(signal < SIGNAL_COUNT);
+    return names[signal];
+}
+
 static void put_text(struct buf *b, uint32_t field, const char *text)
 {
     if (text != NULL && text[0] != '\0') {
@@ -154,7 +162,8 @@ void otlp_out_metric_end(const struct metric_out *m)
     pbwrite_close(m->b, m->data);
 }
 
-static void put_histogram(struct buf *b, const struct red *red)
+/* What a histogram has before its attributes, and behind them. */
+static void put_buckets(struct buf *b, const struct red *red)
 {
     pbwrite_fixed64(b, 4, red->count);
     pbwrite_double(b, 5, red->sum_s);
@@ -168,6 +177,10 @@ static void put_histogram(struct buf *b, const struct red *red)
         put_bytes(b, 5, red->exemplar_trace, 16);
         pbwrite_close(b, exemplar);
     }
+}
+
+static void put_extremes(struct buf *b, const struct red *red)
+{
     pbwrite_double(b, 11, red->min_s);
     pbwrite_double(b, 12, red->max_s);
 }
@@ -182,13 +195,16 @@ void otlp_out_point(struct metric_out *m, const struct point_out *p)
     }
     pbwrite_fixed64(b, 3, (uint64_t)p->time_ns);
     if (p->red != NULL) {
-        put_histogram(b, p->red);
+        put_buckets(b, p->red);
     } else if (p->is_int) {
         pbwrite_fixed64(b, 6, (uint64_t)(int64_t)p->value);
     } else {
         pbwrite_double(b, 4, p->value);
     }
     put_attrs(b, p->red != NULL ? 9 : 7, p->attrs, p->attr_count);
+    if (p->red != NULL) {
+        put_extremes(b, p->red);
+    }
     pbwrite_close(b, point);
     m->points++;
 }

@@ -14,6 +14,8 @@ struct red;
 
 enum signal { SIGNAL_SPANS = 0, SIGNAL_LOGS = 1, SIGNAL_METRICS = 2, SIGNAL_COUNT = 3 };
 
+const char *otlp_out_signal_name(enum signal signal); /* "spans" */
+
 enum attr_kind { ATTR_STRING = 0, ATTR_INT = 1, ATTR_DOUBLE = 2, ATTR_BOOL = 3 };
 
 struct attr {
@@ -82,5 +84,8 @@ struct metric_out otlp_out_metric(struct buf *b, const char *name, const char *u
                                   enum metric_kind kind);
 void otlp_out_point(struct metric_out *m, const struct point_out *p);
 void otlp_out_metric_end(const struct metric_out *m);
+
+/* A whole Export request as OTLP/JSON, from its protobuf (otlp_out_json.c). */
+void otlp_out_json(struct buf *b, enum signal signal, struct slice request);
 
 #endif

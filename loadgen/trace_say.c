@@ -121,8 +121,10 @@ static void chat(struct visit *v, const struct pod *p, const struct span_out *sp
         snprintf(body, sizeof body, "%s failed: %s", span->name, span->message);
         write_log(v, p, span, ERROR, body);
     }
-    for (double want = v->w->log_rate; want > 0; want -= 1) {
-        if (rng_chance(&v->w->chatter, want)) {
+    /* A rate of 2.4: two lines, and a third with a chance of 0.4. */
+    double want = v->w->log_rate;
+    for (int i = 0; i < (int)want + 1; i++) {
+        if (rng_chance(&v->w->chatter, want - i)) {
             snprintf(body, sizeof body, "%s done in %lld us", span->name,
                      (long long)((span->end_ns - span->start_ns) / 1000));
             write_log(v, p, span, INFO, body);
