@@ -184,6 +184,7 @@ void grpc_recv_head_end(struct grpc_call *call)
     if (why != GRPC_REASON_NONE && grpc_reason_http(why) != 200) {
         /* Not gRPC: such clients want to send their request before they hear of it. */
         call->late_why = why;
+        (void)reserve(call, sizeof *call + call->fields.cap);
         return;
     }
     if (why != GRPC_REASON_NONE) {
@@ -237,6 +238,10 @@ static void prefix_done(struct grpc_call *call)
 void grpc_recv_data(struct grpc_call *call, const char *p, size_t n)
 {
     if (call->late_why != GRPC_REASON_NONE) {
+        call->wire_bytes += n;
+        if (call->wire_bytes > WINDOW_SLACK) {
+            refuse(call, call->late_why, NULL); /* before the stream's window is used up */
+        }
         return;
     }
     if (call->state == GRPC_CALL_PREFIX) {

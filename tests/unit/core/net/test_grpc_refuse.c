@@ -5,6 +5,8 @@
  */
 #include "grpc_rig.h"
 
+#include "core/codec/endian.h"
+
 #include "core/base/clock.h"
 #include "tests/test.h"
 
@@ -372,4 +374,89 @@ TEST(grpc_no_reason_is_untested)
             test_fail(__FILE__, __LINE__, "reason %d has no test", why);
         }
     }
+}
+
+/* --- streams that are over, and requests that are not gRPC --- */
+
+static void check_goaway(struct grpc_rig *g, struct h2_out *o, uint32_t code)
+{
+    int fd = grpc_rig_connect(g);
+    grpc_rig_send(g, fd, o);
+    struct slice p = grpc_rig_frame(g, fd, 7, 0, 3000);
+    CHECK(p.len >= 8);
+    CHECK_EQ(code, endian_be32(p.ptr + 4));
+    close(fd);
+    grpc_rig_step(g, 5);
+}
+
+TEST(grpc_streams_that_are_closed_stay_closed)
+{
+    enum { PROTOCOL = 1, CLOSED = 5 };
+    struct grpc_rig g;
+    struct h2_out *o = calloc(1, sizeof *o);
+    grpc_rig_start(&g, NULL, NULL);
+    /* Never begun, and a higher one was. */
+    h2_out_preface(o);
+    h2_out_head(o, 5, 5, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+    h2_out_head(o, 3, 5, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+    check_goaway(&g, o, PROTOCOL);
+    CHECK_EQ(1, grpc_rig_refused(&g, GRPC_REASON_PROTOCOL_BAD));
+    /* Ended by the client: nothing may follow. */
+    for (uint8_t type = 0; type < 2; type++) {
+        h2_out_preface(o);
+        h2_out_head(o, 1, 4, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+        h2_out_message(o, 1, 1, 0, SLICE("x"));
+        if (type == 0) {
+            h2_out_frame(o, 0, 1, 1, "late", 4);
+        } else {
+            h2_out_head(o, 1, 5, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+        }
+        check_goaway(&g, o, CLOSED);
+    }
+    /* The order of numbers without gaps is the client's own business. */
+    int fd = grpc_rig_connect(&g);
+    h2_out_preface(o);
+    h2_out_head(o, 7, 4, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+    h2_out_head(o, 9, 4, "POST", "/t.T/Echo", "application/grpc", NULL, NULL);
+    h2_out_message(o, 7, 1, 0, SLICE("fine"));
+    grpc_rig_send(&g, fd, o);
+    CHECK(slice_eq(grpc_rig_frame(&g, fd, 0, 7, 3000), SLICE("\0\0\0\0\4fine")));
+    close(fd);
+    grpc_rig_stop(&g);
+    free(o);
+}
+
+TEST(grpc_what_is_not_grpc_is_told_so_at_its_end)
+{
+    struct grpc_rig g;
+    static const char many[20000];
+    struct h2_out *o = calloc(1, sizeof *o);
+    grpc_rig_start(&g, NULL, NULL);
+    int fd = grpc_rig_connect(&g);
+    h2_out_preface(o);
+    h2_out_head(o, 1, 4, "POST", "/t.T/Echo", "text/plain", NULL, NULL);
+    h2_out_frame(o, 0, 0, 1, "test", 4);
+    grpc_rig_send(&g, fd, o);
+    CHECK_EQ(0, grpc_rig_frame(&g, fd, 1, 1, 50).len);
+    /* A head in its midst breaks HTTP/2, which is worse than another type. */
+    h2_out_head(o, 1, 5, "POST", NULL, NULL, NULL, NULL);
+    grpc_rig_send(&g, fd, o);
+    CHECK(slice_eq(grpc_rig_frame(&g, fd, 3, 1, 3000), SLICE("\0\0\0\1")));
+    CHECK_EQ(0, grpc_rig_refused(&g, GRPC_REASON_TYPE_BAD));
+    /* One ends, of the other there is too much: both are told. */
+    h2_out_head(o, 3, 4, "POST", "/t.T/Echo", "text/plain", NULL, NULL);
+    h2_out_frame(o, 0, 1, 3, "test", 4);
+    h2_out_head(o, 5, 4, "POST", "/t.T/Echo", "text/plain", NULL, NULL);
+    h2_out_frame(o, 0, 0, 5, many, 10000);
+    h2_out_frame(o, 0, 0, 5, many, 10000);
+    grpc_rig_send(&g, fd, o);
+    CHECK(grpc_rig_frame(&g, fd, 1, 3, 3000).len > 0);
+    CHECK(grpc_rig_frame(&g, fd, 1, 5, 3000).len > 0);
+    CHECK_EQ(2, grpc_rig_refused(&g, GRPC_REASON_TYPE_BAD));
+    close(fd);
+    grpc_rig_step(&g, 5);
+    CHECK_EQ(0, grpc_server_stats(g.server).active);
+    CHECK_EQ(0, g.used);
+    grpc_rig_stop(&g);
+    free(o);
 }
