@@ -18,6 +18,17 @@ get_python() {
     "$peers/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 }
 
+# An executable of a Go module. The directory h2spec holds its go.mod: the module itself has none.
+get_h2spec() {
+    need go
+    (cd "$here/h2spec" && go build -mod=readonly -o "$peers/bin/h2spec" github.com/summerwind/h2spec/cmd/h2spec)
+}
+
+get_telemetrygen() {
+    need go
+    GOBIN=$peers/bin go install github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.155.0
+}
+
 need() {
     command -v "$1" >/dev/null || { echo "skipped: there is no $1 here" >&2; exit 77; }
 }
@@ -25,10 +36,10 @@ need() {
 exec 9>"$peers/lock" # two tests may want the same at once
 flock 9
 for what in "$@"; do
-    pins=$(cat "$here/fetch.sh" "$here/requirements.txt" | sha256sum | cut -c1-16)
+    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" | sha256sum | cut -c1-16)
     [ "$(cat "$peers/$what.ready" 2>/dev/null)" != "$pins" ] || continue
     echo "fetching $what into $peers (log: $peers/$what.log)" >&2
-    if ! timeout 400 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then
+    if ! timeout 550 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then
         tail -n 5 "$peers/$what.log" >&2
         echo "skipped: $what could not be fetched" >&2
         exit 77
