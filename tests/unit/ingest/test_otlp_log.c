@@ -244,6 +244,7 @@ TEST(otlp_log_becomes_a_kube_event_in_every_shape)
         /* date -d 2026-08-17 +%s */
         CHECK_HAS("k8s KubeEvent 1786924800000000000 ", buf_cstr(&r->text));
         CHECK_HAS(KUBE_CONTEXT, buf_cstr(&r->text));
+        CHECK_HAS("payload{\"body\":{\"count\":4,\"involvedObject\":{", buf_cstr(&r->text));
         CHECK_HAS("\"count\":4,\"event_uid\":\"e-1\",\"field_path\":\"spec.containers{app}\","
                   "\"message\":\"back-off\",\"object_kind\":\"Pod\",\"object_name\":\"cart-0\","
                   "\"object_uid\":\"u-1\",\"reason\":\"BackOff\","
@@ -309,6 +310,51 @@ TEST(otlp_log_that_only_resembles_a_kube_event_stays_a_log)
         CHECK_OK(otlp_rig_run(r, OTLP_LOGS, OTLP_JSON, slice_str(bodies[i])), r->err);
         CHECK_HAS("logs LogRecord ", buf_cstr(&r->text));
         CHECK_EQ(1, r->result.events);
+    }
+    otlp_rig_free(r);
+}
+
+TEST(otlp_log_kube_event_times)
+{
+    static const struct {
+        const char *text;
+        long long ts; /* 0: no time */
+    } rows[] = {
+        {"2026-08-17T00:00:00Z", 1786924800000000000},
+        {"2026-08-17t00:00:00z", 1786924800000000000},
+        {"2026-08-17T01:30:00.123456789+01:30", 1786924800123456789},
+        {"2026-08-16T20:00:00.5-04:00", 1786924800500000000},
+        {"2026-08-17T00:00:00.1234567899Z", 1786924800123456789},
+        {"2024-02-29T12:00:00Z", 1709208000000000000},
+        {"2000-03-01T00:00:00Z", 951868800000000000},
+        {"1970-01-01T00:00:01Z", 1000000000},
+        {"1970-01-01T00:00:00Z", 0},
+        {"1960-01-01T00:00:00Z", 0},
+        {"2026-08-17T00:00:00", 0},
+        {"2026-08-17T00:00:00.Z", 0},
+        {"2026-08-17T00:00:00Zx", 0},
+        {"2026-08-17 ", 0},
+        {"2026-13-17T00:00:00Z", 0},
+        {"2026-00-17T00:00:00Z", 0},
+        {"9999-12-31T23:59:59Z", 0},
+        {"2026-08-17T00:00:00+0100", 0},
+        {"", 0},
+    };
+    struct otlp_rig *r = otlp_rig_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b, want;
+        buf_init(&b, MIB);
+        buf_init(&want, MIB);
+        buf_addf(&b,
+                 LOGS("", BODY(S("kind", "Event") "," S("lastTimestamp", "%s") "," M(
+                              "involvedObject", S("kind", "Job")))),
+                 rows[i].text);
+        buf_addf(&want, "KubeEvent %lld / flags=%d ", rows[i].ts != 0 ? rows[i].ts : OTLP_TEST_NOW,
+                 rows[i].ts != 0 ? 0 : 4);
+        CHECK_OK(otlp_rig_run(r, OTLP_LOGS, OTLP_JSON, buf_slice(&b)), r->err);
+        CHECK_HAS(buf_cstr(&want), buf_cstr(&r->text));
+        buf_done(&b);
+        buf_done(&want);
     }
     otlp_rig_free(r);
 }

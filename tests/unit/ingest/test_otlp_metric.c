@@ -401,3 +401,80 @@ TEST(otlp_metric_data_in_pieces_adds_up_and_the_last_kind_counts)
     CHECK_HAS("\"value\":4}", buf_cstr(&r->text));
     otlp_rig_free(r);
 }
+
+TEST(otlp_metric_kind_that_comes_back_begins_anew)
+{
+    struct otlp_rig *r = otlp_rig_new();
+    CHECK_OK(otlp_rig_run(r, OTLP_METRICS, OTLP_JSON,
+                          slice_str(ONE("\"name\":\"m\",\"sum\":{\"isMonotonic\":true,"
+                                        "\"aggregationTemporality\":2},\"gauge\":{},"
+                                        "\"sum\":{\"dataPoints\":[{\"asInt\":2}]}"))),
+             r->err);
+    CHECK_HAS("\"monotonic\":false", buf_cstr(&r->text));
+    CHECK_HAS("\"temporality\":\"unspecified\"", buf_cstr(&r->text));
+    otlp_rig_free(r);
+}
+
+TEST(otlp_metric_resource_and_exemplars_of_distributions)
+{
+    static const char *const kinds[] = {"histogram", "exponentialHistogram"};
+    struct otlp_rig *r = otlp_rig_new();
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct buf b;
+        buf_init(&b, MIB);
+        buf_addf(
+            &b,
+            "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\","
+            "\"value\":{\"stringValue\":\"cart\"}}]},\"scopeMetrics\":[{\"metrics\":[{"
+            "\"name\":\"m\",\"%s\":{\"dataPoints\":[{\"timeUnixNano\":5,\"exemplars\":["
+            "{\"timeUnixNano\":3,\"asDouble\":1},{\"asInt\":2,\"traceId\":"
+            "\"00000000000000000000000000000001\"},{\"timeUnixNano\":4,\"asInt\":3}]}]}}]}]}]}",
+            kinds[i]);
+        CHECK_OK(otlp_rig_run(r, OTLP_METRICS, OTLP_JSON, buf_slice(&b)), r->err);
+        CHECK_EQ(2, r->result.events);
+        CHECK_HAS("\"service.name\":\"cart\"", buf_cstr(&r->text));
+        /* Ids before lateness; without a time of its own it has the point's. */
+        CHECK_HAS("\"exemplar_value\":2,", buf_cstr(&r->text));
+        CHECK_HAS("spans Exemplar 5 00000000000000000000000000000001/ ", buf_cstr(&r->text));
+        buf_done(&b);
+    }
+    otlp_rig_free(r);
+}
+
+static int keep_contexts(void *arg, enum bus_topic_id topic, struct slice key, const struct rec *r,
+                         struct err *reterr)
+{
+    const struct rec_context **at = arg;
+    (void)topic, (void)key, (void)reterr;
+    while (*at != NULL) {
+        at++;
+    }
+    *at = r->context;
+    return 0;
+}
+
+#define POD_POINT(pod)                                                                             \
+    "{\"asInt\":1,\"attributes\":[{\"key\":\"pod\",\"value\":{\"stringValue\":\"" pod "\"}},"      \
+    "{\"key\":\"namespace\",\"value\":{\"stringValue\":\"n\"}}]}"
+
+TEST(otlp_metric_points_of_one_pod_share_a_context)
+{
+    const struct rec_context *seen[5] = {NULL};
+    struct otlp_map *m = otlp_map_new(OTLP_LIMITS);
+    struct arena *a = arena_new(NULL, "t", MIB);
+    struct otlp_sink sink = {.arg = seen, .event = keep_contexts};
+    struct otlp_result result;
+    struct err err;
+    struct otlp_request q = {OTLP_METRICS,
+                             OTLP_JSON,
+                             SLICE(ONE("\"name\":\"m\",\"gauge\":{\"dataPoints\":[" POD_POINT(
+                                 "p") "," POD_POINT("q") "," POD_POINT("p") ",{\"asInt\":1}]}")),
+                             SLICE("t"),
+                             1,
+                             a};
+    CHECK_OK(otlp_map(m, &q, &sink, &result, &err), err);
+    CHECK_EQ(4, result.events);
+    CHECK(seen[0] == seen[2] && seen[0] != seen[1] && seen[0] != seen[3]);
+    arena_free(a);
+    otlp_map_free(m);
+}

@@ -138,6 +138,7 @@ TEST(otlp_request_json_spellings_that_are_accepted)
         {"{\"body\":{\"doubleValue\":\"1.25\"}}", "\"body\":1.25"},
         {"{\"body\":{\"doubleValue\":3}}", "\"body\":3.0"},
         {"{\"body\":{\"intValue\":-9223372036854775808}}", "\"body\":-9223372036854775808"},
+        {"{\"body\":{\"bytesValue\":\"\"}}", "\"body\":\"\""},
         {"{\"body\":{\"bytesValue\":\"-_8\"}}", "\"body\":\"+/8=\""},
         {"{\"body\":{\"stringValue\":\"a\\u00e9\\n\\ud83d\\ude00\"}}",
          "\"body\":\"a\xc3\xa9\\n\xf0\x9f\x98\x80\""},
@@ -310,7 +311,11 @@ TEST(otlp_request_unknown_fields_are_skipped_and_old_scopes_noticed)
     buf_init(&b, MIB);
     size_t rl = pbwrite_open(&b, 1);
     pbwrite_string(&b, 1000, SLICE("what was before scopes"));
-    size_t sl = pbwrite_open(&b, 2), log = pbwrite_open(&b, 2);
+    size_t sl = pbwrite_open(&b, 2), scope = pbwrite_open(&b, 1);
+    pbwrite_varint(&b, 5, 5);
+    pbwrite_varint(&b, 4, 0);
+    pbwrite_close(&b, scope);
+    size_t log = pbwrite_open(&b, 2);
     pbwrite_varint(&b, 1, 5);           /* a known field of another wire type */
     pbwrite_string(&b, 99, SLICE("?")); /* an unknown one */
     pbwrite_fixed32(&b, 200, 1);
@@ -322,6 +327,7 @@ TEST(otlp_request_unknown_fields_are_skipped_and_old_scopes_noticed)
     CHECK_EQ(1, r->result.events);
     CHECK_EQ(1, r->result.notices[OTLP_NOTICE_OLD_SCOPES]);
     CHECK_EQ(1, r->result.notices[OTLP_NOTICE_NO_TIME]);
+    CHECK_HAS("context{\"kaiju.tenant\":\"acme\"} ", buf_cstr(&r->text));
     buf_done(&b);
     otlp_rig_free(r);
 }

@@ -280,3 +280,39 @@ TEST(otlp_span_drops_links_without_ids)
     CHECK_HAS("\"links\":[{\"span_id\":\"a102030405060708\",", buf_cstr(&r->text));
     otlp_rig_free(r);
 }
+
+TEST(otlp_span_that_cannot_be_written_takes_its_exceptions_along)
+{
+    struct otlp_rig *r = otlp_rig_new();
+    r->fail_with = -ERR_TOO_BIG;
+    CHECK_OK(otlp_rig_run(r, OTLP_TRACES, OTLP_JSON, slice_str(JSON)), r->err);
+    CHECK_EQ(1, r->result.rejected);
+    CHECK_EQ(0, r->result.events);
+    CHECK_EQ(0, r->result.notices[OTLP_NOTICE_EXTRA_LOST]);
+    otlp_rig_free(r);
+}
+
+TEST(otlp_span_exceptions_escaped_in_words_or_not)
+{
+    static const struct {
+        const char *value, *want;
+    } rows[] = {{"{\"stringValue\":\"False\"}", "{\"escaped\":false}"},
+                {"{\"stringValue\":\"TRUE\"}", "{\"escaped\":true}"},
+                {"{\"boolValue\":true}", "{\"escaped\":true}"},
+                {"{\"stringValue\":\"maybe\"}", "{\"escaped\":\"maybe\"}"},
+                {"{\"intValue\":1}", "{\"escaped\":1}"}};
+    struct otlp_rig *r = otlp_rig_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b;
+        buf_init(&b, MIB);
+        buf_addf(&b,
+                 ONE_SPAN(IDS ",\"startTimeUnixNano\":9,\"events\":[{\"name\":\"exception\","
+                              "\"attributes\":[{\"key\":\"exception.escaped\",\"value\":%s}]}]"),
+                 rows[i].value);
+        CHECK_OK(otlp_rig_run(r, OTLP_TRACES, OTLP_JSON, buf_slice(&b)), r->err);
+        CHECK_HAS("ExceptionEvent 9 ", buf_cstr(&r->text)); /* no time: the span's */
+        CHECK_HAS(rows[i].want, buf_cstr(&r->text));
+        buf_done(&b);
+    }
+    otlp_rig_free(r);
+}
