@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values at run time: 16 bytes, passed by value. Strings, events, maps and lists are objects with a
+ * count of references, made in a vheap and immutable once others see them (rows of tables are the
+ * exception, see operators/table).
+ *
+ * One rule of ownership: **a new object belongs to the heap's pool, which lets go of it at the end
+ * of the step** (vheap_drain). So whoever computes needs not free anything. Whoever stores a value
+ * beyond the step takes a reference (val_keep) and gives it back by val_drop, which leaves it to the
+ * pool: what left a window may be looked at until the step ends. Memory comes from free lists by
+ * size, so a steady state allocates nothing.
+ *
+ * An integer of any size is in i, sign extended; a float is in d, rounded to float. One thread.
+ */
+#ifndef OPERATORS_SIG_VAL_H
+#define OPERATORS_SIG_VAL_H
+
+#include "operators/sig/etype.h"
+
+enum val_kind {
+    VAL_NULL,
+    VAL_BOOL,
+    VAL_CHAR,
+    VAL_BYTE,
+    VAL_SHORT,
+    VAL_INT,
+    VAL_LONG,
+    VAL_FLOAT,
+    VAL_DOUBLE,
+    VAL_BIGINT, /* objects from here */
+    VAL_BIGDEC,
+    VAL_STRING,
+    VAL_EVENT,
+    VAL_MAP,
+    VAL_LIST,
+    VAL_CAUSES, /* never a value: references of an event */
+};
+
+struct obj {
+    uint32_t refs;
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t units; /* of 16 bytes; 0: too large for the free lists */
+};
+
+struct val {
+    uint8_t kind;
+    union {
+        bool b;
+        int64_t i;
+        double d;
+        struct obj *o;
+        struct vstr *s;
+        struct evt *ev;
+        struct vmap *m;
+        struct vlist *l;
+        struct vbig *big;
+    };
+};
+
+struct vstr {
+    struct obj o;
+    uint32_t len;
+    uint32_t hash; /* 0: not computed yet */
+    char s[];      /* a NUL behind */
+};
+
+struct vlist {
+    struct obj o;
+    uint32_t len;
+    struct val v[];
+};
+
+struct vpair {
+    struct val key, value;
+};
+
+struct vmap { /* in order of insertion */
+    struct obj o;
+    uint32_t len;
+    struct vpair v[];
+};
+
+struct vbig { /* unscaled / 10^scale; big integers have scale 0 */
+    struct obj o;
+    int32_t scale;
+    __int128 unscaled;
+};
+
+struct eref { /* 16 bytes that name an event; 0,0: none */
+    uint64_t hi, lo;
+};
+
+struct causes {
+    struct obj o;
+    uint32_t len;
+    struct eref r[];
+};
+
+struct evt {
+    struct obj o;
+    uint32_t mark; /* scratch of whoever walks; 0 between steps */
+    const struct etype *type;
+    struct eref ref;
+    struct causes *causes; /* of derived events; NULL: ref alone */
+    struct vmap *extra;    /* undeclared properties, for `x?`; may be NULL */
+    struct val p[];
+};
+
+struct vheap;
+
+struct vheap *vheap_new(void);
+void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
+void vheap_drain(struct vheap *h);
+size_t vheap_live(const struct vheap *h);   /* objects */
+size_t vheap_pooled(const struct vheap *h); /* waiting for the drain */
+void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes);
+
+static inline bool val_is_obj(struct val v)
+{
+    return v.kind >= VAL_BIGINT;
+}
+static inline void obj_keep(struct obj *o)
+{
+    o->refs++;
+}
+static inline struct val val_keep(struct val v)
+{
+    if (val_is_obj(v)) {
+        v.o->refs++;
+    }
+    return v;
+}
+void obj_drop(struct vheap *h, struct obj *o);
+static inline void val_drop(struct vheap *h, struct val v)
+{
+    if (val_is_obj(v)) {
+        obj_drop(h, v.o);
+    }
+}
+static inline struct evt *evt_keep(struct evt *e)
+{
+    e->o.refs++;
+    return e;
+}
+static inline void evt_drop(struct vheap *h, struct evt *e)
+{
+    obj_drop(h, &e->o);
+}
+
+#define VAL_NONE ((struct val){.kind = VAL_NULL, .i = 0})
+static inline struct val val_bool(bool b)
+{
+    struct val v = {.kind = VAL_BOOL, .i = 0};
+    v.b = b;
+    return v;
+}
+static inline struct val val_int(int32_t i)
+{
+    return (struct val){.kind = VAL_INT, .i = i};
+}
+static inline struct val val_long(int64_t i)
+{
+    return (struct val){.kind = VAL_LONG, .i = i};
+}
+static inline struct val val_double(double d)
+{
+    return (struct val){.kind = VAL_DOUBLE, .d = d};
+}
+static inline struct val val_float(double d)
+{
+    return (struct val){.kind = VAL_FLOAT, .d = (double)(float)d};
+}
+static inline struct val val_str(struct vstr *s)
+{
+    return (struct val){.kind = VAL_STRING, .s = s};
+}
+static inline struct val val_evt(struct evt *e)
+{
+    return e == NULL ? VAL_NONE : (struct val){.kind = VAL_EVENT, .ev = e};
+}
+static inline struct val val_list(struct vlist *l)
+{
+    return (struct val){.kind = VAL_LIST, .l = l};
+}
+static inline struct val val_map(struct vmap *m)
+{
+    return (struct val){.kind = VAL_MAP, .m = m};
+}
+static inline bool val_is_null(struct val v)
+{
+    return v.kind == VAL_NULL;
+}
+static inline bool val_true(struct val v)
+{
+    return v.kind == VAL_BOOL && v.b;
+}
+static inline bool val_is_integer(struct val v)
+{
+    return v.kind >= VAL_BYTE && v.kind <= VAL_LONG;
+}
+static inline bool val_is_float(struct val v)
+{
+    return v.kind == VAL_FLOAT || v.kind == VAL_DOUBLE;
+}
+static inline bool val_is_number(struct val v)
+{
+    return v.kind >= VAL_BYTE && v.kind <= VAL_BIGDEC;
+}
+static inline struct slice vstr_slice(const struct vstr *s)
+{
+    return (struct slice){s->s, s->len};
+}
+
+struct vstr *vstr_new(struct vheap *h, struct slice s);
+struct vstr *vstr_room(struct vheap *h, size_t len); /* to be filled; hash is computed later */
+struct vlist *vlist_new(struct vheap *h, size_t len); /* nulls; fill with vlist_set */
+struct vmap *vmap_new(struct vheap *h, size_t len);
+/* Children are kept by the container. */
+static inline void vlist_set(struct vlist *l, size_t i, struct val v)
+{
+    l->v[i] = val_keep(v);
+}
+static inline void vmap_set(struct vmap *m, size_t i, struct val key, struct val value)
+{
+    m->v[i] = (struct vpair){val_keep(key), val_keep(value)};
+}
+/* The value of a key, or null; `ret_found` may be NULL. */
+struct val vmap_get(const struct vmap *m, struct slice key, bool *ret_found);
+struct val vmap_get_val(const struct vmap *m, struct val key, bool *ret_found);
+struct evt *evt_new(struct vheap *h, const struct etype *type); /* all columns null */
+static inline void evt_set(struct evt *e, size_t col, struct val v)
+{
+    e->p[col] = val_keep(v);
+}
+struct causes *causes_new(struct vheap *h, size_t len);
+
+uint64_t val_hash(struct val v); /* equal numbers of any kind hash alike */
+/* Same value for grouping and `is`: numbers by value, null is null, NaN is NaN, maps and lists by
+ * content, events by reference. */
+bool val_same(struct val a, struct val b);
+/* -1, 0, 1 for ordering: null lowest, NaN highest, strings by UTF-16 code units. */
+int val_cmp(struct val a, struct val b);
+double val_to_double(struct val v); /* of a number */
+int64_t val_to_long(struct val v);  /* truncates */
+/* A number as another kind: widening, narrowing wraps. */
+struct val val_as(struct vheap *h, struct val v, enum val_kind kind);
+/* As text the way Java's toString gives it: 1.0E10, shortest digits. */
+struct vstr *val_text(struct vheap *h, struct val v);
+void val_text_to(struct val v, struct buf *out);
+
+#endif

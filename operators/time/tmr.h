@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Timers of one engine: due times in ms, fired in order of (due, rank, seq). A timer is embedded in
+ * what it wakes; `fire` finds its owner by CONTAINER_OF. The clock is moved by the engine only.
+ */
+#ifndef OPERATORS_TIME_TMR_H
+#define OPERATORS_TIME_TMR_H
+
+#include "core/base/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tmr {
+    int64_t due;
+    uint64_t rank; /* statement order << 16 | place in the statement: windows before output */
+    uint64_t seq;  /* of setting */
+    uint32_t pos;  /* in the heap, from 1; 0: not set */
+    void (*fire)(struct tmr *t, int64_t now);
+    void *inst; /* the statement instance to be flushed after firing; may be NULL */
+};
+
+struct tmr_queue;
+
+struct tmr_queue *tmr_queue_new(void);
+void tmr_queue_free(struct tmr_queue *q);
+void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due); /* moves it if it is set */
+void tmr_cancel(struct tmr_queue *q, struct tmr *t);
+static inline bool tmr_is_set(const struct tmr *t)
+{
+    return t->pos != 0;
+}
+int64_t tmr_next(const struct tmr_queue *q); /* INT64_MAX if there is none */
+/* Takes out the first timer if it is due at `now`. */
+struct tmr *tmr_pop(struct tmr_queue *q, int64_t now);
+size_t tmr_count(const struct tmr_queue *q);
+
+/* Calendar, UTC: ms plus whole months (negative goes back), the day clamped to the month's last. */
+int64_t tmr_add_months(int64_t ms, int64_t months);
+
+#endif
