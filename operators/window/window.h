@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Data windows and derived views: a chain of views between a stream's filter and the statement. A
+ * view takes what enters and leaves its parent and emits what enters and leaves itself, at once or
+ * when its timer fires. The last view's emissions go to the statement.
+ *
+ * `window.def` has a row per view: name, file, locality, parameters, doc. To add one: a row there,
+ * `win_NAME.c` with a `struct view_def view_NAME`, a scenario.
+ */
+#ifndef OPERATORS_WINDOW_WINDOW_H
+#define OPERATORS_WINDOW_WINDOW_H
+
+#include "core/base/buf.h"
+#include "operators/expr/ectx.h"
+#include "operators/plan/bind.h"
+#include "operators/time/tmr.h"
+
+struct view;
+struct view_step;
+
+struct view_env { /* of one stream of one statement instance; outlives its views */
+    struct vheap *heap;
+    struct tmr_queue *timers;
+    struct ectx *ctx;   /* for key and ts expressions: row[stream] is set to the event before */
+    uint16_t stream;
+    uint64_t rank;      /* for timers */
+    void *inst;         /* likewise */
+    bool prev;          /* the statement uses prev: keep what it needs */
+};
+
+struct view_def {
+    const char *name;
+    const char *doc;
+    size_t step_bytes; /* of the step's own struct, which begins with struct view_step */
+    bool data_window;  /* not for derived views */
+    bool batch;        /* emits whole batches */
+    /* Parameters are bound in a scope of the one stream (its type is `in`); *ret_out is the type of
+     * what comes out (`in` for data windows, a new one for derived views). */
+    int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
+                struct view_step *step, const struct etype **ret_out, struct err *reterr);
+    struct view *(*make)(const struct view_step *step, struct view_env *env);
+};
+
+struct view_step { /* a bound view; the plan of a stream has an array of pointers to them */
+    const struct view_def *def;
+    const struct etype *in, *out;
+};
+
+struct view_plan {
+    struct view_step **steps; /* as written; several data windows: their intersection or union */
+    uint32_t n_steps;
+    bool retain_union;
+    const struct etype *in, *out;
+    bool has_window; /* some step is a data window */
+    bool group_win;  /* the first is #groupwin: the rest lives once per key */
+};
+
+typedef void view_sink(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+
+struct view_ops {
+    void (*update)(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+    /* What it holds now, in the order prev sees reversed: oldest first. */
+    void (*each)(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
+    /* The event n places before `of` for prev (0 = itself; batches: within the batch); NULL. */
+    struct evt *(*prev)(struct view *v, const struct evt *of, int64_t n);
+    void (*free)(struct view *v); /* timers cancelled, events dropped */
+    int (*save)(struct view *v, struct buf *out);   /* NULL until written */
+    int (*load)(struct view *v, struct slice *in);
+    void (*poke)(struct view *v); /* a variable changed, the clock moved: #expr looks again */
+};
+
+struct view {
+    const struct view_ops *ops;
+    const struct view_step *step;
+    struct view_env *env;
+    view_sink *sink;
+    void *sink_arg;
+};
+
+/* Binds the views of a stream. A plan without views has n_steps 0. */
+int view_plan(struct bind *b, const struct ast_stream *s, const struct etype *in,
+              struct view_plan *ret, struct err *reterr) NODISCARD;
+/* The whole chain as one view; NULL if the plan has none. Emissions go to sink. */
+struct view *view_new(const struct view_plan *p, struct view_env *env, view_sink *sink, void *arg);
+static inline void view_update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old,
+                               size_t n_old)
+{
+    v->ops->update(v, nw, n_nw, old, n_old);
+}
+void view_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
+void view_free(struct view *v);
+const struct view_def *view_find(struct slice name);
+
+#endif
