@@ -36,6 +36,10 @@ struct agg_def {
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
+/* For struct bind: binds the call's arguments, finds or adds it in scope->aggs, gives EX_AGG with
+ * its slot. Refuses with scope->no_aggs where scope->aggs is NULL. */
+int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,
+             struct err *reterr);
 
 /* The block of one group: all states of a set one behind the other. */
 struct agg_layout {

@@ -93,6 +93,10 @@ struct bind {
     struct vheap *heap; /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;
+    /* An aggregation call (operators/agg, which stands right of this layer): 1 = bound into
+     * scope->aggs, 0 = no aggregation has that name, < 0 = error. */
+    int (*agg)(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,
+               struct err *reterr);
 };
 
 int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
@@ -125,8 +129,4 @@ int bind_function(struct bind *b, struct slice name, const struct ast_seg *seg, 
 /* A method (or getter) called on a value. Likewise 1, 0, < 0. */
 int bind_method(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                 struct err *reterr);
-/* An aggregation call: in bind_agg.c. Likewise 1, 0, < 0. */
-int bind_agg(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,
-             struct err *reterr);
-
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine: modules of EPL are deployed into it, events are sent, the clock is moved, rows come
+ * out. One thread; no clock of its own; the same calls give the same rows.
+ */
+#ifndef OPERATORS_GRAPH_ENG_H
+#define OPERATORS_GRAPH_ENG_H
+
+#include "core/base/err.h"
+#include "operators/sig/val.h"
+
+struct eng;
+
+struct eng_rows {
+    struct evt **nw, **old;
+    size_t n_nw, n_old;
+};
+
+struct eng_conf {
+    /* One delivery of a statement: rows that entered and left. Events are valid during the call. */
+    void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
+    void *arg;
+    bool prioritized; /* @Priority and @Drop have their effect */
+};
+
+struct eng *eng_new(const struct eng_conf *conf);
+void eng_free(struct eng *e);
+/* Everything or nothing. Spans of errors are in `text`. */
+int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *reterr) NODISCARD;
+int eng_undeploy(struct eng *e, struct slice id, struct err *reterr) NODISCARD;
+/* Building events: their types and the heap they are made in. */
+const struct etype *eng_type(struct eng *e, struct slice name); /* NULL if there is none */
+struct vheap *eng_heap(struct eng *e);
+/* The event's own reference is set by the caller (evt.ref) or counted. */
+int eng_send(struct eng *e, struct evt *ev, struct err *reterr) NODISCARD;
+void eng_advance(struct eng *e, int64_t ms);      /* one jump */
+void eng_advance_span(struct eng *e, int64_t ms); /* from due timer to due timer */
+int64_t eng_now(const struct eng *e);
+/* On-demand query: rows as they are now, valid until the next call. */
+int eng_query(struct eng *e, struct slice text, const struct val *params, size_t n_params,
+              struct eng_rows *ret, struct err *reterr) NODISCARD;
+/* Statement names in order of deployment, for tools. */
+size_t eng_statements(const struct eng *e, struct slice *ret, size_t max);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Patterns: a tree of nodes, run as a tree of node instances by the truth protocol (README.md).
+ * What has matched so far is an event of the pattern's type: a column per tag, an event or (tags
+ * that repeat) a list of events; extending it makes a new one.
+ */
+#ifndef OPERATORS_PATTERN_PATTERN_H
+#define OPERATORS_PATTERN_PATTERN_H
+
+#include "core/base/buf.h"
+#include "operators/plan/bind.h"
+#include "operators/route/route.h"
+#include "operators/time/tmr.h"
+
+struct pat_plan {
+    const struct etype *type; /* of matches */
+    struct pat_node *root;
+    bool suppress_overlapping, discard_partials;
+};
+
+struct pat_env { /* outlives the pattern */
+    struct vheap *heap;
+    struct tmr_queue *timers;
+    struct route *route;
+    const int64_t *now;
+    const struct ectx_ops *ops;
+    struct inst *inst;
+    uint64_t rank;
+};
+
+struct pat;
+
+/* `outer` gives tags that are visible from outside (of a context's start), or NULL. */
+int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *annots,
+             uint32_t n_annots, const struct etype *outer, struct pat_plan *ret,
+             struct err *reterr) NODISCARD;
+/* on_match is called for each match, while an event or a timer is being handled; the owner
+ * collects and asks pat_take at its flush, which applies @SuppressOverlappingMatches and
+ * @DiscardPartialsOnMatch. */
+struct pat *pat_new(const struct pat_plan *p, struct pat_env *env,
+                    void (*on_match)(void *arg, struct evt *match), void *arg);
+void pat_start(struct pat *p, struct evt *begin); /* begin: NULL or a match to go on from */
+/* Matches since the last call, in order, after suppression; valid until the heap is drained. */
+size_t pat_take(struct pat *p, struct evt ***ret_matches);
+bool pat_dead(const struct pat *p); /* nothing can match any more */
+void pat_free(struct pat *p);
+size_t pat_partials(const struct pat *p);
+int pat_save(struct pat *p, struct buf *out);
+int pat_load(struct pat *p, struct slice *in);
+
+#endif
