@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Event types. See etype.h.
+ */
+#include "operators/sig/etype.h"
+
+#include "core/base/arena.h"
+
+#include <assert.h>
+
+int ety_col(const struct etype *t, struct slice name)
+{
+    assert(t != NULL);
+    for (uint32_t i = 0; i < t->n_cols; i++) {
+        if (slice_eq(t->cols[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+const uint16_t *ety_view(const struct etype *t, const struct etype *of)
+{
+    for (uint32_t i = 0; i < t->n_supers; i++) {
+        if (t->supers[i].type == of) {
+            return t->supers[i].slot;
+        }
+    }
+    return NULL;
+}
+
+static bool takes(const struct etype *variant, const struct etype *t)
+{
+    if (variant->kind != ETYPE_VARIANT) {
+        return false;
+    }
+    if (variant->open && variant->n_variants == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < variant->n_variants; i++) {
+        if (t == variant->variants[i] || ety_view(t, variant->variants[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ety_is(const struct etype *t, const struct etype *of)
+{
+    return t == of || ety_view(t, of) != NULL || takes(of, t);
+}
+
+static bool doubled(const struct ecol *cols, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = i + 1; j < n; j++) {
+            if (slice_eq(cols[i].name, cols[j].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_super(const struct etype_super *s, uint32_t n, const struct etype *t)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (s[i].type == t) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All supertypes, each with where its columns lie. */
+static bool set_supers(struct arena *a, struct etype *t, const struct etype *const *supers,
+                       uint32_t n)
+{
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        all += 1 + supers[i]->n_supers;
+    }
+    t->supers = arena_array(a, all + 1, sizeof *t->supers);
+    if (t->supers == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j <= supers[i]->n_supers; j++) {
+            const struct etype *s = j == 0 ? supers[i] : supers[i]->supers[j - 1].type;
+            if (has_super(t->supers, t->n_supers, s)) {
+                continue;
+            }
+            uint16_t *slot = arena_array(a, s->n_cols + 1, sizeof *slot);
+            if (slot == NULL) {
+                return false;
+            }
+            for (uint32_t k = 0; k < s->n_cols; k++) {
+                int at = ety_col(t, s->cols[k].name);
+                assert(at >= 0);
+                slot[k] = (uint16_t)at;
+            }
+            t->supers[t->n_supers++] = (struct etype_super){s, slot};
+        }
+    }
+    return true;
+}
+
+struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
+                      const struct ecol *cols, uint32_t n_cols, const struct etype *const *supers,
+                      uint32_t n_supers)
+{
+    struct etype *t = ARENA_NEW(a, struct etype);
+    uint32_t room = n_cols;
+    for (uint32_t i = 0; i < n_supers; i++) {
+        room += supers[i]->n_cols;
+    }
+    struct ecol *all = arena_array(a, room + 1, sizeof *all);
+    if (t == NULL || all == NULL || doubled(cols, n_cols)) {
+        return NULL;
+    }
+    *t = (struct etype){.name = arena_copy(a, name), .kind = kind, .cols = all,
+                        .start_col = -1, .end_col = -1};
+    for (uint32_t i = 0; i < n_supers; i++) {
+        for (uint32_t k = 0; k < supers[i]->n_cols; k++) {
+            if (ety_col(t, supers[i]->cols[k].name) < 0) {
+                all[t->n_cols++] = supers[i]->cols[k];
+            }
+        }
+        if (t->start_col < 0 && supers[i]->start_col >= 0) {
+            t->start_col = ety_col(t, supers[i]->cols[supers[i]->start_col].name);
+        }
+        if (t->end_col < 0 && supers[i]->end_col >= 0) {
+            t->end_col = ety_col(t, supers[i]->cols[supers[i]->end_col].name);
+        }
+    }
+    for (uint32_t i = 0; i < n_cols; i++) {
+        int at = ety_col(t, cols[i].name);
+        struct ecol *to = at >= 0 ? &all[at] : &all[t->n_cols++];
+        *to = (struct ecol){arena_copy(a, cols[i].name), cols[i].ty, cols[i].key};
+    }
+    return set_supers(a, t, supers, n_supers) ? t : NULL;
+}
+
+bool ety_same_cols(const struct etype *a, const struct etype *b)
+{
+    if (a->n_cols != b->n_cols) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->n_cols; i++) {
+        int at = ety_col(b, a->cols[i].name);
+        if (at < 0 || !ty_eq(a->cols[i].ty, b->cols[at].ty)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See val_big.h. Division follows Java's BigDecimal.divide(x, mathcontext unlimited): the exact
+ * quotient, or none.
+ */
+#include "operators/sig/val_big.h"
+
+#include "core/base/buf.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SCALE_MAX = 38 };
+
+static struct val make(struct vheap *h, enum val_kind kind, __int128 unscaled, int32_t scale)
+{
+    struct vbig *b = vheap_obj(h, kind, sizeof *b);
+    b->scale = scale;
+    b->unscaled = unscaled;
+    return (struct val){.kind = (uint8_t)kind, .big = b};
+}
+
+double big_to_double(const struct vbig *b)
+{
+    struct buf out;
+    buf_init(&out, 64);
+    big_print(b, &out);
+    double d = strtod(buf_cstr(&out), NULL);
+    buf_done(&out);
+    return d;
+}
+
+int64_t big_to_long(const struct vbig *b)
+{
+    __int128 u = b->unscaled;
+    for (int32_t i = 0; i < b->scale; i++) {
+        u /= 10;
+    }
+    return (int64_t)u;
+}
+
+struct val big_from(struct vheap *h, struct val v, enum val_kind kind)
+{
+    if (val_is_integer(v)) {
+        return make(h, kind, v.i, 0);
+    }
+    if (v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC) {
+        if (kind == VAL_BIGINT && v.big->scale > 0) {
+            __int128 u = v.big->unscaled;
+            for (int32_t i = 0; i < v.big->scale; i++) {
+                u /= 10;
+            }
+            return make(h, kind, u, 0);
+        }
+        return make(h, kind, v.big->unscaled, v.big->scale);
+    }
+    char text[64];
+    if (!isfinite(v.d)) {
+        return VAL_NONE;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, v.d);
+        if (strtod(text, NULL) == v.d) {
+            break;
+        }
+    }
+    struct val big = VAL_NONE;
+    if (!big_parse(h, slice_str(text), VAL_BIGDEC, &big)) {
+        return VAL_NONE;
+    }
+    return kind == VAL_BIGDEC ? big : big_from(h, big, VAL_BIGINT);
+}
+
+static bool rescale(__int128 *u, int32_t from, int32_t to)
+{
+    for (; from < to; from++) {
+        if (__builtin_mul_overflow(*u, (__int128)10, u)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct parts {
+    __int128 u;
+    int32_t scale;
+};
+
+static struct parts parts_of(struct vheap *h, struct val v)
+{
+    struct val b = v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC ? v : big_from(h, v, VAL_BIGDEC);
+    return b.kind == VAL_NULL ? (struct parts){0, 0} : (struct parts){b.big->unscaled, b.big->scale};
+}
+
+int big_cmp(struct val a, struct val b)
+{
+    if (val_is_float(a) || val_is_float(b)) {
+        double x = val_to_double(a), y = val_to_double(b);
+        return x < y ? -1 : x > y;
+    }
+    struct parts x = val_is_integer(a) ? (struct parts){a.i, 0} : parts_of(NULL, a);
+    struct parts y = val_is_integer(b) ? (struct parts){b.i, 0} : parts_of(NULL, b);
+    int32_t scale = MAX(x.scale, y.scale);
+    if (!rescale(&x.u, x.scale, scale) || !rescale(&y.u, y.scale, scale)) {
+        double p = val_to_double(a), q = val_to_double(b);
+        return p < q ? -1 : p > q;
+    }
+    return x.u < y.u ? -1 : x.u > y.u;
+}
+
+/* Exact quotient: scale up until nothing remains. The preferred scale is x.scale - y.scale. */
+static struct val divide(struct vheap *h, struct parts x, struct parts y)
+{
+    if (y.u == 0) {
+        return VAL_NONE;
+    }
+    int32_t scale = x.scale - y.scale;
+    while (x.u % y.u != 0 || scale < 0) {
+        if (scale >= SCALE_MAX || !rescale(&x.u, 0, 1)) {
+            return VAL_NONE;
+        }
+        scale++;
+    }
+    return make(h, VAL_BIGDEC, x.u / y.u, scale);
+}
+
+struct val big_arith(struct vheap *h, char op, struct val a, struct val b, enum val_kind kind)
+{
+    struct parts x = parts_of(h, a), y = parts_of(h, b);
+    if (op == '/') {
+        return divide(h, x, y);
+    }
+    __int128 r = 0;
+    if (op == '*') {
+        bool over = __builtin_mul_overflow(x.u, y.u, &r);
+        return over ? VAL_NONE : make(h, kind, r, x.scale + y.scale);
+    }
+    int32_t scale = MAX(x.scale, y.scale);
+    if (!rescale(&x.u, x.scale, scale) || !rescale(&y.u, y.scale, scale)) {
+        return VAL_NONE;
+    }
+    if (op == '%') {
+        return y.u == 0 ? VAL_NONE : make(h, kind, x.u % y.u, scale);
+    }
+    bool over = op == '+' ? __builtin_add_overflow(x.u, y.u, &r) : __builtin_sub_overflow(x.u, y.u, &r);
+    return over ? VAL_NONE : make(h, kind, r, scale);
+}
+
+bool big_parse(struct vheap *h, struct slice text, enum val_kind kind, struct val *ret)
+{
+    __int128 u = 0;
+    int32_t scale = 0;
+    bool negative = false, point = false, any = false;
+    size_t i = 0;
+    if (i < text.len && (text.ptr[i] == '-' || text.ptr[i] == '+')) {
+        negative = text.ptr[i++] == '-';
+    }
+    for (; i < text.len && (text.ptr[i] == '.' || (text.ptr[i] >= '0' && text.ptr[i] <= '9')); i++) {
+        if (text.ptr[i] == '.') {
+            if (point || kind == VAL_BIGINT) {
+                return false;
+            }
+            point = true;
+            continue;
+        }
+        if (!rescale(&u, 0, 1)) {
+            return false;
+        }
+        u += text.ptr[i] - '0';
+        scale += point ? 1 : 0;
+        any = true;
+    }
+    int64_t exp = 0;
+    if (i < text.len && (text.ptr[i] == 'e' || text.ptr[i] == 'E')) {
+        struct slice rest = slice_sub(text, i + 1, text.len);
+        if (rest.len > 0 && rest.ptr[0] == '+') {
+            rest = slice_sub(rest, 1, rest.len);
+        }
+        if (!slice_to_i64(rest, &exp) || exp > SCALE_MAX || exp < -SCALE_MAX) {
+            return false;
+        }
+        i = text.len;
+    }
+    if (!any || i < text.len) {
+        return false;
+    }
+    scale -= (int32_t)exp;
+    if (scale < 0) {
+        if (!rescale(&u, scale, 0)) {
+            return false;
+        }
+        scale = 0;
+    }
+    *ret = make(h, kind, negative ? -u : u, scale);
+    return true;
+}
+
+void big_print(const struct vbig *b, struct buf *out)
+{
+    char digits[64];
+    int n = 0;
+    unsigned __int128 u = b->unscaled < 0 ? -(unsigned __int128)b->unscaled : (unsigned __int128)b->unscaled;
+    do {
+        digits[n++] = (char)('0' + (int)(u % 10));
+        u /= 10;
+    } while (u != 0 || n <= b->scale);
+    if (b->unscaled < 0) {
+        (void)buf_add_byte(out, '-');
+    }
+    while (n > 0) {
+        (void)buf_add_byte(out, (uint8_t)digits[--n]);
+        if (n == b->scale && n > 0) {
+            (void)buf_add_byte(out, '.');
+        }
+    }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Objects: memory from free lists by size (units of 16 bytes, carved out of blocks), references,
+ * and the pool of what dies at the end of the step. See val.h for the rule of ownership.
+ */
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+#include "operators/sig/val.h"
+
+#include <assert.h>
+
+enum {
+    UNIT = 16,
+    UNITS_MAX = 64,          /* larger objects come from malloc */
+    BLOCK_BYTES = 64 * 1024, /* of small objects */
+};
+
+struct free_obj {
+    struct free_obj *next;
+};
+
+struct vheap {
+    struct free_obj *free[UNITS_MAX + 1];
+    VEC(struct obj *) pool;
+    VEC(void *) blocks;
+    char *at, *end; /* of the newest block */
+    size_t live;
+};
+
+struct vheap *vheap_new(void)
+{
+    return MEM_NEW(struct vheap);
+}
+
+void vheap_free(struct vheap *h)
+{
+    if (h == NULL) {
+        return;
+    }
+    vheap_drain(h);
+    VEC_EACH (&h->blocks, b) {
+        mem_free(*b);
+    }
+    VEC_DONE(&h->blocks);
+    VEC_DONE(&h->pool);
+    mem_free(h);
+}
+
+static void *carve(struct vheap *h, size_t bytes)
+{
+    if ((size_t)(h->end - h->at) < bytes) {
+        h->at = mem_alloc(BLOCK_BYTES);
+        h->end = h->at + BLOCK_BYTES;
+        *VEC_PUSH(&h->blocks) = h->at;
+    }
+    void *p = h->at;
+    h->at += bytes;
+    return p;
+}
+
+void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes)
+{
+    assert(bytes >= sizeof(struct obj));
+    size_t units = (bytes + UNIT - 1) / UNIT;
+    struct obj *o;
+    if (UNLIKELY(units > UNITS_MAX)) {
+        o = mem_alloc(bytes);
+        units = 0;
+    } else if (h->free[units] != NULL) {
+        struct free_obj *f = h->free[units];
+        h->free[units] = f->next;
+        o = (struct obj *)(void *)f;
+    } else {
+        o = carve(h, units * UNIT);
+    }
+    *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
+    h->live++;
+    *VEC_PUSH(&h->pool) = o;
+    return o;
+}
+
+static void let_go(struct vheap *h, struct obj *o);
+
+static inline void val_let_go(struct vheap *h, struct val v)
+{
+    if (val_is_obj(v)) {
+        let_go(h, v.o);
+    }
+}
+
+static void children(struct vheap *h, struct obj *o)
+{
+    if (o->kind == VAL_EVENT) {
+        struct evt *e = (struct evt *)(void *)o;
+        for (uint32_t i = 0; i < e->type->n_cols; i++) {
+            val_let_go(h, e->p[i]);
+        }
+        if (e->causes != NULL) {
+            let_go(h, &e->causes->o);
+        }
+        if (e->extra != NULL) {
+            let_go(h, &e->extra->o);
+        }
+    } else if (o->kind == VAL_LIST) {
+        struct vlist *l = (struct vlist *)(void *)o;
+        for (uint32_t i = 0; i < l->len; i++) {
+            val_let_go(h, l->v[i]);
+        }
+    } else if (o->kind == VAL_MAP) {
+        struct vmap *m = (struct vmap *)(void *)o;
+        for (uint32_t i = 0; i < m->len; i++) {
+            val_let_go(h, m->v[i].key);
+            val_let_go(h, m->v[i].value);
+        }
+    }
+}
+
+static void let_go(struct vheap *h, struct obj *o)
+{
+    assert(o->refs > 0);
+    if (--o->refs > 0) {
+        return;
+    }
+    if (o->kind == VAL_EVENT || o->kind == VAL_LIST || o->kind == VAL_MAP) {
+        children(h, o);
+    }
+    h->live--;
+    if (UNLIKELY(o->units == 0)) {
+        mem_free(o);
+        return;
+    }
+    uint16_t units = o->units;
+    struct free_obj *f = (struct free_obj *)(void *)o;
+    f->next = h->free[units];
+    h->free[units] = f;
+}
+
+void vheap_drain(struct vheap *h)
+{
+    for (size_t i = 0; i < h->pool.len; i++) { /* nothing is added while objects die */
+        let_go(h, h->pool.ptr[i]);
+    }
+    VEC_CLEAR(&h->pool);
+}
+
+void obj_drop(struct vheap *h, struct obj *o)
+{
+    assert(o->refs > 0);
+    *VEC_PUSH(&h->pool) = o;
+}
+
+size_t vheap_live(const struct vheap *h)
+{
+    return h->live;
+}
+
+size_t vheap_pooled(const struct vheap *h)
+{
+    return h->pool.len;
+}
