@@ -25,6 +25,11 @@ enum ex_op {
     EX_OP_COUNT
 };
 
+struct bind_unit { /* of an argument of EX_PERIOD (data): ms, or calendar months */
+    double ms;
+    int months;
+};
+
 struct ex {
     enum ex_op op;
     struct ty ty;
