@@ -6,7 +6,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/update.h"
-#include "operators/table/nwin.h"
+#include "operators/graph/nwin.h"
 
 #include <assert.h>
 #include <stdlib.h>
