@@ -15,6 +15,7 @@
 struct pat_plan {
     const struct etype *type; /* of matches */
     struct pat_node *root;
+    uint32_t n_nodes;
     bool suppress_overlapping, discard_partials;
 };
 
@@ -42,6 +43,7 @@ struct pat *pat_new(const struct pat_plan *p, struct pat_env *env,
 void pat_start(struct pat *p, struct evt *begin); /* begin: NULL or a match to go on from */
 /* Matches since the last call, in order, after suppression; valid until the heap is drained. */
 size_t pat_take(struct pat *p, struct evt ***ret_matches);
+void pat_stop(struct pat *p);       /* ends all partial matches; pat_start begins anew */
 bool pat_dead(const struct pat *p); /* nothing can match any more */
 void pat_free(struct pat *p);
 size_t pat_partials(const struct pat *p);
