@@ -17,12 +17,16 @@
 
 struct arena;
 
+enum { ROUTE_KEYS_MAX = 4 };
+
 struct route_filter { /* of the plan; shared by all leaves made of it */
     const struct etype *type;
     const struct ex *cond; /* all of it; NULL takes every event of the type */
-    const struct ex *key;  /* set by route_filter_init: column key_slot must equal this ... */
-    uint16_t key_slot;
-    const struct ex *rest; /* ... and this must hold */
+    /* Set by route_filter_init: columns that must equal what is known when a leaf is added. */
+    uint32_t n_keys;
+    uint16_t key_slot[ROUTE_KEYS_MAX];
+    const struct ex *key[ROUTE_KEYS_MAX];
+    const struct ex *rest; /* what else must hold; NULL: nothing */
 };
 
 struct route;
@@ -32,14 +36,15 @@ struct route_leaf {
     struct evt *bound; /* kept; NULL if none */
     void (*on)(void *arg, struct evt *e);
     void *arg;
-    void *inst;         /* statement instance, for the engine */
+    struct inst *inst; /* statement instance, for the engine */
     const struct ectx_ops *ops;
-    uint64_t rank;      /* order of delivery */
-    int consume;        /* level of @consume; 0: none */
-    struct val key;     /* kept */
+    uint64_t rank; /* order of delivery */
+    uint64_t seq;  /* of adding */
+    int consume;   /* level of @consume; 0: none */
     bool dead;
-    uint32_t pos;       /* in its list */
-    uint64_t seq;       /* of adding */
+    struct route_leaf *next, *prev, **home; /* in its list */
+    uint64_t hash;
+    struct val key[ROUTE_KEYS_MAX]; /* kept */
 };
 
 struct route_hit {
@@ -55,10 +60,10 @@ struct route *route_new(struct vheap *heap, const int64_t *now);
 void route_free(struct route *r);
 void route_filter_init(struct arena *a, struct route_filter *f);
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
-                             void (*on)(void *arg, struct evt *e), void *arg, void *inst,
+                             void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank);
 void route_remove(struct route *r, struct route_leaf *l); /* freed by the next route_sweep */
-/* Leaves that take the event, by (rank, seq). */
+/* Leaves that take the event, by (rank, seq). A condition that fails to evaluate does not take it. */
 void route_match(struct route *r, struct evt *e, struct route_hits *hits);
 void route_sweep(struct route *r);
 size_t route_count(const struct route *r);

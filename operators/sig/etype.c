@@ -136,7 +136,8 @@ struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
     for (uint32_t i = 0; i < n_cols; i++) {
         int at = ety_col(t, cols[i].name);
         struct ecol *to = at >= 0 ? &all[at] : &all[t->n_cols++];
-        *to = (struct ecol){arena_copy(a, cols[i].name), cols[i].ty, cols[i].key};
+        *to = cols[i];
+        to->name = arena_copy(a, cols[i].name);
     }
     return set_supers(a, t, supers, n_supers) ? t : NULL;
 }

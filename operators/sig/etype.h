@@ -23,6 +23,7 @@ struct ecol {
     struct slice name;
     struct ty ty;
     bool key; /* primary key of a table */
+    bool agg; /* of a table: an aggregation, whose value is asked for (EX_TABLE_COL) */
 };
 
 struct etype_super {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See period.h.
+ */
+#include "operators/expr/period.h"
+
+#include "operators/time/tmr.h"
+
+#include <assert.h>
+
+bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *ret_ms)
+{
+    *ret_months = 0;
+    *ret_ms = 0;
+    if (e->op != EX_PERIOD) { /* a plain number is seconds */
+        struct val v = ex_eval(e, c);
+        *ret_ms = val_is_number(v) ? val_to_double(v) * 1000.0 : 0;
+        return val_is_number(v);
+    }
+    const struct bind_unit *u = e->data;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        struct val v = ex_eval(e->args[i], c);
+        if (!val_is_number(v)) {
+            return false;
+        }
+        *ret_months += u[i].months * val_to_long(v);
+        *ret_ms += u[i].ms * val_to_double(v);
+    }
+    return true;
+}
+
+int64_t ex_after(const struct ex *e, struct ectx *c, int64_t from, int sign)
+{
+    int64_t months = 0;
+    double ms = 0;
+    if (!ex_period(e, c, &months, &ms)) {
+        return INT64_MIN;
+    }
+    assert(sign == 1 || sign == -1);
+    if (months != 0) {
+        from = tmr_add_months(from, sign * months);
+    }
+    return from + sign * (int64_t)ms;
+}
