@@ -9,10 +9,6 @@
 
 #include <assert.h>
 
-#define AGG(name, locality, doc) extern const struct agg_def agg_##name;
-#include "operators/agg/agg.def"
-#undef AGG
-
 static const struct agg_def *const defs[] = {
 #define AGG(name, locality, doc) &agg_##name,
 #include "operators/agg/agg.def"

@@ -11,6 +11,10 @@
 
 #include "operators/agg/agg.h"
 
+#define AGG(name, locality, doc) extern const struct agg_def agg_##name;
+#include "operators/agg/agg.def"
+#undef AGG
+
 enum { AGG_ARGS_MAX = 8, AGG_STREAMS_MAX = 64 };
 
 struct agg_node {
@@ -88,5 +92,8 @@ int agg_want_index(struct bind *b, const struct agg_call *c, uint32_t arg, struc
 int agg_want_stream(struct bind *b, struct agg_call *c, uint32_t n, struct ty *ret_event,
                     struct err *reterr);
 bool agg_joined(const struct bind *b); /* an event may be in several rows */
+/* Of sorted and its kin: an event's key, and the order of keys. */
+struct val agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx);
+int agg_sorted_cmp(const struct agg_call *c, struct val a, struct val b);
 
 #endif

@@ -126,7 +126,11 @@ static int edge_type(struct bind *b, struct agg_call *c, struct err *reterr)
                         "%s with an index looks into a data window, and the stream has none",
                         c->def->name);
     }
-    return item_type(b, c, &c->ty, reterr);
+    int rc = item_type(b, c, &c->ty, reterr);
+    if (rc == 0 && agg_unbound(b)) {
+        c->def = c->def == &agg_first ? &agg_firstever : &agg_lastever;
+    }
+    return rc;
 }
 
 static int window_type(struct bind *b, struct agg_call *c, struct err *reterr)

@@ -225,7 +225,11 @@ static struct val percentile_value(const struct agg_call *c, void *state, struct
 static int percentile_type(struct bind *b, struct agg_call *c, struct err *reterr)
 {
     int rc = double_type(b, c, reterr);
-    return rc != 0 ? rc : agg_want_number(b, c, 1, reterr);
+    rc = rc == 0 ? agg_want_number(b, c, 1, reterr) : rc;
+    if (rc == 0 && agg_stream_of(c->args[1]) != AGG_NO_STREAM) {
+        rc = bind_err(reterr, c->args[1]->span, "the share of percentile is one for all rows");
+    }
+    return rc;
 }
 
 const struct agg_def agg_avedev = {

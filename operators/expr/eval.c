@@ -288,7 +288,7 @@ static runner *const runs[EX_OP_COUNT] = {
     [EX_TAG_AT] = run_index,        [EX_LAMBDA] = run_lambda,
     [EX_VAR] = run_var,             [EX_CONTEXT] = run_context,
     [EX_AGG] = run_agg,             [EX_AGG_METHOD] = run_agg,
-               [EX_TABLE_ROW] = run_table,
+    [EX_TABLE_ROW] = run_table,
     [EX_TABLE_COL] = run_table,     [EX_TABLE_KEYS] = run_table,
     [EX_NOW] = run_now,             [EX_CONV] = eval_conv,
     [EX_NEG] = eval_neg,            [EX_ADD] = eval_add,
