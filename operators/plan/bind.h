@@ -94,6 +94,7 @@ struct bind {
     struct vheap *heap; /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;
+    bool subq_list; /* the subquery being bound is asked for all of its rows */
     /* An aggregation call (operators/agg, which stands right of this layer): 1 = bound into
      * scope->aggs, 0 = no aggregation has that name, < 0 = error. */
     int (*agg)(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,

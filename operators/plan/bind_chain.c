@@ -540,7 +540,10 @@ int bind_chain(struct bind *b, const struct ast_expr *e, struct ex **ret, struct
     struct ex *x = NULL;
     int at = 0;
     if (e->n_args > 0) {
+        bool was = b->subq_list;
+        b->subq_list = e->args[0]->kind == AST_SUBQUERY && e->n_segs > 0 && e->segs[0].is_call;
         int rc = bind_expr(b, e->args[0], &x, reterr);
+        b->subq_list = was;
         if (rc != 0) {
             return rc;
         }

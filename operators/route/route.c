@@ -17,6 +17,7 @@ enum { BUCKETS_MIN = 8 };
 struct keyed { /* leaves that compare the same columns */
     uint32_t n_keys;
     uint16_t slot[ROUTE_KEYS_MAX];
+    uint8_t null_ok;
     struct route_leaf **buckets;
     size_t n_buckets, count;
 };
@@ -128,7 +129,8 @@ static bool is_column(const struct route_filter *f, const struct ex *e)
 /* Takes `column = fixed` as a key. */
 static bool take_key(struct route_filter *f, const struct ex *e)
 {
-    bool equal = e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ;
+    bool is = e->op == EX_IS && !e->negated;
+    bool equal = is || (e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ);
     if (!equal || f->n_keys == ROUTE_KEYS_MAX || f->type->kind == ETYPE_VARIANT) {
         return false;
     }
@@ -137,6 +139,7 @@ static bool take_key(struct route_filter *f, const struct ex *e)
         if (is_column(f, col) && is_fixed(other) && !speaks_of_event(other) &&
             other->ty.kind != TY_OBJECT) {
             f->key_slot[f->n_keys] = col->slot;
+            f->null_ok = (uint8_t)(f->null_ok | (is ? 1u << f->n_keys : 0u));
             f->key[f->n_keys++] = other;
             return true;
         }
@@ -164,6 +167,7 @@ static void split(struct rests *r, const struct ex *e)
 void route_filter_init(struct arena *a, struct route_filter *f)
 {
     f->n_keys = 0;
+    f->null_ok = 0;
     f->rest = NULL;
     if (f->cond == NULL) {
         return;
@@ -203,13 +207,14 @@ static struct per_type *type_entry(struct route *r, const struct etype *t, bool 
 static struct keyed *keyed_for(struct per_type *t, const struct route_filter *f)
 {
     VEC_EACH (&t->keyed, k) {
-        if (k->n_keys == f->n_keys &&
+        if (k->n_keys == f->n_keys && k->null_ok == f->null_ok &&
             memcmp(k->slot, f->key_slot, f->n_keys * sizeof f->key_slot[0]) == 0) {
             return k;
         }
     }
     struct keyed *k = VEC_PUSH(&t->keyed);
     k->n_keys = f->n_keys;
+    k->null_ok = f->null_ok;
     memcpy(k->slot, f->key_slot, sizeof k->slot);
     return k;
 }
@@ -287,7 +292,7 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
     bool null = false;
     for (uint32_t i = 0; i < f->n_keys; i++) {
         l->key[i] = val_keep(ex_eval(f->key[i], &c));
-        null |= val_is_null(l->key[i]);
+        null |= val_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
     }
     if (!null && !c.failed) { /* = null is never true: such a leaf is in no list */
         struct keyed *k = keyed_for(t, f);
@@ -363,7 +368,7 @@ static void probe(struct route *r, const struct keyed *k, const uint16_t *view, 
     struct val v[ROUTE_KEYS_MAX];
     for (uint32_t i = 0; i < k->n_keys; i++) {
         v[i] = e->p[view != NULL ? view[k->slot[i]] : k->slot[i]];
-        if (val_is_null(v[i])) {
+        if (val_is_null(v[i]) && (k->null_ok & (1u << i)) == 0) {
             return;
         }
     }
@@ -412,6 +417,15 @@ void route_match(struct route *r, struct evt *e, struct route_hits *hits)
     for (uint32_t i = 0; i < e->type->n_supers; i++) {
         match_type(r, e->type->supers[i].type, e->type->supers[i].slot, e, hits);
     }
+    if (hits->v.len > 1) {
+        qsort(hits->v.ptr, hits->v.len, sizeof hits->v.ptr[0], by_rank);
+    }
+}
+
+void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)
+{
+    VEC_CLEAR(&hits->v);
+    match_type(r, as, NULL, e, hits);
     if (hits->v.len > 1) {
         qsort(hits->v.ptr, hits->v.len, sizeof hits->v.ptr[0], by_rank);
     }

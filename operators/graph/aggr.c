@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See aggr.h.
+ */
+#include "operators/graph/aggr.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+enum { BUCKETS_MIN = 16 };
+
+struct aggregator {
+    const struct agg_layout *layout;
+    struct ex **keys;
+    uint32_t n_keys, width;
+    struct vheap *heap;
+    struct group **buckets;
+    size_t n_buckets, count;
+    struct group *first, *last, *total;
+    struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
+    struct agg_layout *local_layout;
+    struct agg_set *local_set;
+};
+
+static bool any_local(const struct agg_set *s)
+{
+    VEC_EACH (&s->calls, c) {
+        if ((*c)->has_group_by) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
+                            uint32_t width, struct vheap *heap)
+{
+    struct aggregator *a = MEM_NEW(struct aggregator);
+    *a = (struct aggregator){.layout = l, .keys = keys, .n_keys = n_keys, .width = width, .heap = heap};
+    if (l->set != NULL && any_local(l->set)) {
+        a->local = mem_calloc(l->set->calls.len, sizeof(struct aggregator *));
+        for (size_t i = 0; i < l->set->calls.len; i++) {
+            struct agg_call *c = l->set->calls.ptr[i];
+            if (c->has_group_by) {
+                a->local[i] = aggr_new(l, c->group_by, c->n_group_by, width, heap);
+                mem_free(a->local[i]->local);
+                a->local[i]->local = NULL;
+            }
+        }
+    }
+    return a;
+}
+
+static void group_free(struct group *g)
+{
+    struct aggregator *a = g->of;
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        val_drop(a->heap, g->key[i]);
+    }
+    if (g->row != NULL) {
+        for (uint32_t i = 0; i < a->width; i++) {
+            if (g->row[i] != NULL) {
+                evt_drop(a->heap, g->row[i]);
+            }
+        }
+        mem_free(g->row);
+    }
+    struct obj *held[] = {(struct obj *)g->out.nw, (struct obj *)g->out.old,
+                          (struct obj *)g->out.nw_key, (struct obj *)g->out.old_key};
+    for (size_t i = 0; i < ARRAY_LEN(held); i++) {
+        if (held[i] != NULL) {
+            obj_drop(a->heap, held[i]);
+        }
+    }
+    agg_block_free(a->layout, g->block, a->heap);
+    mem_free(g);
+}
+
+void aggr_free(struct aggregator *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    for (struct group *g = a->first, *next; g != NULL; g = next) {
+        next = g->next;
+        group_free(g);
+    }
+    if (a->local != NULL) {
+        for (size_t i = 0; i < a->layout->set->calls.len; i++) {
+            aggr_free(a->local[i]);
+        }
+        mem_free(a->local);
+    }
+    mem_free(a->buckets);
+    mem_free(a);
+}
+
+static void grow(struct aggregator *a)
+{
+    size_t n = MAX((size_t)BUCKETS_MIN, a->n_buckets * 2);
+    struct group **to = mem_calloc(n, sizeof(struct group *));
+    for (struct group *g = a->first; g != NULL; g = g->next) {
+        g->chain = to[g->hash & (n - 1)];
+        to[g->hash & (n - 1)] = g;
+    }
+    mem_free(a->buckets);
+    a->buckets = to;
+    a->n_buckets = n;
+}
+
+static struct group *add(struct aggregator *a, const struct val *key, uint64_t hash, uint32_t level)
+{
+    if (a->count >= a->n_buckets) {
+        grow(a);
+    }
+    struct group *g = mem_zalloc(sizeof *g + a->n_keys * sizeof g->key[0]);
+    g->of = a;
+    g->hash = hash;
+    g->level = level;
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        g->key[i] = val_keep(key[i]);
+    }
+    g->block = agg_block_new(a->layout);
+    g->chain = a->buckets[hash & (a->n_buckets - 1)];
+    a->buckets[hash & (a->n_buckets - 1)] = g;
+    g->prev = a->last;
+    *(a->last != NULL ? &a->last->next : &a->first) = g;
+    a->last = g;
+    a->count++;
+    return g;
+}
+
+struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
+{
+    struct val key[32];
+    assert(a->n_keys <= ARRAY_LEN(key));
+    uint64_t hash = level * 0x9e3779b97f4a7c15ULL;
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        key[i] = (rolled >> i) & 1u ? VAL_NONE : ex_eval(a->keys[i], ctx);
+        hash = (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(key[i]);
+    }
+    hash ^= hash >> 29;
+    struct group *g = a->n_buckets > 0 ? a->buckets[hash & (a->n_buckets - 1)] : NULL;
+    for (; g != NULL; g = g->chain) {
+        bool same = g->hash == hash && g->level == level;
+        for (uint32_t i = 0; same && i < a->n_keys; i++) {
+            same = val_same(g->key[i], key[i]);
+        }
+        if (same) {
+            return g;
+        }
+    }
+    return add(a, key, hash, level);
+}
+
+struct group *aggr_total(struct aggregator *a)
+{
+    if (a->total == NULL) {
+        a->total = add(a, NULL, 0, 0);
+    }
+    return a->total;
+}
+
+void aggr_enter(struct group *g, struct ectx *ctx)
+{
+    g->rows++;
+    agg_block_enter(g->of->layout, g->block, ctx);
+}
+
+void aggr_leave(struct group *g, struct ectx *ctx)
+{
+    g->rows--;
+    agg_block_leave(g->of->layout, g->block, ctx);
+}
+
+void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
+{
+    if (a->local == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < a->layout->set->calls.len; i++) {
+        if (a->local[i] == NULL) {
+            continue;
+        }
+        struct group *g = aggr_group(a->local[i], ctx, 0, 0);
+        void *state = (char *)g->block + a->layout->offset[i];
+        if (enter) {
+            agg_call_enter(a->layout->set->calls.ptr[i], state, ctx);
+        } else {
+            agg_call_leave(a->layout->set->calls.ptr[i], state, ctx);
+        }
+    }
+}
+
+struct val aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
+{
+    struct aggregator *a = g->of;
+    if (a->local != NULL && a->local[slot] != NULL) {
+        g = aggr_group(a->local[slot], ctx, 0, 0);
+    }
+    return agg_block_value(a->layout, g->block, slot, ctx);
+}
+
+struct group *aggr_first(struct aggregator *a)
+{
+    return a->first;
+}
+
+void aggr_drop(struct group *g)
+{
+    struct aggregator *a = g->of;
+    struct group **p = &a->buckets[g->hash & (a->n_buckets - 1)];
+    while (*p != g) {
+        p = &(*p)->chain;
+    }
+    *p = g->chain;
+    *(g->prev != NULL ? &g->prev->next : &a->first) = g->next;
+    *(g->next != NULL ? &g->next->prev : &a->last) = g->prev;
+    if (a->total == g) {
+        a->total = NULL;
+    }
+    a->count--;
+    group_free(g);
+}
+
+void aggr_keep_row(struct group *g, struct evt **row)
+{
+    struct aggregator *a = g->of;
+    if (g->row == NULL) {
+        g->row = mem_calloc(a->width, sizeof(struct evt *));
+    }
+    for (uint32_t i = 0; i < a->width; i++) {
+        struct evt *was = g->row[i];
+        g->row[i] = row[i] != NULL ? evt_keep(row[i]) : NULL;
+        if (was != NULL) {
+            evt_drop(a->heap, was);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The groups of a statement instance: a block of aggregation states per value of the group-by
+ * expressions, in order of first appearance; one without keys if there is no group by. Calls with a
+ * local group_by have groups of their own.
+ */
+#ifndef OPERATORS_GRAPH_AGGR_H
+#define OPERATORS_GRAPH_AGGR_H
+
+#include "operators/agg/agg.h"
+
+struct aggregator;
+
+struct group {
+    struct aggregator *of;
+    struct group *chain; /* of its bucket */
+    struct group *next, *prev; /* in order of appearance */
+    uint64_t hash;
+    uint32_t level;      /* of rollup */
+    int64_t rows;        /* entered and not left */
+    void *block;
+    struct evt **row;    /* the last row of it, kept; NULL */
+    /* For the batch and the output stage: */
+    bool touched, seen, has_first;
+    struct orow_kept {
+        struct evt *nw, *old; /* kept */
+        struct vlist *nw_key, *old_key;
+    } out;
+    int64_t first_at, first_count;
+    struct val key[];
+};
+
+struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
+                            uint32_t width, struct vheap *heap);
+void aggr_free(struct aggregator *a);
+/* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
+ * taken as null, with the level's number. */
+struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
+struct group *aggr_total(struct aggregator *a); /* without keys */
+void aggr_enter(struct group *g, struct ectx *ctx);
+void aggr_leave(struct group *g, struct ectx *ctx);
+/* Calls with a local group_by: once per row, whatever the levels. */
+void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
+struct val aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
+struct group *aggr_first(struct aggregator *a);
+void aggr_drop(struct group *g); /* forgets a group whose rows have all left */
+void aggr_keep_row(struct group *g, struct evt **row);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine's loop: events, clock, queues, deliveries. See eng.h and eng_impl.h.
+ */
+#include "operators/graph/eng_impl.h"
+
+#include "core/base/mem.h"
+#include "operators/graph/update.h"
+#include "operators/graph/nwin.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    ARENA_MAX = 1 << 30,
+    WORK_MAX = 1000000, /* events that one event may cause: a loop of insert into is cut there */
+};
+
+void evts_add(struct evts *v, struct evt *e)
+{
+    v->ptr = vec_grow(v->ptr, v->len, &v->cap, sizeof *v->ptr);
+    v->ptr[v->len++] = e;
+}
+
+void evts_done(struct evts *v)
+{
+    vec_release(v->ptr);
+    *v = (struct evts){NULL, 0, 0};
+}
+
+struct eng *eng_new(const struct eng_conf *conf)
+{
+    struct eng *e = MEM_NEW(struct eng);
+    e->conf = *conf;
+    e->arena = arena_new(NULL, "engine", ARENA_MAX);
+    e->heap = vheap_new();
+    cat_init(&e->cat, e->arena);
+    e->route = route_new(e->heap, &e->now);
+    e->timers = tmr_queue_new();
+    e->next_type = 1;
+    return e;
+}
+
+struct vheap *eng_heap(struct eng *e)
+{
+    return e->heap;
+}
+
+int64_t eng_now(const struct eng *e)
+{
+    return e->now;
+}
+
+const struct etype *eng_type(struct eng *e, struct slice name)
+{
+    const struct cat_entry *c = cat_type(&e->cat, name);
+    return c != NULL ? c->type : NULL;
+}
+
+void eng_number(struct eng *e, struct evt *ev)
+{
+    ev->ref = (struct eref){1ULL << 63, ++e->next_ref};
+}
+
+/* ---- deliveries ---- */
+
+void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    if (!st->listened || n_nw + n_old == 0) {
+        return;
+    }
+    for (size_t i = 0; i < n_nw; i++) {
+        evts_add(&st->nw, nw[i]);
+    }
+    for (size_t i = 0; i < n_old; i++) {
+        evts_add(&st->old, old[i]);
+    }
+    if (!st->pending) {
+        st->pending = true;
+        *VEC_PUSH(&st->eng->pending) = st;
+    }
+}
+
+void eng_deliver(struct eng *e)
+{
+    for (size_t i = 0; i < e->pending.len; i++) {
+        struct stmt *st = e->pending.ptr[i];
+        struct eng_rows rows = {st->nw.ptr, st->old.ptr, st->nw.len, st->old.len};
+        if (e->conf.on_rows != NULL) {
+            e->conf.on_rows(e->conf.arg, st->name, &rows);
+        }
+        evts_clear(&st->nw);
+        evts_clear(&st->old);
+        st->pending = false;
+    }
+    VEC_CLEAR(&e->pending);
+}
+
+void eng_mark_dirty(struct inst *in)
+{
+    if (!in->dirty) {
+        in->dirty = true;
+        *VEC_PUSH(&in->eng->dirty) = in;
+    }
+}
+
+static void flush(struct inst *in)
+{
+    if (in->stopped || in->st->ops->flush == NULL) {
+        return;
+    }
+    in->st->ops->flush(in);
+}
+
+static void flush_dirty(struct eng *e)
+{
+    for (size_t i = 0; i < e->dirty.len; i++) {
+        struct inst *in = e->dirty.ptr[i];
+        in->dirty = false;
+        flush(in);
+    }
+    VEC_CLEAR(&e->dirty);
+}
+
+/* ---- events ---- */
+
+static int by_priority(const void *a, const void *b)
+{
+    const struct route_hit *x = a, *y = b;
+    int p = x->leaf->inst->st->priority, q = y->leaf->inst->st->priority;
+    if (p != q) {
+        return p > q ? -1 : 1;
+    }
+    if (x->rank != y->rank) {
+        return x->rank < y->rank ? -1 : 1;
+    }
+    return x->leaf->seq < y->leaf->seq ? -1 : 1;
+}
+
+/* With @consume, only the filters of the highest level of a pattern take the event. */
+static int consume_level(const struct route_hits *hits, const struct inst *in)
+{
+    int level = 0;
+    VEC_EACH (&hits->v, h) {
+        if (h->leaf->inst == in && !h->leaf->dead && h->leaf->consume > level) {
+            level = h->leaf->consume;
+        }
+    }
+    return level;
+}
+
+static void hand_out(struct eng *e, struct evt *ev)
+{
+    bool consuming = false;
+    VEC_EACH (&e->hits.v, h) {
+        h->leaf->inst->hits++;
+        consuming |= h->leaf->consume > 0;
+    }
+    int dropped_below = INT32_MIN;
+    for (size_t i = 0; i < e->hits.v.len; i++) {
+        struct route_leaf *l = e->hits.v.ptr[i].leaf;
+        struct inst *in = l->inst;
+        bool cut = e->conf.prioritized && in->st->priority < dropped_below;
+        int level = consuming && !l->dead ? consume_level(&e->hits, in) : 0;
+        if (!l->dead && !in->stopped && !cut && l->consume >= level) {
+            l->on(l->arg, ev);
+            if (in->st->drop) {
+                dropped_below = in->st->priority;
+            }
+        }
+        if (--in->hits == 0) {
+            flush(in);
+        }
+    }
+}
+
+void eng_process(struct eng *e, struct evt *ev, const struct etype *as)
+{
+    if (e->updates.len > 0) {
+        ev = upd_apply(e, ev);
+        if (ev == NULL) {
+            return;
+        }
+    }
+    if (as != NULL) {
+        route_match_as(e->route, as, ev, &e->hits);
+    } else {
+        route_match(e->route, ev, &e->hits);
+    }
+    if (e->conf.prioritized && e->hits.v.len > 1) {
+        qsort(e->hits.v.ptr, e->hits.v.len, sizeof e->hits.v.ptr[0], by_priority);
+    }
+    hand_out(e, ev);
+    flush_dirty(e);
+}
+
+void eng_enqueue(struct eng *e, struct queued q, bool front)
+{
+    (void)evt_keep(q.e);
+    *VEC_PUSH(front ? &e->front.v : &e->back.v) = q;
+}
+
+static bool take(struct queue *q, struct queued *ret)
+{
+    if (q->at == q->v.len) {
+        q->at = 0;
+        VEC_CLEAR(&q->v);
+        return false;
+    }
+    *ret = q->v.ptr[q->at++];
+    return true;
+}
+
+static void process_queued(struct eng *e, const struct queued *q)
+{
+    if (q->win != NULL) {
+        nwin_insert(q->win, q->e, q->from);
+    }
+    eng_process(e, q->e, q->as);
+    evt_drop(e->heap, q->e);
+}
+
+void eng_work(struct eng *e)
+{
+    struct queued q;
+    for (size_t n = 0; n < WORK_MAX; n++) {
+        eng_deliver(e);
+        if (e->wins_dirty.len > 0) {
+            nwin_dispatch(e);
+            flush_dirty(e);
+        } else if (take(&e->front, &q) || take(&e->back, &q)) {
+            process_queued(e, &q);
+        } else {
+            return;
+        }
+    }
+    e->front.v.len = e->front.at = 0;
+    e->back.v.len = e->back.at = 0;
+}
+
+static void end_step(struct eng *e)
+{
+    eng_work(e);
+    eng_deliver(e);
+    route_sweep(e->route);
+    for (size_t i = 0; i < e->dying.len; i++) {
+        struct inst *in = e->dying.ptr[i];
+        in->st->ops->stop(in);
+    }
+    VEC_CLEAR(&e->dying);
+    vheap_drain(e->heap);
+}
+
+int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
+{
+    assert(ev != NULL);
+    if (e->busy) {
+        return err_set(reterr, ERR_AGAIN, "the engine is at work: events are sent one at a time");
+    }
+    e->busy = true;
+    if (ev->ref.hi == 0 && ev->ref.lo == 0) {
+        ev->ref = (struct eref){0, ++e->next_ref};
+    }
+    const struct cat_entry *c = cat_type(&e->cat, ev->type->name);
+    if (c != NULL && c->kind == CAT_WINDOW) {
+        nwin_insert(c->what, ev, NULL);
+    }
+    eng_process(e, ev, NULL);
+    end_step(e);
+    e->busy = false;
+    return 0;
+}
+
+/* ---- time ---- */
+
+void eng_advance(struct eng *e, int64_t ms)
+{
+    if (ms < e->now) {
+        return;
+    }
+    e->now = ms;
+    struct tmr probe = {.fire = NULL};
+    tmr_set(e->timers, &probe, INT64_MAX - 1);
+    uint64_t newest = probe.seq; /* what is set from here on waits for the next step */
+    tmr_cancel(e->timers, &probe);
+    for (struct tmr *t; (t = tmr_pop(e->timers, ms)) != NULL;) {
+        if (t->seq > newest) {
+            tmr_set(e->timers, t, t->due);
+            break;
+        }
+        struct inst *in = t->inst;
+        t->fire(t, ms);
+        if (in != NULL && !in->stopped) {
+            eng_mark_dirty(in);
+        }
+    }
+    flush_dirty(e);
+    nwin_tick(e);
+    end_step(e);
+}
+
+void eng_advance_span(struct eng *e, int64_t ms)
+{
+    for (;;) {
+        int64_t due = tmr_next(e->timers);
+        if (due > ms) {
+            break;
+        }
+        eng_advance(e, MAX(due, e->now));
+    }
+    eng_advance(e, ms);
+}
+
+size_t eng_statements(const struct eng *e, struct slice *ret, size_t max)
+{
+    size_t n = 0;
+    VEC_EACH (&e->stmts, st) {
+        if (n < max) {
+            ret[n] = (*st)->name;
+        }
+        n++;
+    }
+    return n;
+}
+
+void eng_free(struct eng *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    struct err err;
+    while (e->deps.len > 0) {
+        struct deployment *d = *VEC_LAST(&e->deps);
+        int rc = eng_undeploy(e, d->id, &err);
+        assert(rc == 0);
+        (void)rc;
+    }
+    end_step(e);
+    route_free(e->route);
+    tmr_queue_free(e->timers);
+    cat_done(&e->cat);
+    VEC_DONE(&e->hits.v);
+    VEC_DONE(&e->deps);
+    VEC_DONE(&e->stmts);
+    VEC_DONE(&e->pending);
+    VEC_DONE(&e->dirty);
+    VEC_DONE(&e->dying);
+    VEC_DONE(&e->wins_dirty);
+    VEC_DONE(&e->updates);
+    VEC_DONE(&e->front.v);
+    VEC_DONE(&e->back.v);
+    VEC_DONE(&e->vars_changed);
+    evts_done(&e->scratch);
+    evts_done(&e->query_rows);
+    vheap_free(e->heap);
+    arena_free(e->arena);
+    mem_free(e);
+}

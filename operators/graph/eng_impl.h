@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the engine: deployments, statements, their instances (one per context partition), the
+ * queues between them. The life of an event (README.md): matched against the route index, handed to
+ * the statements that take it, their rows delivered and queued; then named windows tell their
+ * consumers, then what was queued is processed, first the front queue (for named windows), then the
+ * back queue.
+ */
+#ifndef OPERATORS_GRAPH_ENG_IMPL_H
+#define OPERATORS_GRAPH_ENG_IMPL_H
+
+#include "core/base/vec.h"
+#include "operators/agg/agg.h"
+#include "operators/epl/epl.h"
+#include "operators/expr/ectx.h"
+#include "operators/expr/period.h"
+#include "operators/graph/eng.h"
+#include "operators/pattern/pattern.h"
+#include "operators/plan/bind.h"
+#include "operators/route/route.h"
+#include "operators/time/tmr.h"
+#include "operators/window/window.h"
+
+struct inst;
+struct stmt;
+
+struct evts { /* a list that is used again and again */
+    struct evt **ptr;
+    size_t len, cap;
+};
+
+struct queued {
+    struct evt *e;
+    struct nwin *win;         /* into that named window */
+    const struct etype *as;   /* as an event of a variant stream */
+    struct inst *from;        /* the partition that made it, for windows of a context */
+};
+
+struct queue {
+    VEC(struct queued) v;
+    size_t at;
+};
+
+struct stmt_ops { /* per kind of statement */
+    struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
+    void (*flush)(struct inst *in);                            /* after all callbacks of an event */
+    void (*stop)(struct inst *in);                             /* and freed */
+};
+
+struct inst { /* embedded first in the instance of each kind of statement */
+    struct stmt *st;
+    struct eng *eng;
+    struct evt *props; /* context properties; NULL */
+    struct ectx ctx;   /* a template for evaluating: heap, inst, ops; row is set by users */
+    uint32_t hits;     /* of the event under way */
+    bool dirty;        /* flush is wanted */
+    bool stopped;
+    VEC(struct subq *) subqs;
+};
+
+struct stmt {
+    struct eng *eng;
+    struct deployment *dep;
+    struct slice name;
+    const struct ast_stmt *ast;
+    uint32_t order;  /* of deployment */
+    uint64_t rank;   /* for route leaves and timers */
+    int priority;
+    bool drop;
+    bool listened;   /* its rows are delivered */
+    const struct stmt_ops *ops;
+    void *plan;
+    struct cat_entry *context; /* or NULL */
+    VEC(struct inst *) insts;
+    VEC(struct cat_entry *) used;
+    VEC(struct cat_entry *) made;
+    VEC(struct subq_plan *) subqs; /* in its expressions */
+    struct evts nw, old;           /* to be delivered at the end of the cycle */
+    bool pending;
+};
+
+struct deployment {
+    struct slice id;
+    struct arena *arena;
+    VEC(struct stmt *) stmts;
+    VEC(struct cat_entry *) made;
+};
+
+struct eng {
+    struct eng_conf conf;
+    struct arena *arena;
+    struct vheap *heap;
+    struct catalog cat;
+    struct route *route;
+    struct tmr_queue *timers;
+    struct route_hits hits;
+    int64_t now;
+    uint32_t next_order;
+    uint64_t next_ref;
+    VEC(struct deployment *) deps;
+    VEC(struct stmt *) stmts; /* in order of deployment */
+    VEC(struct stmt *) pending;
+    VEC(struct inst *) dirty;
+    VEC(struct inst *) dying;  /* stopped during this cycle */
+    VEC(struct nwin *) wins_dirty;
+    VEC(struct upd_stream *) updates; /* update istream */
+    struct queue front, back;
+    VEC(struct var *) vars_changed;
+    struct evts scratch;
+    struct evts query_rows;
+    bool busy;
+    uint32_t next_type;
+};
+
+/* ---- eng.c ---- */
+void evts_add(struct evts *v, struct evt *e);
+void evts_done(struct evts *v);
+static inline void evts_clear(struct evts *v)
+{
+    v->len = 0;
+}
+/* One event into all statements; then queues are worked off by eng_work. */
+void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
+void eng_work(struct eng *e);
+void eng_enqueue(struct eng *e, struct queued q, bool front);
+void eng_mark_dirty(struct inst *in);
+/* Rows a statement gives: to its listener, at the end of the cycle. */
+void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+void eng_deliver(struct eng *e);
+/* The reference of a new derived event. */
+void eng_number(struct eng *e, struct evt *ev);
+
+/* ---- inst.c ---- */
+void inst_init(struct inst *in, struct stmt *st, struct evt *props);
+void inst_done(struct inst *in);
+struct ectx inst_ctx(const struct inst *in, struct evt **row);
+extern const struct ectx_ops eng_ectx_ops;
+struct pat_env inst_pat_env(const struct inst *in);
+struct inst *inst_of(const struct stmt *st, const struct evt *props); /* the partition's instance */
+
+/* ---- deploy.c ---- */
+/* A binder for a statement: scope is set by the caller. */
+struct bind stmt_bind(struct stmt *st);
+int stmt_used(struct stmt *st, struct bind *b); /* takes over b->used */
+void eng_declare(struct eng *e, struct etype *t); /* gives it an id */
+struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name, struct err *reterr);
+
+/* Binders of statement kinds: fill st->ops and st->plan. */
+int stmt_select(struct stmt *st, struct err *reterr);
+int stmt_create_schema(struct stmt *st, struct err *reterr);
+int stmt_create_window(struct stmt *st, struct err *reterr);
+int stmt_create_table(struct stmt *st, struct err *reterr);
+int stmt_create_variable(struct stmt *st, struct err *reterr);
+int stmt_create_context(struct stmt *st, struct err *reterr);
+int stmt_create_expression(struct stmt *st, struct err *reterr);
+int stmt_create_index(struct stmt *st, struct err *reterr);
+int stmt_on(struct stmt *st, struct err *reterr); /* select, delete, update, merge, set, split */
+int stmt_update(struct stmt *st, struct err *reterr);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From rows of streams to result rows: the six classes of a select (sel.h). Aggregations first take
+ * everything that enters, then everything that leaves; rows are evaluated after that, except the
+ * previous values that the remove stream of totals and groups reports, which are read before.
+ */
+#include "operators/graph/sel.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+void orows_add(struct orows *to, struct orow r)
+{
+    *VEC_PUSH(&to->v) = r;
+}
+
+static struct evt *make_row(struct sel_inst *in, struct ectx *c)
+{
+    const struct sel_plan *p = in->p;
+    if (p->pass) {
+        return c->row[0];
+    }
+    struct evt *e = evt_new(in->in.eng->heap, p->out);
+    uint32_t at = 0;
+    if (p->wild >= 0 && c->row[p->wild] != NULL) {
+        const struct evt *from = c->row[p->wild];
+        const struct etype *t = p->streams[p->wild].type;
+        for (; at < t->n_cols; at++) {
+            evt_set(e, at, evt_get(from, t, (uint16_t)at));
+        }
+        e->extra = from->extra;
+        if (e->extra != NULL) {
+            obj_keep(&e->extra->o);
+        }
+    } else if (p->wild >= 0) {
+        at = p->streams[p->wild].type->n_cols;
+    }
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        evt_set(e, at + i, ex_eval(p->cols[i], c));
+    }
+    return e;
+}
+
+bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orow *ret)
+{
+    const struct sel_plan *p = in->p;
+    struct ectx c = inst_ctx(&in->in, row);
+    c.group = g;
+    c.leaving = leaving;
+    c.grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
+    if (p->having != NULL && !val_true(ex_eval(p->having, &c))) {
+        return false;
+    }
+    struct evt *e = make_row(in, &c);
+    if (c.failed || e == NULL) {
+        return false;
+    }
+    *ret = (struct orow){.e = e, .row = row};
+    if (p->n_order > 0) {
+        ret->key = vlist_new(in->in.eng->heap, p->n_order);
+        for (uint32_t i = 0; i < p->n_order; i++) {
+            vlist_set(ret->key, i, ex_eval(p->order[i].e, &c));
+        }
+    }
+    return true;
+}
+
+static void put(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orows *to)
+{
+    struct orow r;
+    if (sel_row(in, row, g, leaving, &r)) {
+        orows_add(to, r);
+    }
+}
+
+struct batch {
+    struct evt **nw, **old;
+    size_t n_nw, n_old, w;
+};
+
+/* ---- without groups ---- */
+
+static void plain(struct sel_inst *in, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n_nw; i++) {
+        put(in, b->nw + i * b->w, NULL, false, &in->nw);
+    }
+    for (size_t i = 0; in->p->needs_old && i < b->n_old; i++) {
+        put(in, b->old + i * b->w, NULL, true, &in->old);
+    }
+}
+
+static void apply(struct sel_inst *in, struct group *g, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n_nw; i++) {
+        struct ectx c = inst_ctx(&in->in, b->nw + i * b->w);
+        c.group = g;
+        aggr_enter(g, &c);
+        aggr_local(in->aggr, &c, true);
+    }
+    for (size_t i = 0; i < b->n_old; i++) {
+        struct ectx c = inst_ctx(&in->in, b->old + i * b->w);
+        c.group = g;
+        c.leaving = true;
+        aggr_leave(g, &c);
+        aggr_local(in->aggr, &c, false);
+    }
+}
+
+static struct evt **last_row(const struct batch *b)
+{
+    return b->n_nw > 0 ? b->nw + (b->n_nw - 1) * b->w : b->old + (b->n_old - 1) * b->w;
+}
+
+static void total(struct sel_inst *in, const struct batch *b)
+{
+    struct group *g = aggr_total(in->aggr);
+    struct evt **row = last_row(b);
+    if (in->p->needs_old) {
+        put(in, row, g, true, &in->old);
+    }
+    apply(in, g, b);
+    put(in, row, g, false, &in->nw);
+}
+
+static void event_total(struct sel_inst *in, const struct batch *b)
+{
+    struct group *g = aggr_total(in->aggr);
+    apply(in, g, b);
+    for (size_t i = 0; i < b->n_nw; i++) {
+        put(in, b->nw + i * b->w, g, false, &in->nw);
+    }
+    for (size_t i = 0; in->p->needs_old && i < b->n_old; i++) {
+        put(in, b->old + i * b->w, g, true, &in->old);
+    }
+}
+
+/* ---- with groups ---- */
+
+struct touch {
+    struct group *g;
+    struct evt **row;
+};
+
+struct touched {
+    VEC(struct touch) v;
+};
+
+static void touch(struct touched *t, struct group *g, struct evt **row)
+{
+    if (g->touched) {
+        return;
+    }
+    g->touched = true;
+    *VEC_PUSH(&t->v) = (struct touch){g, row};
+}
+
+static void untouch(struct sel_inst *in, struct touched *t)
+{
+    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE && in->p->output.when == OUT_EVERY_NONE &&
+                in->p->into_table == NULL;
+    VEC_EACH (&t->v, it) {
+        it->g->touched = false;
+        if (drop && it->g->rows <= 0) {
+            aggr_drop(it->g);
+        }
+    }
+    VEC_DONE(&t->v);
+}
+
+/* Groups of all rows at one level, in order of first touch; groups[i] of row i. */
+static void find(struct sel_inst *in, const struct batch *b, uint32_t level, struct touched *t,
+                 struct group **of)
+{
+    uint32_t rolled = in->p->n_levels > 0 ? in->p->levels[level] : 0;
+    for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
+        struct evt **row = i < b->n_nw ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
+        struct ectx c = inst_ctx(&in->in, row);
+        c.leaving = i >= b->n_nw;
+        of[i] = aggr_group(in->aggr, &c, level, rolled);
+        touch(t, of[i], row);
+    }
+}
+
+static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, bool local)
+{
+    for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
+        bool enter = i < b->n_nw;
+        struct evt **row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
+        struct ectx c = inst_ctx(&in->in, row);
+        c.group = of[i];
+        c.leaving = !enter;
+        if (enter) {
+            aggr_enter(of[i], &c);
+        } else {
+            aggr_leave(of[i], &c);
+        }
+        if (local) {
+            aggr_local(in->aggr, &c, enter);
+        }
+    }
+}
+
+static void grouped(struct sel_inst *in, const struct batch *b)
+{
+    const struct sel_plan *p = in->p;
+    uint32_t levels = MAX(p->n_levels, 1u);
+    size_t n = b->n_nw + b->n_old;
+    struct touched t = {0};
+    struct group **of = mem_calloc(n * levels, sizeof(struct group *));
+    for (uint32_t l = 0; l < levels; l++) {
+        find(in, b, l, &t, of + l * n);
+    }
+    for (size_t i = 0; p->needs_old && i < t.v.len; i++) {
+        put(in, t.v.ptr[i].row, t.v.ptr[i].g, true, &in->old);
+    }
+    for (uint32_t l = 0; l < levels; l++) {
+        enter_leave(in, b, of + l * n, l == 0);
+    }
+    for (size_t i = 0; i < t.v.len; i++) {
+        put(in, t.v.ptr[i].row, t.v.ptr[i].g, false, &in->nw);
+    }
+    mem_free(of);
+    untouch(in, &t);
+}
+
+static void event_grouped(struct sel_inst *in, const struct batch *b)
+{
+    size_t n = b->n_nw + b->n_old;
+    struct touched t = {0};
+    struct group **of = mem_calloc(n, sizeof(struct group *));
+    find(in, b, 0, &t, of);
+    enter_leave(in, b, of, true);
+    for (size_t i = 0; i < b->n_nw; i++) {
+        put(in, b->nw + i * b->w, of[i], false, &in->nw);
+    }
+    for (size_t i = 0; in->p->needs_old && i < b->n_old; i++) {
+        put(in, b->old + i * b->w, of[b->n_nw + i], true, &in->old);
+    }
+    mem_free(of);
+    untouch(in, &t);
+}
+
+void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    assert(n_nw + n_old > 0 || in->p->cls == ROWS_TOTAL);
+    struct batch b = {nw, old, n_nw, n_old, in->p->n_streams};
+    switch (in->p->cls) {
+    case ROWS_PLAIN:
+        plain(in, &b);
+        break;
+    case ROWS_TOTAL:
+        total(in, &b);
+        break;
+    case ROWS_EVENT_TOTAL:
+        event_total(in, &b);
+        break;
+    case ROWS_GROUP:
+    case ROWS_ROLLUP:
+        grouped(in, &b);
+        break;
+    case ROWS_EVENT_GROUP:
+        event_grouped(in, &b);
+        break;
+    }
+}
