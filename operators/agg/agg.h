@@ -19,13 +19,13 @@ struct agg_def {
     const char *name, *doc;
     uint8_t min_args, max_args; /* star counts as none */
     bool star_ok, distinct_ok, filter_ok;
-    bool filter_must;    /* fmin: there has to be a filter */
-    bool one_arg_only;   /* with more it is a function of that name (min, max): not ours */
-    bool needs_window;   /* refused on unbound streams */
-    bool takes_event;    /* enter and leave get the event of c->stream as v[0], not the arguments */
-    bool criteria;       /* arguments are sort criteria (x desc) */
-    bool column_only;    /* a column of a table, never called */
-    const char *column;  /* goes into columns of that other name; NULL: of its own */
+    bool filter_must;   /* fmin: there has to be a filter */
+    bool one_arg_only;  /* with more it is a function of that name (min, max): not ours */
+    bool needs_window;  /* refused on unbound streams */
+    bool takes_event;   /* enter and leave get the event of c->stream as v[0], not the arguments */
+    bool criteria;      /* arguments are sort criteria (x desc) */
+    bool column_only;   /* a column of a table, never called */
+    const char *column; /* goes into columns of that other name; NULL: of its own */
     size_t (*bytes)(const struct agg_call *c);
     /* Checks the bound arguments, sets c->ty (and priv). */
     int (*type)(struct bind *b, struct agg_call *c, struct err *reterr);
@@ -36,7 +36,7 @@ struct agg_def {
     void (*leave)(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx);
     struct val (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
     void (*done)(const struct agg_call *c, void *state, struct vheap *h); /* NULL: nothing to do */
-    int (*save)(const struct agg_call *c, void *state, struct buf *out); /* NULL: plain bytes */
+    int (*save)(const struct agg_call *c, void *state, struct buf *out);  /* NULL: plain bytes */
     int (*load)(const struct agg_call *c, void *state, struct slice *in, struct vheap *h);
 };
 

@@ -106,9 +106,9 @@ int agg_want_stream(struct bind *b, struct agg_call *c, uint32_t n, struct ty *r
             *ret_event = (struct ty){.kind = TY_EVENT, .ev = b->scope->streams[i].type};
         }
     }
-    return c->stream < AGG_STREAMS_MAX ? 0
-                                       : bind_err(reterr, c->span, "more than %d streams",
-                                                  AGG_STREAMS_MAX);
+    return c->stream < AGG_STREAMS_MAX
+               ? 0
+               : bind_err(reterr, c->span, "more than %d streams", AGG_STREAMS_MAX);
 }
 
 /* ---- arguments ---- */
@@ -242,7 +242,8 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
         return bind_err(reterr, c->span, "%s cannot have a filter", d->name);
     }
     if (c->filter == NULL && d->filter_must) {
-        return bind_err(reterr, c->span, "%s wants a condition: %s(x, condition)", d->name, d->name);
+        return bind_err(reterr, c->span, "%s wants a condition: %s(x, condition)", d->name,
+                        d->name);
     }
     if (d->needs_window && agg_unbound(b)) {
         return bind_err(reterr, c->span,
@@ -315,8 +316,13 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
         }
     }
     struct agg_call *c = ARENA_NEW(b->a, struct agg_call);
-    *c = (struct agg_call){.def = def, .span = span, .text = text, .stream = AGG_NO_STREAM,
-                           .table_slot = -1, .distinct = seg->distinct, .star = seg->star};
+    *c = (struct agg_call){.def = def,
+                           .span = span,
+                           .text = text,
+                           .stream = AGG_NO_STREAM,
+                           .table_slot = -1,
+                           .distinct = seg->distinct,
+                           .star = seg->star};
     c->args = arena_array(b->a, AGG_ARGS_MAX + 1, sizeof *c->args);
     c->desc = arena_array(b->a, AGG_ARGS_MAX + 1, sizeof *c->desc);
     int rc = arguments(b, c, seg, reterr);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Aggregation columns of tables. A declaration names types where a call has expressions (sum(double),
- * count(distinct string)); those that keep events say of which type, and their sort criteria are
- * properties of it (sorted(value) @type(Metric)). The declaration's call owns the state; calls of
- * `into table` feed it.
+ * Aggregation columns of tables. A declaration names types where a call has expressions
+ * (sum(double), count(distinct string)); those that keep events say of which type, and their sort
+ * criteria are properties of it (sorted(value) @type(Metric)). The declaration's call owns the
+ * state; calls of `into table` feed it.
  */
 #include "core/base/buf.h"
 #include "operators/agg/agg_impl.h"
@@ -91,8 +91,12 @@ int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct et
     struct scope scope = {.streams = &stream, .n_streams = of != NULL ? 1 : 0, .aggs = &set};
     struct scope *save = b->scope;
     struct agg_call *c = ARENA_NEW(b->a, struct agg_call);
-    *c = (struct agg_call){.def = def, .span = call->span, .stream = AGG_NO_STREAM,
-                           .table_slot = -1, .distinct = seg->distinct, .star = seg->star};
+    *c = (struct agg_call){.def = def,
+                           .span = call->span,
+                           .stream = AGG_NO_STREAM,
+                           .table_slot = -1,
+                           .distinct = seg->distinct,
+                           .star = seg->star};
     c->args = arena_array(b->a, AGG_ARGS_MAX + 1, sizeof *c->args);
     c->desc = arena_array(b->a, AGG_ARGS_MAX + 1, sizeof *c->desc);
     b->scope = &scope;
@@ -173,8 +177,8 @@ int agg_column_fits(struct bind *b, const struct agg_call *column, const struct 
         return rc;
     }
     const struct agg_set *set = b->scope != NULL ? b->scope->aggs : NULL;
-    bool extreme = column->def == &agg_min || column->def == &agg_max ||
-                   column->def == &agg_fmin || column->def == &agg_fmax;
+    bool extreme = column->def == &agg_min || column->def == &agg_max || column->def == &agg_fmin ||
+                   column->def == &agg_fmax;
     if (extreme && set != NULL && !set->windowed) {
         return bind_err(reterr, call->span,
                         "%s in a table wants a data window on the stream; %sever does not",

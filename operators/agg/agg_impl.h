@@ -24,7 +24,7 @@ struct agg_node {
     uint32_t left, right, prio, size;
 };
 
-struct agg_tree { /* zeroed is empty */
+struct agg_tree {           /* zeroed is empty */
     struct agg_node *nodes; /* 0 stands for none */
     uint32_t cap, used, root, free;
     uint64_t seq;

@@ -144,21 +144,49 @@ static int window_type(struct bind *b, struct agg_call *c, struct err *reterr)
 }
 
 const struct agg_def agg_first = {
-    .name = "first", .min_args = 1, .max_args = 2, .star_ok = true, .filter_ok = true,
-    .takes_event = true, .bytes = linear_bytes, .type = edge_type, .enter = linear_enter,
-    .leave = linear_leave, .value = first_value, .done = linear_done,
+    .name = "first",
+    .min_args = 1,
+    .max_args = 2,
+    .star_ok = true,
+    .filter_ok = true,
+    .takes_event = true,
+    .bytes = linear_bytes,
+    .type = edge_type,
+    .enter = linear_enter,
+    .leave = linear_leave,
+    .value = first_value,
+    .done = linear_done,
 };
 
 const struct agg_def agg_last = {
-    .name = "last", .min_args = 1, .max_args = 2, .star_ok = true, .filter_ok = true,
-    .takes_event = true, .bytes = linear_bytes, .type = edge_type, .enter = linear_enter,
-    .leave = linear_leave, .value = last_value, .done = linear_done,
+    .name = "last",
+    .min_args = 1,
+    .max_args = 2,
+    .star_ok = true,
+    .filter_ok = true,
+    .takes_event = true,
+    .bytes = linear_bytes,
+    .type = edge_type,
+    .enter = linear_enter,
+    .leave = linear_leave,
+    .value = last_value,
+    .done = linear_done,
 };
 
 const struct agg_def agg_window = {
-    .name = "window", .min_args = 1, .max_args = 1, .star_ok = true, .filter_ok = true,
-    .needs_window = true, .takes_event = true, .bytes = linear_bytes, .type = window_type,
-    .enter = linear_enter, .leave = linear_leave, .value = window_value, .done = linear_done,
+    .name = "window",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .filter_ok = true,
+    .needs_window = true,
+    .takes_event = true,
+    .bytes = linear_bytes,
+    .type = window_type,
+    .enter = linear_enter,
+    .leave = linear_leave,
+    .value = window_value,
+    .done = linear_done,
 };
 
 struct ever {
@@ -203,8 +231,7 @@ static void lastever_enter(const struct agg_call *c, void *state, const struct v
     *s = (struct ever){val_keep(ever_arg(c, v, ctx)), true};
 }
 
-static void ever_leave(const struct agg_call *c, void *state, const struct val *v,
-                       struct ectx *ctx)
+static void ever_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
     (void)c;
     (void)state;
@@ -226,15 +253,33 @@ static void ever_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 const struct agg_def agg_firstever = {
-    .name = "firstever", .min_args = 1, .max_args = 1, .star_ok = true, .distinct_ok = true,
-    .filter_ok = true, .bytes = ever_bytes, .type = ever_type, .enter = firstever_enter,
-    .leave = ever_leave, .value = ever_value, .done = ever_done,
+    .name = "firstever",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = ever_bytes,
+    .type = ever_type,
+    .enter = firstever_enter,
+    .leave = ever_leave,
+    .value = ever_value,
+    .done = ever_done,
 };
 
 const struct agg_def agg_lastever = {
-    .name = "lastever", .min_args = 1, .max_args = 1, .star_ok = true, .distinct_ok = true,
-    .filter_ok = true, .bytes = ever_bytes, .type = ever_type, .enter = lastever_enter,
-    .leave = ever_leave, .value = ever_value, .done = ever_done,
+    .name = "lastever",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = ever_bytes,
+    .type = ever_type,
+    .enter = lastever_enter,
+    .leave = ever_leave,
+    .value = ever_value,
+    .done = ever_done,
 };
 
 enum { NTH_MAX = 10000 };
@@ -311,7 +356,15 @@ static void nth_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 const struct agg_def agg_nth = {
-    .name = "nth", .min_args = 2, .max_args = 2, .distinct_ok = true, .filter_ok = true,
-    .bytes = nth_bytes, .type = nth_type, .enter = nth_enter, .leave = nth_leave,
-    .value = nth_value, .done = nth_done,
+    .name = "nth",
+    .min_args = 2,
+    .max_args = 2,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = nth_bytes,
+    .type = nth_type,
+    .enter = nth_enter,
+    .leave = nth_leave,
+    .value = nth_value,
+    .done = nth_done,
 };

@@ -20,18 +20,30 @@ struct method {
 };
 
 static const struct method methods[] = {
-    {"firstEvent", FIRST, EVENT, 0},       {"firstEvents", FIRST, EVENTS, 0},
-    {"firstKey", FIRST, KEY, 0},           {"lastEvent", LAST, EVENT, 0},
-    {"lastEvents", LAST, EVENTS, 0},       {"lastKey", LAST, KEY, 0},
-    {"floorEvent", FLOOR, EVENT, 1},       {"floorEvents", FLOOR, EVENTS, 1},
-    {"floorKey", FLOOR, KEY, 1},           {"ceilingEvent", CEILING, EVENT, 1},
-    {"ceilingEvents", CEILING, EVENTS, 1}, {"ceilingKey", CEILING, KEY, 1},
-    {"lowerEvent", LOWER, EVENT, 1},       {"lowerEvents", LOWER, EVENTS, 1},
-    {"lowerKey", LOWER, KEY, 1},           {"higherEvent", HIGHER, EVENT, 1},
-    {"higherEvents", HIGHER, EVENTS, 1},   {"higherKey", HIGHER, KEY, 1},
-    {"getEvent", GET, EVENT, 1},           {"getEvents", GET, EVENTS, 1},
-    {"containsKey", GET, CONTAINS, 1},     {"countEvents", FIRST, COUNT_EVENTS, 0},
-    {"countKeys", FIRST, COUNT_KEYS, 0},   {"eventsBetween", FIRST, BETWEEN, 4},
+    {"firstEvent", FIRST, EVENT, 0},
+    {"firstEvents", FIRST, EVENTS, 0},
+    {"firstKey", FIRST, KEY, 0},
+    {"lastEvent", LAST, EVENT, 0},
+    {"lastEvents", LAST, EVENTS, 0},
+    {"lastKey", LAST, KEY, 0},
+    {"floorEvent", FLOOR, EVENT, 1},
+    {"floorEvents", FLOOR, EVENTS, 1},
+    {"floorKey", FLOOR, KEY, 1},
+    {"ceilingEvent", CEILING, EVENT, 1},
+    {"ceilingEvents", CEILING, EVENTS, 1},
+    {"ceilingKey", CEILING, KEY, 1},
+    {"lowerEvent", LOWER, EVENT, 1},
+    {"lowerEvents", LOWER, EVENTS, 1},
+    {"lowerKey", LOWER, KEY, 1},
+    {"higherEvent", HIGHER, EVENT, 1},
+    {"higherEvents", HIGHER, EVENTS, 1},
+    {"higherKey", HIGHER, KEY, 1},
+    {"getEvent", GET, EVENT, 1},
+    {"getEvents", GET, EVENTS, 1},
+    {"containsKey", GET, CONTAINS, 1},
+    {"countEvents", FIRST, COUNT_EVENTS, 0},
+    {"countKeys", FIRST, COUNT_KEYS, 0},
+    {"eventsBetween", FIRST, BETWEEN, 4},
     {"countMinSketchFrequency", FIRST, FREQUENCY, 1},
     {"countMinSketchTopk", FIRST, TOPK, 0},
 };
@@ -45,24 +57,18 @@ static struct ty result_type(struct bind *b, const struct agg_call *c, enum what
 {
     bool listed = c->ty.kind == TY_LIST && c->ty.elem != NULL;
     switch (what) {
-    case EVENT:
-        return listed ? *c->ty.elem : c->ty;
+    case EVENT: return listed ? *c->ty.elem : c->ty;
     case EVENTS:
-    case BETWEEN:
-        return c->ty;
-    case KEY:
-        return c->n_args == 1 ? c->args[0]->ty : TY(OBJECT);
-    case CONTAINS:
-        return TY(BOOL);
-    case FREQUENCY:
-        return TY(LONG);
+    case BETWEEN: return c->ty;
+    case KEY: return c->n_args == 1 ? c->args[0]->ty : TY(OBJECT);
+    case CONTAINS: return TY(BOOL);
+    case FREQUENCY: return TY(LONG);
     case TOPK: {
-        const struct etype *t = ety_new(b->a, ETYPE_ANON, SLICE("topk"), topk_cols,
-                                        ARRAY_LEN(topk_cols), NULL, 0);
+        const struct etype *t =
+            ety_new(b->a, ETYPE_ANON, SLICE("topk"), topk_cols, ARRAY_LEN(topk_cols), NULL, 0);
         return ty_list(b->a, (struct ty){.kind = TY_EVENT, .ev = t});
     }
-    default:
-        return TY(INT);
+    default: return TY(INT);
     }
 }
 
@@ -84,8 +90,8 @@ int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, 
             return bind_err(reterr, seg->span, "%s has %u arguments, not %u", m->name, m->n_args,
                             seg->n_args);
         }
-        struct ex *e = ex_new(b, EX_AGG_METHOD, result_type(b, c, m->what), seg->span,
-                              seg->n_args + 1);
+        struct ex *e =
+            ex_new(b, EX_AGG_METHOD, result_type(b, c, m->what), seg->span, seg->n_args + 1);
         e->args[0] = recv;
         for (uint32_t k = 0; k < seg->n_args; k++) {
             int rc = bind_expr(b, seg->args[k], &e->args[k + 1], reterr);
@@ -134,22 +140,14 @@ static bool group_at(const struct view_of *v, enum where where, struct val key, 
 {
     uint32_t n = v->l->len, at = 0;
     switch (where) {
-    case FIRST:
-        break;
-    case LAST:
-        at = n - 1;
-        break;
+    case FIRST: break;
+    case LAST: at = n - 1; break;
     case FLOOR:
         at = before(v, key, true) - 1; /* wraps: none */
         break;
-    case LOWER:
-        at = before(v, key, false) - 1;
-        break;
-    case HIGHER:
-        at = before(v, key, true);
-        break;
-    default:
-        at = before(v, key, false);
+    case LOWER: at = before(v, key, false) - 1; break;
+    case HIGHER: at = before(v, key, true); break;
+    default: at = before(v, key, false);
     }
     if (at >= n || (where == GET && agg_sorted_cmp(v->c, key_at(v, at), key) != 0)) {
         return false;
@@ -215,18 +213,12 @@ struct val agg_method_value(const struct ex *e, struct ectx *ctx)
     struct view_of v = {e->data, list.l, ctx};
     uint32_t from = 0, to = 0;
     switch (m->what) {
-    case FREQUENCY:
-        return val_long(agg_sketch_frequency(list.l, arg));
-    case TOPK:
-        return topk(e, list.l, ctx->heap);
-    case COUNT_EVENTS:
-        return val_int((int32_t)list.l->len);
-    case COUNT_KEYS:
-        return count_keys(&v);
-    case BETWEEN:
-        return between(&v, e);
-    default:
-        break;
+    case FREQUENCY: return val_long(agg_sketch_frequency(list.l, arg));
+    case TOPK: return topk(e, list.l, ctx->heap);
+    case COUNT_EVENTS: return val_int((int32_t)list.l->len);
+    case COUNT_KEYS: return count_keys(&v);
+    case BETWEEN: return between(&v, e);
+    default: break;
     }
     bool found = group_at(&v, m->where, arg, &from, &to);
     if (m->what == CONTAINS) {

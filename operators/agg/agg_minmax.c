@@ -98,9 +98,18 @@ static void extreme_done(const struct agg_call *c, void *state, struct vheap *h)
 
 #define EXTREME(name_, type_, must_, only_)                                                        \
     const struct agg_def agg_##name_ = {                                                           \
-        .name = #name_, .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,      \
-        .filter_must = (must_), .one_arg_only = (only_), .bytes = extreme_bytes, .type = (type_),  \
-        .enter = extreme_enter, .leave = extreme_leave, .value = extreme_value,                    \
+        .name = #name_,                                                                            \
+        .min_args = 1,                                                                             \
+        .max_args = 1,                                                                             \
+        .distinct_ok = true,                                                                       \
+        .filter_ok = true,                                                                         \
+        .filter_must = (must_),                                                                    \
+        .one_arg_only = (only_),                                                                   \
+        .bytes = extreme_bytes,                                                                    \
+        .type = (type_),                                                                           \
+        .enter = extreme_enter,                                                                    \
+        .leave = extreme_leave,                                                                    \
+        .value = extreme_value,                                                                    \
         .done = extreme_done,                                                                      \
     }
 

@@ -76,8 +76,7 @@ static void clock_enter(struct by_clock *s, double interval, int64_t now)
     }
 }
 
-static void rate_enter(const struct agg_call *c, void *state, const struct val *v,
-                       struct ectx *ctx)
+static void rate_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
     if (val_is_null(v[0])) {
         return;
@@ -95,8 +94,7 @@ static void rate_enter(const struct agg_call *c, void *state, const struct val *
     }
 }
 
-static void rate_leave(const struct agg_call *c, void *state, const struct val *v,
-                       struct ectx *ctx)
+static void rate_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
     (void)ctx;
     if (val_is_null(v[0]) || c->priv != NULL) {
@@ -135,8 +133,15 @@ static void rate_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 const struct agg_def agg_rate = {
-    .name = "rate", .min_args = 1, .max_args = 2, .filter_ok = true, .bytes = rate_bytes,
-    .type = rate_type, .enter = rate_enter, .leave = rate_leave, .value = rate_value,
+    .name = "rate",
+    .min_args = 1,
+    .max_args = 2,
+    .filter_ok = true,
+    .bytes = rate_bytes,
+    .type = rate_type,
+    .enter = rate_enter,
+    .leave = rate_leave,
+    .value = rate_value,
     .done = rate_done,
 };
 
@@ -180,6 +185,11 @@ static struct val leaving_value(const struct agg_call *c, void *state, struct ec
 }
 
 const struct agg_def agg_leaving = {
-    .name = "leaving", .filter_ok = true, .bytes = leaving_bytes, .type = leaving_type,
-    .enter = leaving_enter, .leave = leaving_leave, .value = leaving_value,
+    .name = "leaving",
+    .filter_ok = true,
+    .bytes = leaving_bytes,
+    .type = leaving_type,
+    .enter = leaving_enter,
+    .leave = leaving_leave,
+    .value = leaving_value,
 };

@@ -131,13 +131,27 @@ static void sketch_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 const struct agg_def agg_countMinSketch = {
-    .name = "countMinSketch", .max_args = 1, .column_only = true, .bytes = sketch_bytes,
-    .type = sketch_type, .enter = sketch_enter, .leave = sketch_leave, .value = sketch_value,
+    .name = "countMinSketch",
+    .max_args = 1,
+    .column_only = true,
+    .bytes = sketch_bytes,
+    .type = sketch_type,
+    .enter = sketch_enter,
+    .leave = sketch_leave,
+    .value = sketch_value,
     .done = sketch_done,
 };
 
 const struct agg_def agg_countMinSketchAdd = {
-    .name = "countMinSketchAdd", .column = "countMinSketch", .min_args = 1, .max_args = 1,
-    .filter_ok = true, .bytes = sketch_bytes, .type = sketch_type, .enter = sketch_enter,
-    .leave = sketch_leave, .value = sketch_value, .done = sketch_done,
+    .name = "countMinSketchAdd",
+    .column = "countMinSketch",
+    .min_args = 1,
+    .max_args = 1,
+    .filter_ok = true,
+    .bytes = sketch_bytes,
+    .type = sketch_type,
+    .enter = sketch_enter,
+    .leave = sketch_leave,
+    .value = sketch_value,
+    .done = sketch_done,
 };

@@ -214,10 +214,21 @@ static int sorted_type(struct bind *b, struct agg_call *c, struct err *reterr)
 
 #define BY(name_, type_, value_, window_)                                                          \
     const struct agg_def agg_##name_ = {                                                           \
-        .name = #name_, .min_args = 1, .max_args = AGG_ARGS_MAX, .star_ok = true,                  \
-        .filter_ok = true, .needs_window = (window_), .takes_event = true, .criteria = true,       \
-        .bytes = order_bytes, .type = (type_), .init = order_init, .enter = order_enter,           \
-        .leave = order_leave, .value = (value_), .done = order_done,                               \
+        .name = #name_,                                                                            \
+        .min_args = 1,                                                                             \
+        .max_args = AGG_ARGS_MAX,                                                                  \
+        .star_ok = true,                                                                           \
+        .filter_ok = true,                                                                         \
+        .needs_window = (window_),                                                                 \
+        .takes_event = true,                                                                       \
+        .criteria = true,                                                                          \
+        .bytes = order_bytes,                                                                      \
+        .type = (type_),                                                                           \
+        .init = order_init,                                                                        \
+        .enter = order_enter,                                                                      \
+        .leave = order_leave,                                                                      \
+        .value = (value_),                                                                         \
+        .done = order_done,                                                                        \
     }
 
 BY(sorted, sorted_type, sorted_value, true);

@@ -121,8 +121,15 @@ static struct val stddev_value(const struct agg_call *c, void *state, struct ect
 }
 
 const struct agg_def agg_stddev = {
-    .name = "stddev", .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,
-    .bytes = stddev_bytes, .type = double_type, .enter = stddev_enter, .leave = stddev_leave,
+    .name = "stddev",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = stddev_bytes,
+    .type = double_type,
+    .enter = stddev_enter,
+    .leave = stddev_leave,
     .value = stddev_value,
 };
 
@@ -132,8 +139,7 @@ static size_t tree_bytes(const struct agg_call *c)
     return sizeof(struct agg_tree);
 }
 
-static void tree_enter(const struct agg_call *c, void *state, const struct val *v,
-                       struct ectx *ctx)
+static void tree_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
@@ -142,8 +148,7 @@ static void tree_enter(const struct agg_call *c, void *state, const struct val *
     }
 }
 
-static void tree_leave(const struct agg_call *c, void *state, const struct val *v,
-                       struct ectx *ctx)
+static void tree_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
     (void)c;
     if (!val_is_null(v[0])) {
@@ -233,19 +238,43 @@ static int percentile_type(struct bind *b, struct agg_call *c, struct err *reter
 }
 
 const struct agg_def agg_avedev = {
-    .name = "avedev", .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,
-    .bytes = tree_bytes, .type = double_type, .enter = tree_enter, .leave = tree_leave,
-    .value = avedev_value, .done = tree_done,
+    .name = "avedev",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = tree_bytes,
+    .type = double_type,
+    .enter = tree_enter,
+    .leave = tree_leave,
+    .value = avedev_value,
+    .done = tree_done,
 };
 
 const struct agg_def agg_median = {
-    .name = "median", .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,
-    .bytes = tree_bytes, .type = double_type, .enter = tree_enter, .leave = tree_leave,
-    .value = median_value, .done = tree_done,
+    .name = "median",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = tree_bytes,
+    .type = double_type,
+    .enter = tree_enter,
+    .leave = tree_leave,
+    .value = median_value,
+    .done = tree_done,
 };
 
 const struct agg_def agg_percentile = {
-    .name = "percentile", .min_args = 2, .max_args = 2, .distinct_ok = true, .filter_ok = true,
-    .bytes = tree_bytes, .type = percentile_type, .enter = tree_enter, .leave = tree_leave,
-    .value = percentile_value, .done = tree_done,
+    .name = "percentile",
+    .min_args = 2,
+    .max_args = 2,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = tree_bytes,
+    .type = percentile_type,
+    .enter = tree_enter,
+    .leave = tree_leave,
+    .value = percentile_value,
+    .done = tree_done,
 };

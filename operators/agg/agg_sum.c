@@ -62,15 +62,31 @@ static struct val count_value(const struct agg_call *c, void *state, struct ectx
 }
 
 const struct agg_def agg_count = {
-    .name = "count", .min_args = 1, .max_args = 1, .star_ok = true, .distinct_ok = true,
-    .filter_ok = true, .bytes = count_bytes, .type = count_type, .enter = count_enter,
-    .leave = count_leave, .value = count_value,
+    .name = "count",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = count_bytes,
+    .type = count_type,
+    .enter = count_enter,
+    .leave = count_leave,
+    .value = count_value,
 };
 
 const struct agg_def agg_countever = {
-    .name = "countever", .min_args = 1, .max_args = 1, .star_ok = true, .distinct_ok = true,
-    .filter_ok = true, .bytes = count_bytes, .type = count_type, .enter = count_enter,
-    .leave = count_stays, .value = count_value,
+    .name = "countever",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = count_bytes,
+    .type = count_type,
+    .enter = count_enter,
+    .leave = count_stays,
+    .value = count_value,
 };
 
 struct sum_state {
@@ -138,17 +154,10 @@ static void sum_change(const struct agg_call *c, struct sum_state *s, struct val
 {
     switch (c->ty.kind) {
     case TY_BIGINT:
-    case TY_BIGDEC:
-        big_add(c, s, v, enters, ctx);
-        break;
-    case TY_DOUBLE:
-        s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v);
-        break;
-    case TY_FLOAT:
-        s->d = (double)(float)(enters ? s->d + v.d : s->d - v.d);
-        break;
-    default:
-        s->i = enters ? s->i + (uint64_t)v.i : s->i - (uint64_t)v.i;
+    case TY_BIGDEC: big_add(c, s, v, enters, ctx); break;
+    case TY_DOUBLE: s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v); break;
+    case TY_FLOAT: s->d = (double)(float)(enters ? s->d + v.d : s->d - v.d); break;
+    default: s->i = enters ? s->i + (uint64_t)v.i : s->i - (uint64_t)v.i;
     }
 }
 
@@ -183,16 +192,11 @@ static struct val sum_value(const struct agg_call *c, void *state, struct ectx *
     }
     switch (c->ty.kind) {
     case TY_BIGINT:
-    case TY_BIGDEC:
-        return s->big;
-    case TY_DOUBLE:
-        return val_double(s->d);
-    case TY_FLOAT:
-        return val_float(s->d);
-    case TY_LONG:
-        return val_long((int64_t)s->i);
-    default:
-        return val_int((int32_t)(uint32_t)s->i);
+    case TY_BIGDEC: return s->big;
+    case TY_DOUBLE: return val_double(s->d);
+    case TY_FLOAT: return val_float(s->d);
+    case TY_LONG: return val_long((int64_t)s->i);
+    default: return val_int((int32_t)(uint32_t)s->i);
     }
 }
 
@@ -217,13 +221,29 @@ static void sum_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 const struct agg_def agg_sum = {
-    .name = "sum", .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,
-    .bytes = sum_bytes, .type = sum_type, .enter = sum_enter, .leave = sum_leave,
-    .value = sum_value, .done = sum_done,
+    .name = "sum",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = sum_bytes,
+    .type = sum_type,
+    .enter = sum_enter,
+    .leave = sum_leave,
+    .value = sum_value,
+    .done = sum_done,
 };
 
 const struct agg_def agg_avg = {
-    .name = "avg", .min_args = 1, .max_args = 1, .distinct_ok = true, .filter_ok = true,
-    .bytes = sum_bytes, .type = avg_type, .enter = sum_enter, .leave = sum_leave,
-    .value = avg_value, .done = sum_done,
+    .name = "avg",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = sum_bytes,
+    .type = avg_type,
+    .enter = sum_enter,
+    .leave = sum_leave,
+    .value = avg_value,
+    .done = sum_done,
 };

@@ -33,8 +33,8 @@ static int key_cmp(const struct agg_tree *t, struct val a, struct val b)
 }
 
 /* Order of (key, arrival). */
-static int node_cmp(const struct agg_tree *t, struct val key, uint64_t seq, const struct agg_node *n,
-                    bool multi)
+static int node_cmp(const struct agg_tree *t, struct val key, uint64_t seq,
+                    const struct agg_node *n, bool multi)
 {
     int c = key_cmp(t, key, n->key);
     if (c != 0 || multi) {
@@ -158,8 +158,11 @@ void agg_tree_add(struct agg_tree *t, struct val key, struct evt *ev, bool multi
     }
     uint32_t at = new_node(t);
     t->seq++;
-    t->nodes[at] = (struct agg_node){.key = val_keep(key), .ev = ev, .n = multi ? 1 : t->seq,
-                                     .prio = draw((uint32_t)t->seq), .size = 1};
+    t->nodes[at] = (struct agg_node){.key = val_keep(key),
+                                     .ev = ev,
+                                     .n = multi ? 1 : t->seq,
+                                     .prio = draw((uint32_t)t->seq),
+                                     .size = 1};
     if (ev != NULL) {
         (void)evt_keep(ev);
     }
