@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
+ * sift. Ties are broken by rank and then by the order of setting, so that the order of firing never
+ * depends on the shape of the heap.
+ */
+#include "operators/time/tmr.h"
+
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+
+#include <assert.h>
+
+struct tmr_queue {
+    VEC(struct tmr *) heap; /* heap.ptr[i]->pos == i + 1 */
+    uint64_t seq;
+};
+
+struct tmr_queue *tmr_queue_new(void)
+{
+    return MEM_NEW(struct tmr_queue);
+}
+
+void tmr_queue_free(struct tmr_queue *q)
+{
+    if (q == NULL) {
+        return;
+    }
+    VEC_EACH (&q->heap, t) {
+        (*t)->pos = 0;
+    }
+    VEC_DONE(&q->heap);
+    mem_free(q);
+}
+
+static bool before(const struct tmr *a, const struct tmr *b)
+{
+    if (a->due != b->due) {
+        return a->due < b->due;
+    }
+    return a->rank != b->rank ? a->rank < b->rank : a->seq < b->seq;
+}
+
+static void place(struct tmr_queue *q, size_t i, struct tmr *t)
+{
+    q->heap.ptr[i] = t;
+    t->pos = (uint32_t)i + 1;
+}
+
+static void sift_up(struct tmr_queue *q, size_t i)
+{
+    struct tmr *t = q->heap.ptr[i];
+    while (i > 0 && before(t, q->heap.ptr[(i - 1) / 2])) {
+        place(q, i, q->heap.ptr[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+    place(q, i, t);
+}
+
+static void sift_down(struct tmr_queue *q, size_t i)
+{
+    struct tmr *t = q->heap.ptr[i];
+    for (;;) {
+        size_t kid = 2 * i + 1;
+        if (kid >= q->heap.len) {
+            break;
+        }
+        if (kid + 1 < q->heap.len && before(q->heap.ptr[kid + 1], q->heap.ptr[kid])) {
+            kid++;
+        }
+        if (!before(q->heap.ptr[kid], t)) {
+            break;
+        }
+        place(q, i, q->heap.ptr[kid]);
+        i = kid;
+    }
+    place(q, i, t);
+}
+
+void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
+{
+    assert(t->fire != NULL);
+    t->due = due;
+    t->seq = ++q->seq;
+    if (t->pos == 0) {
+        assert(q->heap.len < UINT32_MAX - 1);
+        *VEC_PUSH(&q->heap) = t;
+        t->pos = (uint32_t)q->heap.len;
+    }
+    assert(q->heap.ptr[t->pos - 1] == t);
+    sift_up(q, t->pos - 1);
+    sift_down(q, t->pos - 1);
+}
+
+void tmr_cancel(struct tmr_queue *q, struct tmr *t)
+{
+    if (t->pos == 0) {
+        return;
+    }
+    assert(t->pos <= q->heap.len && q->heap.ptr[t->pos - 1] == t);
+    size_t i = t->pos - 1;
+    t->pos = 0;
+    struct tmr *last = q->heap.ptr[--q->heap.len];
+    if (last != t) {
+        place(q, i, last);
+        sift_up(q, i);
+        sift_down(q, last->pos - 1);
+    }
+}
+
+int64_t tmr_next(const struct tmr_queue *q)
+{
+    return q->heap.len > 0 ? q->heap.ptr[0]->due : INT64_MAX;
+}
+
+struct tmr *tmr_pop(struct tmr_queue *q, int64_t now)
+{
+    if (q->heap.len == 0 || q->heap.ptr[0]->due > now) {
+        return NULL;
+    }
+    struct tmr *t = q->heap.ptr[0];
+    tmr_cancel(q, t);
+    return t;
+}
+
+size_t tmr_count(const struct tmr_queue *q)
+{
+    return q->heap.len;
+}
