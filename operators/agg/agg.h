@@ -5,7 +5,8 @@
  * `struct agg_def agg_NAME`, a scenario.
  *
  * State is plain bytes of agg_def.bytes in the group's block plus what it allocates itself; values
- * it keeps are references (val_keep) and are given back by done.
+ * it keeps are references (val_keep) and are given back by done. What `distinct` has seen stands
+ * before a call's own state, so states are handled by the agg_call_* functions only.
  */
 #ifndef OPERATORS_AGG_AGG_H
 #define OPERATORS_AGG_AGG_H
@@ -18,28 +19,61 @@ struct agg_def {
     const char *name, *doc;
     uint8_t min_args, max_args; /* star counts as none */
     bool star_ok, distinct_ok, filter_ok;
-    bool filter_last;   /* a last positional argument beyond the usual is the filter (fmin) */
+    bool filter_must;   /* fmin: there has to be a filter */
+    bool one_arg_only;  /* with more it is a function of that name (min, max): not ours */
     bool needs_window;  /* refused on unbound streams */
+    bool takes_event;   /* enter and leave get the event of c->stream as v[0], not the arguments */
     bool criteria;      /* arguments are sort criteria (x desc) */
+    bool column_only;   /* a column of a table, never called */
+    const char *column; /* goes into columns of that other name; NULL: of its own */
     size_t (*bytes)(const struct agg_call *c);
     /* Checks the bound arguments, sets c->ty (and priv). */
     int (*type)(struct bind *b, struct agg_call *c, struct err *reterr);
-    void (*init)(const struct agg_call *c, void *state);
+    void (*init)(const struct agg_call *c, void *state); /* NULL: zeros will do */
     /* The row is in ctx->row; v: the evaluated args, n_args of them. Called only if the filter
      * holds; distinct is taken care of by the caller. */
     void (*enter)(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx);
     void (*leave)(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx);
     struct val (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
-    void (*done)(const struct agg_call *c, void *state, struct vheap *h);
-    int (*save)(const struct agg_call *c, void *state, struct buf *out); /* NULL: plain bytes */
+    void (*done)(const struct agg_call *c, void *state, struct vheap *h); /* NULL: nothing to do */
+    int (*save)(const struct agg_call *c, void *state, struct buf *out);  /* NULL: plain bytes */
     int (*load)(const struct agg_call *c, void *state, struct slice *in, struct vheap *h);
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
+/* All of them, for tools and documentation. */
+const struct agg_def *const *agg_all(size_t *ret_n);
+
 /* For struct bind: binds the call's arguments, finds or adds it in scope->aggs, gives EX_AGG with
- * its slot. Refuses with scope->no_aggs where scope->aggs is NULL. */
+ * its slot (and the call in ex.data). Refuses with scope->no_aggs where scope->aggs is NULL. Wants
+ * scope->aggs->windowed to be right already. */
 int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,
              struct err *reterr);
+/* For struct bind: methods that only aggregations have (sorted(x).floorEvent(5)), called on an
+ * EX_AGG or EX_TABLE_COL whose `data` is the agg_call. 1, 0, < 0; gives EX_AGG_METHOD. */
+int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
+                    struct err *reterr);
+struct val agg_method_value(const struct ex *e, struct ectx *ctx); /* evaluates EX_AGG_METHOD */
+
+/* Aggregation columns of tables: count(*), sum(double), window(*) @type(E), sorted(x) @type(E). */
+int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct etype *of,
+                    struct agg_call **ret, struct err *reterr) NODISCARD;
+/* Whether a call of an `into table` may write that column; the error says why not. */
+int agg_column_fits(struct bind *b, const struct agg_call *column, const struct agg_call *call,
+                    struct err *reterr) NODISCARD;
+/* Arguments and filter are the call's, the state is the column's. */
+void agg_column_enter(const struct agg_call *column, void *state, const struct agg_call *call,
+                      struct ectx *ctx);
+void agg_column_leave(const struct agg_call *column, void *state, const struct agg_call *call,
+                      struct ectx *ctx);
+
+/* One call alone. */
+size_t agg_call_bytes(const struct agg_call *c); /* a multiple of 16 */
+void agg_call_init(const struct agg_call *c, void *state);
+void agg_call_done(const struct agg_call *c, void *state, struct vheap *h);
+void agg_call_enter(const struct agg_call *c, void *state, struct ectx *ctx);
+void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx);
+struct val agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx);
 
 /* The block of one group: all states of a set one behind the other. */
 struct agg_layout {
@@ -50,15 +84,16 @@ struct agg_layout {
 void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret);
 void *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h);
+static inline void *agg_block_state(const struct agg_layout *l, void *block, uint32_t slot)
+{
+    return (char *)block + l->offset[slot];
+}
 /* One row enters or leaves all of them: evaluates arguments and filters, does distinct. Calls with
  * a local group_by are skipped: the statement keeps those apart. */
 void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx);
 void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx);
 struct val agg_block_value(const struct agg_layout *l, void *block, uint32_t slot,
                            struct ectx *ctx);
-/* One call alone. */
-void agg_call_enter(const struct agg_call *c, void *state, struct ectx *ctx);
-void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx);
 int agg_block_save(const struct agg_layout *l, void *block, struct buf *out);
 int agg_block_load(const struct agg_layout *l, void *block, struct slice *in, struct vheap *h);
 

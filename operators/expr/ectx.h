@@ -13,7 +13,7 @@ struct ectx;
 /* What lies to the right of expressions in the order of layers, reached by these. `inst` is the
  * statement instance (operators/graph). */
 struct ectx_ops {
-    struct val (*agg)(struct ectx *c, const struct ex *e);       /* EX_AGG */
+    struct val (*agg)(struct ectx *c, const struct ex *e);       /* EX_AGG, EX_AGG_METHOD */
     struct val (*prev)(struct ectx *c, const struct ex *e);      /* EX_PREV ... EX_PRIOR */
     struct val (*subq)(struct ectx *c, const struct ex *e);      /* EX_SUBQ ... EX_SUBQ_LIST */
     struct val (*table)(struct ectx *c, const struct ex *e);     /* EX_TABLE_* */

@@ -52,6 +52,7 @@ struct agg_call { /* one aggregation of a statement; equal ones are shared */
 struct agg_set {
     VEC(struct agg_call *) calls;
     bool windowed; /* all streams have data windows: first, window, ... may be used */
+    bool into_table; /* the calls are of an `into table`: their states are the table's */
 };
 
 struct subq_plan; /* made by scope->subquery, opaque here */
@@ -93,10 +94,14 @@ struct bind {
     struct vheap *heap; /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;
+    bool subq_list; /* the subquery being bound is asked for all of its rows */
     /* An aggregation call (operators/agg, which stands right of this layer): 1 = bound into
      * scope->aggs, 0 = no aggregation has that name, < 0 = error. */
     int (*agg)(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,
                struct err *reterr);
+    /* A method that only aggregations have, on EX_AGG or EX_TABLE_COL: 1, 0, < 0. May be NULL. */
+    int (*agg_method)(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
+                      struct err *reterr);
 };
 
 int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)

@@ -89,6 +89,7 @@ static struct ex *column(struct bind *b, struct ex *of, const struct etype *t, i
     x->of = t;
     x->slot = (uint16_t)at;
     x->name = c->name;
+    x->data = c->call;
     return x;
 }
 
@@ -155,6 +156,10 @@ int bind_member(struct bind *b, struct ex *of, const struct ast_seg *seg, struct
         x->ty = of->ty.kind == TY_MAP && of->ty.elem != NULL ? *of->ty.elem : x->ty;
         rc = add_indexes(b, x, seg, ret, reterr);
         rc = rc == 0 ? 1 : rc;
+    }
+    if (rc == 0 && seg->is_call && (of->op == EX_AGG || of->op == EX_TABLE_COL) &&
+        b->agg_method != NULL) {
+        rc = b->agg_method(b, of, seg, ret, reterr);
     }
     if (rc == 0 && seg->is_call) {
         rc = bind_method(b, of, seg, ret, reterr);
@@ -535,7 +540,10 @@ int bind_chain(struct bind *b, const struct ast_expr *e, struct ex **ret, struct
     struct ex *x = NULL;
     int at = 0;
     if (e->n_args > 0) {
+        bool was = b->subq_list;
+        b->subq_list = e->args[0]->kind == AST_SUBQUERY && e->n_segs > 0 && e->segs[0].is_call;
         int rc = bind_expr(b, e->args[0], &x, reterr);
+        b->subq_list = was;
         if (rc != 0) {
             return rc;
         }

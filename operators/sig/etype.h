@@ -10,6 +10,8 @@
 
 #include "operators/sig/ty.h"
 
+struct agg_call;
+
 enum etype_kind {
     ETYPE_PLAIN,   /* create schema, or made by insert into */
     ETYPE_ANON,    /* columns of a select, `new {}`, pattern matches: not to be found by name */
@@ -24,6 +26,7 @@ struct ecol {
     struct ty ty;
     bool key; /* primary key of a table */
     bool agg; /* of a table: an aggregation, whose value is asked for (EX_TABLE_COL) */
+    const struct agg_call *call; /* agg: as declared */
 };
 
 struct etype_super {

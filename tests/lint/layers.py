@@ -6,9 +6,8 @@ import re
 from common import Finding, lines, read, sources
 
 CORE = ["base", "codec", "conf", "stats", "event", "net", "bus", "role"]
-OPERATORS = [["sig"], ["epl"], ["doc"], ["plan"], ["expr"],
-             ["window", "agg", "pattern", "join", "table", "time"], ["route"], ["graph"], ["state"],
-             ["shard"], ["sink"], ["cmd"]]
+OPERATORS = [["sig"], ["epl"], ["doc"], ["time"], ["plan"], ["expr"], ["agg"], ["window"], ["route"],
+             ["pattern"], ["join"], ["table"], ["graph"], ["state"], ["shard"], ["sink"], ["cmd"]]
 COORDINATOR_MAY = {"operators/doc/doc.h", "operators/epl/epl.h", "operators/plan/plan.h"}
 
 

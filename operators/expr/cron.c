@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See tmr_cron_bind.h.
+ * See cron.h.
  */
-#include "operators/time/tmr_cron_bind.h"
+#include "operators/expr/cron.h"
 
 #include <assert.h>
 
 struct maker {
     struct bind *b;
-    struct tmr_cron_plan *plan;
+    struct ex_cron *plan;
     enum tmr_cron_field field;
     bool in_list;
 };
@@ -62,7 +62,7 @@ static int word(const struct maker *m, const struct ast_expr *e, enum tmr_cron_k
 
 static int add_part(struct maker *m, const struct ast_expr *e, struct err *reterr)
 {
-    struct tmr_cron_item it = {.field = m->field, .kind = TMR_CRON_VALUE};
+    struct ex_cron_item it = {.field = m->field, .kind = TMR_CRON_VALUE};
     int rc = 0;
     switch (e->kind) {
     case AST_STAR: it.kind = TMR_CRON_ANY; break;
@@ -113,12 +113,11 @@ static int value(const struct ex *e, struct ectx *c, int64_t *ret, struct err *r
 }
 
 /* c == NULL: what is constant only. */
-static int fill(const struct tmr_cron_plan *p, struct ectx *c, struct tmr_cron *ret,
-                struct err *reterr)
+static int fill(const struct ex_cron *p, struct ectx *c, struct tmr_cron *ret, struct err *reterr)
 {
     tmr_cron_init(ret);
     for (uint32_t i = 0; i < p->n_items; i++) {
-        const struct tmr_cron_item *it = &p->items[i];
+        const struct ex_cron_item *it = &p->items[i];
         int64_t a, b = 0;
         int rc = value(it->a, c, &a, reterr);
         rc = rc > 0 ? value(it->b, c, &b, reterr) : rc;
@@ -134,8 +133,7 @@ static int fill(const struct tmr_cron_plan *p, struct ectx *c, struct tmr_cron *
     return tmr_cron_check(ret, reterr);
 }
 
-static int zone(const struct tmr_cron_plan *p, struct ectx *c, struct tmr_cron *ret,
-                struct err *reterr)
+static int zone(const struct ex_cron *p, struct ectx *c, struct tmr_cron *ret, struct err *reterr)
 {
     if (p->zone == NULL || (c == NULL && p->zone->op != EX_CONST)) {
         return 0;
@@ -147,8 +145,8 @@ static int zone(const struct tmr_cron_plan *p, struct ectx *c, struct tmr_cron *
     return tmr_cron_zone(ret, vstr_slice(v.s), reterr);
 }
 
-int tmr_cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n_parts, struct span span,
-                  struct tmr_cron_plan *ret, struct err *reterr)
+int ex_cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n_parts, struct span span,
+                 struct ex_cron *ret, struct err *reterr)
 {
     if (n_parts < 5 || n_parts > 7) {
         return bind_err(reterr, span,
@@ -160,7 +158,7 @@ int tmr_cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n_part
     for (uint32_t i = 0; i < n_parts; i++) {
         most += count_items(parts[i]);
     }
-    *ret = (struct tmr_cron_plan){.items = arena_array(b->a, most, sizeof *ret->items)};
+    *ret = (struct ex_cron){.items = arena_array(b->a, most, sizeof *ret->items)};
     if (ret->items == NULL) {
         return err_set(reterr, ERR_LIMIT, "the statement is too large");
     }
@@ -188,8 +186,7 @@ int tmr_cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n_part
     return rc == 0 ? 0 : bind_err(reterr, span, "%s", why.msg);
 }
 
-int tmr_cron_eval(const struct tmr_cron_plan *p, struct ectx *c, struct tmr_cron *ret,
-                  struct err *reterr)
+int ex_cron_eval(const struct ex_cron *p, struct ectx *c, struct tmr_cron *ret, struct err *reterr)
 {
     int rc = fill(p, c, ret, reterr);
     return rc == 0 ? zone(p, c, ret, reterr) : rc;

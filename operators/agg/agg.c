@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of aggregations, and running calls: one alone, and the blocks of groups. See agg.h.
+ */
+#include "operators/agg/agg.h"
+
+#include "core/base/mem.h"
+#include "operators/agg/agg_impl.h"
+
+#include <assert.h>
+
+static const struct agg_def *const defs[] = {
+#define AGG(name, locality, doc) &agg_##name,
+#include "operators/agg/agg.def"
+#undef AGG
+};
+
+const struct agg_def *agg_find(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(defs); i++) {
+        if (slice_eq_nocase(name, slice_str(defs[i]->name))) {
+            return defs[i];
+        }
+    }
+    return NULL;
+}
+
+const struct agg_def *const *agg_all(size_t *ret_n)
+{
+    *ret_n = ARRAY_LEN(defs);
+    return defs;
+}
+
+size_t agg_call_bytes(const struct agg_call *c)
+{
+    size_t n = c->def->bytes(c) + (c->distinct ? sizeof(struct agg_uniq) : 0);
+    return (n + 15) & ~(size_t)15;
+}
+
+void agg_call_init(const struct agg_call *c, void *state)
+{
+    memset(state, 0, agg_call_bytes(c));
+    if (c->def->init != NULL) {
+        c->def->init(c, agg_own(c, state));
+    }
+}
+
+void agg_call_done(const struct agg_call *c, void *state, struct vheap *h)
+{
+    if (c->distinct) {
+        agg_uniq_done(state, h);
+    }
+    if (c->def->done != NULL) {
+        c->def->done(c, agg_own(c, state), h);
+    }
+}
+
+/* The row's arguments; false if it does not count. */
+static bool arguments(const struct agg_call *c, struct val *v, struct ectx *ctx)
+{
+    if (!ex_true(c->filter, ctx)) {
+        return false;
+    }
+    if (c->def->takes_event) {
+        assert(c->stream >= 0);
+        v[0] = val_evt(ctx->row[c->stream]);
+        return !val_is_null(v[0]);
+    }
+    for (uint32_t i = 0; i < c->n_args; i++) {
+        v[i] = ex_eval(c->args[i], ctx);
+    }
+    return true;
+}
+
+void agg_column_enter(const struct agg_call *column, void *state, const struct agg_call *call,
+                      struct ectx *ctx)
+{
+    struct val v[AGG_ARGS_MAX] = {VAL_NONE};
+    assert(call->n_args <= AGG_ARGS_MAX);
+    if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_add(state, v[0]))) {
+        column->def->enter(column, agg_own(column, state), v, ctx);
+    }
+}
+
+void agg_column_leave(const struct agg_call *column, void *state, const struct agg_call *call,
+                      struct ectx *ctx)
+{
+    struct val v[AGG_ARGS_MAX] = {VAL_NONE};
+    assert(call->n_args <= AGG_ARGS_MAX);
+    if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_remove(state, ctx->heap, v[0]))) {
+        column->def->leave(column, agg_own(column, state), v, ctx);
+    }
+}
+
+void agg_call_enter(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    agg_column_enter(c, state, c, ctx);
+}
+
+void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    agg_column_leave(c, state, c, ctx);
+}
+
+struct val agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    return c->def->value(c, agg_own(c, state), ctx);
+}
+
+void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret)
+{
+    size_t n = set->calls.len, at = 0;
+    *ret = (struct agg_layout){.set = set, .offset = arena_array(a, n + 1, sizeof *ret->offset)};
+    assert(ret->offset != NULL);
+    for (size_t i = 0; i < n; i++) {
+        ret->offset[i] = (uint32_t)at;
+        at += agg_call_bytes(set->calls.ptr[i]);
+    }
+    ret->bytes = at;
+}
+
+void *agg_block_new(const struct agg_layout *l)
+{
+    char *block = mem_zalloc(l->bytes);
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        if (c->def->init != NULL) {
+            c->def->init(c, agg_own(c, block + l->offset[i]));
+        }
+    }
+    return block;
+}
+
+void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h)
+{
+    if (block == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        agg_call_done(l->set->calls.ptr[i], (char *)block + l->offset[i], h);
+    }
+    mem_free(block);
+}
+
+void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        if (!c->has_group_by) {
+            agg_column_enter(c, (char *)block + l->offset[i], c, ctx);
+        }
+    }
+}
+
+void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        if (!c->has_group_by) {
+            agg_column_leave(c, (char *)block + l->offset[i], c, ctx);
+        }
+    }
+}
+
+struct val agg_block_value(const struct agg_layout *l, void *block, uint32_t slot, struct ectx *ctx)
+{
+    assert(slot < l->set->calls.len);
+    return agg_call_value(l->set->calls.ptr[slot], (char *)block + l->offset[slot], ctx);
+}
+
+struct val agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
+                       struct ectx *ctx)
+{
+    struct evt *row[AGG_STREAMS_MAX];
+    struct evt **outer = ctx->row;
+    assert(c->stream >= 0 && c->stream < AGG_STREAMS_MAX);
+    row[c->stream] = ev;
+    ctx->row = row;
+    struct val v = ex_eval(e, ctx);
+    ctx->row = outer;
+    return v;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * countMinSketch: approximate counts of values in a fixed space. DEPTH rows of WIDTH counters; a
+ * value adds one to a counter of each row and is as frequent as the least of them says: never too
+ * few, rarely too many. Beside them the TOP most frequent values. The state is one list object that
+ * is changed in place; the methods countMinSketchFrequency and countMinSketchTopk (agg_method.c)
+ * get it as the value of the column.
+ */
+#include "operators/agg/agg_sketch.h"
+
+#include "operators/agg/agg_impl.h"
+
+enum { DEPTH = 5, WIDTH = 4096, TOP = 10 };
+
+struct sketch {
+    struct vlist *cells; /* DEPTH * WIDTH counters, then TOP pairs of value and count; kept */
+};
+
+static size_t sketch_bytes(const struct agg_call *c)
+{
+    (void)c;
+    return sizeof(struct sketch);
+}
+
+static int sketch_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    (void)b;
+    (void)reterr;
+    c->ty = TY(OBJECT);
+    return 0;
+}
+
+static uint32_t cell(uint32_t row, struct val x)
+{
+    uint64_t h = val_hash(x) + (uint64_t)(row + 1) * 0x9e3779b97f4a7c15ULL;
+    h ^= h >> 31;
+    h *= 0xbf58476d1ce4e5b9ULL;
+    h ^= h >> 29;
+    return row * WIDTH + (uint32_t)(h % WIDTH);
+}
+
+int64_t agg_sketch_frequency(const struct vlist *cells, struct val x)
+{
+    int64_t least = INT64_MAX;
+    for (uint32_t row = 0; row < DEPTH; row++) {
+        int64_t n = cells->v[cell(row, x)].i;
+        least = n < least ? n : least;
+    }
+    return least;
+}
+
+bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct val *ret_value, int64_t *ret_n)
+{
+    if (i >= TOP || cells->v[DEPTH * WIDTH + 2 * i + 1].i == 0) {
+        return false;
+    }
+    *ret_value = cells->v[DEPTH * WIDTH + 2 * i];
+    *ret_n = cells->v[DEPTH * WIDTH + 2 * i + 1].i;
+    return true;
+}
+
+/* Keeps the TOP pairs in descending order of count. */
+static void rank(struct vlist *cells, struct val x, struct vheap *h)
+{
+    struct val *top = &cells->v[DEPTH * WIDTH];
+    int64_t n = agg_sketch_frequency(cells, x);
+    uint32_t at = 0;
+    while (at < TOP && top[2 * at + 1].i > 0 && !val_same(top[2 * at], x)) {
+        at++;
+    }
+    if (at == TOP) {
+        at = TOP - 1;
+        if (top[2 * at + 1].i >= n) {
+            return;
+        }
+    }
+    val_drop(h, top[2 * at]);
+    for (; at > 0 && top[2 * at - 1].i < n; at--) {
+        top[2 * at] = top[2 * at - 2];
+        top[2 * at + 1] = top[2 * at - 1];
+    }
+    top[2 * at] = val_keep(x);
+    top[2 * at + 1] = val_long(n);
+}
+
+static void sketch_enter(const struct agg_call *c, void *state, const struct val *v,
+                         struct ectx *ctx)
+{
+    (void)c;
+    struct sketch *s = state;
+    if (val_is_null(v[0])) {
+        return;
+    }
+    if (s->cells == NULL) {
+        s->cells = vlist_new(ctx->heap, DEPTH * WIDTH + 2 * TOP);
+        (void)val_keep(val_list(s->cells));
+        for (uint32_t i = 0; i < s->cells->len; i++) {
+            s->cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? val_long(0) : VAL_NONE;
+        }
+    }
+    for (uint32_t row = 0; row < DEPTH; row++) {
+        s->cells->v[cell(row, v[0])].i++;
+    }
+    rank(s->cells, v[0], ctx->heap);
+}
+
+static void sketch_leave(const struct agg_call *c, void *state, const struct val *v,
+                         struct ectx *ctx)
+{
+    (void)c; /* what was counted stays counted */
+    (void)state;
+    (void)v;
+    (void)ctx;
+}
+
+static struct val sketch_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)c;
+    (void)ctx;
+    const struct sketch *s = state;
+    return s->cells == NULL ? VAL_NONE : val_list(s->cells);
+}
+
+static void sketch_done(const struct agg_call *c, void *state, struct vheap *h)
+{
+    (void)c;
+    struct sketch *s = state;
+    if (s->cells != NULL) {
+        val_drop(h, val_list(s->cells));
+    }
+}
+
+const struct agg_def agg_countMinSketch = {
+    .name = "countMinSketch",
+    .max_args = 1,
+    .column_only = true,
+    .bytes = sketch_bytes,
+    .type = sketch_type,
+    .enter = sketch_enter,
+    .leave = sketch_leave,
+    .value = sketch_value,
+    .done = sketch_done,
+};
+
+const struct agg_def agg_countMinSketchAdd = {
+    .name = "countMinSketchAdd",
+    .column = "countMinSketch",
+    .min_args = 1,
+    .max_args = 1,
+    .filter_ok = true,
+    .bytes = sketch_bytes,
+    .type = sketch_type,
+    .enter = sketch_enter,
+    .leave = sketch_leave,
+    .value = sketch_value,
+    .done = sketch_done,
+};

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sorted, maxby, minby: the events of the window in the order of criteria, equal ones in order of
+ * arrival. maxbyever, minbyever, and maxby, minby where nothing ever leaves, keep one event only.
+ *
+ * A single criterion is the key itself, several are a list of values.
+ */
+#include "operators/agg/agg_impl.h"
+
+#include <assert.h>
+
+struct order {
+    struct agg_tree tree;
+    struct agg_uniq seen; /* of joins: an event comes in several rows */
+};
+
+struct best {
+    struct val key;
+    struct evt *ev; /* kept; NULL: none yet */
+};
+
+enum how { JOINED = 1, EVER = 2 }; /* in agg_call.priv */
+
+static bool has(const struct agg_call *c, enum how h)
+{
+    return ((uintptr_t)c->priv & (uintptr_t)h) != 0;
+}
+
+static size_t order_bytes(const struct agg_call *c)
+{
+    return has(c, EVER) ? sizeof(struct best) : sizeof(struct order);
+}
+
+static int one_cmp(struct val a, struct val b, const bool *desc)
+{
+    int c = val_cmp(a, b);
+    return desc != NULL && desc[0] ? -c : c;
+}
+
+static int many_cmp(struct val a, struct val b, const bool *desc)
+{
+    for (uint32_t i = 0; i < a.l->len; i++) {
+        int c = val_cmp(a.l->v[i], b.l->v[i]);
+        if (c != 0) {
+            return desc != NULL && desc[i] ? -c : c;
+        }
+    }
+    return 0;
+}
+
+static void order_init(const struct agg_call *c, void *state)
+{
+    if (!has(c, EVER)) {
+        struct order *s = state;
+        s->tree.cmp = c->n_args > 1 ? many_cmp : one_cmp;
+        s->tree.desc = c->desc;
+    }
+}
+
+struct val agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx)
+{
+    if (c->n_args == 0) {
+        return VAL_NONE;
+    }
+    if (c->n_args == 1) {
+        return agg_eval_on(c, c->args[0], ev, ctx);
+    }
+    struct vlist *l = vlist_new(ctx->heap, c->n_args);
+    for (uint32_t i = 0; i < c->n_args; i++) {
+        vlist_set(l, i, agg_eval_on(c, c->args[i], ev, ctx));
+    }
+    return val_list(l);
+}
+
+int agg_sorted_cmp(const struct agg_call *c, struct val a, struct val b)
+{
+    return c->n_args > 1 ? many_cmp(a, b, c->desc) : one_cmp(a, b, c->desc);
+}
+
+static void best_enter(const struct agg_call *c, struct best *s, struct evt *ev, struct ectx *ctx)
+{
+    struct val key = agg_sorted_key(c, ev, ctx);
+    if (s->ev != NULL) {
+        int d = agg_sorted_cmp(c, key, s->key);
+        bool max = c->def == &agg_maxby || c->def == &agg_maxbyever;
+        if (max ? d <= 0 : d >= 0) {
+            return;
+        }
+        val_drop(ctx->heap, s->key);
+        evt_drop(ctx->heap, s->ev);
+    }
+    *s = (struct best){val_keep(key), evt_keep(ev)};
+}
+
+static struct val name_of(const struct evt *e)
+{
+    return val_long((int64_t)(intptr_t)e);
+}
+
+static void order_enter(const struct agg_call *c, void *state, const struct val *v,
+                        struct ectx *ctx)
+{
+    struct order *s = state;
+    if (has(c, EVER)) {
+        best_enter(c, state, v[0].ev, ctx);
+    } else if (!has(c, JOINED) || agg_uniq_add(&s->seen, name_of(v[0].ev))) {
+        agg_tree_add(&s->tree, agg_sorted_key(c, v[0].ev, ctx), v[0].ev, false);
+    }
+}
+
+static void order_leave(const struct agg_call *c, void *state, const struct val *v,
+                        struct ectx *ctx)
+{
+    struct order *s = state;
+    if (has(c, EVER)) {
+        return;
+    }
+    if (!has(c, JOINED) || agg_uniq_remove(&s->seen, ctx->heap, name_of(v[0].ev))) {
+        (void)agg_tree_remove(&s->tree, ctx->heap, agg_sorted_key(c, v[0].ev, ctx), v[0].ev, false);
+    }
+}
+
+static void order_done(const struct agg_call *c, void *state, struct vheap *h)
+{
+    if (has(c, EVER)) {
+        struct best *s = state;
+        val_drop(h, s->key);
+        if (s->ev != NULL) {
+            evt_drop(h, s->ev);
+        }
+        return;
+    }
+    agg_tree_done(&((struct order *)state)->tree, h);
+    agg_uniq_done(&((struct order *)state)->seen, h);
+}
+
+struct fill {
+    struct vlist *to;
+    uint32_t n;
+};
+
+static void fill_one(void *arg, const struct agg_node *n)
+{
+    struct fill *f = arg;
+    vlist_set(f->to, f->n++, val_evt(n->ev));
+}
+
+static struct val sorted_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)c;
+    const struct agg_tree *t = &((struct order *)state)->tree;
+    uint32_t n = agg_tree_count(t);
+    if (n == 0) {
+        return VAL_NONE;
+    }
+    struct fill f = {vlist_new(ctx->heap, n), 0};
+    agg_tree_each(t, fill_one, &f);
+    return val_list(f.to);
+}
+
+static struct val minby_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)ctx;
+    if (has(c, EVER)) {
+        return val_evt(((struct best *)state)->ev);
+    }
+    const struct agg_node *n = agg_tree_end(&((struct order *)state)->tree, false);
+    return n == NULL ? VAL_NONE : val_evt(n->ev);
+}
+
+/* Of several with the greatest key the first that came. */
+static struct val maxby_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)ctx;
+    if (has(c, EVER)) {
+        return val_evt(((struct best *)state)->ev);
+    }
+    const struct agg_tree *t = &((struct order *)state)->tree;
+    const struct agg_node *n = agg_tree_end(t, true);
+    if (n == NULL) {
+        return VAL_NONE;
+    }
+    return val_evt(agg_tree_at(t, agg_tree_rank(t, n->key, false, false), false)->ev);
+}
+
+static int by_type(struct bind *b, struct agg_call *c, bool ever, struct err *reterr)
+{
+    if (c->n_args == 0 && !b->scope->aggs->into_table) {
+        return bind_err(reterr, c->span, "%s wants what to sort by", c->def->name);
+    }
+    bool one = ever || (agg_unbound(b) && c->def != &agg_sorted);
+    c->priv = (const void *)((one ? (uintptr_t)EVER : 0) | (agg_joined(b) ? (uintptr_t)JOINED : 0));
+    return agg_want_stream(b, c, c->n_args, &c->ty, reterr);
+}
+
+static int now_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    return by_type(b, c, false, reterr);
+}
+
+static int ever_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    return by_type(b, c, true, reterr);
+}
+
+static int sorted_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    int rc = by_type(b, c, false, reterr);
+    if (rc == 0) {
+        c->ty = ty_list(b->a, c->ty);
+    }
+    return rc;
+}
+
+#define BY(name_, type_, value_, window_)                                                          \
+    const struct agg_def agg_##name_ = {                                                           \
+        .name = #name_,                                                                            \
+        .min_args = 1,                                                                             \
+        .max_args = AGG_ARGS_MAX,                                                                  \
+        .star_ok = true,                                                                           \
+        .filter_ok = true,                                                                         \
+        .needs_window = (window_),                                                                 \
+        .takes_event = true,                                                                       \
+        .criteria = true,                                                                          \
+        .bytes = order_bytes,                                                                      \
+        .type = (type_),                                                                           \
+        .init = order_init,                                                                        \
+        .enter = order_enter,                                                                      \
+        .leave = order_leave,                                                                      \
+        .value = (value_),                                                                         \
+        .done = order_done,                                                                        \
+    }
+
+BY(sorted, sorted_type, sorted_value, true);
+BY(maxby, now_type, maxby_value, false);
+BY(minby, now_type, minby_value, false);
+BY(maxbyever, ever_type, maxby_value, false);
+BY(minbyever, ever_type, minby_value, false);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * count, countever, sum, avg. Sums are kept as they are told in the language: in the type of the
+ * result, added and taken away again; when the last value has left the state is as new, so that a
+ * NaN stays no longer than the window holds anything.
+ */
+#include "operators/agg/agg_impl.h"
+#include "operators/sig/val_big.h"
+
+struct count_state {
+    int64_t n;
+};
+
+static size_t count_bytes(const struct agg_call *c)
+{
+    (void)c;
+    return sizeof(struct count_state);
+}
+
+static int count_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    (void)b;
+    (void)reterr;
+    c->ty = TY(LONG);
+    return 0;
+}
+
+static bool counts(const struct agg_call *c, const struct val *v)
+{
+    return c->star || c->n_args == 0 || !val_is_null(v[0]);
+}
+
+static void count_enter(const struct agg_call *c, void *state, const struct val *v,
+                        struct ectx *ctx)
+{
+    (void)ctx;
+    ((struct count_state *)state)->n += counts(c, v) ? 1 : 0;
+}
+
+static void count_leave(const struct agg_call *c, void *state, const struct val *v,
+                        struct ectx *ctx)
+{
+    (void)ctx;
+    struct count_state *s = state;
+    s->n -= counts(c, v) && s->n > 0 ? 1 : 0;
+}
+
+static void count_stays(const struct agg_call *c, void *state, const struct val *v,
+                        struct ectx *ctx)
+{
+    (void)c;
+    (void)state;
+    (void)v;
+    (void)ctx;
+}
+
+static struct val count_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)c;
+    (void)ctx;
+    return val_long(((struct count_state *)state)->n);
+}
+
+const struct agg_def agg_count = {
+    .name = "count",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = count_bytes,
+    .type = count_type,
+    .enter = count_enter,
+    .leave = count_leave,
+    .value = count_value,
+};
+
+const struct agg_def agg_countever = {
+    .name = "countever",
+    .min_args = 1,
+    .max_args = 1,
+    .star_ok = true,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = count_bytes,
+    .type = count_type,
+    .enter = count_enter,
+    .leave = count_stays,
+    .value = count_value,
+};
+
+struct sum_state {
+    uint64_t n;
+    union {
+        uint64_t i; /* wraps */
+        double d;
+        struct val big; /* kept */
+    };
+};
+
+static size_t sum_bytes(const struct agg_call *c)
+{
+    bool big = c->ty.kind == TY_BIGINT || c->ty.kind == TY_BIGDEC;
+    return big ? sizeof(struct sum_state) : 16;
+}
+
+static int sum_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    int rc = agg_want_number(b, c, 0, reterr);
+    if (rc == 0) {
+        enum ty_kind k = c->args[0]->ty.kind;
+        c->ty = k == TY_BYTE || k == TY_SHORT ? TY(INT) : (struct ty){.kind = k};
+    }
+    return rc;
+}
+
+static int avg_type(struct bind *b, struct agg_call *c, struct err *reterr)
+{
+    int rc = agg_want_number(b, c, 0, reterr);
+    if (rc == 0) {
+        enum ty_kind k = c->args[0]->ty.kind;
+        c->ty = k == TY_BIGINT || k == TY_BIGDEC ? TY(BIGDEC) : TY(DOUBLE);
+    }
+    return rc;
+}
+
+static void big_add(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
+                    struct ectx *ctx)
+{
+    enum val_kind kind = c->ty.kind == TY_BIGINT ? VAL_BIGINT : VAL_BIGDEC;
+    struct val old = s->big;
+    struct val sum = val_is_null(old) ? big_from(ctx->heap, v, kind)
+                                      : big_arith(ctx->heap, enters ? '+' : '-', old, v, kind);
+    if (val_is_null(sum)) {
+        ectx_fail(ctx, "%s: the total has more digits than are kept", c->def->name);
+        return;
+    }
+    s->big = val_keep(sum);
+    val_drop(ctx->heap, old);
+}
+
+static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vheap *h)
+{
+    if (c->ty.kind == TY_BIGINT || c->ty.kind == TY_BIGDEC) {
+        val_drop(h, s->big);
+        s->big = VAL_NONE;
+    }
+    s->n = 0;
+    s->i = 0; /* all bits of a double, too */
+}
+
+static void sum_change(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
+                       struct ectx *ctx)
+{
+    switch (c->ty.kind) {
+    case TY_BIGINT:
+    case TY_BIGDEC: big_add(c, s, v, enters, ctx); break;
+    case TY_DOUBLE: s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v); break;
+    case TY_FLOAT: s->d = (double)(float)(enters ? s->d + v.d : s->d - v.d); break;
+    default: s->i = enters ? s->i + (uint64_t)v.i : s->i - (uint64_t)v.i;
+    }
+}
+
+static void sum_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+{
+    struct sum_state *s = state;
+    if (!val_is_null(v[0])) {
+        s->n++;
+        sum_change(c, s, v[0], true, ctx);
+    }
+}
+
+static void sum_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+{
+    struct sum_state *s = state;
+    if (val_is_null(v[0]) || s->n == 0) {
+        return;
+    }
+    if (--s->n == 0) {
+        sum_clear(c, s, ctx->heap);
+    } else {
+        sum_change(c, s, v[0], false, ctx);
+    }
+}
+
+static struct val sum_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    (void)ctx;
+    const struct sum_state *s = state;
+    if (s->n == 0) {
+        return VAL_NONE;
+    }
+    switch (c->ty.kind) {
+    case TY_BIGINT:
+    case TY_BIGDEC: return s->big;
+    case TY_DOUBLE: return val_double(s->d);
+    case TY_FLOAT: return val_float(s->d);
+    case TY_LONG: return val_long((int64_t)s->i);
+    default: return val_int((int32_t)(uint32_t)s->i);
+    }
+}
+
+static struct val avg_value(const struct agg_call *c, void *state, struct ectx *ctx)
+{
+    const struct sum_state *s = state;
+    if (s->n == 0) {
+        return VAL_NONE;
+    }
+    if (c->ty.kind == TY_DOUBLE) {
+        return val_double(s->d / (double)s->n);
+    }
+    struct val n = big_from(ctx->heap, val_long((int64_t)s->n), VAL_BIGDEC);
+    struct val mean = big_arith(ctx->heap, '/', s->big, n, VAL_BIGDEC);
+    /* No exact quotient: the language says zero. */
+    return val_is_null(mean) ? big_from(ctx->heap, val_int(0), VAL_BIGDEC) : mean;
+}
+
+static void sum_done(const struct agg_call *c, void *state, struct vheap *h)
+{
+    sum_clear(c, state, h);
+}
+
+const struct agg_def agg_sum = {
+    .name = "sum",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = sum_bytes,
+    .type = sum_type,
+    .enter = sum_enter,
+    .leave = sum_leave,
+    .value = sum_value,
+    .done = sum_done,
+};
+
+const struct agg_def agg_avg = {
+    .name = "avg",
+    .min_args = 1,
+    .max_args = 1,
+    .distinct_ok = true,
+    .filter_ok = true,
+    .bytes = sum_bytes,
+    .type = avg_type,
+    .enter = sum_enter,
+    .leave = sum_leave,
+    .value = avg_value,
+    .done = sum_done,
+};

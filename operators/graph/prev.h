@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * prev, prevtail, prevcount, prevwindow and prior of a select's streams.
+ */
+#ifndef OPERATORS_GRAPH_PREV_H
+#define OPERATORS_GRAPH_PREV_H
+
+#include "operators/expr/ectx.h"
+
+struct val prev_value(struct ectx *c, const struct ex *e);
+
+#endif

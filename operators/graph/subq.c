@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See subq.h. The subquery's clauses are those of a select (sel_plan) with one stream; its value is
+ * computed by walking what its window holds. Its leaf in the route index stands before the
+ * statement's own, so a subquery over the statement's stream contains the current event.
+ */
+#include "operators/graph/subq.h"
+
+#include "core/base/mem.h"
+#include "operators/graph/nwin.h"
+#include "operators/graph/sel.h"
+#include "operators/table/table.h"
+
+#include <assert.h>
+
+struct subq_plan {
+    uint32_t num; /* in stmt->subqs */
+    struct sel_plan q;
+    const struct etype *row; /* of several columns */
+};
+
+struct subq { /* of an instance */
+    const struct subq_plan *p;
+    struct inst *in;
+    struct route_leaf *leaf;
+    struct view *view;
+    struct view_env env;
+    struct ectx view_ctx;
+    struct evt *row[1];
+};
+
+static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
+{
+    switch (e->kind) {
+    case AST_EXISTS:
+        return EX_SUBQ_EXISTS;
+    case AST_IN_QUERY:
+        return EX_SUBQ_IN;
+    case AST_QUANT:
+        return EX_SUBQ_QUANT;
+    default:
+        return b->subq_list ? EX_SUBQ_LIST : q->pass || q->n_cols > 1 ? EX_SUBQ_ROW : EX_SUBQ;
+    }
+}
+
+static int check(const struct ast_expr *e, enum ex_op op, const struct sel_plan *q, struct err *reterr)
+{
+    if (q->n_streams != 1) {
+        return bind_err(reterr, e->span, "a subquery with a join is not supported yet");
+    }
+    const struct sel_stream *s = &q->streams[0];
+    if (s->kind == SRC_FILTER && !s->views.has_window) {
+        return bind_err(reterr, e->span,
+                        "a subquery wants a data window, as in (select x from T#lastevent)");
+    }
+    bool one = op == EX_SUBQ_IN || op == EX_SUBQ_QUANT;
+    if (one && (q->pass || q->n_cols != 1)) {
+        return bind_err(reterr, e->span, "this subquery must have one column");
+    }
+    return 0;
+}
+
+static struct ty type_of(struct bind *b, enum ex_op op, struct subq_plan *p)
+{
+    const struct sel_plan *q = &p->q;
+    struct ty event = {.kind = TY_EVENT, .ev = q->out};
+    struct ty value = q->pass || q->n_cols > 1 || q->wild >= 0 ? event : q->cols[0]->ty;
+    switch (op) {
+    case EX_SUBQ_EXISTS:
+    case EX_SUBQ_IN:
+    case EX_SUBQ_QUANT:
+        return TY(BOOL);
+    case EX_SUBQ_LIST:
+        return ty_list(b->a, value);
+    default:
+        return value;
+    }
+}
+
+static int left_side(struct bind *b, const struct ast_expr *e, struct ex *x, const struct sel_plan *q,
+                     struct err *reterr)
+{
+    int rc = bind_expr(b, e->args[0], &x->args[0], reterr);
+    if (rc == 0 && !ty_comparable(x->args[0]->ty, q->cols[0]->ty)) {
+        rc = bind_err(reterr, e->span, "the subquery's column is a %s, which cannot be compared with a %s",
+                      ty_name(q->cols[0]->ty.kind), ty_name(x->args[0]->ty.kind));
+    }
+    x->negated = e->negated;
+    x->cmp = e->op;
+    x->all = e->quant == 1;
+    return rc;
+}
+
+int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, struct ex **ret,
+              void *arg, struct err *reterr)
+{
+    struct stmt *st = arg;
+    struct subq_plan *p = ARENA_NEW(b->a, struct subq_plan);
+    struct scope *save = b->scope;
+    bool list = b->subq_list;
+    b->subq_list = false;
+    p->q.st = st;
+    b->scope = scope;
+    int rc = sel_bind_streams(st, b, e->select, &p->q, reterr);
+    if (rc == 0) {
+        struct scope inner = sel_scope(st, b, &p->q);
+        inner.outer = scope;
+        inner.context = NULL;
+        b->scope = &inner;
+        rc = sel_bind_clauses(st, b, e->select, &inner, &p->q, reterr);
+    }
+    b->scope = save;
+    b->subq_list = list;
+    enum ex_op op = op_of(b, e, &p->q);
+    rc = rc == 0 ? check(e, op, &p->q, reterr) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    bool left = op == EX_SUBQ_IN || op == EX_SUBQ_QUANT;
+    struct ex *x = ex_new(b, op, type_of(b, op, p), e->span, left ? 1 : 0);
+    rc = left ? left_side(b, e, x, &p->q, reterr) : 0;
+    if (rc == 0) {
+        p->num = (uint32_t)st->subqs.len;
+        *VEC_PUSH(&st->subqs) = p;
+        x->subq = p;
+        *ret = x;
+    }
+    return rc;
+}
+
+/* ---- state ---- */
+
+static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
+}
+
+static void arrive(void *arg, struct evt *e)
+{
+    struct subq *s = arg;
+    view_update(s->view, &e, 1, NULL, 0);
+}
+
+static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct subq *s = arg;
+    view_update(s->view, nw, n_nw, old, n_old);
+}
+
+static void fill(void *arg, struct evt *e)
+{
+    struct subq *s = arg;
+    view_update(s->view, &e, 1, NULL, 0);
+}
+
+static void open_one(struct inst *in, struct subq_plan *p)
+{
+    struct subq *s = MEM_NEW(struct subq);
+    *VEC_PUSH(&in->subqs) = s;
+    s->p = p;
+    s->in = in;
+    const struct sel_stream *src = &p->q.streams[0];
+    if (src->views.n_steps > 0) {
+        s->view_ctx = inst_ctx(in, s->row);
+        s->env = (struct view_env){.heap = in->eng->heap, .timers = in->eng->timers, .ctx = &s->view_ctx,
+                                   .rank = in->st->rank, .inst = in, .prev = true};
+        s->view = view_new(&src->views, &s->env, nowhere, s);
+    }
+    if (src->kind == SRC_FILTER) {
+        s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
+                            in->st->rank);
+    } else if (src->kind == SRC_WINDOW && s->view != NULL) {
+        nwin_each(src->win, in->props, fill, s);
+        nwin_consume(src->win, in, NULL, changed, s);
+    }
+}
+
+void subq_open_all(struct inst *in)
+{
+    VEC_EACH (&in->st->subqs, p) {
+        open_one(in, *p);
+    }
+}
+
+void subq_close_all(struct inst *in)
+{
+    VEC_EACH (&in->subqs, s) {
+        if ((*s)->leaf != NULL) {
+            route_remove(in->eng->route, (*s)->leaf);
+        }
+        if ((*s)->p->q.streams[0].kind == SRC_WINDOW) {
+            nwin_forget(in, *s);
+        }
+        view_free((*s)->view);
+        mem_free(*s);
+    }
+    VEC_DONE(&in->subqs);
+}
+
+/* ---- evaluation ---- */
+
+struct walk {
+    const struct subq *s;
+    struct ectx *outer;
+    struct evts found;
+};
+
+static struct ectx inner_ctx(const struct subq *s, struct ectx *outer, struct evt **row)
+{
+    struct ectx c = inst_ctx(s->in, row);
+    c.outer = outer;
+    c.lambda = outer->lambda;
+    return c;
+}
+
+static void try_row(void *arg, struct evt *e)
+{
+    struct walk *w = arg;
+    const struct sel_plan *q = &w->s->p->q;
+    struct ectx c = inner_ctx(w->s, w->outer, &e);
+    if (q->streams[0].win_filter != NULL && !ex_true(q->streams[0].win_filter, &c)) {
+        return;
+    }
+    if (ex_true(q->where, &c)) {
+        evts_add(&w->found, e);
+    }
+}
+
+static void all_rows(struct walk *w)
+{
+    const struct sel_stream *src = &w->s->p->q.streams[0];
+    const struct evt *props = w->s->in->props;
+    if (w->s->view != NULL) {
+        w->s->view_ctx.now = w->s->in->eng->now;
+        view_each(w->s->view, try_row, w);
+    } else if (src->kind == SRC_WINDOW) {
+        nwin_each(src->win, props, try_row, w);
+    } else {
+        struct table *t = table_of(src->table, props);
+        if (t != NULL) {
+            table_each(t, try_row, w);
+        }
+    }
+}
+
+static struct val row_value(const struct subq *s, struct ectx *c)
+{
+    const struct sel_plan *q = &s->p->q;
+    if (q->pass) {
+        return val_evt(c->row[0]);
+    }
+    if (q->n_cols == 1 && q->wild < 0) {
+        return ex_eval(q->cols[0], c);
+    }
+    struct evt *e = evt_new(c->heap, q->out);
+    for (uint32_t i = 0; i < q->n_cols; i++) {
+        evt_set(e, i, ex_eval(q->cols[i], c));
+    }
+    return val_evt(e);
+}
+
+struct values {
+    VEC(struct val) v;
+};
+
+static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows, struct values *to)
+{
+    const struct sel_plan *q = &s->p->q;
+    struct aggregator *a = aggr_new(&q->layout, q->group, q->n_group, 1, s->in->eng->heap);
+    if (q->n_group == 0) {
+        (void)aggr_total(a);
+    }
+    for (size_t i = 0; i < rows->len; i++) {
+        struct ectx c = inner_ctx(s, outer, &rows->ptr[i]);
+        struct group *g = q->n_group == 0 ? aggr_total(a) : aggr_group(a, &c, 0, 0);
+        aggr_enter(g, &c);
+        aggr_keep_row(g, &rows->ptr[i]);
+    }
+    struct evt *none[1] = {NULL};
+    for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
+        struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
+        c.group = g;
+        if (q->having == NULL || val_true(ex_eval(q->having, &c))) {
+            *VEC_PUSH(&to->v) = row_value(s, &c);
+        }
+    }
+    aggr_free(a);
+}
+
+static void collect(struct subq *s, struct ectx *outer, struct values *to)
+{
+    const struct sel_plan *q = &s->p->q;
+    struct walk w = {.s = s, .outer = outer};
+    all_rows(&w);
+    if (q->aggs.calls.len > 0 || q->n_group > 0) {
+        group_values(s, outer, &w.found, to);
+    } else {
+        for (size_t i = 0; i < w.found.len; i++) {
+            struct ectx c = inner_ctx(s, outer, &w.found.ptr[i]);
+            if (q->having == NULL || val_true(ex_eval(q->having, &c))) {
+                *VEC_PUSH(&to->v) = row_value(s, &c);
+            }
+        }
+    }
+    evts_done(&w.found);
+}
+
+static struct val among(const struct ex *e, struct val x, const struct values *v)
+{
+    if (v->v.len == 0) {
+        return val_bool(e->negated);
+    }
+    if (val_is_null(x)) {
+        return VAL_NONE;
+    }
+    bool null = false;
+    for (size_t i = 0; i < v->v.len; i++) {
+        if (val_is_null(v->v.ptr[i])) {
+            null = true;
+        } else if (val_same(x, v->v.ptr[i])) {
+            return val_bool(!e->negated);
+        }
+    }
+    return null ? VAL_NONE : val_bool(e->negated);
+}
+
+static struct val quantified(const struct ex *e, struct val x, const struct values *v)
+{
+    bool null = false;
+    for (size_t i = 0; i < v->v.len; i++) {
+        struct val r = ex_compare(e->cmp, x, v->v.ptr[i], false);
+        if (val_is_null(r)) {
+            null = true;
+        } else if (r.b != e->all) {
+            return val_bool(!e->all);
+        }
+    }
+    return null ? VAL_NONE : val_bool(e->all);
+}
+
+static struct val answer(const struct subq *s, const struct ex *e, struct ectx *c, const struct values *v)
+{
+    switch (e->op) {
+    case EX_SUBQ_EXISTS:
+        return val_bool(v->v.len > 0);
+    case EX_SUBQ_IN:
+        return among(e, ex_eval(e->args[0], c), v);
+    case EX_SUBQ_QUANT:
+        return quantified(e, ex_eval(e->args[0], c), v);
+    case EX_SUBQ_LIST: {
+        if (v->v.len == 0) {
+            return VAL_NONE;
+        }
+        struct vlist *l = vlist_new(c->heap, v->v.len);
+        for (size_t i = 0; i < v->v.len; i++) {
+            vlist_set(l, i, v->v.ptr[i]);
+        }
+        return val_list(l);
+    }
+    default:
+        break;
+    }
+    if (v->v.len == 1) {
+        return v->v.ptr[0];
+    }
+    /* Several columns of no row, or of more than one: a structure of nulls. */
+    bool structure = e->op == EX_SUBQ_ROW && !s->p->q.pass;
+    return structure ? val_evt(evt_new(c->heap, s->p->q.out)) : VAL_NONE;
+}
+
+struct val subq_value(struct ectx *c, const struct ex *e)
+{
+    assert(c->inst != NULL && e->subq->num < c->inst->subqs.len);
+    struct subq *s = c->inst->subqs.ptr[e->subq->num];
+    struct values v = {0};
+    collect(s, c, &v);
+    struct val ret = answer(s, e, c, &v);
+    VEC_DONE(&v.v);
+    return ret;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Subqueries: a stream with its own window (or a named window, or a table), filled from the
+ * statement's start on, asked anew for each row around it.
+ */
+#ifndef OPERATORS_GRAPH_SUBQ_H
+#define OPERATORS_GRAPH_SUBQ_H
+
+#include "operators/graph/eng_impl.h"
+
+struct subq_plan;
+
+/* The scope hook: binds the subquery of an expression. */
+int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, struct ex **ret,
+              void *arg, struct err *reterr);
+void subq_open_all(struct inst *in);
+void subq_close_all(struct inst *in);
+struct val subq_value(struct ectx *c, const struct ex *e);
+
+#endif

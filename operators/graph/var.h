@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Variables (global, or one per partition of a context) and the assignments of on-set and output
+ * clauses.
+ */
+#ifndef OPERATORS_GRAPH_VAR_H
+#define OPERATORS_GRAPH_VAR_H
+
+#include "operators/graph/eng_impl.h"
+
+struct var {
+    struct eng *eng;
+    struct slice name;
+    struct ty ty;
+    struct ex *init;
+    bool constant;
+    struct stmt *st; /* that created it; its instances hold the values if it is of a context */
+    struct val value;
+};
+
+struct set_plan {
+    uint32_t n;
+    struct var **vars;
+    struct ex **values;
+};
+
+struct val var_value(struct ectx *c, const struct ex *e);
+void var_set(struct var *v, struct inst *in, struct val value);
+int set_bind(struct bind *b, const struct ast_named *sets, uint32_t n, struct set_plan **ret,
+             struct err *reterr);
+void set_run(const struct set_plan *s, struct ectx *c);
+/* After assignments: statements whose output or windows depend on variables look again. */
+void var_changed(struct eng *e);
+
+struct tmr_cron;
+int cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n, struct tmr_cron **ret,
+              struct err *reterr);
+
+#endif
