@@ -5,13 +5,13 @@
  */
 #include "operators/pattern/pat_impl.h"
 
-#include "operators/time/tmr_cron_bind.h"
+#include "operators/expr/cron.h"
 
 #include <assert.h>
 
 struct at_node {
     struct pat_node node;
-    struct tmr_cron_plan cron;
+    struct ex_cron cron;
 };
 
 struct at_inst {
@@ -25,7 +25,7 @@ static int at_bind(struct pat_binder *x, const struct ast_pat *p, struct pat_nod
     struct at_node *n = (struct at_node *)node;
     struct pat_scope ps;
     (void)pat_scope_open(x, &ps);
-    int rc = tmr_cron_bind(x->b, p->args, p->n_args, p->span, &n->cron, reterr);
+    int rc = ex_cron_bind(x->b, p->args, p->n_args, p->span, &n->cron, reterr);
     pat_scope_close(x, &ps);
     return rc;
 }
@@ -49,7 +49,7 @@ static void at_start(struct pat_inst *i)
     struct ectx c = pat_ctx(i->pat, row);
     struct tmr_cron cron;
     struct err err;
-    bool ok = tmr_cron_eval(&n->cron, &c, &cron, &err) == 0 && !c.failed;
+    bool ok = ex_cron_eval(&n->cron, &c, &cron, &err) == 0 && !c.failed;
     pat_timer(i, &o->timer, ok ? tmr_cron_next(&cron, c.now) : INT64_MAX, at_fire);
 }
 
