@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/update.h"
 #include "operators/graph/nwin.h"
+#include "operators/table/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -213,10 +214,14 @@ static bool take(struct queue *q, struct queued *ret)
 
 static void process_queued(struct eng *e, const struct queued *q)
 {
-    if (q->win != NULL) {
-        nwin_insert(q->win, q->e, q->from);
+    if (q->table != NULL) {
+        table_put(q->table, q->e, q->from);
+    } else {
+        if (q->win != NULL) {
+            nwin_insert(q->win, q->e, q->from);
+        }
+        eng_process(e, q->e, q->as);
     }
-    eng_process(e, q->e, q->as);
     evt_drop(e->heap, q->e);
 }
 

@@ -32,6 +32,7 @@ struct evts { /* a list that is used again and again */
 struct queued {
     struct evt *e;
     struct nwin *win;         /* into that named window */
+    struct table *table;      /* into that table */
     const struct etype *as;   /* as an event of a variant stream */
     struct inst *from;        /* the partition that made it, for windows of a context */
 };

@@ -1,0 +1,766 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Binding a select: its streams, its columns, its clauses; and which class of rows it is.
+ */
+#include "operators/graph/ctx.h"
+#include "operators/graph/join_bind.h"
+#include "operators/graph/nwin.h"
+#include "operators/graph/sel.h"
+#include "operators/graph/subq.h"
+#include "operators/pattern/mr.h"
+
+#include <assert.h>
+
+enum { COLS_MAX = 1024, STREAMS_MAX = 64 };
+
+/* ---- streams ---- */
+
+static struct scope base_scope(struct stmt *st)
+{
+    return (struct scope){.context = st->context != NULL ? ctx_props(st->context) : NULL,
+                          .subquery = subq_bind,
+                          .subquery_arg = st,
+                          .no_aggs = "here"};
+}
+
+static int unknown_type(struct bind *b, const struct ast_stream *a, struct err *reterr)
+{
+    struct slice near = cat_near(&b->cat->types, a->type);
+    if (near.len > 0) {
+        return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
+                        SLICE_ARG(a->type), SLICE_ARG(near));
+    }
+    return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "'", SLICE_ARG(a->type));
+}
+
+static struct ex *both(struct bind *b, struct ex *x, struct ex *y)
+{
+    if (x == NULL || y == NULL) {
+        return x != NULL ? x : y;
+    }
+    struct ex *e = ex_new(b, EX_AND, TY(BOOL), x->span, 2);
+    e->args[0] = x;
+    e->args[1] = y;
+    return e;
+}
+
+/* The filter of a stream of events, with the condition of its context. */
+static int bind_filter(struct stmt *st, struct bind *b, const struct ast_stream *a, struct sel_stream *s,
+                       struct err *reterr)
+{
+    struct scope *save = b->scope;
+    struct bind_stream stream = {.alias = s->alias, .type = s->in};
+    struct scope scope = base_scope(st);
+    scope.streams = &stream;
+    scope.n_streams = 1;
+    scope.no_aggs = "in a filter";
+    scope.outer = save;
+    b->scope = &scope;
+    struct ex *cond = NULL, *part = NULL;
+    int rc = bind_filters(b, a->filters, a->n_filters, &cond, reterr);
+    if (rc == 0 && s->kind == SRC_FILTER && st->context != NULL && save == NULL) {
+        rc = ctx_cond(st, b, s->in, a->span, &part, reterr);
+    }
+    b->scope = save;
+    if (s->kind == SRC_FILTER) {
+        s->filter = (struct route_filter){.type = s->in, .cond = both(b, part, cond)};
+        route_filter_init(b->a, &s->filter);
+    } else {
+        s->win_filter = cond;
+    }
+    return rc;
+}
+
+static int bind_source(struct stmt *st, struct bind *b, const struct ast_stream *a, struct sel_stream *s,
+                       struct err *reterr)
+{
+    if (a->pattern != NULL) {
+        struct scope scope = base_scope(st), *save = b->scope;
+        b->scope = &scope;
+        s->kind = SRC_PATTERN;
+        int rc = pat_bind(b, a->pattern, a->pat_annots, a->n_pat_annots, NULL, &s->pat, reterr);
+        b->scope = save;
+        s->in = s->pat.type;
+        return rc;
+    }
+    struct cat_entry *e = cat_type(b->cat, a->type);
+    if (e == NULL) {
+        return unknown_type(b, a, reterr);
+    }
+    *VEC_PUSH(&b->used) = e;
+    s->kind = e->kind == CAT_WINDOW ? SRC_WINDOW : e->kind == CAT_TABLE ? SRC_TABLE : SRC_FILTER;
+    s->in = e->type;
+    s->win = e->kind == CAT_WINDOW ? e->what : NULL;
+    s->table = e->kind == CAT_TABLE ? e->what : NULL;
+    return bind_filter(st, b, a, s, reterr);
+}
+
+static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream *a, uint32_t num,
+                       struct sel_stream *s, struct err *reterr)
+{
+    s->alias = a->as.len > 0 ? a->as : a->type;
+    s->unidirectional = a->unidirectional;
+    int rc = bind_source(st, b, a, s, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    s->type = s->in;
+    struct scope *save = b->scope;
+    struct scope scope = base_scope(st);
+    struct bind_stream stream = {.alias = s->alias, .type = s->in, .num = (uint16_t)num};
+    scope.streams = &stream;
+    scope.n_streams = 1;
+    b->scope = &scope;
+    if (a->n_contained > 0) {
+        rc = contained_bind(st, b, a, s->in, s->alias, &s->contained, &s->type, reterr);
+        stream.type = s->type;
+    }
+    if (rc == 0) {
+        rc = view_plan(b, a, s->type, &s->views, reterr);
+    }
+    b->scope = save;
+    if (rc == 0) {
+        s->type = s->views.n_steps > 0 ? s->views.out : s->type;
+    }
+    return rc;
+}
+
+int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                     struct err *reterr)
+{
+    if (s->n_from > STREAMS_MAX) {
+        return bind_err(reterr, s->span, "more than %d streams", STREAMS_MAX);
+    }
+    p->n_streams = s->n_from;
+    p->streams = arena_array(b->a, s->n_from + 1, sizeof *p->streams);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->n_from; i++) {
+        rc = bind_stream(st, b, &s->from[i], i, &p->streams[i], reterr);
+        for (uint32_t k = 0; rc == 0 && k < i; k++) {
+            if (slice_eq(p->streams[k].alias, p->streams[i].alias) && p->streams[i].alias.len > 0) {
+                rc = bind_err(reterr, s->from[i].span, "two streams are called '" SLICE_FMT "': name them with 'as'",
+                              SLICE_ARG(p->streams[i].alias));
+            }
+        }
+    }
+    if (rc == 0 && s->matchrec != NULL) {
+        struct scope scope = base_scope(st), *save = b->scope;
+        b->scope = &scope;
+        rc = mr_bind(b, s->matchrec, p->streams[0].type, p->streams[0].alias, &p->streams[0].mr, reterr);
+        b->scope = save;
+        p->streams[0].type = rc == 0 ? mr_type(p->streams[0].mr) : p->streams[0].type;
+    }
+    return rc;
+}
+
+struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p)
+{
+    struct scope s = base_scope(st);
+    s.streams = arena_array(b->a, p->n_streams + 1, sizeof *s.streams);
+    s.n_streams = p->n_streams;
+    bool windowed = true, any = false;
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        const struct sel_stream *x = &p->streams[i];
+        bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
+        s.streams[i] = (struct bind_stream){.alias = x->alias, .type = x->type, .num = (uint16_t)i,
+                                            .windowed = holds, .table = x->table};
+        windowed &= holds || x->unidirectional;
+        any |= holds;
+    }
+    p->aggs.windowed = windowed && p->n_streams > 0;
+    p->windowed = any;
+    s.aggs = &p->aggs;
+    s.allow_prev = true;
+    return s;
+}
+
+/* ---- columns ---- */
+
+struct making {
+    struct ecol cols[COLS_MAX];
+    struct ex *ex[COLS_MAX];
+    uint32_t n;
+};
+
+static int add(struct making *m, struct slice name, struct ex *x, struct span span, struct err *reterr)
+{
+    if (m->n == COLS_MAX) {
+        return bind_err(reterr, span, "more than %d columns", COLS_MAX);
+    }
+    m->cols[m->n] = (struct ecol){.name = name, .ty = x->ty};
+    m->ex[m->n++] = x;
+    return 0;
+}
+
+static struct ex *event_of(struct bind *b, const struct sel_plan *p, uint32_t i, struct span span)
+{
+    struct ex *x = ex_new(b, EX_STREAM, ((struct ty){.kind = TY_EVENT, .ev = p->streams[i].type}), span, 0);
+    x->stream = (uint16_t)i;
+    x->of = p->streams[i].type;
+    return x;
+}
+
+static struct ex *column_of(struct bind *b, struct ex *of, uint32_t at, struct span span)
+{
+    const struct etype *t = of->ty.ev;
+    const struct ecol *c = &t->cols[at];
+    bool prop = of->op == EX_STREAM && !c->agg;
+    struct ex *x = ex_new(b, c->agg ? EX_TABLE_COL : prop ? EX_PROP : EX_FIELD, c->ty, span, prop ? 0 : 1);
+    if (prop) {
+        x->stream = of->stream;
+        x->level = of->level;
+    } else {
+        x->args[0] = of;
+    }
+    x->of = t;
+    x->slot = (uint16_t)at;
+    x->name = c->name;
+    x->data = c->call;
+    return x;
+}
+
+static int add_all(struct bind *b, struct making *m, struct ex *of, struct span span, struct err *reterr)
+{
+    const struct etype *t = of->ty.ev;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < t->n_cols; i++) {
+        if (t->cols[i].name.len > 0) {
+            rc = add(m, t->cols[i].name, column_of(b, of, i, span), span, reterr);
+        }
+    }
+    return rc;
+}
+
+/* s.*, s.* as n; s may also be a tag of a pattern. */
+static int stream_star(struct bind *b, const struct sel_plan *p, const struct ast_item *it,
+                       struct making *m, struct err *reterr)
+{
+    struct ex *of = NULL;
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        if (slice_eq(p->streams[i].alias, it->stream)) {
+            of = event_of(b, p, i, it->span);
+        }
+    }
+    for (uint32_t i = 0; of == NULL && i < p->n_streams; i++) {
+        int at = ety_col(p->streams[i].type, it->stream);
+        if (at >= 0 && p->streams[i].type->cols[at].ty.kind == TY_EVENT) {
+            of = column_of(b, event_of(b, p, i, it->span), (uint32_t)at, it->span);
+        }
+    }
+    if (of == NULL) {
+        return bind_err(reterr, it->span, "there is no stream '" SLICE_FMT "'", SLICE_ARG(it->stream));
+    }
+    return it->as.len > 0 ? add(m, it->as, of, it->span, reterr) : add_all(b, m, of, it->span, reterr);
+}
+
+static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item *it, bool alone,
+                      struct making *m, struct err *reterr)
+{
+    if (p->n_streams == 1) {
+        bool rows = p->streams[0].kind == SRC_TABLE;
+        p->pass = alone && !rows;
+        if (!rows && !alone) {
+            p->wild = 0;
+        }
+        return rows ? add_all(b, m, event_of(b, p, 0, it->span), it->span, reterr) : 0;
+    }
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < p->n_streams; i++) {
+        rc = add(m, p->streams[i].alias, event_of(b, p, i, it->span), it->span, reterr);
+    }
+    return rc;
+}
+
+static struct slice item_name(struct bind *b, const struct ast_item *it)
+{
+    if (it->as.len > 0) {
+        return it->as;
+    }
+    struct buf text;
+    buf_init(&text, 65536);
+    epl_print_column(it->e, &text);
+    struct slice s = arena_copy(b->a, buf_slice(&text));
+    buf_done(&text);
+    return s;
+}
+
+static const struct etype *out_type(struct bind *b, struct sel_plan *p, const struct making *m)
+{
+    if (p->pass) {
+        return p->streams[0].type;
+    }
+    if (p->wild < 0) {
+        return ety_new(b->a, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0);
+    }
+    const struct etype *t = p->streams[p->wild].type;
+    struct ecol *cols = arena_array(b->a, t->n_cols + m->n + 1, sizeof *cols);
+    memcpy(cols, t->cols, t->n_cols * sizeof *cols);
+    memcpy(cols + t->n_cols, m->cols, m->n * sizeof *cols);
+    struct etype *w = ety_new(b->a, ETYPE_WRAP, SLICE_NONE, cols, t->n_cols + m->n, NULL, 0);
+    if (w != NULL) {
+        w->start_col = t->start_col;
+        w->end_col = t->end_col;
+    }
+    return w;
+}
+
+int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
+                   struct sel_plan *p, struct err *reterr)
+{
+    (void)st;
+    struct making *m = ARENA_NEW(b->a, struct making);
+    p->wild = -1;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const struct ast_item *it = &items[i];
+        if (it->star) {
+            rc = it->stream.len > 0 ? stream_star(b, p, it, m, reterr) : whole_star(b, p, it, n == 1, m, reterr);
+            continue;
+        }
+        struct ex *x = NULL;
+        rc = bind_expr(b, it->e, &x, reterr);
+        rc = rc == 0 ? add(m, item_name(b, it), x, it->span, reterr) : rc;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    p->cols = arena_array(b->a, m->n + 1, sizeof(struct ex *));
+    memcpy(p->cols, m->ex, m->n * sizeof(struct ex *));
+    p->n_cols = m->n;
+    p->out = out_type(b, p, m);
+    if (p->out == NULL) {
+        return bind_err(reterr, items[0].span, "a column stands twice: name them apart with 'as'");
+    }
+    return 0;
+}
+
+/* ---- group by ---- */
+
+static struct slice text_of(struct bind *b, const struct ast_expr *e)
+{
+    struct buf text;
+    buf_init(&text, 65536);
+    epl_print_expr(e, &text);
+    struct slice s = arena_copy(b->a, buf_slice(&text));
+    buf_done(&text);
+    return s;
+}
+
+enum { GROUP_MAX = 30, SETS_MAX = 1024 };
+
+struct sets { /* masks of the expressions that a set includes */
+    uint32_t mask[SETS_MAX];
+    uint32_t n;
+};
+
+static int group_expr(struct bind *b, const struct ast_expr *e, struct sel_plan *p, uint32_t *ret_bit,
+                      struct err *reterr)
+{
+    struct slice text = text_of(b, e);
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        if (slice_eq(p->group_text[i], text)) {
+            *ret_bit = 1u << i;
+            return 0;
+        }
+    }
+    if (p->n_group == GROUP_MAX) {
+        return bind_err(reterr, e->span, "more than %d group-by expressions", GROUP_MAX);
+    }
+    int rc = bind_expr(b, e, &p->group[p->n_group], reterr);
+    if (rc == 0) {
+        p->group_text[p->n_group] = text;
+        *ret_bit = 1u << p->n_group++;
+    }
+    return rc;
+}
+
+static int set_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, uint32_t *ret_mask,
+                  struct err *reterr)
+{
+    *ret_mask = 0;
+    if (g->kind == GROUP_EXPR) {
+        return group_expr(b, g->e, p, ret_mask, reterr);
+    }
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < g->n_kids; i++) {
+        uint32_t bit = 0;
+        rc = set_of(b, &g->kids[i], p, &bit, reterr);
+        *ret_mask |= bit;
+    }
+    return rc;
+}
+
+static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, struct sets *to,
+                   struct err *reterr)
+{
+    uint32_t part[GROUP_MAX] = {0}, n = 0;
+    to->n = 0;
+    if (g->kind == GROUP_EXPR || g->kind == GROUP_COMBINED) {
+        to->n = 1;
+        return set_of(b, g, p, &to->mask[0], reterr);
+    }
+    if (g->kind == GROUP_SETS) {
+        int rc = 0;
+        for (uint32_t i = 0; rc == 0 && i < g->n_kids; i++) {
+            struct sets *inner = ARENA_NEW(b->a, struct sets);
+            rc = sets_of(b, &g->kids[i], p, inner, reterr);
+            for (uint32_t k = 0; rc == 0 && k < inner->n && to->n < SETS_MAX; k++) {
+                to->mask[to->n++] = inner->mask[k];
+            }
+        }
+        return rc;
+    }
+    for (uint32_t i = 0; i < g->n_kids && n < GROUP_MAX; i++) {
+        int rc = set_of(b, &g->kids[i], p, &part[n++], reterr);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (g->kind == GROUP_ROLLUP) {
+        for (uint32_t k = n + 1; k-- > 0;) {
+            uint32_t mask = 0;
+            for (uint32_t i = 0; i < k; i++) {
+                mask |= part[i];
+            }
+            to->mask[to->n++] = mask;
+        }
+        return 0;
+    }
+    if (n > 9) {
+        return bind_err(reterr, g->span, "cube takes at most 9 expressions");
+    }
+    for (uint32_t left = 1u << n; left-- > 0;) { /* the first expression is the highest bit */
+        uint32_t mask = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            mask |= (left >> (n - 1 - i)) & 1u ? part[i] : 0;
+        }
+        to->mask[to->n++] = mask;
+    }
+    return 0;
+}
+
+static int bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+{
+    struct sets *all = ARENA_NEW(b->a, struct sets), *next = ARENA_NEW(b->a, struct sets);
+    struct sets *part = ARENA_NEW(b->a, struct sets);
+    p->group = arena_array(b->a, GROUP_MAX + 1, sizeof(struct ex *));
+    p->group_text = arena_array(b->a, GROUP_MAX + 1, sizeof *p->group_text);
+    all->n = 1;
+    bool several = false;
+    for (uint32_t i = 0; i < s->n_group; i++) {
+        int rc = sets_of(b, &s->group[i], p, part, reterr);
+        if (rc != 0) {
+            return rc;
+        }
+        several |= s->group[i].kind != GROUP_EXPR && s->group[i].kind != GROUP_COMBINED;
+        next->n = 0;
+        for (uint32_t k = 0; k < all->n; k++) {
+            for (uint32_t m = 0; m < part->n && next->n < SETS_MAX; m++) {
+                next->mask[next->n++] = all->mask[k] | part->mask[m];
+            }
+        }
+        *all = *next;
+    }
+    if (several) {
+        p->levels = arena_array(b->a, all->n, sizeof *p->levels);
+        p->n_levels = all->n;
+        uint32_t full = p->n_group == 32 ? UINT32_MAX : (1u << p->n_group) - 1;
+        for (uint32_t i = 0; i < all->n; i++) {
+            p->levels[i] = full & ~all->mask[i];
+        }
+    }
+    return 0;
+}
+
+/* ---- which class ---- */
+
+static bool is_path(const struct ex *e)
+{
+    switch (e->op) {
+    case EX_PROP:
+    case EX_STREAM:
+        return e->level == 0;
+    case EX_FIELD:
+    case EX_DYN:
+        return is_path(e->args[0]);
+    case EX_KEY:
+    case EX_INDEX:
+        return is_path(e->args[0]) && e->args[1]->op == EX_CONST;
+    default:
+        return false;
+    }
+}
+
+static bool same(const struct ex *x, const struct ex *y)
+{
+    if (x->op != y->op || x->n_args != y->n_args || x->level != y->level || x->stream != y->stream ||
+        x->slot != y->slot || x->of != y->of || x->fn != y->fn || x->cmp != y->cmp || x->i != y->i ||
+        x->var != y->var || x->negated != y->negated || !slice_eq(x->name, y->name)) {
+        return false;
+    }
+    if (x->op == EX_CONST && !val_same(x->k, y->k)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < x->n_args; i++) {
+        if (!same(x->args[i], y->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_path(const struct ex *in, const struct ex *path)
+{
+    if (is_path(in)) {
+        return same(in, path);
+    }
+    for (uint32_t i = 0; i < in->n_args; i++) {
+        if (has_path(in->args[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Speaks only of what is the same for all rows of a group. */
+static bool fixed_in_group(const struct sel_plan *p, const struct ex *e)
+{
+    if (e->op == EX_AGG) {
+        return true;
+    }
+    if (e->op >= EX_PREV && e->op <= EX_PRIOR) {
+        return false;
+    }
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        if (same(p->group[i], e)) {
+            return true;
+        }
+    }
+    if (is_path(e)) {
+        for (uint32_t i = 0; i < p->n_group; i++) {
+            if (has_path(p->group[i], e)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!fixed_in_group(p, e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum row_class classify(const struct sel_plan *p)
+{
+    bool aggs = p->aggs.calls.len > 0;
+    bool fixed = !p->pass && p->wild < 0;
+    for (uint32_t i = 0; fixed && i < p->n_cols; i++) {
+        fixed = fixed_in_group(p, p->cols[i]);
+    }
+    if (p->n_group == 0) {
+        return !aggs ? ROWS_PLAIN : fixed ? ROWS_TOTAL : ROWS_EVENT_TOTAL;
+    }
+    if (p->pass && !aggs && p->having == NULL && p->output.kind != OUT_LAST && p->output.kind != OUT_FIRST) {
+        return ROWS_PLAIN;
+    }
+    if (p->n_levels > 0) {
+        return ROWS_ROLLUP;
+    }
+    return fixed ? ROWS_GROUP : ROWS_EVENT_GROUP;
+}
+
+/* ---- order by, the rest ---- */
+
+/* A name of the select list that is no property stands for its column. */
+static const struct ast_expr *by_alias(const struct ast_select *s, const struct ast_expr *e)
+{
+    if (e->kind != AST_CHAIN || e->n_segs != 1 || e->n_args != 0 || e->segs[0].is_call || e->segs[0].has_index) {
+        return e;
+    }
+    for (uint32_t i = 0; i < s->n_items; i++) {
+        if (!s->items[i].star && slice_eq(s->items[i].as, e->segs[0].name)) {
+            return s->items[i].e;
+        }
+    }
+    return e;
+}
+
+static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+{
+    p->n_order = s->n_order;
+    p->order = arena_array(b->a, s->n_order + 1, sizeof *p->order);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->n_order; i++) {
+        p->order[i].desc = s->order[i].desc;
+        rc = bind_expr(b, by_alias(s, s->order[i].e), &p->order[i].e, reterr);
+    }
+    if (rc == 0 && s->limit != NULL) {
+        rc = bind_expr(b, s->limit, &p->limit, reterr);
+    }
+    if (rc == 0 && s->offset != NULL) {
+        rc = bind_expr(b, s->offset, &p->offset, reterr);
+    }
+    return rc;
+}
+
+static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+{
+    if (s->where == NULL) {
+        return 0;
+    }
+    struct agg_set *aggs = b->scope->aggs;
+    b->scope->aggs = NULL;
+    b->scope->no_aggs = "in where: use having";
+    int rc = bind_cond(b, s->where, "where", &p->where, reterr);
+    b->scope->aggs = aggs;
+    b->scope->no_aggs = "here";
+    return rc;
+}
+
+int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s,
+                     struct scope *scope, struct sel_plan *p, struct err *reterr)
+{
+    assert(b->scope == scope);
+    int rc = bind_where(b, s, p, reterr);
+    if (rc == 0) {
+        struct agg_set *aggs = scope->aggs;
+        scope->aggs = NULL;
+        scope->no_aggs = "in group by";
+        rc = bind_group(b, s, p, reterr);
+        scope->aggs = aggs;
+        scope->group = p->group;
+        scope->n_group = p->n_group;
+        scope->group_text = p->group_text;
+    }
+    rc = rc == 0 ? sel_bind_items(st, b, s->items, s->n_items, p, reterr) : rc;
+    if (rc == 0 && s->having != NULL) {
+        rc = bind_cond(b, s->having, "having", &p->having, reterr);
+    }
+    rc = rc == 0 ? bind_order(b, s, p, reterr) : rc;
+    rc = rc == 0 ? out_bind(b, s->output, p, reterr) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    p->distinct = s->distinct;
+    p->streams_out = s->streams;
+    p->cls = classify(p);
+    if (p->n_levels > 0 && p->cls == ROWS_ROLLUP) {
+        for (uint32_t i = 0; i < p->n_cols; i++) {
+            if (!fixed_in_group(p, p->cols[i])) {
+                return bind_err(reterr, s->span, "with rollup, cube or grouping sets every column must be grouped "
+                                                 "or an aggregation");
+            }
+        }
+    }
+    agg_layout(b->a, &p->aggs, &p->layout);
+    return 0;
+}
+
+/* ---- the statement ---- */
+
+static uint32_t max_prior(const struct ex *e, uint32_t stream)
+{
+    uint32_t most = e->op == EX_PRIOR && e->stream == stream ? (uint32_t)e->i : 0;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        most = MAX(most, max_prior(e->args[i], stream));
+    }
+    return most;
+}
+
+static void set_priors(struct sel_plan *p)
+{
+    for (uint32_t s = 0; s < p->n_streams; s++) {
+        uint32_t most = p->where != NULL ? max_prior(p->where, s) : 0;
+        most = p->having != NULL ? MAX(most, max_prior(p->having, s)) : most;
+        for (uint32_t i = 0; i < p->n_cols; i++) {
+            most = MAX(most, max_prior(p->cols[i], s));
+        }
+        for (size_t i = 0; i < p->aggs.calls.len; i++) {
+            for (uint32_t k = 0; k < p->aggs.calls.ptr[i]->n_args; k++) {
+                most = MAX(most, max_prior(p->aggs.calls.ptr[i]->args[k], s));
+            }
+        }
+        p->streams[s].prior = most;
+    }
+}
+
+/* Every stream of a join holds events, or is unidirectional. */
+static int check_join(const struct ast_select *s, const struct sel_plan *p, struct err *reterr)
+{
+    bool uni = false;
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        uni |= p->streams[i].unidirectional;
+    }
+    for (uint32_t i = 0; p->n_streams > 1 && i < p->n_streams; i++) {
+        const struct sel_stream *x = &p->streams[i];
+        bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
+        if (!holds && !x->unidirectional && !(x->kind != SRC_TABLE && p->n_streams == 2 &&
+                                              p->streams[1 - i].kind == SRC_TABLE)) {
+            return bind_err(reterr, s->from[i].span,
+                            "in a join every stream wants a data window (or 'unidirectional'), as in #lastevent");
+        }
+    }
+    if (p->n_streams == 1 && uni) {
+        return bind_err(reterr, s->from[0].span, "'unidirectional' is for joins");
+    }
+    return 0;
+}
+
+static int bind_into(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                     struct err *reterr)
+{
+    p->needs_old = s->streams == STREAM_RSTREAM || s->streams == STREAM_IRSTREAM;
+    if (s->insert != NULL) {
+        int rc = ins_bind(st, b, s->insert, p, &p->insert, reterr);
+        if (rc != 0) {
+            return rc;
+        }
+        p->needs_old |= s->insert->streams == STREAM_RSTREAM || s->insert->streams == STREAM_IRSTREAM;
+    }
+    return 0;
+}
+
+static bool is_conditioned(const struct sel_plan *p)
+{
+    return p->n_streams == 1 && p->streams[0].kind == SRC_FILTER && p->streams[0].filter.cond != NULL;
+}
+
+static bool is_multi(const struct stmt *st, const struct sel_plan *p)
+{
+    return p->n_streams > 1 || st->subqs.len > 0 || (p->n_streams == 1 && p->streams[0].kind == SRC_PATTERN);
+}
+
+static const struct stmt_ops select_ops;
+
+int stmt_select(struct stmt *st, struct err *reterr)
+{
+    const struct ast_select *s = st->ast->select;
+    struct sel_plan *p = ARENA_NEW(st->dep->arena, struct sel_plan);
+    p->st = st;
+    struct bind b = stmt_bind(st);
+    int rc = sel_bind_streams(st, &b, s, p, reterr);
+    rc = rc == 0 ? check_join(s, p, reterr) : rc;
+    if (rc == 0) {
+        struct scope *scope = ARENA_NEW(b.a, struct scope);
+        *scope = sel_scope(st, &b, p);
+        b.scope = scope;
+        p->aggs.into_table = s->into_table.len > 0;
+        rc = p->n_streams > 1 ? join_bind(&b, s, p, reterr) : 0;
+        rc = rc == 0 ? sel_bind_clauses(st, &b, s, scope, p, reterr) : rc;
+        rc = rc == 0 ? bind_into(st, &b, s, p, reterr) : rc;
+        rc = rc == 0 && s->into_table.len > 0 ? into_bind(st, &b, s, p, reterr) : rc;
+    }
+    if (rc == 0) {
+        set_priors(p);
+        uint64_t cls = is_multi(st, p) ? 2 : is_conditioned(p) ? 0 : 1;
+        st->rank |= cls << 48;
+        st->plan = p;
+        st->ops = &select_ops;
+    }
+    (void)stmt_used(st, &b);
+    return rc;
+}
+
+static const struct stmt_ops select_ops = {.start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end};
