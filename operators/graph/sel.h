@@ -66,7 +66,7 @@ struct out_plan {
     bool terminated; /* [and] when terminated */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;
-    struct tmr_cron *cron;
+    struct cron_plan *cron;
 };
 
 struct sel_plan {
@@ -94,7 +94,7 @@ struct sel_plan {
     struct ex *limit, *offset;
     enum ast_streams streams_out;
     struct ins_plan *insert;
-    struct table *into_table;
+    struct into_plan *into; /* into table */
     struct out_plan output;
     bool needs_old;          /* rows of the remove stream are wanted */
     bool windowed;           /* something leaves */
@@ -150,6 +150,9 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
+void sel_flush(struct inst *in);
+void sel_end(struct inst *in);
+void sel_stop(struct inst *in);
 /* A batch of rows through where, aggregation, output. Rows are flat arrays. */
 void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 
