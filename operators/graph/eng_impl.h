@@ -70,6 +70,7 @@ struct stmt {
     int priority;
     bool drop;
     bool listened;   /* its rows are delivered */
+    bool uses_prev;
     const struct stmt_ops *ops;
     void *plan, *init;
     struct cat_entry *context; /* or NULL */

@@ -18,6 +18,7 @@ struct nwin;
 struct table;
 struct mr_plan;
 struct mr;
+struct ex_cron;
 struct join_plan;
 struct join;
 
@@ -66,7 +67,7 @@ struct out_plan {
     bool terminated; /* [and] when terminated */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;
-    struct cron_plan *cron;
+    struct ex_cron *cron;
 };
 
 struct sel_plan {
@@ -121,7 +122,8 @@ struct sel_src { /* of an instance: one stream */
     struct mr *mr;
     struct evts nw, old;     /* for the join, until flush */
     struct evts past;        /* for prior */
-    bool filling;            /* a late consumer takes what the window holds */
+    struct evts fill;        /* what a named window held when the statement began */
+    int64_t live;            /* events in the window */
     struct evts tmp;         /* of contained events */
 };
 
