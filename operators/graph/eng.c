@@ -300,7 +300,6 @@ void eng_advance(struct eng *e, int64_t ms)
         }
     }
     flush_dirty(e);
-    nwin_tick(e);
     end_step(e);
 }
 

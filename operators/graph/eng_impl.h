@@ -45,7 +45,8 @@ struct queue {
 struct stmt_ops { /* per kind of statement */
     struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
-    void (*stop)(struct inst *in);                             /* and freed */
+    void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
+    void (*stop)(struct inst *in); /* and freed */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
@@ -69,8 +70,9 @@ struct stmt {
     int priority;
     bool drop;
     bool listened;   /* its rows are delivered */
+    bool uses_prev;
     const struct stmt_ops *ops;
-    void *plan;
+    void *plan, *init;
     struct cat_entry *context; /* or NULL */
     VEC(struct inst *) insts;
     VEC(struct cat_entry *) used;
@@ -139,6 +141,9 @@ extern const struct ectx_ops eng_ectx_ops;
 struct pat_env inst_pat_env(const struct inst *in);
 struct inst *inst_of(const struct stmt *st, const struct evt *props); /* the partition's instance */
 
+/* Its partition has ended: last output, no more events; freed at the end of the step. */
+void inst_end(struct inst *in);
+
 /* ---- deploy.c ---- */
 /* A binder for a statement: scope is set by the caller. */
 struct bind stmt_bind(struct stmt *st);
@@ -157,5 +162,13 @@ int stmt_create_expression(struct stmt *st, struct err *reterr);
 int stmt_create_index(struct stmt *st, struct err *reterr);
 int stmt_on(struct stmt *st, struct err *reterr); /* select, delete, update, merge, set, split */
 int stmt_update(struct stmt *st, struct err *reterr);
+/* into table T: binds, runs a batch of rows. */
+struct sel_plan;
+struct sel_inst;
+int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
+              struct err *reterr);
+void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+/* Rows inserted into a table by a statement. */
+void table_put(struct table *t, struct evt *e, struct inst *from);
 
 #endif

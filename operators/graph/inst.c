@@ -70,8 +70,23 @@ struct inst *inst_of(const struct stmt *st, const struct evt *props)
     return NULL;
 }
 
+void inst_end(struct inst *in)
+{
+    if (in->stopped) {
+        return;
+    }
+    if (in->st->ops->end != NULL) {
+        in->st->ops->end(in);
+    }
+    in->stopped = true;
+    *VEC_PUSH(&in->eng->dying) = in;
+}
+
 static struct val value_agg(struct ectx *c, const struct ex *e)
 {
+    if (e->op == EX_AGG_METHOD) {
+        return agg_method_value(e, c);
+    }
     for (uint16_t l = e->level; l > 0; l--) {
         c = c->outer;
     }
@@ -85,7 +100,7 @@ static struct val value_table(struct ectx *c, const struct ex *e)
         struct val row = ex_eval(e->args[0], c);
         return row.kind == VAL_EVENT ? table_col(row.ev, e->slot, c) : VAL_NONE;
     }
-    struct table *t = table_of(e->table, c->inst->props);
+    struct trows *t = table_of(e->table, c->inst->props);
     if (t == NULL) {
         return VAL_NONE;
     }

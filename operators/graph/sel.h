@@ -18,6 +18,7 @@ struct nwin;
 struct table;
 struct mr_plan;
 struct mr;
+struct ex_cron;
 struct join_plan;
 struct join;
 
@@ -66,7 +67,7 @@ struct out_plan {
     bool terminated; /* [and] when terminated */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;
-    struct tmr_cron *cron;
+    struct ex_cron *cron;
 };
 
 struct sel_plan {
@@ -94,7 +95,7 @@ struct sel_plan {
     struct ex *limit, *offset;
     enum ast_streams streams_out;
     struct ins_plan *insert;
-    struct table *into_table;
+    struct into_plan *into; /* into table */
     struct out_plan output;
     bool needs_old;          /* rows of the remove stream are wanted */
     bool windowed;           /* something leaves */
@@ -121,7 +122,8 @@ struct sel_src { /* of an instance: one stream */
     struct mr *mr;
     struct evts nw, old;     /* for the join, until flush */
     struct evts past;        /* for prior */
-    bool filling;            /* a late consumer takes what the window holds */
+    struct evts fill;        /* what a named window held when the statement began */
+    int64_t live;            /* events in the window */
     struct evts tmp;         /* of contained events */
 };
 
@@ -150,6 +152,9 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
+void sel_flush(struct inst *in);
+void sel_end(struct inst *in);
+void sel_stop(struct inst *in);
 /* A batch of rows through where, aggregation, output. Rows are flat arrays. */
 void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 

@@ -8,7 +8,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/var.h"
-#include "operators/time/tmr_cron.h"
+#include "operators/expr/cron.h"
 
 #include <assert.h>
 
@@ -73,7 +73,8 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
             rc = bind_err(reterr, o->span, "output every wants a number of events");
         }
     } else if (o->when == OUT_AT) {
-        rc = cron_bind(b, o->at, o->n_at, &out->cron, reterr);
+        out->cron = ARENA_NEW(b->a, struct ex_cron);
+        rc = ex_cron_bind(b, o->at, o->n_at, o->span, out->cron, reterr);
     }
     if (rc == 0 && o->after != NULL) {
         rc = o->after_events ? bind_expr(b, o->after, &out->after, reterr)
@@ -313,7 +314,9 @@ static void arm(struct out *o, int64_t now)
     const struct out_plan *p = &in->p->output;
     int64_t due;
     if (p->when == OUT_AT) {
-        due = tmr_cron_next(p->cron, now);
+        struct ectx c = inst_ctx(&in->in, NULL);
+        struct tmr_cron cron;
+        due = ex_cron_eval(p->cron, &c, &cron, NULL) == 0 ? tmr_cron_next(&cron, now) : INT64_MAX;
     } else {
         struct ectx c = inst_ctx(&in->in, NULL);
         int64_t months = 0;

@@ -236,7 +236,7 @@ static void all_rows(struct walk *w)
     } else if (src->kind == SRC_WINDOW) {
         nwin_each(src->win, props, try_row, w);
     } else {
-        struct table *t = table_of(src->table, props);
+        struct trows *t = table_of(src->table, props);
         if (t != NULL) {
             table_each(t, try_row, w);
         }

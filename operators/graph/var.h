@@ -32,8 +32,4 @@ void set_run(const struct set_plan *s, struct ectx *c);
 /* After assignments: statements whose output or windows depend on variables look again. */
 void var_changed(struct eng *e);
 
-struct tmr_cron;
-int cron_bind(struct bind *b, struct ast_expr *const *parts, uint32_t n, struct tmr_cron **ret,
-              struct err *reterr);
-
 #endif

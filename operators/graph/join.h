@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Joins: what the windows of the streams hold, with hash tables over the columns compared by
+ * equality, and the rows that a change of any stream makes.
+ */
+#ifndef OPERATORS_GRAPH_JOIN_H
+#define OPERATORS_GRAPH_JOIN_H
+
+#include "operators/graph/sel.h"
+
+struct join *join_new(struct sel_inst *in);
+void join_free(struct join *j);
+/* The deltas collected in in->src become rows for sel_process. */
+void join_flush(struct sel_inst *in);
+/* All rows as the windows are now. */
+void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), void *arg);
+
+#endif

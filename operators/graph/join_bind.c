@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See join_bind.h. Where-clauses of inner joins lend their equalities as keys (the where itself is
+ * still evaluated on the rows); outer joins use those of their `on` only.
+ */
+#include "operators/graph/join_bind.h"
+
+#include <assert.h>
+
+static uint64_t streams_of(const struct ex *e)
+{
+    uint64_t m = (e->op == EX_PROP || e->op == EX_STREAM) && e->level == 0 ? 1ULL << e->stream : 0;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        m |= streams_of(e->args[i]);
+    }
+    return m;
+}
+
+/* Values that may be looked up by hash: no aggregation, subquery or table in them. */
+static bool is_plain(const struct ex *e)
+{
+    switch (e->op) {
+    case EX_PROP:
+    case EX_STREAM:
+    case EX_FIELD:
+    case EX_KEY:
+    case EX_INDEX:
+    case EX_CONST:
+    case EX_CONV:
+    case EX_ADD:
+    case EX_SUB:
+        break;
+    case EX_CALL:
+    case EX_METHOD:
+        break;
+    default:
+        return false;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!is_plain(e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine, const struct ex *theirs,
+                    uint64_t needs)
+{
+    if (s->n_keys == JOIN_KEYS_MAX) {
+        return;
+    }
+    if (s->keys == NULL) {
+        s->keys = arena_array(b->a, JOIN_KEYS_MAX, sizeof *s->keys);
+    }
+    s->keys[s->n_keys++] = (struct join_key){mine, theirs, needs};
+}
+
+static void find_keys(struct bind *b, struct join_plan *j, const struct ex *e)
+{
+    if (e->op == EX_AND) {
+        for (uint32_t i = 0; i < e->n_args; i++) {
+            find_keys(b, j, e->args[i]);
+        }
+        return;
+    }
+    bool equal = e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ;
+    if (!equal || !is_plain(e->args[0]) || !is_plain(e->args[1])) {
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        const struct ex *mine = e->args[i], *theirs = e->args[1 - i];
+        uint64_t m = streams_of(mine), t = streams_of(theirs);
+        if (m != 0 && (m & (m - 1)) == 0 && t != 0 && (m & t) == 0 && mine->ty.kind != TY_OBJECT &&
+            theirs->ty.kind != TY_OBJECT) {
+            add_key(b, &j->s[__builtin_ctzll(m)], mine, theirs, t);
+        }
+    }
+}
+
+static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j, uint32_t num, struct err *reterr)
+{
+    struct join_stream *s = &j->s[num];
+    s->parent = num - 1;
+    if (on->cond != NULL) {
+        int rc = bind_cond(b, on->cond, "on", &s->on, reterr);
+        if (rc != 0) {
+            return rc;
+        }
+        uint64_t others = streams_of(s->on) & ~(1ULL << num) & ((1ULL << num) - 1);
+        if (others != 0) {
+            s->parent = (uint32_t)(63 - __builtin_clzll(others));
+        }
+        find_keys(b, j, s->on);
+    }
+    s->optional = on->kind == JOIN_LEFT || on->kind == JOIN_FULL;
+    s->parent_optional = on->kind == JOIN_RIGHT || on->kind == JOIN_FULL;
+    j->outer |= s->optional || s->parent_optional;
+    return 0;
+}
+
+int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+{
+    struct join_plan *j = ARENA_NEW(b->a, struct join_plan);
+    j->s = arena_array(b->a, p->n_streams, sizeof *j->s);
+    struct agg_set *aggs = b->scope->aggs;
+    b->scope->aggs = NULL;
+    b->scope->no_aggs = "in on";
+    int rc = 0;
+    for (uint32_t i = 1; rc == 0 && i < p->n_streams; i++) {
+        rc = bind_on(b, &s->joins[i - 1], j, i, reterr);
+    }
+    if (rc == 0 && !j->outer && s->where != NULL) {
+        struct ex *where = NULL; /* bound once more by the select itself, which evaluates it */
+        rc = bind_cond(b, s->where, "where", &where, reterr);
+        if (rc == 0) {
+            find_keys(b, j, where);
+        }
+    }
+    b->scope->aggs = aggs;
+    b->scope->no_aggs = "here";
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        j->uni |= p->streams[i].unidirectional ? 1ULL << i : 0;
+    }
+    p->join = j;
+    return rc;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See nwin.h. Each partition of a context has rows of its own: an instance of the statement that
+ * created the window.
+ */
+#include "operators/graph/nwin.h"
+
+#include "core/base/mem.h"
+#include "operators/graph/ctx.h"
+#include "operators/graph/sel.h"
+#include "operators/graph/subq.h"
+
+#include <assert.h>
+
+struct consumer {
+    struct inst *in;
+    const struct ex *filter;
+    void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+    void *arg;
+    uint64_t rank;
+};
+
+struct nwin {
+    struct stmt *st;
+    const struct etype *type;
+    struct view_plan views;
+    VEC(struct consumer) consumers; /* in order of rank */
+    bool dirty;
+};
+
+struct nwin_inst {
+    struct inst in;
+    struct nwin *w;
+    struct view *view;
+    struct view_env env;
+    struct ectx view_ctx;
+    struct evt *row[1];
+    struct evts nw, old;
+};
+
+const struct etype *nwin_type(const struct nwin *w)
+{
+    return w->type;
+}
+
+struct stmt *nwin_stmt(const struct nwin *w)
+{
+    return w->st;
+}
+
+static void mark(struct nwin *w)
+{
+    if (!w->dirty) {
+        w->dirty = true;
+        *VEC_PUSH(&w->st->eng->wins_dirty) = w;
+    }
+}
+
+static void out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct nwin_inst *i = arg;
+    for (size_t k = 0; k < n_nw; k++) {
+        evts_add(&i->nw, nw[k]);
+    }
+    for (size_t k = 0; k < n_old; k++) {
+        evts_add(&i->old, old[k]);
+    }
+    mark(i->w);
+}
+
+static struct nwin_inst *of(const struct nwin *w, const struct evt *props)
+{
+    struct inst *in = w->st->context == NULL ? w->st->insts.ptr[0] : inst_of(w->st, props);
+    return (struct nwin_inst *)(void *)in;
+}
+
+void nwin_insert(struct nwin *w, struct evt *e, struct inst *from)
+{
+    if (w->st->insts.len == 0) {
+        return;
+    }
+    struct nwin_inst *i = of(w, from != NULL ? from->props : NULL);
+    if (i != NULL) {
+        i->view_ctx.now = i->in.eng->now;
+        view_update(i->view, &e, 1, NULL, 0);
+    }
+}
+
+void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_t n_nw, struct evt **old,
+                 size_t n_old)
+{
+    struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
+    if (i != NULL) {
+        i->view_ctx.now = i->in.eng->now;
+        view_update(i->view, nw, n_nw, old, n_old);
+    }
+}
+
+void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
+    if (i != NULL) {
+        i->view_ctx.now = i->in.eng->now;
+        view_each(i->view, fn, arg);
+    }
+}
+
+void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    VEC_EACH (&w->st->insts, in) {
+        struct nwin_inst *i = (struct nwin_inst *)(void *)*in;
+        i->view_ctx.now = i->in.eng->now;
+        view_each(i->view, fn, arg);
+    }
+}
+
+void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
+                  void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old),
+                  void *arg)
+{
+    struct consumer c = {in, filter, fn, arg, in->st->rank & 0xffffffffffffULL};
+    (void)VEC_PUSH(&w->consumers);
+    size_t at = w->consumers.len - 1;
+    while (at > 0 && w->consumers.ptr[at - 1].rank > c.rank) {
+        w->consumers.ptr[at] = w->consumers.ptr[at - 1];
+        at--;
+    }
+    w->consumers.ptr[at] = c;
+}
+
+static void forget(struct nwin *w, const struct inst *in, const void *arg)
+{
+    for (size_t i = w->consumers.len; i-- > 0;) {
+        if (w->consumers.ptr[i].in == in && w->consumers.ptr[i].arg == arg) {
+            (void)VEC_REMOVE(&w->consumers, i);
+        }
+    }
+}
+
+void nwin_forget(struct inst *in, const void *arg)
+{
+    MAP_EACH (&in->eng->cat.types, m) {
+        const struct cat_entry *e = m->value;
+        if (e->kind == CAT_WINDOW && e->what != NULL) {
+            forget(e->what, in, arg);
+        }
+    }
+}
+
+static void filtered(const struct consumer *c, struct evt **v, size_t n, struct evts *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct ectx x = inst_ctx(c->in, &v[i]);
+        if (ex_true(c->filter, &x)) {
+            evts_add(to, v[i]);
+        }
+    }
+}
+
+static void tell(struct nwin *w, struct nwin_inst *i, struct evts *nw, struct evts *old)
+{
+    struct evts fn = {0}, fo = {0};
+    for (size_t k = 0; k < w->consumers.len; k++) {
+        struct consumer c = w->consumers.ptr[k];
+        if (c.in->stopped || (w->st->context != NULL && c.in->props != i->in.props && c.in->st->context != NULL)) {
+            continue;
+        }
+        if (c.filter == NULL) {
+            c.fn(c.arg, nw->ptr, nw->len, old->ptr, old->len);
+        } else {
+            evts_clear(&fn);
+            evts_clear(&fo);
+            filtered(&c, nw->ptr, nw->len, &fn);
+            filtered(&c, old->ptr, old->len, &fo);
+            if (fn.len + fo.len > 0) {
+                c.fn(c.arg, fn.ptr, fn.len, fo.ptr, fo.len);
+            }
+        }
+    }
+    evts_done(&fn);
+    evts_done(&fo);
+}
+
+static void dispatch_one(struct nwin *w)
+{
+    w->dirty = false;
+    for (size_t k = 0; k < w->st->insts.len; k++) {
+        struct nwin_inst *i = (struct nwin_inst *)(void *)w->st->insts.ptr[k];
+        struct evts nw = i->nw, old = i->old;
+        i->nw = (struct evts){NULL, 0, 0};
+        i->old = (struct evts){NULL, 0, 0};
+        if (nw.len + old.len > 0) {
+            stmt_out(w->st, nw.ptr, nw.len, old.ptr, old.len);
+            tell(w, i, &nw, &old);
+        }
+        evts_done(&nw);
+        evts_done(&old);
+    }
+}
+
+void nwin_dispatch(struct eng *e)
+{
+    size_t n = e->wins_dirty.len;
+    for (size_t i = 0; i < n; i++) {
+        dispatch_one(e->wins_dirty.ptr[i]);
+    }
+    for (size_t i = n; i < e->wins_dirty.len; i++) {
+        e->wins_dirty.ptr[i - n] = e->wins_dirty.ptr[i];
+    }
+    e->wins_dirty.len -= n;
+}
+
+/* ---- create window ---- */
+
+static struct inst *start(struct stmt *st, struct evt *props)
+{
+    struct nwin *w = st->plan;
+    struct nwin_inst *i = MEM_NEW(struct nwin_inst);
+    i->w = w;
+    inst_init(&i->in, st, props);
+    i->view_ctx = inst_ctx(&i->in, i->row);
+    i->env = (struct view_env){.heap = st->eng->heap, .timers = st->eng->timers, .ctx = &i->view_ctx,
+                               .rank = st->rank, .inst = &i->in, .prev = true};
+    i->view = view_new(&w->views, &i->env, out, i);
+    return &i->in;
+}
+
+static void stop(struct inst *in)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    view_free(i->view);
+    evts_done(&i->nw);
+    evts_done(&i->old);
+    inst_done(in);
+    mem_free(i);
+}
+
+static const struct stmt_ops ops = {.start = start, .stop = stop};
+
+/* Columns: declared, those of a type, or of a select. */
+static int columns(struct stmt *st, struct bind *b, const struct etype **ret, struct err *reterr)
+{
+    const struct ast_stmt *a = st->ast;
+    struct arena *arena = st->eng->arena;
+    if (a->n_cols > 0) {
+        struct ecol *cols = arena_array(arena, a->n_cols, sizeof *cols);
+        for (uint32_t i = 0; i < a->n_cols; i++) {
+            cols[i].name = a->cols[i].name;
+            int rc = cat_column_type(&st->eng->cat, &a->cols[i].type, &cols[i].ty, reterr);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+        *ret = ety_new(arena, ETYPE_WINDOW, a->name, cols, a->n_cols, NULL, 0);
+    } else if (a->as_select != NULL) {
+        struct sel_plan *p = ARENA_NEW(b->a, struct sel_plan);
+        int rc = sel_bind_streams(st, b, a->as_select, p, reterr);
+        struct scope s = sel_scope(st, b, p);
+        b->scope = &s;
+        rc = rc == 0 ? sel_bind_items(st, b, a->as_select->items, a->as_select->n_items, p, reterr) : rc;
+        b->scope = NULL;
+        if (rc != 0) {
+            return rc;
+        }
+        *ret = ety_new(arena, ETYPE_WINDOW, a->name, p->out->cols, p->out->n_cols, NULL, 0);
+    } else {
+        const struct cat_entry *e = cat_type(b->cat, a->class_name);
+        if (e == NULL) {
+            return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "' for the window's rows",
+                            SLICE_ARG(a->class_name));
+        }
+        *ret = ety_new(arena, ETYPE_WINDOW, a->name, e->type->cols, e->type->n_cols, NULL, 0);
+        if (*ret != NULL) {
+            ((struct etype *)(uintptr_t)*ret)->start_col = e->type->start_col;
+            ((struct etype *)(uintptr_t)*ret)->end_col = e->type->end_col;
+        }
+    }
+    return *ret != NULL ? 0 : bind_err(reterr, a->span, "a column stands twice");
+}
+
+static int bind_views(struct stmt *st, struct bind *b, struct nwin *w, struct err *reterr)
+{
+    const struct ast_stmt *a = st->ast;
+    struct bind_stream stream = {.alias = a->name, .type = w->type};
+    struct scope s = {.streams = &stream, .n_streams = 1, .no_aggs = "here", .subquery = subq_bind,
+                      .subquery_arg = st, .context = st->context != NULL ? ctx_props(st->context) : NULL};
+    b->scope = &s;
+    struct ast_stream views = a->window;
+    int rc = view_plan(b, &views, w->type, &w->views, reterr);
+    b->scope = NULL;
+    if (rc == 0 && !w->views.has_window) {
+        rc = bind_err(reterr, a->span, "a named window wants a data window, as in #keepall");
+    }
+    return rc;
+}
+
+struct filling {
+    struct nwin *w;
+    struct ins_plan *ins;
+    const struct ex *where;
+    struct inst *in;
+    struct evts made;
+};
+
+static void fill_one(void *arg, struct evt *e)
+{
+    struct filling *f = arg;
+    struct ectx c = inst_ctx(f->in, &e);
+    if (ex_true(f->where, &c)) {
+        evts_add(&f->made, ins_make(f->ins, f->in->eng, e));
+    }
+}
+
+/* create window B#keepall as A insert [where c]: begins with the rows of A. */
+static int insert_from(struct stmt *st, struct bind *b, struct nwin *w, struct filling *f, struct err *reterr)
+{
+    const struct ast_stmt *a = st->ast;
+    struct cat_entry *from = cat_type(b->cat, a->class_name);
+    if (from == NULL || from->kind != CAT_WINDOW) {
+        return bind_err(reterr, a->span, "'insert' wants a named window to take the rows from");
+    }
+    struct bind_stream stream = {.alias = a->class_name, .type = from->type};
+    struct scope s = {.streams = &stream, .n_streams = 1, .no_aggs = "here"};
+    b->scope = &s;
+    struct ex *where = NULL;
+    int rc = a->insert_where != NULL ? bind_cond(b, a->insert_where, "where", &where, reterr) : 0;
+    b->scope = NULL;
+    struct sel_plan p = {.out = from->type, .pass = true, .wild = -1};
+    struct ast_insert i = {.into = a->name, .span = a->span};
+    rc = rc == 0 ? ins_bind(st, b, &i, &p, &f->ins, reterr) : rc;
+    f->w = from->what;
+    f->where = where;
+    (void)w;
+    return rc;
+}
+
+static struct inst *start_filled(struct stmt *st, struct evt *props)
+{
+    struct inst *in = start(st, props);
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    struct filling *f = st->init;
+    if (f != NULL) {
+        f->in = in;
+        nwin_each_all(f->w, fill_one, f);
+        for (size_t k = 0; k < f->made.len; k++) {
+            view_update(i->view, &f->made.ptr[k], 1, NULL, 0);
+        }
+        evts_done(&f->made);
+        evts_clear(&i->nw);
+        evts_clear(&i->old);
+    }
+    return in;
+}
+
+static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop};
+
+int stmt_create_window(struct stmt *st, struct err *reterr)
+{
+    struct nwin *w = ARENA_NEW(st->dep->arena, struct nwin);
+    struct bind b = stmt_bind(st);
+    w->st = st;
+    int rc = columns(st, &b, &w->type, reterr);
+    rc = rc == 0 ? bind_views(st, &b, w, reterr) : rc;
+    struct cat_entry *e = rc == 0 ? eng_add(st, CAT_WINDOW, st->ast->name, reterr) : NULL;
+    if (rc == 0 && e == NULL) {
+        rc = -(int)reterr->code;
+    }
+    if (rc == 0) {
+        eng_declare(st->eng, (struct etype *)(uintptr_t)w->type);
+        e->type = w->type;
+        e->what = w;
+        st->plan = w;
+        st->ops = &ops;
+        if (st->ast->insert_from) {
+            struct filling *f = ARENA_NEW(b.a, struct filling);
+            rc = insert_from(st, &b, w, f, reterr);
+            st->init = f;
+            st->ops = &ops_filled;
+        }
+    }
+    (void)stmt_used(st, &b);
+    return rc;
+}

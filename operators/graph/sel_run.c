@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running a select: events come in at a stream, rows go out to aggregation and output. See sel.h.
+ */
+#include "operators/graph/join.h"
+#include "operators/graph/nwin.h"
+#include "operators/graph/sel.h"
+#include "operators/pattern/mr.h"
+#include "operators/table/table.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+/* ---- rows ---- */
+
+static void keep_if(struct sel_inst *in, struct evt **rows, size_t n, struct evts *to)
+{
+    size_t w = in->p->n_streams;
+    for (size_t i = 0; i < n; i++) {
+        struct ectx c = inst_ctx(&in->in, rows + i * w);
+        if (val_true(ex_eval(in->p->where, &c)) && !c.failed) {
+            for (size_t k = 0; k < w; k++) {
+                evts_add(to, rows[i * w + k]);
+            }
+        }
+    }
+}
+
+void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    const struct sel_plan *p = in->p;
+    bool had = n_nw + n_old > 0;
+    if (p->where != NULL && had) {
+        evts_clear(&in->rows_nw);
+        evts_clear(&in->rows_old);
+        keep_if(in, nw, n_nw, &in->rows_nw);
+        keep_if(in, old, n_old, &in->rows_old);
+        nw = in->rows_nw.ptr;
+        old = in->rows_old.ptr;
+        n_nw = in->rows_nw.len / p->n_streams;
+        n_old = in->rows_old.len / p->n_streams;
+    }
+    bool empty = n_nw + n_old == 0;
+    if (empty && (had ? p->n_streams == 1 : p->cls != ROWS_TOTAL)) {
+        return;
+    }
+    if (p->into != NULL) {
+        into_rows(in, nw, n_nw, old, n_old);
+        return;
+    }
+    if (empty && p->cls != ROWS_TOTAL) {
+        return;
+    }
+    if (in->out != NULL && !in->quiet) {
+        out_batch(in, nw, n_nw, old, n_old);
+        return;
+    }
+    VEC_CLEAR(&in->nw.v);
+    VEC_CLEAR(&in->old.v);
+    sel_rows(in, nw, n_nw, old, n_old);
+    if (!in->quiet && in->nw.v.len + in->old.v.len > 0) {
+        sel_emit(in, &in->nw, &in->old);
+    }
+}
+
+/* ---- streams ---- */
+
+static void stream_out(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct sel_inst *in = s->in;
+    if (in->p->n_streams == 1) {
+        sel_process(in, nw, n_nw, old, n_old);
+        return;
+    }
+    for (size_t i = 0; i < n_nw; i++) {
+        evts_add(&s->nw, nw[i]);
+    }
+    for (size_t i = 0; i < n_old; i++) {
+        evts_add(&s->old, old[i]);
+    }
+    eng_mark_dirty(&in->in);
+}
+
+static void mr_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    stream_out(arg, nw, n_nw, old, n_old);
+}
+
+static void view_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct sel_src *s = arg;
+    s->live += (int64_t)n_nw - (int64_t)n_old;
+    if (s->mr != NULL) {
+        mr_update(s->mr, nw, n_nw, old, n_old);
+    } else {
+        stream_out(s, nw, n_nw, old, n_old);
+    }
+}
+
+/* For prior: what has arrived, as far back as the window and the largest prior reach. */
+static void remember(struct sel_src *s, struct evt **nw, size_t n)
+{
+    struct vheap *h = s->in->in.eng->heap;
+    for (size_t i = 0; i < n; i++) {
+        evts_add(&s->past, evt_keep(nw[i]));
+    }
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    size_t want = (size_t)MAX(s->live, 0) + n + p->prior + 1;
+    if (s->past.len > 2 * want + 16) {
+        size_t drop = s->past.len - want;
+        for (size_t i = 0; i < drop; i++) {
+            evt_drop(h, s->past.ptr[i]);
+        }
+        memmove(s->past.ptr, s->past.ptr + drop, want * sizeof(struct evt *));
+        s->past.len = want;
+    }
+}
+
+static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    if (p->prior > 0) {
+        remember(s, nw, n_nw);
+    }
+    if (s->view != NULL && n_nw + n_old > 0) {
+        s->in->view_ctx.now = s->in->in.eng->now;
+        view_update(s->view, nw, n_nw, old, n_old);
+    } else {
+        view_out(s, nw, n_nw, old, n_old);
+    }
+}
+
+static void on_event(void *arg, struct evt *e)
+{
+    struct sel_src *s = arg;
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    if (p->contained == NULL) {
+        feed(s, &e, 1, NULL, 0);
+        return;
+    }
+    evts_clear(&s->tmp);
+    if (contained_expand(p->contained, &s->in->in, e, &s->tmp)) {
+        feed(s, s->tmp.ptr, s->tmp.len, NULL, 0);
+    }
+}
+
+static void on_match(void *arg, struct evt *match)
+{
+    struct sel_src *s = arg;
+    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
+    if (!p->suppress_overlapping && !p->discard_partials) {
+        on_event(s, match); /* one by one, as they happen */
+    }
+    eng_mark_dirty(&s->in->in);
+}
+
+static void take_matches(struct sel_src *s)
+{
+    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
+    struct evt **m = NULL;
+    size_t n = pat_take(s->pat, &m);
+    if (n > 0 && (p->suppress_overlapping || p->discard_partials)) {
+        feed(s, m, n, NULL, 0);
+    }
+}
+
+/* Deltas of a named window. */
+static void on_window(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct sel_src *s = arg;
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    if (p->contained == NULL) {
+        feed(s, nw, n_nw, old, n_old);
+        return;
+    }
+    evts_clear(&s->tmp);
+    bool any = false;
+    for (size_t i = 0; i < n_nw; i++) {
+        any |= contained_expand(p->contained, &s->in->in, nw[i], &s->tmp);
+    }
+    size_t at = s->tmp.len;
+    for (size_t i = 0; i < n_old; i++) {
+        any |= contained_expand(p->contained, &s->in->in, old[i], &s->tmp);
+    }
+    if (any) {
+        feed(s, s->tmp.ptr, at, s->tmp.ptr + at, s->tmp.len - at);
+    }
+}
+
+/* ---- begin ---- */
+
+static void fill_one(void *arg, struct evt *e)
+{
+    struct sel_src *s = arg;
+    const struct ex *filter = s->in->p->streams[s->num].win_filter;
+    struct ectx c = inst_ctx(&s->in->in, &e);
+    if (ex_true(filter, &c)) {
+        evts_add(&s->fill, evt_keep(e));
+    }
+}
+
+/* A statement on a named window begins with what the window holds, without putting it out. */
+static void fill(struct sel_src *s)
+{
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    nwin_each(p->win, s->in->in.props, fill_one, s);
+    if (s->fill.len > 0) {
+        on_window(s, s->fill.ptr, s->fill.len, NULL, 0);
+    }
+    for (size_t i = 0; i < s->fill.len; i++) {
+        evt_drop(s->in->in.eng->heap, s->fill.ptr[i]);
+    }
+    evts_done(&s->fill);
+}
+
+static void open_views(struct sel_src *s, const struct sel_stream *p)
+{
+    struct sel_inst *in = s->in;
+    struct eng *e = in->in.eng;
+    if (p->views.n_steps > 0) {
+        s->env = (struct view_env){.heap = e->heap, .timers = e->timers, .ctx = &in->view_ctx,
+                                   .stream = (uint16_t)s->num, .rank = in->in.st->rank + s->num,
+                                   .inst = &in->in, .prev = in->in.st->uses_prev};
+        s->view = view_new(&p->views, &s->env, view_out, s);
+    }
+    if (p->mr != NULL) {
+        s->pat_env = inst_pat_env(&in->in);
+        s->mr = mr_new(p->mr, &s->pat_env, mr_out, s);
+    }
+}
+
+static void open_source(struct sel_src *s, const struct sel_stream *p)
+{
+    struct sel_inst *in = s->in;
+    struct eng *e = in->in.eng;
+    switch (p->kind) {
+    case SRC_FILTER:
+        s->leaf = route_add(e->route, &p->filter, NULL, on_event, s, &in->in, &eng_ectx_ops,
+                            in->in.st->rank + 0x100 + s->num);
+        break;
+    case SRC_PATTERN:
+        s->pat_env = inst_pat_env(&in->in);
+        s->pat = pat_new(&p->pat, &s->pat_env, on_match, s);
+        pat_start(s->pat, NULL);
+        break;
+    case SRC_WINDOW:
+        fill(s);
+        nwin_consume(p->win, &in->in, p->win_filter, on_window, s);
+        break;
+    case SRC_TABLE:
+        break;
+    }
+}
+
+struct inst *sel_start(struct stmt *st, struct evt *props)
+{
+    const struct sel_plan *p = st->plan;
+    struct sel_inst *in = MEM_NEW(struct sel_inst);
+    in->p = p;
+    in->row = mem_calloc(p->n_streams + 1, sizeof(struct evt *));
+    in->src = mem_calloc(p->n_streams + 1, sizeof *in->src);
+    inst_init(&in->in, st, props);
+    in->view_ctx = inst_ctx(&in->in, in->row);
+    in->aggr = aggr_new(&p->layout, p->group, p->n_group, p->n_streams, st->eng->heap);
+    if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
+        p->output.terminated) {
+        in->out = out_new(in);
+        out_after(in->out);
+    }
+    if (p->n_streams > 1) {
+        in->join = join_new(in);
+    }
+    in->quiet = true;
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        in->src[i].in = in;
+        in->src[i].num = i;
+        open_views(&in->src[i], &p->streams[i]);
+    }
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        if (p->streams[i].kind == SRC_PATTERN) {
+            in->quiet = false; /* a pattern may match at once */
+        }
+        open_source(&in->src[i], &p->streams[i]);
+        in->quiet = true;
+    }
+    if (in->join != NULL) {
+        join_flush(in);
+    }
+    in->quiet = false;
+    return &in->in;
+}
+
+void sel_flush(struct inst *base)
+{
+    struct sel_inst *in = (struct sel_inst *)(void *)base;
+    for (uint32_t i = 0; i < in->p->n_streams; i++) {
+        if (in->src[i].pat != NULL) {
+            take_matches(&in->src[i]);
+        }
+    }
+    if (in->join != NULL) {
+        join_flush(in);
+    }
+}
+
+void sel_end(struct inst *base)
+{
+    out_terminated((struct sel_inst *)(void *)base);
+}
+
+void sel_stop(struct inst *base)
+{
+    struct sel_inst *in = (struct sel_inst *)(void *)base;
+    struct eng *e = base->eng;
+    for (uint32_t i = 0; i < in->p->n_streams; i++) {
+        struct sel_src *s = &in->src[i];
+        if (s->leaf != NULL) {
+            route_remove(e->route, s->leaf);
+        }
+        if (in->p->streams[i].kind == SRC_WINDOW) {
+            nwin_forget(base, s);
+        }
+        pat_free(s->pat);
+        mr_free(s->mr);
+        view_free(s->view);
+        for (size_t k = 0; k < s->past.len; k++) {
+            evt_drop(e->heap, s->past.ptr[k]);
+        }
+        evts_done(&s->past);
+        evts_done(&s->nw);
+        evts_done(&s->old);
+        evts_done(&s->tmp);
+    }
+    join_free(in->join);
+    out_free(in->out);
+    aggr_free(in->aggr);
+    VEC_DONE(&in->nw.v);
+    VEC_DONE(&in->old.v);
+    evts_done(&in->rows_nw);
+    evts_done(&in->rows_old);
+    inst_done(base);
+    mem_free(in->src);
+    mem_free(in->row);
+    mem_free(in);
+}
+
+/* ---- snapshots ---- */
+
+struct snap {
+    struct sel_inst *in;
+    struct orows *to;
+};
+
+static void snap_row(void *arg, struct evt **row)
+{
+    struct snap *s = arg;
+    struct sel_inst *in = s->in;
+    const struct sel_plan *p = in->p;
+    struct ectx c = inst_ctx(&in->in, row);
+    if (!ex_true(p->where, &c)) {
+        return;
+    }
+    struct group *g = NULL;
+    if (p->cls == ROWS_EVENT_TOTAL) {
+        g = aggr_total(in->aggr);
+    } else if (p->cls != ROWS_PLAIN) {
+        g = aggr_group(in->aggr, &c, 0, 0);
+        if (p->cls == ROWS_GROUP && g->touched) {
+            return;
+        }
+        g->touched = true;
+    }
+    struct orow r;
+    if (sel_row(in, row, g, false, &r)) {
+        orows_add(s->to, r);
+    }
+}
+
+static void snap_event(void *arg, struct evt *e)
+{
+    struct evt *row[1] = {e};
+    snap_row(arg, row);
+}
+
+static void untouch(struct sel_inst *in)
+{
+    for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
+        g->touched = false;
+    }
+}
+
+void sel_snapshot(struct sel_inst *in, struct orows *to)
+{
+    const struct sel_plan *p = in->p;
+    struct snap s = {in, to};
+    struct evt *none[64] = {NULL};
+    if (p->cls == ROWS_TOTAL) {
+        struct orow r;
+        if (sel_row(in, none, aggr_total(in->aggr), false, &r)) {
+            orows_add(to, r);
+        }
+        return;
+    }
+    bool by_group = p->cls == ROWS_GROUP || p->cls == ROWS_ROLLUP;
+    if (by_group && (!p->windowed || p->cls == ROWS_ROLLUP || p->n_streams > 1)) {
+        for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
+            struct orow r;
+            bool live = !p->windowed || g->rows > 0;
+            if (live && g->row != NULL && sel_row(in, g->row, g, false, &r)) {
+                orows_add(to, r);
+            }
+        }
+        return;
+    }
+    if (in->join != NULL) {
+        join_each(in, snap_row, &s);
+    } else if (in->src[0].view != NULL) {
+        view_each(in->src[0].view, snap_event, &s);
+    } else if (p->streams[0].kind == SRC_WINDOW) {
+        nwin_each(p->streams[0].win, in->in.props, snap_event, &s);
+    } else if (p->streams[0].kind == SRC_TABLE) {
+        struct trows *t = table_of(p->streams[0].table, in->in.props);
+        if (t != NULL) {
+            table_each(t, snap_event, &s);
+        }
+    }
+    untouch(in);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See table.h. The nameless column of a row holds a pointer to its entry, which has the block, the
+ * table and the place in the hash table.
+ */
+#include "operators/table/table.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+enum { BUCKETS_MIN = 16 };
+
+struct entry {
+    struct trows *rows;
+    struct evt *e;
+    void *block;
+    uint64_t hash;
+    struct entry *chain, *next, *prev;
+};
+
+struct trows {
+    struct table *t;
+    struct evt *props;
+    struct entry **buckets, *first, *last;
+    size_t n_buckets, count;
+};
+
+static struct entry *entry_of(const struct evt *row)
+{
+    struct val v = row->p[row->type->n_cols - 1];
+    return v.kind == VAL_LONG ? (struct entry *)(uintptr_t)v.i : NULL;
+}
+
+const struct table *table_by_row(const struct evt *row)
+{
+    const struct entry *e = entry_of(row);
+    return e != NULL ? e->rows->t : NULL;
+}
+
+struct trows *table_open(struct table *t, struct evt *props)
+{
+    struct trows *r = MEM_NEW(struct trows);
+    r->t = t;
+    r->props = props;
+    *VEC_PUSH(&t->rows) = r;
+    if (t->n_keys == 0) {
+        (void)table_add(r, NULL, 0);
+    }
+    return r;
+}
+
+static void entry_free(struct entry *n)
+{
+    struct table *t = n->rows->t;
+    n->e->p[t->block] = VAL_NONE;
+    if (n->block != NULL) {
+        agg_block_free(&t->layout, n->block, t->heap);
+    }
+    evt_drop(t->heap, n->e);
+    mem_free(n);
+}
+
+void table_close(struct trows *r)
+{
+    struct table *t = r->t;
+    for (struct entry *n = r->first, *next; n != NULL; n = next) {
+        next = n->next;
+        entry_free(n);
+    }
+    for (size_t i = 0; i < t->rows.len; i++) {
+        if (t->rows.ptr[i] == r) {
+            (void)VEC_REMOVE(&t->rows, i);
+            break;
+        }
+    }
+    mem_free(r->buckets);
+    mem_free(r);
+}
+
+struct trows *table_of(const struct table *t, const struct evt *props)
+{
+    VEC_EACH (&t->rows, r) {
+        if ((*r)->props == props || (*r)->props == NULL) {
+            return *r;
+        }
+    }
+    return NULL;
+}
+
+size_t table_count(const struct trows *r)
+{
+    return r->count;
+}
+
+void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *arg)
+{
+    for (struct entry *n = r->first; n != NULL; n = n->next) {
+        fn(arg, n->e);
+    }
+}
+
+static uint64_t hash_of(const struct val *key, uint32_t n)
+{
+    uint64_t h = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(key[i]);
+    }
+    return h ^ (h >> 29);
+}
+
+static struct entry *find(struct trows *r, const struct val *key, uint32_t n, uint64_t hash)
+{
+    if (r->n_buckets == 0) {
+        return NULL;
+    }
+    for (struct entry *e = r->buckets[hash & (r->n_buckets - 1)]; e != NULL; e = e->chain) {
+        bool same = e->hash == hash;
+        for (uint32_t i = 0; same && i < n; i++) {
+            same = val_same(e->e->p[r->t->key[i]], key[i]);
+        }
+        if (same) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+struct evt *table_find(struct trows *r, const struct val *key, uint32_t n)
+{
+    if (n != r->t->n_keys) {
+        return NULL;
+    }
+    if (n == 0) {
+        return r->first != NULL ? r->first->e : NULL;
+    }
+    struct entry *e = find(r, key, n, hash_of(key, n));
+    return e != NULL ? e->e : NULL;
+}
+
+static void grow(struct trows *r)
+{
+    size_t n = MAX((size_t)BUCKETS_MIN, r->n_buckets * 2);
+    mem_free(r->buckets);
+    r->buckets = mem_calloc(n, sizeof(struct entry *));
+    r->n_buckets = n;
+    for (struct entry *e = r->first; e != NULL; e = e->next) {
+        e->chain = r->buckets[e->hash & (n - 1)];
+        r->buckets[e->hash & (n - 1)] = e;
+    }
+}
+
+static void bucket_in(struct trows *r, struct entry *n)
+{
+    struct entry **to = &r->buckets[n->hash & (r->n_buckets - 1)];
+    n->chain = *to;
+    *to = n;
+}
+
+static void bucket_out(struct trows *r, struct entry *n)
+{
+    struct entry **p = &r->buckets[n->hash & (r->n_buckets - 1)];
+    while (*p != n) {
+        p = &(*p)->chain;
+    }
+    *p = n->chain;
+}
+
+static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
+{
+    struct table *t = r->t;
+    if (r->count >= r->n_buckets) {
+        grow(r);
+    }
+    struct entry *n = MEM_NEW(struct entry);
+    *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash};
+    row->p[t->block] = val_long((int64_t)(uintptr_t)n);
+    n->block = t->aggs.calls.len > 0 ? agg_block_new(&t->layout) : NULL;
+    n->prev = r->last;
+    *(r->last != NULL ? &r->last->next : &r->first) = n;
+    r->last = n;
+    bucket_in(r, n);
+    r->count++;
+    t->changes++;
+    return row;
+}
+
+struct evt *table_add(struct trows *r, const struct val *key, uint32_t n)
+{
+    assert(n == r->t->n_keys);
+    struct evt *row = evt_new(r->t->heap, r->t->type);
+    for (uint32_t i = 0; i < n; i++) {
+        evt_set(row, r->t->key[i], key[i]);
+    }
+    return add(r, row, hash_of(key, n));
+}
+
+bool table_insert(struct trows *r, struct evt *e)
+{
+    struct table *t = r->t;
+    struct val key[TABLE_KEYS_MAX];
+    for (uint32_t i = 0; i < t->n_keys; i++) {
+        key[i] = e->p[t->key[i]];
+    }
+    uint64_t hash = hash_of(key, t->n_keys);
+    struct entry *had = t->n_keys == 0 ? r->first : find(r, key, t->n_keys, hash);
+    if (had != NULL) {
+        return false;
+    }
+    struct evt *row = evt_new(t->heap, t->type);
+    for (uint32_t i = 0; i < t->type->n_cols; i++) {
+        if (i != t->block) {
+            evt_set(row, i, e->p[i]);
+        }
+    }
+    row->ref = e->ref;
+    (void)add(r, row, hash);
+    return true;
+}
+
+void table_delete(struct trows *r, struct evt *row)
+{
+    struct entry *n = entry_of(row);
+    if (n == NULL || n->rows != r) {
+        return;
+    }
+    bucket_out(r, n);
+    *(n->prev != NULL ? &n->prev->next : &r->first) = n->next;
+    *(n->next != NULL ? &n->next->prev : &r->last) = n->prev;
+    r->count--;
+    r->t->changes++;
+    entry_free(n);
+}
+
+bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v)
+{
+    struct table *t = r->t;
+    struct entry *n = entry_of(row);
+    if (n == NULL) {
+        return false;
+    }
+    struct val was = row->p[col];
+    if (t->type->cols[col].key && !val_same(was, v)) {
+        struct val key[TABLE_KEYS_MAX];
+        for (uint32_t i = 0; i < t->n_keys; i++) {
+            key[i] = t->key[i] == col ? v : row->p[t->key[i]];
+        }
+        uint64_t hash = hash_of(key, t->n_keys);
+        if (find(r, key, t->n_keys, hash) != NULL) {
+            return false;
+        }
+        bucket_out(r, n);
+        n->hash = hash;
+        bucket_in(r, n);
+    }
+    row->p[col] = val_keep(v);
+    val_drop(t->heap, was);
+    t->changes++;
+    return true;
+}
+
+void *table_state(const struct table *t, const struct evt *row, uint16_t col)
+{
+    const struct entry *n = entry_of(row);
+    if (n == NULL || n->block == NULL || t->slot[col] == UINT16_MAX) {
+        return NULL;
+    }
+    return agg_block_state(&t->layout, n->block, t->slot[col]);
+}
+
+struct val table_col(struct evt *row, uint16_t col, struct ectx *c)
+{
+    const struct entry *n = entry_of(row);
+    if (n == NULL || n->rows->t->slot[col] == UINT16_MAX) {
+        return row->p[col];
+    }
+    return agg_block_value(&n->rows->t->layout, n->block, n->rows->t->slot[col], c);
+}
+
+struct val table_keys(struct trows *r, struct vheap *h)
+{
+    const struct table *t = r->t;
+    struct vlist *l = vlist_new(h, r->count);
+    size_t i = 0;
+    for (struct entry *n = r->first; n != NULL; n = n->next) {
+        if (t->n_keys == 1) {
+            vlist_set(l, i++, n->e->p[t->key[0]]);
+            continue;
+        }
+        struct vlist *k = vlist_new(h, t->n_keys);
+        for (uint32_t j = 0; j < t->n_keys; j++) {
+            vlist_set(k, j, n->e->p[t->key[j]]);
+        }
+        vlist_set(l, i++, val_list(k));
+    }
+    return val_list(l);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tables: rows by primary key (or one row), changed in place. A row is an event whose columns are
+ * the table's; states of aggregation columns are in a block that the row's last, nameless column
+ * points to. A table of a context has rows per partition.
+ */
+#ifndef OPERATORS_TABLE_TABLE_H
+#define OPERATORS_TABLE_TABLE_H
+
+#include "operators/agg/agg.h"
+
+enum { TABLE_KEYS_MAX = 16 };
+
+struct trows;
+
+struct table { /* the declaration */
+    struct slice name;
+    const struct etype *type;
+    struct vheap *heap;
+    uint32_t n_keys;
+    uint16_t key[TABLE_KEYS_MAX]; /* columns */
+    uint16_t *slot;               /* of each column: its aggregation, or UINT16_MAX */
+    struct agg_set aggs;
+    struct agg_layout layout;
+    uint16_t block;  /* the nameless column; UINT16_MAX if there are no aggregations */
+    VEC(struct trows *) rows; /* one, or one per partition */
+    uint64_t changes;
+};
+
+struct trows *table_open(struct table *t, struct evt *props); /* props: of the partition, or NULL */
+void table_close(struct trows *r);
+struct trows *table_of(const struct table *t, const struct evt *props);
+
+size_t table_count(const struct trows *r);
+/* Rows in order of insertion; fn may not add or delete. */
+void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *arg);
+struct evt *table_find(struct trows *r, const struct val *key, uint32_t n);
+/* A new row: keys set, other columns null, aggregations empty. */
+struct evt *table_add(struct trows *r, const struct val *key, uint32_t n);
+/* Takes the values of an event of the table's columns; false if the key is there already. */
+bool table_insert(struct trows *r, struct evt *e);
+void table_delete(struct trows *r, struct evt *row);
+/* Assigns a plain column. A key column moves the row; false (nothing done) if the new key is taken. */
+bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v);
+struct val table_col(struct evt *row, uint16_t col, struct ectx *c);
+/* State of an aggregation column, or NULL. */
+void *table_state(const struct table *t, const struct evt *row, uint16_t col);
+const struct table *table_by_row(const struct evt *row);
+struct val table_keys(struct trows *r, struct vheap *h);
+
+#endif
