@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What triggered statements do. Rows of windows are never changed: an update is a copy that enters
+ * and the original that leaves. Rows of tables are changed in place.
+ */
+#include "operators/graph/nwin.h"
+#include "operators/graph/on.h"
+#include "operators/graph/var.h"
+#include "operators/table/table.h"
+
+#include <assert.h>
+
+static struct ectx row_ctx(const struct on_inst *in, struct evt **row)
+{
+    return inst_ctx(&in->in, row);
+}
+
+struct finding {
+    struct on_inst *in;
+    struct evt *trigger;
+};
+
+static void find_one(void *arg, struct evt *e)
+{
+    struct finding *f = arg;
+    struct evt *row[ON_STREAMS] = {e, f->trigger, e};
+    struct ectx c = row_ctx(f->in, row);
+    if (ex_true(f->in->p->where, &c) && !c.failed) {
+        evts_add(&f->in->found, e);
+    }
+}
+
+void on_find(struct on_inst *in, struct evt *trigger)
+{
+    const struct on_plan *p = in->p;
+    struct finding f = {in, trigger};
+    evts_clear(&in->found);
+    if (p->win != NULL) {
+        nwin_each(p->win, in->in.props, find_one, &f);
+        return;
+    }
+    struct trows *t = table_of(p->table, in->in.props);
+    if (t == NULL) {
+        return;
+    }
+    if (p->key == NULL) {
+        table_each(t, find_one, &f);
+        return;
+    }
+    struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
+    struct ectx c = row_ctx(in, row);
+    struct val key[TABLE_KEYS_MAX];
+    for (uint32_t i = 0; i < p->table->n_keys; i++) {
+        key[i] = ex_eval(p->key[i], &c);
+    }
+    struct evt *hit = table_find(t, key, p->table->n_keys);
+    if (hit != NULL) {
+        find_one(&f, hit);
+    }
+}
+
+static struct evt *copy_of(struct eng *e, const struct evt *row)
+{
+    struct evt *copy = evt_new(e->heap, row->type);
+    for (uint32_t i = 0; i < row->type->n_cols; i++) {
+        evt_set(copy, i, row->p[i]);
+    }
+    copy->ref = row->ref;
+    return copy;
+}
+
+struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table, struct evt *row,
+                      struct evt *trigger)
+{
+    struct eng *e = in->eng;
+    struct evt *was = copy_of(e, row), *to = table != NULL ? row : copy_of(e, row);
+    if (table != NULL) {
+        was->p[table->block] = VAL_NONE;
+    }
+    struct evt *r[ON_STREAMS] = {to, trigger, was};
+    struct ectx c = inst_ctx(in, r);
+    for (uint32_t i = 0; i < sets->n; i++) {
+        uint16_t col = sets->a[i].col;
+        struct val v = val_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
+        if (c.failed) {
+            return NULL;
+        }
+        if (table != NULL) {
+            if (!table_set(table_of(table, in->props), to, col, v)) {
+                return NULL;
+            }
+        } else {
+            val_drop(e->heap, to->p[col]);
+            evt_set(to, col, v);
+        }
+    }
+    return to;
+}
+
+static void report(struct on_inst *in)
+{
+    stmt_out(in->in.st, in->nw.ptr, in->nw.len, in->old.ptr, in->old.len);
+    evts_clear(&in->nw);
+    evts_clear(&in->old);
+}
+
+/* A row of a table as it is now, for listeners: later changes do not show in it. */
+static struct evt *shown(struct on_inst *in, struct evt *row)
+{
+    if (in->p->table == NULL) {
+        return row;
+    }
+    struct evt *copy = copy_of(in->in.eng, row);
+    struct evt *r[ON_STREAMS] = {row};
+    struct ectx c = row_ctx(in, r);
+    for (uint32_t i = 0; i < row->type->n_cols; i++) {
+        if (row->type->cols[i].agg) {
+            val_drop(in->in.eng->heap, copy->p[i]);
+            evt_set(copy, i, table_col(row, (uint16_t)i, &c));
+        }
+    }
+    copy->p[in->p->table->block] = VAL_NONE;
+    return copy;
+}
+
+static void drop_rows(struct on_inst *in, struct evt **rows, size_t n)
+{
+    if (in->p->win != NULL) {
+        nwin_change(in->p->win, in->in.props, NULL, 0, rows, n);
+        return;
+    }
+    struct trows *t = table_of(in->p->table, in->in.props);
+    for (size_t i = 0; t != NULL && i < n; i++) {
+        table_delete(t, rows[i]);
+    }
+}
+
+void on_delete(struct on_inst *in, struct evt *trigger)
+{
+    on_find(in, trigger);
+    for (size_t i = 0; i < in->found.len; i++) {
+        evts_add(&in->nw, shown(in, in->found.ptr[i]));
+    }
+    if (in->found.len > 0) {
+        drop_rows(in, in->found.ptr, in->found.len);
+    }
+    report(in);
+}
+
+void on_update(struct on_inst *in, struct evt *trigger)
+{
+    const struct on_plan *p = in->p;
+    on_find(in, trigger);
+    for (size_t i = 0; i < in->found.len; i++) {
+        struct evt *was = shown(in, in->found.ptr[i]);
+        struct evt *now = on_assign(&in->in, &p->sets, p->table, in->found.ptr[i], trigger);
+        if (now != NULL) {
+            evts_add(&in->nw, shown(in, now));
+            evts_add(&in->old, was);
+        }
+    }
+    if (p->win != NULL && in->nw.len > 0) {
+        nwin_change(p->win, in->in.props, in->nw.ptr, in->nw.len, in->old.ptr, in->old.len);
+    }
+    report(in);
+}
+
+/* ---- merge ---- */
+
+struct merging { /* changes of a window, applied together at the end */
+    struct evts nw, old;
+};
+
+static void insert_row(struct on_inst *in, const struct on_action *a, struct evt **row, struct merging *m)
+{
+    const struct on_plan *p = in->p;
+    struct eng *e = in->in.eng;
+    struct ectx c = row_ctx(in, row);
+    struct evt *made = evt_new(e->heap, a->rows.out);
+    for (uint32_t i = 0; i < a->rows.n_cols; i++) {
+        evt_set(made, i, ex_eval(a->rows.cols[i], &c));
+    }
+    if (c.failed) {
+        return;
+    }
+    bool mine = ins_type(a->ins) == p->type;
+    if (!mine) {
+        ins_route(a->ins, &in->in, made);
+        return;
+    }
+    struct evt *ev = ins_make(a->ins, e, made);
+    if (p->win != NULL) {
+        evts_add(&m->nw, ev);
+        evts_add(&in->nw, ev);
+        return;
+    }
+    struct trows *t = table_of(p->table, in->in.props);
+    if (t != NULL && table_insert(t, ev)) {
+        evts_add(&in->nw, shown(in, ev));
+    }
+}
+
+static void act(struct on_inst *in, const struct on_action *a, struct evt *target, struct evt *trigger,
+                struct merging *m)
+{
+    const struct on_plan *p = in->p;
+    struct evt *row[ON_STREAMS] = {target, trigger, target};
+    struct ectx c = row_ctx(in, row);
+    if (!ex_true(a->where, &c)) {
+        return;
+    }
+    if (a->kind == ACT_INSERT) {
+        insert_row(in, a, row, m);
+    } else if (a->kind == ACT_DELETE) {
+        evts_add(&in->old, shown(in, target));
+        if (p->win != NULL) {
+            evts_add(&m->old, target);
+        } else {
+            drop_rows(in, &target, 1);
+        }
+    } else {
+        struct evt *was = shown(in, target);
+        struct evt *now = on_assign(&in->in, &a->sets, p->table, target, trigger);
+        if (now == NULL) {
+            return;
+        }
+        evts_add(&in->nw, shown(in, now));
+        evts_add(&in->old, was);
+        if (p->win != NULL) {
+            evts_add(&m->nw, now);
+            evts_add(&m->old, target);
+        }
+    }
+}
+
+static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigger, struct merging *m)
+{
+    const struct on_plan *p = in->p;
+    for (uint32_t i = 0; i < p->n_matched; i++) {
+        const struct on_matched *w = &p->matched[i];
+        if (w->negated != (target == NULL)) {
+            continue;
+        }
+        struct evt *row[ON_STREAMS] = {target, trigger, target};
+        struct ectx c = row_ctx(in, row);
+        if (!ex_true(w->cond, &c)) {
+            continue;
+        }
+        for (uint32_t k = 0; k < w->n_actions; k++) {
+            act(in, &w->actions[k], target, trigger, m);
+        }
+        return;
+    }
+}
+
+void on_merge(struct on_inst *in, struct evt *trigger)
+{
+    struct merging m = {{NULL, 0, 0}, {NULL, 0, 0}};
+    bool always_new = in->in.st->ast->merge_insert_only;
+    evts_clear(&in->found);
+    if (!always_new) {
+        on_find(in, trigger);
+    }
+    for (size_t i = 0; i < in->found.len; i++) {
+        merge_one(in, in->found.ptr[i], trigger, &m);
+    }
+    if (in->found.len == 0) {
+        merge_one(in, NULL, trigger, &m);
+    }
+    if (m.nw.len + m.old.len > 0) {
+        nwin_change(in->p->win, in->in.props, m.nw.ptr, m.nw.len, m.old.ptr, m.old.len);
+    }
+    report(in);
+    evts_done(&m.nw);
+    evts_done(&m.old);
+}
+
+/* ---- set, split, select ---- */
+
+void on_set(struct on_inst *in, struct evt *trigger)
+{
+    const struct on_plan *p = in->p;
+    struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
+    struct ectx c = row_ctx(in, row);
+    set_run(p->vars, &c);
+    struct evt *out = evt_new(in->in.eng->heap, p->vars_type);
+    for (uint32_t i = 0; i < p->vars->n; i++) {
+        struct ex v = {.op = EX_VAR, .var = p->vars->vars[i]};
+        evt_set(out, i, var_value(&c, &v));
+    }
+    evts_add(&in->nw, out);
+    report(in);
+}
+
+static bool branch(struct on_inst *in, const struct on_branch *b, struct evt *e)
+{
+    struct evt *row[1] = {e};
+    struct ectx c = row_ctx(in, row);
+    if (!ex_true(b->where, &c)) {
+        return false;
+    }
+    struct evt *made = e;
+    if (!b->rows.pass) {
+        made = evt_new(in->in.eng->heap, b->rows.out);
+        uint32_t at = 0;
+        if (b->rows.wild >= 0) {
+            for (; at < b->type->n_cols; at++) {
+                evt_set(made, at, evt_get(e, b->type, (uint16_t)at));
+            }
+        }
+        for (uint32_t i = 0; i < b->rows.n_cols; i++) {
+            evt_set(made, at + i, ex_eval(b->rows.cols[i], &c));
+        }
+    }
+    ins_route(b->ins, &in->in, made);
+    return true;
+}
+
+void on_split(struct on_inst *in, struct evt *trigger)
+{
+    const struct on_plan *p = in->p;
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_branches; i++) {
+        const struct on_branch *b = &p->branches[i];
+        bool took = false;
+        if (b->contained != NULL) {
+            evts_clear(&in->tmp);
+            (void)contained_expand(b->contained, &in->in, trigger, &in->tmp);
+            for (size_t k = 0; k < in->tmp.len; k++) {
+                took |= branch(in, b, in->tmp.ptr[k]);
+            }
+        } else {
+            took = branch(in, b, trigger);
+        }
+        any |= took;
+        if (took && !in->in.st->ast->split_all) {
+            break;
+        }
+    }
+    if (!any) {
+        evts_add(&in->nw, trigger);
+        report(in);
+    }
+}
+
+void on_select(struct on_inst *in, struct evt *trigger)
+{
+    struct sel_inst *s = in->sel;
+    on_find(in, trigger);
+    evts_clear(&in->tmp);
+    for (size_t i = 0; i < in->found.len; i++) {
+        evts_add(&in->tmp, in->found.ptr[i]);
+        evts_add(&in->tmp, trigger);
+    }
+    aggr_free(s->aggr);
+    s->aggr = aggr_new(&s->p->layout, s->p->group, s->p->n_group, 2, in->in.eng->heap);
+    VEC_CLEAR(&s->nw.v);
+    VEC_CLEAR(&s->old.v);
+    if (in->found.len > 0) {
+        sel_rows(s, in->tmp.ptr, in->found.len, NULL, 0);
+    } else if (s->p->cls == ROWS_TOTAL) {
+        struct evt *none[2] = {NULL, trigger};
+        struct orow r;
+        if (sel_row(s, none, aggr_total(s->aggr), false, &r)) {
+            orows_add(&s->nw, r);
+        }
+    }
+    if (s->nw.v.len > 0) {
+        sel_emit(s, &s->nw, &s->old);
+    }
+    if (in->in.st->ast->select->and_delete && in->found.len > 0) {
+        drop_rows(in, in->found.ptr, in->found.len);
+    }
+}
