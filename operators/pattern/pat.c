@@ -247,7 +247,8 @@ struct ectx pat_ctx(struct pat *p, struct evt **row)
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t))
 {
     struct pat_env *env = i->pat->env;
-    *t = (struct tmr){.rank = env->rank, .fire = fire, .inst = env->inst};
+    *t = (struct tmr){
+        .rank = env->rank + PAT_TIMER_RANK + i->node->id, .fire = fire, .inst = env->inst};
     if (due != INT64_MAX) {
         tmr_set(env->timers, t, due);
     }
