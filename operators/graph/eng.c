@@ -5,6 +5,7 @@
 #include "operators/graph/eng_impl.h"
 
 #include "core/base/mem.h"
+#include "operators/graph/faf.h"
 #include "operators/graph/update.h"
 #include "operators/graph/nwin.h"
 #include "operators/table/table.h"
@@ -243,7 +244,7 @@ void eng_work(struct eng *e)
     e->back.v.len = e->back.at = 0;
 }
 
-static void end_step(struct eng *e)
+void eng_settle(struct eng *e)
 {
     eng_work(e);
     eng_deliver(e);
@@ -271,7 +272,7 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
         nwin_insert(c->what, ev, NULL);
     }
     eng_process(e, ev, NULL);
-    end_step(e);
+    eng_settle(e);
     e->busy = false;
     return 0;
 }
@@ -300,7 +301,7 @@ void eng_advance(struct eng *e, int64_t ms)
         }
     }
     flush_dirty(e);
-    end_step(e);
+    eng_settle(e);
 }
 
 void eng_advance_span(struct eng *e, int64_t ms)
@@ -339,7 +340,7 @@ void eng_free(struct eng *e)
         assert(rc == 0);
         (void)rc;
     }
-    end_step(e);
+    eng_settle(e);
     route_free(e->route);
     tmr_queue_free(e->timers);
     cat_done(&e->cat);
@@ -354,9 +355,14 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);
+    faf_done(e);
     evts_done(&e->scratch);
     evts_done(&e->query_rows);
     vheap_free(e->heap);
+    VEC_EACH (&e->graves, a) {
+        arena_free(*a);
+    }
+    VEC_DONE(&e->graves);
     arena_free(e->arena);
     mem_free(e);
 }

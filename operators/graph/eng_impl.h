@@ -71,6 +71,9 @@ struct stmt {
     bool drop;
     bool listened;   /* its rows are delivered */
     bool uses_prev;
+    bool query;      /* on-demand: reads what windows and tables hold */
+    const struct val *params;
+    uint32_t n_params;
     const struct stmt_ops *ops;
     void *plan, *init;
     struct cat_entry *context; /* or NULL */
@@ -111,6 +114,8 @@ struct eng {
     VEC(struct var *) vars_changed;
     struct evts scratch;
     struct evts query_rows;
+    VEC(struct arena *) graves; /* of what was undeployed */
+    struct deployment *query;   /* of the last on-demand query */
     bool busy;
     uint32_t next_type;
 };
@@ -127,6 +132,8 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 void eng_work(struct eng *e);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
+/* Queues, deliveries, what ended: to be called when nothing is under way. */
+void eng_settle(struct eng *e);
 /* Rows a statement gives: to its listener, at the end of the cycle. */
 void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 void eng_deliver(struct eng *e);
@@ -150,6 +157,12 @@ struct bind stmt_bind(struct stmt *st);
 int stmt_used(struct stmt *st, struct bind *b); /* takes over b->used */
 void eng_declare(struct eng *e, struct etype *t); /* gives it an id */
 struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name, struct err *reterr);
+
+struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
+int stmt_make(struct stmt *st, struct err *reterr);
+void stmt_run(struct stmt *st);
+void stmt_stop(struct stmt *st);
+void stmt_free(struct stmt *st);
 
 /* Binders of statement kinds: fill st->ops and st->plan. */
 int stmt_select(struct stmt *st, struct err *reterr);

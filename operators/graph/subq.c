@@ -106,6 +106,7 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
         struct scope inner = sel_scope(st, b, &p->q);
         inner.outer = scope;
         inner.context = NULL;
+        inner.allow_prev = false;
         b->scope = &inner;
         rc = sel_bind_clauses(st, b, e->select, &inner, &p->q, reterr);
     }
@@ -200,7 +201,7 @@ void subq_close_all(struct inst *in)
 /* ---- evaluation ---- */
 
 struct walk {
-    const struct subq *s;
+    struct subq *s;
     struct ectx *outer;
     struct evts found;
 };

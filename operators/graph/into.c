@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `into table T select sum(x) as s ... group by k`: the aggregation states live in T's rows. The
+ * group-by expressions are T's primary key, each selected aggregation belongs to the column of its
+ * name.
+ */
+#include "operators/graph/sel.h"
+#include "operators/table/table.h"
+
+#include <assert.h>
+
+struct into_plan {
+    struct table *t;
+    uint16_t *col; /* of T, per aggregation call */
+};
+
+static int find_column(struct bind *b, const struct sel_plan *p, struct into_plan *to, uint32_t at,
+                       struct span span, struct err *reterr)
+{
+    struct slice name = p->out->cols[at].name;
+    int col = ety_col(to->t->type, name);
+    if (col < 0) {
+        return bind_err(reterr, span, "table '" SLICE_FMT "' has no column '" SLICE_FMT "'",
+                        SLICE_ARG(to->t->name), SLICE_ARG(name));
+    }
+    const struct ex *x = p->cols[at];
+    if (x->op != EX_AGG) {
+        return to->t->type->cols[col].agg || !to->t->type->cols[col].key
+                   ? bind_err(reterr, x->span, "column '" SLICE_FMT "' wants its aggregation alone", SLICE_ARG(name))
+                   : 0;
+    }
+    const struct ecol *c = &to->t->type->cols[col];
+    if (!c->agg) {
+        return bind_err(reterr, x->span, "column '" SLICE_FMT "' of the table is no aggregation", SLICE_ARG(name));
+    }
+    to->col[x->slot] = (uint16_t)col;
+    return agg_column_fits(b, c->call, p->aggs.calls.ptr[x->slot], reterr);
+}
+
+int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
+              struct err *reterr)
+{
+    struct cat_entry *e = cat_type(b->cat, s->into_table);
+    if (e == NULL || e->kind != CAT_TABLE) {
+        return bind_err(reterr, s->span, "there is no table '" SLICE_FMT "'", SLICE_ARG(s->into_table));
+    }
+    *VEC_PUSH(&b->used) = e;
+    struct into_plan *to = ARENA_NEW(b->a, struct into_plan);
+    to->t = e->what;
+    to->col = arena_array(b->a, p->aggs.calls.len + 1, sizeof *to->col);
+    for (size_t i = 0; i < p->aggs.calls.len; i++) {
+        to->col[i] = UINT16_MAX;
+    }
+    if (p->aggs.calls.len == 0) {
+        return bind_err(reterr, s->span, "into table wants aggregations to put into it");
+    }
+    if (to->t->n_keys != p->n_group) {
+        return bind_err(reterr, s->span, "table '" SLICE_FMT "' has %u key columns: group by as many",
+                        SLICE_ARG(s->into_table), to->t->n_keys);
+    }
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        struct ty want = to->t->type->cols[to->t->key[i]].ty;
+        if (!ty_widens(p->group[i]->ty, want)) {
+            return bind_err(reterr, p->group[i]->span, "key column '" SLICE_FMT "' is a %s, not a %s",
+                            SLICE_ARG(to->t->type->cols[to->t->key[i]].name), ty_name(want.kind),
+                            ty_name(p->group[i]->ty.kind));
+        }
+    }
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < p->n_cols; i++) {
+        rc = find_column(b, p, to, i, s->span, reterr);
+    }
+    p->into = to;
+    (void)st;
+    return rc;
+}
+
+static struct evt *row_of(struct sel_inst *in, struct trows *rows, struct evt **row)
+{
+    const struct sel_plan *p = in->p;
+    struct val key[TABLE_KEYS_MAX];
+    struct ectx c = inst_ctx(&in->in, row);
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        key[i] = val_to_column(in->in.eng->heap, ex_eval(p->group[i], &c),
+                               p->into->t->type->cols[p->into->t->key[i]].ty);
+    }
+    struct evt *found = table_find(rows, key, p->n_group);
+    return found != NULL ? found : table_add(rows, key, p->n_group);
+}
+
+static void apply(struct sel_inst *in, struct evt *to, struct evt **row, bool enter)
+{
+    const struct sel_plan *p = in->p;
+    struct ectx c = inst_ctx(&in->in, row);
+    c.leaving = !enter;
+    for (uint32_t i = 0; i < p->aggs.calls.len; i++) {
+        if (p->into->col[i] == UINT16_MAX) {
+            continue;
+        }
+        void *state = table_state(p->into->t, to, p->into->col[i]);
+        const struct agg_call *column = p->into->t->type->cols[p->into->col[i]].call;
+        if (enter) {
+            agg_column_enter(column, state, p->aggs.calls.ptr[i], &c);
+        } else {
+            agg_column_leave(column, state, p->aggs.calls.ptr[i], &c);
+        }
+    }
+}
+
+/* The listener's row: values as the table has them now. */
+static struct evt *shown(struct sel_inst *in, struct evt *to, struct evt **row)
+{
+    const struct sel_plan *p = in->p;
+    struct evt *e = evt_new(in->in.eng->heap, p->out);
+    struct ectx c = inst_ctx(&in->in, row);
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        const struct ex *x = p->cols[i];
+        evt_set(e, i, x->op == EX_AGG ? table_col(to, p->into->col[x->slot], &c) : ex_eval(x, &c));
+    }
+    return e;
+}
+
+void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    const struct sel_plan *p = in->p;
+    struct trows *rows = table_of(p->into->t, in->in.props);
+    size_t w = p->n_streams;
+    if (rows == NULL) {
+        return;
+    }
+    struct evts touched = {NULL, 0, 0}, reps = {NULL, 0, 0};
+    for (size_t i = 0; i < n_nw + n_old; i++) {
+        struct evt **row = i < n_nw ? nw + i * w : old + (i - n_nw) * w;
+        struct evt *to = row_of(in, rows, row);
+        apply(in, to, row, i < n_nw);
+        bool seen = false;
+        for (size_t k = 0; !seen && k < touched.len; k++) {
+            seen = touched.ptr[k] == to;
+        }
+        if (!seen) {
+            evts_add(&touched, to);
+            evts_add(&reps, row[0]);
+        }
+    }
+    VEC_CLEAR(&in->nw.v);
+    VEC_CLEAR(&in->old.v);
+    for (size_t k = 0; !in->quiet && in->in.st->listened && k < touched.len; k++) {
+        orows_add(&in->nw, (struct orow){.e = shown(in, touched.ptr[k], &reps.ptr[k])});
+    }
+    if (in->nw.v.len > 0) {
+        sel_emit(in, &in->nw, &in->old);
+    }
+    evts_done(&touched);
+    evts_done(&reps);
+}

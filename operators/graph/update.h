@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `update istream`: events of a type are changed (copied) before any statement sees them.
+ */
+#ifndef OPERATORS_GRAPH_UPDATE_H
+#define OPERATORS_GRAPH_UPDATE_H
+
+#include "operators/graph/eng_impl.h"
+
+struct upd_stream;
+
+/* The event as all updates of its type leave it. */
+struct evt *upd_apply(struct eng *e, struct evt *ev);
+
+#endif
