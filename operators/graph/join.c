@@ -244,7 +244,7 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     struct candidates c = {j, num, bound, fn, arg};
     const struct sel_stream *src = &j->in->p->streams[num];
     struct store *s = &j->s[num];
-    if (src->kind == SRC_TABLE) {
+    if (src->kind == SRC_TABLE && !j->in->in.st->query) {
         struct trows *t = table_of(src->table, j->in->in.props);
         if (t != NULL) {
             table_each(t, try_candidate, &c);
@@ -500,8 +500,9 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
     struct join *j = in->join;
     size_t w = in->p->n_streams;
     evts_clear(&j->out);
-    j->dedupe = true;
-    for (uint32_t i = 0; i < w; i++) {
+    bool outer = in->p->join->outer; /* else every row is made from the first stream's events */
+    j->dedupe = outer;
+    for (uint32_t i = 0; i < (outer ? w : 1); i++) {
         for (struct item *it = j->s[i].first; it != NULL; it = it->next) {
             rows_of(j, i, it->e);
         }

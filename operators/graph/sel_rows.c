@@ -108,15 +108,18 @@ static void apply(struct sel_inst *in, struct group *g, const struct batch *b)
     }
 }
 
-static struct evt **last_row(const struct batch *b)
+static struct evt **last_row(struct sel_inst *in, const struct batch *b)
 {
+    if (b->n_nw + b->n_old == 0) {
+        return in->row; /* nulls */
+    }
     return b->n_nw > 0 ? b->nw + (b->n_nw - 1) * b->w : b->old + (b->n_old - 1) * b->w;
 }
 
 static void total(struct sel_inst *in, const struct batch *b)
 {
     struct group *g = aggr_total(in->aggr);
-    struct evt **row = last_row(b);
+    struct evt **row = last_row(in, b);
     if (in->p->needs_old) {
         put(in, row, g, true, &in->old);
     }
@@ -159,7 +162,7 @@ static void touch(struct touched *t, struct group *g, struct evt **row)
 static void untouch(struct sel_inst *in, struct touched *t)
 {
     bool drop = in->p->windowed && in->p->output.kind == OUT_NONE && in->p->output.when == OUT_EVERY_NONE &&
-                in->p->into_table == NULL;
+                in->p->into == NULL;
     VEC_EACH (&t->v, it) {
         it->g->touched = false;
         if (drop && it->g->rows <= 0) {

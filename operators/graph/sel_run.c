@@ -200,11 +200,8 @@ static void fill_one(void *arg, struct evt *e)
     }
 }
 
-/* A statement on a named window begins with what the window holds, without putting it out. */
-static void fill(struct sel_src *s)
+static void feed_filled(struct sel_src *s)
 {
-    const struct sel_stream *p = &s->in->p->streams[s->num];
-    nwin_each(p->win, s->in->in.props, fill_one, s);
     if (s->fill.len > 0) {
         on_window(s, s->fill.ptr, s->fill.len, NULL, 0);
     }
@@ -212,6 +209,18 @@ static void fill(struct sel_src *s)
         evt_drop(s->in->in.eng->heap, s->fill.ptr[i]);
     }
     evts_done(&s->fill);
+}
+
+/* A statement on a named window begins with what the window holds, without putting it out. */
+static void fill(struct sel_src *s)
+{
+    const struct sel_stream *p = &s->in->p->streams[s->num];
+    if (s->in->in.st->query && s->in->in.props == NULL) {
+        nwin_each_all(p->win, fill_one, s);
+    } else {
+        nwin_each(p->win, s->in->in.props, fill_one, s);
+    }
+    feed_filled(s);
 }
 
 static void open_views(struct sel_src *s, const struct sel_stream *p)
@@ -249,6 +258,13 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
         nwin_consume(p->win, &in->in, p->win_filter, on_window, s);
         break;
     case SRC_TABLE:
+        if (in->in.st->query) { /* the rows there are, as if they had just entered */
+            struct trows *t = table_of(p->table, in->in.props);
+            if (t != NULL) {
+                table_each(t, fill_one, s);
+            }
+            feed_filled(s);
+        }
         break;
     }
 }
@@ -417,6 +433,18 @@ void sel_snapshot(struct sel_inst *in, struct orows *to)
         join_each(in, snap_row, &s);
     } else if (in->src[0].view != NULL) {
         view_each(in->src[0].view, snap_event, &s);
+    } else if (p->streams[0].kind == SRC_WINDOW && in->in.st->query) {
+        struct sel_src *src = &in->src[0];
+        if (in->in.props == NULL) {
+            nwin_each_all(p->streams[0].win, fill_one, src);
+        } else {
+            nwin_each(p->streams[0].win, in->in.props, fill_one, src);
+        }
+        for (size_t i = 0; i < src->fill.len; i++) {
+            snap_event(&s, src->fill.ptr[i]);
+            evt_drop(in->in.eng->heap, src->fill.ptr[i]);
+        }
+        evts_done(&src->fill);
     } else if (p->streams[0].kind == SRC_WINDOW) {
         nwin_each(p->streams[0].win, in->in.props, snap_event, &s);
     } else if (p->streams[0].kind == SRC_TABLE) {

@@ -201,7 +201,7 @@ void subq_close_all(struct inst *in)
 /* ---- evaluation ---- */
 
 struct walk {
-    const struct subq *s;
+    struct subq *s;
     struct ectx *outer;
     struct evts found;
 };

@@ -122,6 +122,11 @@ int bind_const_int(struct bind *b, const struct ast_expr *e, const char *what, i
 int bind_all(struct bind *b, struct ast_expr *const *e, uint32_t n, const char *what,
              struct ex **ret, struct err *reterr) NODISCARD;
 
+/* The filters of a stream (stream 0 of the scope): as bind_all, and strict about numbers: what a
+ * column is compared with must not be of a wider type than the column. */
+int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct ex **ret,
+                 struct err *reterr) NODISCARD;
+
 /* For the binders of functions and methods (bind_call.c, bind_method.c). */
 struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span, uint32_t n_args);
 struct ex *ex_const(struct bind *b, struct val v, struct ty ty, struct span span);

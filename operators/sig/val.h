@@ -17,6 +17,10 @@
 
 #include "operators/sig/etype.h"
 
+/* core/event/val.h has functions of these names for values of the log; one program holds both. */
+#define val_cmp  val_order
+#define val_same val_alike
+
 enum val_kind {
     VAL_NULL,
     VAL_BOOL,

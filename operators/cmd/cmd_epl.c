@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of `kaiju epl`, and what its subcommands share: options, files, errors. See cmd_epl.h.
+ * To add a subcommand: a function, a row.
+ */
+#include "operators/cmd/cmd_epl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const shorts[] = {"o", "output", NULL};
+
+#define ROW_OUTPUT                                                                                 \
+    {                                                                                              \
+        "output", CONF_ENUM, offsetof(struct cmd_opts, format), "text", 0, 0, formats, 0,          \
+            "how to print (-o)"                                                                    \
+    }
+#define ROW_COUNT(name_, field_, max_, doc_)                                                       \
+    {                                                                                              \
+        name_, CONF_INT, offsetof(struct cmd_opts, field_), "0", 0, max_, NULL, 0, doc_            \
+    }
+
+static const struct conf_row output_rows[] = {ROW_OUTPUT};
+static const struct conf_row run_rows[] = {
+    ROW_OUTPUT,
+    {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
+     "file of events and clock steps, one JSON object a line; - is standard input"},
+};
+static const struct conf_row bench_rows[] = {
+    ROW_OUTPUT,
+    ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
+    ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
+    ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),
+    ROW_COUNT("batch", batch, 1000000, "events made at a time, outside of the measure; 0: 4096"),
+    {"oracle", CONF_STRING, offsetof(struct cmd_opts, oracle), NULL, 0, 0, NULL, 0,
+     "command that measures another engine: COMMAND --bench FILE --events N"},
+};
+
+#define ROWS(rows_) (rows_), ARRAY_LEN(rows_)
+
+static const struct cmd_sub subs[] = {
+    {"check", "FILE... [-o text|json]", "say what is wrong with statements, and where",
+     ROWS(output_rows), 1, 1000, cmd_check},
+    {"print", "FILE", "print statements as they were understood", NULL, 0, 1, 1, cmd_print},
+    {"explain", "FILE", "show what each statement reads, keeps and gives", NULL, 0, 1, 1,
+     cmd_explain},
+    {"run", "FILE --events EVENTS [-o text|json]", "run statements over events in a file",
+     ROWS(run_rows), 1, 1, cmd_run},
+    {"scenario", "FILE", "run a scenario and print what is delivered", NULL, 0, 1, 1, cmd_scenario},
+    {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
+     ROWS(bench_rows), 1, 1000, cmd_bench},
+};
+
+int cmd_fail(const struct err *e)
+{
+    assert(e->code != ERR_OK);
+    fflush(stdout);
+    fprintf(stderr, "kaiju epl: %s\n", e->msg);
+    return CMD_USAGE;
+}
+
+int cmd_diag(const struct err *e, const char *file, struct slice text, int format)
+{
+    struct buf b;
+    buf_init(&b, 1024 * 1024);
+    if (format == CMD_JSON) {
+        epl_diag_json(e, slice_str(file), &b);
+    } else {
+        epl_diag_text(e, slice_str(file), text, &b);
+    }
+    fflush(stdout);
+    FILE *to = format == CMD_JSON ? stdout : stderr;
+    fwrite(b.ptr, 1, b.len, to);
+    if (b.len > 0 && b.ptr[b.len - 1] != '\n') {
+        fputc('\n', to);
+    }
+    buf_done(&b);
+    return CMD_FINDINGS;
+}
+
+int cmd_read(const char *path, struct buf *b, struct err *reterr)
+{
+    bool input = strcmp(path, "-") == 0;
+    FILE *f = input ? stdin : fopen(path, "r");
+    if (f == NULL) {
+        return err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    int rc = 0;
+    size_t n;
+    do {
+        char *to = buf_room(b, 64 * 1024);
+        if (to == NULL) {
+            rc = err_set(reterr, ERR_TOO_BIG, "%s: larger than %zu MiB", path, b->max >> 20);
+            break;
+        }
+        n = fread(to, 1, 64 * 1024, f);
+        buf_commit(b, n);
+    } while (n > 0);
+    if (rc == 0 && ferror(f)) {
+        rc = err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (!input) {
+        fclose(f);
+    }
+    return rc;
+}
+
+struct slice cmd_stmt_name(const struct ast_stmt *s)
+{
+    for (uint32_t i = 0; i < s->n_annots; i++) {
+        const struct ast_annot *a = &s->annots[i];
+        if (slice_eq_nocase(a->name, SLICE("name")) && a->n_values == 1 && a->values[0].e != NULL) {
+            return a->values[0].e->text;
+        }
+    }
+    return SLICE_NONE;
+}
+
+bool cmd_stmt_creates(const struct ast_stmt *s)
+{
+    return s->kind >= STMT_CREATE_SCHEMA && s->kind <= STMT_CREATE_INDEX;
+}
+
+static void print_help(FILE *to)
+{
+    fputs("usage: kaiju epl SUBCOMMAND [OPTION...]\n\n"
+          "Statements in EPL: checked, explained, run over events of a file, measured.\n\n",
+          to);
+    for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
+        fprintf(to, "  %-13s %s\n", subs[i].name, subs[i].summary);
+    }
+    fputs("\n`kaiju epl SUBCOMMAND --help` shows its options.\n", to);
+}
+
+static int usage(const struct cmd_sub *sub, FILE *to)
+{
+    fprintf(to, "usage: kaiju epl %s %s\n\n%s\n", sub->name, sub->args, sub->summary);
+    return to == stdout ? CMD_OK : CMD_USAGE;
+}
+
+static int run_sub(const struct cmd_sub *sub, int argc, char **argv)
+{
+    struct cmd_opts o = {.format = CMD_TEXT};
+    struct conf_table table = {"Options", sub->rows, sub->n_rows, &o};
+    struct conf *c = conf_new(&table, 1);
+    int code;
+    int rc = conf_load(c, &(struct conf_input){argc, argv, NULL, shorts});
+    if (conf_wants_help(c)) {
+        code = usage(sub, stdout);
+        conf_help(c, stdout);
+    } else if (rc != 0) {
+        fputs(conf_errors(c), stderr);
+        code = CMD_USAGE;
+    } else {
+        o.n_args = conf_args(c, &o.args);
+        bool fits = o.n_args >= sub->min_args && o.n_args <= sub->max_args;
+        code = fits ? sub->run(&o) : usage(sub, stderr);
+    }
+    conf_free(c);
+    return code;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    (void)self;
+    struct slice name = slice_str(argc > 1 ? argv[1] : "");
+    if (slice_eq(name, SLICE("--help")) || slice_eq(name, SLICE("-h"))) {
+        print_help(stdout);
+        return CMD_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
+        if (slice_eq(name, slice_str(subs[i].name))) {
+            return run_sub(&subs[i], argc - 1, argv + 1);
+        }
+    }
+    if (name.len > 0) {
+        fprintf(stderr, "kaiju epl: there is no subcommand '" SLICE_FMT "'\n\n", SLICE_ARG(name));
+    }
+    print_help(stderr);
+    return CMD_USAGE;
+}
+
+extern const struct cmd cmd_epl;
+const struct cmd cmd_epl = {"epl", "SUBCOMMAND [OPTION...]",
+                            "check, explain, run and measure statements", run};

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `kaiju epl explain`: per statement what it reads (streams, filters, windows, patterns), what it
+ * does with it, and where its rows go, in the order in which a row meets those parts. The module is
+ * deployed first, so that what is explained is known to be right.
+ */
+#include "operators/cmd/cmd_epl.h"
+
+#include <stdio.h>
+
+enum { ARENA_MAX = 256 * 1024 * 1024, OUT_MAX = 64 * 1024 * 1024 };
+
+static const char *const kind_names[] = {
+    [STMT_SELECT] = "select",
+    [STMT_CREATE_SCHEMA] = "schema",
+    [STMT_CREATE_WINDOW] = "named window",
+    [STMT_CREATE_TABLE] = "table",
+    [STMT_CREATE_VARIABLE] = "variable",
+    [STMT_CREATE_CONTEXT] = "context",
+    [STMT_CREATE_EXPRESSION] = "expression",
+    [STMT_CREATE_INDEX] = "index",
+    [STMT_ON_SELECT] = "on-select",
+    [STMT_ON_DELETE] = "on-delete",
+    [STMT_ON_UPDATE] = "on-update",
+    [STMT_ON_MERGE] = "on-merge",
+    [STMT_ON_SET] = "on-set",
+    [STMT_ON_SPLIT] = "split",
+    [STMT_UPDATE_ISTREAM] = "update",
+    [STMT_FAF_INSERT] = "insert",
+    [STMT_FAF_UPDATE] = "update",
+    [STMT_FAF_DELETE] = "delete",
+};
+
+static void line(struct buf *out, const char *what)
+{
+    (void)buf_addf(out, "    %-9s ", what);
+}
+
+static void expr_line(struct buf *out, const char *what, const struct ast_expr *e)
+{
+    if (e != NULL) {
+        line(out, what);
+        epl_print_expr(e, out);
+        (void)buf_add_byte(out, '\n');
+    }
+}
+
+static void exprs(struct buf *out, struct ast_expr *const *e, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        epl_print_expr(e[i], out);
+    }
+}
+
+static void views(struct buf *out, const struct ast_stream *s)
+{
+    for (uint32_t i = 0; i < s->n_views; i++) {
+        (void)buf_addf(out, "%s#" SLICE_FMT "(", i > 0 ? " " : "", SLICE_ARG(s->views[i].name));
+        exprs(out, s->views[i].args, s->views[i].n_args);
+        (void)buf_add_byte(out, ')');
+    }
+    if (s->n_views > 1) {
+        (void)buf_add_str(out, s->retain_union ? ": their union" : ": their intersection");
+    }
+}
+
+/* The event types a pattern waits for. */
+static void pattern_types(struct buf *out, const struct ast_pat *p, uint32_t *n)
+{
+    if (p->kind == PAT_FILTER) {
+        (void)buf_addf(out, "%s" SLICE_FMT, (*n)++ > 0 ? ", " : "", SLICE_ARG(p->stream->type));
+    }
+    if (p->kind == PAT_OBSERVER) {
+        (void)buf_addf(out, "%s" SLICE_FMT ":" SLICE_FMT, (*n)++ > 0 ? ", " : "", SLICE_ARG(p->ns),
+                       SLICE_ARG(p->name));
+    }
+    for (uint32_t i = 0; i < p->n_kids; i++) {
+        pattern_types(out, p->kids[i], n);
+    }
+}
+
+static void stream(struct buf *out, const struct ast_stream *s)
+{
+    line(out, "reads");
+    if (s->pattern != NULL) {
+        uint32_t n = 0;
+        (void)buf_add_str(out, "a pattern over ");
+        pattern_types(out, s->pattern, &n);
+    } else {
+        (void)buf_add_slice(out, s->type);
+    }
+    if (s->n_filters > 0) {
+        (void)buf_add_str(out, " where ");
+        exprs(out, s->filters, s->n_filters);
+    }
+    for (uint32_t i = 0; i < s->n_contained; i++) {
+        (void)buf_add_str(out, ", each of ");
+        epl_print_expr(s->contained[i].path, out);
+    }
+    if (s->as.len > 0) {
+        (void)buf_addf(out, " as " SLICE_FMT, SLICE_ARG(s->as));
+    }
+    (void)buf_add_str(out, s->unidirectional ? ", which alone triggers\n" : "\n");
+    if (s->n_views > 0) {
+        line(out, "keeps");
+        views(out, s);
+        (void)buf_add_byte(out, '\n');
+    }
+}
+
+static void groups(struct buf *out, const struct ast_group *g, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        if (g[i].e != NULL) {
+            epl_print_expr(g[i].e, out);
+        } else {
+            (void)buf_add_byte(out, '(');
+            groups(out, g[i].kids, g[i].n_kids);
+            (void)buf_add_byte(out, ')');
+        }
+    }
+}
+
+static void columns(struct buf *out, const struct ast_select *s)
+{
+    line(out, "gives");
+    for (uint32_t i = 0; i < s->n_items; i++) {
+        const struct ast_item *item = &s->items[i];
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        if (item->star) {
+            (void)buf_addf(out, SLICE_FMT "%s*", SLICE_ARG(item->stream),
+                           item->stream.len > 0 ? "." : "");
+        } else if (item->as.len > 0) {
+            (void)buf_add_slice(out, item->as);
+        } else {
+            epl_print_column(item->e, out);
+        }
+    }
+    (void)buf_add_byte(out, '\n');
+}
+
+static void output(struct buf *out, const struct ast_output *o)
+{
+    static const char *const kinds[] = {"", "all ", "first ", "last ", "snapshot "};
+    line(out, "output");
+    (void)buf_add_str(out, kinds[o->kind]);
+    switch (o->when) {
+    case OUT_EVERY_EVENTS:
+    case OUT_EVERY_TIME:
+        (void)buf_add_str(out, "every ");
+        epl_print_expr(o->every, out);
+        (void)buf_add_str(out, o->when == OUT_EVERY_EVENTS ? " events" : "");
+        break;
+    case OUT_WHEN:
+        (void)buf_add_str(out, "when ");
+        epl_print_expr(o->cond, out);
+        break;
+    case OUT_AT:
+        (void)buf_add_str(out, "at ");
+        exprs(out, o->at, o->n_at);
+        break;
+    case OUT_TERMINATED: (void)buf_add_str(out, "when the partition ends"); break;
+    default: break;
+    }
+    (void)buf_add_byte(out, '\n');
+}
+
+static void select_parts(struct buf *out, const struct ast_select *s)
+{
+    for (uint32_t i = 0; i < s->n_from; i++) {
+        stream(out, &s->from[i]);
+        if (i > 0) {
+            expr_line(out, "joined on", s->joins[i - 1].cond);
+        }
+    }
+    if (s->matchrec != NULL) {
+        line(out, "matches");
+        (void)buf_add_str(out, "rows in a row, of each ");
+        exprs(out, s->matchrec->partition, s->matchrec->n_partition);
+        (void)buf_add_byte(out, '\n');
+    }
+    expr_line(out, "where", s->where);
+    if (s->n_group > 0) {
+        line(out, "group by");
+        groups(out, s->group, s->n_group);
+        (void)buf_add_byte(out, '\n');
+    }
+    expr_line(out, "having", s->having);
+    columns(out, s);
+    if (s->output != NULL) {
+        output(out, s->output);
+    }
+    if (s->insert != NULL) {
+        line(out, "into");
+        (void)buf_addf(out, "stream " SLICE_FMT "\n", SLICE_ARG(s->insert->into));
+    }
+    if (s->into_table.len > 0) {
+        line(out, "into");
+        (void)buf_addf(out, "table " SLICE_FMT "\n", SLICE_ARG(s->into_table));
+    }
+}
+
+static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number)
+{
+    struct slice name = cmd_stmt_name(s);
+    (void)buf_addf(out, "%u %s", number, kind_names[s->kind]);
+    if (name.len > 0) {
+        (void)buf_addf(out, " '" SLICE_FMT "'", SLICE_ARG(name));
+    }
+    if (s->name.len > 0) {
+        (void)buf_addf(out, " " SLICE_FMT, SLICE_ARG(s->name));
+    }
+    (void)buf_addf(out, " (line %u)\n", s->span.line);
+    if (s->context.len > 0) {
+        line(out, "context");
+        (void)buf_addf(out, SLICE_FMT ": once per partition\n", SLICE_ARG(s->context));
+    }
+    if (s->trigger != NULL) {
+        stream(out, s->trigger);
+    }
+    if (s->target != NULL) {
+        line(out, "on rows of");
+        (void)buf_addf(out, SLICE_FMT "\n", SLICE_ARG(s->target->type));
+    }
+    if (s->kind == STMT_CREATE_WINDOW && s->window.n_views > 0) {
+        line(out, "keeps");
+        views(out, &s->window);
+        (void)buf_add_byte(out, '\n');
+    }
+    if (s->select != NULL) {
+        select_parts(out, s->select);
+    }
+    expr_line(out, "where", s->where);
+}
+
+static int explain(const struct cmd_opts *o, struct arena *a, struct slice text, struct buf *out)
+{
+    struct ast_module *m;
+    struct err err;
+    err_clear(&err);
+    struct eng *e = eng_new(&(struct eng_conf){.on_rows = NULL});
+    int code = CMD_OK;
+    if (epl_parse(a, text, &m, &err) != 0 || eng_deploy(e, SLICE("main"), text, &err) != 0) {
+        code = cmd_diag(&err, o->args[0], text, CMD_TEXT);
+    }
+    for (uint32_t i = 0; code == CMD_OK && i < m->n_stmts; i++) {
+        statement(out, m->stmts[i], i + 1);
+    }
+    eng_free(e);
+    return code;
+}
+
+int cmd_explain(const struct cmd_opts *o)
+{
+    struct err err;
+    struct buf text, out;
+    struct arena *a = arena_new(NULL, "explain", ARENA_MAX);
+    err_clear(&err);
+    buf_init(&text, CMD_FILE_MAX);
+    buf_init(&out, OUT_MAX);
+    int code = cmd_read(o->args[0], &text, &err) != 0 ? cmd_fail(&err)
+                                                      : explain(o, a, buf_slice(&text), &out);
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_done(&out);
+    buf_done(&text);
+    arena_free(a);
+    return code;
+}

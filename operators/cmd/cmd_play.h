@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An engine that is played from JSON: deployments by id or by the name of one of their statements,
+ * events by type, queries with parameters. What a statement gives while it is deployed is not
+ * delivered: nobody listens yet.
+ */
+#ifndef OPERATORS_CMD_CMD_PLAY_H
+#define OPERATORS_CMD_CMD_PLAY_H
+
+#include "core/base/map.h"
+#include "operators/cmd/cmd_epl.h"
+#include "operators/cmd/cmd_json.h"
+
+struct cmd_play {
+    struct eng *eng;
+    struct arena *arena;
+    struct map named; /* statements with a name that begin with anything but create -> their id */
+    bool named_only;  /* others are not listened to */
+    bool muted;
+    void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
+    void *arg;
+};
+
+void cmd_play_init(struct cmd_play *p);
+void cmd_play_done(struct cmd_play *p);
+int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text,
+                    struct err *reterr) NODISCARD;
+int cmd_play_undeploy(struct cmd_play *p, struct slice id, struct err *reterr) NODISCARD;
+int cmd_play_send(struct cmd_play *p, struct slice type, const json_t *event,
+                  struct err *reterr) NODISCARD;
+/* params: a list, or NULL. The rows are valid until the next call. */
+int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
+                   struct eng_rows *ret, struct err *reterr) NODISCARD;
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `kaiju epl scenario FILE`: statements, steps, and on standard output a JSON list of what was
+ * delivered at each step: {"step", "statement", "insert", "remove"}, {"step", "query"}, and
+ * {"error"} where something was refused. tests/epl/README.md has the form of the file.
+ */
+#include "operators/cmd/cmd_play.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { OUT_MAX = 1024 * 1024 * 1024 };
+
+struct scenario {
+    struct cmd_play play;
+    struct buf out;
+    size_t step, entries;
+};
+
+static void begin_entry(struct scenario *s)
+{
+    (void)buf_add_str(&s->out, s->entries++ > 0 ? ",\n {" : " {");
+}
+
+static void begin_step(struct scenario *s)
+{
+    begin_entry(s);
+    (void)buf_addf(&s->out, "\"step\": %zu, ", s->step);
+}
+
+static void on_rows(void *arg, struct slice statement, const struct eng_rows *rows)
+{
+    struct scenario *s = arg;
+    begin_step(s);
+    (void)buf_add_str(&s->out, "\"statement\": ");
+    cmd_json_string(statement, &s->out);
+    if (rows->n_nw > 0) {
+        (void)buf_add_str(&s->out, ", \"insert\": ");
+        cmd_json_rows(rows->nw, rows->n_nw, &s->out);
+    }
+    if (rows->n_old > 0) {
+        (void)buf_add_str(&s->out, ", \"remove\": ");
+        cmd_json_rows(rows->old, rows->n_old, &s->out);
+    }
+    (void)buf_add_str(&s->out, "}");
+}
+
+static struct slice text_at(const json_t *object, const char *key)
+{
+    const json_t *j = json_object_get(object, key);
+    return json_is_string(j) ? slice_of(json_string_value(j), json_string_length(j)) : SLICE_NONE;
+}
+
+static int advance(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    (void)reterr;
+    eng_advance(s->play.eng, json_integer_value(json_object_get(step, "advance")));
+    return 0;
+}
+
+static int advance_span(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    (void)reterr;
+    eng_advance_span(s->play.eng, json_integer_value(json_object_get(step, "advance_span")));
+    return 0;
+}
+
+static int send(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    return cmd_play_send(&s->play, text_at(step, "send"), json_object_get(step, "event"), reterr);
+}
+
+static int query(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    struct eng_rows rows;
+    int rc = cmd_play_query(&s->play, text_at(step, "query"), json_object_get(step, "params"),
+                            &rows, reterr);
+    if (rc == 0) {
+        begin_step(s);
+        (void)buf_add_str(&s->out, "\"query\": ");
+        cmd_json_rows(rows.nw, rows.n_nw, &s->out);
+        (void)buf_add_str(&s->out, "}");
+    }
+    return rc;
+}
+
+static int deploy(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    char id[32];
+    struct slice as = text_at(step, "as");
+    if (as.len == 0) {
+        snprintf(id, sizeof id, "deploy-%zu", s->step);
+        as = slice_str(id);
+    }
+    return cmd_play_deploy(&s->play, as, text_at(step, "deploy"), reterr);
+}
+
+static int undeploy(struct scenario *s, const json_t *step, struct err *reterr)
+{
+    return cmd_play_undeploy(&s->play, text_at(step, "undeploy"), reterr);
+}
+
+struct step_row {
+    const char *key, *refused;
+    int (*run)(struct scenario *s, const json_t *step, struct err *reterr);
+};
+
+static const struct step_row step_rows[] = {
+    {"advance", "advance", advance}, {"advance_span", "advance", advance_span},
+    {"send", "send", send},          {"query", "query", query},
+    {"deploy", "compile", deploy},   {"undeploy", "undeploy", undeploy},
+};
+
+static void run_step(struct scenario *s, const json_t *step)
+{
+    struct err err;
+    err_clear(&err);
+    const char *refused = "step";
+    int rc = -ERR_UNKNOWN_KEY;
+    for (size_t i = 0; i < ARRAY_LEN(step_rows); i++) {
+        if (json_object_get(step, step_rows[i].key) != NULL) {
+            refused = step_rows[i].refused;
+            rc = step_rows[i].run(s, step, &err);
+            break;
+        }
+    }
+    if (rc != 0) {
+        begin_step(s);
+        (void)buf_addf(&s->out, "\"error\": \"%s\"}", refused);
+        fprintf(stderr, "step %zu: %s: %s\n", s->step, refused, err.msg);
+    }
+}
+
+static void run_steps(struct scenario *s, const json_t *j)
+{
+    struct err err;
+    err_clear(&err);
+    if (cmd_play_deploy(&s->play, SLICE("main"), text_at(j, "epl"), &err) != 0) {
+        begin_entry(s);
+        (void)buf_add_str(&s->out, "\"error\": \"compile\"}");
+        fprintf(stderr, "%u:%u: %s\n", err.line, err.col, err.msg);
+        return;
+    }
+    const json_t *steps = json_object_get(j, "steps");
+    for (s->step = 0; s->step < json_array_size(steps); s->step++) {
+        run_step(s, json_array_get(steps, s->step));
+    }
+}
+
+static int play(const json_t *j, struct err *reterr)
+{
+    struct scenario s = {.step = 0};
+    int rc = 0;
+    buf_init(&s.out, OUT_MAX);
+    cmd_play_init(&s.play);
+    s.play.named_only = true;
+    s.play.on_rows = on_rows;
+    s.play.arg = &s;
+    run_steps(&s, j);
+    if (buf_failed(&s.out)) {
+        rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
+    } else {
+        fputs("[\n", stdout);
+        fwrite(s.out.ptr, 1, s.out.len, stdout);
+        fputs(s.entries > 0 ? "\n]\n" : "]\n", stdout);
+    }
+    cmd_play_done(&s.play);
+    buf_done(&s.out);
+    return rc;
+}
+
+int cmd_scenario(const struct cmd_opts *o)
+{
+    struct err err;
+    struct buf text;
+    err_clear(&err);
+    buf_init(&text, CMD_FILE_MAX);
+    json_t *j = NULL;
+    int code = CMD_OK;
+    if (cmd_read(o->args[0], &text, &err) != 0) {
+        code = cmd_fail(&err);
+    } else if ((j = cmd_json_parse(buf_slice(&text), &err)) == NULL) {
+        (void)err_wrap(&err, "%s:%u:%u", o->args[0], err.line, err.col);
+        code = cmd_fail(&err);
+    } else if (play(j, &err) != 0) {
+        code = cmd_fail(&err);
+    }
+    json_decref(j);
+    buf_done(&text);
+    return code;
+}
