@@ -129,6 +129,8 @@ static inline void evts_clear(struct evts *v)
 }
 /* One event into all statements; then queues are worked off by eng_work. */
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
+/* The event to those leaves; instances are flushed. */
+void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);

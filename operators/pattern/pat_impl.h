@@ -73,8 +73,9 @@ struct pat {
     size_t live, partials;
     uint64_t refused; /* starts beyond the limits below */
     bool freeing;
-    VEC(struct evt *) out; /* matches, kept */
-    VEC(struct evt *) taken;
+    VEC(struct evt *) out;   /* matches, kept */
+    VEC(struct evt *) taken; /* by the last pat_take */
+    VEC(struct evt *) first; /* of them, those that are not suppressed */
 };
 
 enum {
