@@ -279,6 +279,16 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
+/* What depends on variables looks at them anew with the next clock step: output when, #expr. */
+static void eng_look_again(struct eng *e)
+{
+    VEC_EACH (&e->stmts, st) {
+        for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
+            (*st)->ops->look((*st)->insts.ptr[i]);
+        }
+    }
+}
+
 static void never(struct tmr *t, int64_t now)
 {
     (void)t, (void)now;
@@ -304,6 +314,10 @@ void eng_advance(struct eng *e, int64_t ms)
         if (in != NULL && !in->stopped) {
             eng_mark_dirty(in);
         }
+    }
+    if (e->vars_changed.len > 0) {
+        VEC_CLEAR(&e->vars_changed);
+        eng_look_again(e);
     }
     flush_dirty(e);
     eng_settle(e);

@@ -47,6 +47,7 @@ struct stmt_ops { /* per kind of statement */
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
     void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in); /* and freed */
+    void (*look)(struct inst *in); /* variables have changed; may be NULL */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
