@@ -139,32 +139,19 @@ static int by_priority(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
-/* With @consume, only the filters of the highest level of a pattern take the event. */
-static int consume_level(const struct route_hits *hits, const struct inst *in)
-{
-    int level = 0;
-    VEC_EACH (&hits->v, h) {
-        if (h->leaf->inst == in && !h->leaf->dead && h->leaf->consume > level) {
-            level = h->leaf->consume;
-        }
-    }
-    return level;
-}
-
 static void hand_out(struct eng *e, struct evt *ev)
 {
-    bool consuming = false;
     VEC_EACH (&e->hits.v, h) {
-        h->leaf->inst->hits++;
-        consuming |= h->leaf->consume > 0;
+        struct inst *in = h->leaf->inst;
+        in->consume = in->hits++ == 0 ? h->leaf->consume : MAX(in->consume, h->leaf->consume);
     }
     int dropped_below = INT32_MIN;
     for (size_t i = 0; i < e->hits.v.len; i++) {
         struct route_leaf *l = e->hits.v.ptr[i].leaf;
         struct inst *in = l->inst;
         bool cut = e->conf.prioritized && in->st->priority < dropped_below;
-        int level = consuming && !l->dead ? consume_level(&e->hits, in) : 0;
-        if (!l->dead && !in->stopped && !cut && l->consume >= level) {
+        /* With @consume, only the filters of the highest level of a pattern take the event. */
+        if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
             l->on(l->arg, ev);
             if (in->st->drop) {
                 dropped_below = in->st->priority;

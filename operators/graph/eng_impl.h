@@ -56,6 +56,7 @@ struct inst { /* embedded first in the instance of each kind of statement */
     struct evt *props; /* context properties; NULL */
     struct ectx ctx;   /* a template for evaluating: heap, inst, ops; row is set by users */
     uint32_t hits;     /* of the event under way */
+    int consume;       /* highest level among them */
     bool dirty;        /* flush is wanted */
     bool stopped;
     VEC(struct subq *) subqs;
