@@ -282,7 +282,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
         p->output.terminated) {
         in->out = out_new(in);
-        out_after(in->out);
+        out_open(in->out);
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);
@@ -323,6 +323,19 @@ void sel_flush(struct inst *base)
 void sel_end(struct inst *base)
 {
     out_terminated((struct sel_inst *)(void *)base);
+}
+
+void sel_look(struct inst *base)
+{
+    struct sel_inst *in = (struct sel_inst *)(void *)base;
+    for (uint32_t i = 0; i < in->p->n_streams; i++) {
+        struct view *v = in->src[i].view;
+        if (v != NULL && v->ops->poke != NULL) {
+            in->view_ctx.now = base->eng->now;
+            v->ops->poke(v);
+        }
+    }
+    out_look(in);
 }
 
 void sel_stop(struct inst *base)

@@ -3,23 +3,11 @@
 #define W __attribute__((weak))
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-W struct val fn_call(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_method(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_enum(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_like(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_regexp(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_cast(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_instanceof(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W struct val fn_typeof(const struct ex *e, struct ectx *c){return VAL_NONE;}
-W int bind_function(struct bind *b, struct slice name, const struct ast_seg *seg, struct span span, struct ex **ret, struct err *reterr){return 0;}
-W int bind_method(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret, struct err *reterr){return 0;}
 W int mr_bind(struct bind *b, const struct ast_matchrec *m, const struct etype *in, struct slice alias, struct mr_plan **ret, struct err *reterr){return bind_err(reterr, m->span, "match_recognize is not supported yet");}
 W const struct etype *mr_type(const struct mr_plan *p){return NULL;}
 W struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, void *arg){return NULL;}
 W void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old){}
 W void mr_free(struct mr *m){}
-W struct vstr *val_text(struct vheap *h, struct val v){return vstr_new(h, SLICE("?"));}
-W void val_text_to(struct val v, struct buf *out){}
 W int view_plan(struct bind *b, const struct ast_stream *s, const struct etype *in, struct view_plan *ret, struct err *reterr){ if (s->n_views>0) return bind_err(reterr, s->span, "no windows yet"); ret->in=ret->out=in; return 0;}
 W struct view *view_new(const struct view_plan *p, struct view_env *env, view_sink *sink, void *arg){return NULL;}
 W void view_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg){}

@@ -280,7 +280,7 @@ int pat_bind_filter(struct pat_binder *x, const struct ast_stream *st, const str
     s.hook_arg = &s;
     b->scope = &s;
     struct ex *cond = NULL;
-    int rc = bind_all(b, st->filters, st->n_filters, "filter", &cond, reterr);
+    int rc = bind_filters(b, st->filters, st->n_filters, &cond, reterr);
     b->scope = save;
     if (rc != 0) {
         return rc;

@@ -44,9 +44,6 @@ struct trows *table_open(struct table *t, struct evt *props)
     r->t = t;
     r->props = props;
     *VEC_PUSH(&t->rows) = r;
-    if (t->n_keys == 0) {
-        (void)table_add(r, NULL, 0);
-    }
     return r;
 }
 
@@ -275,6 +272,16 @@ struct val table_col(struct evt *row, uint16_t col, struct ectx *c)
         return row->p[col];
     }
     return agg_block_value(&n->rows->t->layout, n->block, n->rows->t->slot[col], c);
+}
+
+struct evt *table_shown(struct evt *row, struct ectx *c)
+{
+    struct evt *copy = evt_new(c->heap, row->type);
+    for (uint32_t i = 0; i + 1 < row->type->n_cols; i++) {
+        evt_set(copy, i, table_col(row, (uint16_t)i, c));
+    }
+    copy->ref = row->ref;
+    return copy;
 }
 
 struct val table_keys(struct trows *r, struct vheap *h)
