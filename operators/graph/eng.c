@@ -139,32 +139,19 @@ static int by_priority(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
-/* With @consume, only the filters of the highest level of a pattern take the event. */
-static int consume_level(const struct route_hits *hits, const struct inst *in)
-{
-    int level = 0;
-    VEC_EACH (&hits->v, h) {
-        if (h->leaf->inst == in && !h->leaf->dead && h->leaf->consume > level) {
-            level = h->leaf->consume;
-        }
-    }
-    return level;
-}
-
 static void hand_out(struct eng *e, struct evt *ev)
 {
-    bool consuming = false;
     VEC_EACH (&e->hits.v, h) {
-        h->leaf->inst->hits++;
-        consuming |= h->leaf->consume > 0;
+        struct inst *in = h->leaf->inst;
+        in->consume = in->hits++ == 0 ? h->leaf->consume : MAX(in->consume, h->leaf->consume);
     }
     int dropped_below = INT32_MIN;
     for (size_t i = 0; i < e->hits.v.len; i++) {
         struct route_leaf *l = e->hits.v.ptr[i].leaf;
         struct inst *in = l->inst;
         bool cut = e->conf.prioritized && in->st->priority < dropped_below;
-        int level = consuming && !l->dead ? consume_level(&e->hits, in) : 0;
-        if (!l->dead && !in->stopped && !cut && l->consume >= level) {
+        /* With @consume, only the filters of the highest level of a pattern take the event. */
+        if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
             l->on(l->arg, ev);
             if (in->st->drop) {
                 dropped_below = in->st->priority;
@@ -279,6 +266,16 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
+/* What depends on variables looks at them anew with the next clock step: output when, #expr. */
+static void eng_look_again(struct eng *e)
+{
+    VEC_EACH (&e->stmts, st) {
+        for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
+            (*st)->ops->look((*st)->insts.ptr[i]);
+        }
+    }
+}
+
 static void never(struct tmr *t, int64_t now)
 {
     (void)t, (void)now;
@@ -304,6 +301,10 @@ void eng_advance(struct eng *e, int64_t ms)
         if (in != NULL && !in->stopped) {
             eng_mark_dirty(in);
         }
+    }
+    if (e->vars_changed.len > 0) {
+        VEC_CLEAR(&e->vars_changed);
+        eng_look_again(e);
     }
     flush_dirty(e);
     eng_settle(e);
