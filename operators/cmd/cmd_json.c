@@ -424,11 +424,16 @@ void cmd_json_row(const struct evt *e, struct buf *out)
 {
     assert(e != NULL);
     (void)buf_add_byte(out, '{');
+    bool any = false;
     for (uint32_t i = 0; i < e->type->n_cols; i++) {
-        (void)buf_add_str(out, i > 0 ? ", " : "");
+        if (e->type->cols[i].name.len == 0) {
+            continue; /* the nameless column of a table's row */
+        }
+        (void)buf_add_str(out, any ? ", " : "");
         cmd_json_string(e->type->cols[i].name, out);
         (void)buf_add_str(out, ": ");
         cmd_json_value(e->p[i], out);
+        any = true;
     }
     (void)buf_add_byte(out, '}');
 }

@@ -279,13 +279,18 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
+static void never(struct tmr *t, int64_t now)
+{
+    (void)t, (void)now;
+}
+
 void eng_advance(struct eng *e, int64_t ms)
 {
     if (ms < e->now) {
         return;
     }
     e->now = ms;
-    struct tmr probe = {.fire = NULL};
+    struct tmr probe = {.fire = never};
     tmr_set(e->timers, &probe, INT64_MAX - 1);
     uint64_t newest = probe.seq; /* what is set from here on waits for the next step */
     tmr_cancel(e->timers, &probe);

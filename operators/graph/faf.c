@@ -53,6 +53,8 @@ static int check_sources(const struct stmt *st, struct err *reterr)
 static void read_rows(struct stmt *st, struct evt *props)
 {
     struct sel_inst *in = (struct sel_inst *)(void *)sel_start(st, props);
+    VEC_CLEAR(&in->nw.v);
+    VEC_CLEAR(&in->old.v);
     sel_snapshot(in, &in->nw);
     st->listened = true;
     sel_emit(in, &in->nw, &in->old);

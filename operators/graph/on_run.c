@@ -110,17 +110,9 @@ static struct evt *shown(struct on_inst *in, struct evt *row)
     if (in->p->table == NULL) {
         return row;
     }
-    struct evt *copy = copy_of(in->in.eng, row);
     struct evt *r[ON_STREAMS] = {row};
     struct ectx c = row_ctx(in, r);
-    for (uint32_t i = 0; i < row->type->n_cols; i++) {
-        if (row->type->cols[i].agg) {
-            val_drop(in->in.eng->heap, copy->p[i]);
-            evt_set(copy, i, table_col(row, (uint16_t)i, &c));
-        }
-    }
-    copy->p[in->p->table->block] = VAL_NONE;
-    return copy;
+    return table_shown(row, &c);
 }
 
 static void drop_rows(struct on_inst *in, struct evt **rows, size_t n)

@@ -174,7 +174,7 @@ void out_free(struct out *o);
 void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 void out_terminated(struct sel_inst *in);
 void out_look(struct sel_inst *in); /* a variable changed, or the clock */
-void out_after(struct out *o);      /* the time of `output after` begins */
+void out_open(struct out *o);       /* the statement begins */
 
 /* sel_emit.c: order, distinct, limit; then insert into and the listener. */
 void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old);

@@ -617,8 +617,12 @@ void out_look(struct sel_inst *in)
     }
 }
 
-void out_after(struct out *o)
+void out_open(struct out *o)
 {
+    const struct sel_plan *q = o->in->p;
+    if (q->n_streams == 1 && q->streams[0].kind == SRC_TABLE) {
+        start(o); /* a table sends nothing: the period begins with the statement */
+    }
     const struct out_plan *p = &o->in->p->output;
     if (p->after != NULL && !p->after_events) {
         struct ectx c = inst_ctx(&o->in->in, NULL);

@@ -7,6 +7,7 @@
 #include "operators/graph/sel.h"
 
 #include "core/base/mem.h"
+#include "operators/table/table.h"
 
 #include <assert.h>
 
@@ -37,7 +38,11 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
         at = p->streams[p->wild].type->n_cols;
     }
     for (uint32_t i = 0; i < p->n_cols; i++) {
-        evt_set(e, at + i, ex_eval(p->cols[i], c));
+        struct val v = ex_eval(p->cols[i], c);
+        if (UNLIKELY(v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
+            v = val_evt(table_shown(v.ev, c));
+        }
+        evt_set(e, at + i, v);
     }
     return e;
 }

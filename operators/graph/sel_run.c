@@ -282,7 +282,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
         p->output.terminated) {
         in->out = out_new(in);
-        out_after(in->out);
+        out_open(in->out);
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);

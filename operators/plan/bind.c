@@ -177,14 +177,14 @@ static int bits(struct bind *b, struct span span, enum ast_op op, struct ex *l, 
                 struct ex **ret, struct err *reterr)
 {
     bool bools = l->ty.kind == TY_BOOL && r->ty.kind == TY_BOOL;
-    if (!bools && !(ty_is_integer(l->ty) && ty_is_integer(r->ty))) {
-        return bind_err(reterr, span, "'%s' wants two integers or two booleans", ast_op_text(op));
+    if (!bools && !(ty_is_integer(l->ty) && l->ty.kind == r->ty.kind)) {
+        return bind_err(reterr, span, "'%s' wants two integers of one type, or two booleans", ast_op_text(op));
     }
-    struct ty t = bools ? TY(BOOL) : l->ty.kind == r->ty.kind ? l->ty : ty_arith(l->ty, r->ty);
+    struct ty t = l->ty;
     *ret = ex_new(b, op == OP_BIT_AND ? EX_BIT_AND : op == OP_BIT_OR ? EX_BIT_OR : EX_BIT_XOR, t,
                   span, 2);
-    (*ret)->args[0] = bools ? l : bind_number_as(b, l, t);
-    (*ret)->args[1] = bools ? r : bind_number_as(b, r, t);
+    (*ret)->args[0] = l;
+    (*ret)->args[1] = r;
     return 0;
 }
 
@@ -400,6 +400,12 @@ int bind_cond(struct bind *b, const struct ast_expr *e, const char *what, struct
     return 0;
 }
 
+/* Where names of arguments say nothing new (dateformat: 'x'). */
+static int named_arg(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+{
+    return bind_expr(b, e->args[0], ret, reterr);
+}
+
 typedef int binder(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr);
 
 static binder *const binders[AST_KIND_COUNT] = {
@@ -410,7 +416,7 @@ static binder *const binders[AST_KIND_COUNT] = {
     [AST_CASE_VALUE] = bind_case,  [AST_CAST] = bind_cast,       [AST_INSTANCEOF] = bind_instanceof,
     [AST_QUANT] = bind_quant,      [AST_EXISTS] = bind_subquery, [AST_SUBQUERY] = bind_subquery,
     [AST_IN_QUERY] = bind_subquery, [AST_NEW] = structure,       [AST_ARRAY] = array,
-    [AST_PERIOD] = bind_period,
+    [AST_PERIOD] = bind_period,    [AST_NAMED_ARG] = named_arg,
 };
 
 int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)

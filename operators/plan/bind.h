@@ -139,4 +139,6 @@ int bind_function(struct bind *b, struct slice name, const struct ast_seg *seg, 
 /* A method (or getter) called on a value. Likewise 1, 0, < 0. */
 int bind_method(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                 struct err *reterr);
+/* Integer.MAX_VALUE and the like: 1 or 0. */
+int bind_constant(struct bind *b, struct slice name, struct span span, struct ex **ret);
 #endif

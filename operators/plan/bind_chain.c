@@ -473,6 +473,7 @@ static int dotted_function(struct bind *b, const struct ast_expr *e, struct ex *
             rc = rc == 1 ? (int)i + 1 : rc;
             break;
         }
+        rc = bind_constant(b, buf_slice(&name), e->segs[0].span, ret) == 1 ? (int)i + 1 : 0;
     }
     buf_done(&name);
     return rc;

@@ -3,6 +3,7 @@
  * Binding of what gives a boolean, and of case and cast. See bind.h.
  */
 #include "operators/plan/bind_impl.h"
+#include "operators/sig/fn_regex.h"
 
 #include <assert.h>
 
@@ -145,6 +146,15 @@ int bind_like(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
         }
     }
     x->negated = e->negated;
+    if (!like && x->args[1]->op == EX_CONST && x->args[1]->k.kind == VAL_STRING) {
+        const struct fn_regex *re = NULL;
+        rc = fn_regex_in(b->a, vstr_slice(x->args[1]->k.s), &re, reterr);
+        if (rc != 0) {
+            err_span(reterr, x->args[1]->span.line, x->args[1]->span.col, x->args[1]->span.len);
+            return rc;
+        }
+        x->data = re;
+    }
     *ret = x;
     return 0;
 }

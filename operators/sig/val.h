@@ -252,5 +252,7 @@ struct val val_as(struct vheap *h, struct val v, enum val_kind kind);
 /* As text the way Java's toString gives it: 1.0E10, shortest digits. */
 struct vstr *val_text(struct vheap *h, struct val v);
 void val_text_to(struct val v, struct buf *out);
+/* Shortest digits of a finite number above 0, which is 0.digits * 10^exp; how many there are. */
+int val_digits(double d, bool is_float, char ret_digits[24], int *ret_exp);
 
 #endif

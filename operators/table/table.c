@@ -277,6 +277,16 @@ struct val table_col(struct evt *row, uint16_t col, struct ectx *c)
     return agg_block_value(&n->rows->t->layout, n->block, n->rows->t->slot[col], c);
 }
 
+struct evt *table_shown(struct evt *row, struct ectx *c)
+{
+    struct evt *copy = evt_new(c->heap, row->type);
+    for (uint32_t i = 0; i + 1 < row->type->n_cols; i++) {
+        evt_set(copy, i, table_col(row, (uint16_t)i, c));
+    }
+    copy->ref = row->ref;
+    return copy;
+}
+
 struct val table_keys(struct trows *r, struct vheap *h)
 {
     const struct table *t = r->t;

@@ -46,6 +46,8 @@ struct val table_col(struct evt *row, uint16_t col, struct ectx *c);
 /* State of an aggregation column, or NULL. */
 void *table_state(const struct table *t, const struct evt *row, uint16_t col);
 const struct table *table_by_row(const struct evt *row);
+/* A copy of the row with the values of its aggregations, which later changes do not touch. */
+struct evt *table_shown(struct evt *row, struct ectx *c);
 struct val table_keys(struct trows *r, struct vheap *h);
 
 #endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files that implement functions. An implementation gets its arguments evaluated (a
+ * method's receiver first) and none of them null unless its row says FN_NULLS; the receiver never
+ * is. What a Java method would throw becomes null.
+ */
+#ifndef OPERATORS_EXPR_FN_IMPL_H
+#define OPERATORS_EXPR_FN_IMPL_H
+
+#include "operators/expr/ectx.h"
+#include "operators/sig/fn.h"
+
+struct buf;
+
+struct fn_in {
+    const struct ex *e;
+    struct ectx *c;
+    struct vheap *h;
+    const struct val *v;
+    uint32_t n;
+};
+
+typedef struct val fn_run(const struct fn_in *in);
+
+/* One table per file, by fn_id; NULL where another file has it. */
+extern fn_run *const fn_strings[FN_COUNT];
+extern fn_run *const fn_texts[FN_COUNT];
+extern fn_run *const fn_numbers[FN_COUNT];
+extern fn_run *const fn_collections[FN_COUNT];
+extern fn_run *const fn_dates[FN_COUNT];
+
+static inline struct slice fn_text_of(const struct fn_in *in, uint32_t i)
+{
+    return vstr_slice(in->v[i].s);
+}
+static inline struct val fn_string(const struct fn_in *in, struct slice s)
+{
+    return val_str(vstr_new(in->h, s));
+}
+/* A number as the static type of the call. */
+struct val fn_number(const struct fn_in *in, struct val v);
+
+/* fn_parse.c: as the parse methods of Java's numbers. */
+bool fn_parse_int(struct slice s, int base, int64_t low, int64_t high, int64_t *ret);
+bool fn_parse_double(struct slice s, double *ret);
+/* fn_format.c */
+bool fn_format(struct slice format, const struct val *args, uint32_t n, struct buf *out);
+int32_t fn_hash(struct val v); /* Java's hashCode */
+/* fn_string.c */
+size_t fn_units(struct slice s); /* UTF-16 units */
+
+#endif

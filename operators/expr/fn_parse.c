@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Numbers from text, as strict as Java's parse methods: no blanks within integers, blanks around
+ * floating numbers only.
+ */
+#include "operators/expr/fn_impl.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 10 : 99;
+}
+
+bool fn_parse_int(struct slice s, int base, int64_t low, int64_t high, int64_t *ret)
+{
+    assert(low <= 0 && high > 0);
+    size_t i = 0;
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    if (base < 2 || base > 36) {
+        return false;
+    }
+    if (s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+')) {
+        i = 1;
+    }
+    if (i == s.len) {
+        return false;
+    }
+    __int128 n = 0;
+    for (; i < s.len; i++) {
+        int d = digit_of(s.ptr[i]);
+        if (d >= base || n > (__int128)high * 2 + 2) {
+            return false;
+        }
+        n = n * base + d;
+    }
+    n = negative ? -n : n;
+    if (n < low || n > high) {
+        return false;
+    }
+    *ret = (int64_t)n;
+    return true;
+}
+
+static size_t skip_digits(struct slice s, size_t i)
+{
+    while (i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9') {
+        i++;
+    }
+    return i;
+}
+
+/* Bytes of a decimal floating number at the beginning, 0 if there is none. */
+static size_t decimal_len(struct slice s)
+{
+    size_t i = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+') ? 1 : 0;
+    size_t whole = skip_digits(s, i), n = whole - i;
+    i = whole;
+    if (i < s.len && s.ptr[i] == '.') {
+        size_t end = skip_digits(s, i + 1);
+        n += end - i - 1;
+        i = end;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    if (i < s.len && (s.ptr[i] == 'e' || s.ptr[i] == 'E')) {
+        size_t e = i + 1;
+        e += e < s.len && (s.ptr[e] == '-' || s.ptr[e] == '+') ? 1 : 0;
+        size_t end = skip_digits(s, e);
+        if (end == e) {
+            return 0;
+        }
+        i = end;
+    }
+    return i;
+}
+
+bool fn_parse_double(struct slice s, double *ret)
+{
+    char text[400];
+    while (s.len > 0 && (unsigned char)s.ptr[0] <= ' ') {
+        s = slice_sub(s, 1, s.len);
+    }
+    while (s.len > 0 && (unsigned char)s.ptr[s.len - 1] <= ' ') {
+        s.len--;
+    }
+    size_t sign = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+') ? 1 : 0;
+    struct slice word = slice_sub(s, sign, s.len);
+    if (slice_eq(word, SLICE("NaN"))) {
+        *ret = (double)NAN;
+        return true;
+    }
+    if (slice_eq(word, SLICE("Infinity"))) {
+        *ret = s.ptr[0] == '-' ? -(double)INFINITY : (double)INFINITY;
+        return true;
+    }
+    size_t n = decimal_len(s);
+    bool suffix = n + 1 == s.len && strchr("fFdD", s.ptr[n]) != NULL;
+    if (n == 0 || (n != s.len && !suffix) || n >= sizeof text) {
+        return false;
+    }
+    memcpy(text, s.ptr, n);
+    text[n] = '\0';
+    *ret = strtod(text, NULL);
+    return true;
+}

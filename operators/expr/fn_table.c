@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls of functions and methods: arguments are evaluated into an array, then the implementation
+ * runs. Which it is stands in the tables of fn_*.c. To add one: see operators/sig/fn.h.
+ */
+#include "operators/expr/eval_impl.h"
+#include "operators/expr/fn_impl.h"
+
+#include <assert.h>
+
+static fn_run *find(enum fn_id id)
+{
+    fn_run *const *const tables[] = {fn_strings, fn_texts, fn_numbers, fn_collections, fn_dates};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        if (tables[i][id] != NULL) {
+            return tables[i][id];
+        }
+    }
+    return NULL;
+}
+
+static struct val call(const struct ex *e, struct ectx *c, bool method)
+{
+    struct val v[FN_ARGS_MAX];
+    assert(e->fn != NULL && e->n_args <= FN_ARGS_MAX);
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        v[i] = ex_eval(e->args[i], c);
+        bool may = (e->fn->flags & FN_NULLS) != 0 && !(method && i == 0);
+        if (val_is_null(v[i]) && !may) {
+            return VAL_NONE;
+        }
+    }
+    struct fn_in in = {.e = e, .c = c, .h = c->heap, .v = v, .n = e->n_args};
+    fn_run *run = find(e->fn->id);
+    assert(run != NULL && "every row of fn.def has an implementation");
+    return run(&in);
+}
+
+struct val fn_call(const struct ex *e, struct ectx *c)
+{
+    return call(e, c, false);
+}
+
+struct val fn_method(const struct ex *e, struct ectx *c)
+{
+    return call(e, c, true);
+}
+
+struct val fn_number(const struct fn_in *in, struct val v)
+{
+    static const uint8_t kinds[] = {
+        [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
+        [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
+        [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+    };
+    if (!val_is_number(v) || !ty_is_number(in->e->ty)) {
+        return v;
+    }
+    return val_as(in->h, v, kinds[in->e->ty.kind]);
+}
