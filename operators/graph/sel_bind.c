@@ -763,4 +763,4 @@ int stmt_select(struct stmt *st, struct err *reterr)
     return rc;
 }
 
-static const struct stmt_ops select_ops = {.start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end};
+static const struct stmt_ops select_ops = {.start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};

@@ -325,6 +325,19 @@ void sel_end(struct inst *base)
     out_terminated((struct sel_inst *)(void *)base);
 }
 
+void sel_look(struct inst *base)
+{
+    struct sel_inst *in = (struct sel_inst *)(void *)base;
+    for (uint32_t i = 0; i < in->p->n_streams; i++) {
+        struct view *v = in->src[i].view;
+        if (v != NULL && v->ops->poke != NULL) {
+            in->view_ctx.now = base->eng->now;
+            v->ops->poke(v);
+        }
+    }
+    out_look(in);
+}
+
 void sel_stop(struct inst *base)
 {
     struct sel_inst *in = (struct sel_inst *)(void *)base;
