@@ -175,12 +175,11 @@ static int named_argument(struct bind *b, struct agg_call *c, const struct ast_e
 static int argument(struct bind *b, struct agg_call *c, const struct ast_expr *e,
                     struct err *reterr)
 {
-    bool asc = e->kind == AST_NAMED_ARG && is_word(e, "asc");
-    bool desc = e->kind == AST_NAMED_ARG && is_word(e, "desc");
-    if (c->def->criteria && (asc || desc)) {
-        c->desc[c->n_args] = desc;
+    if (e->kind == AST_DESC && c->def->criteria && c->n_args < AGG_ARGS_MAX) {
+        c->desc[c->n_args] = true;
         e = e->args[0];
-    } else if (e->kind == AST_NAMED_ARG) {
+    }
+    if (e->kind == AST_NAMED_ARG) {
         return named_argument(b, c, e, reterr);
     }
     if (e->kind == AST_STAR) {

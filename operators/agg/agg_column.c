@@ -31,8 +31,8 @@ static int type_argument(struct bind *b, struct agg_call *c, const struct ast_ex
     if (c->n_args == AGG_ARGS_MAX) {
         return bind_err(reterr, e->span, "%s has too many arguments", c->def->name);
     }
-    if (c->def->criteria && e->kind == AST_NAMED_ARG && e->n_args == 1) {
-        c->desc[c->n_args] = slice_eq_nocase(e->text, SLICE("desc"));
+    if (c->def->criteria && e->kind == AST_DESC) {
+        c->desc[c->n_args] = true;
         e = e->args[0];
     }
     int rc = 0;

@@ -121,13 +121,9 @@ static int item_type(struct bind *b, struct agg_call *c, struct ty *ret, struct 
 
 static int edge_type(struct bind *b, struct agg_call *c, struct err *reterr)
 {
-    if (agg_unbound(b) && c->n_args > 1) {
-        return bind_err(reterr, c->span,
-                        "%s with an index looks into a data window, and the stream has none",
-                        c->def->name);
-    }
     int rc = item_type(b, c, &c->ty, reterr);
-    if (rc == 0 && agg_unbound(b)) {
+    if (rc == 0 && agg_unbound(b)) { /* an index means nothing then */
+        c->n_args = MIN(c->n_args, 1);
         c->def = c->def == &agg_first ? &agg_firstever : &agg_lastever;
     }
     return rc;

@@ -51,6 +51,10 @@ static const struct cmd_sub subs[] = {
     {"scenario", "FILE", "run a scenario and print what is delivered", NULL, 0, 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},
+    {"functions", "[-o text|json]", "list functions and methods", ROWS(output_rows), 0, 0,
+     cmd_functions},
+    {"aggregations", "[-o text|json]", "list aggregations", ROWS(output_rows), 0, 0,
+     cmd_aggregations},
 };
 
 int cmd_fail(const struct err *e)

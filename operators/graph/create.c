@@ -295,6 +295,7 @@ void table_put(struct table *t, struct evt *e, struct inst *from)
     }
     if (t->n_keys == 0) { /* the one row takes the values */
         struct evt *row = table_find(r, NULL, 0);
+        row = row != NULL ? row : table_add(r, NULL, 0);
         for (uint32_t i = 0; i < t->block; i++) {
             if (t->slot[i] == UINT16_MAX) {
                 (void)table_set(r, row, (uint16_t)i, e->p[i]);

@@ -139,32 +139,19 @@ static int by_priority(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
-/* With @consume, only the filters of the highest level of a pattern take the event. */
-static int consume_level(const struct route_hits *hits, const struct inst *in)
+void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
 {
-    int level = 0;
     VEC_EACH (&hits->v, h) {
-        if (h->leaf->inst == in && !h->leaf->dead && h->leaf->consume > level) {
-            level = h->leaf->consume;
-        }
-    }
-    return level;
-}
-
-static void hand_out(struct eng *e, struct evt *ev)
-{
-    bool consuming = false;
-    VEC_EACH (&e->hits.v, h) {
-        h->leaf->inst->hits++;
-        consuming |= h->leaf->consume > 0;
+        struct inst *in = h->leaf->inst;
+        in->consume = in->hits++ == 0 ? h->leaf->consume : MAX(in->consume, h->leaf->consume);
     }
     int dropped_below = INT32_MIN;
-    for (size_t i = 0; i < e->hits.v.len; i++) {
-        struct route_leaf *l = e->hits.v.ptr[i].leaf;
+    for (size_t i = 0; i < hits->v.len; i++) {
+        struct route_leaf *l = hits->v.ptr[i].leaf;
         struct inst *in = l->inst;
         bool cut = e->conf.prioritized && in->st->priority < dropped_below;
-        int level = consuming && !l->dead ? consume_level(&e->hits, in) : 0;
-        if (!l->dead && !in->stopped && !cut && l->consume >= level) {
+        /* With @consume, only the filters of the highest level of a pattern take the event. */
+        if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
             l->on(l->arg, ev);
             if (in->st->drop) {
                 dropped_below = in->st->priority;
@@ -192,7 +179,7 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as)
     if (e->conf.prioritized && e->hits.v.len > 1) {
         qsort(e->hits.v.ptr, e->hits.v.len, sizeof e->hits.v.ptr[0], by_priority);
     }
-    hand_out(e, ev);
+    eng_hand_out(e, &e->hits, ev);
     flush_dirty(e);
 }
 
@@ -279,6 +266,16 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
+/* What depends on variables looks at them anew with the next clock step: output when, #expr. */
+static void eng_look_again(struct eng *e)
+{
+    VEC_EACH (&e->stmts, st) {
+        for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
+            (*st)->ops->look((*st)->insts.ptr[i]);
+        }
+    }
+}
+
 static void never(struct tmr *t, int64_t now)
 {
     (void)t, (void)now;
@@ -295,15 +292,19 @@ void eng_advance(struct eng *e, int64_t ms)
     uint64_t newest = probe.seq; /* what is set from here on waits for the next step */
     tmr_cancel(e->timers, &probe);
     for (struct tmr *t; (t = tmr_pop(e->timers, ms)) != NULL;) {
-        if (t->seq > newest) {
-            tmr_set(e->timers, t, t->due);
-            break;
-        }
         struct inst *in = t->inst;
-        t->fire(t, ms);
-        if (in != NULL && !in->stopped) {
-            eng_mark_dirty(in);
+        if (t->seq > newest) {
+            tmr_set(e->timers, t, ms + 1); /* due at once, but a step later */
+        } else if (in == NULL || !in->stopped) {
+            t->fire(t, ms);
+            if (in != NULL && !in->stopped) {
+                eng_mark_dirty(in);
+            }
         }
+    }
+    if (e->vars_changed.len > 0) {
+        VEC_CLEAR(&e->vars_changed);
+        eng_look_again(e);
     }
     flush_dirty(e);
     eng_settle(e);

@@ -47,6 +47,7 @@ struct stmt_ops { /* per kind of statement */
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
     void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in); /* and freed */
+    void (*look)(struct inst *in); /* variables have changed; may be NULL */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
@@ -55,6 +56,7 @@ struct inst { /* embedded first in the instance of each kind of statement */
     struct evt *props; /* context properties; NULL */
     struct ectx ctx;   /* a template for evaluating: heap, inst, ops; row is set by users */
     uint32_t hits;     /* of the event under way */
+    int consume;       /* highest level among them */
     bool dirty;        /* flush is wanted */
     bool stopped;
     VEC(struct subq *) subqs;
@@ -129,6 +131,8 @@ static inline void evts_clear(struct evts *v)
 }
 /* One event into all statements; then queues are worked off by eng_work. */
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
+/* The event to those leaves; instances are flushed. */
+void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);

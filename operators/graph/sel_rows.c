@@ -41,6 +41,8 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
         struct val v = ex_eval(p->cols[i], c);
         if (UNLIKELY(v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
             v = val_evt(table_shown(v.ev, c));
+        } else if (UNLIKELY(p->cols[i]->op == EX_TABLE_ROW && val_is_null(v))) {
+            v = val_evt(evt_new(c->heap, p->cols[i]->ty.ev)); /* a row of nulls */
         }
         evt_set(e, at + i, v);
     }
@@ -187,6 +189,9 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
         struct ectx c = inst_ctx(&in->in, row);
         c.leaving = i >= b->n_nw;
         of[i] = aggr_group(in->aggr, &c, level, rolled);
+        if (in->in.st->query) {
+            aggr_keep_row(of[i], row);
+        }
         touch(t, of[i], row);
     }
 }

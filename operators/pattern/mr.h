@@ -12,8 +12,8 @@ struct mr_plan;
 
 typedef void mr_sink(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 
-int mr_bind(struct bind *b, const struct ast_matchrec *m, const struct etype *in, struct slice alias,
-            struct mr_plan **ret, struct err *reterr) NODISCARD;
+int mr_bind(struct bind *b, const struct ast_matchrec *m, const struct etype *in,
+            struct slice alias, struct mr_plan **ret, struct err *reterr) NODISCARD;
 const struct etype *mr_type(const struct mr_plan *p); /* columns: the measures */
 struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, void *arg);
 void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);

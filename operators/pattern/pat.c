@@ -247,7 +247,8 @@ struct ectx pat_ctx(struct pat *p, struct evt **row)
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t))
 {
     struct pat_env *env = i->pat->env;
-    *t = (struct tmr){.rank = env->rank, .fire = fire, .inst = env->inst};
+    *t = (struct tmr){
+        .rank = env->rank + PAT_TIMER_RANK + i->node->id, .fire = fire, .inst = env->inst};
     if (due != INT64_MAX) {
         tmr_set(env->timers, t, due);
     }
@@ -304,17 +305,16 @@ static void mark_all(struct evt **m, size_t n, uint32_t mark)
 }
 
 /* @SuppressOverlappingMatches: the first of those that share an event stays. */
-static size_t suppress(struct evt **m, size_t n)
+static void suppress(struct pat *p)
 {
-    size_t kept = 0;
-    for (size_t k = 0; k < n; k++) {
-        if (!pat_used(m[k])) {
-            mark_all(&m[k], 1, 1);
-            m[kept++] = m[k];
+    VEC_CLEAR(&p->first);
+    VEC_EACH (&p->taken, m) {
+        if (!pat_used(*m)) {
+            mark_all(m, 1, 1);
+            *VEC_PUSH(&p->first) = *m;
         }
     }
-    mark_all(m, kept, 0);
-    return kept;
+    mark_all(p->first.ptr, p->first.len, 0);
 }
 
 /* @DiscardPartialsOnMatch: ends what holds a marked event. */
@@ -343,15 +343,17 @@ size_t pat_take(struct pat *p, struct evt ***ret_matches)
         evt_drop(p->env->heap, *m); /* the pool holds it to the end of the step */
     }
     VEC_CLEAR(&p->out);
-    if (p->plan->suppress_overlapping && p->taken.len > 1) {
-        p->taken.len = suppress(p->taken.ptr, p->taken.len);
-    }
     if (p->plan->discard_partials && p->taken.len > 0 && p->root != NULL) {
         pat_enter(p);
         mark_all(p->taken.ptr, p->taken.len, 1);
         discard(p->root);
         mark_all(p->taken.ptr, p->taken.len, 0);
         pat_leave(p);
+    }
+    if (p->plan->suppress_overlapping && p->taken.len > 1) {
+        suppress(p);
+        *ret_matches = p->first.ptr;
+        return p->first.len;
     }
     *ret_matches = p->taken.ptr;
     return p->taken.len;
@@ -442,6 +444,7 @@ static void destroy(struct pat *p)
     }
     VEC_DONE(&p->out);
     VEC_DONE(&p->taken);
+    VEC_DONE(&p->first);
     mem_free(p->spare);
     mem_free(p);
 }

@@ -192,21 +192,65 @@ static void rewrite(struct pat_binder *x, struct ex *e, const struct etype *view
     }
 }
 
-/* A name that is a property of the event as well as a tag: alone it is the property, before a dot
- * the tag. */
+/* `x` as `tag.x`, if it is a property of the events of one tag alone; NULL else. */
+static const struct ast_expr *through_tag(struct bind *b, const struct ast_expr *chain,
+                                          const struct etype *view)
+{
+    const struct ecol *found = NULL;
+    for (uint32_t i = 0; i < view->n_cols; i++) {
+        const struct ecol *c = &view->cols[i];
+        if (c->ty.kind == TY_EVENT && ety_col(c->ty.ev, chain->segs[0].name) >= 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = c;
+        }
+    }
+    if (found == NULL) {
+        return NULL;
+    }
+    struct ast_expr *e = ARENA_NEW(b->a, struct ast_expr);
+    *e = *chain;
+    e->n_segs = chain->n_segs + 1;
+    e->segs = arena_array(b->a, e->n_segs, sizeof *e->segs);
+    e->segs[0] = (struct ast_seg){.span = chain->span, .name = found->name};
+    memcpy(e->segs + 1, chain->segs, chain->n_segs * sizeof *e->segs);
+    return e;
+}
+
+/* First step of a chain: a name that is a property of the event as well as a tag is the property if
+ * it stands alone, the tag before a dot. What is neither may be a property of a tag's events. */
 static int prefer(struct bind *b, const struct ast_expr *chain, struct ex **ret, void *arg,
                   struct err *reterr)
 {
     struct scope *s = arg;
     const struct ast_seg *seg = &chain->segs[0];
-    if (b->scope != s || s->n_streams < 2 || seg->is_call || chain->n_args > 0 ||
-        ety_col(s->streams[0].type, seg->name) < 0 || ety_col(s->streams[1].type, seg->name) < 0) {
+    bool param = false;
+    for (const struct bind_param *p = s->params; p != NULL; p = p->next) {
+        param |= slice_eq(p->name, seg->name);
+    }
+    if (b->scope != s || param || seg->is_call || chain->n_args > 0) {
         return 0;
     }
+    const struct bind_stream *tags = &s->streams[s->n_streams - 1];
+    bool is_tag = ety_col(tags->type, seg->name) >= 0;
+    bool is_own = s->n_streams > 1 && (ety_col(s->streams[0].type, seg->name) >= 0 ||
+                                       slice_eq(s->streams[0].alias, seg->name));
     struct scope one = *s;
     one.hook = NULL;
-    one.streams = &s->streams[chain->n_segs > 1 ? 1 : 0];
     one.n_streams = 1;
+    one.streams = &s->streams[0];
+    if (is_own && is_tag && chain->n_segs > 1) {
+        one.streams = &s->streams[s->n_streams - 1];
+    } else if (!is_own && !is_tag) {
+        chain = through_tag(b, chain, tags->type);
+        one.streams = &s->streams[s->n_streams - 1];
+    } else if (!is_own || !is_tag) {
+        return 0;
+    }
+    if (chain == NULL) {
+        return 0;
+    }
     b->scope = &one;
     int rc = bind_expr(b, chain, ret, reterr);
     b->scope = s;
@@ -236,7 +280,7 @@ int pat_bind_filter(struct pat_binder *x, const struct ast_stream *st, const str
     s.hook_arg = &s;
     b->scope = &s;
     struct ex *cond = NULL;
-    int rc = bind_all(b, st->filters, st->n_filters, "filter", &cond, reterr);
+    int rc = bind_filters(b, st->filters, st->n_filters, &cond, reterr);
     b->scope = save;
     if (rc != 0) {
         return rc;
@@ -255,6 +299,8 @@ const struct etype *pat_scope_open(struct pat_binder *x, struct pat_scope *ps)
     ps->stream = (struct bind_stream){.alias = SLICE_NONE, .type = view, .num = 1};
     ps->s = new_scope(x->b, &ps->stream, 1);
     ps->save = x->b->scope;
+    ps->s.hook = prefer;
+    ps->s.hook_arg = &ps->s;
     x->b->scope = &ps->s;
     return view;
 }

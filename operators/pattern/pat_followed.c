@@ -33,9 +33,6 @@ static int followed_bind(struct pat_binder *x, const struct ast_pat *p, struct p
             n->max = arena_array(x->b->a, p->n_kids, sizeof *n->max);
         }
         rc = pat_bind_operand(x, p->max[i], PAT_WANT_INT, "-[n]>", &n->max[i], reterr);
-        if (rc == 0 && ex_is_const(n->max[i]) && n->max[i]->k.i < 0) {
-            rc = bind_err(reterr, p->max[i]->span, "-[n]> wants a number that is not negative");
-        }
     }
     return rc;
 }
@@ -57,7 +54,7 @@ static void followed_start(struct pat_inst *i)
             struct evt *row[2] = {NULL, i->begin};
             struct ectx c = pat_ctx(i->pat, row);
             struct val v = ex_eval(n->max[k], &c);
-            f->arrow[k].max = val_is_integer(v) ? v.i : INT64_MAX;
+            f->arrow[k].max = val_is_integer(v) && v.i >= 0 ? v.i : INT64_MAX;
         }
     }
     pat_begin(pat_spawn(i, 0), i->begin);

@@ -73,8 +73,9 @@ struct pat {
     size_t live, partials;
     uint64_t refused; /* starts beyond the limits below */
     bool freeing;
-    VEC(struct evt *) out; /* matches, kept */
-    VEC(struct evt *) taken;
+    VEC(struct evt *) out;   /* matches, kept */
+    VEC(struct evt *) taken; /* by the last pat_take */
+    VEC(struct evt *) first; /* of them, those that are not suppressed */
 };
 
 enum {
@@ -82,6 +83,8 @@ enum {
     PAT_NESTING_MAX = 1000, /* starts within starts: timers of no length under until */
     PAT_NODES_MAX = 1 << 12,
     PAT_TAGS_MAX = 1 << 10,
+    PAT_TIMER_RANK =
+        0x1000, /* timers due at once: windows, then nodes as they stand, outer first */
 };
 
 /* ---- pat.c: run time ---- */

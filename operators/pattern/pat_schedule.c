@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `timer:schedule(iso: 'R3/2024-01-01T00:00:00Z/PT1H')` or `timer:schedule(date:, period:,
- * repetitions:)`: true at each instant of the schedule; it repeats by itself, with `every` around
- * it or not. With no instant left at its beginning it is false for good.
+ * repetitions:)`: true at each instant of the schedule; alone or below `every` it repeats by
+ * itself, as a part of something else its first instant counts. With no instant left at its
+ * beginning it is false for good.
  */
 #include "operators/pattern/pat_impl.h"
 
@@ -154,7 +155,9 @@ static void schedule_fire(struct tmr *t, int64_t now)
     if (more) {
         tmr_set(p->env->timers, t, o->at.at);
     }
-    pat_true(&o->i, o->i.begin, !more);
+    /* Within others it is over with its first instant, unless they collect. */
+    bool once = o->i.parent != NULL && !o->i.parent->node->def->keeps_filter;
+    pat_true(&o->i, o->i.begin, once || !more);
     pat_leave(p);
 }
 

@@ -42,7 +42,7 @@ static int bind_bounds(struct pat_binder *x, const struct ast_pat *p, struct unt
         if (rc != 0) {
             return rc;
         }
-        bool zero_ok = i == 0 && p->low != p->high && p->n_kids > 1;
+        bool zero_ok = i == 0 && p->high != NULL && p->low != p->high;
         if (ex_is_const(*to[i]) && (*to[i])->k.i < (zero_ok ? 0 : 1)) {
             return bind_err(reterr, written[i]->span, "a bound of a repeat is greater than zero");
         }

@@ -359,17 +359,18 @@ static void used(struct bind *b, struct cat_entry *c)
     *VEC_PUSH(&b->used) = c;
 }
 
-static int variable(struct bind *b, const struct ast_expr *e, struct ex **ret)
+static int variable(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     struct cat_entry *c = e->segs[0].is_call ? NULL : cat_var(b->cat, e->segs[0].name);
     if (c == NULL) {
         return 0;
     }
     used(b, c);
-    *ret = ex_new(b, EX_VAR, c->ty, e->segs[0].span, 0);
-    (*ret)->var = c->what;
-    (*ret)->name = c->name;
-    return 1;
+    struct ex *x = ex_new(b, EX_VAR, c->ty, e->segs[0].span, 0);
+    x->var = c->what;
+    x->name = c->name;
+    int rc = add_indexes(b, x, &e->segs[0], ret, reterr);
+    return rc == 0 ? 1 : rc;
 }
 
 static int table_row(struct bind *b, struct cat_entry *c, const struct ast_seg *seg, struct ex **ret,
@@ -538,7 +539,7 @@ static int first_step(struct bind *b, const struct ast_expr *e, struct ex **ret,
     const struct ast_seg *seg = &e->segs[0];
     int rc = context_member(b, e, ret, reterr);
     rc = rc == 0 ? in_scopes(b, e, ret, reterr) : rc;
-    rc = rc == 0 ? variable(b, e, ret) : rc;
+    rc = rc == 0 ? variable(b, e, ret, reterr) : rc;
     rc = rc == 0 ? table(b, e, ret, reterr) : rc;
     rc = rc == 0 ? declaration(b, e, ret, reterr) : rc;
     rc = rc == 0 ? bind_builtin(b, e, seg, ret, reterr) : rc;

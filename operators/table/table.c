@@ -44,9 +44,6 @@ struct trows *table_open(struct table *t, struct evt *props)
     r->t = t;
     r->props = props;
     *VEC_PUSH(&t->rows) = r;
-    if (t->n_keys == 0) {
-        (void)table_add(r, NULL, 0);
-    }
     return r;
 }
 

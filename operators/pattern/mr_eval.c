@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Partial matches: their rows, whether a row meets a definition, and the row of measures of a
+ * complete one. Rows of group variables are lists shared by partials that begin alike; a partial is
+ * one block of memory from a free list.
+ */
+#include "core/base/mem.h"
+#include "operators/expr/period.h"
+#include "operators/pattern/mr_impl.h"
+
+#include <assert.h>
+
+static struct ectx context(struct mr *m)
+{
+    return (struct ectx){.heap = m->env->heap,
+                         .now = *m->env->now,
+                         .row = m->row,
+                         .inst = m->env->inst,
+                         .ops = &m->ops,
+                         .group = m};
+}
+
+static size_t partial_bytes(const struct mr_plan *p)
+{
+    return sizeof(struct mr_partial) + p->n_vars * sizeof(union mr_slot) +
+           p->n_counts * sizeof(uint32_t);
+}
+
+struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
+{
+    struct mr_partial *p = m->spare;
+    if (p != NULL) {
+        m->spare = p->next_free;
+    } else {
+        p = mem_alloc(partial_bytes(m->plan));
+    }
+    memset(p, 0, partial_bytes(m->plan));
+    p->part = part;
+    p->count = (uint32_t *)(void *)&p->slot[m->plan->n_vars];
+    m->n_partials++;
+    return p;
+}
+
+struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *from)
+{
+    const struct mr_plan *plan = m->plan;
+    struct mr_partial *p = mr_partial_new(m, from->part);
+    p->begin = from->begin;
+    p->begin_ms = from->begin_ms;
+    for (uint16_t i = 0; i < plan->n_vars; i++) {
+        p->slot[i] = from->slot[i];
+        if (plan->vars[i].group && p->slot[i].rows != NULL) {
+            p->slot[i].rows->refs++;
+        } else if (!plan->vars[i].group && p->slot[i].ev != NULL) {
+            (void)evt_keep(p->slot[i].ev);
+        }
+    }
+    memcpy(p->count, from->count, plan->n_counts * sizeof(uint32_t));
+    return p;
+}
+
+static void cells_free(struct mr *m, struct mr_cell *c)
+{
+    while (c != NULL && --c->refs == 0) {
+        struct mr_cell *prev = c->prev;
+        evt_drop(m->env->heap, c->ev);
+        mem_free(c);
+        c = prev;
+    }
+}
+
+void mr_partial_free(struct mr *m, struct mr_partial *p)
+{
+    const struct mr_plan *plan = m->plan;
+    for (uint16_t i = 0; i < plan->n_vars; i++) {
+        if (plan->vars[i].group) {
+            cells_free(m, p->slot[i].rows);
+        } else if (p->slot[i].ev != NULL) {
+            evt_drop(m->env->heap, p->slot[i].ev);
+        }
+    }
+    p->next_free = m->spare;
+    m->spare = p;
+    m->n_partials--;
+}
+
+void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct evt *ev)
+{
+    union mr_slot *s = &p->slot[var];
+    if (m->plan->vars[var].group) {
+        struct mr_cell *c = MEM_NEW(struct mr_cell);
+        *c = (struct mr_cell){s->rows, evt_keep(ev), 1, s->rows != NULL ? s->rows->len + 1 : 1};
+        s->rows = c;
+        return;
+    }
+    assert(s->ev == NULL);
+    s->ev = evt_keep(ev);
+}
+
+bool mr_partial_has(const struct mr *m, const struct mr_partial *p, const struct evt *ev)
+{
+    for (uint16_t i = 0; i < m->plan->n_vars; i++) {
+        if (!m->plan->vars[i].group) {
+            if (p->slot[i].ev == ev) {
+                return true;
+            }
+            continue;
+        }
+        for (const struct mr_cell *c = p->slot[i].rows; c != NULL; c = c->prev) {
+            if (c->ev == ev) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Rows of a group variable, oldest first; null if it took none. */
+static struct val rows_of(struct mr *m, const struct mr_cell *c)
+{
+    if (c == NULL) {
+        return VAL_NONE;
+    }
+    struct vlist *l = vlist_new(m->env->heap, c->len);
+    for (uint32_t i = c->len; c != NULL; c = c->prev) {
+        vlist_set(l, --i, val_evt(c->ev));
+    }
+    return val_list(l);
+}
+
+bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, uint16_t var,
+                struct evt *ev)
+{
+    const struct mr_plan *plan = m->plan;
+    const struct mr_var *v = &plan->vars[var];
+    if (v->define == NULL) {
+        return true;
+    }
+    for (uint16_t i = 0; i < plan->n_vars; i++) {
+        m->row[i] = p == NULL || plan->vars[i].group ? NULL : p->slot[i].ev;
+    }
+    m->row[var] = ev;
+    m->row[plan->n_vars] = NULL;
+    if (v->lists != NULL) {
+        struct evt *lists = evt_new(m->env->heap, v->lists);
+        for (uint32_t i = 0; i < v->lists->n_cols && p != NULL; i++) {
+            evt_set(lists, i, rows_of(m, p->slot[v->list_var[i]].rows));
+        }
+        m->row[plan->n_vars] = lists;
+    }
+    for (uint32_t i = 1; i <= plan->prev_max; i++) {
+        m->row[plan->n_vars + i] = i < part->n_prev ? part->prev[i] : NULL;
+    }
+    struct ectx c = context(m);
+    return ex_true(v->define, &c) && !c.failed;
+}
+
+struct val mr_partition_key(struct mr *m, uint32_t i, struct evt *ev)
+{
+    struct ectx c = context(m);
+    m->row[0] = ev;
+    return ex_eval(m->plan->partition[i], &c);
+}
+
+/* ---- measures ---- */
+
+static struct val run_agg(struct ectx *c, const struct ex *e)
+{
+    struct mr *m = c->group;
+    if (e->op == EX_AGG_METHOD) {
+        return agg_method_value(e, c);
+    }
+    return agg_block_value(&m->plan->layout, m->block, e->slot, c);
+}
+
+static void aggregate(struct mr *m, const struct mr_partial *p)
+{
+    const struct mr_plan *plan = m->plan;
+    struct evt *row[1];
+    struct ectx c = context(m);
+    c.row = row;
+    agg_block_free(&plan->layout, m->block, m->env->heap);
+    m->block = agg_block_new(&plan->layout);
+    for (size_t i = 0; i < plan->aggs.calls.len; i++) {
+        struct val rows = rows_of(m, p->slot[plan->agg_var.ptr[i]].rows);
+        void *state = agg_block_state(&plan->layout, m->block, (uint32_t)i);
+        for (uint32_t k = 0; rows.kind == VAL_LIST && k < rows.l->len; k++) {
+            row[0] = rows.l->v[k].ev;
+            agg_call_enter(plan->aggs.calls.ptr[i], state, &c);
+        }
+    }
+}
+
+struct evt *mr_measure(struct mr *m, const struct mr_partial *p)
+{
+    const struct mr_plan *plan = m->plan;
+    struct evt *match = evt_new(m->env->heap, plan->match);
+    for (uint16_t i = 0; i < plan->n_vars; i++) {
+        evt_set(match, i,
+                plan->vars[i].group ? rows_of(m, p->slot[i].rows) : val_evt(p->slot[i].ev));
+    }
+    if (plan->aggs.calls.len > 0) {
+        aggregate(m, p);
+    }
+    struct ectx c = context(m);
+    m->row[0] = match;
+    struct evt *out = evt_new(m->env->heap, plan->out);
+    for (uint32_t i = 0; i < plan->n_measures; i++) {
+        evt_set(out, i, ex_eval(plan->measures[i], &c));
+    }
+    return c.failed ? NULL : out;
+}
+
+void mr_eval_init(struct mr *m)
+{
+    const struct mr_plan *p = m->plan;
+    m->ops = *m->env->ops;
+    m->ops.agg = run_agg;
+    m->row = mem_calloc(p->n_vars + p->prev_max + 2, sizeof *m->row);
+    if (p->interval != NULL) {
+        struct ectx c = context(m);
+        int64_t after = ex_after(p->interval, &c, 0, 1);
+        m->interval_ms = after == INT64_MIN ? 0 : after;
+    }
+}

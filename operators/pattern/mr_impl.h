@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files of match_recognize only.
+ *
+ * A partial match waits in a state: a place of the row pattern that the next row may take. A row
+ * that its variable's definition takes moves the partial on to each state that may follow, or ends
+ * it; a row that is not taken ends the partial for good.
+ */
+#ifndef OPERATORS_PATTERN_MR_IMPL_H
+#define OPERATORS_PATTERN_MR_IMPL_H
+
+#include "core/base/vec.h"
+#include "operators/agg/agg.h"
+#include "operators/pattern/mr.h"
+
+enum {
+    MR_VARS_MAX = 60,
+    MR_KEYS_MAX = 32,
+    MR_STATES_MAX = 4096,
+    MR_NEXT_MAX = 1 << 20, /* arrows of an automaton */
+    MR_PERMUTE_MAX = 6,
+    MR_PREV_MAX = 1000,
+    MR_PARTIALS_MAX = 1 << 22, /* of one statement instance; the oldest win */
+    MR_END = UINT16_MAX,
+};
+
+struct mr_state {
+    uint16_t var;
+    uint16_t n_next;
+    uint16_t *next; /* in order of preference when equal; MR_END: the match is complete */
+    int count;      /* which counter it adds to: of * and ? that are not reluctant; -1 */
+    bool loops;     /* * and +: itself is next */
+    bool ends;      /* MR_END is among next */
+};
+
+struct mr_var {
+    struct slice name;
+    bool group;                /* may take several rows */
+    const struct ex *define;   /* NULL: takes every row */
+    const struct etype *lists; /* groups the definition may see, as lists; NULL: none */
+    uint16_t *list_var;        /* of each column */
+};
+
+/* Streams of a definition's row: the variables, then an event of the lists, then previous rows. */
+struct mr_plan {
+    const struct etype *in, *out;
+    const struct etype *match; /* measures see one event of this: a column per variable */
+    struct mr_var *vars;
+    uint16_t n_vars;
+    struct mr_state *states;
+    uint16_t n_states, n_counts;
+    uint16_t *starts;
+    uint16_t n_starts;
+    struct ex **partition;
+    uint32_t n_partition;
+    struct ex **measures;
+    uint32_t n_measures;
+    struct agg_set aggs; /* of measures, each over the rows of one group variable */
+    struct agg_layout layout;
+    VEC(uint16_t) agg_var; /* of each call */
+    const struct ex *interval;
+    bool or_terminated, all_matches;
+    enum ast_skip skip;
+    uint32_t prev_max; /* how far definitions look back */
+};
+
+/* mr_nfa.c: fills vars (names, group), states, starts, and which variables each may see. */
+int mr_build(struct bind *b, const struct ast_mr *pattern, struct mr_plan *p, uint64_t *ret_sees,
+             struct err *reterr) NODISCARD;
+int mr_var_by_name(const struct mr_plan *p, struct slice name); /* -1 */
+
+struct mr_cell { /* rows of a group variable, newest first; shared by partials */
+    struct mr_cell *prev;
+    struct evt *ev; /* kept */
+    uint32_t refs, len;
+};
+
+union mr_slot {
+    struct evt *ev; /* kept */
+    struct mr_cell *rows;
+};
+
+struct mr_part;
+
+struct mr_partial {
+    struct mr_partial *next_free;
+    struct mr_part *part;
+    uint64_t begin, end; /* numbers of rows */
+    int64_t begin_ms;
+    uint16_t state;
+    uint32_t *count; /* n_counts, behind the slots */
+    union mr_slot slot[];
+};
+
+struct mr_part { /* one partition */
+    struct mr_part *chain, *before, *after;
+    uint64_t hash;
+    struct val *key; /* kept */
+    VEC(struct mr_partial *) live;
+    struct evt **prev; /* the last prev_max + 1 rows, newest first; kept */
+    uint32_t n_prev;
+    uint32_t held; /* matches that are withheld */
+    uint32_t mark; /* scratch of ranking */
+};
+
+struct mr {
+    const struct mr_plan *plan;
+    struct pat_env *env;
+    mr_sink *sink;
+    void *arg;
+    struct ectx_ops ops; /* the statement's, with aggregations of its own */
+    struct evt **row;
+    struct mr_part **buckets;
+    size_t n_buckets, n_parts;
+    struct mr_part *first, *last;
+    struct mr_partial *spare;
+    size_t n_partials;
+    uint64_t seq;                        /* of rows */
+    VEC(struct mr_partial *) held;       /* in order of begin */
+    VEC(struct mr_partial *) ends, next; /* of the update under way */
+    VEC(uint64_t) over;                  /* first rows of those that no further row extends */
+    VEC(struct evt *) rows;
+    struct tmr timer;
+    int64_t interval_ms;
+    void *block;      /* states of the measures' aggregations */
+    uint64_t refused; /* partials beyond the limit */
+};
+
+/* mr_eval.c */
+struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part);
+struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *p);
+void mr_partial_free(struct mr *m, struct mr_partial *p);
+/* Puts the row into the slot of a variable. */
+void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct evt *ev);
+bool mr_partial_has(const struct mr *m, const struct mr_partial *p, const struct evt *ev);
+bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, uint16_t var,
+                struct evt *ev);
+struct evt *mr_measure(struct mr *m, const struct mr_partial *p); /* NULL: an expression failed */
+struct val mr_partition_key(struct mr *m, uint32_t i, struct evt *ev);
+void mr_eval_init(struct mr *m);
+/* mr_part.c */
+struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make);
+void mr_part_push(struct mr *m, struct mr_part *part, struct evt *ev); /* for prev */
+void mr_part_drop(struct mr *m, struct mr_part *part, const struct evt *ev);
+void mr_part_release(struct mr *m, struct mr_part *part); /* if nothing is left in it */
+void mr_part_free(struct mr *m, struct mr_part *part);
+/* mr_rank.c: of complete matches those that are reported; the others are freed. */
+void mr_rank(struct mr *m, struct mr_partial **v, size_t *n);
+/* Whether a is to be preferred to b, which came before it and begins at the same row. */
+bool mr_better(const struct mr *m, const struct mr_partial *a, const struct mr_partial *b);
+
+#endif

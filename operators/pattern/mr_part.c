@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Partitions by key: a hash, and a list in order of their first row. One goes when nothing waits in
+ * it and no definition looks back.
+ */
+#include "core/base/mem.h"
+#include "operators/pattern/mr_impl.h"
+
+#include <assert.h>
+
+enum { BUCKETS_MIN = 16 };
+
+static uint64_t hash_of(const struct val *key, uint32_t n)
+{
+    uint64_t x = 17;
+    for (uint32_t i = 0; i < n; i++) {
+        x = (x ^ val_hash(key[i])) * 0x9e3779b97f4a7c15ULL;
+        x ^= x >> 32;
+    }
+    return x;
+}
+
+static bool same_key(const struct val *a, const struct val *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (!val_same(a[i], b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void grow(struct mr *m)
+{
+    mem_free(m->buckets);
+    m->n_buckets = m->n_buckets == 0 ? BUCKETS_MIN : m->n_buckets * 2;
+    m->buckets = mem_calloc(m->n_buckets, sizeof(struct mr_part *));
+    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
+        struct mr_part **b = &m->buckets[p->hash & (m->n_buckets - 1)];
+        p->chain = *b;
+        *b = p;
+    }
+}
+
+static struct mr_part *add(struct mr *m, const struct val *key, uint64_t hash)
+{
+    uint32_t n = m->plan->n_partition;
+    struct mr_part *p = MEM_NEW(struct mr_part);
+    if (m->n_parts >= m->n_buckets) {
+        grow(m);
+    }
+    p->hash = hash;
+    p->key = mem_calloc(n + 1, sizeof *p->key);
+    for (uint32_t i = 0; i < n; i++) {
+        p->key[i] = val_keep(key[i]);
+    }
+    if (m->plan->prev_max > 0) {
+        p->prev = mem_calloc(m->plan->prev_max + 1, sizeof(struct evt *));
+    }
+    struct mr_part **b = &m->buckets[hash & (m->n_buckets - 1)];
+    p->chain = *b;
+    *b = p;
+    p->before = m->last;
+    *(m->last != NULL ? &m->last->after : &m->first) = p;
+    m->last = p;
+    m->n_parts++;
+    return p;
+}
+
+struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
+{
+    struct val key[MR_KEYS_MAX];
+    uint32_t n = m->plan->n_partition;
+    assert(n <= MR_KEYS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        key[i] = mr_partition_key(m, i, ev);
+    }
+    uint64_t hash = hash_of(key, n);
+    struct mr_part *p = m->n_buckets > 0 ? m->buckets[hash & (m->n_buckets - 1)] : NULL;
+    while (p != NULL && (p->hash != hash || !same_key(p->key, key, n))) {
+        p = p->chain;
+    }
+    return p == NULL && make ? add(m, key, hash) : p;
+}
+
+void mr_part_push(struct mr *m, struct mr_part *part, struct evt *ev)
+{
+    uint32_t room = m->plan->prev_max + 1;
+    if (m->plan->prev_max == 0) {
+        return;
+    }
+    if (part->n_prev == room) {
+        evt_drop(m->env->heap, part->prev[--part->n_prev]);
+    }
+    memmove(part->prev + 1, part->prev, part->n_prev * sizeof(struct evt *));
+    part->prev[0] = evt_keep(ev);
+    part->n_prev++;
+}
+
+void mr_part_drop(struct mr *m, struct mr_part *part, const struct evt *ev)
+{
+    for (uint32_t i = 0; i < part->n_prev; i++) {
+        if (part->prev[i] == ev) {
+            evt_drop(m->env->heap, part->prev[i]);
+            memmove(part->prev + i, part->prev + i + 1,
+                    (part->n_prev - i - 1) * sizeof(struct evt *));
+            part->n_prev--;
+            return;
+        }
+    }
+}
+
+void mr_part_free(struct mr *m, struct mr_part *p)
+{
+    struct mr_part **at = &m->buckets[p->hash & (m->n_buckets - 1)];
+    while (*at != p) {
+        at = &(*at)->chain;
+    }
+    *at = p->chain;
+    *(p->before != NULL ? &p->before->after : &m->first) = p->after;
+    *(p->after != NULL ? &p->after->before : &m->last) = p->before;
+    m->n_parts--;
+    VEC_EACH (&p->live, x) {
+        mr_partial_free(m, *x);
+    }
+    VEC_DONE(&p->live);
+    for (uint32_t i = 0; i < p->n_prev; i++) {
+        evt_drop(m->env->heap, p->prev[i]);
+    }
+    for (uint32_t i = 0; i < m->plan->n_partition; i++) {
+        val_drop(m->env->heap, p->key[i]);
+    }
+    mem_free(p->prev);
+    mem_free(p->key);
+    mem_free(p);
+}
+
+void mr_part_release(struct mr *m, struct mr_part *p)
+{
+    if (p->live.len == 0 && p->held == 0 && p->n_prev == 0) {
+        mr_part_free(m, p);
+    }
+}
