@@ -46,6 +46,15 @@ void vheap_free(struct vheap *h)
     mem_free(h);
 }
 
+static inline void pool_push(struct vheap *h, struct obj *o)
+{
+    if (LIKELY(h->pool.len < h->pool.cap)) {
+        h->pool.ptr[h->pool.len++] = o;
+    } else {
+        *VEC_PUSH(&h->pool) = o;
+    }
+}
+
 static void *carve(struct vheap *h, size_t bytes)
 {
     if ((size_t)(h->end - h->at) < bytes) {
@@ -75,7 +84,7 @@ void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes)
     }
     *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
     h->live++;
-    *VEC_PUSH(&h->pool) = o;
+    pool_push(h, o);
     return o;
 }
 
@@ -146,7 +155,7 @@ void vheap_drain(struct vheap *h)
 void obj_drop(struct vheap *h, struct obj *o)
 {
     assert(o->refs > 0);
-    *VEC_PUSH(&h->pool) = o;
+    pool_push(h, o);
 }
 
 size_t vheap_live(const struct vheap *h)
