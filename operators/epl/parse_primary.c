@@ -85,6 +85,7 @@ struct ast_expr *parse_subquery(struct parser *p, enum ast_kind kind)
     assert(open->kind == TOK_LPAREN);
     parse_skip(p, 1);
     if (parse_enter(p) && e != NULL) {
+        e->i = ++p->n_subqueries;
         e->select = PARSE_NEW(p, struct ast_select);
         ok = e->select != NULL && parse_select_body(p, e->select, true) &&
              parse_close(p, TOK_RPAREN, open);
@@ -239,7 +240,7 @@ static struct ast_expr *parse_constant(struct parser *p)
     struct ast_expr *e = parse_node(p, kind, t);
     if (e != NULL) {
         e->text = t->kind == TOK_STRING ? t->text : SLICE_NONE;
-        e->i = t->kw == KW_TRUE;
+        e->i = t->kind == TOK_STRING ? p->text.ptr[t->span.off] == '"' : t->kw == KW_TRUE;
         parse_skip(p, 1);
     }
     return e;
