@@ -165,6 +165,19 @@ static void print_new(struct buf *b, const struct ast_expr *e)
     print_text(b, "}");
 }
 
+static void print_object(struct buf *b, const struct ast_expr *e)
+{
+    print_text(b, "{");
+    for (uint32_t i = 0; i < e->n_named; i++) {
+        struct ast_expr key = {.kind = AST_STRING, .text = e->named[i].name};
+        print_text(b, i > 0 ? ", " : "");
+        print_string(b, &key);
+        print_text(b, ": ");
+        print_expr(b, e->named[i].e);
+    }
+    print_text(b, "}");
+}
+
 static void print_typed_call(struct buf *b, const struct ast_expr *e)
 {
     print_text(b, e->kind == AST_CAST ? "cast(" : "instanceof(");
@@ -309,6 +322,7 @@ static void print_bare(struct buf *b, const struct ast_expr *e)
         break;
     case AST_SUBQUERY: print_subquery(b, e->select); break;
     case AST_NEW: print_new(b, e); break;
+    case AST_OBJECT: print_object(b, e); break;
     case AST_ARRAY: print_list(b, "{", e, "}"); break;
     default: print_argument(b, e); break;
     }
