@@ -54,6 +54,9 @@ struct ast_expr *parse_param(struct parser *p)
 {
     const struct token *first = parse_peek(p, 0);
     struct ast_expr *e = parse_node(p, AST_PARAM, first);
+    if (e != NULL) {
+        e->i = p->n_params++;
+    }
     parse_skip(p, 1);
     if (e == NULL || !parse_at(p, TOK_COLON)) {
         return e;
