@@ -337,7 +337,7 @@ static int lex_word(struct lexer *lx, struct token *t)
     return t->text.ptr != NULL ? 0 : fail(lx, t->span, ERR_LIMIT, "out of memory for this text");
 }
 
-/* The digits of an integer to its kind; hexadecimal ones are typed by size. */
+/* Digits to an integer; what does not fit an int is a long, also without an L. */
 static int finish_integer(struct lexer *lx, struct token *t, struct slice digits, unsigned base)
 {
     uint64_t v = 0;
@@ -351,14 +351,10 @@ static int finish_integer(struct lexer *lx, struct token *t, struct slice digits
     bool is_long = lower(look(lx, 0)) == 'l' && !is_word(look(lx, 1));
     lx->at += is_long ? 1 : 0;
     t->span = span_at(lx, t->span.off, lx->at);
-    if (base == 16 && v > INT32_MAX) {
-        is_long = true;
+    if (v > (uint64_t)1 << 63) {
+        return fail(lx, t->span, ERR_RANGE, "this number does not fit 64 bits");
     }
-    if (v > (is_long ? (uint64_t)1 << 63 : (uint64_t)1 << 31)) {
-        return fail(lx, t->span, ERR_RANGE,
-                    is_long ? "this number does not fit 64 bits"
-                            : "this number does not fit 32 bits: write an L behind it");
-    }
+    is_long |= v > (uint64_t)1 << 31;
     t->kind = is_long ? TOK_LONG : TOK_INT;
     t->i = (int64_t)v;
     return 0;

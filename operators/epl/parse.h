@@ -19,8 +19,10 @@ struct parser {
     const struct token *toks;
     uint32_t n_toks, pos;
     uint32_t depth;
-    bool on_demand;      /* a query: select, insert, update, delete */
-    bool no_column_list; /* create window: `#keepall (a int)` ends the view before '(' */
+    uint32_t n_subqueries; /* of this statement */
+    uint32_t n_params;     /* `?` seen so far */
+    bool on_demand;        /* a query: select, insert, update, delete */
+    bool no_column_list;   /* create window: `#keepall (a int)` ends the view before '(' */
     bool failed;
     struct err *err;
 };

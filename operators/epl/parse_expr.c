@@ -119,6 +119,7 @@ static struct ast_expr *parse_in(struct parser *p, struct ast_expr *e)
         if (query != NULL) {
             e->kind = AST_IN_QUERY;
             e->select = query->select;
+            e->i = query->i;
         }
         return query != NULL ? e : NULL;
     }
@@ -229,6 +230,7 @@ static struct ast_expr *parse_quantified(struct parser *p, struct ast_expr *left
             return NULL;
         }
         e->select = query->select;
+        e->i = query->i;
         return parse_end(p, e, first);
     }
     if (!parse_need(p, TOK_LPAREN, "behind any, some or all")) {

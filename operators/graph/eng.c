@@ -18,10 +18,9 @@ enum {
     WORK_MAX = 1000000, /* events that one event may cause: a loop of insert into is cut there */
 };
 
-void evts_add(struct evts *v, struct evt *e)
+void evts_grow(struct evts *v)
 {
     v->ptr = vec_grow(v->ptr, v->len, &v->cap, sizeof *v->ptr);
-    v->ptr[v->len++] = e;
 }
 
 void evts_done(struct evts *v)

@@ -125,7 +125,14 @@ struct eng {
 };
 
 /* ---- eng.c ---- */
-void evts_add(struct evts *v, struct evt *e);
+void evts_grow(struct evts *v);
+static inline void evts_add(struct evts *v, struct evt *e)
+{
+    if (UNLIKELY(v->len == v->cap)) {
+        evts_grow(v);
+    }
+    v->ptr[v->len++] = e;
+}
 void evts_done(struct evts *v);
 static inline void evts_clear(struct evts *v)
 {

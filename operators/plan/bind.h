@@ -90,7 +90,7 @@ struct bind {
     uint16_t lambda_next; /* free slot */
     uint16_t depth;       /* of declared expressions within one another */
     const struct val *params; /* of an on-demand query */
-    uint32_t n_params, next_param;
+    uint32_t n_params;
     struct vheap *heap; /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;

@@ -116,6 +116,7 @@ struct vheap;
 struct vheap *vheap_new(void);
 void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);
+uint64_t vheap_epoch(const struct vheap *h); /* changes with each drain: until then no address is used anew */
 size_t vheap_live(const struct vheap *h);   /* objects */
 size_t vheap_pooled(const struct vheap *h); /* waiting for the drain */
 void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes);
