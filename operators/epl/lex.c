@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <math.h>
 
 struct lexer {
     struct arena *a;
@@ -73,8 +74,8 @@ static int compare_word(struct slice word, const char *kw)
 {
     for (size_t i = 0; i < word.len; i++) {
         int diff = (unsigned char)lower(word.ptr[i]) - (unsigned char)kw[i];
-        if (diff != 0) {
-            return diff; /* the end of kw is 0 and smaller than any letter */
+        if (diff != 0 || kw[i] == '\0') {
+            return diff != 0 ? diff : 1; /* the end of kw is smaller than any letter */
         }
     }
     return kw[word.len] == '\0' ? 0 : -1;
@@ -415,9 +416,12 @@ static int lex_number(struct lexer *lx, struct token *t)
     t->span = span_at(lx, from, lx->at);
     t->kind = suffix == 'f' ? TOK_FLOAT : TOK_DOUBLE;
     if (!slice_to_f64(digits, &t->d)) {
-        return fail(lx, t->span, ERR_RANGE, "this is not a number");
+        return fail(lx, t->span, ERR_RANGE, "this number is too large");
     }
     t->d = suffix == 'f' ? (double)(float)t->d : t->d;
+    if (isinf(t->d)) {
+        return fail(lx, t->span, ERR_RANGE, "this number is too large");
+    }
     return 0;
 }
 
