@@ -382,27 +382,32 @@ static void skip_digits(struct lexer *lx)
     }
 }
 
-static int lex_number(struct lexer *lx, struct token *t)
+/* Digits, a fraction, an exponent; true if it is more than digits. */
+static bool skip_number(struct lexer *lx)
 {
-    size_t from = lx->at;
     bool real = false;
-    if (look(lx, 0) == '0' && lower(look(lx, 1)) == 'x') {
-        return lex_hex(lx, t);
-    }
     skip_digits(lx);
     if (look(lx, 0) == '.' && !is_word_start(look(lx, 1)) && look(lx, 1) != '.') {
         real = true;
         lx->at++;
         skip_digits(lx);
     }
-    if (lower(look(lx, 0)) == 'e') {
-        size_t sign = look(lx, 1) == '+' || look(lx, 1) == '-' ? 1 : 0;
-        if (is_digit(look(lx, 1 + sign))) {
-            real = true;
-            lx->at += 1 + sign;
-            skip_digits(lx);
-        }
+    size_t sign = look(lx, 1) == '+' || look(lx, 1) == '-' ? 1 : 0;
+    if (lower(look(lx, 0)) == 'e' && is_digit(look(lx, 1 + sign))) {
+        real = true;
+        lx->at += 1 + sign;
+        skip_digits(lx);
     }
+    return real;
+}
+
+static int lex_number(struct lexer *lx, struct token *t)
+{
+    size_t from = lx->at;
+    if (look(lx, 0) == '0' && lower(look(lx, 1)) == 'x') {
+        return lex_hex(lx, t);
+    }
+    bool real = skip_number(lx);
     struct slice digits = slice_sub(lx->text, from, lx->at);
     t->span = span_at(lx, from, lx->at);
     if (look(lx, 0) == '_') {

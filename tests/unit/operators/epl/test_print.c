@@ -2,9 +2,10 @@
  *
  * What is printed parses again to what prints the same; and columns have the names they had.
  */
-#include "accepted.h"
-#include "columns.h"
 #include "epl_util.h"
+
+#include "accepted.inc"
+#include "columns.inc"
 
 static void round_trip(const char *text, bool query)
 {
