@@ -337,7 +337,8 @@ struct ast_expr *parse_primary(struct parser *p)
 {
     const struct token *first = parse_peek(p, 0);
     struct ast_expr *e = parse_head(p);
-    if (e == NULL || (e->kind == AST_CHAIN && !e->paren)) {
+    bool number = first->kind >= TOK_INT && first->kind <= TOK_DOUBLE;
+    if (e == NULL || number || (e->kind == AST_CHAIN && !e->paren)) {
         return e;
     }
     if (parse_at(p, TOK_DOT) || (parse_at(p, TOK_LBRACK) && (e->paren || e->kind == AST_CAST))) {

@@ -8,7 +8,6 @@
 #include "operators/epl/lex.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,8 +24,10 @@ void print_slice(struct buf *b, struct slice s)
 static bool is_plain(struct slice name, enum kw_class allowed)
 {
     enum kw kw = lex_keyword(name);
-    if (name.len == 0 || (name.ptr[0] >= '0' && name.ptr[0] <= '9') ||
-        (kw != KW_NONE && lex_keyword_class(kw) < allowed)) {
+    if (kw != KW_NONE) {
+        return lex_keyword_class(kw) >= allowed;
+    }
+    if (name.len == 0 || (name.ptr[0] >= '0' && name.ptr[0] <= '9')) {
         return false;
     }
     for (size_t i = 0; i < name.len; i++) {
@@ -111,10 +112,6 @@ void print_real(struct buf *b, double d, bool is_float)
 {
     char text[40], digits[24];
     size_t n = 0;
-    if (isinf(d)) {
-        print_text(b, "1e999");
-        return;
-    }
     shortest(d, is_float, text, sizeof text);
     const char *e = strchr(text, 'e');
     assert(e != NULL && d >= 0);

@@ -339,8 +339,10 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 static struct slice text_of(struct bind *b, const struct ast_expr *e)
 {
     struct buf text;
+    struct ast_expr bare = *e;
+    bare.paren = false;
     buf_init(&text, 65536);
-    epl_print_expr(e, &text);
+    epl_print_expr(&bare, &text);
     struct slice s = arena_copy(b->a, buf_slice(&text));
     buf_done(&text);
     return s;
