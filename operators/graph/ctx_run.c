@@ -232,6 +232,14 @@ void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n)
     }
 }
 
+void ctx_show(struct ctx_part *p, struct evt **events, size_t n)
+{
+    bool categories = p->inner != NULL && p->inner->level->kind == CTX_CATEGORY;
+    if (!p->closed && !categories) {
+        ctx_offer(p->in.eng, p->seq, events, n);
+    }
+}
+
 /* ---- controls ---- */
 
 static struct val key_of(const struct ctx_ctl *c, const struct ctx_stream *s, struct evt *e)
@@ -256,8 +264,8 @@ static void open_keyed(struct ctx_ctl *c, const struct ctx_stream *s, struct val
         evt_set(props, CTX_COL_KIND + i, s->n_keys == 1 ? key : key.l->v[i]);
     }
     struct ctx_part *p = ctx_open(c, props, match, true, key);
-    if (e != NULL && !p->closed) {
-        ctx_offer(p->in.eng, p->seq, &e, 1);
+    if (e != NULL) {
+        ctx_show(p, &e, 1);
     }
 }
 
@@ -323,7 +331,7 @@ struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
         add_leaves(c);
         break;
     case CTX_CATEGORY: open_categories(c); break;
-    default: ctx_wait(c, NULL);
+    default: ctx_wait(c, true, NULL);
     }
     return c;
 }

@@ -35,7 +35,7 @@ static void ended(struct ctx_part *p, struct evt *e)
     struct ctx_ctl *c = p->ctl;
     ctx_close(p);
     if (c->level->kind == CTX_START_END) {
-        ctx_wait(c, e);
+        ctx_wait(c, false, e);
     }
 }
 
@@ -128,7 +128,7 @@ static void begin(struct ctx_ctl *c, struct evt *match)
     } else if (start->kind == POINT_FILTER && e->current != NULL) {
         evts_add(&seen, e->current);
     }
-    ctx_offer(e, p->seq, seen.ptr, seen.len);
+    ctx_show(p, seen.ptr, seen.len);
     evts_done(&seen);
 }
 
@@ -152,7 +152,7 @@ static void start_fires(struct tmr *t, int64_t now)
 {
     struct ctx_ctl *c = CONTAINER_OF(t, struct ctx_ctl, timer);
     if (c->level->starts[0].kind == POINT_NONE) { /* @now, put off */
-        ctx_wait(c, NULL);
+        ctx_wait(c, false, NULL);
         return;
     }
     (void)now;
@@ -217,7 +217,7 @@ static void wait_pattern(struct ctx_ctl *c, struct evt *again)
     }
 }
 
-void ctx_wait(struct ctx_ctl *c, struct evt *again)
+void ctx_wait(struct ctx_ctl *c, bool first, struct evt *again)
 {
     const struct ctx_point *s = &c->level->starts[0];
     struct eng *e = c->owner->in.eng;
@@ -227,12 +227,12 @@ void ctx_wait(struct ctx_ctl *c, struct evt *again)
             return;
         }
     }
-    if (s->now || running(c)) {
+    if (s->now || (first && running(c))) {
         c->opening = true;
         struct ctx_part *p = ctx_open(c, ctx_new_props(c), NULL, false, VAL_NONE);
         c->opening = false;
-        if (again != NULL && !p->closed) {
-            ctx_offer(e, p->seq, &again, 1);
+        if (again != NULL) {
+            ctx_show(p, &again, 1);
         }
         if (c->level->kind == CTX_START_END) {
             return;
