@@ -145,9 +145,8 @@ static int level_cond(const struct ctx_level *l, const struct ctx_stream *s, str
     return rc;
 }
 
-int ctx_conds(const struct ctx_plan *p, uint32_t upto, struct bind *b, const struct etype *type,
-              struct span span, struct ex **ret, bool *ret_asked, bool *ret_listed,
-              struct err *reterr)
+int ctx_conds(const struct ctx_plan *p, uint32_t upto, struct bind *b, struct ctx_about *about,
+              struct ex **ret, struct err *reterr)
 {
     struct ex *all = NULL;
     int rc = 0;
@@ -156,19 +155,19 @@ int ctx_conds(const struct ctx_plan *p, uint32_t upto, struct bind *b, const str
         if (l->n_streams == 0) {
             continue;
         }
-        const struct ctx_stream *s = ctx_stream_for(l, type);
-        *ret_asked = true;
+        const struct ctx_stream *s = ctx_stream_for(l, about->type);
+        about->asked = true;
         if (s == NULL) {
             continue;
         }
-        *ret_listed = true;
-        struct bind_stream stream = {.alias = s->ast->stream.as, .type = type};
+        about->listed = true;
+        struct bind_stream stream = {.alias = s->ast->stream.as, .type = about->row};
         struct scope scope = {
             .streams = &stream, .n_streams = 1, .context = p->props, .no_aggs = "in a context"};
         struct scope *save = b->scope;
         struct ex *cond = NULL;
         b->scope = &scope;
-        rc = level_cond(l, s, b, span, &cond, reterr);
+        rc = level_cond(l, s, b, about->span, &cond, reterr);
         b->scope = save;
         all = join(b, EX_AND, all, cond);
     }
@@ -180,10 +179,10 @@ int ctx_cond(struct stmt *st, struct bind *b, const struct etype *type, struct s
              struct ex **ret, struct err *reterr)
 {
     const struct ctx_plan *p = st->context->what;
-    bool asked = false, listed = false;
-    int rc = ctx_conds(p, p->n_levels, b, type, span, ret, &asked, &listed, reterr);
-    st->part_asked |= asked;
-    st->part_listed |= listed;
+    struct ctx_about about = {.type = type, .row = type, .span = span};
+    int rc = ctx_conds(p, p->n_levels, b, &about, ret, reterr);
+    st->part_asked |= about.asked;
+    st->part_listed |= about.listed;
     return rc;
 }
 
@@ -200,9 +199,11 @@ void ctx_bind_into(struct stmt *st, struct bind *b)
 }
 
 /* A window of a keyed context takes rows of one of the context's types. */
-static int check_window(struct stmt *st, const struct ctx_plan *p, struct err *reterr)
+int ctx_window_cond(struct stmt *st, struct bind *b, const struct etype *rows,
+                    const struct ex **ret, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
+    const struct ctx_plan *p = st->context->what;
     struct slice name = a->class_name;
     if (a->as_select != NULL && a->as_select->n_from > 0) {
         name = a->as_select->from[0].type;
@@ -218,15 +219,16 @@ static int check_window(struct stmt *st, const struct ctx_plan *p, struct err *r
                             SLICE_ARG(p->name));
         }
     }
-    return 0;
+    struct ctx_about about = {.type = c != NULL ? c->type : rows, .row = rows, .span = a->span};
+    struct ex *cond = NULL;
+    int rc = ctx_conds(p, p->n_levels, b, &about, &cond, reterr);
+    *ret = cond;
+    return rc;
 }
 
 int ctx_check(struct stmt *st, struct err *reterr)
 {
     const struct ctx_plan *p = st->context->what;
-    if (st->ast->kind == STMT_CREATE_WINDOW) {
-        return check_window(st, p, reterr);
-    }
     if (st->part_asked && !st->part_listed) {
         return bind_err(reterr, st->ast->span,
                         "context '" SLICE_FMT "' says nothing about the types of this statement: "
@@ -249,9 +251,8 @@ static int bind_stream(struct ctx_level *l, struct bind *b, const struct etype *
     *VEC_PUSH(&b->used) = (struct cat_entry *)(uintptr_t)c;
     s->type = c->type;
     struct ex *above = NULL, *own = NULL;
-    bool asked, listed;
-    int rc = ctx_conds(l->plan, l->depth, b, s->type, s->ast->stream.span, &above, &asked, &listed,
-                       reterr);
+    struct ctx_about about = {.type = s->type, .row = s->type, .span = s->ast->stream.span};
+    int rc = ctx_conds(l->plan, l->depth, b, &about, &above, reterr);
     struct bind_stream stream = {.alias = s->ast->stream.as, .type = s->type};
     struct scope scope = {
         .streams = &stream, .n_streams = 1, .context = outer, .no_aggs = "in a context"};
@@ -399,9 +400,9 @@ static int bind_level(struct ctx_plan *p, struct bind *b, uint32_t depth,
     rc = rc == 0 ? plan_props(p, b, depth + 1, &p->props, reterr) : rc;
     if (rc == 0 && l->kind == CTX_CATEGORY) { /* for errors, which belong here */
         struct ex *cond;
-        bool asked, listed;
-        rc = ctx_conds(p, depth + 1, b, l->streams[0].type, p->st->ast->span, &cond, &asked,
-                       &listed, reterr);
+        const struct etype *t = l->streams[0].type;
+        struct ctx_about about = {.type = t, .row = t, .span = p->st->ast->span};
+        rc = ctx_conds(p, depth + 1, b, &about, &cond, reterr);
     }
     return rc == 0 ? ctx_bind_end(l, b, reterr) : rc;
 }

@@ -117,11 +117,16 @@ struct ctx_part {
 };
 
 /* ---- ctx_bind.c ---- */
-/* The level's condition for an event of `type` (bound in it as stream 0); NULL if the level has
- * none for it. *ret_asked: it would have for others; *ret_listed: and has for this one. */
-int ctx_conds(const struct ctx_plan *p, uint32_t upto, struct bind *b, const struct etype *type,
-              struct span span, struct ex **ret, bool *ret_asked, bool *ret_listed,
-              struct err *reterr) NODISCARD;
+struct ctx_about { /* an event of `type`, whose columns are found in `row` (often the same) */
+    const struct etype *type, *row;
+    struct span span;
+    bool asked;  /* set: some level has conditions for some types */
+    bool listed; /* set: and for this one */
+};
+/* The condition of the levels before `upto` (the event is stream 0); *ret is NULL if there is none.
+ */
+int ctx_conds(const struct ctx_plan *p, uint32_t upto, struct bind *b, struct ctx_about *about,
+              struct ex **ret, struct err *reterr) NODISCARD;
 
 /* ---- ctx_point.c ---- */
 int ctx_bind_points(struct ctx_level *l, struct bind *b, const struct etype *outer_props,

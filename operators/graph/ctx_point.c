@@ -17,8 +17,8 @@ static int part_cond(struct bind *b, const struct etype *type, struct span span,
                      struct err *reterr)
 {
     const struct upto *u = b->part_arg;
-    bool asked = false, listed = false;
-    return ctx_conds(u->plan, u->n, b, type, span, ret, &asked, &listed, reterr);
+    struct ctx_about about = {.type = type, .row = type, .span = span};
+    return ctx_conds(u->plan, u->n, b, &about, ret, reterr);
 }
 
 static struct ast_pat *filter_pattern(struct bind *b, const struct ast_point *a, bool every)
