@@ -65,6 +65,7 @@ const struct pat_def pat_def_at = {
     .node_bytes = sizeof(struct at_node),
     .inst_bytes = sizeof(struct at_inst),
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = at_bind,
     .start = at_start,

@@ -25,7 +25,8 @@ struct pat_def {
     bool keeps_on;     /* reports several times without being begun anew: filter, schedule */
     bool is_not;
     bool leaf;
-    bool holds_begin; /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
+    bool guard, observer; /* found by what pat.def says is written */
+    bool holds_begin;     /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
     int (*bind)(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
                 struct err *reterr);
     size_t (*inst_extra)(const struct pat_node *n); /* bytes behind inst_bytes; NULL: none */
@@ -147,7 +148,6 @@ struct pat_scope {
 const struct etype *pat_scope_open(struct pat_binder *x, struct pat_scope *ps);
 void pat_scope_close(struct pat_binder *x, struct pat_scope *ps);
 int pat_tag_find(const struct pat_binder *x, struct slice name); /* its column, or -1 */
-const struct pat_def *pat_def_find(const char *name, size_t len);
 
 #define PAT(name, text, locality, doc) extern const struct pat_def pat_def_##name;
 #include "operators/pattern/pat.def"

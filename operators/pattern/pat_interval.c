@@ -60,6 +60,7 @@ const struct pat_def pat_def_interval = {
     .node_bytes = sizeof(struct interval_node),
     .inst_bytes = sizeof(struct interval_inst),
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = interval_bind,
     .start = interval_start,

@@ -194,6 +194,7 @@ const struct pat_def pat_def_schedule = {
     .inst_bytes = sizeof(struct schedule_inst),
     .keeps_on = true,
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = schedule_bind,
     .start = schedule_start,
