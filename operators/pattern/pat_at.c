@@ -3,7 +3,7 @@
  * `timer:at(minute, hour, day, month, weekday[, second[, zone]])`: true once, at the next such
  * instant strictly after its beginning.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include "operators/expr/cron.h"
 

@@ -7,7 +7,7 @@
  * full type lists as a supertype (for subqueries); in plain expressions its places are rewritten
  * to those of the full type, so that a tag is one load.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 #include <stdio.h>

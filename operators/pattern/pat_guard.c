@@ -5,7 +5,7 @@
  * from the beginning of the guard's instance. To add one: a `judge`, operands in guard_bind, a def,
  * a row in pat.def.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

@@ -2,7 +2,7 @@
  *
  * `timer:interval(T)`: true once, T after its beginning; at once if T is nothing.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
  * itself, as a part of something else its first instant counts. With no instant left at its
  * beginning it is false for good.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include "operators/expr/period.h"
 #include "operators/time/tmr_iso.h"
