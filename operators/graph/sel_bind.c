@@ -163,7 +163,8 @@ struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p)
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
         s.streams[i] = (struct bind_stream){.alias = x->alias, .type = x->type, .num = (uint16_t)i,
-                                            .windowed = holds, .table = x->table};
+                                            .windowed = holds, .no_prev = !x->views.prev_ok,
+                                            .table = x->table};
         windowed &= holds || x->unidirectional;
         any |= holds;
     }
