@@ -185,6 +185,11 @@ static struct val run_grouping(const struct ex *e, struct ectx *c)
     return val_int((int32_t)((c->grouping >> e->i) & 1u));
 }
 
+static struct val run_group_key(const struct ex *e, struct ectx *c)
+{
+    return ((c->grouping >> e->i) & 1u) != 0 ? VAL_NONE : ex_eval(e->args[0], c);
+}
+
 static struct val run_grouping_id(const struct ex *e, struct ectx *c)
 {
     uint32_t bits = 0;
@@ -307,7 +312,7 @@ static runner *const runs[EX_OP_COUNT] = {
     [EX_COALESCE] = run_coalesce,   [EX_MIN] = run_minmax,
     [EX_MAX] = run_minmax,          [EX_CAST] = fn_cast,
     [EX_INSTANCEOF] = fn_instanceof, [EX_TYPEOF] = fn_typeof,
-    [EX_ISTREAM] = run_istream,     [EX_GROUPING] = run_grouping,
+    [EX_GROUP_KEY] = run_group_key, [EX_ISTREAM] = run_istream,     [EX_GROUPING] = run_grouping,
     [EX_GROUPING_ID] = run_grouping_id, [EX_NEW] = run_new,
     [EX_ARRAY] = run_array,         [EX_CALL] = fn_call,
     [EX_METHOD] = fn_method,        [EX_ENUM] = fn_enum,

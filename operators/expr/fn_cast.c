@@ -7,7 +7,7 @@
 #include "operators/expr/eval_impl.h"
 #include "operators/expr/fn_impl.h"
 #include "operators/sig/fn_cal.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/fn_parse.h"
 
 #include <assert.h>
 
@@ -26,44 +26,6 @@ static struct val failed(struct ectx *c, struct slice text, const char *what)
     return VAL_NONE;
 }
 
-static struct slice blanks_off(struct slice s)
-{
-    while (s.len > 0 && (unsigned char)s.ptr[0] <= ' ') {
-        s = slice_sub(s, 1, s.len);
-    }
-    while (s.len > 0 && (unsigned char)s.ptr[s.len - 1] <= ' ') {
-        s.len--;
-    }
-    return s;
-}
-
-static struct val parsed(struct ectx *c, struct slice text, enum ty_kind to)
-{
-    static const int64_t low[] = {[TY_BYTE] = INT8_MIN, [TY_SHORT] = INT16_MIN, [TY_INT] = INT32_MIN};
-    static const int64_t high[] = {[TY_BYTE] = INT8_MAX, [TY_SHORT] = INT16_MAX, [TY_INT] = INT32_MAX};
-    struct slice s = blanks_off(text);
-    struct val big = VAL_NONE;
-    int64_t i = 0;
-    double d = 0;
-    switch (to) {
-    case TY_FLOAT:
-        return fn_parse_double(s, &d) ? val_float(d) : failed(c, text, "float");
-    case TY_DOUBLE:
-        return fn_parse_double(s, &d) ? val_double(d) : failed(c, text, "double");
-    case TY_BIGINT:
-    case TY_BIGDEC:
-        return big_parse(c->heap, s, kinds[to], &big) ? big : failed(c, text, ty_name(to));
-    case TY_LONG:
-        if (s.len > 1 && (s.ptr[s.len - 1] == 'L' || s.ptr[s.len - 1] == 'l')) {
-            s.len--;
-        }
-        return fn_parse_int(s, 10, INT64_MIN, INT64_MAX, &i) ? val_long(i) : failed(c, text, "long");
-    default:
-        return fn_parse_int(s, 10, low[to], high[to], &i) ? (struct val){.kind = kinds[to], .i = i}
-                                                         : failed(c, text, ty_name(to));
-    }
-}
-
 static struct val dated(const struct ex *e, struct ectx *c, struct val v)
 {
     struct val format = ex_eval(e->args[1], c);
@@ -73,8 +35,9 @@ static struct val dated(const struct ex *e, struct ectx *c, struct val v)
     }
     struct slice pattern = vstr_slice(format.s);
     if (v.kind == VAL_STRING) {
-        return fn_cal_parse(vstr_slice(v.s), pattern, c->now, &ms) ? val_long(ms)
-                                                                   : failed(c, vstr_slice(v.s), "date");
+        return fn_cal_parse(vstr_slice(v.s), pattern, c->now, &ms)
+                   ? val_long(ms)
+                   : failed(c, vstr_slice(v.s), "date");
     }
     if (!val_is_integer(v) || e->ty.kind != TY_STRING) {
         return val_is_integer(v) ? v : VAL_NONE;
@@ -85,16 +48,6 @@ static struct val dated(const struct ex *e, struct ectx *c, struct val v)
     struct val text = fine ? val_str(vstr_new(c->heap, buf_slice(&out))) : VAL_NONE;
     buf_done(&out);
     return text;
-}
-
-static struct val to_bool(const struct ex *e, struct ectx *c, struct val v)
-{
-    if (v.kind != VAL_STRING || e->args[0]->ty.kind != TY_STRING) {
-        return v.kind == VAL_BOOL ? v : VAL_NONE;
-    }
-    struct slice s = blanks_off(vstr_slice(v.s));
-    bool yes = slice_eq_nocase(s, SLICE("true"));
-    return yes || slice_eq_nocase(s, SLICE("false")) ? val_bool(yes) : failed(c, s, "boolean");
 }
 
 static struct val to_event(struct val v, struct ty to)
@@ -115,45 +68,37 @@ struct val fn_cast(const struct ex *e, struct ectx *c)
         return dated(e, c, v);
     }
     switch (e->ty.kind) {
-    case TY_STRING:
-        return val_str(val_text(c->heap, v));
-    case TY_BOOL:
-        return to_bool(e, c, v);
+    case TY_STRING: return val_str(val_text(c->heap, v));
     case TY_CHAR:
         return v.kind == VAL_CHAR ? v
                : v.kind == VAL_STRING && v.s->len > 0
                    ? (struct val){.kind = VAL_CHAR, .i = (unsigned char)v.s->s[0]}
                    : VAL_NONE;
-    case TY_EVENT:
-        return to_event(v, e->ty);
-    case TY_MAP:
-        return v.kind == VAL_MAP || v.kind == VAL_EVENT ? v : VAL_NONE;
-    case TY_LIST:
-        return v.kind == VAL_LIST ? v : VAL_NONE;
+    case TY_EVENT: return to_event(v, e->ty);
+    case TY_MAP: return v.kind == VAL_MAP || v.kind == VAL_EVENT ? v : VAL_NONE;
+    case TY_LIST: return v.kind == VAL_LIST ? v : VAL_NONE;
     case TY_OBJECT:
-    case TY_NULL:
-        return v;
-    default:
-        break;
+    case TY_NULL: return v;
+    default: break;
     }
-    if (val_is_number(v)) {
+    if (val_is_number(v) && ty_is_number(e->ty)) {
         return val_as(c->heap, v, kinds[e->ty.kind]);
     }
-    bool text = v.kind == VAL_STRING && e->args[0]->ty.kind == TY_STRING;
-    return text ? parsed(c, vstr_slice(v.s), e->ty.kind) : VAL_NONE;
+    if (v.kind == VAL_STRING && e->args[0]->ty.kind == TY_STRING) {
+        struct val parsed = VAL_NONE;
+        bool fine = fn_parse_as(c->heap, vstr_slice(v.s), e->ty.kind, &parsed);
+        return fine ? parsed : failed(c, vstr_slice(v.s), ty_name(e->ty.kind));
+    }
+    return v.kind == kinds[e->ty.kind] ? v : VAL_NONE;
 }
 
 static bool is_of(struct val v, struct ty t)
 {
     switch (t.kind) {
-    case TY_OBJECT:
-        return true;
-    case TY_EVENT:
-        return v.kind == VAL_EVENT && (t.ev == NULL || ety_is(v.ev->type, t.ev));
-    case TY_MAP:
-        return v.kind == VAL_MAP || v.kind == VAL_EVENT;
-    default:
-        return v.kind == kinds[t.kind];
+    case TY_OBJECT: return true;
+    case TY_EVENT: return v.kind == VAL_EVENT && (t.ev == NULL || ety_is(v.ev->type, t.ev));
+    case TY_MAP: return v.kind == VAL_MAP || v.kind == VAL_EVENT;
+    default: return v.kind == kinds[t.kind];
     }
 }
 
@@ -170,10 +115,10 @@ struct val fn_instanceof(const struct ex *e, struct ectx *c)
 }
 
 static const char *const names[] = {
-    [VAL_BOOL] = "Boolean",      [VAL_CHAR] = "Character",    [VAL_BYTE] = "Byte",
-    [VAL_SHORT] = "Short",       [VAL_INT] = "Integer",       [VAL_LONG] = "Long",
-    [VAL_FLOAT] = "Float",       [VAL_DOUBLE] = "Double",     [VAL_BIGINT] = "BigInteger",
-    [VAL_BIGDEC] = "BigDecimal", [VAL_STRING] = "String",     [VAL_EVENT] = "HashMap",
+    [VAL_BOOL] = "Boolean",      [VAL_CHAR] = "Character", [VAL_BYTE] = "Byte",
+    [VAL_SHORT] = "Short",       [VAL_INT] = "Integer",    [VAL_LONG] = "Long",
+    [VAL_FLOAT] = "Float",       [VAL_DOUBLE] = "Double",  [VAL_BIGINT] = "BigInteger",
+    [VAL_BIGDEC] = "BigDecimal", [VAL_STRING] = "String",  [VAL_EVENT] = "HashMap",
     [VAL_MAP] = "LinkedHashMap", [VAL_LIST] = "Object[]",
 };
 
@@ -182,7 +127,8 @@ static struct slice elem_name(struct ty t)
     if (t.kind == TY_EVENT && t.ev->name.len > 0) {
         return t.ev->name;
     }
-    return t.kind == TY_OBJECT || t.kind == TY_NULL ? SLICE("Object") : slice_str(names[kinds[t.kind]]);
+    return t.kind == TY_OBJECT || t.kind == TY_NULL ? SLICE("Object")
+                                                    : slice_str(names[kinds[t.kind]]);
 }
 
 struct val fn_typeof(const struct ex *e, struct ectx *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Methods of maps and lists. What new {} makes is an event of an unnamed type; where a map is wanted
- * it counts as one.
+ * Methods of maps and lists. What new {} makes is an event of an unnamed type; where a map is
+ * wanted it counts as one.
  */
 #include "operators/expr/fn_impl.h"
 
@@ -29,7 +29,8 @@ static struct val lookup(struct val m, struct val key, bool *ret_found)
     if (m.kind == VAL_MAP) {
         return vmap_get_val(m.m, key, ret_found);
     }
-    int at = m.kind == VAL_EVENT && key.kind == VAL_STRING ? ety_col(m.ev->type, vstr_slice(key.s)) : -1;
+    int at =
+        m.kind == VAL_EVENT && key.kind == VAL_STRING ? ety_col(m.ev->type, vstr_slice(key.s)) : -1;
     *ret_found = at >= 0;
     return at >= 0 ? m.ev->p[at] : VAL_NONE;
 }
@@ -103,7 +104,9 @@ static struct val run_size(const struct fn_in *in)
 static struct val run_is_empty(const struct fn_in *in)
 {
     struct val v = in->v[0];
-    return val_bool((v.kind == VAL_STRING ? v.s->len : v.kind == VAL_LIST ? v.l->len : entries(v)) == 0);
+    return val_bool((v.kind == VAL_STRING ? v.s->len
+                     : v.kind == VAL_LIST ? v.l->len
+                                          : entries(v)) == 0);
 }
 
 static struct val run_contains(const struct fn_in *in)
@@ -129,15 +132,10 @@ static struct val run_list_get(const struct fn_in *in)
 }
 
 fn_run *const fn_collections[FN_COUNT] = {
-    [FN_MAP_GET] = run_map_get,
-    [FN_MAP_GET_OR] = run_map_get_or,
-    [FN_CONTAINS_KEY] = run_contains_key,
-    [FN_CONTAINS_VALUE] = run_contains_value,
-    [FN_KEY_SET] = run_key_set,
-    [FN_VALUES] = run_values,
-    [FN_ENTRY_SET] = run_entry_set,
-    [FN_SIZE] = run_size,
-    [FN_IS_EMPTY] = run_is_empty,
-    [FN_CONTAINS] = run_contains,
+    [FN_MAP_GET] = run_map_get,           [FN_MAP_GET_OR] = run_map_get_or,
+    [FN_CONTAINS_KEY] = run_contains_key, [FN_CONTAINS_VALUE] = run_contains_value,
+    [FN_KEY_SET] = run_key_set,           [FN_VALUES] = run_values,
+    [FN_ENTRY_SET] = run_entry_set,       [FN_SIZE] = run_size,
+    [FN_IS_EMPTY] = run_is_empty,         [FN_CONTAINS] = run_contains,
     [FN_LIST_GET] = run_list_get,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Date-time methods: of a time in milliseconds, or of an event with a starttimestamp (and perhaps an
- * endtimestamp). Fields and rounding look at the start; relations between intervals at both.
+ * Date-time methods: of a time in milliseconds, or of an event with a starttimestamp (and perhaps
+ * an endtimestamp). Fields and rounding look at the start; relations between intervals at both.
  */
 #include "core/base/buf.h"
 #include "operators/expr/fn_impl.h"
@@ -35,6 +35,23 @@ static bool interval_of(struct val v, struct interval *ret)
     return true;
 }
 
+/* plus, set, roundFloor and the like of an event move all of it: the end follows the start. */
+static int64_t length_of(const struct fn_in *in)
+{
+    const struct ex *e = in->e->args[0];
+    struct interval iv = {0, 0};
+    bool moved = false;
+    while (e->op == EX_METHOD && e->fn->kind == FN_DATE && e->fn->sig[0] == 'l' &&
+           e->fn->id != FN_DT_MILLIS) {
+        e = e->args[0];
+        moved = true;
+    }
+    if (!moved || e->ty.kind != TY_EVENT || !interval_of(ex_eval(e, in->c), &iv)) {
+        return 0;
+    }
+    return iv.end - iv.start;
+}
+
 /* The receiver's start; false if it has none. */
 static bool start_of(const struct fn_in *in, int64_t *ret)
 {
@@ -57,33 +74,15 @@ static struct val run_field(const struct fn_in *in)
     START
     enum fn_field f = FIELD_NONE;
     switch (in->e->fn->id) {
-    case FN_DT_MSEC:
-        f = FIELD_MSEC;
-        break;
-    case FN_DT_SECOND:
-        f = FIELD_SECOND;
-        break;
-    case FN_DT_MINUTE:
-        f = FIELD_MINUTE;
-        break;
-    case FN_DT_HOUR:
-        f = FIELD_HOUR;
-        break;
-    case FN_DT_DAY:
-        f = FIELD_DAY;
-        break;
-    case FN_DT_WEEK:
-        f = FIELD_WEEK;
-        break;
-    case FN_DT_MONTH:
-        f = FIELD_MONTH;
-        break;
-    case FN_DT_YEAR:
-        f = FIELD_YEAR;
-        break;
-    default: /* get(field) */
-        f = (enum fn_field)in->e->i;
-        break;
+    case FN_DT_MSEC: f = FIELD_MSEC; break;
+    case FN_DT_SECOND: f = FIELD_SECOND; break;
+    case FN_DT_MINUTE: f = FIELD_MINUTE; break;
+    case FN_DT_HOUR: f = FIELD_HOUR; break;
+    case FN_DT_DAY: f = FIELD_DAY; break;
+    case FN_DT_WEEK: f = FIELD_WEEK; break;
+    case FN_DT_MONTH: f = FIELD_MONTH; break;
+    case FN_DT_YEAR: f = FIELD_YEAR; break;
+    default: /* get(field) */ f = (enum fn_field)in->e->i; break;
     }
     return val_int((int32_t)fn_cal_get(ms, f));
 }
@@ -126,7 +125,7 @@ static struct val moved(const struct fn_in *in, int sign)
     START
     const struct ex *p = in->e->args[1];
     if (p->op != EX_PERIOD) {
-        uint64_t by = (uint64_t)in->v[1].i;
+        uint64_t by = (uint64_t)val_to_long(in->v[1]);
         return val_long((int64_t)(sign > 0 ? (uint64_t)ms + by : (uint64_t)ms - by));
     }
     const struct bind_unit *u = p->data;
@@ -139,7 +138,7 @@ static struct val moved(const struct fn_in *in, int sign)
         if (u[i].months != 0) {
             ms = fn_cal_add_months(ms, sign * u[i].months * val_to_long(v));
         } else {
-            rest += u[i].ms * val_to_double(v);
+            rest += u[i].ms * (double)val_to_long(v); /* whole units only */
         }
     }
     return val_long(ms + sign * (int64_t)rest);
@@ -250,7 +249,7 @@ static int64_t distance(const struct fn_in *in, uint32_t i, int64_t from)
     if (in->e->args[i]->op == EX_PERIOD) {
         return ex_after(in->e->args[i], in->c, from, 1) - from;
     }
-    return in->v[i].i;
+    return val_to_long(in->v[i]);
 }
 
 static int64_t gap(int64_t x, int64_t y)
@@ -258,11 +257,10 @@ static int64_t gap(int64_t x, int64_t y)
     return x > y ? x - y : y - x;
 }
 
-/* Within the two distances given from argument `at` on, in either order. */
+/* Within the two distances given from argument `at` on. */
 static bool within(const struct fn_in *in, uint32_t at, int64_t d, int64_t from)
 {
-    int64_t x = distance(in, at, from), y = distance(in, at + 1, from);
-    return d >= MIN(x, y) && d <= MAX(x, y);
+    return d >= distance(in, at, from) && d <= distance(in, at + 1, from);
 }
 
 static bool before(const struct fn_in *in, struct interval a, struct interval b)
@@ -271,7 +269,11 @@ static bool before(const struct fn_in *in, struct interval a, struct interval b)
     if (in->n == 2) {
         return d > 0;
     }
-    return in->n == 3 ? d >= distance(in, 2, a.end) : within(in, 2, d, a.end);
+    if (in->n == 3) {
+        return d >= distance(in, 2, a.end);
+    }
+    int64_t x = distance(in, 2, a.end), y = distance(in, 3, a.end); /* in either order */
+    return d >= MIN(x, y) && d <= MAX(x, y);
 }
 
 static bool coincides(const struct fn_in *in, struct interval a, struct interval b)
@@ -325,34 +327,21 @@ static struct val run_relation(const struct fn_in *in)
     if (!interval_of(in->v[0], &a) || !interval_of(in->v[1], &b)) {
         return VAL_NONE;
     }
+    a.end += length_of(in);
     switch (in->e->fn->id) {
-    case FN_DT_BEFORE:
-        return val_bool(before(in, a, b));
-    case FN_DT_AFTER:
-        return val_bool(before(in, b, a));
-    case FN_DT_COINCIDES:
-        return val_bool(coincides(in, a, b));
-    case FN_DT_DURING:
-        return val_bool(during(in, a, b));
-    case FN_DT_INCLUDES:
-        return val_bool(during(in, b, a));
-    case FN_DT_OVERLAPS:
-        return val_bool(overlaps(in, a, b));
-    case FN_DT_OVERLAPPED_BY:
-        return val_bool(overlaps(in, b, a));
-    case FN_DT_MEETS:
-        return val_bool(meets(in, a, b));
-    case FN_DT_MET_BY:
-        return val_bool(meets(in, b, a));
-    case FN_DT_STARTS:
-        return val_bool(starts(in, a, b));
-    case FN_DT_STARTED_BY:
-        return val_bool(starts(in, b, a));
-    case FN_DT_FINISHES:
-        return val_bool(finishes(in, a, b));
-    default:
-        assert(in->e->fn->id == FN_DT_FINISHED_BY);
-        return val_bool(finishes(in, b, a));
+    case FN_DT_BEFORE: return val_bool(before(in, a, b));
+    case FN_DT_AFTER: return val_bool(before(in, b, a));
+    case FN_DT_COINCIDES: return val_bool(coincides(in, a, b));
+    case FN_DT_DURING: return val_bool(during(in, a, b));
+    case FN_DT_INCLUDES: return val_bool(during(in, b, a));
+    case FN_DT_OVERLAPS: return val_bool(overlaps(in, a, b));
+    case FN_DT_OVERLAPPED_BY: return val_bool(overlaps(in, b, a));
+    case FN_DT_MEETS: return val_bool(meets(in, a, b));
+    case FN_DT_MET_BY: return val_bool(meets(in, b, a));
+    case FN_DT_STARTS: return val_bool(starts(in, a, b));
+    case FN_DT_STARTED_BY: return val_bool(starts(in, b, a));
+    case FN_DT_FINISHES: return val_bool(finishes(in, a, b));
+    default: assert(in->e->fn->id == FN_DT_FINISHED_BY); return val_bool(finishes(in, b, a));
     }
 }
 

@@ -2,8 +2,9 @@
  *
  * Enumeration methods. The list is evaluated once; a lambda's parameters are put into the context's
  * slots before its body runs. A condition that is null counts as holding in where, firstOf, lastOf,
- * countOf, takeWhile and takeWhileLast, and as not holding in anyOf and allOf: so it is defined, and
- * rules depend on it. To add a method: a row in fn.def, a function here, its entry in `methods`.
+ * countOf, takeWhile and takeWhileLast, and as not holding in anyOf and allOf: so it is defined,
+ * and rules depend on it. To add a method: a row in fn.def, a function here, its entry in
+ * `methods`.
  */
 #include "core/base/mem.h"
 #include "operators/expr/eval_impl.h"
@@ -287,16 +288,11 @@ static struct val run_sum_of(const struct run *r)
     }
     switch (t) {
     case TY_BIGINT:
-    case TY_BIGDEC:
-        return big;
-    case TY_FLOAT:
-        return val_float(sum);
-    case TY_DOUBLE:
-        return val_double(sum);
-    case TY_LONG:
-        return val_long((int64_t)whole);
-    default:
-        return val_int((int32_t)(uint32_t)whole);
+    case TY_BIGDEC: return big;
+    case TY_FLOAT: return val_float(sum);
+    case TY_DOUBLE: return val_double(sum);
+    case TY_LONG: return val_long((int64_t)whole);
+    default: return val_int((int32_t)(uint32_t)whole);
     }
 }
 

@@ -196,7 +196,11 @@ static bool put_floating(struct buf *out, struct val v, const struct spec *p)
     }
     double d = val_to_double(v);
     if (!isfinite(d)) {
-        put_padded(out, isnan(d) ? SLICE("NaN") : d < 0 ? SLICE("-Infinity") : SLICE("Infinity"), p);
+        put_padded(out,
+                   isnan(d) ? SLICE("NaN")
+                   : d < 0  ? SLICE("-Infinity")
+                            : SLICE("Infinity"),
+                   p);
         return true;
     }
     struct buf text;
@@ -238,11 +242,15 @@ static bool put_integer(struct buf *out, struct val v, const struct spec *p)
                        (unsigned long long)(negative ? 0 - (uint64_t)v.i : (uint64_t)v.i));
     } else {
         uint64_t u = (uint64_t)v.i;
-        u = v.kind == VAL_INT ? u & 0xFFFFFFFFu : v.kind == VAL_SHORT ? u & 0xFFFFu
-                                              : v.kind == VAL_BYTE    ? u & 0xFFu
-                                                                      : u;
+        u = v.kind == VAL_INT     ? u & 0xFFFFFFFFu
+            : v.kind == VAL_SHORT ? u & 0xFFFFu
+            : v.kind == VAL_BYTE  ? u & 0xFFu
+                                  : u;
         (void)buf_add_str(&text, !p->alt ? "" : p->conv == 'o' ? "0" : "0x");
-        (void)buf_addf(&text, p->conv == 'o' ? "%llo" : p->conv == 'x' ? "%llx" : "%llX",
+        (void)buf_addf(&text,
+                       p->conv == 'o'   ? "%llo"
+                       : p->conv == 'x' ? "%llx"
+                                        : "%llX",
                        (unsigned long long)u);
     }
     struct slice digits = buf_slice(&text);
@@ -277,9 +285,10 @@ static void put_text(struct buf *out, struct slice text, const struct spec *p)
 static bool put_value(struct buf *out, struct val v, const struct spec *p)
 {
     if (p->conv == 'b' || p->conv == 'B') {
-        put_text(out, v.kind == VAL_BOOL ? (v.b ? SLICE("true") : SLICE("false"))
-                      : val_is_null(v)   ? SLICE("false")
-                                         : SLICE("true"),
+        put_text(out,
+                 v.kind == VAL_BOOL ? (v.b ? SLICE("true") : SLICE("false"))
+                 : val_is_null(v)   ? SLICE("false")
+                                    : SLICE("true"),
                  p);
         return true;
     }

@@ -40,9 +40,6 @@ static inline struct val fn_string(const struct fn_in *in, struct slice s)
 /* A number as the static type of the call. */
 struct val fn_number(const struct fn_in *in, struct val v);
 
-/* fn_parse.c: as the parse methods of Java's numbers. */
-bool fn_parse_int(struct slice s, int base, int64_t low, int64_t high, int64_t *ret);
-bool fn_parse_double(struct slice s, double *ret);
 /* fn_format.c */
 bool fn_format(struct slice format, const struct val *args, uint32_t n, struct buf *out);
 int32_t fn_hash(struct val v); /* Java's hashCode */

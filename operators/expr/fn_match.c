@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * like and regexp. A constant pattern of regexp was compiled by the binder; another is compiled when
- * it is used, and a wrong one fails the row.
+ * like and regexp. A constant pattern of regexp was compiled by the binder; another is compiled
+ * when it is used, and a wrong one fails the row.
  */
 #include "operators/expr/eval_impl.h"
 #include "operators/sig/fn_regex.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Functions and methods of numbers. Arguments come as whatever number the rule has; results have the
- * static type of the call.
+ * Functions and methods of numbers. Arguments come as whatever number the rule has; results have
+ * the static type of the call.
  */
 #include "operators/expr/fn_impl.h"
 #include "operators/sig/val_big.h"

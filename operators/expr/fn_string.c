@@ -216,13 +216,13 @@ struct case_range {
 };
 
 static const struct case_range case_ranges[] = {
-    {'A', 'Z', 32},         {0xC0, 0xD6, 32},       {0xD8, 0xDE, 32},      {0x100, 0x12E, 0},
-    {0x132, 0x136, 0},      {0x139, 0x147, 0},      {0x14A, 0x176, 0},     {0x179, 0x17D, 0},
-    {0x178, 0x178, -121},   {0x386, 0x386, 38},     {0x388, 0x38A, 37},    {0x38C, 0x38C, 64},
-    {0x38E, 0x38F, 63},     {0x391, 0x3A1, 32},     {0x3A3, 0x3AB, 32},    {0x400, 0x40F, 80},
-    {0x410, 0x42F, 32},     {0x460, 0x480, 0},      {0x48A, 0x4BE, 0},     {0x4D0, 0x52E, 0},
-    {0x1E00, 0x1E94, 0},    {0x1EA0, 0x1EFE, 0},    {0x531, 0x556, 48},    {0xFF21, 0xFF3A, 32},
-    {0x10400, 0x10427, 40}, {0x2160, 0x216F, 16},   {0x24B6, 0x24CF, 26},
+    {'A', 'Z', 32},         {0xC0, 0xD6, 32},     {0xD8, 0xDE, 32},     {0x100, 0x12E, 0},
+    {0x132, 0x136, 0},      {0x139, 0x147, 0},    {0x14A, 0x176, 0},    {0x179, 0x17D, 0},
+    {0x178, 0x178, -121},   {0x386, 0x386, 38},   {0x388, 0x38A, 37},   {0x38C, 0x38C, 64},
+    {0x38E, 0x38F, 63},     {0x391, 0x3A1, 32},   {0x3A3, 0x3AB, 32},   {0x400, 0x40F, 80},
+    {0x410, 0x42F, 32},     {0x460, 0x480, 0},    {0x48A, 0x4BE, 0},    {0x4D0, 0x52E, 0},
+    {0x1E00, 0x1E94, 0},    {0x1EA0, 0x1EFE, 0},  {0x531, 0x556, 48},   {0xFF21, 0xFF3A, 32},
+    {0x10400, 0x10427, 40}, {0x2160, 0x216F, 16}, {0x24B6, 0x24CF, 26},
 };
 
 static uint32_t other_case(uint32_t c, bool upper)
@@ -231,7 +231,8 @@ static uint32_t other_case(uint32_t c, bool upper)
         const struct case_range *r = &case_ranges[i];
         bool pairs = r->off == 0;
         uint32_t off = pairs ? 1 : (uint32_t)r->off;
-        if (upper && c - off >= r->low && c - off <= r->high && (!pairs || (c - off - r->low) % 2 == 0)) {
+        if (upper && c - off >= r->low && c - off <= r->high &&
+            (!pairs || (c - off - r->low) % 2 == 0)) {
             return c - off;
         }
         if (!upper && c >= r->low && c <= r->high && (!pairs || (c - r->low) % 2 == 0)) {
@@ -407,7 +408,8 @@ static struct val finish(const struct fn_in *in, struct buf *out)
 static struct val run_replace(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
-    struct vstr *a = val_text(in->h, in->v[1]), *b = val_text(in->h, in->v[2]); /* characters, too */
+    struct vstr *a = val_text(in->h, in->v[1]),
+                *b = val_text(in->h, in->v[2]); /* characters, too */
     struct slice what = vstr_slice(a), by = vstr_slice(b);
     struct buf out;
     buf_init(&out, STRING_MAX);
@@ -455,7 +457,8 @@ static struct val run_matches(const struct fn_in *in)
 }
 
 /* $1 and \$ of a replacement; false if a group does not exist. */
-static bool put_replacement(struct buf *out, struct slice by, struct slice s, const struct fn_match *m)
+static bool put_replacement(struct buf *out, struct slice by, struct slice s,
+                            const struct fn_match *m)
 {
     for (size_t i = 0; i < by.len; i++) {
         char c = by.ptr[i];
@@ -538,7 +541,8 @@ static struct val run_split(const struct fn_in *in)
         if (empty) {
             from += m.to[0] < s.len ? char_bytes((unsigned char)s.ptr[m.to[0]]) : 1;
         }
-        if (m.to[0] == 0 || (empty && m.from[0] >= s.len)) { /* nothing stands before it, or behind */
+        if (m.to[0] == 0 ||
+            (empty && m.from[0] >= s.len)) { /* nothing stands before it, or behind */
             continue;
         }
         parts[n++] = fn_string(in, slice_sub(s, done, m.from[0]));
@@ -546,7 +550,7 @@ static struct val run_split(const struct fn_in *in)
     }
     parts[n++] = fn_string(in, slice_sub(s, done, s.len));
     filled = n;
-    while (limit == 0 && n > 1 && parts[n - 1].s->len == 0) {
+    while (limit == 0 && n > (filled > 1 ? 0u : 1u) && parts[n - 1].s->len == 0) {
         n--;
     }
     struct vlist *l = vlist_new(in->h, n);
@@ -568,7 +572,8 @@ static struct val run_to_chars(const struct fn_in *in)
     for (size_t i = 0, n = 0; i < s.len && at < l->len; i += n) {
         uint32_t c = code_at(s, i, &n);
         if (c >= 0x10000 && at + 1 < l->len) {
-            l->v[at++] = (struct val){.kind = VAL_CHAR, .i = (int64_t)(0xD800 + ((c - 0x10000) >> 10))};
+            l->v[at++] =
+                (struct val){.kind = VAL_CHAR, .i = (int64_t)(0xD800 + ((c - 0x10000) >> 10))};
             c = 0xDC00 + ((c - 0x10000) & 0x3FF);
         }
         l->v[at++] = (struct val){.kind = VAL_CHAR, .i = (int64_t)c};

@@ -4,6 +4,7 @@
  */
 #include "core/base/buf.h"
 #include "operators/expr/fn_impl.h"
+#include "operators/sig/fn_parse.h"
 
 #include <assert.h>
 
@@ -236,24 +237,17 @@ int32_t fn_hash(struct val v)
     uint64_t bits = 0;
     float f = 0;
     switch (v.kind) {
-    case VAL_NULL:
-        return 0;
-    case VAL_BOOL:
-        return v.b ? 1231 : 1237;
-    case VAL_LONG:
-        return (int32_t)fold((uint64_t)v.i);
+    case VAL_NULL: return 0;
+    case VAL_BOOL: return v.b ? 1231 : 1237;
+    case VAL_LONG: return (int32_t)fold((uint64_t)v.i);
     case VAL_FLOAT:
         f = (float)v.d;
         memcpy(&h, &f, sizeof h);
         return (int32_t)h;
-    case VAL_DOUBLE:
-        memcpy(&bits, &v.d, sizeof bits);
-        return (int32_t)fold(bits);
+    case VAL_DOUBLE: memcpy(&bits, &v.d, sizeof bits); return (int32_t)fold(bits);
     case VAL_BIGINT:
-    case VAL_BIGDEC:
-        return (int32_t)fold(val_hash(v));
-    case VAL_STRING:
-        return hash_text(vstr_slice(v.s));
+    case VAL_BIGDEC: return (int32_t)fold(val_hash(v));
+    case VAL_STRING: return hash_text(vstr_slice(v.s));
     case VAL_LIST:
         h = 1;
         for (uint32_t i = 0; i < v.l->len; i++) {
@@ -265,10 +259,8 @@ int32_t fn_hash(struct val v)
             h += (uint32_t)fn_hash(v.m->v[i].key) ^ (uint32_t)fn_hash(v.m->v[i].value);
         }
         return (int32_t)h;
-    case VAL_EVENT:
-        return (int32_t)hash_event(v.ev);
-    default:
-        return (int32_t)v.i;
+    case VAL_EVENT: return (int32_t)hash_event(v.ev);
+    default: return (int32_t)v.i;
     }
 }
 

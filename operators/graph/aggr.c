@@ -19,8 +19,6 @@ struct aggregator {
     size_t n_buckets, count;
     struct group *first, *last, *total;
     struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
-    struct agg_layout *local_layout;
-    struct agg_set *local_set;
 };
 
 static bool any_local(const struct agg_set *s)
@@ -33,19 +31,25 @@ static bool any_local(const struct agg_set *s)
     return false;
 }
 
+static struct aggregator *bare(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
+                               uint32_t width, struct vheap *heap)
+{
+    struct aggregator *a = MEM_NEW(struct aggregator);
+    *a = (struct aggregator){
+        .layout = l, .keys = keys, .n_keys = n_keys, .width = width, .heap = heap};
+    return a;
+}
+
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap)
 {
-    struct aggregator *a = MEM_NEW(struct aggregator);
-    *a = (struct aggregator){.layout = l, .keys = keys, .n_keys = n_keys, .width = width, .heap = heap};
+    struct aggregator *a = bare(l, keys, n_keys, width, heap);
     if (l->set != NULL && any_local(l->set)) {
         a->local = mem_calloc(l->set->calls.len, sizeof(struct aggregator *));
         for (size_t i = 0; i < l->set->calls.len; i++) {
             struct agg_call *c = l->set->calls.ptr[i];
             if (c->has_group_by) {
-                a->local[i] = aggr_new(l, c->group_by, c->n_group_by, width, heap);
-                mem_free(a->local[i]->local);
-                a->local[i]->local = NULL;
+                a->local[i] = bare(l, c->group_by, c->n_group_by, width, heap);
             }
         }
     }

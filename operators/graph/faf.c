@@ -142,7 +142,7 @@ static int insert_row(struct stmt *st, struct bind *b, const struct ast_item *it
     struct evt *made = ins_make(ins, st->eng, row);
     if (e->kind == CAT_WINDOW) {
         keep_rows(st->eng, &made, 1);
-        eng_enqueue(st->eng, (struct queued){.e = made, .win = e->what, .from = NULL}, true);
+        nwin_insert(e->what, made, NULL); /* consumers are told once, of all rows */
     } else {
         table_put(e->what, made, NULL);
     }

@@ -571,6 +571,36 @@ static enum row_class classify(const struct sel_plan *p)
     return fixed ? ROWS_GROUP : ROWS_EVENT_GROUP;
 }
 
+/* With rollup, a group-by expression is null in rows of the levels that leave it out. */
+static struct ex *rolled(struct bind *b, const struct sel_plan *p, struct ex *e)
+{
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        if (same(p->group[i], e)) {
+            struct ex *x = ex_new(b, EX_GROUP_KEY, e->ty, e->span, 1);
+            x->args[0] = e;
+            x->i = i;
+            return x;
+        }
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        e->args[i] = rolled(b, p, e->args[i]);
+    }
+    return e;
+}
+
+static void roll(struct bind *b, struct sel_plan *p)
+{
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        p->cols[i] = rolled(b, p, p->cols[i]);
+    }
+    if (p->having != NULL) {
+        p->having = rolled(b, p, p->having);
+    }
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        p->order[i].e = rolled(b, p, p->order[i].e);
+    }
+}
+
 /* ---- order by, the rest ---- */
 
 /* A name of the select list that is no property stands for its column. */
@@ -653,6 +683,9 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
                                                  "or an aggregation");
             }
         }
+    }
+    if (p->n_levels > 0) {
+        roll(b, p);
     }
     agg_layout(b->a, &p->aggs, &p->layout);
     return 0;

@@ -189,6 +189,9 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
         struct ectx c = inst_ctx(&in->in, row);
         c.leaving = i >= b->n_nw;
         of[i] = aggr_group(in->aggr, &c, level, rolled);
+        if (in->in.st->query) {
+            aggr_keep_row(of[i], row);
+        }
         touch(t, of[i], row);
     }
 }

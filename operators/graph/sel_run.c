@@ -287,18 +287,14 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     if (p->n_streams > 1) {
         in->join = join_new(in);
     }
-    in->quiet = true;
+    in->quiet = st->query; /* what is there goes through, its listeners are not there yet */
     for (uint32_t i = 0; i < p->n_streams; i++) {
         in->src[i].in = in;
         in->src[i].num = i;
         open_views(&in->src[i], &p->streams[i]);
     }
     for (uint32_t i = 0; i < p->n_streams; i++) {
-        if (p->streams[i].kind == SRC_PATTERN) {
-            in->quiet = false; /* a pattern may match at once */
-        }
         open_source(&in->src[i], &p->streams[i]);
-        in->quiet = true;
     }
     if (in->join != NULL) {
         join_flush(in);

@@ -18,20 +18,13 @@ char bind_fn_letter(struct ty t)
         return 'n';
     }
     switch (t.kind) {
-    case TY_STRING:
-        return 's';
-    case TY_MAP:
-        return 'm';
-    case TY_LIST:
-        return 'L';
-    case TY_EVENT:
-        return 'e';
-    case TY_BOOL:
-        return 'b';
-    case TY_CHAR:
-        return 'c';
-    default:
-        return 'o';
+    case TY_STRING: return 's';
+    case TY_MAP: return 'm';
+    case TY_LIST: return 'L';
+    case TY_EVENT: return 'e';
+    case TY_BOOL: return 'b';
+    case TY_CHAR: return 'c';
+    default: return 'o';
     }
 }
 
@@ -47,46 +40,36 @@ static bool takes(char letter, const struct ex *arg)
         return letter != 'k' && letter != 'y' && letter != 't' && letter != 'p';
     }
     switch (letter) {
-    case 'b':
-        return t.kind == TY_BOOL;
-    case 'c':
-        return t.kind == TY_CHAR;
-    case 'i':
-        return (ty_is_integer(t) && t.kind <= TY_INT) || t.kind == TY_CHAR;
-    case 'l':
-        return ty_is_integer(t);
-    case 'f':
-        return ty_is_number(t) && t.kind <= TY_FLOAT;
-    case 'd':
-        return ty_is_number(t) && t.kind <= TY_DOUBLE;
-    case 'n':
-        return ty_is_number(t);
+    case 'b': return t.kind == TY_BOOL;
+    case 'c': return t.kind == TY_CHAR;
+    case 'i': return (ty_is_integer(t) && t.kind <= TY_INT) || t.kind == TY_CHAR;
+    case 'l': return ty_is_integer(t);
+    case 'F': return t.kind == TY_FLOAT;
+    case 'f': return ty_is_number(t) && t.kind <= TY_FLOAT;
+    case 'd': return ty_is_number(t) && t.kind <= TY_DOUBLE;
+    case 'n': return ty_is_number(t);
     case 's':
     case 'k':
     case 'y':
-    case 'x':
-        return t.kind == TY_STRING;
-    case 'm':
-        return t.kind == TY_MAP;
-    case 'L':
-        return t.kind == TY_LIST;
-    case 't':
-        return is_time(t);
-    case 'p':
-        return ty_is_integer(t);
-    default:
-        return true;
+    case 'x': return t.kind == TY_STRING;
+    case 'm': return t.kind == TY_MAP;
+    case 'L': return t.kind == TY_LIST;
+    case 't': return is_time(t);
+    case 'p': return ty_is_number(t);
+    default: return true;
     }
 }
 
 static const char *word(char letter)
 {
     static const char *const words[] = {
-        ['b'] = "boolean", ['c'] = "char",   ['i'] = "int",    ['l'] = "long",  ['f'] = "float",
-        ['d'] = "double",  ['n'] = "number", ['s'] = "string", ['m'] = "map",   ['L'] = "list",
-        ['t'] = "time",    ['p'] = "period", ['k'] = "field",  ['y'] = "pattern", ['o'] = "any",
-        ['x'] = "regexp",
-        ['P'] = "x => condition", ['X'] = "x => value", ['R'] = "start", ['G'] = "(result, x) => value",
+        ['b'] = "boolean",    ['c'] = "char",   ['i'] = "int",
+        ['l'] = "long",       ['f'] = "float",  ['F'] = "float",
+        ['d'] = "double",     ['n'] = "number", ['s'] = "string",
+        ['m'] = "map",        ['L'] = "list",   ['t'] = "time",
+        ['p'] = "period",     ['k'] = "field",  ['y'] = "pattern",
+        ['o'] = "any",        ['x'] = "regexp", ['P'] = "x => condition",
+        ['X'] = "x => value", ['R'] = "start",  ['G'] = "(result, x) => value",
     };
     const char *w = (size_t)letter < ARRAY_LEN(words) ? words[(size_t)letter] : NULL;
     return w != NULL ? w : "any";
@@ -96,7 +79,8 @@ static const char *word(char letter)
 static void ways(enum fn_kind kind, struct slice name, char recv, struct buf *out)
 {
     bool more = false;
-    for (const struct fn_def *f = fn_find(kind, name, NULL); f != NULL; f = fn_find(kind, name, f)) {
+    for (const struct fn_def *f = fn_find(kind, name, NULL); f != NULL;
+         f = fn_find(kind, name, f)) {
         uint32_t low = 0, high = 0;
         if (recv != 0 && strchr(f->recv, recv) == NULL) {
             continue;
@@ -123,8 +107,8 @@ static int no_fit(enum fn_kind kind, struct slice name, char recv, const struct 
         struct slice t = bind_type_text(b, x->args[i]->ty);
         (void)buf_addf(&have, "%s" SLICE_FMT, i > at ? ", " : "", SLICE_ARG(t));
     }
-    int rc = bind_err(reterr, x->span, "no '" SLICE_FMT "' takes (%s); there is %s", SLICE_ARG(name),
-                      buf_cstr(&have), buf_cstr(&text));
+    int rc = bind_err(reterr, x->span, "no '" SLICE_FMT "' takes (%s); there is %s",
+                      SLICE_ARG(name), buf_cstr(&have), buf_cstr(&text));
     buf_done(&text);
     buf_done(&have);
     return rc;
@@ -150,21 +134,17 @@ static struct ty over(const struct ty *elem)
 static struct ty result(struct bind *b, const struct fn_def *f, const struct ex *x, uint32_t at)
 {
     static const enum ty_kind kinds[] = {
-        ['b'] = TY_BOOL,   ['c'] = TY_CHAR,   ['i'] = TY_INT,  ['l'] = TY_LONG,   ['f'] = TY_FLOAT,
-        ['d'] = TY_DOUBLE, ['s'] = TY_STRING, ['m'] = TY_MAP,  ['o'] = TY_OBJECT, ['D'] = TY_BIGDEC,
-        ['I'] = TY_BIGINT,
+        ['b'] = TY_BOOL,   ['c'] = TY_CHAR,   ['i'] = TY_INT,    ['l'] = TY_LONG,
+        ['f'] = TY_FLOAT,  ['d'] = TY_DOUBLE, ['s'] = TY_STRING, ['m'] = TY_MAP,
+        ['o'] = TY_OBJECT, ['D'] = TY_BIGDEC, ['I'] = TY_BIGINT,
     };
     char letter = f->sig[0];
     switch (letter) {
-    case 'N':
-        return common(x, at);
+    case 'N': return common(x, at);
     case 'E':
-    case 'V':
-        return over(x->args[0]->ty.elem);
-    case 'S':
-        return ty_list(b->a, TY(STRING));
-    case 'L':
-        return f->id == FN_KEY_SET ? ty_list(b->a, TY(STRING)) : ty_list(b->a, TY(OBJECT));
+    case 'V': return over(x->args[0]->ty.elem);
+    case 'S': return ty_list(b->a, TY(STRING));
+    case 'L': return f->id == FN_KEY_SET ? ty_list(b->a, TY(STRING)) : ty_list(b->a, TY(OBJECT));
     default:
         assert((size_t)letter < ARRAY_LEN(kinds));
         return (struct ty){.kind = kinds[(size_t)letter]};
@@ -210,12 +190,15 @@ static int check_constants(struct bind *b, const struct fn_def *f, struct ex *x,
             x->i = fn_cal_field(text);
             if (x->i == FIELD_NONE) {
                 return bind_err(reterr, arg->span,
-                                "'" SLICE_FMT "' is no calendar field; there are msec sec min hour day "
+                                "'" SLICE_FMT
+                                "' is no calendar field; there are msec sec min hour day "
                                 "week month year",
                                 SLICE_ARG(text));
             }
         } else {
-            int rc = fn_cal_pattern(text, reterr);
+            int rc = slice_eq_nocase(text, SLICE("iso"))
+                         ? bind_err(reterr, arg->span, "'iso' is a format for reading only")
+                         : fn_cal_pattern(text, reterr);
             if (rc != 0) {
                 err_span(reterr, arg->span.line, arg->span.col, arg->span.len);
                 return rc;
@@ -233,7 +216,8 @@ static bool fits(const struct fn_def *f, const struct ex *x, uint32_t at)
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        if (!takes(fn_arg(f, i), x->args[at + i])) {
+        bool null = f->kind == FN_DATE && x->args[at + i]->ty.kind == TY_NULL;
+        if (null || !takes(fn_arg(f, i), x->args[at + i])) {
             return false;
         }
     }
@@ -244,7 +228,8 @@ int bind_fn_pick(struct bind *b, enum fn_kind kind, struct slice name, char recv
                  uint32_t at, struct err *reterr)
 {
     bool known = false;
-    for (const struct fn_def *f = fn_find(kind, name, NULL); f != NULL; f = fn_find(kind, name, f)) {
+    for (const struct fn_def *f = fn_find(kind, name, NULL); f != NULL;
+         f = fn_find(kind, name, f)) {
         if (recv != 0 && strchr(f->recv, recv) == NULL) {
             continue;
         }
@@ -275,7 +260,8 @@ static int unknown_of_class(struct slice name, struct span span, struct err *ret
     struct slice near = fn_near(FN_STATIC, name, 0);
     struct slice plain = fn_plain_name(name);
     if (near.len > 0) {
-        return bind_err(reterr, span, "there is no function '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
+        return bind_err(reterr, span,
+                        "there is no function '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
                         SLICE_ARG(name), SLICE_ARG(near));
     }
     struct slice of = slice_sub(plain, 0, slice_find(plain, '.') + 1);

@@ -241,6 +241,21 @@ static int parameter(struct bind *b, const struct ast_seg *seg, struct ex **ret,
     return 0;
 }
 
+/* A property of an event that a lambda's parameter stands for, named without it. */
+static int parameter_property(struct bind *b, const struct ast_seg *seg, struct ex **ret,
+                              struct err *reterr)
+{
+    for (const struct bind_param *p = b->scope->params; p != NULL; p = p->next) {
+        if (p->arg != NULL || p->ty.kind != TY_EVENT || ety_col(p->ty.ev, seg->name) < 0) {
+            continue;
+        }
+        struct ex *x = ex_new(b, EX_LAMBDA, p->ty, seg->span, 0);
+        x->slot = p->slot;
+        return event_member(b, x, seg, ret, reterr);
+    }
+    return 0;
+}
+
 /* Steps taken, 0 if the name is none of this scope, < 0 on errors. */
 static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
@@ -272,7 +287,7 @@ static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, s
         *ret = stream_ex(b, named, seg->span);
         return 1;
     }
-    return 0;
+    return parameter_property(b, seg, ret, reterr);
 }
 
 static int context_member(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)

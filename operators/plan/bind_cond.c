@@ -3,6 +3,8 @@
  * Binding of what gives a boolean, and of case and cast. See bind.h.
  */
 #include "operators/plan/bind_impl.h"
+#include "operators/sig/fn_cal.h"
+#include "operators/sig/fn_parse.h"
 #include "operators/sig/fn_regex.h"
 
 #include <assert.h>
@@ -137,7 +139,7 @@ int bind_like(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
     }
     for (uint32_t i = 0; i < e->n_args; i++) {
         struct ty t = x->args[i]->ty;
-        bool fine = t.kind == TY_STRING || t.kind == TY_NULL || (i == 0 && ty_is_number(t));
+        bool fine = t.kind == TY_STRING || (i == 0 && (t.kind == TY_NULL || ty_is_number(t)));
         if (!fine) {
             struct slice have = bind_type_text(b, t);
             return bind_err(reterr, x->args[i]->span, "'%s' wants %s, not a " SLICE_FMT,
@@ -232,11 +234,64 @@ static int type_named(struct bind *b, struct slice name, struct span span, struc
     return 0;
 }
 
+/* What can be known to be wrong of a cast. */
+static int check_cast(struct bind *b, const struct ex *x, struct ty to, struct err *reterr)
+{
+    const struct ex *of = x->args[0];
+    struct ty t = of->ty;
+    if ((t.kind == TY_BOOL || t.kind == TY_LIST) && ty_is_number(to)) {
+        return bind_err(reterr, of->span, "a %s cannot be cast to a %s", ty_name(t.kind), ty_name(to.kind));
+    }
+    bool reads = t.kind == TY_STRING || t.kind == TY_NULL || t.kind == TY_OBJECT;
+    if (x->n_args > 1 && (reads ? to.kind != TY_LONG : to.kind != TY_STRING)) {
+        return bind_err(reterr, x->span, "with a date format, cast makes a date or long of a string, or a string of a date");
+    }
+    struct slice text = of->op == EX_CONST && t.kind == TY_STRING ? vstr_slice(of->k.s) : SLICE_NONE;
+    struct val v = VAL_NONE;
+    int64_t ms = 0;
+    if (text.ptr != NULL && x->n_args > 1 && x->args[1]->op == EX_CONST) {
+        struct slice format = vstr_slice(x->args[1]->k.s);
+        return fn_cal_parse(text, format, 0, &ms)
+                   ? 0
+                   : bind_err(reterr, of->span, "'" SLICE_FMT "' is no date of the format '" SLICE_FMT "'",
+                              SLICE_ARG(text), SLICE_ARG(format));
+    }
+    if (text.ptr == NULL || x->n_args > 1 || !(ty_is_number(to) || to.kind == TY_BOOL) ||
+        fn_parse_as(b->heap, text, to.kind, &v)) {
+        return 0;
+    }
+    return bind_err(reterr, of->span, "'" SLICE_FMT "' is no %s", SLICE_ARG(text), ty_name(to.kind));
+}
+
+/* dateformat: 'pattern' */
+static int cast_format(struct bind *b, const struct ast_expr *arg, struct ex **ret, struct err *reterr)
+{
+    bool named = arg->kind == AST_NAMED_ARG;
+    if (named && !slice_eq_nocase(arg->text, SLICE("dateformat"))) {
+        return bind_err(reterr, arg->span, "cast knows only 'dateformat:'");
+    }
+    int rc = bind_expr(b, named ? arg->args[0] : arg, ret, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    if ((*ret)->ty.kind != TY_STRING) {
+        return bind_err(reterr, arg->span, "a date format is a string");
+    }
+    if ((*ret)->op == EX_CONST) {
+        rc = fn_cal_pattern(vstr_slice((*ret)->k.s), reterr);
+        if (rc != 0) {
+            err_span(reterr, arg->span.line, arg->span.col, arg->span.len);
+        }
+    }
+    return rc;
+}
+
 int bind_cast(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     struct ty to = TY(NULL);
     struct ex *x = ex_new(b, EX_CAST, to, e->span, e->n_args);
-    int rc = bind_args(b, e->args, e->n_args, x, 0, reterr);
+    int rc = bind_args(b, e->args, 1, x, 0, reterr);
+    rc = rc == 0 && e->n_args > 1 ? cast_format(b, e->args[1], &x->args[1], reterr) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -250,6 +305,7 @@ int bind_cast(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
     if (to.kind == TY_NULL) {
         rc = type_named(b, e->text, e->span, &to, reterr);
     }
+    rc = rc == 0 ? check_cast(b, x, to, reterr) : rc;
     if (rc == 0) {
         x->ty = to;
         *ret = x;

@@ -42,24 +42,25 @@ static int bad_call(const struct ast_seg *seg, struct err *reterr)
     const struct fn_def *f = fn_find(FN_ENUM, seg->name, NULL);
     uint32_t low = 0, high = 0;
     fn_arity(f, &low, &high);
-    const char *how = low == 0                          ? "no argument or a lambda"
-                      : fn_arg(f, 0) == 'R'             ? "a start value and (result, x) => value"
-                      : low == 2                        ? "two lambdas: x => key, x => value"
+    const char *how = low == 0                         ? "no argument or a lambda"
+                      : fn_arg(f, 0) == 'R'            ? "a start value and (result, x) => value"
+                      : low == 2                       ? "two lambdas: x => key, x => value"
                       : is_lambda_letter(fn_arg(f, 0)) ? "a lambda, as in x => x > 1"
-                      : fn_arg(f, 0) == 'L'             ? "a list"
-                                                        : "a number";
+                      : fn_arg(f, 0) == 'L'            ? "a list"
+                                                       : "a number";
     return bind_err(reterr, seg->span, "'%s' wants %s", f->name, how);
 }
 
-static int param(struct bind *b, const struct ast_expr *lambda, uint32_t i, struct ty ty, int8_t *ret_slot,
-                 struct err *reterr)
+static int param(struct bind *b, const struct ast_expr *lambda, uint32_t i, struct ty ty,
+                 int8_t *ret_slot, struct err *reterr)
 {
     *ret_slot = -1;
     if (i >= lambda->n_names) {
         return 0;
     }
     if (b->lambda_next >= SLOTS) {
-        return bind_err(reterr, lambda->span, "lambdas within lambdas have more than %d parameters", SLOTS);
+        return bind_err(reterr, lambda->span, "lambdas within lambdas have more than %d parameters",
+                        SLOTS);
     }
     struct bind_param *p = ARENA_NEW(b->a, struct bind_param);
     *p = (struct bind_param){
@@ -70,8 +71,8 @@ static int param(struct bind *b, const struct ast_expr *lambda, uint32_t i, stru
 }
 
 /* Binds the body with the parameters in place. */
-static int lambda(struct bind *b, const struct ast_expr *e, char letter, struct ty elem, struct ty acc,
-                  struct fn_lambda *ret_slots, struct ex **ret, struct err *reterr)
+static int lambda(struct bind *b, const struct ast_expr *e, char letter, struct ty elem,
+                  struct ty acc, struct fn_lambda *ret_slots, struct ex **ret, struct err *reterr)
 {
     uint32_t first = letter == 'G' ? 1 : 0;
     if (e->n_names < first + 1 || e->n_names > first + 3) {
@@ -93,6 +94,13 @@ static int lambda(struct bind *b, const struct ast_expr *e, char letter, struct 
     return rc;
 }
 
+static bool alike(struct ty a, struct ty b, bool same_kind)
+{
+    bool loose =
+        a.kind == TY_OBJECT || b.kind == TY_OBJECT || a.kind == TY_NULL || b.kind == TY_NULL;
+    return loose || (ty_comparable(a, b) && (!same_kind || a.kind == b.kind));
+}
+
 static int plain_arg(struct bind *b, const struct fn_def *f, char letter, const struct ast_expr *e,
                      struct ty list, struct ex **ret, struct err *reterr)
 {
@@ -107,11 +115,12 @@ static int plain_arg(struct bind *b, const struct fn_def *f, char letter, const 
     if (letter == 'L' && t.kind != TY_LIST && t.kind != TY_NULL) {
         return bind_err(reterr, e->span, "'%s' wants a list", f->name);
     }
+    bool sets = f->id != FN_SEQUENCE_EQUAL; /* the elements are kept, or looked for by equality */
     if (letter == 'L' && t.kind == TY_LIST && t.elem != NULL && list.elem != NULL &&
-        !ty_comparable(*t.elem, *list.elem)) {
+        !alike(*t.elem, *list.elem, sets)) {
         struct slice x = bind_type_text(b, list), y = bind_type_text(b, t);
-        return bind_err(reterr, e->span, "'%s' of a " SLICE_FMT " cannot take a " SLICE_FMT, f->name,
-                        SLICE_ARG(x), SLICE_ARG(y));
+        return bind_err(reterr, e->span, "'%s' of a " SLICE_FMT " cannot take a " SLICE_FMT,
+                        f->name, SLICE_ARG(x), SLICE_ARG(y));
     }
     if (letter == 'R' && t.kind == TY_NULL) {
         return bind_err(reterr, e->span, "'%s' wants a start value that is not null", f->name);
@@ -133,8 +142,8 @@ static struct ty sum_type(struct ty t)
 }
 
 /* The type of the result; `of` is what the last lambda gives, or the element. */
-static int result(struct bind *b, const struct fn_def *f, struct ex *x, struct ty elem, struct ty of,
-                  struct err *reterr)
+static int result(struct bind *b, const struct fn_def *f, struct ex *x, struct ty elem,
+                  struct ty of, struct err *reterr)
 {
     bool orders = f->id == FN_MIN || f->id == FN_MAX || f->id == FN_MIN_BY || f->id == FN_MAX_BY ||
                   f->id == FN_ORDER_BY || f->id == FN_ORDER_BY_DESC;
@@ -142,30 +151,14 @@ static int result(struct bind *b, const struct fn_def *f, struct ex *x, struct t
         return bind_err(reterr, x->span, "'%s' wants values that have an order", f->name);
     }
     switch (f->sig[0]) {
-    case '=':
-        x->ty = x->args[0]->ty;
-        return 0;
-    case 'E':
-        x->ty = elem;
-        return 0;
-    case 'b':
-        x->ty = TY(BOOL);
-        return 0;
-    case 'i':
-        x->ty = TY(INT);
-        return 0;
-    case 'd':
-        x->ty = TY(DOUBLE);
-        return want_number(f, of, x->span, reterr);
-    case 'U':
-        x->ty = sum_type(of);
-        return want_number(f, of, x->span, reterr);
-    case 'B':
-        x->ty = of;
-        return 0;
-    case 'Q':
-        x->ty = ty_list(b->a, of);
-        return 0;
+    case '=': x->ty = x->args[0]->ty; return 0;
+    case 'E': x->ty = elem; return 0;
+    case 'b': x->ty = TY(BOOL); return 0;
+    case 'i': x->ty = TY(INT); return 0;
+    case 'd': x->ty = TY(DOUBLE); return want_number(f, of, x->span, reterr);
+    case 'U': x->ty = sum_type(of); return want_number(f, of, x->span, reterr);
+    case 'B': x->ty = of; return 0;
+    case 'Q': x->ty = ty_list(b->a, of); return 0;
     case 'M':
         x->ty = f->id == FN_TO_MAP ? ty_map(b->a, of)
                                    : ty_map(b->a, ty_list(b->a, x->n_args > 2 ? of : elem));
@@ -189,7 +182,8 @@ int bind_enum(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct
     }
     struct ty elem = elem_of(recv), of = elem;
     if ((f->flags & FN_SCALAR) != 0 && elem.kind == TY_EVENT) {
-        return bind_err(reterr, seg->span, "'%s' of events wants to know by what: x => x.property", f->name);
+        return bind_err(reterr, seg->span, "'%s' of events wants to know by what: x => x.property",
+                        f->name);
     }
     struct ex *x = ex_new(b, EX_ENUM, TY(NULL), seg->span, seg->n_args + 1);
     struct fn_lambda *slots = arena_array(b->a, seg->n_args + 1, sizeof *slots);

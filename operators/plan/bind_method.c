@@ -11,7 +11,9 @@
 /* Column for getXyz or isXyz; -1. */
 static int getter_column(const struct etype *t, struct slice method)
 {
-    size_t skip = slice_starts(method, SLICE("get")) ? 3 : slice_starts(method, SLICE("is")) ? 2 : 0;
+    size_t skip = slice_starts(method, SLICE("get"))  ? 3
+                  : slice_starts(method, SLICE("is")) ? 2
+                                                      : 0;
     if (skip == 0 || method.len == skip) {
         return -1;
     }
@@ -22,7 +24,8 @@ static int getter_column(const struct etype *t, struct slice method)
         if (slice_eq(name, as_is)) {
             return (int)i;
         }
-        bool rest = name.len == as_is.len && slice_eq(slice_sub(name, 1, name.len), slice_sub(as_is, 1, as_is.len));
+        bool rest = name.len == as_is.len &&
+                    slice_eq(slice_sub(name, 1, name.len), slice_sub(as_is, 1, as_is.len));
         if (rest && slice_eq_nocase(name, as_is)) { /* xyz of getXyz */
             best = (int)i;
         }
@@ -42,8 +45,8 @@ static int getter(struct bind *b, struct ex *recv, const struct ast_seg *seg, st
     return rc == 0 ? 1 : rc;
 }
 
-static int pick(struct bind *b, enum fn_kind kind, char letter, struct ex *recv, const struct ast_seg *seg,
-                struct ex **ret, struct err *reterr)
+static int pick(struct bind *b, enum fn_kind kind, char letter, struct ex *recv,
+                const struct ast_seg *seg, struct ex **ret, struct err *reterr)
 {
     if (fn_find(kind, seg->name, NULL) == NULL) {
         return 0;
@@ -62,7 +65,8 @@ static int pick(struct bind *b, enum fn_kind kind, char letter, struct ex *recv,
     return rc;
 }
 
-static int unknown(struct bind *b, const struct ex *recv, const struct ast_seg *seg, struct err *reterr)
+static int unknown(struct bind *b, const struct ex *recv, const struct ast_seg *seg,
+                   struct err *reterr)
 {
     char letter = bind_fn_letter(recv->ty);
     struct slice t = bind_type_text(b, recv->ty), near = SLICE_NONE;
@@ -74,7 +78,8 @@ static int unknown(struct bind *b, const struct ex *recv, const struct ast_seg *
     near = near.len > 0 ? near : fn_near(FN_METHOD, seg->name, letter);
     if (near.len > 0) {
         return bind_err(reterr, seg->span,
-                        "a " SLICE_FMT " has no method '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
+                        "a " SLICE_FMT " has no method '" SLICE_FMT "'; did you mean '" SLICE_FMT
+                        "'?",
                         SLICE_ARG(t), SLICE_ARG(seg->name), SLICE_ARG(near));
     }
     if (fn_find(FN_ENUM, seg->name, NULL) != NULL) {
@@ -83,16 +88,18 @@ static int unknown(struct bind *b, const struct ex *recv, const struct ast_seg *
     }
     if (fn_find(FN_DATE, seg->name, NULL) != NULL) {
         return bind_err(reterr, seg->span,
-                        "'" SLICE_FMT "' is for times (long, or events with timestamps), this is a " SLICE_FMT,
+                        "'" SLICE_FMT
+                        "' is for times (long, or events with timestamps), this is a " SLICE_FMT,
                         SLICE_ARG(seg->name), SLICE_ARG(t));
     }
     if (recv->ty.kind == TY_OBJECT && fn_find(FN_METHOD, seg->name, NULL) != NULL) {
         return bind_err(reterr, seg->span, "an object has no method '" SLICE_FMT "': cast it first",
                         SLICE_ARG(seg->name));
     }
-    return recv->ty.kind == TY_EVENT ? 0
-                                     : bind_err(reterr, seg->span, "a " SLICE_FMT " has no method '" SLICE_FMT "'",
-                                                SLICE_ARG(t), SLICE_ARG(seg->name));
+    return recv->ty.kind == TY_EVENT
+               ? 0
+               : bind_err(reterr, seg->span, "a " SLICE_FMT " has no method '" SLICE_FMT "'",
+                          SLICE_ARG(t), SLICE_ARG(seg->name));
 }
 
 int bind_method(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
@@ -112,7 +119,8 @@ int bind_method(struct bind *b, struct ex *recv, const struct ast_seg *seg, stru
         rc = pick(b, FN_DATE, 't', recv, seg, ret, reterr);
     }
     rc = rc == 0 ? pick(b, FN_METHOD, letter, recv, seg, ret, reterr) : rc;
-    if (rc == 0 && t.kind == TY_EVENT && t.ev->kind == ETYPE_ANON) { /* made by new {}: also a map */
+    if (rc == 0 && t.kind == TY_EVENT &&
+        t.ev->kind == ETYPE_ANON) { /* made by new {}: also a map */
         rc = pick(b, FN_METHOD, 'm', recv, seg, ret, reterr);
     }
     return rc == 0 ? unknown(b, recv, seg, reterr) : rc;

@@ -7,13 +7,13 @@
  * A signature is a letter for the result and, in parentheses, one per argument; `*` behind the last
  * lets it repeat. Letters:
  *
- *   b bool  c char  i int  l long  f float  d double  n any number  s string  m map  o anything
- *   L list  S list of strings  N the numbers' common type  E element of the receiver  = the receiver
- *   V value of the receiving map  t a time: long or an event with timestamps  p period, or long as ms
- *   k name of a calendar field  y date pattern  x regular expression
- *   P lambda giving a bool  X lambda giving anything  R start value  G lambda (result, element, ...)
- *   D big decimal  I big integer
- *   B what the last lambda gives  Q list of that  U sum of that  A type of the start value  M map
+ *   b bool  c char  i int  l long  f float (F no other)  d double  n any number  s string  m map  o
+ * anything L list  S list of strings  N the numbers' common type  E element of the receiver  = the
+ * receiver V value of the receiving map  t a time: long or an event with timestamps  p period, or
+ * long as ms k name of a calendar field  y date pattern  x regular expression P lambda giving a
+ * bool  X lambda giving anything  R start value  G lambda (result, element, ...) D big decimal  I
+ * big integer B what the last lambda gives  Q list of that  U sum of that  A type of the start
+ * value  M map
  *
  * To add one: a row in fn.def, and its function in the table of fn_table.c.
  */
@@ -68,7 +68,8 @@ extern const uint32_t fn_n_defs;
 /* The next row of that name after `from` (NULL: from the beginning), or NULL. Statics are asked for
  * with or without the package ("java.lang.Math.sqrt"). */
 const struct fn_def *fn_find(enum fn_kind kind, struct slice name, const struct fn_def *from);
-/* A name near to this one, or an empty slice; recv limits methods to those of that letter (0: any). */
+/* A name near to this one, or an empty slice; recv limits methods to those of that letter (0: any).
+ */
 struct slice fn_near(enum fn_kind kind, struct slice name, char recv);
 /* "Math.sqrt" of "java.lang.Math.sqrt". */
 struct slice fn_plain_name(struct slice name);

@@ -150,22 +150,14 @@ int64_t fn_cal_get(int64_t ms, enum fn_field f)
 {
     struct fn_cal c = fn_cal_split(ms);
     switch (f) {
-    case FIELD_MSEC:
-        return c.msec;
-    case FIELD_SECOND:
-        return c.second;
-    case FIELD_MINUTE:
-        return c.minute;
-    case FIELD_HOUR:
-        return c.hour;
-    case FIELD_DAY:
-        return c.day;
-    case FIELD_WEEK:
-        return fn_cal_week(ms);
-    case FIELD_MONTH:
-        return c.month;
-    default:
-        return c.year;
+    case FIELD_MSEC: return c.msec;
+    case FIELD_SECOND: return c.second;
+    case FIELD_MINUTE: return c.minute;
+    case FIELD_HOUR: return c.hour;
+    case FIELD_DAY: return c.day;
+    case FIELD_WEEK: return fn_cal_week(ms);
+    case FIELD_MONTH: return c.month;
+    default: return c.year;
     }
 }
 
@@ -173,31 +165,17 @@ int64_t fn_cal_set(int64_t ms, enum fn_field f, int64_t value)
 {
     struct fn_cal c = fn_cal_split(ms);
     switch (f) {
-    case FIELD_MSEC:
-        c.msec = value;
-        break;
-    case FIELD_SECOND:
-        c.second = value;
-        break;
-    case FIELD_MINUTE:
-        c.minute = value;
-        break;
-    case FIELD_HOUR:
-        c.hour = value;
-        break;
-    case FIELD_DAY:
-        c.day = value;
-        break;
+    case FIELD_MSEC: c.msec = value; break;
+    case FIELD_SECOND: c.second = value; break;
+    case FIELD_MINUTE: c.minute = value; break;
+    case FIELD_HOUR: c.hour = value; break;
+    case FIELD_DAY: c.day = value; break;
     case FIELD_WEEK: { /* the day of the week stays */
         int64_t day = week_one(c.year) + (value - 1) * 7 + fn_cal_weekday(ms) - 1;
         return day * DAY_MS + (ms - floor_div(ms, DAY_MS) * DAY_MS);
     }
-    case FIELD_MONTH:
-        c.month = value;
-        break;
-    default:
-        c.year = value;
-        break;
+    case FIELD_MONTH: c.month = value; break;
+    default: c.year = value; break;
     }
     return fn_cal_join(&c);
 }
@@ -212,19 +190,13 @@ int64_t fn_cal_max(int64_t ms, enum fn_field f)
 {
     struct fn_cal c = fn_cal_split(ms);
     switch (f) {
-    case FIELD_MSEC:
-        return 999;
+    case FIELD_MSEC: return 999;
     case FIELD_SECOND:
-    case FIELD_MINUTE:
-        return 59;
-    case FIELD_HOUR:
-        return 23;
-    case FIELD_DAY:
-        return month_days(c.year, c.month);
-    case FIELD_WEEK:
-        return (week_one(c.year + 1) - week_one(c.year)) / 7;
-    case FIELD_MONTH:
-        return 11;
+    case FIELD_MINUTE: return 59;
+    case FIELD_HOUR: return 23;
+    case FIELD_DAY: return month_days(c.year, c.month);
+    case FIELD_WEEK: return (week_one(c.year + 1) - week_one(c.year)) / 7;
+    case FIELD_MONTH: return 11;
     default:
         c.year = YEAR_MAX;
         return fn_cal_join(&c) > 0 ? YEAR_MAX : YEAR_MAX - 1; /* did it wrap? */
@@ -255,7 +227,8 @@ int64_t fn_cal_floor(int64_t ms, enum fn_field f)
 static int64_t next_of(int64_t floor, enum fn_field f)
 {
     struct fn_cal c = fn_cal_split(floor);
-    int64_t *const parts[] = {&c.msec, &c.second, &c.minute, &c.hour, &c.day, &c.day, &c.month, &c.year};
+    int64_t *const parts[] = {&c.msec, &c.second, &c.minute, &c.hour,
+                              &c.day,  &c.day,    &c.month,  &c.year};
     *parts[f] += f == FIELD_WEEK ? 7 : 1;
     return fn_cal_join(&c);
 }
@@ -270,29 +243,14 @@ int64_t fn_cal_half(int64_t ms, enum fn_field f)
     struct fn_cal c = fn_cal_split(ms);
     bool up = false;
     switch (f) { /* the next smaller field decides */
-    case FIELD_MSEC:
-        return ms;
-    case FIELD_SECOND:
-        up = c.msec >= 500;
-        break;
-    case FIELD_MINUTE:
-        up = c.second >= 30;
-        break;
-    case FIELD_HOUR:
-        up = c.minute >= 30;
-        break;
-    case FIELD_DAY:
-        up = c.hour >= 12;
-        break;
-    case FIELD_WEEK:
-        up = fn_cal_weekday(ms) > 4;
-        break;
-    case FIELD_MONTH:
-        up = c.day - 1 > (month_days(c.year, c.month) - 1) / 2;
-        break;
-    default:
-        up = c.month > 5;
-        break;
+    case FIELD_MSEC: return ms;
+    case FIELD_SECOND: up = c.msec >= 500; break;
+    case FIELD_MINUTE: up = c.second >= 30; break;
+    case FIELD_HOUR: up = c.minute >= 30; break;
+    case FIELD_DAY: up = c.hour >= 12; break;
+    case FIELD_WEEK: up = fn_cal_weekday(ms) > 4; break;
+    case FIELD_MONTH: up = c.day - 1 > (month_days(c.year, c.month) - 1) / 2; break;
+    default: up = c.month > 5; break;
     }
     return up ? fn_cal_ceiling(ms, f) : fn_cal_floor(ms, f);
 }

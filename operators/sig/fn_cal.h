@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Calendar arithmetic on milliseconds since 1970 in UTC: fields, lenient joining (the 31st of
- * February is a day of March), rounding, and dates as text by patterns of letters (y M d H m s S ...
- * as java.text.SimpleDateFormat has them, with English names). Days before 15 October 1582 are of
- * the Julian calendar. Weeks begin on Sunday; the week with 1 January is the first.
+ * February is a day of March), rounding, and dates as text by patterns of letters (y M d H m s S
+ * ... as java.text.SimpleDateFormat has them, with English names). Days before 15 October 1582 are
+ * of the Julian calendar. Weeks begin on Sunday; the week with 1 January is the first.
  */
 #ifndef OPERATORS_SIG_FN_CAL_H
 #define OPERATORS_SIG_FN_CAL_H
@@ -12,15 +12,15 @@
 #include "core/base/err.h"
 
 enum fn_field { /* in order of size */
-    FIELD_MSEC,
-    FIELD_SECOND,
-    FIELD_MINUTE,
-    FIELD_HOUR,
-    FIELD_DAY, /* of the month, from 1 */
-    FIELD_WEEK,
-    FIELD_MONTH, /* from 0 */
-    FIELD_YEAR,
-    FIELD_NONE,
+                FIELD_MSEC,
+                FIELD_SECOND,
+                FIELD_MINUTE,
+                FIELD_HOUR,
+                FIELD_DAY, /* of the month, from 1 */
+                FIELD_WEEK,
+                FIELD_MONTH, /* from 0 */
+                FIELD_YEAR,
+                FIELD_NONE,
 };
 
 struct fn_cal {
@@ -47,8 +47,8 @@ int64_t fn_cal_add_months(int64_t ms, int64_t months);
 /* Whether a pattern is well formed. */
 int fn_cal_pattern(struct slice pattern, struct err *reterr) NODISCARD;
 bool fn_cal_format(int64_t ms, struct slice pattern, struct buf *out);
-/* Text to a time; what follows the matched part is not looked at. `now` says what century two digits
- * of a year mean. The pattern "iso" reads ISO 8601. */
+/* Text to a time; what follows the matched part is not looked at. `now` says what century two
+ * digits of a year mean. The pattern "iso" reads ISO 8601. */
 bool fn_cal_parse(struct slice text, struct slice pattern, int64_t now, int64_t *ret_ms);
 
 #endif

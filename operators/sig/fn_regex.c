@@ -26,9 +26,10 @@ struct fn_regex {
 
 /* Java's names of character classes by what PCRE calls them. */
 static const char *const classes[][2] = {
-    {"Alpha", "[:alpha:]"}, {"Digit", "[:digit:]"}, {"Alnum", "[:alnum:]"}, {"Upper", "[:upper:]"},
-    {"Lower", "[:lower:]"}, {"Punct", "[:punct:]"}, {"Space", "[:space:]"}, {"XDigit", "[:xdigit:]"},
-    {"Blank", "[:blank:]"}, {"Cntrl", "[:cntrl:]"}, {"Graph", "[:graph:]"}, {"Print", "[:print:]"},
+    {"Alpha", "[:alpha:]"},   {"Digit", "[:digit:]"},   {"Alnum", "[:alnum:]"},
+    {"Upper", "[:upper:]"},   {"Lower", "[:lower:]"},   {"Punct", "[:punct:]"},
+    {"Space", "[:space:]"},   {"XDigit", "[:xdigit:]"}, {"Blank", "[:blank:]"},
+    {"Cntrl", "[:cntrl:]"},   {"Graph", "[:graph:]"},   {"Print", "[:print:]"},
     {"ASCII", "\\x00-\\x7F"},
 };
 
@@ -126,7 +127,8 @@ int fn_regex_new(struct slice pattern, struct fn_regex **ret, struct err *reterr
 {
     assert(ret != NULL);
     if (pattern.len > PATTERN_MAX) {
-        return err_set(reterr, ERR_LIMIT, "a regular expression of more than %d bytes", PATTERN_MAX);
+        return err_set(reterr, ERR_LIMIT, "a regular expression of more than %d bytes",
+                       PATTERN_MAX);
     }
     struct buf text;
     buf_init(&text, (size_t)PATTERN_MAX * 8);
@@ -169,7 +171,8 @@ static void free_hook(void *re)
     fn_regex_free(re);
 }
 
-int fn_regex_in(struct arena *a, struct slice pattern, const struct fn_regex **ret, struct err *reterr)
+int fn_regex_in(struct arena *a, struct slice pattern, const struct fn_regex **ret,
+                struct err *reterr)
 {
     struct fn_regex *re = NULL;
     int rc = fn_regex_new(pattern, &re, reterr);
@@ -224,7 +227,8 @@ static size_t char_len(struct slice s, size_t at)
     return n;
 }
 
-/* One step of a pattern: '%', '_', or a byte that must stand there (with how many bytes it takes). */
+/* One step of a pattern: '%', '_', or a byte that must stand there (with how many bytes it takes).
+ */
 static int step(struct slice pattern, size_t at, struct slice escape, size_t *ret_n)
 {
     if (escape.len > 0 && slice_starts(slice_sub(pattern, at, pattern.len), escape) &&

@@ -16,7 +16,7 @@ struct fn_regex;
 enum { FN_GROUPS_MAX = 32 };
 
 struct fn_match {
-    int n; /* groups, 0 is the whole match */
+    int n;                                         /* groups, 0 is the whole match */
     size_t from[FN_GROUPS_MAX], to[FN_GROUPS_MAX]; /* SIZE_MAX: did not take part */
 };
 
@@ -28,7 +28,8 @@ void fn_regex_free(struct fn_regex *re);
 bool fn_regex_whole(const struct fn_regex *re, struct slice text); /* matches all of it */
 bool fn_regex_find(const struct fn_regex *re, struct slice text, size_t from, struct fn_match *ret);
 
-/* % any characters, _ one; escape: a character (UTF-8) that takes their meaning away; may be empty. */
+/* % any characters, _ one; escape: a character (UTF-8) that takes their meaning away; may be empty.
+ */
 bool fn_like_match(struct slice text, struct slice pattern, struct slice escape);
 
 #endif

@@ -18,6 +18,9 @@ enum { TEXT_MAX = 16 << 20, DEPTH_MAX = 64 };
 static void shortest(double d, bool is_float, char *out, size_t cap)
 {
     int least = is_float ? 6 : 15, most = is_float ? 9 : 17;
+    if (d < (is_float ? 1.1754944e-38 : 2.2250738585072014e-308)) {
+        least = 2; /* of small ones fewer digits are true */
+    }
     for (int digits = least; digits <= most; digits++) {
         (void)snprintf(out, cap, "%.*e", digits - 1, d);
         double back = is_float ? (double)strtof(out, NULL) : strtod(out, NULL);
@@ -160,38 +163,18 @@ static void text_at(struct val v, struct buf *out, int depth)
         return;
     }
     switch (v.kind) {
-    case VAL_NULL:
-        (void)buf_add_str(out, "null");
-        break;
-    case VAL_BOOL:
-        (void)buf_add_str(out, v.b ? "true" : "false");
-        break;
-    case VAL_CHAR:
-        char_to(v.i, out);
-        break;
+    case VAL_NULL: (void)buf_add_str(out, "null"); break;
+    case VAL_BOOL: (void)buf_add_str(out, v.b ? "true" : "false"); break;
+    case VAL_CHAR: char_to(v.i, out); break;
     case VAL_FLOAT:
-    case VAL_DOUBLE:
-        double_to(v.d, v.kind == VAL_FLOAT, out);
-        break;
+    case VAL_DOUBLE: double_to(v.d, v.kind == VAL_FLOAT, out); break;
     case VAL_BIGINT:
-    case VAL_BIGDEC:
-        big_print(v.big, out);
-        break;
-    case VAL_STRING:
-        (void)buf_add_slice(out, vstr_slice(v.s));
-        break;
-    case VAL_LIST:
-        list_to(v.l, out, depth + 1);
-        break;
-    case VAL_MAP:
-        map_to(v.m, out, depth + 1);
-        break;
-    case VAL_EVENT:
-        event_to(v.ev, out, depth + 1);
-        break;
-    default:
-        (void)buf_addf(out, "%lld", (long long)v.i);
-        break;
+    case VAL_BIGDEC: big_print(v.big, out); break;
+    case VAL_STRING: (void)buf_add_slice(out, vstr_slice(v.s)); break;
+    case VAL_LIST: list_to(v.l, out, depth + 1); break;
+    case VAL_MAP: map_to(v.m, out, depth + 1); break;
+    case VAL_EVENT: event_to(v.ev, out, depth + 1); break;
+    default: (void)buf_addf(out, "%lld", (long long)v.i); break;
     }
 }
 

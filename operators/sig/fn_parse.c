@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers from text, as strict as Java's parse methods: no blanks within integers, blanks around
- * floating numbers only.
+ * Numbers from text. See fn_parse.h.
  */
-#include "operators/expr/fn_impl.h"
+#include "operators/sig/fn_parse.h"
+
+#include "operators/sig/val_big.h"
 
 #include <assert.h>
 #include <math.h>
@@ -84,6 +85,19 @@ static size_t decimal_len(struct slice s)
     return i;
 }
 
+/* 0x1.8p3: the exponent must be there. */
+static bool parse_hex(struct slice s, double *ret)
+{
+    char text[100], *end = NULL;
+    if (s.len >= sizeof text || (slice_find(s, 'p') == s.len && slice_find(s, 'P') == s.len)) {
+        return false;
+    }
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    *ret = strtod(text, &end);
+    return end == text + s.len;
+}
+
 bool fn_parse_double(struct slice s, double *ret)
 {
     char text[400];
@@ -103,6 +117,9 @@ bool fn_parse_double(struct slice s, double *ret)
         *ret = s.ptr[0] == '-' ? -(double)INFINITY : (double)INFINITY;
         return true;
     }
+    if (word.len > 2 && word.ptr[0] == '0' && (word.ptr[1] == 'x' || word.ptr[1] == 'X')) {
+        return parse_hex(s, ret);
+    }
     size_t n = decimal_len(s);
     bool suffix = n + 1 == s.len && strchr("fFdD", s.ptr[n]) != NULL;
     if (n == 0 || (n != s.len && !suffix) || n >= sizeof text) {
@@ -112,4 +129,55 @@ bool fn_parse_double(struct slice s, double *ret)
     text[n] = '\0';
     *ret = strtod(text, NULL);
     return true;
+}
+
+static bool parse_whole(struct slice s, enum ty_kind to, struct val *ret)
+{
+    static const struct {
+        int64_t low, high;
+        enum val_kind kind;
+    } of[] = {[TY_BYTE] = {INT8_MIN, INT8_MAX, VAL_BYTE},
+              [TY_SHORT] = {INT16_MIN, INT16_MAX, VAL_SHORT},
+              [TY_INT] = {INT32_MIN, INT32_MAX, VAL_INT},
+              [TY_LONG] = {INT64_MIN, INT64_MAX, VAL_LONG}};
+    int64_t i = 0;
+    if (to == TY_LONG && s.len > 1 && (s.ptr[s.len - 1] == 'L' || s.ptr[s.len - 1] == 'l')) {
+        s.len--;
+    }
+    bool fine = fn_parse_int(s, 10, of[to].low, of[to].high, &i);
+    if (fine) {
+        *ret = (struct val){.kind = (uint8_t)of[to].kind, .i = i};
+    }
+    return fine;
+}
+
+bool fn_parse_as(struct vheap *h, struct slice text, enum ty_kind to, struct val *ret)
+{
+    struct slice s = text;
+    double d = 0;
+    while (s.len > 0 && (unsigned char)s.ptr[0] <= ' ') {
+        s = slice_sub(s, 1, s.len);
+    }
+    while (s.len > 0 && (unsigned char)s.ptr[s.len - 1] <= ' ') {
+        s.len--;
+    }
+    switch (to) {
+    case TY_BOOL:
+        *ret = val_bool(slice_eq_nocase(s, SLICE("true")));
+        return ret->b || slice_eq_nocase(s, SLICE("false"));
+    case TY_FLOAT:
+    case TY_DOUBLE:
+        if (!fn_parse_double(s, &d)) {
+            return false;
+        }
+        *ret = to == TY_FLOAT ? val_float(d) : val_double(d);
+        return true;
+    case TY_BIGINT: return big_parse(h, s, VAL_BIGINT, ret);
+    case TY_BIGDEC: return big_parse(h, s, VAL_BIGDEC, ret);
+    case TY_BYTE:
+    case TY_SHORT:
+    case TY_INT:
+    case TY_LONG: return parse_whole(s, to, ret);
+    default: return false;
+    }
 }
