@@ -119,13 +119,14 @@ static struct val run_epoch_second(const struct fn_in *in)
 
 /* ---- changes ---- */
 
-/* Calendar units one after the other, the largest first; a plain number is milliseconds. */
+/* Calendar units one after the other, the largest first; a plain number is milliseconds. What is
+ * null does not move anything. */
 static struct val moved(const struct fn_in *in, int sign)
 {
     START
     const struct ex *p = in->e->args[1];
     if (p->op != EX_PERIOD) {
-        uint64_t by = (uint64_t)val_to_long(in->v[1]);
+        uint64_t by = val_is_null(in->v[1]) ? 0 : (uint64_t)val_to_long(in->v[1]);
         return val_long((int64_t)(sign > 0 ? (uint64_t)ms + by : (uint64_t)ms - by));
     }
     const struct bind_unit *u = p->data;
@@ -133,7 +134,7 @@ static struct val moved(const struct fn_in *in, int sign)
     for (uint32_t i = 0; i < p->n_args; i++) {
         struct val v = ex_eval(p->args[i], in->c);
         if (!val_is_number(v)) {
-            return VAL_NONE;
+            continue;
         }
         if (u[i].months != 0) {
             ms = fn_cal_add_months(ms, sign * u[i].months * val_to_long(v));
@@ -154,20 +155,27 @@ static struct val run_minus(const struct fn_in *in)
     return moved(in, -1);
 }
 
+/* Argument i, or what is there if it is null. */
+static int64_t or_as_is(const struct fn_in *in, uint32_t i, int64_t is)
+{
+    return val_is_null(in->v[i]) ? is : val_to_long(in->v[i]);
+}
+
 static struct val run_set(const struct fn_in *in)
 {
     START
-    return val_long(fn_cal_set(ms, (enum fn_field)in->e->i, in->v[2].i));
+    enum fn_field f = (enum fn_field)in->e->i;
+    return val_long(fn_cal_set(ms, f, or_as_is(in, 2, fn_cal_get(ms, f))));
 }
 
 static struct val run_with_time(const struct fn_in *in)
 {
     START
     struct fn_cal c = fn_cal_split(ms);
-    c.hour = in->v[1].i;
-    c.minute = in->v[2].i;
-    c.second = in->v[3].i;
-    c.msec = in->v[4].i;
+    c.hour = or_as_is(in, 1, c.hour);
+    c.minute = or_as_is(in, 2, c.minute);
+    c.second = or_as_is(in, 3, c.second);
+    c.msec = or_as_is(in, 4, c.msec);
     return val_long(fn_cal_join(&c));
 }
 
@@ -175,9 +183,9 @@ static struct val run_with_date(const struct fn_in *in)
 {
     START
     struct fn_cal c = fn_cal_split(ms);
-    c.year = in->v[1].i;
-    c.month = in->v[2].i;
-    c.day = in->v[3].i;
+    c.year = or_as_is(in, 1, c.year);
+    c.month = or_as_is(in, 2, c.month);
+    c.day = or_as_is(in, 3, c.day);
     return val_long(fn_cal_join(&c));
 }
 

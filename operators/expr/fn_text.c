@@ -74,7 +74,8 @@ static struct val run_parse_float(const struct fn_in *in)
 
 static struct val run_parse_bool(const struct fn_in *in)
 {
-    return val_bool(slice_eq_nocase(fn_text_of(in, 0), SLICE("true")));
+    bool text = in->v[0].kind == VAL_STRING;
+    return val_bool(text && slice_eq_nocase(fn_text_of(in, 0), SLICE("true")));
 }
 
 /* ---- as text ---- */

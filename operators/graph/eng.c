@@ -18,10 +18,9 @@ enum {
     WORK_MAX = 1000000, /* events that one event may cause: a loop of insert into is cut there */
 };
 
-void evts_add(struct evts *v, struct evt *e)
+void evts_grow(struct evts *v)
 {
     v->ptr = vec_grow(v->ptr, v->len, &v->cap, sizeof *v->ptr);
-    v->ptr[v->len++] = e;
 }
 
 void evts_done(struct evts *v)
@@ -179,7 +178,10 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as)
     if (e->conf.prioritized && e->hits.v.len > 1) {
         qsort(e->hits.v.ptr, e->hits.v.len, sizeof e->hits.v.ptr[0], by_priority);
     }
+    struct evt *before = e->current;
+    e->current = ev;
     eng_hand_out(e, &e->hits, ev);
+    e->current = before;
     flush_dirty(e);
 }
 

@@ -19,6 +19,7 @@ struct assign {
 struct assigns {
     struct assign *a;
     uint32_t n;
+    bool uses_initial; /* the row as it was is asked for */
 };
 
 struct on_action {

@@ -86,6 +86,15 @@ static int set_column(struct bind *b, const struct ast_named *s, const struct et
     return rc;
 }
 
+static bool speaks_of_initial(const struct ex *e)
+{
+    bool is = (e->op == EX_PROP || e->op == EX_STREAM) && e->stream == ON_INITIAL;
+    for (uint32_t i = 0; !is && i < e->n_args; i++) {
+        is = speaks_of_initial(e->args[i]);
+    }
+    return is || e->subq != NULL;
+}
+
 int on_bind_sets(struct bind *b, const struct ast_named *sets, uint32_t n, const struct etype *type,
                  struct slice alias, struct assigns *ret, struct err *reterr)
 {
@@ -94,6 +103,7 @@ int on_bind_sets(struct bind *b, const struct ast_named *sets, uint32_t n, const
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         rc = set_column(b, &sets[i], type, alias, &ret->a[i], reterr);
+        ret->uses_initial |= rc == 0 && speaks_of_initial(ret->a[i].value);
     }
     return rc;
 }

@@ -73,8 +73,9 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
                       struct evt *trigger)
 {
     struct eng *e = in->eng;
-    struct evt *was = copy_of(e, row), *to = table != NULL ? row : copy_of(e, row);
-    if (table != NULL) {
+    struct evt *to = table != NULL ? row : copy_of(e, row), *was = row;
+    if (table != NULL && sets->uses_initial) {
+        was = copy_of(e, row);
         was->p[table->block] = VAL_NONE;
     }
     struct evt *r[ON_STREAMS] = {to, trigger, was};
@@ -107,7 +108,7 @@ static void report(struct on_inst *in)
 /* A row of a table as it is now, for listeners: later changes do not show in it. */
 static struct evt *shown(struct on_inst *in, struct evt *row)
 {
-    if (in->p->table == NULL) {
+    if (in->p->table == NULL || !in->in.st->listened) {
         return row;
     }
     struct evt *r[ON_STREAMS] = {row};

@@ -13,7 +13,11 @@
 
 void orows_add(struct orows *to, struct orow r)
 {
-    *VEC_PUSH(&to->v) = r;
+    if (LIKELY(to->v.len < to->v.cap)) {
+        to->v.ptr[to->v.len++] = r;
+    } else {
+        *VEC_PUSH(&to->v) = r;
+    }
 }
 
 static struct evt *make_row(struct sel_inst *in, struct ectx *c)

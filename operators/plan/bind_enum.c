@@ -112,7 +112,8 @@ static int plain_arg(struct bind *b, const struct fn_def *f, char letter, const 
     if (letter == 'i' && !ty_is_integer(t)) {
         return bind_err(reterr, e->span, "'%s' wants a whole number", f->name);
     }
-    if (letter == 'L' && t.kind != TY_LIST && t.kind != TY_NULL) {
+    bool may_null = f->id == FN_SEQUENCE_EQUAL;
+    if (letter == 'L' && t.kind != TY_LIST && !(may_null && t.kind == TY_NULL)) {
         return bind_err(reterr, e->span, "'%s' wants a list", f->name);
     }
     bool sets = f->id != FN_SEQUENCE_EQUAL; /* the elements are kept, or looked for by equality */

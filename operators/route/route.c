@@ -342,6 +342,11 @@ void route_sweep(struct route *r)
     VEC_CLEAR(&r->dead);
 }
 
+uint64_t route_seq(const struct route *r)
+{
+    return r->seq;
+}
+
 size_t route_count(const struct route *r)
 {
     return r->count;
@@ -359,7 +364,11 @@ static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *con
             return;
         }
     }
-    *VEC_PUSH(&hits->v) = (struct route_hit){l, l->rank};
+    if (UNLIKELY(hits->v.len == hits->v.cap)) {
+        (void)VEC_PUSH(&hits->v);
+        hits->v.len--;
+    }
+    hits->v.ptr[hits->v.len++] = (struct route_hit){l, l->rank};
 }
 
 static void probe(struct route *r, const struct keyed *k, const uint16_t *view, struct evt *e,

@@ -107,7 +107,11 @@ int64_t fn_cal_join(const struct fn_cal *c)
     int64_t year = c->year + floor_div(c->month, 12);
     int64_t month = c->month - floor_div(c->month, 12) * 12;
     assert(month >= 0 && month < 12);
-    uint64_t days = (uint64_t)days_of(year, month + 1, 1) + (uint64_t)c->day - 1;
+    int64_t first = days_gregorian(year, month + 1, 1);
+    if (first + c->day - 1 < GREGORIAN_FROM) {
+        first = days_julian(year, month + 1, 1);
+    }
+    uint64_t days = (uint64_t)first + (uint64_t)c->day - 1;
     uint64_t ms = days * (uint64_t)DAY_MS + (uint64_t)c->hour * 3600000u +
                   (uint64_t)c->minute * 60000u + (uint64_t)c->second * 1000u + (uint64_t)c->msec;
     return (int64_t)ms;

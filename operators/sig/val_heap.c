@@ -25,6 +25,7 @@ struct vheap {
     VEC(void *) blocks;
     char *at, *end; /* of the newest block */
     size_t live;
+    uint64_t epoch;
 };
 
 struct vheap *vheap_new(void)
@@ -44,6 +45,15 @@ void vheap_free(struct vheap *h)
     VEC_DONE(&h->blocks);
     VEC_DONE(&h->pool);
     mem_free(h);
+}
+
+static inline void pool_push(struct vheap *h, struct obj *o)
+{
+    if (LIKELY(h->pool.len < h->pool.cap)) {
+        h->pool.ptr[h->pool.len++] = o;
+    } else {
+        *VEC_PUSH(&h->pool) = o;
+    }
 }
 
 static void *carve(struct vheap *h, size_t bytes)
@@ -75,7 +85,7 @@ void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes)
     }
     *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
     h->live++;
-    *VEC_PUSH(&h->pool) = o;
+    pool_push(h, o);
     return o;
 }
 
@@ -141,12 +151,18 @@ void vheap_drain(struct vheap *h)
         let_go(h, h->pool.ptr[i]);
     }
     VEC_CLEAR(&h->pool);
+    h->epoch++;
+}
+
+uint64_t vheap_epoch(const struct vheap *h)
+{
+    return h->epoch;
 }
 
 void obj_drop(struct vheap *h, struct obj *o)
 {
     assert(o->refs > 0);
-    *VEC_PUSH(&h->pool) = o;
+    pool_push(h, o);
 }
 
 size_t vheap_live(const struct vheap *h)
