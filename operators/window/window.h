@@ -21,11 +21,11 @@ struct view_step;
 struct view_env { /* of one stream of one statement instance; outlives its views */
     struct vheap *heap;
     struct tmr_queue *timers;
-    struct ectx *ctx;   /* for key and ts expressions: row[stream] is set to the event before */
+    struct ectx *ctx; /* for key and ts expressions: row[stream] is set to the event before */
     uint16_t stream;
-    uint64_t rank;      /* for timers */
-    void *inst;         /* likewise */
-    bool prev;          /* the statement uses prev: keep what it needs */
+    uint64_t rank; /* for timers */
+    void *inst;    /* likewise */
+    bool prev;     /* the statement uses prev: keep what it needs */
 };
 
 struct view_def {
@@ -63,8 +63,8 @@ struct view_ops {
     void (*each)(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
     /* The event n places before `of` for prev (0 = itself; batches: within the batch); NULL. */
     struct evt *(*prev)(struct view *v, const struct evt *of, int64_t n);
-    void (*free)(struct view *v); /* timers cancelled, events dropped */
-    int (*save)(struct view *v, struct buf *out);   /* NULL until written */
+    void (*free)(struct view *v);                 /* timers cancelled, events dropped */
+    int (*save)(struct view *v, struct buf *out); /* NULL until written */
     int (*load)(struct view *v, struct slice *in);
     void (*poke)(struct view *v); /* a variable changed, the clock moved: #expr looks again */
 };
