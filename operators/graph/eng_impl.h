@@ -15,6 +15,7 @@
 #include "operators/expr/ectx.h"
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
+#include "operators/graph/queue.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
@@ -23,24 +24,6 @@
 
 struct inst;
 struct stmt;
-
-struct evts { /* a list that is used again and again */
-    struct evt **ptr;
-    size_t len, cap;
-};
-
-struct queued {
-    struct evt *e;
-    struct nwin *win;       /* into that named window */
-    struct table *table;    /* into that table */
-    const struct etype *as; /* as an event of a variant stream */
-    struct inst *from;      /* the partition that made it, for windows of a context */
-};
-
-struct queue {
-    VEC(struct queued) v;
-    size_t at;
-};
 
 struct stmt_ops {                                              /* per kind of statement */
     struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
@@ -126,19 +109,6 @@ struct eng {
 };
 
 /* ---- eng.c ---- */
-void evts_grow(struct evts *v);
-static inline void evts_add(struct evts *v, struct evt *e)
-{
-    if (UNLIKELY(v->len == v->cap)) {
-        evts_grow(v);
-    }
-    v->ptr[v->len++] = e;
-}
-void evts_done(struct evts *v);
-static inline void evts_clear(struct evts *v)
-{
-    v->len = 0;
-}
 /* One event into all statements; then queues are worked off by eng_work. */
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */

@@ -61,6 +61,12 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
                      struct scope *scope, struct sel_plan *p, struct err *reterr);
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
                    struct sel_plan *p, struct err *reterr);
+/* sel_class.c */
+int sel_bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                   struct err *reterr);
+enum row_class sel_classify(const struct sel_plan *p);
+bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e);
+void sel_roll(struct bind *b, struct sel_plan *p);
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
