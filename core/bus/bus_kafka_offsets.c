@@ -50,14 +50,21 @@ static int bounds_once(struct kafka_bus *b, const char *full_name, uint32_t part
     }
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(b->rk, full_name, (int32_t)part,
                                                                 ret_start, ret_end, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (kafka_err_code(code) ==
+        ERR_NOT_FOUND) { /* though there is one, as we have just been told */
+        rc = err_set(reterr, ERR_UNAVAILABLE,
+                     "kafka: %s: the leader of partition %u has not heard of it yet", full_name,
+                     part);
+        err_flags(reterr, ERR_FLAG_RETRY);
+    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct kafka_health h = kafka_bus_health(b);
-        return kafka_err_wait(reterr, code, full_name, &h);
+        rc = kafka_err_wait(reterr, code, full_name, &h);
     }
-    return 0;
+    return rc;
 }
 
-/* A partition that was made or has moved just now is refused by the broker that leads it. */
+/* A partition that was made or has moved just now is refused by the broker that leads it: brokers
+ * hear of changes each in its own time, and the one that told us of it may have been the first. */
 int kafka_bounds_of(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
                     uint32_t part, int64_t *ret_start, int64_t *ret_end, struct err *reterr)
 {
