@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/net/grpc_server.h"
 #include "core/net/health.h"
 #include "core/net/http_server.h"
 #include "core/net/loop.h"
@@ -120,6 +121,7 @@ static int open_receivers(struct ingest *g, struct err *reterr)
                                   .unpacked_max = (size_t)s->unpacked_max};
     g->http = otlp_http_new(g->server, &http);
     g->grpc = otlp_grpc_new(g->server, &grpc);
+    grpc_server_publish(otlp_grpc_server(g->grpc), g->env->stats, "otlp");
     int rc = open_tls(g, reterr);
     if (rc != 0) {
         return err_wrap(reterr, "otlp.tls");
