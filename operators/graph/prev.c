@@ -32,17 +32,18 @@ static struct val prior(struct ectx *c, const struct ex *e, const struct sel_src
     return VAL_NONE;
 }
 
+/* prevcount, prevtail, prevwindow: of the window, the batch or the group of the event. */
 static struct val whole(struct ectx *c, const struct ex *e, struct view *v)
 {
-    struct evt *of = c->row[e->stream];
+    const struct evt *of = c->row[e->stream];
     size_t n = view_count(v, of);
     if (e->op == EX_PREV_COUNT) {
         return val_long((int64_t)n);
     }
     if (e->op == EX_PREV_TAIL) {
         struct val at = ex_eval(e->args[1], c);
-        bool there = val_is_integer(at) && at.i >= 0 && (uint64_t)at.i < n;
-        return there ? of_event(c, e, view_at(v, of, n - 1 - (size_t)at.i)) : VAL_NONE;
+        bool in = val_is_integer(at) && at.i >= 0 && (size_t)at.i < n;
+        return in ? of_event(c, e, view_at(v, of, n - 1 - (size_t)at.i)) : VAL_NONE;
     }
     if (n == 0) {
         return VAL_NONE;
@@ -71,7 +72,7 @@ struct val prev_value(struct ectx *c, const struct ex *e)
         return whole(c, e, s->view);
     }
     struct val at = ex_eval(e->args[1], c);
-    if (!val_is_integer(at)) {
+    if (!val_is_integer(at) || at.i < 0) {
         return VAL_NONE;
     }
     return of_event(c, e, view_prev(s->view, c->row[e->stream], at.i));
