@@ -152,7 +152,9 @@ static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vhea
 static void sum_change(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
                        struct ectx *ctx)
 {
-    switch (c->ty.kind) {
+    /* The mean of integers is made of their sum, which wraps as sum's does. */
+    struct ty of = c->args[0]->ty;
+    switch (ty_is_integer(of) && c->ty.kind == TY_DOUBLE ? of.kind : c->ty.kind) {
     case TY_BIGINT:
     case TY_BIGDEC: big_add(c, s, v, enters, ctx); break;
     case TY_DOUBLE: s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v); break;
@@ -207,7 +209,11 @@ static struct val avg_value(const struct agg_call *c, void *state, struct ectx *
         return VAL_NONE;
     }
     if (c->ty.kind == TY_DOUBLE) {
-        return val_double(s->d / (double)s->n);
+        struct ty of = c->args[0]->ty;
+        double sum = !ty_is_integer(of)    ? s->d
+                     : of.kind == TY_LONG ? (double)(int64_t)s->i
+                                          : (double)(int32_t)(uint32_t)s->i;
+        return val_double(sum / (double)s->n);
     }
     struct val n = big_from(ctx->heap, val_long((int64_t)s->n), VAL_BIGDEC);
     struct val mean = big_arith(ctx->heap, '/', s->big, n, VAL_BIGDEC);

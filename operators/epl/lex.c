@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <math.h>
 
 struct lexer {
     struct arena *a;
@@ -73,8 +74,8 @@ static int compare_word(struct slice word, const char *kw)
 {
     for (size_t i = 0; i < word.len; i++) {
         int diff = (unsigned char)lower(word.ptr[i]) - (unsigned char)kw[i];
-        if (diff != 0) {
-            return diff; /* the end of kw is 0 and smaller than any letter */
+        if (diff != 0 || kw[i] == '\0') {
+            return diff != 0 ? diff : 1; /* the end of kw is smaller than any letter */
         }
     }
     return kw[word.len] == '\0' ? 0 : -1;
@@ -337,7 +338,7 @@ static int lex_word(struct lexer *lx, struct token *t)
     return t->text.ptr != NULL ? 0 : fail(lx, t->span, ERR_LIMIT, "out of memory for this text");
 }
 
-/* The digits of an integer to its kind; hexadecimal ones are typed by size. */
+/* Digits to an integer; what does not fit an int is a long, also without an L. */
 static int finish_integer(struct lexer *lx, struct token *t, struct slice digits, unsigned base)
 {
     uint64_t v = 0;
@@ -351,14 +352,10 @@ static int finish_integer(struct lexer *lx, struct token *t, struct slice digits
     bool is_long = lower(look(lx, 0)) == 'l' && !is_word(look(lx, 1));
     lx->at += is_long ? 1 : 0;
     t->span = span_at(lx, t->span.off, lx->at);
-    if (base == 16 && v > INT32_MAX) {
-        is_long = true;
+    if (v > (uint64_t)1 << 63) {
+        return fail(lx, t->span, ERR_RANGE, "this number does not fit 64 bits");
     }
-    if (v > (is_long ? (uint64_t)1 << 63 : (uint64_t)1 << 31)) {
-        return fail(lx, t->span, ERR_RANGE,
-                    is_long ? "this number does not fit 64 bits"
-                            : "this number does not fit 32 bits: write an L behind it");
-    }
+    is_long |= v > (uint64_t)1 << 31;
     t->kind = is_long ? TOK_LONG : TOK_INT;
     t->i = (int64_t)v;
     return 0;
@@ -385,27 +382,32 @@ static void skip_digits(struct lexer *lx)
     }
 }
 
-static int lex_number(struct lexer *lx, struct token *t)
+/* Digits, a fraction, an exponent; true if it is more than digits. */
+static bool skip_number(struct lexer *lx)
 {
-    size_t from = lx->at;
     bool real = false;
-    if (look(lx, 0) == '0' && lower(look(lx, 1)) == 'x') {
-        return lex_hex(lx, t);
-    }
     skip_digits(lx);
     if (look(lx, 0) == '.' && !is_word_start(look(lx, 1)) && look(lx, 1) != '.') {
         real = true;
         lx->at++;
         skip_digits(lx);
     }
-    if (lower(look(lx, 0)) == 'e') {
-        size_t sign = look(lx, 1) == '+' || look(lx, 1) == '-' ? 1 : 0;
-        if (is_digit(look(lx, 1 + sign))) {
-            real = true;
-            lx->at += 1 + sign;
-            skip_digits(lx);
-        }
+    size_t sign = look(lx, 1) == '+' || look(lx, 1) == '-' ? 1 : 0;
+    if (lower(look(lx, 0)) == 'e' && is_digit(look(lx, 1 + sign))) {
+        real = true;
+        lx->at += 1 + sign;
+        skip_digits(lx);
     }
+    return real;
+}
+
+static int lex_number(struct lexer *lx, struct token *t)
+{
+    size_t from = lx->at;
+    if (look(lx, 0) == '0' && lower(look(lx, 1)) == 'x') {
+        return lex_hex(lx, t);
+    }
+    bool real = skip_number(lx);
     struct slice digits = slice_sub(lx->text, from, lx->at);
     t->span = span_at(lx, from, lx->at);
     if (look(lx, 0) == '_') {
@@ -419,9 +421,12 @@ static int lex_number(struct lexer *lx, struct token *t)
     t->span = span_at(lx, from, lx->at);
     t->kind = suffix == 'f' ? TOK_FLOAT : TOK_DOUBLE;
     if (!slice_to_f64(digits, &t->d)) {
-        return fail(lx, t->span, ERR_RANGE, "this is not a number");
+        return fail(lx, t->span, ERR_RANGE, "this number is too large");
     }
     t->d = suffix == 'f' ? (double)(float)t->d : t->d;
+    if (isinf(t->d)) {
+        return fail(lx, t->span, ERR_RANGE, "this number is too large");
+    }
     return 0;
 }
 

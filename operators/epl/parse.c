@@ -125,7 +125,7 @@ static enum kw meant(const struct token *t)
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         struct slice word = slice_str(lex_keyword_text((enum kw)words[i]));
         unsigned distance = slice_distance(t->text, word, 2);
-        if (distance < best_distance && distance * 2 < word.len) {
+        if (distance < best_distance && distance * 2 <= word.len) {
             best_distance = distance;
             best = (enum kw)words[i];
         }

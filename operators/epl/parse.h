@@ -19,8 +19,10 @@ struct parser {
     const struct token *toks;
     uint32_t n_toks, pos;
     uint32_t depth;
-    bool on_demand;      /* a query: select, insert, update, delete */
-    bool no_column_list; /* create window: `#keepall (a int)` ends the view before '(' */
+    uint32_t n_subqueries; /* of this statement */
+    uint32_t n_params;     /* `?` seen so far */
+    bool on_demand;        /* a query: select, insert, update, delete */
+    bool no_column_list;   /* create window: `#keepall (a int)` ends the view before '(' */
     bool failed;
     struct err *err;
 };
@@ -82,7 +84,7 @@ void *parse_grow(struct parser *p, void *arr, uint32_t n, size_t size);
 void *parse_new(struct parser *p, size_t size);
 #define PARSE_NEW(p_, type_) ((type_ *)parse_new((p_), sizeof(type_)))
 
-/* ---- parse_expr.c, parse_primary.c, parse_chain.c, parse_arg.c ---- */
+/* ---- parse_expr.c, parse_primary.c, parse_chain.c, parse_time.c ---- */
 
 struct ast_expr *parse_node(struct parser *p, enum ast_kind kind, const struct token *first);
 struct ast_expr *parse_end(struct parser *p, struct ast_expr *e, const struct token *first);
@@ -104,7 +106,6 @@ struct ast_expr *parse_period_behind(struct parser *p, struct ast_expr *part,
                                      const struct token *first);
 bool parse_at_unit(const struct parser *p, uint32_t ahead);
 bool parse_expr_list(struct parser *p, struct ast_expr ***ret, uint32_t *ret_n);
-/* '(' arguments ')'; crontab parts; */
 bool parse_args(struct parser *p, struct ast_expr ***ret, uint32_t *ret_n);
 bool parse_cron(struct parser *p, struct ast_expr ***ret, uint32_t *ret_n);
 struct ast_expr *parse_subquery(struct parser *p, enum ast_kind kind);
@@ -112,7 +113,6 @@ struct ast_expr *parse_case(struct parser *p);
 
 /* ---- parse_select.c, parse_output.c, parse_stream.c, parse_pattern.c, parse_matchrec.c ---- */
 
-bool parse_select(struct parser *p, struct ast_select *s); /* from `select` on */
 bool parse_select_body(struct parser *p, struct ast_select *s, bool sub);
 bool parse_tail(struct parser *p, struct ast_select *s); /* where ... limit */
 bool parse_select_stmt(struct parser *p, struct ast_stmt *st);

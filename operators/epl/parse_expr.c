@@ -105,48 +105,56 @@ static int operator_at(const struct parser *p)
     return -1;
 }
 
-/* in = [ "not" ] "in" ( "(" | "[" ) ( select | expr ":" expr | expr { "," expr } ) ( ")" | "]" ) */
-static struct ast_expr *parse_in(struct parser *p, struct ast_expr *e)
+/* x in (select ...) */
+static struct ast_expr *parse_in_query(struct parser *p, struct ast_expr *e)
 {
-    const struct token *open = parse_peek(p, 0);
-    bool open_paren = open->kind == TOK_LPAREN;
-    if (!open_paren && open->kind != TOK_LBRACK) {
-        (void)parse_expected(p, "'(' or '[' behind 'in'");
+    struct ast_expr *query = parse_subquery(p, AST_IN_QUERY);
+    if (query == NULL) {
         return NULL;
     }
-    if (open_paren && parse_peek(p, 1)->kw == KW_SELECT) {
-        struct ast_expr *query = parse_subquery(p, AST_IN_QUERY);
-        if (query != NULL) {
-            e->kind = AST_IN_QUERY;
-            e->select = query->select;
-        }
-        return query != NULL ? e : NULL;
-    }
-    parse_skip(p, 1);
+    e->kind = AST_IN_QUERY;
+    e->select = query->select;
+    e->i = query->i;
+    return e;
+}
+
+/* The values of a list, or the bounds of a range. */
+static bool parse_in_values(struct parser *p, struct ast_expr *e)
+{
     if (!parse_add_arg(p, e, parse_expr(p))) {
-        return NULL;
+        return false;
     }
     e->kind = AST_IN_LIST;
     if (parse_take(p, TOK_COLON)) {
         e->kind = AST_IN_RANGE;
-        if (!parse_add_arg(p, e, parse_expr(p))) {
-            return NULL;
-        }
+        return parse_add_arg(p, e, parse_expr(p));
     }
-    while (e->kind == AST_IN_LIST && parse_take(p, TOK_COMMA)) {
-        if (!parse_add_arg(p, e, parse_expr(p))) {
-            return NULL;
-        }
+    return !parse_take(p, TOK_COMMA) || parse_expr_list(p, &e->args, &e->n_args);
+}
+
+/* in = [ "not" ] "in" ( "(" | "[" ) ( select | expr ":" expr | expr { "," expr } ) ( ")" | "]" ) */
+static struct ast_expr *parse_in(struct parser *p, struct ast_expr *e)
+{
+    const struct token *open = parse_peek(p, 0);
+    bool round = open->kind == TOK_LPAREN;
+    if (!round && open->kind != TOK_LBRACK) {
+        (void)parse_expected(p, "'(' or '[' behind 'in'");
+        return NULL;
     }
-    bool close_paren = parse_at(p, TOK_RPAREN);
-    e->low_open = e->kind == AST_IN_RANGE && open_paren;
-    e->high_open = e->kind == AST_IN_RANGE && close_paren;
-    if ((e->kind == AST_IN_RANGE || !open_paren) && parse_take(p, TOK_RBRACK)) {
+    if (round && parse_peek(p, 1)->kw == KW_SELECT) {
+        return parse_in_query(p, e);
+    }
+    parse_skip(p, 1);
+    if (!parse_in_values(p, e)) {
+        return NULL;
+    }
+    bool range = e->kind == AST_IN_RANGE;
+    e->low_open = range && round;
+    e->high_open = range && parse_at(p, TOK_RPAREN);
+    if (range && parse_take(p, TOK_RBRACK)) {
         return e;
     }
-    return parse_close(p, e->kind == AST_IN_RANGE || open_paren ? TOK_RPAREN : TOK_RBRACK, open)
-               ? e
-               : NULL;
+    return parse_close(p, range || round ? TOK_RPAREN : TOK_RBRACK, open) ? e : NULL;
 }
 
 /* between = [ "not" ] "between" concat "and" concat */
@@ -229,6 +237,7 @@ static struct ast_expr *parse_quantified(struct parser *p, struct ast_expr *left
             return NULL;
         }
         e->select = query->select;
+        e->i = query->i;
         return parse_end(p, e, first);
     }
     if (!parse_need(p, TOK_LPAREN, "behind any, some or all")) {

@@ -16,18 +16,17 @@ struct ast_expr *parse_number(struct parser *p, bool negative)
                                     [TOK_DOUBLE] = AST_DOUBLE};
     const struct token *t = parse_peek(p, 0);
     assert(t->kind >= TOK_INT && t->kind <= TOK_DOUBLE);
-    if (!negative &&
-        ((t->kind == TOK_INT && t->i > INT32_MAX) || (t->kind == TOK_LONG && t->i < 0))) {
-        (void)parse_fail(p, t, ERR_RANGE,
-                         t->kind == TOK_INT
-                             ? "this number does not fit 32 bits: write an L behind it"
-                             : "this number does not fit 64 bits");
+    if (!negative && t->kind == TOK_LONG && t->i < 0) {
+        (void)parse_fail(p, t, ERR_RANGE, "this number does not fit 64 bits");
         return NULL;
     }
     struct ast_expr *e = parse_node(p, (enum ast_kind)kinds[t->kind], t);
     if (e != NULL) {
         e->i = t->i;
         e->d = t->d;
+        if (!negative && t->kind == TOK_INT && t->i > INT32_MAX) {
+            e->kind = AST_LONG; /* 2147483648, but not -2147483648 */
+        }
         parse_skip(p, 1);
     }
     return e;
@@ -55,6 +54,9 @@ struct ast_expr *parse_param(struct parser *p)
 {
     const struct token *first = parse_peek(p, 0);
     struct ast_expr *e = parse_node(p, AST_PARAM, first);
+    if (e != NULL) {
+        e->i = p->n_params++;
+    }
     parse_skip(p, 1);
     if (e == NULL || !parse_at(p, TOK_COLON)) {
         return e;
@@ -85,6 +87,7 @@ struct ast_expr *parse_subquery(struct parser *p, enum ast_kind kind)
     assert(open->kind == TOK_LPAREN);
     parse_skip(p, 1);
     if (parse_enter(p) && e != NULL) {
+        e->i = ++p->n_subqueries;
         e->select = PARSE_NEW(p, struct ast_select);
         ok = e->select != NULL && parse_select_body(p, e->select, true) &&
              parse_close(p, TOK_RPAREN, open);
@@ -120,7 +123,31 @@ static struct ast_expr *parse_paren(struct parser *p)
     return e;
 }
 
-/* array = "{" [ expr { "," expr } ] "}" */
+/* object = "{" ( string | name ) ":" expr { "," ... } [ "," ] "}" */
+static bool parse_object(struct parser *p, struct ast_expr *e)
+{
+    e->kind = AST_OBJECT;
+    do {
+        const struct token *key = parse_peek(p, 0);
+        struct ast_named *slot = PARSE_PUSH(p, e->named, e->n_named);
+        if (slot == NULL) {
+            return false;
+        }
+        if (key->kind == TOK_STRING) {
+            slot->name = key->text;
+            parse_skip(p, 1);
+        } else if (!parse_prop_name(p, &slot->name, "a name")) {
+            return false;
+        }
+        if (!parse_need(p, TOK_COLON, "behind the name") || (slot->e = parse_expr(p)) == NULL) {
+            return false;
+        }
+        slot->span = parse_span_from(p, key);
+    } while (parse_take(p, TOK_COMMA) && !parse_at(p, TOK_RCURLY));
+    return true;
+}
+
+/* array = "{" [ expr { "," expr } ] "}" | object */
 static struct ast_expr *parse_array(struct parser *p)
 {
     const struct token *open = parse_peek(p, 0);
@@ -130,10 +157,10 @@ static struct ast_expr *parse_array(struct parser *p)
         return NULL;
     }
     if (parse_peek(p, 1)->kind == TOK_COLON) {
-        (void)parse_unsupported(p, open, "a JSON object is");
-        return NULL;
-    }
-    if (!parse_at(p, TOK_RCURLY) && !parse_expr_list(p, &e->args, &e->n_args)) {
+        if (!parse_object(p, e)) {
+            return NULL;
+        }
+    } else if (!parse_at(p, TOK_RCURLY) && !parse_expr_list(p, &e->args, &e->n_args)) {
         return NULL;
     }
     return parse_close(p, TOK_RCURLY, open) ? parse_end(p, e, open) : NULL;
@@ -239,7 +266,7 @@ static struct ast_expr *parse_constant(struct parser *p)
     struct ast_expr *e = parse_node(p, kind, t);
     if (e != NULL) {
         e->text = t->kind == TOK_STRING ? t->text : SLICE_NONE;
-        e->i = t->kw == KW_TRUE;
+        e->i = t->kind == TOK_STRING ? p->text.ptr[t->span.off] == '"' : t->kw == KW_TRUE;
         parse_skip(p, 1);
     }
     return e;
@@ -310,10 +337,11 @@ struct ast_expr *parse_primary(struct parser *p)
 {
     const struct token *first = parse_peek(p, 0);
     struct ast_expr *e = parse_head(p);
-    if (e == NULL || (e->kind == AST_CHAIN && !e->paren)) {
+    bool number = first->kind >= TOK_INT && first->kind <= TOK_DOUBLE;
+    if (e == NULL || number || (e->kind == AST_CHAIN && !e->paren)) {
         return e;
     }
-    if (parse_at(p, TOK_DOT) || (parse_at(p, TOK_LBRACK) && e->kind == AST_CAST)) {
+    if (parse_at(p, TOK_DOT) || (parse_at(p, TOK_LBRACK) && (e->paren || e->kind == AST_CAST))) {
         return parse_chain_behind(p, e, first);
     }
     return e;

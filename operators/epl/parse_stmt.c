@@ -227,6 +227,7 @@ struct ast_stmt *parse_stmt(struct parser *p)
 {
     struct ast_stmt *st = PARSE_NEW(p, struct ast_stmt);
     const struct token *first = parse_peek(p, 0);
+    p->n_subqueries = 0;
     if (st == NULL || !parse_preamble(p, st)) {
         return NULL;
     }

@@ -184,7 +184,7 @@ static bool parse_stream(struct parser *p, struct ast_stream *s)
     return ok;
 }
 
-/* join = "," | [ ( "left" | "right" | "full" ) [ "outer" ] | "inner" ] "join"; false: no join */
+/* join = "," | [ ( "left" | "right" | "full" ) "outer" | "inner" ] "join"; false: no join */
 static bool take_join(struct parser *p, enum ast_join *ret, bool *ret_ok)
 {
     *ret_ok = true;

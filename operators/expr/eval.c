@@ -323,7 +323,7 @@ static runner *const runs[EX_OP_COUNT] = {
     [EX_SUBQ_IN] = run_subq,        [EX_SUBQ_QUANT] = run_subq,
     [EX_SUBQ_LIST] = run_subq,      [EX_QUANT] = eval_quant,
     [EX_PERIOD] = run_period,       [EX_MR_GROUP] = run_pseudo,
-    [EX_WINDOW_PROP] = run_pseudo,
+    [EX_WINDOW_PROP] = run_pseudo,  [EX_BUCKET] = eval_bucket,
 };
 
 struct val ex_eval(const struct ex *e, struct ectx *c)

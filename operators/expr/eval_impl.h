@@ -38,6 +38,7 @@ struct val eval_or(const struct ex *e, struct ectx *c);
 struct val eval_not(const struct ex *e, struct ectx *c);
 struct val eval_between(const struct ex *e, struct ectx *c);
 struct val eval_in(const struct ex *e, struct ectx *c);
+struct val eval_bucket(const struct ex *e, struct ectx *c); /* bucket.c */
 struct val eval_quant(const struct ex *e, struct ectx *c);
 
 #endif

@@ -18,6 +18,13 @@ const struct etype *ctx_props(const struct cat_entry *c);
  * properties are the context's: *ret is NULL if it belongs to all. */
 int ctx_cond(struct stmt *st, struct bind *b, const struct etype *type, struct span span,
              struct ex **ret, struct err *reterr) NODISCARD;
+/* ... for a row of the window that the statement creates. */
+int ctx_window_cond(struct stmt *st, struct bind *b, const struct etype *rows,
+                    const struct ex **ret, struct err *reterr) NODISCARD;
+/* ... for all filters within patterns that this binder meets. */
+void ctx_bind_into(struct stmt *st, struct bind *b);
+/* After a statement of a context was bound: whether the context says something about its types. */
+int ctx_check(struct stmt *st, struct err *reterr) NODISCARD;
 /* A statement of the context begins: instances for all partitions that are open, and from now on
  * for each that opens. And ends. */
 void ctx_join(struct stmt *st);

@@ -38,7 +38,7 @@ static const struct kind kinds[] = {
 
 struct bind stmt_bind(struct stmt *st)
 {
-    return (struct bind){.a = st->dep->arena,
+    struct bind b = {.a = st->dep->arena,
                          .cat = &st->eng->cat,
                          .decls = st->ast->decls,
                          .n_decls = st->ast->n_decls,
@@ -47,6 +47,10 @@ struct bind stmt_bind(struct stmt *st)
                          .n_params = st->n_params,
                          .agg = agg_bind,
                          .agg_method = agg_method_bind};
+    if (st->context != NULL) {
+        ctx_bind_into(st, &b);
+    }
+    return b;
 }
 
 int stmt_used(struct stmt *st, struct bind *b)
@@ -131,7 +135,8 @@ int stmt_make(struct stmt *st, struct err *reterr)
     if ((size_t)a->kind >= ARRAY_LEN(kinds) || kinds[a->kind].bind == NULL) {
         return bind_err(reterr, a->span, "this is for on-demand queries only");
     }
-    return kinds[a->kind].bind(st, reterr);
+    int rc = kinds[a->kind].bind(st, reterr);
+    return rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
 }
 
 void stmt_run(struct stmt *st)

@@ -178,7 +178,10 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as)
     if (e->conf.prioritized && e->hits.v.len > 1) {
         qsort(e->hits.v.ptr, e->hits.v.len, sizeof e->hits.v.ptr[0], by_priority);
     }
+    struct evt *before = e->current;
+    e->current = ev;
     eng_hand_out(e, &e->hits, ev);
+    e->current = before;
     flush_dirty(e);
 }
 

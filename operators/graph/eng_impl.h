@@ -79,6 +79,7 @@ struct stmt {
     const struct stmt_ops *ops;
     void *plan, *init;
     struct cat_entry *context; /* or NULL */
+    bool part_asked, part_listed; /* the context has conditions for some types; for one of its own */
     VEC(struct inst *) insts;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
@@ -102,6 +103,7 @@ struct eng {
     struct route *route;
     struct tmr_queue *timers;
     struct route_hits hits;
+    struct evt *current; /* being handed out; NULL */
     int64_t now;
     uint32_t next_order;
     uint64_t next_ref;

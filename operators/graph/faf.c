@@ -243,7 +243,13 @@ int eng_query(struct eng *e, struct slice text, const struct val *params, size_t
               struct eng_rows *ret, struct err *reterr)
 {
     assert(!e->busy);
+    for (size_t i = 0; i < n_params; i++) {
+        (void)val_keep(params[i]); /* the last query's end empties the pool */
+    }
     faf_done(e);
+    for (size_t i = 0; i < n_params; i++) {
+        val_drop(e->heap, params[i]);
+    }
     struct deployment *d = MEM_NEW(struct deployment);
     d->arena = arena_new(NULL, "query", QUERY_MAX);
     e->query = d;

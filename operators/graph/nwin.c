@@ -24,6 +24,7 @@ struct nwin {
     struct stmt *st;
     const struct etype *type;
     struct view_plan views;
+    const struct ex *part; /* of a context: what a row must fulfil to belong to a partition */
     VEC(struct consumer) consumers; /* in order of rank */
     bool dirty;
 };
@@ -74,9 +75,26 @@ static struct nwin_inst *of(const struct nwin *w, const struct evt *props)
     return (struct nwin_inst *)(void *)in;
 }
 
+/* A row from outside of the window's context: to the partitions that it belongs to. */
+static void insert_foreign(struct nwin *w, struct evt *e)
+{
+    for (size_t k = 0; k < w->st->insts.len; k++) {
+        struct nwin_inst *i = (struct nwin_inst *)(void *)w->st->insts.ptr[k];
+        struct ectx c = inst_ctx(&i->in, &e);
+        if (!i->in.stopped && ex_true(w->part, &c) && !c.failed) {
+            i->view_ctx.now = i->in.eng->now;
+            view_update(i->view, &e, 1, NULL, 0);
+        }
+    }
+}
+
 void nwin_insert(struct nwin *w, struct evt *e, struct inst *from)
 {
     if (w->st->insts.len == 0) {
+        return;
+    }
+    if (w->st->context != NULL && (from == NULL || from->st->context != w->st->context)) {
+        insert_foreign(w, e);
         return;
     }
     struct nwin_inst *i = of(w, from != NULL ? from->props : NULL);
@@ -361,6 +379,9 @@ int stmt_create_window(struct stmt *st, struct err *reterr)
     w->st = st;
     int rc = columns(st, &b, &w->type, reterr);
     rc = rc == 0 ? bind_views(st, &b, w, reterr) : rc;
+    if (rc == 0 && st->context != NULL) {
+        rc = ctx_window_cond(st, &b, w->type, &w->part, reterr);
+    }
     struct cat_entry *e = rc == 0 ? eng_add(st, CAT_WINDOW, st->ast->name, reterr) : NULL;
     if (rc == 0 && e == NULL) {
         rc = -(int)reterr->code;

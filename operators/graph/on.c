@@ -123,6 +123,7 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     struct sel_plan *q = &p->select;
     q->st = st;
     q->n_streams = 2;
+    q->triggered = true;
     q->streams = arena_array(b->a, 2, sizeof *q->streams);
     q->streams[0] = (struct sel_stream){.kind = p->win != NULL ? SRC_WINDOW : SRC_TABLE, .alias = p->alias,
                                         .in = p->type, .type = p->type, .win = p->win, .table = p->table};

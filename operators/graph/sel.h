@@ -99,6 +99,7 @@ struct sel_plan {
     struct out_plan output;
     bool needs_old;          /* rows of the remove stream are wanted */
     bool windowed;           /* something leaves */
+    bool triggered;          /* an on-select: stream 1 is the trigger */
 };
 
 struct orow { /* a result row */

@@ -339,8 +339,10 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 static struct slice text_of(struct bind *b, const struct ast_expr *e)
 {
     struct buf text;
+    struct ast_expr bare = *e;
+    bare.paren = false;
     buf_init(&text, 65536);
-    epl_print_expr(e, &text);
+    epl_print_expr(&bare, &text);
     struct slice s = arena_copy(b->a, buf_slice(&text));
     buf_done(&text);
     return s;
@@ -522,6 +524,15 @@ static bool has_path(const struct ex *in, const struct ex *path)
     return false;
 }
 
+/* A path into the event that triggered an on-select: the same for all of its rows. */
+static bool of_trigger(const struct sel_plan *p, const struct ex *e)
+{
+    while (e->op != EX_PROP && e->op != EX_STREAM) {
+        e = e->args[0];
+    }
+    return p->triggered && e->stream == 1;
+}
+
 /* Speaks only of what is the same for all rows of a group. */
 static bool fixed_in_group(const struct sel_plan *p, const struct ex *e)
 {
@@ -535,6 +546,9 @@ static bool fixed_in_group(const struct sel_plan *p, const struct ex *e)
         if (same(p->group[i], e)) {
             return true;
         }
+    }
+    if (is_path(e) && of_trigger(p, e)) {
+        return true;
     }
     if (is_path(e)) {
         for (uint32_t i = 0; i < p->n_group; i++) {

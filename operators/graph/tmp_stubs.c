@@ -5,14 +5,7 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wunused-value"
 #pragma GCC diagnostic ignored "-Wmisleading-indentation"
-W void epl_print_column(const struct ast_expr *e, struct buf *out){ if(e->n_segs) for(unsigned i=0;i<e->n_segs;i++){ if(i) (void)buf_add_str(out,"."); (void)buf_add_slice(out,e->segs[i].name); if (e->segs[i].star) (void)buf_add_str(out,"(*)");} else (void)buf_add_str(out,"?");}
-W void epl_print_expr(const struct ast_expr *e, struct buf *out){(void)buf_addf(out,"%u",e->span.off);}
-W void epl_print_module(const struct ast_module *m, struct buf *out){}
-W void epl_print_stmt(const struct ast_stmt *s, struct buf *out){}
-W void epl_diag_text(const struct err *e, struct slice file, struct slice text, struct buf *out){(void)buf_addf(out,"%u:%u: %s\n",e->line,e->col,e->msg);}
-W void epl_diag_json(const struct err *e, struct slice file, struct buf *out){}
 W const struct view_def *view_find(struct slice n){return NULL;}
-W const char *ast_op_text(enum ast_op op){static const char*const t[]={"?","or","and","=","!=","is","is not","<","<=",">",">=","|","&","^","||","+","-","*","/","%"};return t[op];}
 
 #include "core/base/mem.h"
 enum tk {TK_LENGTH,TK_TIME,TK_ALL,TK_LAST,TK_UNIQUE,TK_LBATCH,TK_TBATCH,TK_FIRST};

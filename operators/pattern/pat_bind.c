@@ -279,11 +279,22 @@ int pat_bind_filter(struct pat_binder *x, const struct ast_stream *st, const str
     s.hook = prefer;
     s.hook_arg = &s;
     b->scope = &s;
-    struct ex *cond = NULL;
+    struct ex *cond = NULL, *part = NULL;
     int rc = bind_filters(b, st->filters, st->n_filters, &cond, reterr);
     b->scope = save;
+    if (rc == 0 && b->part != NULL) {
+        rc = b->part(b, type, st->span, &part, reterr);
+    }
     if (rc != 0) {
         return rc;
+    }
+    if (cond != NULL && part != NULL) {
+        struct ex *both = ex_new(b, EX_AND, TY(BOOL), st->span, 2);
+        both->args[0] = part;
+        both->args[1] = cond;
+        cond = both;
+    } else if (cond == NULL) {
+        cond = part;
     }
     if (cond != NULL) {
         rewrite(x, cond, view);

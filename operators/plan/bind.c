@@ -244,12 +244,12 @@ static int negate(struct bind *b, const struct ast_expr *e, struct ex **ret, str
 
 static int param(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
-    if (b->params == NULL || b->next_param >= b->n_params) {
+    if (b->params == NULL || e->i >= b->n_params) {
         return bind_err(reterr, e->span, b->params == NULL
                                              ? "parameters are for on-demand queries"
                                              : "there is no value for this parameter");
     }
-    struct val v = b->params[b->next_param++];
+    struct val v = b->params[e->i];
     struct ty t = TY(OBJECT);
     static const enum ty_kind kinds[] = {
         [VAL_NULL] = TY_NULL,   [VAL_BOOL] = TY_BOOL,     [VAL_CHAR] = TY_CHAR,     [VAL_BYTE] = TY_BYTE,

@@ -90,7 +90,7 @@ struct bind {
     uint16_t lambda_next; /* free slot */
     uint16_t depth;       /* of declared expressions within one another */
     const struct val *params; /* of an on-demand query */
-    uint32_t n_params, next_param;
+    uint32_t n_params;
     struct vheap *heap; /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;
@@ -102,6 +102,11 @@ struct bind {
     /* A method that only aggregations have, on EX_AGG or EX_TABLE_COL: 1, 0, < 0. May be NULL. */
     int (*agg_method)(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                       struct err *reterr);
+    /* What events of a pattern's filter must fulfil to belong to a partition: bound with the event
+     * as stream 0, NULL for nothing. `part` may be NULL. */
+    int (*part)(struct bind *b, const struct etype *type, struct span span, struct ex **ret,
+                struct err *reterr);
+    void *part_arg;
 };
 
 int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)

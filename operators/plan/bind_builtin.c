@@ -193,7 +193,9 @@ static int group_position(struct bind *b, const struct ast_expr *e, struct err *
 {
     struct buf text;
     buf_init(&text, 4096);
-    epl_print_expr(e, &text);
+    struct ast_expr bare = *e;
+    bare.paren = false;
+    epl_print_expr(&bare, &text);
     int at = -1;
     for (uint32_t i = 0; i < b->scope->n_group; i++) {
         if (b->scope->group_text != NULL && slice_eq(b->scope->group_text[i], buf_slice(&text))) {

@@ -342,6 +342,11 @@ void route_sweep(struct route *r)
     VEC_CLEAR(&r->dead);
 }
 
+uint64_t route_seq(const struct route *r)
+{
+    return r->seq;
+}
+
 size_t route_count(const struct route *r)
 {
     return r->count;

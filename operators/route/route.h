@@ -70,6 +70,7 @@ void route_match(struct route *r, struct evt *e, struct route_hits *hits);
 void route_match_as(struct route *r, const struct etype *as, struct evt *e,
                     struct route_hits *hits);
 void route_sweep(struct route *r);
+uint64_t route_seq(const struct route *r); /* of the newest leaf */
 size_t route_count(const struct route *r);
 
 #endif

@@ -6,116 +6,24 @@
  *
  * One rule of ownership: **a new object belongs to the heap's pool, which lets go of it at the end
  * of the step** (vheap_drain). So whoever computes needs not free anything. Whoever stores a value
- * beyond the step takes a reference (val_keep) and gives it back by val_drop, which leaves it to the
- * pool: what left a window may be looked at until the step ends. Memory comes from free lists by
- * size, so a steady state allocates nothing.
+ * beyond the step takes a reference (val_keep) and gives it back by val_drop, which leaves it to
+ * the pool: what left a window may be looked at until the step ends. Memory comes from free lists
+ * by size, so a steady state allocates nothing.
  *
  * An integer of any size is in i, sign extended; a float is in d, rounded to float. One thread.
  */
 #ifndef OPERATORS_SIG_VAL_H
 #define OPERATORS_SIG_VAL_H
 
-#include "operators/sig/etype.h"
-
-/* core/event/val.h has functions of these names for values of the log; one program holds both. */
-#define val_cmp  val_order
-#define val_same val_alike
-
-enum val_kind {
-    VAL_NULL,
-    VAL_BOOL,
-    VAL_CHAR,
-    VAL_BYTE,
-    VAL_SHORT,
-    VAL_INT,
-    VAL_LONG,
-    VAL_FLOAT,
-    VAL_DOUBLE,
-    VAL_BIGINT, /* objects from here */
-    VAL_BIGDEC,
-    VAL_STRING,
-    VAL_EVENT,
-    VAL_MAP,
-    VAL_LIST,
-    VAL_CAUSES, /* never a value: references of an event */
-};
-
-struct obj {
-    uint32_t refs;
-    uint8_t kind;
-    uint8_t flags;
-    uint16_t units; /* of 16 bytes; 0: too large for the free lists */
-};
-
-struct val {
-    uint8_t kind;
-    union {
-        bool b;
-        int64_t i;
-        double d;
-        struct obj *o;
-        struct vstr *s;
-        struct evt *ev;
-        struct vmap *m;
-        struct vlist *l;
-        struct vbig *big;
-    };
-};
-
-struct vstr {
-    struct obj o;
-    uint32_t len;
-    uint32_t hash; /* 0: not computed yet */
-    char s[];      /* a NUL behind */
-};
-
-struct vlist {
-    struct obj o;
-    uint32_t len;
-    struct val v[];
-};
-
-struct vpair {
-    struct val key, value;
-};
-
-struct vmap { /* in order of insertion */
-    struct obj o;
-    uint32_t len;
-    struct vpair v[];
-};
-
-struct vbig { /* unscaled / 10^scale; big integers have scale 0 */
-    struct obj o;
-    int32_t scale;
-    __int128 unscaled;
-};
-
-struct eref { /* 16 bytes that name an event; 0,0: none */
-    uint64_t hi, lo;
-};
-
-struct causes {
-    struct obj o;
-    uint32_t len;
-    struct eref r[];
-};
-
-struct evt {
-    struct obj o;
-    uint32_t mark; /* scratch of whoever walks; 0 between steps */
-    const struct etype *type;
-    struct eref ref;
-    struct causes *causes; /* of derived events; NULL: ref alone */
-    struct vmap *extra;    /* undeclared properties, for `x?`; may be NULL */
-    struct val p[];
-};
+#include "operators/sig/val_type.h"
 
 struct vheap;
 
 struct vheap *vheap_new(void);
 void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);
+uint64_t vheap_epoch(
+    const struct vheap *h); /* changes with each drain: until then no address is used anew */
 size_t vheap_live(const struct vheap *h);   /* objects */
 size_t vheap_pooled(const struct vheap *h); /* waiting for the drain */
 void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes);
@@ -217,7 +125,7 @@ static inline struct slice vstr_slice(const struct vstr *s)
 }
 
 struct vstr *vstr_new(struct vheap *h, struct slice s);
-struct vstr *vstr_room(struct vheap *h, size_t len); /* to be filled; hash is computed later */
+struct vstr *vstr_room(struct vheap *h, size_t len);  /* to be filled; hash is computed later */
 struct vlist *vlist_new(struct vheap *h, size_t len); /* nulls; fill with vlist_set */
 struct vmap *vmap_new(struct vheap *h, size_t len);
 /* Children are kept by the container. */

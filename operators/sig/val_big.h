@@ -10,7 +10,8 @@
 
 double big_to_double(const struct vbig *b);
 int64_t big_to_long(const struct vbig *b);
-struct val big_from(struct vheap *h, struct val v, enum val_kind kind); /* a number as BIGINT, BIGDEC */
+struct val big_from(struct vheap *h, struct val v,
+                    enum val_kind kind); /* a number as BIGINT, BIGDEC */
 int big_cmp(struct val a, struct val b); /* numbers of any kind */
 /* op: '+', '-', '*', '/', '%'. Null if there is no exact result in 128 bits. */
 struct val big_arith(struct vheap *h, char op, struct val a, struct val b, enum val_kind kind);

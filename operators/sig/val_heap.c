@@ -25,6 +25,7 @@ struct vheap {
     VEC(void *) blocks;
     char *at, *end; /* of the newest block */
     size_t live;
+    uint64_t epoch;
 };
 
 struct vheap *vheap_new(void)
@@ -150,6 +151,12 @@ void vheap_drain(struct vheap *h)
         let_go(h, h->pool.ptr[i]);
     }
     VEC_CLEAR(&h->pool);
+    h->epoch++;
+}
+
+uint64_t vheap_epoch(const struct vheap *h)
+{
+    return h->epoch;
 }
 
 void obj_drop(struct vheap *h, struct obj *o)

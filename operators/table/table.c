@@ -24,6 +24,10 @@ struct trows {
     struct evt *props;
     struct entry **buckets, *first, *last;
     size_t n_buckets, count;
+    /* The last look-up by a string, as one event asks for the same row many times. */
+    const struct vstr *last_key;
+    struct entry *last_found;
+    uint64_t last_epoch;
 };
 
 static struct entry *entry_of(const struct evt *row)
@@ -131,7 +135,17 @@ struct evt *table_find(struct trows *r, const struct val *key, uint32_t n)
     if (n == 0) {
         return r->first != NULL ? r->first->e : NULL;
     }
+    uint64_t epoch = vheap_epoch(r->t->heap);
+    bool one = n == 1 && key[0].kind == VAL_STRING;
+    if (one && r->last_key == key[0].s && r->last_epoch == epoch) {
+        return r->last_found->e;
+    }
     struct entry *e = find(r, key, n, hash_of(key, n));
+    if (one && e != NULL) {
+        r->last_key = key[0].s;
+        r->last_found = e;
+        r->last_epoch = epoch;
+    }
     return e != NULL ? e->e : NULL;
 }
 
@@ -221,6 +235,7 @@ void table_delete(struct trows *r, struct evt *row)
     if (n == NULL || n->rows != r) {
         return;
     }
+    r->last_key = NULL;
     bucket_out(r, n);
     *(n->prev != NULL ? &n->prev->next : &r->first) = n->next;
     *(n->next != NULL ? &n->next->prev : &r->last) = n->prev;
@@ -246,6 +261,7 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v)
         if (find(r, key, t->n_keys, hash) != NULL) {
             return false;
         }
+        r->last_key = NULL;
         bucket_out(r, n);
         n->hash = hash;
         bucket_in(r, n);

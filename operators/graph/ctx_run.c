@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts at run time: parts open and close, statements get their instances. A part that closes
+ * lives to the end of the step (eng.dying), for events under way still point to it.
+ *
+ * A context runs while it has statements. An event that opens a part is offered to what came with
+ * the part: the route index is asked again, and only leaves that are newer than the part count.
+ */
+#include "operators/graph/ctx_impl.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+
+enum { BUCKETS_MIN = 16 };
+
+/* ---- parts by key ---- */
+
+struct ctx_part *ctx_find(const struct ctx_ctl *c, struct val key)
+{
+    if (c->n_buckets == 0) {
+        return NULL;
+    }
+    uint64_t h = val_hash(key);
+    struct ctx_part *p = c->buckets[h & (c->n_buckets - 1)];
+    while (p != NULL && !(p->hash == h && val_same(p->key, key))) {
+        p = p->chain;
+    }
+    return p;
+}
+
+static void hash_in(struct ctx_ctl *c, struct ctx_part *p)
+{
+    if (c->n_keyed >= c->n_buckets) {
+        mem_free(c->buckets);
+        c->n_buckets = MAX((size_t)BUCKETS_MIN, c->n_buckets * 2);
+        c->buckets = mem_calloc(c->n_buckets, sizeof(struct ctx_part *));
+        for (struct ctx_part *q = c->first; q != NULL; q = q->next) {
+            if (q->keyed && q != p) {
+                struct ctx_part **b = &c->buckets[q->hash & (c->n_buckets - 1)];
+                q->chain = *b;
+                *b = q;
+            }
+        }
+    }
+    struct ctx_part **b = &c->buckets[p->hash & (c->n_buckets - 1)];
+    p->chain = *b;
+    *b = p;
+    c->n_keyed++;
+}
+
+static void hash_out(struct ctx_ctl *c, struct ctx_part *p)
+{
+    struct ctx_part **at = &c->buckets[p->hash & (c->n_buckets - 1)];
+    while (*at != p) {
+        assert(*at != NULL);
+        at = &(*at)->chain;
+    }
+    *at = p->chain;
+    c->n_keyed--;
+}
+
+/* ---- parts ---- */
+
+static void part_free(struct ctx_part *p)
+{
+    struct vheap *h = p->in.eng->heap;
+    assert(p->inner == NULL && p->end == NULL);
+    if (p->in.props != NULL) {
+        evt_drop(h, p->in.props);
+    }
+    if (p->match != NULL) {
+        evt_drop(h, p->match);
+    }
+    if (p->keyed) {
+        val_drop(h, p->key);
+    }
+    VEC_DONE(&p->insts);
+    mem_free(p);
+}
+
+static void link_part(struct ctx_ctl *c, struct ctx_part *p)
+{
+    p->prev = c->last;
+    *(c->last != NULL ? &c->last->next : &c->first) = p;
+    c->last = p;
+    if (p->keyed) {
+        hash_in(c, p);
+    }
+    struct ctx_plan *plan = p->plan;
+    if (c->level->depth + 1 == plan->n_levels) {
+        p->all_prev = plan->last;
+        *(plan->last != NULL ? &plan->last->all_next : &plan->first) = p;
+        plan->last = p;
+    }
+}
+
+static void unlink_part(struct ctx_ctl *c, struct ctx_part *p)
+{
+    *(p->prev != NULL ? &p->prev->next : &c->first) = p->next;
+    *(p->next != NULL ? &p->next->prev : &c->last) = p->prev;
+    if (p->keyed) {
+        hash_out(c, p);
+    }
+    struct ctx_plan *plan = p->plan;
+    if (c->level->depth + 1 == plan->n_levels) {
+        *(p->all_prev != NULL ? &p->all_prev->all_next : &plan->first) = p->all_next;
+        *(p->all_next != NULL ? &p->all_next->all_prev : &plan->last) = p->all_prev;
+    }
+}
+
+struct evt *ctx_new_props(const struct ctx_ctl *c)
+{
+    const struct ctx_level *l = c->level;
+    struct vheap *h = c->owner->in.eng->heap;
+    struct evt *e = evt_new(h, l->props);
+    evt_set(e, CTX_COL_NAME, val_str(vstr_new(h, l->ast->name)));
+    return e;
+}
+
+/* The properties of the whole, with those of this level put in. */
+static struct evt *whole_props(const struct ctx_ctl *c, struct evt *own, int32_t id)
+{
+    const struct ctx_plan *plan = c->level->plan;
+    struct vheap *h = c->owner->in.eng->heap;
+    if (plan->n_levels == 1) {
+        evt_set(own, CTX_COL_ID, val_int(id));
+        return own;
+    }
+    struct evt *e = evt_new(h, plan->props);
+    const struct evt *above = c->owner->in.props;
+    for (uint32_t i = 0; above != NULL && i < c->level->depth; i++) {
+        evt_set(e, CTX_COL_KIND + i, above->p[CTX_COL_KIND + i]);
+    }
+    evt_set(e, CTX_COL_NAME, val_str(vstr_new(h, plan->name)));
+    if (id >= 0) {
+        evt_set(e, CTX_COL_ID, val_int(id));
+    }
+    evt_set(e, CTX_COL_KIND + c->level->depth, val_evt(own));
+    return e;
+}
+
+static void init_inst(struct ctx_part *p, struct ctx_plan *plan, struct evt *props)
+{
+    p->plan = plan;
+    p->in.st = plan->st;
+    p->in.eng = plan->st->eng;
+    p->in.props = props != NULL ? evt_keep(props) : NULL;
+    p->in.ctx = (struct ectx){.heap = plan->st->eng->heap, .inst = &p->in, .ops = &eng_ectx_ops};
+}
+
+struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
+                          struct val key)
+{
+    struct ctx_plan *plan = c->level->plan;
+    struct ctx_part *p = MEM_NEW(struct ctx_part);
+    bool leaf = c->level->depth + 1 == plan->n_levels;
+    int64_t due = ctx_end_due(c, match);
+    if (c->level->kind == CTX_START_END || c->level->kind == CTX_INIT_TERM) {
+        evt_set(props, CTX_COL_START, val_long(c->owner->in.eng->now));
+        evt_set(props, CTX_COL_END, due != INT64_MAX ? val_long(due) : VAL_NONE);
+    }
+    for (uint32_t i = 0; match != NULL && i < c->level->match->n_cols; i++) {
+        evt_set(props, c->level->tags + i, match->p[i]);
+    }
+    init_inst(p, plan, whole_props(c, props, leaf ? plan->next_id++ : -1));
+    p->ctl = c;
+    p->match = match != NULL ? evt_keep(match) : NULL;
+    p->keyed = keyed;
+    if (keyed) {
+        p->key = val_keep(key);
+        p->hash = val_hash(key);
+    }
+    link_part(c, p);
+    ctx_await_end(p, due);
+    uint64_t seq = route_seq(p->in.eng->route);
+    for (size_t i = 0; leaf && !p->closed && i < plan->members.len; i++) {
+        struct stmt *st = plan->members.ptr[i];
+        *VEC_PUSH(&p->insts) = st->ops->start(st, p->in.props);
+    }
+    if (!leaf && !p->closed) {
+        p->inner = ctx_ctl_new(p, c->level + 1);
+    }
+    p->seq = seq;
+    return p;
+}
+
+static void stop_end(struct ctx_part *p)
+{
+    pat_free(p->end);
+    p->end = NULL;
+    if (tmr_is_set(&p->timer)) {
+        tmr_cancel(p->in.eng->timers, &p->timer);
+    }
+}
+
+void ctx_close(struct ctx_part *p)
+{
+    if (p->closed) {
+        return;
+    }
+    p->closed = true;
+    stop_end(p);
+    unlink_part(p->ctl, p);
+    if (p->inner != NULL) {
+        ctx_ctl_free(p->inner);
+        p->inner = NULL;
+    }
+    VEC_EACH (&p->insts, in) {
+        if (*in != NULL) {
+            inst_end(*in);
+        }
+    }
+    p->in.stopped = true;
+    *VEC_PUSH(&p->in.eng->dying) = &p->in;
+}
+
+void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct route_hits hits = {0};
+        route_match(e->route, events[i], &hits);
+        size_t kept = 0;
+        for (size_t k = 0; k < hits.v.len; k++) {
+            if (hits.v.ptr[k].leaf->seq > seq) {
+                hits.v.ptr[kept++] = hits.v.ptr[k];
+            }
+        }
+        hits.v.len = kept;
+        eng_hand_out(e, &hits, events[i]);
+        VEC_DONE(&hits.v);
+    }
+}
+
+void ctx_show(struct ctx_part *p, struct evt **events, size_t n)
+{
+    bool categories = p->inner != NULL && p->inner->level->kind == CTX_CATEGORY;
+    if (!p->closed && !categories) {
+        ctx_offer(p->in.eng, p->seq, events, n);
+    }
+}
+
+/* ---- controls ---- */
+
+static struct val key_of(const struct ctx_ctl *c, const struct ctx_stream *s, struct evt *e)
+{
+    struct evt *row[2] = {e, NULL};
+    struct ectx x = inst_ctx(&c->owner->in, row);
+    if (s->n_keys == 1) {
+        return ex_eval(s->keys[0], &x);
+    }
+    struct vlist *l = vlist_new(x.heap, s->n_keys);
+    for (uint32_t i = 0; i < s->n_keys; i++) {
+        vlist_set(l, i, ex_eval(s->keys[i], &x));
+    }
+    return val_list(l);
+}
+
+static void open_keyed(struct ctx_ctl *c, const struct ctx_stream *s, struct val key,
+                       struct evt *match, struct evt *e)
+{
+    struct evt *props = ctx_new_props(c);
+    for (uint32_t i = 0; i < s->n_keys; i++) {
+        evt_set(props, CTX_COL_KIND + i, s->n_keys == 1 ? key : key.l->v[i]);
+    }
+    struct ctx_part *p = ctx_open(c, props, match, true, key);
+    if (e != NULL) {
+        ctx_show(p, &e, 1);
+    }
+}
+
+/* An event of a keyed or hash level: opens the part of its key if there is none. */
+static void on_event(void *arg, struct evt *e)
+{
+    struct ctx_leaf *leaf = arg;
+    struct ctx_ctl *c = leaf->ctl;
+    const struct ctx_point *start = c->level->n_starts > 0 ? &c->level->starts[leaf->num] : NULL;
+    const struct ctx_stream *s = start != NULL ? start->stream : &c->level->streams[leaf->num];
+    struct val key = key_of(c, s, e);
+    if (ctx_find(c, key) != NULL) {
+        return;
+    }
+    struct evt *match = NULL;
+    if (start != NULL && start->tag >= 0) {
+        match = evt_new(c->owner->in.eng->heap, c->level->match);
+        evt_set(match, (size_t)start->tag, val_evt(e));
+    }
+    open_keyed(c, s, key, match, e);
+}
+
+static void add_leaves(struct ctx_ctl *c)
+{
+    const struct ctx_level *l = c->level;
+    struct eng *e = c->owner->in.eng;
+    uint32_t n = l->n_starts > 0 ? l->n_starts : l->n_streams;
+    c->leaves = mem_calloc(n, sizeof *c->leaves);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ctx_leaf *leaf = &c->leaves[c->n_leaves++];
+        leaf->ctl = c;
+        leaf->num = i;
+        leaf->leaf =
+            route_add(e->route, l->n_starts > 0 ? &l->starts[i].filter : &l->streams[i].filter,
+                      NULL, on_event, leaf, &c->owner->in, &eng_ectx_ops, l->plan->st->rank);
+    }
+}
+
+static void open_categories(struct ctx_ctl *c)
+{
+    struct vheap *h = c->owner->in.eng->heap;
+    for (uint32_t i = 0; i < c->level->ast->n_categories; i++) {
+        struct evt *props = ctx_new_props(c);
+        evt_set(props, CTX_COL_KIND, val_str(vstr_new(h, c->level->ast->categories[i].label)));
+        evt_set(props, CTX_COL_KIND + 1, val_int((int32_t)i));
+        (void)ctx_open(c, props, NULL, false, VAL_NONE);
+    }
+}
+
+struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
+{
+    struct ctx_ctl *c = MEM_NEW(struct ctx_ctl);
+    c->owner = owner;
+    c->level = l;
+    c->env = inst_pat_env(&owner->in);
+    owner->inner = c;
+    switch (l->kind) {
+    case CTX_KEYED: add_leaves(c); break;
+    case CTX_HASH:
+        for (int64_t i = 0; l->ast->preallocate && i < l->granularity; i++) {
+            open_keyed(c, &l->streams[0], val_int((int32_t)i), NULL, NULL);
+        }
+        add_leaves(c);
+        break;
+    case CTX_CATEGORY: open_categories(c); break;
+    default: ctx_wait(c, true, NULL);
+    }
+    return c;
+}
+
+void ctx_ctl_free(struct ctx_ctl *c)
+{
+    struct eng *e = c->owner->in.eng;
+    for (uint32_t i = 0; i < c->n_leaves; i++) {
+        route_remove(e->route, c->leaves[i].leaf);
+    }
+    pat_free(c->start);
+    if (tmr_is_set(&c->timer)) {
+        tmr_cancel(e->timers, &c->timer);
+    }
+    while (c->first != NULL) {
+        ctx_close(c->first);
+    }
+    mem_free(c->leaves);
+    mem_free(c->buckets);
+    mem_free(c);
+}
+
+/* ---- statements ---- */
+
+void ctx_join(struct stmt *st)
+{
+    struct ctx_plan *plan = st->context->what;
+    *VEC_PUSH(&plan->members) = st;
+    if (plan->members.len == 1) {
+        assert(plan->root != NULL && plan->root->inner == NULL);
+        (void)ctx_ctl_new(plan->root, &plan->levels[0]);
+        return;
+    }
+    for (struct ctx_part *p = plan->first; p != NULL; p = p->all_next) {
+        *VEC_PUSH(&p->insts) = st->ops->start(st, p->in.props);
+    }
+}
+
+void ctx_leave(struct stmt *st)
+{
+    struct ctx_plan *plan = st->context->what;
+    size_t at = 0;
+    while (at < plan->members.len && plan->members.ptr[at] != st) {
+        at++;
+    }
+    if (at == plan->members.len) {
+        return; /* never began */
+    }
+    for (struct ctx_part *p = plan->first; p != NULL; p = p->all_next) {
+        (void)VEC_REMOVE(&p->insts, at); /* its instances are stopped by the caller */
+    }
+    (void)VEC_REMOVE(&plan->members, at);
+    if (plan->members.len == 0) {
+        ctx_ctl_free(plan->root->inner);
+        plan->root->inner = NULL;
+        plan->next_id = 0;
+    }
+}
+
+static struct inst *start(struct stmt *st, struct evt *props)
+{
+    struct ctx_plan *plan = st->plan;
+    struct ctx_part *p = MEM_NEW(struct ctx_part);
+    inst_init(&p->in, st, props);
+    p->plan = plan;
+    plan->root = p;
+    return &p->in;
+}
+
+static void stop(struct inst *in)
+{
+    struct ctx_part *p = (struct ctx_part *)(void *)in;
+    if (p->ctl != NULL) {
+        part_free(p);
+        return;
+    }
+    p->plan->root = NULL;
+    assert(p->inner == NULL && "the last statement left before");
+    VEC_DONE(&p->plan->members);
+    inst_done(in);
+    mem_free(p);
+}
+
+const struct stmt_ops ctx_ops = {.start = start, .stop = stop};
