@@ -2,12 +2,12 @@
  *
  * The engine's loop: events, clock, queues, deliveries. See eng.h and eng_impl.h.
  */
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 #include "core/base/mem.h"
 #include "operators/graph/faf.h"
-#include "operators/graph/update.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/update.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
