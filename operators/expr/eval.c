@@ -230,7 +230,7 @@ static struct val run_period(const struct ex *e, struct ectx *c)
     if (!ex_period(e, c, &months, &ms)) {
         return VAL_NONE;
     }
-    return val_long((int64_t)ms + months * 2592000000LL);
+    return val_long(val_to_long(val_double(ms + (double)months * 2592000000.0)));
 }
 
 static struct val run_case(const struct ex *e, struct ectx *c)

@@ -537,6 +537,9 @@ static int dynamic_first(struct bind *b, const struct ast_expr *e, struct ex **r
                          struct err *reterr)
 {
     const struct ast_seg *seg = &e->segs[0];
+    if (seg->is_call && !is_key_call(seg, TY(OBJECT))) {
+        return 0;
+    }
     for (uint32_t i = 0; i < b->scope->n_streams; i++) {
         const struct bind_stream *s = &b->scope->streams[i];
         if (s->named_only || s->type == NULL || (!seg->optional && !s->type->open)) {
