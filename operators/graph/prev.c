@@ -45,6 +45,9 @@ static struct val whole(struct ectx *c, const struct ex *e, struct view *v)
         bool in = val_is_integer(at) && at.i >= 0 && (size_t)at.i < n;
         return in ? of_event(c, e, view_at(v, of, n - 1 - (size_t)at.i)) : VAL_NONE;
     }
+    if (n == 0) {
+        return VAL_NONE;
+    }
     struct vlist *l = vlist_new(c->heap, n);
     for (size_t i = 0; i < n; i++) {
         vlist_set(l, i, of_event(c, e, view_at(v, of, i)));
@@ -62,7 +65,7 @@ struct val prev_value(struct ectx *c, const struct ex *e)
     if (e->op == EX_PRIOR) {
         return prior(c, e, s);
     }
-    if (s->view == NULL) {
+    if (s->view == NULL || c->leaving) {
         return VAL_NONE;
     }
     if (e->op != EX_PREV) {

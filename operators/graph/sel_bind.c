@@ -169,6 +169,7 @@ struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p)
                                             .type = x->type,
                                             .num = (uint16_t)i,
                                             .windowed = holds,
+                                            .no_prev = !x->views.prev_ok,
                                             .table = x->table};
         windowed &= holds || x->unidirectional;
         any |= holds;

@@ -17,7 +17,8 @@ struct bind_stream {
     struct slice alias; /* may be empty */
     const struct etype *type;
     uint16_t num;              /* place in the row */
-    bool windowed;             /* prev and the like may be used */
+    bool windowed;             /* has a data window */
+    bool no_prev;              /* but one that prev cannot look into */
     bool named_only;           /* seen only by its alias (initial.x) */
     const struct table *table; /* rows of that table: aggregation columns give their values */
 };
