@@ -215,7 +215,7 @@ static int arguments(struct bind *b, struct agg_call *c, const struct ast_seg *s
 static void take_filter(struct agg_call *c)
 {
     uint32_t least = c->star ? 0 : c->def->min_args;
-    if (c->def->filter_ok && c->filter == NULL && c->n_args > least &&
+    if (c->def->filter_ok && !c->def->takes_event && c->filter == NULL && c->n_args > least &&
         c->args[c->n_args - 1]->ty.kind == TY_BOOL) {
         c->filter = c->args[--c->n_args];
     }
@@ -249,8 +249,8 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
                         "%s wants a data window on the stream; firstever and lastever do not",
                         d->name);
     }
-    if (d->column_only && !b->scope->aggs->into_table) {
-        return bind_err(reterr, c->span, "%s is a column of a table", d->name);
+    if (d->column_only || (d->column != NULL && !b->scope->aggs->into_table)) {
+        return bind_err(reterr, c->span, "%s is for columns of tables", d->name);
     }
     return 0;
 }

@@ -115,6 +115,7 @@ static int item_type(struct bind *b, struct agg_call *c, struct ty *ret, struct 
     if (rc == 0 && c->n_args > 1) {
         rc = agg_want_index(b, c, 1, reterr);
     }
+    c->distinct = false; /* of events: each is one */
     c->priv = agg_joined(b) ? (const void *)(uintptr_t)JOINED : NULL;
     return rc;
 }
@@ -144,6 +145,7 @@ const struct agg_def agg_first = {
     .min_args = 1,
     .max_args = 2,
     .star_ok = true,
+    .distinct_ok = true,
     .filter_ok = true,
     .takes_event = true,
     .bytes = linear_bytes,
@@ -159,6 +161,7 @@ const struct agg_def agg_last = {
     .min_args = 1,
     .max_args = 2,
     .star_ok = true,
+    .distinct_ok = true,
     .filter_ok = true,
     .takes_event = true,
     .bytes = linear_bytes,
@@ -174,6 +177,7 @@ const struct agg_def agg_window = {
     .min_args = 1,
     .max_args = 1,
     .star_ok = true,
+    .distinct_ok = true,
     .filter_ok = true,
     .needs_window = true,
     .takes_event = true,
@@ -185,15 +189,10 @@ const struct agg_def agg_window = {
     .done = linear_done,
 };
 
-struct ever {
-    struct val v; /* kept */
-    bool set;
-};
-
 static size_t ever_bytes(const struct agg_call *c)
 {
     (void)c;
-    return sizeof(struct ever);
+    return sizeof(struct val); /* kept */
 }
 
 static int ever_type(struct bind *b, struct agg_call *c, struct err *reterr)
@@ -210,21 +209,24 @@ static struct val ever_arg(const struct agg_call *c, const struct val *v, const 
     return c->n_args > 0 ? v[0] : val_evt(ctx->row[c->stream]);
 }
 
+/* Nulls are none of the values ever seen. */
 static void firstever_enter(const struct agg_call *c, void *state, const struct val *v,
                             struct ectx *ctx)
 {
-    struct ever *s = state;
-    if (!s->set) {
-        *s = (struct ever){val_keep(ever_arg(c, v, ctx)), true};
+    struct val *first = state;
+    if (val_is_null(*first)) {
+        *first = val_keep(ever_arg(c, v, ctx));
     }
 }
 
 static void lastever_enter(const struct agg_call *c, void *state, const struct val *v,
                            struct ectx *ctx)
 {
-    struct ever *s = state;
-    val_drop(ctx->heap, s->v);
-    *s = (struct ever){val_keep(ever_arg(c, v, ctx)), true};
+    struct val *last = state, now = ever_arg(c, v, ctx);
+    if (!val_is_null(now)) {
+        val_drop(ctx->heap, *last);
+        *last = val_keep(now);
+    }
 }
 
 static void ever_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
@@ -239,13 +241,13 @@ static struct val ever_value(const struct agg_call *c, void *state, struct ectx 
 {
     (void)c;
     (void)ctx;
-    return ((struct ever *)state)->v;
+    return *(struct val *)state;
 }
 
 static void ever_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     (void)c;
-    val_drop(h, ((struct ever *)state)->v);
+    val_drop(h, *(struct val *)state);
 }
 
 const struct agg_def agg_firstever = {
@@ -282,7 +284,7 @@ enum { NTH_MAX = 10000 };
 
 struct nth {
     struct val *ring; /* of the last n + 1, kept */
-    uint64_t there;   /* rows in the window */
+    uint64_t there;   /* values in the window */
     uint32_t next;
 };
 
@@ -314,6 +316,9 @@ static void nth_enter(const struct agg_call *c, void *state, const struct val *v
 {
     struct nth *s = state;
     uint32_t room = nth_n(c) + 1;
+    if (val_is_null(v[0])) {
+        return;
+    }
     if (s->ring == NULL) {
         s->ring = mem_calloc(room, sizeof *s->ring);
     }
@@ -325,10 +330,10 @@ static void nth_enter(const struct agg_call *c, void *state, const struct val *v
 
 static void nth_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
 {
-    (void)v;
     struct nth *s = state;
     uint32_t room = nth_n(c) + 1;
-    if (s->there > 0 && s->there-- <= room) { /* the oldest of the ring has left */
+    if (!val_is_null(v[0]) && s->there > 0 &&
+        s->there-- <= room) { /* the oldest of the ring has left */
         struct val *old = &s->ring[(s->next + room - (uint32_t)s->there - 1) % room];
         val_drop(ctx->heap, *old);
         *old = VAL_NONE;

@@ -22,7 +22,7 @@ static size_t extreme_bytes(const struct agg_call *c)
 static int extreme_type(struct bind *b, struct agg_call *c, uintptr_t how, struct err *reterr)
 {
     struct ty t = c->args[0]->ty;
-    if (t.kind == TY_EVENT || t.kind == TY_MAP || t.kind == TY_LIST) {
+    if (t.kind == TY_NULL || t.kind == TY_EVENT || t.kind == TY_MAP || t.kind == TY_LIST) {
         return bind_err(reterr, c->args[0]->span, "%s wants values that have an order, not a %s",
                         c->def->name, ty_name(t.kind));
     }

@@ -150,9 +150,6 @@ static struct val sorted_value(const struct agg_call *c, void *state, struct ect
     (void)c;
     const struct agg_tree *t = &((struct order *)state)->tree;
     uint32_t n = agg_tree_count(t);
-    if (n == 0) {
-        return VAL_NONE;
-    }
     struct fill f = {vlist_new(ctx->heap, n), 0};
     agg_tree_each(t, fill_one, &f);
     return val_list(f.to);

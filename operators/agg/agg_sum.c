@@ -114,6 +114,13 @@ static int sum_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return rc;
 }
 
+/* The sum behind a mean is one of the argument's type, too: it wraps and rounds alike. */
+static enum ty_kind sum_kind(const struct agg_call *c)
+{
+    enum ty_kind k = c->args[0]->ty.kind;
+    return k == TY_BYTE || k == TY_SHORT ? TY_INT : k;
+}
+
 static int avg_type(struct bind *b, struct agg_call *c, struct err *reterr)
 {
     int rc = agg_want_number(b, c, 0, reterr);
@@ -152,9 +159,7 @@ static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vhea
 static void sum_change(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
                        struct ectx *ctx)
 {
-    /* The mean of integers is made of their sum, which wraps as sum's does. */
-    struct ty of = c->args[0]->ty;
-    switch (ty_is_integer(of) && c->ty.kind == TY_DOUBLE ? of.kind : c->ty.kind) {
+    switch (sum_kind(c)) {
     case TY_BIGINT:
     case TY_BIGDEC: big_add(c, s, v, enters, ctx); break;
     case TY_DOUBLE: s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v); break;
@@ -208,15 +213,16 @@ static struct val avg_value(const struct agg_call *c, void *state, struct ectx *
     if (s->n == 0) {
         return VAL_NONE;
     }
-    if (c->ty.kind == TY_DOUBLE) {
-        struct ty of = c->args[0]->ty;
-        double sum = !ty_is_integer(of)    ? s->d
-                     : of.kind == TY_LONG ? (double)(int64_t)s->i
-                                          : (double)(int32_t)(uint32_t)s->i;
-        return val_double(sum / (double)s->n);
+    double n = (double)s->n;
+    switch (sum_kind(c)) {
+    case TY_DOUBLE:
+    case TY_FLOAT: return val_double(s->d / n);
+    case TY_LONG: return val_double((double)(int64_t)s->i / n);
+    case TY_INT: return val_double((double)(int32_t)(uint32_t)s->i / n);
+    default: break;
     }
-    struct val n = big_from(ctx->heap, val_long((int64_t)s->n), VAL_BIGDEC);
-    struct val mean = big_arith(ctx->heap, '/', s->big, n, VAL_BIGDEC);
+    struct val many = big_from(ctx->heap, val_long((int64_t)s->n), VAL_BIGDEC);
+    struct val mean = big_arith(ctx->heap, '/', s->big, many, VAL_BIGDEC);
     /* No exact quotient: the language says zero. */
     return val_is_null(mean) ? big_from(ctx->heap, val_int(0), VAL_BIGDEC) : mean;
 }

@@ -31,6 +31,7 @@ static const struct letter letters[] = {
     {'i', "int"},
     {'l', "long"},
     {'f', "float"},
+    {'F', "float"},
     {'d', "double"},
     {'n', "number"},
     {'s', "string"},

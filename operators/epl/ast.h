@@ -11,6 +11,7 @@
 #ifndef OPERATORS_EPL_AST_H
 #define OPERATORS_EPL_AST_H
 
+#include "operators/epl/ast_context.h"
 #include "operators/epl/ast_expr.h"
 #include "operators/epl/ast_pattern.h"
 #include "operators/epl/ast_select.h"

@@ -45,15 +45,11 @@ static struct val big(const struct ex *e, struct ectx *c, char op, struct val a,
     {                                                                                              \
         OPERANDS                                                                                   \
         switch (e->ty.kind) {                                                                      \
-        case TY_DOUBLE:                                                                            \
-            return val_double(val_to_double(a) op val_to_double(b));                               \
-        case TY_FLOAT:                                                                             \
-            return val_float((double)((float)a.d op(float) b.d));                                  \
+        case TY_DOUBLE: return val_double(val_to_double(a) op val_to_double(b));                   \
+        case TY_FLOAT: return val_float((double)((float)a.d op(float) b.d));                       \
         case TY_BIGINT:                                                                            \
-        case TY_BIGDEC:                                                                            \
-            return big(e, c, sign, a, b);                                                          \
-        default:                                                                                   \
-            return wrap(e->ty.kind, (uint64_t)a.i op(uint64_t) b.i);                               \
+        case TY_BIGDEC: return big(e, c, sign, a, b);                                              \
+        default: return wrap(e->ty.kind, (uint64_t)a.i op(uint64_t) b.i);                          \
         }                                                                                          \
     }
 
@@ -80,8 +76,7 @@ struct val eval_mod(const struct ex *e, struct ectx *c)
         return e->ty.kind == TY_FLOAT ? val_float(r) : val_double(r);
     }
     case TY_BIGINT:
-    case TY_BIGDEC:
-        return big(e, c, '%', a, b);
+    case TY_BIGDEC: return big(e, c, '%', a, b);
     default:
         if (b.i == 0) {
             ectx_fail(c, "remainder of a division by zero");
@@ -95,16 +90,12 @@ struct val eval_neg(const struct ex *e, struct ectx *c)
 {
     struct val v = ex_eval(e->args[0], c);
     switch (v.kind) {
-    case VAL_NULL:
-        return v;
+    case VAL_NULL: return v;
     case VAL_FLOAT:
-    case VAL_DOUBLE:
-        return val_double(-v.d);
+    case VAL_DOUBLE: return val_double(-v.d);
     case VAL_BIGINT:
-    case VAL_BIGDEC:
-        return big(e, c, '-', val_int(0), v);
-    default:
-        return wrap(e->ty.kind, 0 - (uint64_t)v.i);
+    case VAL_BIGDEC: return big(e, c, '-', val_int(0), v);
+    default: return wrap(e->ty.kind, 0 - (uint64_t)v.i);
     }
 }
 
@@ -112,7 +103,9 @@ struct val eval_bits(const struct ex *e, struct ectx *c)
 {
     OPERANDS
     if (e->ty.kind == TY_BOOL) {
-        bool r = e->op == EX_BIT_AND ? (a.b && b.b) : e->op == EX_BIT_OR ? (a.b || b.b) : a.b != b.b;
+        bool r = e->op == EX_BIT_AND  ? (a.b && b.b)
+                 : e->op == EX_BIT_OR ? (a.b || b.b)
+                                      : a.b != b.b;
         return val_bool(r);
     }
     int64_t r = e->op == EX_BIT_AND ? (a.i & b.i) : e->op == EX_BIT_OR ? (a.i | b.i) : (a.i ^ b.i);

@@ -16,18 +16,12 @@
 static inline bool holds(enum ast_op op, int cmp)
 {
     switch (op) {
-    case OP_EQ:
-        return cmp == 0;
-    case OP_NE:
-        return cmp != 0;
-    case OP_LT:
-        return cmp < 0;
-    case OP_LE:
-        return cmp <= 0;
-    case OP_GT:
-        return cmp > 0;
-    default:
-        return cmp >= 0;
+    case OP_EQ: return cmp == 0;
+    case OP_NE: return cmp != 0;
+    case OP_LT: return cmp < 0;
+    case OP_LE: return cmp <= 0;
+    case OP_GT: return cmp > 0;
+    default: return cmp >= 0;
     }
 }
 
@@ -72,7 +66,8 @@ struct val ex_compare(enum ast_op cmp, struct val x, struct val y, bool strict_k
         bool same = (!numbers || !strict_kinds || x.kind == y.kind) && val_same(x, y);
         return val_bool(same == (cmp == OP_EQ));
     }
-    if (numbers && x.kind < VAL_BIGINT && y.kind < VAL_BIGINT && (val_is_float(x) || val_is_float(y))) {
+    if (numbers && x.kind < VAL_BIGINT && y.kind < VAL_BIGINT &&
+        (val_is_float(x) || val_is_float(y))) {
         return val_bool(doubles_hold(cmp, val_to_double(x), val_to_double(y)));
     }
     if (!numbers && x.kind != y.kind) {

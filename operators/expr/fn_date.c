@@ -10,7 +10,10 @@
 
 #include <assert.h>
 
-enum { TEXT_MAX = 4096 };
+enum {
+    TEXT_MAX = 4096,
+    UNITS_MAX = 300000000, /* years; there are no more of them in 64 bits of ms */
+};
 
 struct interval {
     int64_t start, end;
@@ -35,6 +38,13 @@ static bool interval_of(struct val v, struct interval *ret)
     return true;
 }
 
+/* a - b, or the end of the range beyond it. */
+static int64_t minus(int64_t a, int64_t b)
+{
+    int64_t d = 0;
+    return !__builtin_sub_overflow(a, b, &d) ? d : a < b ? INT64_MIN : INT64_MAX;
+}
+
 /* plus, set, roundFloor and the like of an event move all of it: the end follows the start. */
 static int64_t length_of(const struct fn_in *in)
 {
@@ -49,7 +59,7 @@ static int64_t length_of(const struct fn_in *in)
     if (!moved || e->ty.kind != TY_EVENT || !interval_of(ex_eval(e, in->c), &iv)) {
         return 0;
     }
-    return iv.end - iv.start;
+    return minus(iv.end, iv.start);
 }
 
 /* The receiver's start; false if it has none. */
@@ -137,12 +147,13 @@ static struct val moved(const struct fn_in *in, int sign)
             continue;
         }
         if (u[i].months != 0) {
-            ms = fn_cal_add_months(ms, sign * u[i].months * val_to_long(v));
+            int64_t n = MAX(MIN(val_to_long(v), UNITS_MAX), -UNITS_MAX);
+            ms = fn_cal_add_months(ms, sign * u[i].months * n);
         } else {
             rest += u[i].ms * (double)val_to_long(v); /* whole units only */
         }
     }
-    return val_long(ms + sign * (int64_t)rest);
+    return val_long((int64_t)((uint64_t)ms + (uint64_t)val_to_long(val_double(sign * rest))));
 }
 
 static struct val run_plus(const struct fn_in *in)
@@ -255,14 +266,14 @@ static struct val run_between(const struct fn_in *in)
 static int64_t distance(const struct fn_in *in, uint32_t i, int64_t from)
 {
     if (in->e->args[i]->op == EX_PERIOD) {
-        return ex_after(in->e->args[i], in->c, from, 1) - from;
+        return minus(ex_after(in->e->args[i], in->c, from, 1), from);
     }
     return val_to_long(in->v[i]);
 }
 
 static int64_t gap(int64_t x, int64_t y)
 {
-    return x > y ? x - y : y - x;
+    return x > y ? minus(x, y) : minus(y, x);
 }
 
 /* Within the two distances given from argument `at` on. */
@@ -273,7 +284,7 @@ static bool within(const struct fn_in *in, uint32_t at, int64_t d, int64_t from)
 
 static bool before(const struct fn_in *in, struct interval a, struct interval b)
 {
-    int64_t d = b.start - a.end;
+    int64_t d = minus(b.start, a.end);
     if (in->n == 2) {
         return d > 0;
     }
@@ -293,7 +304,7 @@ static bool coincides(const struct fn_in *in, struct interval a, struct interval
 
 static bool during(const struct fn_in *in, struct interval a, struct interval b)
 {
-    int64_t start = a.start - b.start, end = b.end - a.end;
+    int64_t start = minus(a.start, b.start), end = minus(b.end, a.end);
     if (start <= 0 || end <= 0) {
         return false;
     }
@@ -307,7 +318,7 @@ static bool during(const struct fn_in *in, struct interval a, struct interval b)
 static bool overlaps(const struct fn_in *in, struct interval a, struct interval b)
 {
     bool fits = a.start < b.start && b.start < a.end && a.end < b.end;
-    int64_t common = a.end - b.start;
+    int64_t common = minus(a.end, b.start);
     if (!fits || in->n == 2) {
         return fits;
     }
@@ -335,7 +346,7 @@ static struct val run_relation(const struct fn_in *in)
     if (!interval_of(in->v[0], &a) || !interval_of(in->v[1], &b)) {
         return VAL_NONE;
     }
-    a.end += length_of(in);
+    a.end = (int64_t)((uint64_t)a.end + (uint64_t)length_of(in));
     switch (in->e->fn->id) {
     case FN_DT_BEFORE: return val_bool(before(in, a, b));
     case FN_DT_AFTER: return val_bool(before(in, b, a));

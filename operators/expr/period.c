@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+enum { UNITS_MAX = 300000000 }; /* years or months: more than 64 bits of ms have */
+
 bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *ret_ms)
 {
     *ret_months = 0;
@@ -23,7 +25,7 @@ bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *
         if (!val_is_number(v)) {
             return false;
         }
-        *ret_months += u[i].months * val_to_long(v);
+        *ret_months += u[i].months * MAX(MIN(val_to_long(v), UNITS_MAX), -UNITS_MAX);
         *ret_ms += u[i].ms * val_to_double(v);
     }
     return true;
@@ -40,5 +42,5 @@ int64_t ex_after(const struct ex *e, struct ectx *c, int64_t from, int sign)
     if (months != 0) {
         from = tmr_add_months(from, sign * months);
     }
-    return from + sign * (int64_t)ms;
+    return (int64_t)((uint64_t)from + (uint64_t)val_to_long(val_double(sign * ms)));
 }

@@ -13,13 +13,13 @@ struct aggregator;
 
 struct group {
     struct aggregator *of;
-    struct group *chain; /* of its bucket */
+    struct group *chain;       /* of its bucket */
     struct group *next, *prev; /* in order of appearance */
     uint64_t hash;
-    uint32_t level;      /* of rollup */
-    int64_t rows;        /* entered and not left */
+    uint32_t level; /* of rollup */
+    int64_t rows;   /* entered and not left */
     void *block;
-    struct evt **row;    /* the last row of it, kept; NULL */
+    struct evt **row; /* the last row of it, kept; NULL */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
     struct orow_kept {

@@ -32,7 +32,8 @@ struct making {
     bool any;
 };
 
-static int add_col(struct making *m, struct slice name, struct ty ty, struct span span, struct err *reterr)
+static int add_col(struct making *m, struct slice name, struct ty ty, struct span span,
+                   struct err *reterr)
 {
     if (m->n == COLS_MAX) {
         return bind_err(reterr, span, "more than %d columns", COLS_MAX);
@@ -50,7 +51,8 @@ static int star(struct bind *b, const struct bind_stream *s, struct slice alias,
                 struct making *m, struct span span, struct err *reterr)
 {
     if (alias.len > 0) {
-        struct ex *x = ex_new(b, EX_STREAM, ((struct ty){.kind = TY_EVENT, .ev = s->type}), span, 0);
+        struct ex *x =
+            ex_new(b, EX_STREAM, ((struct ty){.kind = TY_EVENT, .ev = s->type}), span, 0);
         x->stream = s->num;
         x->of = s->type;
         l->cols[l->n_cols++] = x;
@@ -104,8 +106,8 @@ static int items(struct bind *b, const struct ast_contained *c, const struct bin
     return rc;
 }
 
-static int bind_level(struct stmt *st, struct bind *b, const struct ast_contained *c, struct scope *s,
-                      struct level *l, struct making *m, struct err *reterr)
+static int bind_level(struct stmt *st, struct bind *b, const struct ast_contained *c,
+                      struct scope *s, struct level *l, struct making *m, struct err *reterr)
 {
     struct scope last = *s;
     last.streams = &s->streams[s->n_streams - 1];
@@ -118,18 +120,20 @@ static int bind_level(struct stmt *st, struct bind *b, const struct ast_containe
         return rc;
     }
     struct ty t = l->path->ty;
-    const struct etype *elem = t.kind == TY_LIST && t.elem != NULL && t.elem->kind == TY_EVENT ? t.elem->ev : NULL;
+    const struct etype *elem =
+        t.kind == TY_LIST && t.elem != NULL && t.elem->kind == TY_EVENT ? t.elem->ev : NULL;
     if (c->type.len > 0) {
         elem = eng_type(st->eng, c->type);
     } else if (t.kind == TY_EVENT) {
         elem = t.ev;
     }
     if (elem == NULL) {
-        return bind_err(reterr, c->span, "this is not a collection of events; a type can be given by @type(T)");
+        return bind_err(reterr, c->span,
+                        "this is not a collection of events; a type can be given by @type(T)");
     }
     l->elem = elem;
-    s->streams[s->n_streams] = (struct bind_stream){
-        .alias = c->as, .type = elem, .num = (uint16_t)s->n_streams};
+    s->streams[s->n_streams] =
+        (struct bind_stream){.alias = c->as, .type = elem, .num = (uint16_t)s->n_streams};
     s->n_streams++;
     rc = items(b, c, &s->streams[s->n_streams - 1], l, m, reterr);
     if (rc == 0 && c->where != NULL) {
@@ -233,7 +237,8 @@ static void descend(struct run *r, uint32_t level)
     }
 }
 
-bool contained_expand(const struct contained *c, const struct inst *in, struct evt *e, struct evts *to)
+bool contained_expand(const struct contained *c, const struct inst *in, struct evt *e,
+                      struct evts *to)
 {
     struct evt *row[LEVELS_MAX + 1] = {e};
     struct ectx ctx = inst_ctx(in, row);

@@ -40,18 +40,20 @@ static const struct etype *type_named(struct stmt *st, struct slice name, struct
     struct cat_entry *e = cat_type(&st->eng->cat, name);
     if (e == NULL) {
         struct slice near = cat_near(&st->eng->cat.types, name);
-        (void)(near.len > 0
-                   ? bind_err(reterr, st->ast->span,
-                              "there is no event type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
-                              SLICE_ARG(name), SLICE_ARG(near))
-                   : bind_err(reterr, st->ast->span, "there is no event type '" SLICE_FMT "'", SLICE_ARG(name)));
+        (void)(near.len > 0 ? bind_err(reterr, st->ast->span,
+                                       "there is no event type '" SLICE_FMT
+                                       "'; did you mean '" SLICE_FMT "'?",
+                                       SLICE_ARG(name), SLICE_ARG(near))
+                            : bind_err(reterr, st->ast->span,
+                                       "there is no event type '" SLICE_FMT "'", SLICE_ARG(name)));
         return NULL;
     }
     *VEC_PUSH(&st->used) = e;
     return e->type;
 }
 
-static int add_columns(struct stmt *st, const struct ecol *cols, uint32_t n, struct making *m, struct err *reterr)
+static int add_columns(struct stmt *st, const struct ecol *cols, uint32_t n, struct making *m,
+                       struct err *reterr)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (m->n == COLS_MAX) {
@@ -71,7 +73,8 @@ static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
         rc = cat_column_type(&st->eng->cat, &a->cols[i].type, &c.ty, reterr);
         for (uint32_t k = 0; rc == 0 && k < m->n; k++) {
             if (slice_eq(m->cols[k].name, c.name)) {
-                rc = bind_err(reterr, a->cols[i].span, "column '" SLICE_FMT "' stands twice", SLICE_ARG(c.name));
+                rc = bind_err(reterr, a->cols[i].span, "column '" SLICE_FMT "' stands twice",
+                              SLICE_ARG(c.name));
             }
         }
         rc = rc == 0 ? add_columns(st, &c, 1, m, reterr) : rc;
@@ -83,7 +86,8 @@ static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
     for (uint32_t i = 0; rc == 0 && i < a->n_inherits; i++) {
         const struct etype *t = type_named(st, a->inherits[i], reterr);
         if (t == NULL || m->n_supers == SUPERS_MAX) {
-            return t == NULL ? -(int)reterr->code : bind_err(reterr, a->span, "too many supertypes");
+            return t == NULL ? -(int)reterr->code
+                             : bind_err(reterr, a->span, "too many supertypes");
         }
         m->supers[m->n_supers++] = t;
     }
@@ -142,7 +146,8 @@ static int stamp_column(const struct stmt *st, const struct etype *t, struct sli
     }
     int at = ety_col(t, name);
     if (at < 0 || t->cols[at].ty.kind != TY_LONG) {
-        return bind_err(reterr, st->ast->span, "'" SLICE_FMT "' is no column of type long", SLICE_ARG(name));
+        return bind_err(reterr, st->ast->span, "'" SLICE_FMT "' is no column of type long",
+                        SLICE_ARG(name));
     }
     *ret = at;
     return 0;
@@ -158,7 +163,8 @@ int stmt_create_schema(struct stmt *st, struct err *reterr)
                         a->schema_kind == SCHEMA_AVRO ? "avro" : "xml");
     }
     if (a->class_name.len > 0) {
-        return bind_err(reterr, a->span, "schemas of Java classes are not supported: declare the columns");
+        return bind_err(reterr, a->span,
+                        "schemas of Java classes are not supported: declare the columns");
     }
     int rc;
     if (a->schema_kind == SCHEMA_VARIANT) {
@@ -166,7 +172,8 @@ int stmt_create_schema(struct stmt *st, struct err *reterr)
     } else {
         rc = schema_columns(st, m, reterr);
         if (rc == 0) {
-            t = ety_new(st->eng->arena, ETYPE_PLAIN, a->name, m->cols, m->n, m->supers, m->n_supers);
+            t = ety_new(st->eng->arena, ETYPE_PLAIN, a->name, m->cols, m->n, m->supers,
+                        m->n_supers);
             rc = t != NULL ? 0 : bind_err(reterr, a->span, "a column stands twice");
         }
     }
@@ -332,8 +339,9 @@ int stmt_create_index(struct stmt *st, struct err *reterr)
     }
     for (uint32_t i = 0; i < a->n_index_cols; i++) {
         if (ety_col(t, a->index_cols[i].name) < 0) {
-            return bind_err(reterr, a->index_cols[i].span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
-                            SLICE_ARG(t->name), SLICE_ARG(a->index_cols[i].name));
+            return bind_err(reterr, a->index_cols[i].span,
+                            "'" SLICE_FMT "' has no column '" SLICE_FMT "'", SLICE_ARG(t->name),
+                            SLICE_ARG(a->index_cols[i].name));
         }
     }
     st->ops = &nothing;

@@ -7,7 +7,7 @@
 #ifndef OPERATORS_GRAPH_CTX_H
 #define OPERATORS_GRAPH_CTX_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 struct ctx_plan;
 

@@ -6,8 +6,8 @@
  */
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
-#include "operators/graph/eng_impl.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/stmt.h"
 
 #include <assert.h>
 
@@ -39,14 +39,14 @@ static const struct kind kinds[] = {
 struct bind stmt_bind(struct stmt *st)
 {
     struct bind b = {.a = st->dep->arena,
-                         .cat = &st->eng->cat,
-                         .decls = st->ast->decls,
-                         .n_decls = st->ast->n_decls,
-                         .heap = st->eng->heap,
-                         .params = st->params,
-                         .n_params = st->n_params,
-                         .agg = agg_bind,
-                         .agg_method = agg_method_bind};
+                     .cat = &st->eng->cat,
+                     .decls = st->ast->decls,
+                     .n_decls = st->ast->n_decls,
+                     .heap = st->eng->heap,
+                     .params = st->params,
+                     .n_params = st->n_params,
+                     .agg = agg_bind,
+                     .agg_method = agg_method_bind};
     if (st->context != NULL) {
         ctx_bind_into(st, &b);
     }
@@ -74,7 +74,8 @@ void eng_declare(struct eng *e, struct etype *t)
     t->id = e->next_type++;
 }
 
-struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name, struct err *reterr)
+struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name,
+                          struct err *reterr)
 {
     struct cat_entry *e = cat_add(&st->eng->cat, kind, name, reterr);
     if (e == NULL) {
@@ -128,7 +129,8 @@ int stmt_make(struct stmt *st, struct err *reterr)
     if (a->context.len > 0) {
         st->context = cat_context(&st->eng->cat, a->context);
         if (st->context == NULL) {
-            return bind_err(reterr, a->span, "there is no context '" SLICE_FMT "'", SLICE_ARG(a->context));
+            return bind_err(reterr, a->span, "there is no context '" SLICE_FMT "'",
+                            SLICE_ARG(a->context));
         }
         *VEC_PUSH(&st->used) = st->context;
     }
@@ -218,7 +220,8 @@ int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *re
 {
     VEC_EACH (&e->deps, d) {
         if (slice_eq((*d)->id, id)) {
-            return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is deployed already", SLICE_ARG(id));
+            return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is deployed already",
+                           SLICE_ARG(id));
         }
     }
     struct deployment *d = MEM_NEW(struct deployment);

@@ -15,6 +15,7 @@
 #include "operators/expr/ectx.h"
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
+#include "operators/graph/queue.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
@@ -24,30 +25,12 @@
 struct inst;
 struct stmt;
 
-struct evts { /* a list that is used again and again */
-    struct evt **ptr;
-    size_t len, cap;
-};
-
-struct queued {
-    struct evt *e;
-    struct nwin *win;         /* into that named window */
-    struct table *table;      /* into that table */
-    const struct etype *as;   /* as an event of a variant stream */
-    struct inst *from;        /* the partition that made it, for windows of a context */
-};
-
-struct queue {
-    VEC(struct queued) v;
-    size_t at;
-};
-
-struct stmt_ops { /* per kind of statement */
+struct stmt_ops {                                              /* per kind of statement */
     struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
     void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in); /* and freed */
-    void (*look)(struct inst *in); /* variables have changed; may be NULL */
+    void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
@@ -67,19 +50,20 @@ struct stmt {
     struct deployment *dep;
     struct slice name;
     const struct ast_stmt *ast;
-    uint32_t order;  /* of deployment */
-    uint64_t rank;   /* for route leaves and timers */
+    uint32_t order; /* of deployment */
+    uint64_t rank;  /* for route leaves and timers */
     int priority;
     bool drop;
-    bool listened;   /* its rows are delivered */
+    bool listened; /* its rows are delivered */
     bool uses_prev;
-    bool query;      /* on-demand: reads what windows and tables hold */
+    bool query; /* on-demand: reads what windows and tables hold */
     const struct val *params;
     uint32_t n_params;
     const struct stmt_ops *ops;
     void *plan, *init;
     struct cat_entry *context; /* or NULL */
-    bool part_asked, part_listed; /* the context has conditions for some types; for one of its own */
+    bool part_asked,
+        part_listed; /* the context has conditions for some types; for one of its own */
     VEC(struct inst *) insts;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
@@ -111,7 +95,7 @@ struct eng {
     VEC(struct stmt *) stmts; /* in order of deployment */
     VEC(struct stmt *) pending;
     VEC(struct inst *) dirty;
-    VEC(struct inst *) dying;  /* stopped during this cycle */
+    VEC(struct inst *) dying; /* stopped during this cycle */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
     struct queue front, back;
@@ -120,24 +104,11 @@ struct eng {
     struct evts query_rows;
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */
-    bool busy;
+    bool busy, vars_pending;
     uint32_t next_type;
 };
 
 /* ---- eng.c ---- */
-void evts_grow(struct evts *v);
-static inline void evts_add(struct evts *v, struct evt *e)
-{
-    if (UNLIKELY(v->len == v->cap)) {
-        evts_grow(v);
-    }
-    v->ptr[v->len++] = e;
-}
-void evts_done(struct evts *v);
-static inline void evts_clear(struct evts *v)
-{
-    v->len = 0;
-}
 /* One event into all statements; then queues are worked off by eng_work. */
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */
@@ -152,49 +123,5 @@ void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, s
 void eng_deliver(struct eng *e);
 /* The reference of a new derived event. */
 void eng_number(struct eng *e, struct evt *ev);
-
-/* ---- inst.c ---- */
-void inst_init(struct inst *in, struct stmt *st, struct evt *props);
-void inst_done(struct inst *in);
-struct ectx inst_ctx(const struct inst *in, struct evt **row);
-extern const struct ectx_ops eng_ectx_ops;
-struct pat_env inst_pat_env(const struct inst *in);
-struct inst *inst_of(const struct stmt *st, const struct evt *props); /* the partition's instance */
-
-/* Its partition has ended: last output, no more events; freed at the end of the step. */
-void inst_end(struct inst *in);
-
-/* ---- deploy.c ---- */
-/* A binder for a statement: scope is set by the caller. */
-struct bind stmt_bind(struct stmt *st);
-int stmt_used(struct stmt *st, struct bind *b); /* takes over b->used */
-void eng_declare(struct eng *e, struct etype *t); /* gives it an id */
-struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name, struct err *reterr);
-
-struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
-int stmt_make(struct stmt *st, struct err *reterr);
-void stmt_run(struct stmt *st);
-void stmt_stop(struct stmt *st);
-void stmt_free(struct stmt *st);
-
-/* Binders of statement kinds: fill st->ops and st->plan. */
-int stmt_select(struct stmt *st, struct err *reterr);
-int stmt_create_schema(struct stmt *st, struct err *reterr);
-int stmt_create_window(struct stmt *st, struct err *reterr);
-int stmt_create_table(struct stmt *st, struct err *reterr);
-int stmt_create_variable(struct stmt *st, struct err *reterr);
-int stmt_create_context(struct stmt *st, struct err *reterr);
-int stmt_create_expression(struct stmt *st, struct err *reterr);
-int stmt_create_index(struct stmt *st, struct err *reterr);
-int stmt_on(struct stmt *st, struct err *reterr); /* select, delete, update, merge, set, split */
-int stmt_update(struct stmt *st, struct err *reterr);
-/* into table T: binds, runs a batch of rows. */
-struct sel_plan;
-struct sel_inst;
-int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
-              struct err *reterr);
-void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
-/* Rows inserted into a table by a statement. */
-void table_put(struct table *t, struct evt *e, struct inst *from);
 
 #endif

@@ -115,7 +115,8 @@ static int insert_row(struct stmt *st, struct bind *b, const struct ast_item *it
     const struct ast_insert *into = st->ast->select->insert;
     struct cat_entry *e = cat_type(b->cat, into->into);
     struct ast_insert all = *into;
-    if (into->n_cols == 0 && st->ast->select->n_value_rows > 0 && e != NULL) { /* values, in order */
+    if (into->n_cols == 0 && st->ast->select->n_value_rows > 0 &&
+        e != NULL) { /* values, in order */
         uint32_t k = 0;
         all.cols = arena_array(b->a, e->type->n_cols, sizeof *all.cols);
         for (uint32_t i = 0; i < e->type->n_cols && k < n; i++) {
@@ -164,7 +165,8 @@ static int run_insert(struct stmt *st, struct err *reterr)
     struct ast_item *items = arena_array(b.a, per + 1, sizeof *items);
     for (uint32_t r = 0; rc == 0 && r < s->n_value_rows; r++) {
         for (uint32_t i = 0; i < per; i++) {
-            items[i] = (struct ast_item){.span = s->span, .e = s->values[r * per + i],
+            items[i] = (struct ast_item){.span = s->span,
+                                         .e = s->values[r * per + i],
                                          .as = slice_str(arena_printf(b.a, "%u", i))};
         }
         rc = insert_row(st, &b, items, per, in, reterr);
@@ -229,13 +231,12 @@ static int run(struct stmt *st, struct err *reterr)
             return run_insert(st, reterr);
         }
         return run_select(st, reterr);
-    case STMT_FAF_INSERT:
-        return run_insert(st, reterr);
+    case STMT_FAF_INSERT: return run_insert(st, reterr);
     case STMT_FAF_UPDATE:
-    case STMT_FAF_DELETE:
-        return run_change(st, reterr);
+    case STMT_FAF_DELETE: return run_change(st, reterr);
     default:
-        return bind_err(reterr, st->ast->span, "this is a statement to deploy, not an on-demand query");
+        return bind_err(reterr, st->ast->span,
+                        "this is a statement to deploy, not an on-demand query");
     }
 }
 

@@ -6,7 +6,7 @@
 #ifndef OPERATORS_GRAPH_FAF_H
 #define OPERATORS_GRAPH_FAF_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 void faf_done(struct eng *e); /* forgets the last query's rows */
 

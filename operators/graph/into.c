@@ -26,12 +26,14 @@ static int find_column(struct bind *b, const struct sel_plan *p, struct into_pla
     const struct ex *x = p->cols[at];
     if (x->op != EX_AGG) {
         return to->t->type->cols[col].agg || !to->t->type->cols[col].key
-                   ? bind_err(reterr, x->span, "column '" SLICE_FMT "' wants its aggregation alone", SLICE_ARG(name))
+                   ? bind_err(reterr, x->span, "column '" SLICE_FMT "' wants its aggregation alone",
+                              SLICE_ARG(name))
                    : 0;
     }
     const struct ecol *c = &to->t->type->cols[col];
     if (!c->agg) {
-        return bind_err(reterr, x->span, "column '" SLICE_FMT "' of the table is no aggregation", SLICE_ARG(name));
+        return bind_err(reterr, x->span, "column '" SLICE_FMT "' of the table is no aggregation",
+                        SLICE_ARG(name));
     }
     to->col[x->slot] = (uint16_t)col;
     return agg_column_fits(b, c->call, p->aggs.calls.ptr[x->slot], reterr);
@@ -42,7 +44,8 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
 {
     struct cat_entry *e = cat_type(b->cat, s->into_table);
     if (e == NULL || e->kind != CAT_TABLE) {
-        return bind_err(reterr, s->span, "there is no table '" SLICE_FMT "'", SLICE_ARG(s->into_table));
+        return bind_err(reterr, s->span, "there is no table '" SLICE_FMT "'",
+                        SLICE_ARG(s->into_table));
     }
     *VEC_PUSH(&b->used) = e;
     struct into_plan *to = ARENA_NEW(b->a, struct into_plan);
@@ -55,13 +58,15 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
         return bind_err(reterr, s->span, "into table wants aggregations to put into it");
     }
     if (to->t->n_keys != p->n_group) {
-        return bind_err(reterr, s->span, "table '" SLICE_FMT "' has %u key columns: group by as many",
+        return bind_err(reterr, s->span,
+                        "table '" SLICE_FMT "' has %u key columns: group by as many",
                         SLICE_ARG(s->into_table), to->t->n_keys);
     }
     for (uint32_t i = 0; i < p->n_group; i++) {
         struct ty want = to->t->type->cols[to->t->key[i]].ty;
         if (!ty_widens(p->group[i]->ty, want)) {
-            return bind_err(reterr, p->group[i]->span, "key column '" SLICE_FMT "' is a %s, not a %s",
+            return bind_err(reterr, p->group[i]->span,
+                            "key column '" SLICE_FMT "' is a %s, not a %s",
                             SLICE_ARG(to->t->type->cols[to->t->key[i]].name), ty_name(want.kind),
                             ty_name(p->group[i]->ty.kind));
         }

@@ -17,9 +17,9 @@ enum { BUCKETS_MIN = 16 };
 
 struct item { /* an event that a stream holds */
     struct evt *e;
-    struct item *next, *prev;      /* in order of arrival */
-    struct item *chain;            /* by identity */
-    struct item *by_key;           /* by all keys of the stream */
+    struct item *next, *prev; /* in order of arrival */
+    struct item *chain;       /* by identity */
+    struct item *by_key;      /* by all keys of the stream */
     uint64_t hash;
 };
 
@@ -34,7 +34,7 @@ struct join {
     struct sel_inst *in;
     struct store *s;
     struct evt **row;
-    struct evts out;   /* rows made, flat */
+    struct evts out; /* rows made, flat */
     bool dedupe;
 };
 
@@ -196,7 +196,7 @@ struct walk {
     struct join *j;
     uint64_t bound;
     uint32_t start;
-    uint32_t num;        /* the stream being found */
+    uint32_t num;          /* the stream being found */
     const uint32_t *order; /* inner: streams left to bind */
     uint32_t left;
     bool found;
@@ -285,7 +285,9 @@ static void inner_found(void *arg, struct evt *e)
 {
     struct walk *w = arg;
     (void)e;
-    struct walk next = {.j = w->j, .bound = w->bound | (1ULL << w->num), .order = w->order + 1,
+    struct walk next = {.j = w->j,
+                        .bound = w->bound | (1ULL << w->num),
+                        .order = w->order + 1,
                         .left = w->left - 1};
     inner(&next);
 }
@@ -448,7 +450,8 @@ static bool triggers(const struct sel_inst *in)
 static void forget_groups(struct sel_inst *in)
 {
     aggr_free(in->aggr);
-    in->aggr = aggr_new(&in->p->layout, in->p->group, in->p->n_group, in->p->n_streams, in->in.eng->heap);
+    in->aggr =
+        aggr_new(&in->p->layout, in->p->group, in->p->n_group, in->p->n_streams, in->in.eng->heap);
 }
 
 void join_flush(struct sel_inst *in)

@@ -28,13 +28,10 @@ static bool is_plain(const struct ex *e)
     case EX_CONST:
     case EX_CONV:
     case EX_ADD:
-    case EX_SUB:
-        break;
+    case EX_SUB: break;
     case EX_CALL:
-    case EX_METHOD:
-        break;
-    default:
-        return false;
+    case EX_METHOD: break;
+    default: return false;
     }
     for (uint32_t i = 0; i < e->n_args; i++) {
         if (!is_plain(e->args[i])) {
@@ -44,8 +41,8 @@ static bool is_plain(const struct ex *e)
     return true;
 }
 
-static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine, const struct ex *theirs,
-                    uint64_t needs)
+static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine,
+                    const struct ex *theirs, uint64_t needs)
 {
     if (s->n_keys == JOIN_KEYS_MAX) {
         return;
@@ -78,7 +75,8 @@ static void find_keys(struct bind *b, struct join_plan *j, const struct ex *e)
     }
 }
 
-static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j, uint32_t num, struct err *reterr)
+static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j, uint32_t num,
+                   struct err *reterr)
 {
     struct join_stream *s = &j->s[num];
     s->parent = num - 1;

@@ -17,16 +17,16 @@ struct join_key { /* mine = theirs */
 struct join_stream {
     struct join_key *keys; /* equalities of this stream with others */
     uint32_t n_keys;
-    uint32_t parent;       /* outer joins: the stream its `on` compares it with */
-    struct ex *on;         /* NULL: none */
-    bool optional;         /* padded with null when the parent's row has no partner */
-    bool parent_optional;  /* the other way round */
+    uint32_t parent;      /* outer joins: the stream its `on` compares it with */
+    struct ex *on;        /* NULL: none */
+    bool optional;        /* padded with null when the parent's row has no partner */
+    bool parent_optional; /* the other way round */
 };
 
 struct join_plan {
     struct join_stream *s;
-    bool outer;      /* some join is an outer join */
-    uint64_t uni;    /* unidirectional streams */
+    bool outer;   /* some join is an outer join */
+    uint64_t uni; /* unidirectional streams */
 };
 
 int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr);

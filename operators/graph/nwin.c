@@ -104,8 +104,8 @@ void nwin_insert(struct nwin *w, struct evt *e, struct inst *from)
     }
 }
 
-void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_t n_nw, struct evt **old,
-                 size_t n_old)
+void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_t n_nw,
+                 struct evt **old, size_t n_old)
 {
     struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
     if (i != NULL) {
@@ -114,7 +114,8 @@ void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_
     }
 }
 
-void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e), void *arg)
+void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e),
+               void *arg)
 {
     struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
     if (i != NULL) {
@@ -133,7 +134,8 @@ void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *a
 }
 
 void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
-                  void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old),
+                  void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
+                             size_t n_old),
                   void *arg)
 {
     struct consumer c = {in, filter, fn, arg, in->st->rank & 0xffffffffffffULL};
@@ -180,7 +182,8 @@ static void tell(struct nwin *w, struct nwin_inst *i, struct evts *nw, struct ev
     struct evts fn = {0}, fo = {0};
     for (size_t k = 0; k < w->consumers.len; k++) {
         struct consumer c = w->consumers.ptr[k];
-        if (c.in->stopped || (w->st->context != NULL && c.in->props != i->in.props && c.in->st->context != NULL)) {
+        if (c.in->stopped ||
+            (w->st->context != NULL && c.in->props != i->in.props && c.in->st->context != NULL)) {
             continue;
         }
         if (c.filter == NULL) {
@@ -237,8 +240,12 @@ static struct inst *start(struct stmt *st, struct evt *props)
     i->w = w;
     inst_init(&i->in, st, props);
     i->view_ctx = inst_ctx(&i->in, i->row);
-    i->env = (struct view_env){.heap = st->eng->heap, .timers = st->eng->timers, .ctx = &i->view_ctx,
-                               .rank = st->rank, .inst = &i->in, .prev = true};
+    i->env = (struct view_env){.heap = st->eng->heap,
+                               .timers = st->eng->timers,
+                               .ctx = &i->view_ctx,
+                               .rank = st->rank,
+                               .inst = &i->in,
+                               .prev = true};
     i->view = view_new(&w->views, &i->env, out, i);
     return &i->in;
 }
@@ -253,7 +260,16 @@ static void stop(struct inst *in)
     mem_free(i);
 }
 
-static const struct stmt_ops ops = {.start = start, .stop = stop};
+static void look(struct inst *in, bool at_clock)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    i->view_ctx.now = in->eng->now;
+    if (!at_clock) {
+        view_poke(i->view);
+    }
+}
+
+static const struct stmt_ops ops = {.start = start, .stop = stop, .look = look};
 
 /* Columns: declared, those of a type, or of a select. */
 static int columns(struct stmt *st, struct bind *b, const struct etype **ret, struct err *reterr)
@@ -275,7 +291,8 @@ static int columns(struct stmt *st, struct bind *b, const struct etype **ret, st
         int rc = sel_bind_streams(st, b, a->as_select, p, reterr);
         struct scope s = sel_scope(st, b, p);
         b->scope = &s;
-        rc = rc == 0 ? sel_bind_items(st, b, a->as_select->items, a->as_select->n_items, p, reterr) : rc;
+        rc = rc == 0 ? sel_bind_items(st, b, a->as_select->items, a->as_select->n_items, p, reterr)
+                     : rc;
         b->scope = NULL;
         if (rc != 0) {
             return rc;
@@ -284,7 +301,8 @@ static int columns(struct stmt *st, struct bind *b, const struct etype **ret, st
     } else {
         const struct cat_entry *e = cat_type(b->cat, a->class_name);
         if (e == NULL) {
-            return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "' for the window's rows",
+            return bind_err(reterr, a->span,
+                            "there is no event type '" SLICE_FMT "' for the window's rows",
                             SLICE_ARG(a->class_name));
         }
         *ret = ety_new(arena, ETYPE_WINDOW, a->name, e->type->cols, e->type->n_cols, NULL, 0);
@@ -300,8 +318,12 @@ static int bind_views(struct stmt *st, struct bind *b, struct nwin *w, struct er
 {
     const struct ast_stmt *a = st->ast;
     struct bind_stream stream = {.alias = a->name, .type = w->type};
-    struct scope s = {.streams = &stream, .n_streams = 1, .no_aggs = "here", .subquery = subq_bind,
-                      .subquery_arg = st, .context = st->context != NULL ? ctx_props(st->context) : NULL};
+    struct scope s = {.streams = &stream,
+                      .n_streams = 1,
+                      .no_aggs = "here",
+                      .subquery = subq_bind,
+                      .subquery_arg = st,
+                      .context = st->context != NULL ? ctx_props(st->context) : NULL};
     b->scope = &s;
     struct ast_stream views = a->window;
     int rc = view_plan(b, &views, w->type, &w->views, reterr);
@@ -330,7 +352,8 @@ static void fill_one(void *arg, struct evt *e)
 }
 
 /* create window B#keepall as A insert [where c]: begins with the rows of A. */
-static int insert_from(struct stmt *st, struct bind *b, struct nwin *w, struct filling *f, struct err *reterr)
+static int insert_from(struct stmt *st, struct bind *b, struct nwin *w, struct filling *f,
+                       struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
     struct cat_entry *from = cat_type(b->cat, a->class_name);
@@ -370,7 +393,7 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     return in;
 }
 
-static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop};
+static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop, .look = look};
 
 int stmt_create_window(struct stmt *st, struct err *reterr)
 {

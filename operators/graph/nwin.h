@@ -6,23 +6,25 @@
 #ifndef OPERATORS_GRAPH_NWIN_H
 #define OPERATORS_GRAPH_NWIN_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 struct nwin;
 
 /* An event of the window's type enters (from: the partition it comes from, or NULL). */
 void nwin_insert(struct nwin *w, struct evt *e, struct inst *from);
 /* Rows as they are, oldest first; fn may change nothing. */
-void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e), void *arg);
+void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e),
+               void *arg);
 /* Rows of all partitions. */
 void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *arg);
 /* on-delete, on-update: rows leave, copies take their place. */
-void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_t n_nw, struct evt **old,
-                 size_t n_old);
+void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_t n_nw,
+                 struct evt **old, size_t n_old);
 /* Deltas, filtered (stream 0 is the row), to a consumer. `first`: before statements of the event
  * (subqueries). */
 void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
-                  void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old),
+                  void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
+                             size_t n_old),
                   void *arg);
 void nwin_forget(struct inst *in, const void *arg);
 const struct etype *nwin_type(const struct nwin *w);

@@ -14,18 +14,12 @@ typedef void runner(struct on_inst *in, struct evt *trigger);
 static runner *runner_of(enum ast_stmt_kind k)
 {
     switch (k) {
-    case STMT_ON_SELECT:
-        return on_select;
-    case STMT_ON_DELETE:
-        return on_delete;
-    case STMT_ON_UPDATE:
-        return on_update;
-    case STMT_ON_MERGE:
-        return on_merge;
-    case STMT_ON_SET:
-        return on_set;
-    default:
-        return on_split;
+    case STMT_ON_SELECT: return on_select;
+    case STMT_ON_DELETE: return on_delete;
+    case STMT_ON_UPDATE: return on_update;
+    case STMT_ON_MERGE: return on_merge;
+    case STMT_ON_SET: return on_set;
+    default: return on_split;
     }
 }
 
@@ -74,8 +68,8 @@ static struct inst *start(struct stmt *st, struct evt *props)
     } else if (p->trigger.kind == SRC_WINDOW) {
         nwin_consume(p->trigger.win, &in->in, p->trigger.win_filter, from_window, in);
     } else {
-        in->leaf = route_add(e->route, &p->trigger.filter, NULL, triggered, in, &in->in, &eng_ectx_ops,
-                             st->rank + 0x100);
+        in->leaf = route_add(e->route, &p->trigger.filter, NULL, triggered, in, &in->in,
+                             &eng_ectx_ops, st->rank + 0x100);
     }
     return &in->in;
 }
@@ -125,8 +119,12 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     q->n_streams = 2;
     q->triggered = true;
     q->streams = arena_array(b->a, 2, sizeof *q->streams);
-    q->streams[0] = (struct sel_stream){.kind = p->win != NULL ? SRC_WINDOW : SRC_TABLE, .alias = p->alias,
-                                        .in = p->type, .type = p->type, .win = p->win, .table = p->table};
+    q->streams[0] = (struct sel_stream){.kind = p->win != NULL ? SRC_WINDOW : SRC_TABLE,
+                                        .alias = p->alias,
+                                        .in = p->type,
+                                        .type = p->type,
+                                        .win = p->win,
+                                        .table = p->table};
     q->streams[1] = p->trigger;
     struct scope *scope = on_scope(st, b, p, true);
     b->scope = scope;
@@ -201,8 +199,9 @@ int stmt_on(struct stmt *st, struct err *reterr)
     rc = rc == 0 ? bind_kind(st, &b, p, reterr) : rc;
     (void)stmt_used(st, &b);
     if (rc == 0) {
-        uint64_t cls = p->trigger.kind == SRC_PATTERN || st->subqs.len > 0 ? 2
-                       : p->trigger.kind == SRC_FILTER && p->trigger.filter.cond != NULL ? 0 : 1;
+        uint64_t cls = p->trigger.kind == SRC_PATTERN || st->subqs.len > 0               ? 2
+                       : p->trigger.kind == SRC_FILTER && p->trigger.filter.cond != NULL ? 0
+                                                                                         : 1;
         st->rank |= cls << 48;
         st->ops = &ops;
         st->plan = p;

@@ -80,7 +80,8 @@ int on_bind_target(struct stmt *st, struct bind *b, struct on_plan *p, struct er
 struct scope *on_scope(struct stmt *st, struct bind *b, const struct on_plan *p, bool target);
 int on_bind_sets(struct bind *b, const struct ast_named *sets, uint32_t n, const struct etype *type,
                  struct slice alias, struct assigns *ret, struct err *reterr);
-int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *where, struct err *reterr);
+int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *where,
+                  struct err *reterr);
 int on_bind_merge(struct stmt *st, struct bind *b, struct on_plan *p, struct err *reterr);
 int on_bind_split(struct stmt *st, struct bind *b, struct on_plan *p, struct err *reterr);
 int on_bind_columns(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
@@ -98,7 +99,7 @@ void on_split(struct on_inst *in, struct evt *trigger);
 void on_find(struct on_inst *in, struct evt *trigger);
 /* A copy of `row` (of a window), or the row itself (of a table), with the assignments done. NULL if
  * a condition of the table forbids it. */
-struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table, struct evt *row,
-                      struct evt *trigger);
+struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table,
+                      struct evt *row, struct evt *trigger);
 
 #endif

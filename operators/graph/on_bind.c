@@ -31,7 +31,8 @@ int on_bind_target(struct stmt *st, struct bind *b, struct on_plan *p, struct er
     const struct ast_stream *t = st->ast->target;
     struct cat_entry *e = cat_type(b->cat, t->type);
     if (e == NULL || (e->kind != CAT_WINDOW && e->kind != CAT_TABLE)) {
-        return bind_err(reterr, t->span, "'" SLICE_FMT "' is no named window or table", SLICE_ARG(t->type));
+        return bind_err(reterr, t->span, "'" SLICE_FMT "' is no named window or table",
+                        SLICE_ARG(t->type));
     }
     *VEC_PUSH(&b->used) = e;
     p->win = e->kind == CAT_WINDOW ? e->what : NULL;
@@ -47,20 +48,30 @@ struct scope *on_scope(struct stmt *st, struct bind *b, const struct on_plan *p,
     struct bind_stream *v = arena_array(b->a, ON_STREAMS, sizeof *v);
     uint32_t n = 0;
     if (target && p->type != NULL) {
-        v[n++] = (struct bind_stream){.alias = p->alias, .type = p->type, .num = ON_TARGET, .windowed = true,
+        v[n++] = (struct bind_stream){.alias = p->alias,
+                                      .type = p->type,
+                                      .num = ON_TARGET,
+                                      .windowed = true,
                                       .table = p->table};
-        v[n++] = (struct bind_stream){.alias = SLICE("initial"), .type = p->type, .num = ON_INITIAL,
-                                      .named_only = true, .table = p->table};
+        v[n++] = (struct bind_stream){.alias = SLICE("initial"),
+                                      .type = p->type,
+                                      .num = ON_INITIAL,
+                                      .named_only = true,
+                                      .table = p->table};
     }
-    v[n++] = (struct bind_stream){.alias = p->trigger.alias, .type = p->trigger.type, .num = ON_TRIGGER};
-    *s = (struct scope){.streams = v, .n_streams = n, .no_aggs = "here", .subquery = subq_bind,
+    v[n++] =
+        (struct bind_stream){.alias = p->trigger.alias, .type = p->trigger.type, .num = ON_TRIGGER};
+    *s = (struct scope){.streams = v,
+                        .n_streams = n,
+                        .no_aggs = "here",
+                        .subquery = subq_bind,
                         .subquery_arg = st,
                         .context = st->context != NULL ? ctx_props(st->context) : NULL};
     return s;
 }
 
-static int set_column(struct bind *b, const struct ast_named *s, const struct etype *type, struct slice alias,
-                      struct assign *ret, struct err *reterr)
+static int set_column(struct bind *b, const struct ast_named *s, const struct etype *type,
+                      struct slice alias, struct assign *ret, struct err *reterr)
 {
     const struct ast_expr *t = s->target;
     uint32_t at = 0;
@@ -76,7 +87,8 @@ static int set_column(struct bind *b, const struct ast_named *s, const struct et
                         SLICE_ARG(type->name), SLICE_ARG(t->segs[at].name));
     }
     if (type->cols[col].agg) {
-        return bind_err(reterr, s->span, "column '" SLICE_FMT "' is an aggregation and cannot be set",
+        return bind_err(reterr, s->span,
+                        "column '" SLICE_FMT "' is an aggregation and cannot be set",
                         SLICE_ARG(type->cols[col].name));
     }
     struct ex *x = NULL;
@@ -134,7 +146,8 @@ static void take_key(struct on_plan *p, struct ex **key, const struct ex *e)
     }
     for (int i = 0; i < 2; i++) {
         struct ex *mine = e->args[i], *other = e->args[1 - i];
-        if (mine->op != EX_PROP || mine->level != 0 || mine->stream != ON_TARGET || speaks_of_target(other)) {
+        if (mine->op != EX_PROP || mine->level != 0 || mine->stream != ON_TARGET ||
+            speaks_of_target(other)) {
             continue;
         }
         for (uint32_t k = 0; k < p->table->n_keys; k++) {
@@ -145,7 +158,8 @@ static void take_key(struct on_plan *p, struct ex **key, const struct ex *e)
     }
 }
 
-int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *where, struct err *reterr)
+int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *where,
+                  struct err *reterr)
 {
     if (where == NULL) {
         return 0;
@@ -201,8 +215,8 @@ static int star_columns(struct bind *b, const struct on_plan *p, const struct as
     return 0;
 }
 
-static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p, const struct ast_action *a,
-                       struct on_action *to, struct err *reterr)
+static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p,
+                       const struct ast_action *a, struct on_action *to, struct err *reterr)
 {
     to->kind = a->kind;
     int rc = a->where != NULL ? bind_cond(b, a->where, "where", &to->where, reterr) : 0;
@@ -215,8 +229,10 @@ static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p, const
     struct ast_item *items = NULL;
     uint32_t n = 0;
     (void)star_columns(b, p, a, &items, &n);
-    struct ast_insert into = {.span = a->span, .into = a->into.len > 0 ? a->into : st->ast->target->type,
-                              .cols = a->cols, .n_cols = a->n_cols};
+    struct ast_insert into = {.span = a->span,
+                              .into = a->into.len > 0 ? a->into : st->ast->target->type,
+                              .cols = a->cols,
+                              .n_cols = a->n_cols};
     action_streams(b, b->scope, &to->rows);
     return on_bind_columns(st, b, items, n, &into, &to->rows, &to->ins, reterr);
 }
@@ -245,14 +261,15 @@ int on_bind_merge(struct stmt *st, struct bind *b, struct on_plan *p, struct err
     return rc;
 }
 
-static int bind_branch(struct stmt *st, struct bind *b, struct on_plan *p, const struct ast_branch *a,
-                       struct on_branch *to, struct err *reterr)
+static int bind_branch(struct stmt *st, struct bind *b, struct on_plan *p,
+                       const struct ast_branch *a, struct on_branch *to, struct err *reterr)
 {
     struct slice alias = p->trigger.alias;
     to->type = p->trigger.type;
     b->scope = on_scope(st, b, p, false);
     if (a->from != NULL) {
-        int rc = contained_bind(st, b, a->from, p->trigger.type, alias, &to->contained, &to->type, reterr);
+        int rc = contained_bind(st, b, a->from, p->trigger.type, alias, &to->contained, &to->type,
+                                reterr);
         if (rc != 0) {
             return rc;
         }
@@ -267,7 +284,9 @@ static int bind_branch(struct stmt *st, struct bind *b, struct on_plan *p, const
     to->rows.streams[0].alias = alias;
     to->rows.streams[0].type = to->type;
     int rc = a->where != NULL ? bind_cond(b, a->where, "where", &to->where, reterr) : 0;
-    return rc == 0 ? on_bind_columns(st, b, a->items, a->n_items, &a->insert, &to->rows, &to->ins, reterr) : rc;
+    return rc == 0 ? on_bind_columns(st, b, a->items, a->n_items, &a->insert, &to->rows, &to->ins,
+                                     reterr)
+                   : rc;
 }
 
 int on_bind_split(struct stmt *st, struct bind *b, struct on_plan *p, struct err *reterr)

@@ -69,8 +69,8 @@ static struct evt *copy_of(struct eng *e, const struct evt *row)
     return copy;
 }
 
-struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table, struct evt *row,
-                      struct evt *trigger)
+struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table,
+                      struct evt *row, struct evt *trigger)
 {
     struct eng *e = in->eng;
     struct evt *to = table != NULL ? row : copy_of(e, row), *was = row;
@@ -82,7 +82,8 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
     struct ectx c = inst_ctx(in, r);
     for (uint32_t i = 0; i < sets->n; i++) {
         uint16_t col = sets->a[i].col;
-        struct val v = val_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
+        struct val v =
+            val_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
         if (c.failed) {
             return NULL;
         }
@@ -164,7 +165,8 @@ struct merging { /* changes of a window, applied together at the end */
     struct evts nw, old;
 };
 
-static void insert_row(struct on_inst *in, const struct on_action *a, struct evt **row, struct merging *m)
+static void insert_row(struct on_inst *in, const struct on_action *a, struct evt **row,
+                       struct merging *m)
 {
     const struct on_plan *p = in->p;
     struct eng *e = in->in.eng;
@@ -193,8 +195,8 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
     }
 }
 
-static void act(struct on_inst *in, const struct on_action *a, struct evt *target, struct evt *trigger,
-                struct merging *m)
+static void act(struct on_inst *in, const struct on_action *a, struct evt *target,
+                struct evt *trigger, struct merging *m)
 {
     const struct on_plan *p = in->p;
     struct evt *row[ON_STREAMS] = {target, trigger, target};
@@ -226,7 +228,8 @@ static void act(struct on_inst *in, const struct on_action *a, struct evt *targe
     }
 }
 
-static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigger, struct merging *m)
+static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigger,
+                      struct merging *m)
 {
     const struct on_plan *p = in->p;
     for (uint32_t i = 0; i < p->n_matched; i++) {

@@ -2,7 +2,8 @@
  *
  * A select statement: its plan and its instances. Rows flow
  *
- *   streams (filter, contained events, views) -> join -> where -> aggregation and columns (sel_rows)
+ *   streams (filter, contained events, views) -> join -> where -> aggregation and columns
+ * (sel_rows)
  *   -> output rate (sel_out) -> order, distinct, limit -> insert into and listeners (sel_emit)
  *
  * A row is an array of events, one per stream; lists of rows are flat arrays.
@@ -10,97 +11,7 @@
 #ifndef OPERATORS_GRAPH_SEL_H
 #define OPERATORS_GRAPH_SEL_H
 
-#include "operators/graph/aggr.h"
-#include "operators/graph/contained.h"
-#include "operators/graph/eng_impl.h"
-
-struct nwin;
-struct table;
-struct mr_plan;
-struct mr;
-struct ex_cron;
-struct join_plan;
-struct join;
-
-enum src_kind { SRC_FILTER, SRC_PATTERN, SRC_WINDOW, SRC_TABLE };
-
-struct sel_stream {
-    enum src_kind kind;
-    struct slice alias;
-    const struct etype *in;   /* of the source */
-    const struct etype *type; /* of the events in rows */
-    struct route_filter filter;
-    struct pat_plan pat;
-    struct nwin *win;
-    struct table *table;
-    struct ex *win_filter; /* W(cond): stream 0 is the row */
-    struct contained *contained;
-    struct view_plan views;
-    struct mr_plan *mr;
-    bool unidirectional;
-    uint32_t prior; /* events to remember for prior(n) */
-};
-
-enum row_class {
-    ROWS_PLAIN,        /* a row per event */
-    ROWS_TOTAL,        /* only aggregations, no group by: one row */
-    ROWS_EVENT_TOTAL,  /* aggregations and properties, no group by */
-    ROWS_GROUP,        /* a row per group */
-    ROWS_EVENT_GROUP,  /* a row per event with its group's values */
-    ROWS_ROLLUP,
-};
-
-struct sel_order {
-    struct ex *e;
-    bool desc;
-};
-
-struct ins_plan; /* sel_insert.c */
-
-struct out_plan {
-    enum ast_out_kind kind;
-    enum ast_out_when when;
-    struct ex *every; /* period, or a number of events */
-    struct ex *cond;
-    struct ex *after;
-    bool after_events;
-    bool terminated; /* [and] when terminated */
-    struct ex *term_cond;
-    struct set_plan *sets, *term_sets;
-    struct ex_cron *cron;
-};
-
-struct sel_plan {
-    struct stmt *st;
-    struct sel_stream *streams;
-    uint32_t n_streams;
-    struct join_plan *join; /* with two streams and more */
-    struct ex *where, *having;
-    enum row_class cls;
-    struct ex **group;
-    struct slice *group_text;
-    uint32_t n_group;
-    uint32_t *levels; /* of rollup: bit i set = group expression i is rolled up */
-    uint32_t n_levels;
-    struct agg_set aggs;
-    struct agg_layout layout;
-    const struct etype *out; /* of result rows */
-    bool pass;               /* select *: the event itself is the row */
-    struct ex **cols;
-    uint32_t n_cols;
-    int wild;                /* stream whose columns come first in `out` (select *, x as y); -1 */
-    bool distinct;
-    struct sel_order *order;
-    uint32_t n_order;
-    struct ex *limit, *offset;
-    enum ast_streams streams_out;
-    struct ins_plan *insert;
-    struct into_plan *into; /* into table */
-    struct out_plan output;
-    bool needs_old;          /* rows of the remove stream are wanted */
-    bool windowed;           /* something leaves */
-    bool triggered;          /* an on-select: stream 1 is the trigger */
-};
+#include "operators/graph/sel_plan.h"
 
 struct orow { /* a result row */
     struct evt *e;
@@ -121,11 +32,11 @@ struct sel_src { /* of an instance: one stream */
     struct view *view;
     struct view_env env;
     struct mr *mr;
-    struct evts nw, old;     /* for the join, until flush */
-    struct evts past;        /* for prior */
-    struct evts fill;        /* what a named window held when the statement began */
-    int64_t live;            /* events in the window */
-    struct evts tmp;         /* of contained events */
+    struct evts nw, old; /* for the join, until flush */
+    struct evts past;    /* for prior */
+    struct evts fill;    /* what a named window held when the statement began */
+    int64_t live;        /* events in the window */
+    struct evts tmp;     /* of contained events */
 };
 
 struct sel_inst {
@@ -144,26 +55,33 @@ struct sel_inst {
 
 /* Binding a query (also on-select, subqueries and on-demand queries use it): `from` has been bound
  * into p->streams; the rest of the clauses follow. */
-int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
-                     struct err *reterr);
+int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
+                     struct sel_plan *p, struct err *reterr);
 int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct scope *scope, struct sel_plan *p, struct err *reterr);
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
                    struct sel_plan *p, struct err *reterr);
+/* sel_class.c */
+int sel_bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                   struct err *reterr);
+enum row_class sel_classify(const struct sel_plan *p);
+bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e);
+void sel_roll(struct bind *b, struct sel_plan *p);
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
 void sel_flush(struct inst *in);
 void sel_end(struct inst *in);
 void sel_stop(struct inst *in);
-void sel_look(struct inst *in);
+void sel_look(struct inst *in, bool at_clock);
 /* A batch of rows through where, aggregation, output. Rows are flat arrays. */
 void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 
 /* sel_rows.c: rows of the batch into in->nw, in->old. */
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 /* The row of a class that has one at any time (total, a group), or of a row. false: having. */
-bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orow *ret);
+bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
+             struct orow *ret);
 /* Rows as they are now, for snapshots: appended to `to`. */
 void sel_snapshot(struct sel_inst *in, struct orows *to);
 void orows_add(struct orows *to, struct orow r);

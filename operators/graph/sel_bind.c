@@ -27,7 +27,8 @@ static int unknown_type(struct bind *b, const struct ast_stream *a, struct err *
 {
     struct slice near = cat_near(&b->cat->types, a->type);
     if (near.len > 0) {
-        return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
+        return bind_err(reterr, a->span,
+                        "there is no event type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
                         SLICE_ARG(a->type), SLICE_ARG(near));
     }
     return bind_err(reterr, a->span, "there is no event type '" SLICE_FMT "'", SLICE_ARG(a->type));
@@ -45,8 +46,8 @@ static struct ex *both(struct bind *b, struct ex *x, struct ex *y)
 }
 
 /* The filter of a stream of events, with the condition of its context. */
-static int bind_filter(struct stmt *st, struct bind *b, const struct ast_stream *a, struct sel_stream *s,
-                       struct err *reterr)
+static int bind_filter(struct stmt *st, struct bind *b, const struct ast_stream *a,
+                       struct sel_stream *s, struct err *reterr)
 {
     struct scope *save = b->scope;
     struct bind_stream stream = {.alias = s->alias, .type = s->in};
@@ -71,8 +72,8 @@ static int bind_filter(struct stmt *st, struct bind *b, const struct ast_stream 
     return rc;
 }
 
-static int bind_source(struct stmt *st, struct bind *b, const struct ast_stream *a, struct sel_stream *s,
-                       struct err *reterr)
+static int bind_source(struct stmt *st, struct bind *b, const struct ast_stream *a,
+                       struct sel_stream *s, struct err *reterr)
 {
     if (a->pattern != NULL) {
         struct scope scope = base_scope(st), *save = b->scope;
@@ -125,8 +126,8 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
     return rc;
 }
 
-int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
-                     struct err *reterr)
+int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
+                     struct sel_plan *p, struct err *reterr)
 {
     if (s->n_from > STREAMS_MAX) {
         return bind_err(reterr, s->span, "more than %d streams", STREAMS_MAX);
@@ -138,7 +139,8 @@ int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s
         rc = bind_stream(st, b, &s->from[i], i, &p->streams[i], reterr);
         for (uint32_t k = 0; rc == 0 && k < i; k++) {
             if (slice_eq(p->streams[k].alias, p->streams[i].alias) && p->streams[i].alias.len > 0) {
-                rc = bind_err(reterr, s->from[i].span, "two streams are called '" SLICE_FMT "': name them with 'as'",
+                rc = bind_err(reterr, s->from[i].span,
+                              "two streams are called '" SLICE_FMT "': name them with 'as'",
                               SLICE_ARG(p->streams[i].alias));
             }
         }
@@ -146,7 +148,8 @@ int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s
     if (rc == 0 && s->matchrec != NULL) {
         struct scope scope = base_scope(st), *save = b->scope;
         b->scope = &scope;
-        rc = mr_bind(b, s->matchrec, p->streams[0].type, p->streams[0].alias, &p->streams[0].mr, reterr);
+        rc = mr_bind(b, s->matchrec, p->streams[0].type, p->streams[0].alias, &p->streams[0].mr,
+                     reterr);
         b->scope = save;
         p->streams[0].type = rc == 0 ? mr_type(p->streams[0].mr) : p->streams[0].type;
     }
@@ -162,8 +165,12 @@ struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p)
     for (uint32_t i = 0; i < p->n_streams; i++) {
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
-        s.streams[i] = (struct bind_stream){.alias = x->alias, .type = x->type, .num = (uint16_t)i,
-                                            .windowed = holds, .table = x->table};
+        s.streams[i] = (struct bind_stream){.alias = x->alias,
+                                            .type = x->type,
+                                            .num = (uint16_t)i,
+                                            .windowed = holds,
+                                            .no_prev = !x->views.prev_ok,
+                                            .table = x->table};
         windowed &= holds || x->unidirectional;
         any |= holds;
     }
@@ -182,7 +189,8 @@ struct making {
     uint32_t n;
 };
 
-static int add(struct making *m, struct slice name, struct ex *x, struct span span, struct err *reterr)
+static int add(struct making *m, struct slice name, struct ex *x, struct span span,
+               struct err *reterr)
 {
     if (m->n == COLS_MAX) {
         return bind_err(reterr, span, "more than %d columns", COLS_MAX);
@@ -194,7 +202,8 @@ static int add(struct making *m, struct slice name, struct ex *x, struct span sp
 
 static struct ex *event_of(struct bind *b, const struct sel_plan *p, uint32_t i, struct span span)
 {
-    struct ex *x = ex_new(b, EX_STREAM, ((struct ty){.kind = TY_EVENT, .ev = p->streams[i].type}), span, 0);
+    struct ex *x =
+        ex_new(b, EX_STREAM, ((struct ty){.kind = TY_EVENT, .ev = p->streams[i].type}), span, 0);
     x->stream = (uint16_t)i;
     x->of = p->streams[i].type;
     return x;
@@ -205,7 +214,11 @@ static struct ex *column_of(struct bind *b, struct ex *of, uint32_t at, struct s
     const struct etype *t = of->ty.ev;
     const struct ecol *c = &t->cols[at];
     bool prop = of->op == EX_STREAM && !c->agg;
-    struct ex *x = ex_new(b, c->agg ? EX_TABLE_COL : prop ? EX_PROP : EX_FIELD, c->ty, span, prop ? 0 : 1);
+    struct ex *x = ex_new(b,
+                          c->agg ? EX_TABLE_COL
+                          : prop ? EX_PROP
+                                 : EX_FIELD,
+                          c->ty, span, prop ? 0 : 1);
     if (prop) {
         x->stream = of->stream;
         x->level = of->level;
@@ -219,7 +232,8 @@ static struct ex *column_of(struct bind *b, struct ex *of, uint32_t at, struct s
     return x;
 }
 
-static int add_all(struct bind *b, struct making *m, struct ex *of, struct span span, struct err *reterr)
+static int add_all(struct bind *b, struct making *m, struct ex *of, struct span span,
+                   struct err *reterr)
 {
     const struct etype *t = of->ty.ev;
     int rc = 0;
@@ -248,9 +262,11 @@ static int stream_star(struct bind *b, const struct sel_plan *p, const struct as
         }
     }
     if (of == NULL) {
-        return bind_err(reterr, it->span, "there is no stream '" SLICE_FMT "'", SLICE_ARG(it->stream));
+        return bind_err(reterr, it->span, "there is no stream '" SLICE_FMT "'",
+                        SLICE_ARG(it->stream));
     }
-    return it->as.len > 0 ? add(m, it->as, of, it->span, reterr) : add_all(b, m, of, it->span, reterr);
+    return it->as.len > 0 ? add(m, it->as, of, it->span, reterr)
+                          : add_all(b, m, of, it->span, reterr);
 }
 
 static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item *it, bool alone,
@@ -314,7 +330,8 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         const struct ast_item *it = &items[i];
         if (it->star) {
-            rc = it->stream.len > 0 ? stream_star(b, p, it, m, reterr) : whole_star(b, p, it, n == 1, m, reterr);
+            rc = it->stream.len > 0 ? stream_star(b, p, it, m, reterr)
+                                    : whole_star(b, p, it, n == 1, m, reterr);
             continue;
         }
         struct ex *x = NULL;
@@ -334,293 +351,13 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
     return 0;
 }
 
-/* ---- group by ---- */
-
-static struct slice text_of(struct bind *b, const struct ast_expr *e)
-{
-    struct buf text;
-    struct ast_expr bare = *e;
-    bare.paren = false;
-    buf_init(&text, 65536);
-    epl_print_expr(&bare, &text);
-    struct slice s = arena_copy(b->a, buf_slice(&text));
-    buf_done(&text);
-    return s;
-}
-
-enum { GROUP_MAX = 30, SETS_MAX = 1024 };
-
-struct sets { /* masks of the expressions that a set includes */
-    uint32_t mask[SETS_MAX];
-    uint32_t n;
-};
-
-static int group_expr(struct bind *b, const struct ast_expr *e, struct sel_plan *p, uint32_t *ret_bit,
-                      struct err *reterr)
-{
-    struct slice text = text_of(b, e);
-    for (uint32_t i = 0; i < p->n_group; i++) {
-        if (slice_eq(p->group_text[i], text)) {
-            *ret_bit = 1u << i;
-            return 0;
-        }
-    }
-    if (p->n_group == GROUP_MAX) {
-        return bind_err(reterr, e->span, "more than %d group-by expressions", GROUP_MAX);
-    }
-    int rc = bind_expr(b, e, &p->group[p->n_group], reterr);
-    if (rc == 0) {
-        p->group_text[p->n_group] = text;
-        *ret_bit = 1u << p->n_group++;
-    }
-    return rc;
-}
-
-static int set_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, uint32_t *ret_mask,
-                  struct err *reterr)
-{
-    *ret_mask = 0;
-    if (g->kind == GROUP_EXPR) {
-        return group_expr(b, g->e, p, ret_mask, reterr);
-    }
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < g->n_kids; i++) {
-        uint32_t bit = 0;
-        rc = set_of(b, &g->kids[i], p, &bit, reterr);
-        *ret_mask |= bit;
-    }
-    return rc;
-}
-
-static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, struct sets *to,
-                   struct err *reterr)
-{
-    uint32_t part[GROUP_MAX] = {0}, n = 0;
-    to->n = 0;
-    if (g->kind == GROUP_EXPR || g->kind == GROUP_COMBINED) {
-        to->n = 1;
-        return set_of(b, g, p, &to->mask[0], reterr);
-    }
-    if (g->kind == GROUP_SETS) {
-        int rc = 0;
-        for (uint32_t i = 0; rc == 0 && i < g->n_kids; i++) {
-            struct sets *inner = ARENA_NEW(b->a, struct sets);
-            rc = sets_of(b, &g->kids[i], p, inner, reterr);
-            for (uint32_t k = 0; rc == 0 && k < inner->n && to->n < SETS_MAX; k++) {
-                to->mask[to->n++] = inner->mask[k];
-            }
-        }
-        return rc;
-    }
-    for (uint32_t i = 0; i < g->n_kids && n < GROUP_MAX; i++) {
-        int rc = set_of(b, &g->kids[i], p, &part[n++], reterr);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    if (g->kind == GROUP_ROLLUP) {
-        for (uint32_t k = n + 1; k-- > 0;) {
-            uint32_t mask = 0;
-            for (uint32_t i = 0; i < k; i++) {
-                mask |= part[i];
-            }
-            to->mask[to->n++] = mask;
-        }
-        return 0;
-    }
-    if (n > 9) {
-        return bind_err(reterr, g->span, "cube takes at most 9 expressions");
-    }
-    for (uint32_t left = 1u << n; left-- > 0;) { /* the first expression is the highest bit */
-        uint32_t mask = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            mask |= (left >> (n - 1 - i)) & 1u ? part[i] : 0;
-        }
-        to->mask[to->n++] = mask;
-    }
-    return 0;
-}
-
-static int bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
-{
-    struct sets *all = ARENA_NEW(b->a, struct sets), *next = ARENA_NEW(b->a, struct sets);
-    struct sets *part = ARENA_NEW(b->a, struct sets);
-    p->group = arena_array(b->a, GROUP_MAX + 1, sizeof(struct ex *));
-    p->group_text = arena_array(b->a, GROUP_MAX + 1, sizeof *p->group_text);
-    all->n = 1;
-    bool several = false;
-    for (uint32_t i = 0; i < s->n_group; i++) {
-        int rc = sets_of(b, &s->group[i], p, part, reterr);
-        if (rc != 0) {
-            return rc;
-        }
-        several |= s->group[i].kind != GROUP_EXPR && s->group[i].kind != GROUP_COMBINED;
-        next->n = 0;
-        for (uint32_t k = 0; k < all->n; k++) {
-            for (uint32_t m = 0; m < part->n && next->n < SETS_MAX; m++) {
-                next->mask[next->n++] = all->mask[k] | part->mask[m];
-            }
-        }
-        *all = *next;
-    }
-    if (several) {
-        p->levels = arena_array(b->a, all->n, sizeof *p->levels);
-        p->n_levels = all->n;
-        uint32_t full = p->n_group == 32 ? UINT32_MAX : (1u << p->n_group) - 1;
-        for (uint32_t i = 0; i < all->n; i++) {
-            p->levels[i] = full & ~all->mask[i];
-        }
-    }
-    return 0;
-}
-
-/* ---- which class ---- */
-
-static bool is_path(const struct ex *e)
-{
-    switch (e->op) {
-    case EX_PROP:
-    case EX_STREAM:
-        return e->level == 0;
-    case EX_FIELD:
-    case EX_DYN:
-        return is_path(e->args[0]);
-    case EX_KEY:
-    case EX_INDEX:
-        return is_path(e->args[0]) && e->args[1]->op == EX_CONST;
-    default:
-        return false;
-    }
-}
-
-static bool same(const struct ex *x, const struct ex *y)
-{
-    if (x->op != y->op || x->n_args != y->n_args || x->level != y->level || x->stream != y->stream ||
-        x->slot != y->slot || x->of != y->of || x->fn != y->fn || x->cmp != y->cmp || x->i != y->i ||
-        x->var != y->var || x->negated != y->negated || !slice_eq(x->name, y->name)) {
-        return false;
-    }
-    if (x->op == EX_CONST && !val_same(x->k, y->k)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < x->n_args; i++) {
-        if (!same(x->args[i], y->args[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_path(const struct ex *in, const struct ex *path)
-{
-    if (is_path(in)) {
-        return same(in, path);
-    }
-    for (uint32_t i = 0; i < in->n_args; i++) {
-        if (has_path(in->args[i], path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A path into the event that triggered an on-select: the same for all of its rows. */
-static bool of_trigger(const struct sel_plan *p, const struct ex *e)
-{
-    while (e->op != EX_PROP && e->op != EX_STREAM) {
-        e = e->args[0];
-    }
-    return p->triggered && e->stream == 1;
-}
-
-/* Speaks only of what is the same for all rows of a group. */
-static bool fixed_in_group(const struct sel_plan *p, const struct ex *e)
-{
-    if (e->op == EX_AGG) {
-        return true;
-    }
-    if (e->op >= EX_PREV && e->op <= EX_PRIOR) {
-        return false;
-    }
-    for (uint32_t i = 0; i < p->n_group; i++) {
-        if (same(p->group[i], e)) {
-            return true;
-        }
-    }
-    if (is_path(e) && of_trigger(p, e)) {
-        return true;
-    }
-    if (is_path(e)) {
-        for (uint32_t i = 0; i < p->n_group; i++) {
-            if (has_path(p->group[i], e)) {
-                return true;
-            }
-        }
-        return false;
-    }
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        if (!fixed_in_group(p, e->args[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum row_class classify(const struct sel_plan *p)
-{
-    bool aggs = p->aggs.calls.len > 0;
-    bool fixed = !p->pass && p->wild < 0;
-    for (uint32_t i = 0; fixed && i < p->n_cols; i++) {
-        fixed = fixed_in_group(p, p->cols[i]);
-    }
-    if (p->n_group == 0) {
-        return !aggs ? ROWS_PLAIN : fixed ? ROWS_TOTAL : ROWS_EVENT_TOTAL;
-    }
-    if (p->pass && !aggs && p->having == NULL && p->output.kind != OUT_LAST && p->output.kind != OUT_FIRST) {
-        return ROWS_PLAIN;
-    }
-    if (p->n_levels > 0) {
-        return ROWS_ROLLUP;
-    }
-    return fixed ? ROWS_GROUP : ROWS_EVENT_GROUP;
-}
-
-/* With rollup, a group-by expression is null in rows of the levels that leave it out. */
-static struct ex *rolled(struct bind *b, const struct sel_plan *p, struct ex *e)
-{
-    for (uint32_t i = 0; i < p->n_group; i++) {
-        if (same(p->group[i], e)) {
-            struct ex *x = ex_new(b, EX_GROUP_KEY, e->ty, e->span, 1);
-            x->args[0] = e;
-            x->i = i;
-            return x;
-        }
-    }
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        e->args[i] = rolled(b, p, e->args[i]);
-    }
-    return e;
-}
-
-static void roll(struct bind *b, struct sel_plan *p)
-{
-    for (uint32_t i = 0; i < p->n_cols; i++) {
-        p->cols[i] = rolled(b, p, p->cols[i]);
-    }
-    if (p->having != NULL) {
-        p->having = rolled(b, p, p->having);
-    }
-    for (uint32_t i = 0; i < p->n_order; i++) {
-        p->order[i].e = rolled(b, p, p->order[i].e);
-    }
-}
-
 /* ---- order by, the rest ---- */
 
 /* A name of the select list that is no property stands for its column. */
 static const struct ast_expr *by_alias(const struct ast_select *s, const struct ast_expr *e)
 {
-    if (e->kind != AST_CHAIN || e->n_segs != 1 || e->n_args != 0 || e->segs[0].is_call || e->segs[0].has_index) {
+    if (e->kind != AST_CHAIN || e->n_segs != 1 || e->n_args != 0 || e->segs[0].is_call ||
+        e->segs[0].has_index) {
         return e;
     }
     for (uint32_t i = 0; i < s->n_items; i++) {
@@ -631,7 +368,8 @@ static const struct ast_expr *by_alias(const struct ast_select *s, const struct 
     return e;
 }
 
-static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                      struct err *reterr)
 {
     p->n_order = s->n_order;
     p->order = arena_array(b->a, s->n_order + 1, sizeof *p->order);
@@ -649,7 +387,8 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
     return rc;
 }
 
-static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
+static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p,
+                      struct err *reterr)
 {
     if (s->where == NULL) {
         return 0;
@@ -672,7 +411,7 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
         struct agg_set *aggs = scope->aggs;
         scope->aggs = NULL;
         scope->no_aggs = "in group by";
-        rc = bind_group(b, s, p, reterr);
+        rc = sel_bind_group(b, s, p, reterr);
         scope->aggs = aggs;
         scope->group = p->group;
         scope->n_group = p->n_group;
@@ -689,17 +428,18 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
     }
     p->distinct = s->distinct;
     p->streams_out = s->streams;
-    p->cls = classify(p);
+    p->cls = sel_classify(p);
     if (p->n_levels > 0 && p->cls == ROWS_ROLLUP) {
         for (uint32_t i = 0; i < p->n_cols; i++) {
-            if (!fixed_in_group(p, p->cols[i])) {
-                return bind_err(reterr, s->span, "with rollup, cube or grouping sets every column must be grouped "
-                                                 "or an aggregation");
+            if (!sel_fixed_in_group(p, p->cols[i])) {
+                return bind_err(reterr, s->span,
+                                "with rollup, cube or grouping sets every column must be grouped "
+                                "or an aggregation");
             }
         }
     }
     if (p->n_levels > 0) {
-        roll(b, p);
+        sel_roll(b, p);
     }
     agg_layout(b->a, &p->aggs, &p->layout);
     return 0;
@@ -743,10 +483,11 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
     for (uint32_t i = 0; p->n_streams > 1 && i < p->n_streams; i++) {
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
-        if (!holds && !x->unidirectional && !(x->kind != SRC_TABLE && p->n_streams == 2 &&
-                                              p->streams[1 - i].kind == SRC_TABLE)) {
+        if (!holds && !x->unidirectional &&
+            !(x->kind != SRC_TABLE && p->n_streams == 2 && p->streams[1 - i].kind == SRC_TABLE)) {
             return bind_err(reterr, s->from[i].span,
-                            "in a join every stream wants a data window (or 'unidirectional'), as in #lastevent");
+                            "in a join every stream wants a data window (or 'unidirectional'), as "
+                            "in #lastevent");
         }
     }
     if (p->n_streams == 1 && uni) {
@@ -755,8 +496,8 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
     return 0;
 }
 
-static int bind_into(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
-                     struct err *reterr)
+static int bind_into(struct stmt *st, struct bind *b, const struct ast_select *s,
+                     struct sel_plan *p, struct err *reterr)
 {
     p->needs_old = s->streams == STREAM_RSTREAM || s->streams == STREAM_IRSTREAM;
     if (s->insert != NULL) {
@@ -764,19 +505,22 @@ static int bind_into(struct stmt *st, struct bind *b, const struct ast_select *s
         if (rc != 0) {
             return rc;
         }
-        p->needs_old |= s->insert->streams == STREAM_RSTREAM || s->insert->streams == STREAM_IRSTREAM;
+        p->needs_old |=
+            s->insert->streams == STREAM_RSTREAM || s->insert->streams == STREAM_IRSTREAM;
     }
     return 0;
 }
 
 static bool is_conditioned(const struct sel_plan *p)
 {
-    return p->n_streams == 1 && p->streams[0].kind == SRC_FILTER && p->streams[0].filter.cond != NULL;
+    return p->n_streams == 1 && p->streams[0].kind == SRC_FILTER &&
+           p->streams[0].filter.cond != NULL;
 }
 
 static bool is_multi(const struct stmt *st, const struct sel_plan *p)
 {
-    return p->n_streams > 1 || st->subqs.len > 0 || (p->n_streams == 1 && p->streams[0].kind == SRC_PATTERN);
+    return p->n_streams > 1 || st->subqs.len > 0 ||
+           (p->n_streams == 1 && p->streams[0].kind == SRC_PATTERN);
 }
 
 static const struct stmt_ops select_ops;
@@ -810,4 +554,5 @@ int stmt_select(struct stmt *st, struct err *reterr)
     return rc;
 }
 
-static const struct stmt_ops select_ops = {.start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};
+static const struct stmt_ops select_ops = {
+    .start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};

@@ -14,7 +14,7 @@ enum { NO_COL = UINT16_MAX };
 struct ins_plan {
     const struct etype *from, *to;
     struct cat_entry *entry;
-    bool as_is;      /* the row itself goes on: into a variant stream */
+    bool as_is;       /* the row itself goes on: into a variant stream */
     uint16_t *source; /* per column of `to` */
 };
 
@@ -28,7 +28,8 @@ static struct slice column_name(const struct ast_insert *i, const struct etype *
     return i->n_cols > 0 ? i->cols[at] : from->cols[at].name;
 }
 
-static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_plan *p, struct err *reterr)
+static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_plan *p,
+                     struct err *reterr)
 {
     struct ecol *cols = arena_array(st->eng->arena, p->from->n_cols + 1, sizeof *cols);
     uint32_t n = 0;
@@ -59,23 +60,27 @@ static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_pla
     return 0;
 }
 
-static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at, bool wild,
-                        struct err *reterr)
+static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at,
+                        bool wild, struct err *reterr)
 {
     struct slice name = column_name(i, p->from, at);
     int to = ety_col(p->to, name);
     if (to < 0) {
-        return wild ? 0 : bind_err(reterr, i->span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
-                                   SLICE_ARG(i->into), SLICE_ARG(name));
+        return wild ? 0
+                    : bind_err(reterr, i->span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
+                               SLICE_ARG(i->into), SLICE_ARG(name));
     }
     struct ty have = p->from->cols[at].ty, want = p->to->cols[to].ty;
     if (p->to->cols[to].agg) {
-        return wild ? 0 : bind_err(reterr, i->span, "column '" SLICE_FMT "' is an aggregation: use into table",
-                                   SLICE_ARG(name));
+        return wild ? 0
+                    : bind_err(reterr, i->span,
+                               "column '" SLICE_FMT "' is an aggregation: use into table",
+                               SLICE_ARG(name));
     }
     if (!ty_widens(have, want) && !(wild && have.kind == TY_OBJECT)) {
-        return bind_err(reterr, i->span, "column '" SLICE_FMT "' of '" SLICE_FMT "' is a %s, not a %s",
-                        SLICE_ARG(name), SLICE_ARG(i->into), ty_name(want.kind), ty_name(have.kind));
+        return bind_err(
+            reterr, i->span, "column '" SLICE_FMT "' of '" SLICE_FMT "' is a %s, not a %s",
+            SLICE_ARG(name), SLICE_ARG(i->into), ty_name(want.kind), ty_name(have.kind));
     }
     p->source[to] = (uint16_t)at;
     return 0;
@@ -108,7 +113,8 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
     p->from = s->out;
     p->entry = cat_type(b->cat, i->into);
     if (i->n_cols > 0 && i->n_cols != s->out->n_cols) {
-        return bind_err(reterr, i->span, "%u columns are named, %u are selected", i->n_cols, s->out->n_cols);
+        return bind_err(reterr, i->span, "%u columns are named, %u are selected", i->n_cols,
+                        s->out->n_cols);
     }
     int rc = 0;
     if (p->entry == NULL) {
@@ -179,7 +185,8 @@ struct val val_to_column(struct vheap *h, struct val v, struct ty to)
     if (to.kind == TY_MAP && v.kind == VAL_MAP && to.elem != NULL && ty_is_number(*to.elem)) {
         return map_values(h, v, kinds[to.elem->kind]);
     }
-    if (to.kind == TY_EVENT && v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_ANON && v.ev->type != to.ev) {
+    if (to.kind == TY_EVENT && v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_ANON &&
+        v.ev->type != to.ev) {
         return structure_as(h, v.ev, to.ev);
     }
     return v;

@@ -2,13 +2,14 @@
  *
  * Output rate limits: what of the rows goes on, and when. The condition (a period, a number of
  * events, an expression, a crontab, the end of the partition) is apart from the kind (all, last,
- * first, snapshot). A period begins with the first batch that reaches this stage and keeps its grid.
+ * first, snapshot). A period begins with the first batch that reaches this stage and keeps its
+ * grid.
  */
 #include "operators/graph/sel.h"
 
 #include "core/base/mem.h"
-#include "operators/graph/var.h"
 #include "operators/expr/cron.h"
+#include "operators/graph/var.h"
 
 #include <assert.h>
 
@@ -22,21 +23,24 @@ struct out {
     int64_t events_nw, events_old; /* since the last output */
     int64_t total_nw, total_old, last_time;
     int64_t after_count, after_until;
-    struct orows nw, old;          /* kept rows */
+    struct orows nw, old; /* kept rows */
     struct val pseudo[N_PSEUDO];
 };
 
 static const char *const pseudo_names[] = {"count_insert", "count_remove", "count_insert_total",
                                            "count_remove_total", "last_output_timestamp"};
 
-static int bind_condition(struct bind *b, const struct ast_output *o, struct out_plan *out, struct err *reterr)
+static int bind_condition(struct bind *b, const struct ast_output *o, struct out_plan *out,
+                          struct err *reterr)
 {
     struct ecol cols[N_PSEUDO];
     for (int i = 0; i < N_PSEUDO; i++) {
-        cols[i] = (struct ecol){.name = slice_str(pseudo_names[i]), .ty = i == LAST_TIME ? TY(LONG) : TY(INT)};
+        cols[i] = (struct ecol){.name = slice_str(pseudo_names[i]),
+                                .ty = i == LAST_TIME ? TY(LONG) : TY(INT)};
     }
     struct scope s = {.pseudo = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, N_PSEUDO, NULL, 0),
-                      .context = b->scope->context, .no_aggs = "in an output clause"};
+                      .context = b->scope->context,
+                      .no_aggs = "in an output clause"};
     struct scope *save = b->scope;
     b->scope = &s;
     int rc = 0;
@@ -62,7 +66,9 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     if (o == NULL) {
         return 0;
     }
-    *out = (struct out_plan){.kind = o->kind, .when = o->when, .after_events = o->after_events,
+    *out = (struct out_plan){.kind = o->kind,
+                             .when = o->when,
+                             .after_events = o->after_events,
                              .terminated = o->and_terminated || o->when == OUT_TERMINATED};
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {
@@ -83,7 +89,8 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     if (rc == 0 && out->terminated && p->st->context == NULL) {
         rc = bind_err(reterr, o->span, "'when terminated' wants a context");
     }
-    if (rc == 0 && o->when == OUT_EVERY_EVENTS && out->every->op == EX_CONST && val_to_long(out->every->k) <= 0) {
+    if (rc == 0 && o->when == OUT_EVERY_EVENTS && out->every->op == EX_CONST &&
+        val_to_long(out->every->k) <= 0) {
         rc = bind_err(reterr, o->span, "output every wants a positive number of events");
     }
     return rc == 0 ? bind_condition(b, o, out, reterr) : rc;
@@ -405,7 +412,8 @@ static bool group_passes(struct out *o, struct group *g, int64_t events)
 }
 
 /* Rows one by one: the first of each group and interval passes. With having, the first that has. */
-static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
+                            size_t n_old)
 {
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
@@ -427,7 +435,8 @@ static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct 
         }
         aggr_local(in->aggr, &c, enter);
         struct orow r;
-        if ((enter || p->cls == ROWS_GROUP) && sel_row(in, row, g, !enter, &r) && group_passes(o, g, 1)) {
+        if ((enter || p->cls == ROWS_GROUP) && sel_row(in, row, g, !enter, &r) &&
+            group_passes(o, g, 1)) {
             orows_add(&in->nw, r);
             if (had) {
                 orows_add(&in->old, before);
@@ -474,7 +483,8 @@ static void mark_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt 
 }
 
 /* Rows of single events (in in->nw, in->old): the last of each group is kept. */
-static void keep_last_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+static void keep_last_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
+                                size_t n_old)
 {
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
@@ -539,7 +549,8 @@ static bool after_passed(struct out *o, size_t events)
     return o->after_done;
 }
 
-static void update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+static void update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
+                         size_t n_old)
 {
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;

@@ -77,7 +77,8 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     return true;
 }
 
-static void put(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orows *to)
+static void put(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
+                struct orows *to)
 {
     struct orow r;
     if (sel_row(in, row, g, leaving, &r)) {
@@ -172,8 +173,8 @@ static void touch(struct touched *t, struct group *g, struct evt **row)
 
 static void untouch(struct sel_inst *in, struct touched *t)
 {
-    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE && in->p->output.when == OUT_EVERY_NONE &&
-                in->p->into == NULL;
+    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE &&
+                in->p->output.when == OUT_EVERY_NONE && in->p->into == NULL;
     VEC_EACH (&t->v, it) {
         it->g->touched = false;
         if (drop && it->g->rows <= 0) {
@@ -264,21 +265,11 @@ void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **ol
     assert(n_nw + n_old > 0 || in->p->cls == ROWS_TOTAL);
     struct batch b = {nw, old, n_nw, n_old, in->p->n_streams};
     switch (in->p->cls) {
-    case ROWS_PLAIN:
-        plain(in, &b);
-        break;
-    case ROWS_TOTAL:
-        total(in, &b);
-        break;
-    case ROWS_EVENT_TOTAL:
-        event_total(in, &b);
-        break;
+    case ROWS_PLAIN: plain(in, &b); break;
+    case ROWS_TOTAL: total(in, &b); break;
+    case ROWS_EVENT_TOTAL: event_total(in, &b); break;
     case ROWS_GROUP:
-    case ROWS_ROLLUP:
-        grouped(in, &b);
-        break;
-    case ROWS_EVENT_GROUP:
-        event_grouped(in, &b);
-        break;
+    case ROWS_ROLLUP: grouped(in, &b); break;
+    case ROWS_EVENT_GROUP: event_grouped(in, &b); break;
     }
 }

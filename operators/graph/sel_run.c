@@ -66,7 +66,8 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
 
 /* ---- streams ---- */
 
-static void stream_out(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+static void stream_out(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old,
+                       size_t n_old)
 {
     struct sel_inst *in = s->in;
     if (in->p->n_streams == 1) {
@@ -228,9 +229,13 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
     struct sel_inst *in = s->in;
     struct eng *e = in->in.eng;
     if (p->views.n_steps > 0) {
-        s->env = (struct view_env){.heap = e->heap, .timers = e->timers, .ctx = &in->view_ctx,
-                                   .stream = (uint16_t)s->num, .rank = in->in.st->rank + s->num,
-                                   .inst = &in->in, .prev = in->in.st->uses_prev};
+        s->env = (struct view_env){.heap = e->heap,
+                                   .timers = e->timers,
+                                   .ctx = &in->view_ctx,
+                                   .stream = (uint16_t)s->num,
+                                   .rank = in->in.st->rank + s->num,
+                                   .inst = &in->in,
+                                   .prev = in->in.st->uses_prev};
         s->view = view_new(&p->views, &s->env, view_out, s);
     }
     if (p->mr != NULL) {
@@ -321,17 +326,18 @@ void sel_end(struct inst *base)
     out_terminated((struct sel_inst *)(void *)base);
 }
 
-void sel_look(struct inst *base)
+void sel_look(struct inst *base, bool at_clock)
 {
     struct sel_inst *in = (struct sel_inst *)(void *)base;
-    for (uint32_t i = 0; i < in->p->n_streams; i++) {
-        struct view *v = in->src[i].view;
-        if (v != NULL && v->ops->poke != NULL) {
-            in->view_ctx.now = base->eng->now;
-            v->ops->poke(v);
+    in->view_ctx.now = base->eng->now;
+    for (uint32_t i = 0; !at_clock && i < in->p->n_streams; i++) {
+        if (in->src[i].view != NULL) {
+            view_poke(in->src[i].view);
         }
     }
-    out_look(in);
+    if (at_clock) {
+        out_look(in);
+    }
 }
 
 void sel_stop(struct inst *base)
@@ -368,99 +374,4 @@ void sel_stop(struct inst *base)
     mem_free(in->src);
     mem_free(in->row);
     mem_free(in);
-}
-
-/* ---- snapshots ---- */
-
-struct snap {
-    struct sel_inst *in;
-    struct orows *to;
-};
-
-static void snap_row(void *arg, struct evt **row)
-{
-    struct snap *s = arg;
-    struct sel_inst *in = s->in;
-    const struct sel_plan *p = in->p;
-    struct ectx c = inst_ctx(&in->in, row);
-    if (!ex_true(p->where, &c)) {
-        return;
-    }
-    struct group *g = NULL;
-    if (p->cls == ROWS_EVENT_TOTAL) {
-        g = aggr_total(in->aggr);
-    } else if (p->cls != ROWS_PLAIN) {
-        g = aggr_group(in->aggr, &c, 0, 0);
-        if (p->cls == ROWS_GROUP && g->touched) {
-            return;
-        }
-        g->touched = true;
-    }
-    struct orow r;
-    if (sel_row(in, row, g, false, &r)) {
-        orows_add(s->to, r);
-    }
-}
-
-static void snap_event(void *arg, struct evt *e)
-{
-    struct evt *row[1] = {e};
-    snap_row(arg, row);
-}
-
-static void untouch(struct sel_inst *in)
-{
-    for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
-        g->touched = false;
-    }
-}
-
-void sel_snapshot(struct sel_inst *in, struct orows *to)
-{
-    const struct sel_plan *p = in->p;
-    struct snap s = {in, to};
-    struct evt *none[64] = {NULL};
-    if (p->cls == ROWS_TOTAL) {
-        struct orow r;
-        if (sel_row(in, none, aggr_total(in->aggr), false, &r)) {
-            orows_add(to, r);
-        }
-        return;
-    }
-    bool by_group = p->cls == ROWS_GROUP || p->cls == ROWS_ROLLUP;
-    if (by_group && (!p->windowed || p->cls == ROWS_ROLLUP || p->n_streams > 1)) {
-        for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
-            struct orow r;
-            bool live = !p->windowed || g->rows > 0;
-            if (live && g->row != NULL && sel_row(in, g->row, g, false, &r)) {
-                orows_add(to, r);
-            }
-        }
-        return;
-    }
-    if (in->join != NULL) {
-        join_each(in, snap_row, &s);
-    } else if (in->src[0].view != NULL) {
-        view_each(in->src[0].view, snap_event, &s);
-    } else if (p->streams[0].kind == SRC_WINDOW && in->in.st->query) {
-        struct sel_src *src = &in->src[0];
-        if (in->in.props == NULL) {
-            nwin_each_all(p->streams[0].win, fill_one, src);
-        } else {
-            nwin_each(p->streams[0].win, in->in.props, fill_one, src);
-        }
-        for (size_t i = 0; i < src->fill.len; i++) {
-            snap_event(&s, src->fill.ptr[i]);
-            evt_drop(in->in.eng->heap, src->fill.ptr[i]);
-        }
-        evts_done(&src->fill);
-    } else if (p->streams[0].kind == SRC_WINDOW) {
-        nwin_each(p->streams[0].win, in->in.props, snap_event, &s);
-    } else if (p->streams[0].kind == SRC_TABLE) {
-        struct trows *t = table_of(p->streams[0].table, in->in.props);
-        if (t != NULL) {
-            table_each(t, snap_event, &s);
-        }
-    }
-    untouch(in);
 }

@@ -32,18 +32,15 @@ struct subq { /* of an instance */
 static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
 {
     switch (e->kind) {
-    case AST_EXISTS:
-        return EX_SUBQ_EXISTS;
-    case AST_IN_QUERY:
-        return EX_SUBQ_IN;
-    case AST_QUANT:
-        return EX_SUBQ_QUANT;
-    default:
-        return b->subq_list ? EX_SUBQ_LIST : q->pass || q->n_cols > 1 ? EX_SUBQ_ROW : EX_SUBQ;
+    case AST_EXISTS: return EX_SUBQ_EXISTS;
+    case AST_IN_QUERY: return EX_SUBQ_IN;
+    case AST_QUANT: return EX_SUBQ_QUANT;
+    default: return b->subq_list ? EX_SUBQ_LIST : q->pass || q->n_cols > 1 ? EX_SUBQ_ROW : EX_SUBQ;
     }
 }
 
-static int check(const struct ast_expr *e, enum ex_op op, const struct sel_plan *q, struct err *reterr)
+static int check(const struct ast_expr *e, enum ex_op op, const struct sel_plan *q,
+                 struct err *reterr)
 {
     if (q->n_streams != 1) {
         return bind_err(reterr, e->span, "a subquery with a join is not supported yet");
@@ -68,21 +65,19 @@ static struct ty type_of(struct bind *b, enum ex_op op, struct subq_plan *p)
     switch (op) {
     case EX_SUBQ_EXISTS:
     case EX_SUBQ_IN:
-    case EX_SUBQ_QUANT:
-        return TY(BOOL);
-    case EX_SUBQ_LIST:
-        return ty_list(b->a, value);
-    default:
-        return value;
+    case EX_SUBQ_QUANT: return TY(BOOL);
+    case EX_SUBQ_LIST: return ty_list(b->a, value);
+    default: return value;
     }
 }
 
-static int left_side(struct bind *b, const struct ast_expr *e, struct ex *x, const struct sel_plan *q,
-                     struct err *reterr)
+static int left_side(struct bind *b, const struct ast_expr *e, struct ex *x,
+                     const struct sel_plan *q, struct err *reterr)
 {
     int rc = bind_expr(b, e->args[0], &x->args[0], reterr);
     if (rc == 0 && !ty_comparable(x->args[0]->ty, q->cols[0]->ty)) {
-        rc = bind_err(reterr, e->span, "the subquery's column is a %s, which cannot be compared with a %s",
+        rc = bind_err(reterr, e->span,
+                      "the subquery's column is a %s, which cannot be compared with a %s",
                       ty_name(q->cols[0]->ty.kind), ty_name(x->args[0]->ty.kind));
     }
     x->negated = e->negated;
@@ -163,8 +158,12 @@ static void open_one(struct inst *in, struct subq_plan *p)
     const struct sel_stream *src = &p->q.streams[0];
     if (src->views.n_steps > 0) {
         s->view_ctx = inst_ctx(in, s->row);
-        s->env = (struct view_env){.heap = in->eng->heap, .timers = in->eng->timers, .ctx = &s->view_ctx,
-                                   .rank = in->st->rank, .inst = in, .prev = true};
+        s->env = (struct view_env){.heap = in->eng->heap,
+                                   .timers = in->eng->timers,
+                                   .ctx = &s->view_ctx,
+                                   .rank = in->st->rank,
+                                   .inst = in,
+                                   .prev = true};
         s->view = view_new(&src->views, &s->env, nowhere, s);
     }
     if (src->kind == SRC_FILTER) {
@@ -264,7 +263,8 @@ struct values {
     VEC(struct val) v;
 };
 
-static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows, struct values *to)
+static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows,
+                         struct values *to)
 {
     const struct sel_plan *q = &s->p->q;
     struct aggregator *a = aggr_new(&q->layout, q->group, q->n_group, 1, s->in->eng->heap);
@@ -339,15 +339,13 @@ static struct val quantified(const struct ex *e, struct val x, const struct valu
     return null ? VAL_NONE : val_bool(e->all);
 }
 
-static struct val answer(const struct subq *s, const struct ex *e, struct ectx *c, const struct values *v)
+static struct val answer(const struct subq *s, const struct ex *e, struct ectx *c,
+                         const struct values *v)
 {
     switch (e->op) {
-    case EX_SUBQ_EXISTS:
-        return val_bool(v->v.len > 0);
-    case EX_SUBQ_IN:
-        return among(e, ex_eval(e->args[0], c), v);
-    case EX_SUBQ_QUANT:
-        return quantified(e, ex_eval(e->args[0], c), v);
+    case EX_SUBQ_EXISTS: return val_bool(v->v.len > 0);
+    case EX_SUBQ_IN: return among(e, ex_eval(e->args[0], c), v);
+    case EX_SUBQ_QUANT: return quantified(e, ex_eval(e->args[0], c), v);
     case EX_SUBQ_LIST: {
         if (v->v.len == 0) {
             return VAL_NONE;
@@ -358,8 +356,7 @@ static struct val answer(const struct subq *s, const struct ex *e, struct ectx *
         }
         return val_list(l);
     }
-    default:
-        break;
+    default: break;
     }
     if (v->v.len == 1) {
         return v->v.ptr[0];

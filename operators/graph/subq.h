@@ -6,7 +6,7 @@
 #ifndef OPERATORS_GRAPH_SUBQ_H
 #define OPERATORS_GRAPH_SUBQ_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 struct subq_plan;
 

@@ -40,7 +40,8 @@ static struct evt *apply(struct upd_stream *u, struct evt *ev)
     const uint16_t *view = ety_view(ev->type, u->type);
     for (uint32_t i = 0; i < u->sets.n; i++) {
         uint16_t col = view != NULL ? view[u->sets.a[i].col] : u->sets.a[i].col;
-        struct val v = val_to_column(u->in.eng->heap, ex_eval(u->sets.a[i].value, &c), ev->type->cols[col].ty);
+        struct val v =
+            val_to_column(u->in.eng->heap, ex_eval(u->sets.a[i].value, &c), ev->type->cols[col].ty);
         val_drop(u->in.eng->heap, to->p[col]);
         evt_set(to, col, v);
     }
@@ -98,13 +99,17 @@ int stmt_update(struct stmt *st, struct err *reterr)
     struct bind b = stmt_bind(st);
     struct cat_entry *e = cat_type(b.cat, a->name);
     if (e == NULL || e->kind != CAT_TYPE) {
-        return bind_err(reterr, a->span, "there is no stream '" SLICE_FMT "' to update", SLICE_ARG(a->name));
+        return bind_err(reterr, a->span, "there is no stream '" SLICE_FMT "' to update",
+                        SLICE_ARG(a->name));
     }
     *VEC_PUSH(&b.used) = e;
     struct upd_plan *p = ARENA_NEW(b.a, struct upd_plan);
     struct slice alias = a->as.len > 0 ? a->as : a->name;
     struct bind_stream stream = {.alias = alias, .type = e->type};
-    struct scope s = {.streams = &stream, .n_streams = 1, .no_aggs = "here", .subquery = subq_bind,
+    struct scope s = {.streams = &stream,
+                      .n_streams = 1,
+                      .no_aggs = "here",
+                      .subquery = subq_bind,
                       .subquery_arg = st};
     b.scope = &s;
     p->type = e->type;

@@ -5,7 +5,7 @@
 #ifndef OPERATORS_GRAPH_UPDATE_H
 #define OPERATORS_GRAPH_UPDATE_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 struct upd_stream;
 

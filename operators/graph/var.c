@@ -40,8 +40,8 @@ void var_set(struct var *v, struct inst *in, struct val value)
     *VEC_PUSH(&v->eng->vars_changed) = v;
 }
 
-static int set_one(struct bind *b, const struct ast_named *s, struct var **ret_var, struct ex **ret_ex,
-                   struct err *reterr)
+static int set_one(struct bind *b, const struct ast_named *s, struct var **ret_var,
+                   struct ex **ret_ex, struct err *reterr)
 {
     const struct ast_expr *t = s->target;
     bool plain = t != NULL && t->kind == AST_CHAIN && t->n_segs == 1 && t->n_args == 0;
@@ -50,7 +50,8 @@ static int set_one(struct bind *b, const struct ast_named *s, struct var **ret_v
         return bind_err(reterr, s->span, "there is no such variable to set");
     }
     if (c->constant) {
-        return bind_err(reterr, s->span, "variable '" SLICE_FMT "' is constant", SLICE_ARG(c->name));
+        return bind_err(reterr, s->span, "variable '" SLICE_FMT "' is constant",
+                        SLICE_ARG(c->name));
     }
     struct ex *x = NULL;
     int rc = bind_expr(b, s->e, &x, reterr);
@@ -62,7 +63,8 @@ static int set_one(struct bind *b, const struct ast_named *s, struct var **ret_v
     return rc;
 }
 
-int set_bind(struct bind *b, const struct ast_named *sets, uint32_t n, struct set_plan **ret, struct err *reterr)
+int set_bind(struct bind *b, const struct ast_named *sets, uint32_t n, struct set_plan **ret,
+             struct err *reterr)
 {
     struct set_plan *p = ARENA_NEW(b->a, struct set_plan);
     p->n = n;

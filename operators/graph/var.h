@@ -6,7 +6,7 @@
 #ifndef OPERATORS_GRAPH_VAR_H
 #define OPERATORS_GRAPH_VAR_H
 
-#include "operators/graph/eng_impl.h"
+#include "operators/graph/stmt.h"
 
 struct var {
     struct eng *eng;

@@ -236,19 +236,22 @@ static int bind_measures(struct bind *b, struct binder *x, const struct ast_matc
     s.hook = agg_hook;
     s.hook_arg = x;
     p->aggs.windowed = true;
-    p->n_measures = m->n_measures;
     p->measures = arena_array(b->a, m->n_measures + 1U, sizeof *p->measures);
     for (uint32_t i = 0; i < m->n_measures; i++) {
-        int rc = with_scope(b, &s, m->measures[i].e, &p->measures[i], reterr);
+        struct ex *e = NULL;
+        int rc = with_scope(b, &s, m->measures[i].e, &e, reterr);
         if (rc != 0) {
             return rc;
         }
-        cols[i] = (struct ecol){.name = m->measures[i].name, .ty = p->measures[i]->ty};
+        uint32_t at = 0; /* of two with one name the later counts */
+        while (at < p->n_measures && !slice_eq(cols[at].name, m->measures[i].name)) {
+            at++;
+        }
+        p->measures[at] = e;
+        cols[at] = (struct ecol){.name = m->measures[i].name, .ty = e->ty};
+        p->n_measures += at == p->n_measures ? 1 : 0;
     }
-    p->out = ety_new(b->a, ETYPE_ANON, SLICE("measures"), cols, m->n_measures, NULL, 0);
-    if (p->out == NULL) {
-        return bind_err(reterr, m->span, "two measures have the same name");
-    }
+    p->out = ety_new(b->a, ETYPE_ANON, SLICE("measures"), cols, p->n_measures, NULL, 0);
     agg_layout(b->a, &p->aggs, &p->layout);
     return 0;
 }

@@ -35,7 +35,11 @@ struct builder {
     struct err *reterr;
 };
 
+enum times { ONCE, OPTIONAL, STAR, PLUS };
+
 static int build(struct builder *x, const struct ast_mr *n, struct piece *ret);
+static int build_times(struct builder *x, const struct ast_mr *n, enum times times,
+                       struct piece *ret);
 
 static void piece_done(struct piece *p)
 {
@@ -143,8 +147,6 @@ static uint32_t rows_of(const struct builder *x, const struct ast_mr *n, int var
 
 /* ---- pieces ---- */
 
-enum times { ONCE, OPTIONAL, STAR, PLUS };
-
 static int state_of(struct builder *x, const struct ast_mr *n, enum times times, bool counted,
                     struct piece *ret)
 {
@@ -176,7 +178,7 @@ static int connect(struct builder *x, const struct piece *from, const struct pie
     return 0;
 }
 
-/* The pieces one behind the other; they are used up. */
+/* The pieces one behind the other. */
 static int sequence(struct builder *x, struct piece *v, uint32_t n, struct piece *ret)
 {
     int rc = 0;
@@ -202,25 +204,54 @@ static int sequence(struct builder *x, struct piece *v, uint32_t n, struct piece
         }
         on = v[i].empty;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        piece_done(&v[i]);
+    return rc;
+}
+
+struct pieces {
+    VEC(struct piece) v;
+};
+
+static void pieces_done(struct pieces *v)
+{
+    VEC_EACH (&v->v, p) {
+        piece_done(p);
+    }
+    VEC_DONE(&v->v);
+}
+
+/* A repetition with bounds, written out: n so and so often. */
+static int write_out(struct builder *x, const struct ast_mr *n, struct pieces *to)
+{
+    bool endless = n->high == UINT32_MAX;
+    if (n->low > MR_STATES_MAX || (!endless && n->high > MR_STATES_MAX)) {
+        return bind_err(x->reterr, n->span, "more than %d repetitions", MR_STATES_MAX);
+    }
+    uint32_t len = endless ? n->low + 1 : n->high;
+    int rc = 0;
+    for (uint32_t i = 0; i < len && rc == 0; i++) {
+        rc = build_times(x, n, i < n->low ? ONCE : endless ? STAR : OPTIONAL, VEC_PUSH(&to->v));
     }
     return rc;
 }
 
+/* Written-out variables are parts of the sequence they stand in, groups are not. */
 static int build_kids(struct builder *x, const struct ast_mr *n, struct piece *ret)
 {
-    struct piece *v = arena_array(x->b->a, n->n_kids + 1, sizeof *v);
+    struct pieces v = {0};
     int rc = 0;
     for (uint32_t i = 0; i < n->n_kids && rc == 0; i++) {
-        rc = build(x, n->kids[i], &v[i]);
+        const struct ast_mr *kid = n->kids[i];
+        bool copies = kid->kind == MR_VAR && kid->braces && kid->high != 1;
+        if (copies) {
+            rc = write_out(x, kid, &v);
+        } else {
+            struct piece one = {0};
+            rc = build(x, kid, &one);
+            *VEC_PUSH(&v.v) = one;
+        }
     }
-    if (rc == 0) {
-        return sequence(x, v, n->n_kids, ret);
-    }
-    for (uint32_t i = 0; i < n->n_kids; i++) {
-        piece_done(&v[i]);
-    }
+    rc = rc == 0 ? sequence(x, v.v.ptr, (uint32_t)v.v.len, ret) : rc;
+    pieces_done(&v);
     return rc;
 }
 
@@ -340,21 +371,10 @@ static int build(struct builder *x, const struct ast_mr *n, struct piece *ret)
         enum times t = endless ? (n->low == 0 ? STAR : PLUS) : (n->low == 0 ? OPTIONAL : ONCE);
         return build_times(x, n, t, ret);
     }
-    if (n->low > MR_STATES_MAX || (!endless && n->high > MR_STATES_MAX)) {
-        return bind_err(x->reterr, n->span, "more than %d repetitions", MR_STATES_MAX);
-    }
-    uint32_t len = endless ? n->low + 1 : n->high;
-    struct piece *v = arena_array(x->b->a, len + 1, sizeof *v);
-    int rc = 0;
-    for (uint32_t i = 0; i < len && rc == 0; i++) {
-        rc = build_times(x, n, i < n->low ? ONCE : endless ? STAR : OPTIONAL, &v[i]);
-    }
-    if (rc == 0) {
-        return sequence(x, v, len, ret);
-    }
-    for (uint32_t i = 0; i < len; i++) {
-        piece_done(&v[i]);
-    }
+    struct pieces v = {0};
+    int rc = write_out(x, n, &v);
+    rc = rc == 0 ? sequence(x, v.v.ptr, (uint32_t)v.v.len, ret) : rc;
+    pieces_done(&v);
     return rc;
 }
 

@@ -11,6 +11,9 @@
 
 bool mr_better(const struct mr *m, const struct mr_partial *a, const struct mr_partial *b)
 {
+    if (a->end != b->end) { /* of withheld ones: the longer */
+        return a->end > b->end;
+    }
     for (uint16_t i = 0; i < m->plan->n_counts; i++) {
         if (a->count[i] > b->count[i]) {
             return true;

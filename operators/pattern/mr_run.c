@@ -232,12 +232,16 @@ static void report(struct mr *m)
 {
     VEC_CLEAR(&m->rows);
     VEC_EACH (&m->ends, p) {
+        (*p)->part->held++; /* it stays until the last of its matches is out */
+    }
+    VEC_EACH (&m->ends, p) {
         struct evt *row = mr_measure(m, *p);
         if (row != NULL) {
             *VEC_PUSH(&m->rows) = row;
         }
         struct mr_part *part = (*p)->part;
         mr_partial_free(m, *p);
+        part->held--;
         mr_part_release(m, part);
     }
     VEC_CLEAR(&m->ends);

@@ -97,20 +97,13 @@ int bind_convert(struct bind *b, struct ex *e, struct ty to, const char *what, s
 static struct ex *literal(struct bind *b, const struct ast_expr *e)
 {
     switch (e->kind) {
-    case AST_BOOL:
-        return ex_const(b, val_bool(e->i != 0), TY(BOOL), e->span);
-    case AST_INT:
-        return ex_const(b, val_int((int32_t)e->i), TY(INT), e->span);
-    case AST_LONG:
-        return ex_const(b, val_long(e->i), TY(LONG), e->span);
-    case AST_FLOAT:
-        return ex_const(b, val_float(e->d), TY(FLOAT), e->span);
-    case AST_DOUBLE:
-        return ex_const(b, val_double(e->d), TY(DOUBLE), e->span);
-    case AST_STRING:
-        return ex_const(b, val_str(vstr_new(b->heap, e->text)), TY(STRING), e->span);
-    default:
-        return ex_const(b, VAL_NONE, TY(NULL), e->span);
+    case AST_BOOL: return ex_const(b, val_bool(e->i != 0), TY(BOOL), e->span);
+    case AST_INT: return ex_const(b, val_int((int32_t)e->i), TY(INT), e->span);
+    case AST_LONG: return ex_const(b, val_long(e->i), TY(LONG), e->span);
+    case AST_FLOAT: return ex_const(b, val_float(e->d), TY(FLOAT), e->span);
+    case AST_DOUBLE: return ex_const(b, val_double(e->d), TY(DOUBLE), e->span);
+    case AST_STRING: return ex_const(b, val_str(vstr_new(b->heap, e->text)), TY(STRING), e->span);
+    default: return ex_const(b, VAL_NONE, TY(NULL), e->span);
     }
 }
 
@@ -135,8 +128,11 @@ static int not_number(struct bind *b, const struct ex *e, const char *op, struct
 static int arith(struct bind *b, struct span span, enum ast_op op, struct ex *l, struct ex *r,
                  struct ex **ret, struct err *reterr)
 {
-    static const enum ex_op ops[] = {
-        [OP_ADD] = EX_ADD, [OP_SUB] = EX_SUB, [OP_MUL] = EX_MUL, [OP_DIV] = EX_DIV, [OP_MOD] = EX_MOD};
+    static const enum ex_op ops[] = {[OP_ADD] = EX_ADD,
+                                     [OP_SUB] = EX_SUB,
+                                     [OP_MUL] = EX_MUL,
+                                     [OP_DIV] = EX_DIV,
+                                     [OP_MOD] = EX_MOD};
     bool null = l->ty.kind == TY_NULL || r->ty.kind == TY_NULL;
     if (!ty_is_number(l->ty) && l->ty.kind != TY_NULL) {
         return not_number(b, l, ast_op_text(op), reterr);
@@ -163,8 +159,9 @@ static int concat(struct bind *b, struct span span, struct ex *l, struct ex *r, 
         struct ex *x = i == 0 ? l : r;
         if (x->ty.kind != TY_STRING && x->ty.kind != TY_NULL && x->ty.kind != TY_CHAR) {
             struct slice t = bind_type_text(b, x->ty);
-            return bind_err(reterr, x->span, "'||' joins strings, this is a " SLICE_FMT
-                            "; cast it to string", SLICE_ARG(t));
+            return bind_err(reterr, x->span,
+                            "'||' joins strings, this is a " SLICE_FMT "; cast it to string",
+                            SLICE_ARG(t));
         }
     }
     *ret = ex_new(b, EX_CONCAT, TY(STRING), span, 2);
@@ -178,11 +175,15 @@ static int bits(struct bind *b, struct span span, enum ast_op op, struct ex *l, 
 {
     bool bools = l->ty.kind == TY_BOOL && r->ty.kind == TY_BOOL;
     if (!bools && !(ty_is_integer(l->ty) && l->ty.kind == r->ty.kind)) {
-        return bind_err(reterr, span, "'%s' wants two integers of one type, or two booleans", ast_op_text(op));
+        return bind_err(reterr, span, "'%s' wants two integers of one type, or two booleans",
+                        ast_op_text(op));
     }
     struct ty t = l->ty;
-    *ret = ex_new(b, op == OP_BIT_AND ? EX_BIT_AND : op == OP_BIT_OR ? EX_BIT_OR : EX_BIT_XOR, t,
-                  span, 2);
+    *ret = ex_new(b,
+                  op == OP_BIT_AND  ? EX_BIT_AND
+                  : op == OP_BIT_OR ? EX_BIT_OR
+                                    : EX_BIT_XOR,
+                  t, span, 2);
     (*ret)->args[0] = l;
     (*ret)->args[1] = r;
     return 0;
@@ -233,7 +234,8 @@ static int negate(struct bind *b, const struct ast_expr *e, struct ex **ret, str
         return 0;
     }
     if (x->op == EX_CONST && (x->k.kind == VAL_LONG || val_is_float(x->k))) {
-        struct val v = x->k.kind == VAL_LONG ? val_long((int64_t)(0 - (uint64_t)x->k.i)) : val_double(-x->k.d);
+        struct val v =
+            x->k.kind == VAL_LONG ? val_long((int64_t)(0 - (uint64_t)x->k.i)) : val_double(-x->k.d);
         *ret = ex_const(b, v, t, e->span);
         return 0;
     }
@@ -245,16 +247,17 @@ static int negate(struct bind *b, const struct ast_expr *e, struct ex **ret, str
 static int param(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     if (b->params == NULL || e->i >= b->n_params) {
-        return bind_err(reterr, e->span, b->params == NULL
-                                             ? "parameters are for on-demand queries"
-                                             : "there is no value for this parameter");
+        return bind_err(reterr, e->span,
+                        b->params == NULL ? "parameters are for on-demand queries"
+                                          : "there is no value for this parameter");
     }
     struct val v = b->params[e->i];
     struct ty t = TY(OBJECT);
     static const enum ty_kind kinds[] = {
-        [VAL_NULL] = TY_NULL,   [VAL_BOOL] = TY_BOOL,     [VAL_CHAR] = TY_CHAR,     [VAL_BYTE] = TY_BYTE,
-        [VAL_SHORT] = TY_SHORT, [VAL_INT] = TY_INT,       [VAL_LONG] = TY_LONG,     [VAL_FLOAT] = TY_FLOAT,
-        [VAL_DOUBLE] = TY_DOUBLE, [VAL_STRING] = TY_STRING};
+        [VAL_NULL] = TY_NULL,    [VAL_BOOL] = TY_BOOL,   [VAL_CHAR] = TY_CHAR,
+        [VAL_BYTE] = TY_BYTE,    [VAL_SHORT] = TY_SHORT, [VAL_INT] = TY_INT,
+        [VAL_LONG] = TY_LONG,    [VAL_FLOAT] = TY_FLOAT, [VAL_DOUBLE] = TY_DOUBLE,
+        [VAL_STRING] = TY_STRING};
     if (v.kind < ARRAY_LEN(kinds)) {
         t.kind = kinds[v.kind];
     }
@@ -313,9 +316,9 @@ static int array(struct bind *b, const struct ast_expr *e, struct ex **ret, stru
 
 int bind_period(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
-    static const struct bind_unit units[] = {{0, 12}, {0, 1}, {604800000.0, 0}, {86400000.0, 0},
-                                             {3600000.0, 0}, {60000.0, 0}, {1000.0, 0}, {1.0, 0},
-                                             {0.001, 0}};
+    static const struct bind_unit units[] = {{0, 12},         {0, 1},         {604800000.0, 0},
+                                             {86400000.0, 0}, {3600000.0, 0}, {60000.0, 0},
+                                             {1000.0, 0},     {1.0, 0},       {0.001, 0}};
     bool period = e->kind == AST_PERIOD;
     uint32_t n = period ? e->n_args : 1;
     struct ex *x = ex_new(b, EX_PERIOD, TY(LONG), e->span, n);
@@ -394,7 +397,8 @@ int bind_cond(struct bind *b, const struct ast_expr *e, const char *what, struct
     }
     if (x->ty.kind != TY_BOOL && x->ty.kind != TY_NULL) {
         struct slice t = bind_type_text(b, x->ty);
-        return bind_err(reterr, e->span, "%s wants a condition, this is a " SLICE_FMT, what, SLICE_ARG(t));
+        return bind_err(reterr, e->span, "%s wants a condition, this is a " SLICE_FMT, what,
+                        SLICE_ARG(t));
     }
     *ret = x;
     return 0;
@@ -409,14 +413,29 @@ static int named_arg(struct bind *b, const struct ast_expr *e, struct ex **ret, 
 typedef int binder(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr);
 
 static binder *const binders[AST_KIND_COUNT] = {
-    [AST_PARAM] = param,           [AST_CHAIN] = bind_chain,     [AST_NEG] = negate,
-    [AST_NOT] = bind_not,          [AST_BINARY] = binary,        [AST_BETWEEN] = bind_between,
-    [AST_IN_LIST] = bind_in,       [AST_IN_RANGE] = bind_between, [AST_LIKE] = bind_like,
-    [AST_REGEXP] = bind_like,      [AST_IS_NULL] = bind_is_null, [AST_CASE] = bind_case,
-    [AST_CASE_VALUE] = bind_case,  [AST_CAST] = bind_cast,       [AST_INSTANCEOF] = bind_instanceof,
-    [AST_QUANT] = bind_quant,      [AST_EXISTS] = bind_subquery, [AST_SUBQUERY] = bind_subquery,
-    [AST_IN_QUERY] = bind_subquery, [AST_NEW] = structure,       [AST_ARRAY] = array,
-    [AST_PERIOD] = bind_period,    [AST_NAMED_ARG] = named_arg,
+    [AST_PARAM] = param,
+    [AST_CHAIN] = bind_chain,
+    [AST_NEG] = negate,
+    [AST_NOT] = bind_not,
+    [AST_BINARY] = binary,
+    [AST_BETWEEN] = bind_between,
+    [AST_IN_LIST] = bind_in,
+    [AST_IN_RANGE] = bind_between,
+    [AST_LIKE] = bind_like,
+    [AST_REGEXP] = bind_like,
+    [AST_IS_NULL] = bind_is_null,
+    [AST_CASE] = bind_case,
+    [AST_CASE_VALUE] = bind_case,
+    [AST_CAST] = bind_cast,
+    [AST_INSTANCEOF] = bind_instanceof,
+    [AST_QUANT] = bind_quant,
+    [AST_EXISTS] = bind_subquery,
+    [AST_SUBQUERY] = bind_subquery,
+    [AST_IN_QUERY] = bind_subquery,
+    [AST_NEW] = structure,
+    [AST_ARRAY] = array,
+    [AST_PERIOD] = bind_period,
+    [AST_NAMED_ARG] = named_arg,
 };
 
 int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)

@@ -16,9 +16,10 @@ struct bind;
 struct bind_stream {
     struct slice alias; /* may be empty */
     const struct etype *type;
-    uint16_t num;      /* place in the row */
-    bool windowed;     /* prev and the like may be used */
-    bool named_only;   /* seen only by its alias (initial.x) */
+    uint16_t num;              /* place in the row */
+    bool windowed;             /* has a data window */
+    bool no_prev;              /* but one that prev cannot look into */
+    bool named_only;           /* seen only by its alias (initial.x) */
     const struct table *table; /* rows of that table: aggregation columns give their values */
 };
 
@@ -51,7 +52,7 @@ struct agg_call { /* one aggregation of a statement; equal ones are shared */
 
 struct agg_set {
     VEC(struct agg_call *) calls;
-    bool windowed; /* all streams have data windows: first, window, ... may be used */
+    bool windowed;   /* all streams have data windows: first, window, ... may be used */
     bool into_table; /* the calls are of an `into table`: their states are the table's */
 };
 
@@ -64,7 +65,7 @@ struct scope {
     struct bind_param *params;
     struct agg_set *aggs; /* NULL: aggregations are refused, with `no_aggs` as the reason */
     const char *no_aggs;
-    bool in_agg;            /* inside an aggregation's argument */
+    bool in_agg;                 /* inside an aggregation's argument */
     const struct etype *context; /* properties of the context, or NULL */
     const struct etype *pseudo;  /* columns of #expr windows */
     bool allow_prev;
@@ -87,11 +88,11 @@ struct bind {
     struct scope *scope;
     const struct ast_decl *decls; /* of the statement */
     uint32_t n_decls;
-    uint16_t lambda_next; /* free slot */
-    uint16_t depth;       /* of declared expressions within one another */
+    uint16_t lambda_next;     /* free slot */
+    uint16_t depth;           /* of declared expressions within one another */
     const struct val *params; /* of an on-demand query */
     uint32_t n_params;
-    struct vheap *heap; /* for constants; they are kept for good */
+    struct vheap *heap;           /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
     bool uses_context, uses_prev, uses_prior;
     bool subq_list; /* the subquery being bound is asked for all of its rows */
@@ -109,8 +110,8 @@ struct bind {
     void *part_arg;
 };
 
-int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
-    NODISCARD;
+int bind_expr(struct bind *b, const struct ast_expr *e, struct ex **ret,
+              struct err *reterr) NODISCARD;
 /* ... and a bool, or an error that names `what` ("where", "filter"). */
 int bind_cond(struct bind *b, const struct ast_expr *e, const char *what, struct ex **ret,
               struct err *reterr) NODISCARD;
@@ -118,8 +119,8 @@ int bind_cond(struct bind *b, const struct ast_expr *e, const char *what, struct
 int bind_convert(struct bind *b, struct ex *e, struct ty to, const char *what, struct ex **ret,
                  struct err *reterr) NODISCARD;
 /* A period or a number of seconds as milliseconds (EX_PERIOD, long). */
-int bind_period(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
-    NODISCARD;
+int bind_period(struct bind *b, const struct ast_expr *e, struct ex **ret,
+                struct err *reterr) NODISCARD;
 /* An integer constant, for sizes. */
 int bind_const_int(struct bind *b, const struct ast_expr *e, const char *what, int64_t *ret,
                    struct err *reterr) NODISCARD;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Built-in functions that are operations of their own: prev and its kin, prior, coalesce, scalar min
- * and max, typeof, exists, the clock, istream, grouping. To add one: a row in `builtins`.
+ * Built-in functions that are operations of their own: prev and its kin, prior, coalesce, scalar
+ * min and max, typeof, exists, the clock, istream, grouping. To add one: a row in `builtins`.
  */
 #include "core/base/buf.h"
 #include "operators/epl/epl.h"
@@ -41,8 +41,9 @@ static int wants(const struct ast_seg *seg, uint32_t low, uint32_t high, struct 
     if (seg->n_args >= low && seg->n_args <= high) {
         return 0;
     }
-    return bind_err(reterr, seg->span, "'" SLICE_FMT "' wants %u%s%s arguments, not %u", SLICE_ARG(seg->name), low,
-                    high > low ? " or " : "", high > low ? "more" : "", seg->n_args);
+    return bind_err(reterr, seg->span, "'" SLICE_FMT "' wants %u%s%s arguments, not %u",
+                    SLICE_ARG(seg->name), low, high > low ? " or " : "", high > low ? "more" : "",
+                    seg->n_args);
 }
 
 static struct ex *whole_event(struct bind *b, struct span span)
@@ -54,51 +55,79 @@ static struct ex *whole_event(struct bind *b, struct span span)
     return x;
 }
 
-static int bind_prev(struct bind *b, const struct ast_seg *seg, enum ex_op op, struct ex **ret,
-                     struct err *reterr)
+/* prev(n, x), prev(x, n), prev(x), prevwindow(*): what is wanted, and how far back (NULL: of all).
+ */
+static int prev_operands(struct bind *b, const struct ast_seg *seg, enum ex_op op,
+                         struct ex **ret_value, struct ex **ret_at, struct err *reterr)
 {
-    bool counted = op == EX_PREV || op == EX_PREV_TAIL || op == EX_PRIOR;
-    int rc = seg->star ? 0 : wants(seg, 1, counted ? 2 : 1, reterr);
-    if (rc != 0 || (op == EX_PRIOR && (rc = wants(seg, 2, 2, reterr)) != 0)) {
-        return rc;
-    }
-    if (b->scope->n_streams == 0 || !b->scope->allow_prev) {
-        return bind_err(reterr, seg->span, "'" SLICE_FMT "' cannot stand here", SLICE_ARG(seg->name));
-    }
-    struct ex *value = NULL, *at = NULL;
+    bool counted = op == EX_PREV || op == EX_PREV_TAIL;
+    *ret_at = counted ? ex_const(b, val_int(op == EX_PREV ? 1 : 0), TY(INT), seg->span) : NULL;
     if (seg->star) {
-        value = whole_event(b, seg->span);
-    } else {
-        rc = bind_expr(b, seg->args[seg->n_args - 1], &value, reterr);
+        *ret_value = whole_event(b, seg->span);
+        return 0;
     }
-    if (rc == 0 && seg->n_args == 2) {
-        rc = bind_expr(b, seg->args[0], &at, reterr);
-        if (rc == 0 && !ty_is_integer(at->ty) && ty_is_integer(value->ty) && op != EX_PRIOR) {
-            struct ex *swap = at; /* prev(value, 1) */
-            at = value;
-            value = swap;
-        }
-    } else if (rc == 0 && counted) {
-        at = ex_const(b, val_int(op == EX_PREV ? 1 : 0), TY(INT), seg->span);
-    }
-    if (rc != 0) {
+    int rc = bind_expr(b, seg->args[seg->n_args - 1], ret_value, reterr);
+    if (rc != 0 || seg->n_args < 2) {
         return rc;
     }
-    int num = stream_of(value);
-    const struct bind_stream *s = by_num(b->scope, num);
+    rc = bind_expr(b, seg->args[0], ret_at, reterr);
+    if (rc == 0 && op != EX_PRIOR && !ty_is_integer((*ret_at)->ty) &&
+        ty_is_integer((*ret_value)->ty)) {
+        struct ex *swap = *ret_at;
+        *ret_at = *ret_value;
+        *ret_value = swap;
+    }
+    return rc;
+}
+
+static int prev_refused(const struct ast_seg *seg, enum ex_op op, const struct bind_stream *s,
+                        const struct ex *at, struct err *reterr)
+{
     if (s == NULL || (at != NULL && !ty_is_integer(at->ty))) {
-        return bind_err(reterr, seg->span, "'" SLICE_FMT "' wants a whole number and a property of one stream",
+        return bind_err(reterr, seg->span,
+                        "'" SLICE_FMT "' wants a whole number and a property of one stream",
                         SLICE_ARG(seg->name));
     }
     if (op != EX_PRIOR && !s->windowed) {
-        return bind_err(reterr, seg->span, "'" SLICE_FMT "' wants a data window on the stream, as in #length(10)",
+        return bind_err(reterr, seg->span,
+                        "'" SLICE_FMT "' wants a data window on the stream, as in #length(10)",
+                        SLICE_ARG(seg->name));
+    }
+    if (op != EX_PRIOR && s->no_prev) {
+        return bind_err(reterr, seg->span,
+                        "'" SLICE_FMT "' wants a single data window that has an order, as #length or #time",
                         SLICE_ARG(seg->name));
     }
     if (op == EX_PRIOR && at->op != EX_CONST) {
         return bind_err(reterr, seg->span, "'prior' wants a constant first argument");
     }
-    struct ty t = op == EX_PREV_COUNT ? TY(LONG) : op == EX_PREV_WINDOW ? ty_list(b->a, value->ty) : value->ty;
-    struct ex *x = ex_new(b, op, t, seg->span, at != NULL ? 2 : 1);
+    return 0;
+}
+
+static struct ty prev_type(struct bind *b, enum ex_op op, struct ty value)
+{
+    return op == EX_PREV_COUNT ? TY(LONG) : op == EX_PREV_WINDOW ? ty_list(b->a, value) : value;
+}
+
+static int bind_prev(struct bind *b, const struct ast_seg *seg, enum ex_op op, struct ex **ret,
+                     struct err *reterr)
+{
+    uint32_t most = op == EX_PREV_COUNT || op == EX_PREV_WINDOW ? 1 : 2;
+    int rc = seg->star ? 0 : wants(seg, op == EX_PRIOR ? 2 : 1, most, reterr);
+    if (rc == 0 && (b->scope->n_streams == 0 || !b->scope->allow_prev)) {
+        rc = bind_err(reterr, seg->span, "'" SLICE_FMT "' cannot stand here", SLICE_ARG(seg->name));
+    }
+    struct ex *value = NULL, *at = NULL;
+    rc = rc == 0 ? prev_operands(b, seg, op, &value, &at, reterr) : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    int num = stream_of(value);
+    rc = prev_refused(seg, op, by_num(b->scope, num), at, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    struct ex *x = ex_new(b, op, prev_type(b, op, value->ty), seg->span, at != NULL ? 2 : 1);
     x->args[0] = value;
     if (at != NULL) {
         x->args[1] = at;
@@ -123,8 +152,9 @@ static int bind_coalesce(struct bind *b, const struct ast_seg *seg, enum ex_op o
         bool number = op == EX_COALESCE || ty_is_number(have) || have.kind == TY_NULL;
         if (!number || !ty_common(t, have, &t)) {
             struct slice text = bind_type_text(b, have);
-            rc = bind_err(reterr, x->args[i]->span, "'" SLICE_FMT "' cannot take a " SLICE_FMT " here",
-                          SLICE_ARG(seg->name), SLICE_ARG(text));
+            rc = bind_err(reterr, x->args[i]->span,
+                          "'" SLICE_FMT "' cannot take a " SLICE_FMT " here", SLICE_ARG(seg->name),
+                          SLICE_ARG(text));
         }
     }
     for (uint32_t i = 0; rc == 0 && ty_is_number(t) && i < seg->n_args; i++) {

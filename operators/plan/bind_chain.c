@@ -31,7 +31,8 @@ static int add_indexes(struct bind *b, struct ex *x, const struct ast_seg *seg, 
             return rc;
         }
         if (!ty_is_integer(at->ty) || (x->ty.kind != TY_LIST && x->ty.kind != TY_OBJECT)) {
-            return bind_err(reterr, seg->span, "'" SLICE_FMT "' is not a list to take an element of",
+            return bind_err(reterr, seg->span,
+                            "'" SLICE_FMT "' is not a list to take an element of",
                             SLICE_ARG(seg->name));
         }
         x = indexed(b, x, at, seg->span);
@@ -56,7 +57,8 @@ static int add_key(struct bind *b, struct ex *map, const struct ast_seg *seg, st
 
 static bool is_key_call(const struct ast_seg *seg, struct ty t)
 {
-    return seg->is_call && seg->n_args == 1 && !seg->star && (t.kind == TY_MAP || t.kind == TY_OBJECT);
+    return seg->is_call && seg->n_args == 1 && !seg->star &&
+           (t.kind == TY_MAP || t.kind == TY_OBJECT);
 }
 
 static struct ex *dynamic(struct bind *b, struct ex *of, const struct ast_seg *seg)
@@ -79,7 +81,11 @@ static struct ex *column(struct bind *b, struct ex *of, const struct etype *t, i
         return x;
     }
     bool plain = of->op == EX_STREAM && !c->agg;
-    struct ex *x = ex_new(b, c->agg ? EX_TABLE_COL : plain ? EX_PROP : EX_FIELD, c->ty, span, plain ? 0 : 1);
+    struct ex *x = ex_new(b,
+                          c->agg  ? EX_TABLE_COL
+                          : plain ? EX_PROP
+                                  : EX_FIELD,
+                          c->ty, span, plain ? 0 : 1);
     if (!plain) {
         x->args[0] = of;
     } else {
@@ -103,7 +109,8 @@ static int finish(struct bind *b, struct ex *x, const struct ast_seg *seg, struc
     return add_indexes(b, x, seg, ret, reterr);
 }
 
-static int no_member(struct bind *b, const struct ex *of, const struct ast_seg *seg, struct err *reterr)
+static int no_member(struct bind *b, const struct ex *of, const struct ast_seg *seg,
+                     struct err *reterr)
 {
     struct slice t = bind_type_text(b, of->ty), near = SLICE_NONE;
     unsigned least = 3;
@@ -120,8 +127,8 @@ static int no_member(struct bind *b, const struct ex *of, const struct ast_seg *
                         "a " SLICE_FMT " has no %s '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
                         SLICE_ARG(t), what, SLICE_ARG(seg->name), SLICE_ARG(near));
     }
-    return bind_err(reterr, seg->span, "a " SLICE_FMT " has no %s '" SLICE_FMT "'", SLICE_ARG(t), what,
-                    SLICE_ARG(seg->name));
+    return bind_err(reterr, seg->span, "a " SLICE_FMT " has no %s '" SLICE_FMT "'", SLICE_ARG(t),
+                    what, SLICE_ARG(seg->name));
 }
 
 static int event_member(struct bind *b, struct ex *of, const struct ast_seg *seg, struct ex **ret,
@@ -191,7 +198,8 @@ int bind_property(struct bind *b, const struct ast_seg *seg, struct ex **ret, st
         }
         if (found != NULL) {
             return bind_err(reterr, seg->span,
-                            "'" SLICE_FMT "' is in more than one stream: say which, as in '" SLICE_FMT
+                            "'" SLICE_FMT
+                            "' is in more than one stream: say which, as in '" SLICE_FMT
                             "." SLICE_FMT "'",
                             SLICE_ARG(seg->name), SLICE_ARG(found->alias), SLICE_ARG(seg->name));
         }
@@ -200,8 +208,8 @@ int bind_property(struct bind *b, const struct ast_seg *seg, struct ex **ret, st
     if (found == NULL) {
         return 0;
     }
-    struct ex *x = column(b, stream_ex(b, found, seg->span), found->type, ety_col(found->type, seg->name),
-                          seg->span);
+    struct ex *x = column(b, stream_ex(b, found, seg->span), found->type,
+                          ety_col(found->type, seg->name), seg->span);
     int rc = finish(b, x, seg, ret, reterr);
     return rc == 0 ? 1 : rc;
 }
@@ -290,13 +298,15 @@ static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, s
     return parameter_property(b, seg, ret, reterr);
 }
 
-static int context_member(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+static int context_member(struct bind *b, const struct ast_expr *e, struct ex **ret,
+                          struct err *reterr)
 {
     const struct scope *s = b->scope;
     while (s != NULL && s->context == NULL) {
         s = s->outer;
     }
-    if (s == NULL || e->n_segs < 2 || !slice_eq(e->segs[0].name, SLICE("context")) || e->segs[0].is_call) {
+    if (s == NULL || e->n_segs < 2 || !slice_eq(e->segs[0].name, SLICE("context")) ||
+        e->segs[0].is_call) {
         return 0;
     }
     const struct ast_seg *seg = &e->segs[1];
@@ -316,11 +326,8 @@ static void shift(struct ex *e, uint16_t by)
 {
     switch (e->op) {
     case EX_PROP:
-    case EX_STREAM:
-        e->level = (uint16_t)(e->level + by);
-        break;
-    default:
-        break;
+    case EX_STREAM: e->level = (uint16_t)(e->level + by); break;
+    default: break;
     }
     for (uint32_t i = 0; i < e->n_args; i++) {
         shift(e->args[i], by);
@@ -373,11 +380,12 @@ static int variable(struct bind *b, const struct ast_expr *e, struct ex **ret, s
     return rc == 0 ? 1 : rc;
 }
 
-static int table_row(struct bind *b, struct cat_entry *c, const struct ast_seg *seg, struct ex **ret,
-                     struct err *reterr)
+static int table_row(struct bind *b, struct cat_entry *c, const struct ast_seg *seg,
+                     struct ex **ret, struct err *reterr)
 {
     uint32_t keys = 0, n = seg->has_index ? seg->n_args : 0;
-    struct ex *x = ex_new(b, EX_TABLE_ROW, ((struct ty){.kind = TY_EVENT, .ev = c->type}), seg->span, n);
+    struct ex *x =
+        ex_new(b, EX_TABLE_ROW, ((struct ty){.kind = TY_EVENT, .ev = c->type}), seg->span, n);
     for (uint32_t i = 0; i < c->type->n_cols; i++) {
         if (!c->type->cols[i].key) {
             continue;
@@ -389,14 +397,15 @@ static int table_row(struct bind *b, struct cat_entry *c, const struct ast_seg *
             }
             struct ty want = c->type->cols[i].ty;
             if (!ty_comparable(x->args[keys]->ty, want)) {
-                return bind_err(reterr, seg->span, "key %u of table '" SLICE_FMT "' is a %s", keys + 1,
-                                SLICE_ARG(c->name), ty_name(want.kind));
+                return bind_err(reterr, seg->span, "key %u of table '" SLICE_FMT "' is a %s",
+                                keys + 1, SLICE_ARG(c->name), ty_name(want.kind));
             }
         }
         keys++;
     }
     if (keys != n) {
-        return bind_err(reterr, seg->span, "table '" SLICE_FMT "' has %u key columns: give %s in []",
+        return bind_err(reterr, seg->span,
+                        "table '" SLICE_FMT "' has %u key columns: give %s in []",
                         SLICE_ARG(c->name), keys, keys == 1 ? "one value" : "as many values");
     }
     x->table = c->what;
@@ -441,8 +450,10 @@ static const struct ast_decl *declared(struct bind *b, struct slice name)
     return c != NULL ? c->decl : NULL;
 }
 
-/* A declared expression is bound anew where it is used, its parameters standing for the arguments. */
-static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+/* A declared expression is bound anew where it is used, its parameters standing for the arguments.
+ */
+static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret,
+                       struct err *reterr)
 {
     const struct ast_seg *seg = &e->segs[0];
     const struct ast_decl *d = declared(b, seg->name);
@@ -458,8 +469,8 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
     body.params = NULL;
     for (uint32_t i = 0; i < n; i++) {
         struct bind_param *p = ARENA_NEW(b->a, struct bind_param);
-        *p = (struct bind_param){.name = d->params[i], .arg = seg->args[i], .arg_scope = save,
-                                 .next = body.params};
+        *p = (struct bind_param){
+            .name = d->params[i], .arg = seg->args[i], .arg_scope = save, .next = body.params};
         body.params = p;
     }
     struct scope *kept = ARENA_NEW(b->a, struct scope); /* subqueries may refer to it later */
@@ -471,7 +482,8 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
 }
 
 /* a.b.C.method(args): the longest prefix that ends in a call. */
-static int dotted_function(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+static int dotted_function(struct bind *b, const struct ast_expr *e, struct ex **ret,
+                           struct err *reterr)
 {
     struct buf name;
     buf_init(&name, 512);
@@ -512,23 +524,30 @@ static int unknown(struct bind *b, const struct ast_expr *e, struct err *reterr)
     }
     const char *what = seg->is_call ? "function" : "property";
     if (near.len > 0) {
-        return bind_err(reterr, seg->span, "there is no %s '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
-                        what, SLICE_ARG(seg->name), SLICE_ARG(near));
+        return bind_err(reterr, seg->span,
+                        "there is no %s '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?", what,
+                        SLICE_ARG(seg->name), SLICE_ARG(near));
     }
-    return bind_err(reterr, seg->span, "there is no %s '" SLICE_FMT "' here", what, SLICE_ARG(seg->name));
+    return bind_err(reterr, seg->span, "there is no %s '" SLICE_FMT "' here", what,
+                    SLICE_ARG(seg->name));
 }
 
 /* x? of the first stream that is seen without an alias. */
-static int dynamic_first(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+static int dynamic_first(struct bind *b, const struct ast_expr *e, struct ex **ret,
+                         struct err *reterr)
 {
     const struct ast_seg *seg = &e->segs[0];
+    if (seg->is_call && !is_key_call(seg, TY(OBJECT))) {
+        return 0;
+    }
     for (uint32_t i = 0; i < b->scope->n_streams; i++) {
         const struct bind_stream *s = &b->scope->streams[i];
         if (s->named_only || s->type == NULL || (!seg->optional && !s->type->open)) {
             continue;
         }
         struct ex *x = dynamic(b, stream_ex(b, s, seg->span), seg);
-        int rc = seg->is_call ? add_key(b, x, seg, ret, reterr) : add_indexes(b, x, seg, ret, reterr);
+        int rc =
+            seg->is_call ? add_key(b, x, seg, ret, reterr) : add_indexes(b, x, seg, ret, reterr);
         return rc == 0 ? 1 : rc;
     }
     return 0;

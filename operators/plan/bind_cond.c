@@ -240,31 +240,38 @@ static int check_cast(struct bind *b, const struct ex *x, struct ty to, struct e
     const struct ex *of = x->args[0];
     struct ty t = of->ty;
     if ((t.kind == TY_BOOL || t.kind == TY_LIST) && ty_is_number(to)) {
-        return bind_err(reterr, of->span, "a %s cannot be cast to a %s", ty_name(t.kind), ty_name(to.kind));
+        return bind_err(reterr, of->span, "a %s cannot be cast to a %s", ty_name(t.kind),
+                        ty_name(to.kind));
     }
     bool reads = t.kind == TY_STRING || t.kind == TY_NULL || t.kind == TY_OBJECT;
     if (x->n_args > 1 && (reads ? to.kind != TY_LONG : to.kind != TY_STRING)) {
-        return bind_err(reterr, x->span, "with a date format, cast makes a date or long of a string, or a string of a date");
+        return bind_err(
+            reterr, x->span,
+            "with a date format, cast makes a date or long of a string, or a string of a date");
     }
-    struct slice text = of->op == EX_CONST && t.kind == TY_STRING ? vstr_slice(of->k.s) : SLICE_NONE;
+    struct slice text =
+        of->op == EX_CONST && t.kind == TY_STRING ? vstr_slice(of->k.s) : SLICE_NONE;
     struct val v = VAL_NONE;
     int64_t ms = 0;
     if (text.ptr != NULL && x->n_args > 1 && x->args[1]->op == EX_CONST) {
         struct slice format = vstr_slice(x->args[1]->k.s);
         return fn_cal_parse(text, format, 0, &ms)
                    ? 0
-                   : bind_err(reterr, of->span, "'" SLICE_FMT "' is no date of the format '" SLICE_FMT "'",
+                   : bind_err(reterr, of->span,
+                              "'" SLICE_FMT "' is no date of the format '" SLICE_FMT "'",
                               SLICE_ARG(text), SLICE_ARG(format));
     }
     if (text.ptr == NULL || x->n_args > 1 || !(ty_is_number(to) || to.kind == TY_BOOL) ||
         fn_parse_as(b->heap, text, to.kind, &v)) {
         return 0;
     }
-    return bind_err(reterr, of->span, "'" SLICE_FMT "' is no %s", SLICE_ARG(text), ty_name(to.kind));
+    return bind_err(reterr, of->span, "'" SLICE_FMT "' is no %s", SLICE_ARG(text),
+                    ty_name(to.kind));
 }
 
 /* dateformat: 'pattern' */
-static int cast_format(struct bind *b, const struct ast_expr *arg, struct ex **ret, struct err *reterr)
+static int cast_format(struct bind *b, const struct ast_expr *arg, struct ex **ret,
+                       struct err *reterr)
 {
     bool named = arg->kind == AST_NAMED_ARG;
     if (named && !slice_eq_nocase(arg->text, SLICE("dateformat"))) {
@@ -295,8 +302,9 @@ int bind_cast(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
     if (rc != 0) {
         return rc;
     }
-    static const char *const dates[] = {"date", "java.util.Date", "calendar", "java.util.Calendar",
-                                        "localdatetime", "localdate", "zoneddatetime"};
+    static const char *const dates[] = {
+        "date",          "java.util.Date", "calendar",     "java.util.Calendar",
+        "localdatetime", "localdate",      "zoneddatetime"};
     for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
         if (slice_eq_nocase(e->text, slice_str(dates[i]))) {
             to = TY(LONG);

@@ -14,30 +14,30 @@ static bool is_own_column(const struct ex *e)
 static bool is_given(const struct ex *e)
 {
     switch (e->op) {
-    case EX_CONST:
-        return true;
-    case EX_FIELD:
-        return is_given(e->args[0]);
-    case EX_PROP:
-        return e->level == 0 && e->stream == 1;
-    default:
-        return false;
+    case EX_CONST: return true;
+    case EX_FIELD: return is_given(e->args[0]);
+    case EX_PROP: return e->level == 0 && e->stream == 1;
+    default: return false;
     }
 }
 
-static int check_pair(struct bind *b, const struct ex *col, const struct ex *value, struct err *reterr)
+static int check_pair(struct bind *b, const struct ex *col, const struct ex *value,
+                      struct err *reterr)
 {
-    if (!is_own_column(col) || !is_given(value) || !ty_is_number(col->ty) || !ty_is_number(value->ty)) {
+    if (!is_own_column(col) || !is_given(value) || !ty_is_number(col->ty) ||
+        !ty_is_number(value->ty)) {
         return 0;
     }
-    if (ty_widens(value->ty, col->ty) || (ty_is_integer(col->ty) && ty_is_integer(value->ty) && value->op == EX_CONST &&
-                                          value->ty.kind <= TY_INT)) {
+    if (ty_widens(value->ty, col->ty) || (ty_is_integer(col->ty) && ty_is_integer(value->ty) &&
+                                          value->op == EX_CONST && value->ty.kind <= TY_INT)) {
         return 0;
     }
     struct slice c = bind_type_text(b, col->ty), v = bind_type_text(b, value->ty);
     return bind_err(reterr, value->span,
-                    "in a filter a " SLICE_FMT " column cannot be compared with a " SLICE_FMT ": move it to where, "
-                    "or cast it", SLICE_ARG(c), SLICE_ARG(v));
+                    "in a filter a " SLICE_FMT " column cannot be compared with a " SLICE_FMT
+                    ": move it to where, "
+                    "or cast it",
+                    SLICE_ARG(c), SLICE_ARG(v));
 }
 
 static int check(struct bind *b, const struct ex *e, struct err *reterr)
@@ -60,12 +60,12 @@ static int check(struct bind *b, const struct ex *e, struct err *reterr)
             rc = check_pair(b, e->args[0], e->args[i], reterr);
         }
         return rc;
-    default:
-        return 0;
+    default: return 0;
     }
 }
 
-int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct ex **ret, struct err *reterr)
+int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct ex **ret,
+                 struct err *reterr)
 {
     struct ex *all = NULL;
     int rc = bind_all(b, e, n, "a filter", &all, reterr);

@@ -58,14 +58,10 @@ struct cat_entry *cat_decl(const struct catalog *c, struct slice name)
 static struct map *names_of(struct catalog *c, enum cat_kind kind)
 {
     switch (kind) {
-    case CAT_VAR:
-        return &c->vars;
-    case CAT_CONTEXT:
-        return &c->contexts;
-    case CAT_DECL:
-        return &c->decls;
-    default:
-        return &c->types;
+    case CAT_VAR: return &c->vars;
+    case CAT_CONTEXT: return &c->contexts;
+    case CAT_DECL: return &c->decls;
+    default: return &c->types;
     }
 }
 
@@ -125,11 +121,12 @@ static int base_type(struct catalog *c, const struct ast_type *t, struct slice n
         return 0;
     }
     struct slice near = cat_near(&c->types, name);
-    int rc = near.len > 0 ? err_set(reterr, ERR_NOT_FOUND,
-                                    "there is no type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
-                                    SLICE_ARG(name), SLICE_ARG(near))
-                          : err_set(reterr, ERR_NOT_FOUND, "there is no type '" SLICE_FMT "'",
-                                    SLICE_ARG(name));
+    int rc =
+        near.len > 0
+            ? err_set(reterr, ERR_NOT_FOUND,
+                      "there is no type '" SLICE_FMT "'; did you mean '" SLICE_FMT "'?",
+                      SLICE_ARG(name), SLICE_ARG(near))
+            : err_set(reterr, ERR_NOT_FOUND, "there is no type '" SLICE_FMT "'", SLICE_ARG(name));
     err_span(reterr, t->span.line, t->span.col, t->span.len);
     return rc;
 }

@@ -22,13 +22,13 @@ struct cat_entry {
     const struct etype *type; /* TYPE, WINDOW, TABLE: of its rows */
     void *what;               /* struct nwin, table, var, ctx_plan (operators/table, graph) */
     const struct ast_decl *decl;
-    struct ty ty;             /* VAR */
-    bool constant;            /* VAR */
-    struct slice context;     /* WINDOW, TABLE, VAR: bound to that context, or empty */
+    struct ty ty;         /* VAR */
+    bool constant;        /* VAR */
+    struct slice context; /* WINDOW, TABLE, VAR: bound to that context, or empty */
 };
 
 struct catalog {
-    struct arena *arena; /* types live here */
+    struct arena *arena;                     /* types live here */
     struct map types, vars, contexts, decls; /* name -> struct cat_entry */
     uint32_t next_type;
 };

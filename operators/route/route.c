@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Per event type: a list of the leaves without keys, and for each set of key columns a hash table of
- * leaves, chained through the leaves themselves, so that adding and removing one costs no memory
+ * Per event type: a list of the leaves without keys, and for each set of key columns a hash table
+ * of leaves, chained through the leaves themselves, so that adding and removing one costs no memory
  * but its own. See route.h.
  */
 #include "operators/route/route.h"
@@ -107,10 +107,8 @@ static bool is_fixed(const struct ex *e)
     case EX_INDEX:
     case EX_KEY:
     case EX_CONV:
-    case EX_CONTEXT:
-        break;
-    default:
-        return false;
+    case EX_CONTEXT: break;
+    default: return false;
     }
     for (uint32_t i = 0; i < e->n_args; i++) {
         if (!is_fixed(e->args[i])) {
@@ -256,7 +254,8 @@ static uint64_t hash_keys(const struct val *v, uint32_t n)
 
 static struct ectx context_of(struct route *r, const struct route_leaf *l, struct evt **row)
 {
-    return (struct ectx){.heap = r->heap, .now = *r->now, .row = row, .inst = l->inst, .ops = l->ops};
+    return (struct ectx){
+        .heap = r->heap, .now = *r->now, .row = row, .inst = l->inst, .ops = l->ops};
 }
 
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,

@@ -26,7 +26,7 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     uint32_t n_keys;
     uint16_t key_slot[ROUTE_KEYS_MAX];
     const struct ex *key[ROUTE_KEYS_MAX];
-    uint8_t null_ok; /* bit i: key i was compared by `is`, null equals null */
+    uint8_t null_ok;       /* bit i: key i was compared by `is`, null equals null */
     const struct ex *rest; /* what else must hold; NULL: nothing */
 };
 
@@ -64,7 +64,8 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank);
 void route_remove(struct route *r, struct route_leaf *l); /* freed by the next route_sweep */
-/* Leaves that take the event, by (rank, seq). A condition that fails to evaluate does not take it. */
+/* Leaves that take the event, by (rank, seq). A condition that fails to evaluate does not take it.
+ */
 void route_match(struct route *r, struct evt *e, struct route_hits *hits);
 /* ... as an event of a variant stream `as`. */
 void route_match_as(struct route *r, const struct etype *as, struct evt *e,

@@ -118,8 +118,8 @@ struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
     if (t == NULL || all == NULL || doubled(cols, n_cols)) {
         return NULL;
     }
-    *t = (struct etype){.name = arena_copy(a, name), .kind = kind, .cols = all,
-                        .start_col = -1, .end_col = -1};
+    *t = (struct etype){
+        .name = arena_copy(a, name), .kind = kind, .cols = all, .start_col = -1, .end_col = -1};
     for (uint32_t i = 0; i < n_supers; i++) {
         for (uint32_t k = 0; k < supers[i]->n_cols; k++) {
             if (ety_col(t, supers[i]->cols[k].name) < 0) {

@@ -135,7 +135,7 @@ static void put_field(struct buf *out, int64_t ms, const struct fn_cal *c, const
         break;
     case 'w': put_number(out, fn_cal_week(ms), p->run); break;
     case 'W': {
-        int64_t first = fn_cal_weekday(ms - (c->day - 1) * 86400000) - 1;
+        int64_t first = (fn_cal_weekday(ms) - 1 - (c->day - 1) % 7 + 7) % 7; /* of the month */
         put_number(out, (c->day - 1 + first) / 7 + 1, p->run);
         break;
     }
@@ -349,7 +349,7 @@ static int64_t finished(struct reading *r)
         r->c.month = 0;
         r->c.day = r->yearday;
     }
-    return fn_cal_join(&r->c) - r->zone_ms;
+    return (int64_t)((uint64_t)fn_cal_join(&r->c) - (uint64_t)r->zone_ms);
 }
 
 /* 2020-01-31, 2020-01-31T10:11, ...:12.345Z, with a zone or without. */

@@ -11,11 +11,11 @@
 #include <assert.h>
 
 static const char *const kind_names[] = {
-    [TY_NULL] = "null",     [TY_BOOL] = "boolean",   [TY_CHAR] = "char",
-    [TY_BYTE] = "byte",     [TY_SHORT] = "short",    [TY_INT] = "int",
-    [TY_LONG] = "long",     [TY_FLOAT] = "float",    [TY_DOUBLE] = "double",
+    [TY_NULL] = "null",         [TY_BOOL] = "boolean",      [TY_CHAR] = "char",
+    [TY_BYTE] = "byte",         [TY_SHORT] = "short",       [TY_INT] = "int",
+    [TY_LONG] = "long",         [TY_FLOAT] = "float",       [TY_DOUBLE] = "double",
     [TY_BIGINT] = "BigInteger", [TY_BIGDEC] = "BigDecimal", [TY_STRING] = "string",
-    [TY_OBJECT] = "object", [TY_EVENT] = "event",    [TY_MAP] = "Map",
+    [TY_OBJECT] = "object",     [TY_EVENT] = "event",       [TY_MAP] = "Map",
     [TY_LIST] = "list",
 };
 
@@ -34,8 +34,7 @@ bool ty_eq(struct ty a, struct ty b)
         return a.ev == b.ev;
     }
     if (a.kind == TY_LIST || a.kind == TY_MAP) {
-        return (a.elem == NULL) == (b.elem == NULL) &&
-               (a.elem == NULL || ty_eq(*a.elem, *b.elem));
+        return (a.elem == NULL) == (b.elem == NULL) && (a.elem == NULL || ty_eq(*a.elem, *b.elem));
     }
     return true;
 }
@@ -59,33 +58,41 @@ struct ty ty_arith(struct ty a, struct ty b)
     return x == TY_LONG || y == TY_LONG ? TY(LONG) : TY(INT);
 }
 
+static bool number_widens(struct ty from, struct ty to)
+{
+    return to.kind == TY_BIGINT ? ty_is_integer(from) : from.kind <= to.kind;
+}
+
+/* Elements of lists, values of maps: untyped takes all, and fits all. */
+static bool elem_widens(struct ty from, struct ty to)
+{
+    return from.elem == NULL || to.elem == NULL || ty_widens(*from.elem, *to.elem);
+}
+
+static bool event_widens(struct ty from, struct ty to)
+{
+    bool made = from.ev->kind == ETYPE_ANON; /* by new {}: becomes what is wanted */
+    if (to.kind == TY_EVENT) {
+        return made || ety_is(from.ev, to.ev);
+    }
+    return to.kind == TY_MAP && made;
+}
+
 bool ty_widens(struct ty from, struct ty to)
 {
     if (from.kind == TY_NULL || to.kind == TY_OBJECT || ty_eq(from, to)) {
         return true;
     }
-    if (ty_is_number(from) && ty_is_number(to)) {
-        if (to.kind == TY_BIGINT) {
-            return ty_is_integer(from);
-        }
-        return from.kind <= to.kind;
+    if (ty_is_number(from)) {
+        return ty_is_number(to) && number_widens(from, to);
     }
-    if (from.kind == TY_CHAR && to.kind == TY_STRING) {
-        return true;
+    switch (from.kind) {
+    case TY_CHAR: return to.kind == TY_STRING;
+    case TY_EVENT: return event_widens(from, to);
+    case TY_MAP:
+    case TY_LIST: return to.kind == from.kind && elem_widens(from, to);
+    default: return false;
     }
-    if (from.kind == TY_EVENT && to.kind == TY_EVENT) {
-        return ety_is(from.ev, to.ev) || from.ev->kind == ETYPE_ANON;
-    }
-    if (from.kind == TY_EVENT && to.kind == TY_MAP) {
-        return from.ev->kind == ETYPE_ANON;
-    }
-    if (from.kind == TY_MAP && to.kind == TY_MAP) {
-        return to.elem == NULL || from.elem == NULL || ty_widens(*from.elem, *to.elem);
-    }
-    if (from.kind == TY_LIST && to.kind == TY_LIST) {
-        return from.elem == NULL || to.elem == NULL || ty_widens(*from.elem, *to.elem);
-    }
-    return false;
 }
 
 bool ty_common(struct ty a, struct ty b, struct ty *ret)
@@ -130,7 +137,8 @@ bool ty_comparable(struct ty a, struct ty b)
         return maps || a.kind == b.kind;
     }
     if (a.kind == TY_CHAR || b.kind == TY_CHAR) {
-        return (a.kind == TY_CHAR || a.kind == TY_STRING) && (b.kind == TY_CHAR || b.kind == TY_STRING);
+        return (a.kind == TY_CHAR || a.kind == TY_STRING) &&
+               (b.kind == TY_CHAR || b.kind == TY_STRING);
     }
     return a.kind == b.kind;
 }
@@ -141,24 +149,59 @@ struct type_name {
 };
 
 static const struct type_name names[] = {
-    {"string", TY_STRING},     {"varchar", TY_STRING},      {"String", TY_STRING},
-    {"java.lang.String", TY_STRING}, {"CharSequence", TY_STRING},
-    {"bool", TY_BOOL},         {"boolean", TY_BOOL},        {"Boolean", TY_BOOL},
-    {"java.lang.Boolean", TY_BOOL}, {"byte", TY_BYTE},      {"Byte", TY_BYTE},
-    {"java.lang.Byte", TY_BYTE}, {"short", TY_SHORT},       {"Short", TY_SHORT},
-    {"java.lang.Short", TY_SHORT}, {"int", TY_INT},         {"integer", TY_INT},
-    {"Integer", TY_INT},       {"java.lang.Integer", TY_INT}, {"long", TY_LONG},
-    {"Long", TY_LONG},         {"java.lang.Long", TY_LONG}, {"float", TY_FLOAT},
-    {"Float", TY_FLOAT},       {"java.lang.Float", TY_FLOAT}, {"double", TY_DOUBLE},
-    {"Double", TY_DOUBLE},     {"java.lang.Double", TY_DOUBLE}, {"char", TY_CHAR},
-    {"character", TY_CHAR},    {"Character", TY_CHAR},      {"java.lang.Character", TY_CHAR},
-    {"biginteger", TY_BIGINT}, {"bigint", TY_BIGINT},       {"BigInteger", TY_BIGINT},
-    {"java.math.BigInteger", TY_BIGINT}, {"bigdecimal", TY_BIGDEC}, {"bigdec", TY_BIGDEC},
-    {"BigDecimal", TY_BIGDEC}, {"java.math.BigDecimal", TY_BIGDEC}, {"object", TY_OBJECT},
-    {"Object", TY_OBJECT},     {"java.lang.Object", TY_OBJECT}, {"java.util.Map", TY_MAP},
-    {"Map", TY_MAP},           {"map", TY_MAP},             {"java.util.HashMap", TY_MAP},
-    {"java.util.List", TY_LIST}, {"List", TY_LIST},         {"java.util.Collection", TY_LIST},
-    {"Collection", TY_LIST},   {"java.util.Date", TY_LONG}, {"java.lang.Number", TY_OBJECT},
+    {"string", TY_STRING},
+    {"varchar", TY_STRING},
+    {"String", TY_STRING},
+    {"java.lang.String", TY_STRING},
+    {"CharSequence", TY_STRING},
+    {"bool", TY_BOOL},
+    {"boolean", TY_BOOL},
+    {"Boolean", TY_BOOL},
+    {"java.lang.Boolean", TY_BOOL},
+    {"byte", TY_BYTE},
+    {"Byte", TY_BYTE},
+    {"java.lang.Byte", TY_BYTE},
+    {"short", TY_SHORT},
+    {"Short", TY_SHORT},
+    {"java.lang.Short", TY_SHORT},
+    {"int", TY_INT},
+    {"integer", TY_INT},
+    {"Integer", TY_INT},
+    {"java.lang.Integer", TY_INT},
+    {"long", TY_LONG},
+    {"Long", TY_LONG},
+    {"java.lang.Long", TY_LONG},
+    {"float", TY_FLOAT},
+    {"Float", TY_FLOAT},
+    {"java.lang.Float", TY_FLOAT},
+    {"double", TY_DOUBLE},
+    {"Double", TY_DOUBLE},
+    {"java.lang.Double", TY_DOUBLE},
+    {"char", TY_CHAR},
+    {"character", TY_CHAR},
+    {"Character", TY_CHAR},
+    {"java.lang.Character", TY_CHAR},
+    {"biginteger", TY_BIGINT},
+    {"bigint", TY_BIGINT},
+    {"BigInteger", TY_BIGINT},
+    {"java.math.BigInteger", TY_BIGINT},
+    {"bigdecimal", TY_BIGDEC},
+    {"bigdec", TY_BIGDEC},
+    {"BigDecimal", TY_BIGDEC},
+    {"java.math.BigDecimal", TY_BIGDEC},
+    {"object", TY_OBJECT},
+    {"Object", TY_OBJECT},
+    {"java.lang.Object", TY_OBJECT},
+    {"java.util.Map", TY_MAP},
+    {"Map", TY_MAP},
+    {"map", TY_MAP},
+    {"java.util.HashMap", TY_MAP},
+    {"java.util.List", TY_LIST},
+    {"List", TY_LIST},
+    {"java.util.Collection", TY_LIST},
+    {"Collection", TY_LIST},
+    {"java.util.Date", TY_LONG},
+    {"java.lang.Number", TY_OBJECT},
 };
 
 bool ty_by_name(struct slice name, struct ty *ret)

@@ -146,23 +146,20 @@ struct val val_as(struct vheap *h, struct val v, enum val_kind kind)
     bool fl = val_is_float(v);
     switch (kind) {
     case VAL_BYTE:
-        return (struct val){.kind = VAL_BYTE, .i = (int8_t)(uint8_t)(uint64_t)clamp_int(val_to_long(v), fl)};
+        return (struct val){.kind = VAL_BYTE,
+                            .i = (int8_t)(uint8_t)(uint64_t)clamp_int(val_to_long(v), fl)};
     case VAL_SHORT:
-        return (struct val){.kind = VAL_SHORT, .i = (int16_t)(uint16_t)(uint64_t)clamp_int(val_to_long(v), fl)};
-    case VAL_INT:
-        return (struct val){.kind = VAL_INT, .i = clamp_int(val_to_long(v), fl)};
-    case VAL_LONG:
-        return val_long(val_to_long(v));
+        return (struct val){.kind = VAL_SHORT,
+                            .i = (int16_t)(uint16_t)(uint64_t)clamp_int(val_to_long(v), fl)};
+    case VAL_INT: return (struct val){.kind = VAL_INT, .i = clamp_int(val_to_long(v), fl)};
+    case VAL_LONG: return val_long(val_to_long(v));
     case VAL_FLOAT:
         return val_is_integer(v) ? (struct val){.kind = VAL_FLOAT, .d = (double)(float)v.i}
                                  : val_float(val_to_double(v));
-    case VAL_DOUBLE:
-        return val_double(val_to_double(v));
+    case VAL_DOUBLE: return val_double(val_to_double(v));
     case VAL_BIGINT:
-    case VAL_BIGDEC:
-        return big_from(h, v, kind);
-    default:
-        return v;
+    case VAL_BIGDEC: return big_from(h, v, kind);
+    default: return v;
     }
 }
 
@@ -203,16 +200,12 @@ uint64_t val_hash(struct val v)
 {
     uint64_t x = 7;
     switch (v.kind) {
-    case VAL_NULL:
-        return 0x9e3779b97f4a7c15ULL;
-    case VAL_BOOL:
-        return v.b ? 0x2545f4914f6cdd1dULL : 0x1234567887654321ULL;
+    case VAL_NULL: return 0x9e3779b97f4a7c15ULL;
+    case VAL_BOOL: return v.b ? 0x2545f4914f6cdd1dULL : 0x1234567887654321ULL;
     case VAL_FLOAT:
-    case VAL_DOUBLE:
-        return hash_double(v.d);
+    case VAL_DOUBLE: return hash_double(v.d);
     case VAL_BIGINT:
-    case VAL_BIGDEC:
-        return hash_double(big_to_double(v.big));
+    case VAL_BIGDEC: return hash_double(big_to_double(v.big));
     case VAL_STRING:
         if (v.s->hash == 0) {
             v.s->hash = (uint32_t)hash_fast(vstr_slice(v.s)) | 1;
@@ -228,10 +221,8 @@ uint64_t val_hash(struct val v)
             x += mix(val_hash(v.m->v[i].key) ^ (val_hash(v.m->v[i].value) * 31));
         }
         return x;
-    case VAL_EVENT:
-        return hash_event(v.ev);
-    default:
-        return mix((uint64_t)v.i);
+    case VAL_EVENT: return hash_event(v.ev);
+    default: return mix((uint64_t)v.i);
     }
 }
 
@@ -293,10 +284,8 @@ bool val_same(struct val a, struct val b)
         return false;
     }
     switch (a.kind) {
-    case VAL_NULL:
-        return true;
-    case VAL_BOOL:
-        return a.b == b.b;
+    case VAL_NULL: return true;
+    case VAL_BOOL: return a.b == b.b;
     case VAL_STRING:
         return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
     case VAL_LIST:
@@ -309,12 +298,9 @@ bool val_same(struct val a, struct val b)
             }
         }
         return true;
-    case VAL_MAP:
-        return maps_same(a.m, b.m);
-    case VAL_EVENT:
-        return events_same(a.ev, b.ev);
-    default:
-        return a.i == b.i;
+    case VAL_MAP: return maps_same(a.m, b.m);
+    case VAL_EVENT: return events_same(a.ev, b.ev);
+    default: return a.i == b.i;
     }
 }
 
@@ -360,12 +346,9 @@ int val_cmp(struct val a, struct val b)
         return a.kind < b.kind ? -1 : 1;
     }
     switch (a.kind) {
-    case VAL_BOOL:
-        return (int)a.b - (int)b.b;
-    case VAL_STRING:
-        return strings_cmp(a.s, b.s);
-    case VAL_CHAR:
-        return a.i < b.i ? -1 : a.i > b.i;
+    case VAL_BOOL: return (int)a.b - (int)b.b;
+    case VAL_STRING: return strings_cmp(a.s, b.s);
+    case VAL_CHAR: return a.i < b.i ? -1 : a.i > b.i;
     case VAL_LIST:
         for (uint32_t i = 0; i < a.l->len && i < b.l->len; i++) {
             int c = val_cmp(a.l->v[i], b.l->v[i]);
@@ -374,7 +357,6 @@ int val_cmp(struct val a, struct val b)
             }
         }
         return a.l->len < b.l->len ? -1 : a.l->len > b.l->len;
-    default:
-        return 0;
+    default: return 0;
     }
 }

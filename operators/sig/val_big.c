@@ -90,7 +90,8 @@ struct parts {
 static struct parts parts_of(struct vheap *h, struct val v)
 {
     struct val b = v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC ? v : big_from(h, v, VAL_BIGDEC);
-    return b.kind == VAL_NULL ? (struct parts){0, 0} : (struct parts){b.big->unscaled, b.big->scale};
+    return b.kind == VAL_NULL ? (struct parts){0, 0}
+                              : (struct parts){b.big->unscaled, b.big->scale};
 }
 
 int big_cmp(struct val a, struct val b)
@@ -143,56 +144,71 @@ struct val big_arith(struct vheap *h, char op, struct val a, struct val b, enum 
     if (op == '%') {
         return y.u == 0 ? VAL_NONE : make(h, kind, x.u % y.u, scale);
     }
-    bool over = op == '+' ? __builtin_add_overflow(x.u, y.u, &r) : __builtin_sub_overflow(x.u, y.u, &r);
+    bool over =
+        op == '+' ? __builtin_add_overflow(x.u, y.u, &r) : __builtin_sub_overflow(x.u, y.u, &r);
     return over ? VAL_NONE : make(h, kind, r, scale);
+}
+
+/* Digits with at most one point: what is left over is returned in *at. */
+static bool parse_digits(struct slice text, bool point_ok, size_t *at, __int128 *ret,
+                         int32_t *ret_scale)
+{
+    bool point = false, any = false;
+    size_t i = *at;
+    *ret = 0;
+    *ret_scale = 0;
+    for (; i < text.len && (text.ptr[i] == '.' || (text.ptr[i] >= '0' && text.ptr[i] <= '9'));
+         i++) {
+        if (text.ptr[i] == '.') {
+            if (point || !point_ok) {
+                return false;
+            }
+            point = true;
+            continue;
+        }
+        if (!rescale(ret, 0, 1)) {
+            return false;
+        }
+        *ret += text.ptr[i] - '0';
+        *ret_scale += point ? 1 : 0;
+        any = true;
+    }
+    *at = i;
+    return any;
+}
+
+static bool parse_exponent(struct slice text, int64_t *ret)
+{
+    *ret = 0;
+    if (text.len == 0) {
+        return true;
+    }
+    if (text.ptr[0] != 'e' && text.ptr[0] != 'E') {
+        return false;
+    }
+    struct slice rest = slice_sub(text, 1, text.len);
+    if (rest.len > 0 && rest.ptr[0] == '+') {
+        rest = slice_sub(rest, 1, rest.len);
+    }
+    return slice_to_i64(rest, ret) && *ret <= SCALE_MAX && *ret >= -SCALE_MAX;
 }
 
 bool big_parse(struct vheap *h, struct slice text, enum val_kind kind, struct val *ret)
 {
     __int128 u = 0;
     int32_t scale = 0;
-    bool negative = false, point = false, any = false;
-    size_t i = 0;
-    if (i < text.len && (text.ptr[i] == '-' || text.ptr[i] == '+')) {
-        negative = text.ptr[i++] == '-';
-    }
-    for (; i < text.len && (text.ptr[i] == '.' || (text.ptr[i] >= '0' && text.ptr[i] <= '9')); i++) {
-        if (text.ptr[i] == '.') {
-            if (point || kind == VAL_BIGINT) {
-                return false;
-            }
-            point = true;
-            continue;
-        }
-        if (!rescale(&u, 0, 1)) {
-            return false;
-        }
-        u += text.ptr[i] - '0';
-        scale += point ? 1 : 0;
-        any = true;
-    }
     int64_t exp = 0;
-    if (i < text.len && (text.ptr[i] == 'e' || text.ptr[i] == 'E')) {
-        struct slice rest = slice_sub(text, i + 1, text.len);
-        if (rest.len > 0 && rest.ptr[0] == '+') {
-            rest = slice_sub(rest, 1, rest.len);
-        }
-        if (!slice_to_i64(rest, &exp) || exp > SCALE_MAX || exp < -SCALE_MAX) {
-            return false;
-        }
-        i = text.len;
-    }
-    if (!any || i < text.len) {
+    size_t at = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+');
+    bool negative = at > 0 && text.ptr[0] == '-';
+    if (!parse_digits(text, kind == VAL_BIGDEC, &at, &u, &scale) ||
+        !parse_exponent(slice_sub(text, at, text.len), &exp)) {
         return false;
     }
     scale -= (int32_t)exp;
-    if (scale < 0) {
-        if (!rescale(&u, scale, 0)) {
-            return false;
-        }
-        scale = 0;
+    if (scale < 0 && !rescale(&u, scale, 0)) {
+        return false;
     }
-    *ret = make(h, kind, negative ? -u : u, scale);
+    *ret = make(h, kind, negative ? -u : u, MAX(scale, 0));
     return true;
 }
 
@@ -200,7 +216,8 @@ void big_print(const struct vbig *b, struct buf *out)
 {
     char digits[64];
     int n = 0;
-    unsigned __int128 u = b->unscaled < 0 ? -(unsigned __int128)b->unscaled : (unsigned __int128)b->unscaled;
+    unsigned __int128 u =
+        b->unscaled < 0 ? -(unsigned __int128)b->unscaled : (unsigned __int128)b->unscaled;
     do {
         digits[n++] = (char)('0' + (int)(u % 10));
         u /= 10;

@@ -22,7 +22,7 @@ struct table { /* the declaration */
     uint16_t *slot;               /* of each column: its aggregation, or UINT16_MAX */
     struct agg_set aggs;
     struct agg_layout layout;
-    uint16_t block;  /* the nameless column; UINT16_MAX if there are no aggregations */
+    uint16_t block;           /* the nameless column; UINT16_MAX if there are no aggregations */
     VEC(struct trows *) rows; /* one, or one per partition */
     uint64_t changes;
 };
@@ -40,7 +40,8 @@ struct evt *table_add(struct trows *r, const struct val *key, uint32_t n);
 /* Takes the values of an event of the table's columns; false if the key is there already. */
 bool table_insert(struct trows *r, struct evt *e);
 void table_delete(struct trows *r, struct evt *row);
-/* Assigns a plain column. A key column moves the row; false (nothing done) if the new key is taken. */
+/* Assigns a plain column. A key column moves the row; false (nothing done) if the new key is taken.
+ */
 bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v);
 struct val table_col(struct evt *row, uint16_t col, struct ectx *c);
 /* State of an aggregation column, or NULL. */

@@ -5,7 +5,7 @@
  * when its timer fires. The last view's emissions go to the statement.
  *
  * `window.def` has a row per view: name, file, locality, parameters, doc. To add one: a row there,
- * `win_NAME.c` with a `struct view_def view_NAME`, a scenario.
+ * `win_NAME.c` with a `struct view_def view_def_NAME`, a scenario.
  */
 #ifndef OPERATORS_WINDOW_WINDOW_H
 #define OPERATORS_WINDOW_WINDOW_H
@@ -21,19 +21,21 @@ struct view_step;
 struct view_env { /* of one stream of one statement instance; outlives its views */
     struct vheap *heap;
     struct tmr_queue *timers;
-    struct ectx *ctx;   /* for key and ts expressions: row[stream] is set to the event before */
+    struct ectx *ctx; /* for key and ts expressions: row[stream] is set to the event before */
     uint16_t stream;
-    uint64_t rank;      /* for timers */
-    void *inst;         /* likewise */
-    bool prev;          /* the statement uses prev: keep what it needs */
+    uint64_t rank; /* for timers */
+    void *inst;    /* likewise */
+    bool prev;     /* the statement uses prev: keep what it needs */
 };
 
 struct view_def {
     const char *name;
-    const char *doc;
-    size_t step_bytes; /* of the step's own struct, which begins with struct view_step */
-    bool data_window;  /* not for derived views */
-    bool batch;        /* emits whole batches */
+    const char *parameters; /* as in window.def */
+    size_t step_bytes;      /* of the step's own struct, which begins with struct view_step */
+    bool data_window;       /* not for derived views */
+    bool batch;             /* emits whole batches */
+    bool refuses;           /* may not take an event at all (the first of each key ...) */
+    bool prev;              /* prev can look into it */
     /* Parameters are bound in a scope of the one stream (its type is `in`); *ret_out is the type of
      * what comes out (`in` for data windows, a new one for derived views). */
     int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
@@ -51,8 +53,11 @@ struct view_plan {
     uint32_t n_steps;
     bool retain_union;
     const struct etype *in, *out;
-    bool has_window; /* some step is a data window */
-    bool group_win;  /* the first is #groupwin: the rest lives once per key */
+    bool has_window;       /* some step is a data window */
+    bool group_win;        /* the first is #groupwin: the rest lives once per key */
+    bool prev_ok;          /* prev and its kin may be used: one data window that has an order */
+    const int *group_cols; /* keys that are the last columns of `out` */
+    uint32_t n_group_cols;
 };
 
 typedef void view_sink(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
@@ -61,12 +66,18 @@ struct view_ops {
     void (*update)(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
     /* What it holds now, in the order prev sees reversed: oldest first. */
     void (*each)(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
-    /* The event n places before `of` for prev (0 = itself; batches: within the batch); NULL. */
+    /* For prev. In windows the event n places before the newest (in sorted ones: behind the
+     * first), in batches n places before `of`; NULL if there is none. `of` decides the group. */
     struct evt *(*prev)(struct view *v, const struct evt *of, int64_t n);
-    void (*free)(struct view *v); /* timers cancelled, events dropped */
-    int (*save)(struct view *v, struct buf *out);   /* NULL until written */
+    /* How many events the window, the batch, the group of `of` has; and the n-th of them, newest
+     * first (sorted ones: the first first). */
+    size_t (*count)(struct view *v, const struct evt *of);
+    struct evt *(*at)(struct view *v, const struct evt *of, size_t n);
+    bool (*idle)(struct view *v);                 /* whether it is as if it were new; NULL: never */
+    void (*free)(struct view *v);                 /* timers cancelled, events dropped */
+    int (*save)(struct view *v, struct buf *out); /* NULL until written */
     int (*load)(struct view *v, struct slice *in);
-    void (*poke)(struct view *v); /* a variable changed, the clock moved: #expr looks again */
+    void (*poke)(struct view *v); /* a variable changed: #expr looks again at the next clock step */
 };
 
 struct view {
@@ -89,6 +100,11 @@ static inline void view_update(struct view *v, struct evt **nw, size_t n_nw, str
 }
 void view_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
 void view_free(struct view *v);
+struct evt *view_prev(struct view *v, const struct evt *of, int64_t n);
+size_t view_count(struct view *v, const struct evt *of);
+struct evt *view_at(struct view *v, const struct evt *of, size_t n);
+void view_poke(struct view *v);
 const struct view_def *view_find(struct slice name);
+const struct view_def *const *view_all(size_t *ret_n); /* for tools and documentation */
 
 #endif

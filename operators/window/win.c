@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What views have in common: lists, evaluation for one event, spans of time, windows that are a
+ * ring of events, batches. See win.h; the containers themselves are in win_hold.c.
+ */
+#include "operators/window/win.h"
+
+#include "core/base/mem.h"
+#include "operators/expr/period.h"
+#include "operators/time/tmr_cal.h"
+
+#include <assert.h>
+
+/* ---- lists ---- */
+
+void win_list_add(struct win_list *l, struct evt *e)
+{
+    if (l->len == l->cap) {
+        l->cap = l->cap > 0 ? l->cap * 2 : 4;
+        l->ptr = mem_realloc(l->ptr, l->cap * sizeof(struct evt *));
+    }
+    l->ptr[l->len++] = e;
+}
+
+void win_list_done(struct win_list *l)
+{
+    mem_free(l->ptr);
+    *l = (struct win_list){NULL, 0, 0};
+}
+
+void win_list_drop(struct win_list *l, struct vheap *h)
+{
+    for (size_t i = 0; i < l->len; i++) {
+        evt_drop(h, l->ptr[i]);
+    }
+    l->len = 0;
+}
+
+/* ---- every view ---- */
+
+void win_init(struct win *w, const struct view_ops *ops, const struct view_step *step,
+              struct view_env *env)
+{
+    assert(ops->update != NULL && ops->each != NULL && ops->free != NULL);
+    w->v = (struct view){.ops = ops, .step = step, .env = env};
+}
+
+void win_done(struct win *w)
+{
+    win_list_done(&w->nw);
+    win_list_done(&w->old);
+}
+
+void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
+                  struct val *ret)
+{
+    struct ectx *c = env->ctx;
+    c->row[env->stream] = of;
+    for (uint32_t i = 0; i < n; i++) {
+        ret[i] = ex_eval(e[i], c);
+        if (UNLIKELY(c->failed)) {
+            c->failed = false;
+            ret[i] = VAL_NONE;
+        }
+    }
+}
+
+struct val win_eval(struct view_env *env, const struct ex *e, struct evt *of)
+{
+    struct val v;
+    win_eval_all(env, &(struct ex *){(struct ex *)(uintptr_t)e}, 1, of, &v);
+    return v;
+}
+
+void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now))
+{
+    *t = (struct tmr){.fire = fire, .rank = env->rank, .inst = env->inst};
+}
+
+/* ---- spans of time ---- */
+
+struct win_span win_span_of(struct view_env *env, const struct ex *period)
+{
+    int64_t months = 0;
+    double ms = 0;
+    if (!ex_period(period, env->ctx, &months, &ms)) {
+        months = 0;
+        ms = 0;
+    }
+    struct win_span s = {.months = months, .ms = (int64_t)ms};
+    if (s.months <= 0 && s.ms <= 0) { /* a variable with nonsense in it: the shortest there is */
+        s = (struct win_span){.months = 0, .ms = 1};
+    }
+    return s;
+}
+
+int64_t win_span_add(struct win_span s, int64_t to, int64_t times)
+{
+    int64_t at = s.months != 0 ? tmr_add_months(to, s.months * times) : to, ms;
+    if (__builtin_mul_overflow(s.ms, times, &ms)) {
+        return times > 0 ? INT64_MAX : INT64_MIN;
+    }
+    return tmr_add(at, ms);
+}
+
+int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at)
+{
+    enum { MONTH_DAYS = 31 };
+    int64_t about = s.months * MONTH_DAYS * TMR_DAY + s.ms;
+    assert(about > 0);
+    int64_t k = tmr_floor_div(tmr_add(at, -ref), about);
+    while (win_span_add(s, ref, k) > at) {
+        k--;
+    }
+    while (win_span_add(s, ref, k + 1) <= at) {
+        k++;
+    }
+    return win_span_add(s, ref, k);
+}
+
+/* ---- windows that are a ring ---- */
+
+void win_held_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    win_ring_each(&((struct win_held *)(void *)v)->ring, fn, arg);
+}
+
+size_t win_held_count(struct view *v, const struct evt *of)
+{
+    (void)of;
+    return ((struct win_held *)(void *)v)->ring.live;
+}
+
+struct evt *win_held_at(struct view *v, const struct evt *of, size_t n)
+{
+    struct win_ring *r = &((struct win_held *)(void *)v)->ring;
+    (void)of;
+    return n < r->live ? win_ring_nth(r, r->live - 1 - n) : NULL;
+}
+
+struct evt *win_held_prev(struct view *v, const struct evt *of, int64_t n)
+{
+    return n >= 0 ? win_held_at(v, of, (size_t)n) : NULL;
+}
+
+void win_held_free(struct view *v)
+{
+    struct win_held *w = (struct win_held *)(void *)v;
+    win_ring_done(&w->ring, v->env->heap);
+    win_done(&w->w);
+    mem_free(w);
+}
+
+void win_held_forget(struct win_held *w, struct evt **old, size_t n_old)
+{
+    for (size_t i = 0; i < n_old; i++) {
+        if (win_ring_remove(&w->ring, old[i])) {
+            win_list_add(&w->w.old, old[i]);
+            evt_drop(w->w.v.env->heap, old[i]);
+        }
+    }
+}
+
+void win_held_expire(struct win_held *w)
+{
+    struct evt *e = win_ring_take(&w->ring);
+    assert(e != NULL);
+    win_list_add(&w->w.old, e);
+    evt_drop(w->w.v.env->heap, e);
+}
+
+/* ---- batches ---- */
+
+static void gather(void *arg, struct evt *e)
+{
+    win_list_add(arg, evt_keep(e));
+}
+
+bool win_batch_flush(struct win_batch *b, bool force)
+{
+    struct win *w = &b->w;
+    struct vheap *h = w->v.env->heap;
+    if (b->ring.live == 0 && w->nw.len == 0 && !force) {
+        return false;
+    }
+    struct win_list last = w->nw;
+    w->nw = w->old;
+    w->old = last;
+    w->nw.len = 0;
+    win_ring_each(&b->ring, gather, &w->nw);
+    struct evt *e;
+    while ((e = win_ring_take(&b->ring)) != NULL) {
+        evt_drop(h, e);
+    }
+    for (size_t i = 0; i < last.len; i++) {
+        evt_drop(h, last.ptr[i]);
+    }
+    b->hint = 0;
+    w->v.sink(w->v.sink_arg, w->nw.ptr, w->nw.len, last.ptr, last.len);
+    w->old.len = 0;
+    return true;
+}
+
+void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old)
+{
+    for (size_t i = 0; i < n_old; i++) {
+        if (win_ring_remove(&b->ring, old[i])) {
+            evt_drop(b->w.v.env->heap, old[i]);
+        }
+    }
+}
+
+void win_batch_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    win_ring_each(&((struct win_batch *)(void *)v)->ring, fn, arg);
+}
+
+/* Place of an event in the batch put out last, or its length. Rows ask in order. */
+static size_t place_of(struct win_batch *b, const struct evt *of)
+{
+    size_t n = b->w.nw.len;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = b->hint + i < n ? b->hint + i : b->hint + i - n;
+        if (b->w.nw.ptr[at] == of) {
+            b->hint = at;
+            return at;
+        }
+    }
+    return n;
+}
+
+size_t win_batch_count(struct view *v, const struct evt *of)
+{
+    struct win_batch *b = (struct win_batch *)(void *)v;
+    size_t n = b->w.nw.len;
+    return place_of(b, of) < n ? n : 0;
+}
+
+struct evt *win_batch_at(struct view *v, const struct evt *of, size_t n)
+{
+    struct win_batch *b = (struct win_batch *)(void *)v;
+    size_t count = win_batch_count(v, of);
+    return n < count ? b->w.nw.ptr[count - 1 - n] : NULL;
+}
+
+struct evt *win_batch_prev(struct view *v, const struct evt *of, int64_t n)
+{
+    struct win_batch *b = (struct win_batch *)(void *)v;
+    size_t at = place_of(b, of);
+    return at < b->w.nw.len && n >= 0 && (uint64_t)n <= at ? b->w.nw.ptr[at - (size_t)n] : NULL;
+}
+
+void win_batch_done(struct win_batch *b)
+{
+    struct vheap *h = b->w.v.env->heap;
+    win_ring_done(&b->ring, h);
+    win_list_drop(&b->w.nw, h);
+    win_done(&b->w);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files of the windows only: what every view has in common, windows that are a ring,
+ * batches, spans of time, views of several. What holds events is in win_hold.h.
+ */
+#ifndef OPERATORS_WINDOW_WIN_H
+#define OPERATORS_WINDOW_WIN_H
+
+#include "operators/window/win_hold.h"
+#include "operators/window/window.h"
+
+/* Members of these structs that are `struct win` or `struct win_held` come first. */
+#define WIN(name, file, locality, parameters, doc) extern const struct view_def view_def_##name;
+#include "operators/window/window.def"
+#undef WIN
+
+/* ---- what every view has ---- */
+
+struct win { /* first member of each */
+    struct view v;
+    struct win_list nw, old; /* scratch of one emission */
+};
+void win_init(struct win *w, const struct view_ops *ops, const struct view_step *step,
+              struct view_env *env);
+void win_done(struct win *w);
+/* To the sink, if there is anything. */
+static inline void win_emit(struct win *w, struct evt **nw, size_t n_nw, struct evt **old,
+                            size_t n_old)
+{
+    if (n_nw + n_old > 0) {
+        w->v.sink(w->v.sink_arg, nw, n_nw, old, n_old);
+    }
+}
+/* The expression for an event. What fails (x % 0) is null. */
+struct val win_eval(struct view_env *env, const struct ex *e, struct evt *of);
+void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
+                  struct val *ret);
+void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now));
+
+/* A window that is a ring of events and no more: struct win, then the ring. */
+struct win_held {
+    struct win w;
+    struct win_ring ring;
+};
+void win_held_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
+size_t win_held_count(struct view *v, const struct evt *of);
+struct evt *win_held_at(struct view *v, const struct evt *of, size_t n);
+struct evt *win_held_prev(struct view *v, const struct evt *of, int64_t n);
+void win_held_free(struct view *v);
+/* Removes what the parent takes back; what was there is added to w->old. */
+void win_held_forget(struct win_held *w, struct evt **old, size_t n_old);
+/* The oldest into w->old. */
+void win_held_expire(struct win_held *w);
+
+/* ---- batches: what is being gathered, and what was put out last ---- */
+
+struct win_batch {
+    struct win w; /* nw: the batch put out last, which the next one takes out; references of it */
+    struct win_ring ring;
+    size_t hint; /* where prev looked last */
+};
+/* Puts the batch out, the one before it as old. force: even if both are empty. Whether something
+ * was put out. */
+bool win_batch_flush(struct win_batch *b, bool force);
+void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old);
+void win_batch_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
+size_t win_batch_count(struct view *v, const struct evt *of);
+struct evt *win_batch_at(struct view *v, const struct evt *of, size_t n);
+struct evt *win_batch_prev(struct view *v, const struct evt *of, int64_t n);
+void win_batch_done(struct win_batch *b);
+
+/* ---- spans of time ---- */
+
+struct win_span {
+    int64_t months, ms;
+};
+struct win_span win_span_of(struct view_env *env, const struct ex *period);
+int64_t win_span_add(struct win_span s, int64_t to, int64_t times); /* to + s * times */
+/* The grid ref + k * s: the last point at or before `at`. */
+int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at);
+
+/* ---- several views of one stream ---- */
+
+/* Views one behind the other; `steps` without groupwin. */
+struct view *win_chain_new(struct view_step *const *steps, uint32_t n, bool retain_union,
+                           struct view_env *env);
+struct view *win_group_new(const struct view_plan *p, struct view_env *env);
+struct ex *const *win_group_keys(const struct view_step *step, uint32_t *ret_n);
+struct view *win_both_new(struct view_step *const *steps, uint32_t n, struct view_env *env);
+struct view *win_union_new(struct view_step *const *steps, uint32_t n, struct view_env *env);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See win_derived.h.
+ */
+#include "operators/window/win_derived.h"
+
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+#include "operators/epl/epl.h"
+#include "operators/window/win_param.h"
+
+#include <assert.h>
+
+enum { FURTHER_MAX = 64 };
+
+struct further {
+    struct bind *b;
+    const struct etype *in;
+    struct win_derived_step *s;
+    struct ecol *cols;
+    uint32_t n_cols;
+};
+
+static int add_column(struct further *f, struct ex *x, struct slice name, struct span span,
+                      struct err *reterr)
+{
+    if (f->s->n_args - f->s->n_numbers == FURTHER_MAX) {
+        return bind_err(reterr, span, "more than %d columns", FURTHER_MAX);
+    }
+    f->s->args[f->s->n_args++] = x;
+    f->cols[f->n_cols++] = (struct ecol){.name = name, .ty = x->ty};
+    return 0;
+}
+
+static int add_all(struct further *f, const struct ast_expr *e, struct err *reterr)
+{
+    int rc = 0;
+    struct bind_stream stream;
+    (void)win_scope(f->b, f->in, &stream);
+    for (uint32_t i = 0; rc == 0 && i < f->in->n_cols; i++) {
+        struct ex *x = ex_new(f->b, EX_PROP, f->in->cols[i].ty, e->span, 0);
+        x->of = f->in;
+        x->slot = (uint16_t)i;
+        x->stream = stream.num;
+        x->name = f->in->cols[i].name;
+        rc = add_column(f, x, x->name, e->span, reterr);
+    }
+    return rc;
+}
+
+static int add_one(struct further *f, const struct ast_expr *e, struct err *reterr)
+{
+    struct bind_stream stream;
+    struct scope s = win_scope(f->b, f->in, &stream), *save = f->b->scope;
+    struct ex *x = NULL;
+    if (e->kind == AST_STAR) {
+        return add_all(f, e, reterr);
+    }
+    f->b->scope = &s;
+    int rc = bind_expr(f->b, e, &x, reterr);
+    f->b->scope = save;
+    if (rc != 0) {
+        return rc;
+    }
+    struct buf name;
+    buf_init(&name, 4096);
+    epl_print_column(e, &name);
+    rc = add_column(f, x, arena_copy(f->b->a, buf_slice(&name)), e->span, reterr);
+    buf_done(&name);
+    return rc;
+}
+
+int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etype *in,
+                     struct win_derived_step *s, const struct ecol *own, uint32_t n_own,
+                     uint32_t n_numbers, const struct etype **ret_out, struct err *reterr)
+{
+    const struct view_def *d = s->step.def;
+    int rc = win_count(d, v, n_numbers, FURTHER_MAX, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    struct further f = {.b = b, .in = in, .s = s, .n_cols = n_own};
+    s->args = arena_array(b->a, n_numbers + FURTHER_MAX + 1, sizeof *s->args);
+    f.cols = arena_array(b->a, n_own + FURTHER_MAX + 1, sizeof *f.cols);
+    memcpy(f.cols, own, n_own * sizeof *own);
+    for (uint32_t i = 0; rc == 0 && i < n_numbers; i++) {
+        rc = win_number(b, d, v->args[i], in, false, &s->args[i], reterr);
+    }
+    s->n_numbers = s->n_args = n_numbers;
+    for (uint32_t i = n_numbers; rc == 0 && i < v->n_args; i++) {
+        rc = add_one(&f, v->args[i], reterr);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    *ret_out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
+    return *ret_out != NULL ? 0 : bind_err(reterr, v->span, "#%s: a column stands twice", d->name);
+}
+
+void win_derived_init(struct win_derived *d, const struct view_ops *ops,
+                      const struct view_step *step, struct view_env *env)
+{
+    win_init(&d->w, ops, step, env);
+    d->s = (const struct win_derived_step *)(const void *)step;
+    d->extra = mem_calloc(d->s->n_args - d->s->n_numbers + 1, sizeof *d->extra);
+}
+
+void win_derived_done(struct win_derived *d)
+{
+    struct vheap *h = d->w.v.env->heap;
+    for (uint32_t i = 0; i < d->s->n_args - d->s->n_numbers; i++) {
+        val_drop(h, d->extra[i]);
+    }
+    if (d->was != NULL) {
+        evt_drop(h, d->was);
+    }
+    mem_free(d->extra);
+    win_done(&d->w);
+}
+
+bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)
+{
+    for (uint32_t i = 0; i < d->s->n_numbers; i++) {
+        struct val v = win_eval(d->w.v.env, d->s->args[i], e);
+        if (!val_is_number(v)) {
+            return false;
+        }
+        ret[i] = val_to_double(v);
+    }
+    return true;
+}
+
+void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw)
+{
+    uint32_t n = d->s->n_args - d->s->n_numbers;
+    if (n_nw == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct val v = win_eval(d->w.v.env, d->s->args[d->s->n_numbers + i], nw[n_nw - 1]);
+        (void)val_keep(v);
+        val_drop(d->w.v.env->heap, d->extra[i]);
+        d->extra[i] = v;
+    }
+}
+
+struct evt *win_derived_row(struct win_derived *d, const struct val *own, uint32_t n_own)
+{
+    struct evt *row = evt_new(d->w.v.env->heap, d->s->step.out);
+    uint32_t n = d->s->n_args - d->s->n_numbers;
+    assert(row->type->n_cols == n_own + n);
+    for (uint32_t i = 0; i < n_own; i++) {
+        evt_set(row, i, own[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        evt_set(row, n_own + i, d->extra[i]);
+    }
+    return row;
+}
+
+void win_derived_first(struct win_derived *d, struct evt *row)
+{
+    assert(d->was == NULL);
+    d->was = evt_keep(row);
+}
+
+void win_derived_put(struct win_derived *d, struct evt *row)
+{
+    struct evt *was = d->was;
+    d->was = evt_keep(row);
+    evt_drop(d->w.v.env->heap, was);
+    d->w.v.sink(d->w.v.sink_arg, &row, 1, &was, 1);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * #firstunique(key, ...): the first event of each key; later ones of that key are not taken, until
+ * something deletes the first.
+ */
+#include "core/base/mem.h"
+#include "operators/window/win_param.h"
+
+struct firstunique {
+    struct win w;
+    const struct win_keys *s;
+    struct win_map map; /* what: the event, kept */
+};
+
+static struct win_node *node_of(struct firstunique *w, struct evt *e, struct val *key,
+                                uint64_t *ret_hash)
+{
+    win_eval_all(w->w.v.env, w->s->keys, w->s->n_keys, e, key);
+    *ret_hash = win_key_hash(key, w->s->n_keys);
+    return win_map_find(&w->map, key, *ret_hash);
+}
+
+static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct firstunique *w = (struct firstunique *)(void *)v;
+    struct val key[WIN_KEYS_MAX];
+    uint64_t hash;
+    w->w.old.len = 0;
+    w->w.nw.len = 0;
+    for (size_t i = 0; i < n_old; i++) {
+        struct win_node *node = node_of(w, old[i], key, &hash);
+        if (node != NULL && node->what == old[i]) {
+            win_list_add(&w->w.old, old[i]);
+            win_map_remove(&w->map, v->env->heap, node);
+            evt_drop(v->env->heap, old[i]);
+        }
+    }
+    for (size_t i = 0; i < n_nw; i++) {
+        if (node_of(w, nw[i], key, &hash) == NULL) {
+            win_map_add(&w->map, key, hash)->what = evt_keep(nw[i]);
+            win_list_add(&w->w.nw, nw[i]);
+        }
+    }
+    win_emit(&w->w, w->w.nw.ptr, w->w.nw.len, w->w.old.ptr, w->w.old.len);
+}
+
+static void each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    const struct firstunique *w = (const struct firstunique *)(const void *)v;
+    for (const struct win_node *n = w->map.first; n != NULL; n = n->next) {
+        fn(arg, n->what);
+    }
+}
+
+static void free_it(struct view *v)
+{
+    struct firstunique *w = (struct firstunique *)(void *)v;
+    for (const struct win_node *n = w->map.first; n != NULL; n = n->next) {
+        evt_drop(v->env->heap, n->what);
+    }
+    win_map_done(&w->map, v->env->heap);
+    win_done(&w->w);
+    mem_free(w);
+}
+
+static bool idle(struct view *v)
+{
+    return ((struct firstunique *)(void *)v)->map.len == 0;
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = each,
+    .free = free_it,
+    .idle = idle,
+};
+
+static struct view *make(const struct view_step *step, struct view_env *env)
+{
+    struct firstunique *w = MEM_NEW(struct firstunique);
+    win_init(&w->w, &ops, step, env);
+    w->s = (const struct win_keys *)(const void *)step;
+    w->map.n_keys = w->s->n_keys;
+    return &w->w.v;
+}
+
+const struct view_def view_def_firstunique = {
+    .name = "firstunique",
+    .parameters = "key, ...",
+    .step_bytes = sizeof(struct win_keys),
+    .data_window = true,
+    .refuses = true,
+    .bind = win_bind_keys,
+    .make = make,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The containers of windows: lists, rings of events, maps by key. Nothing here allocates per event
+ * once it has its size.
+ */
+#ifndef OPERATORS_WINDOW_WIN_HOLD_H
+#define OPERATORS_WINDOW_WIN_HOLD_H
+
+#include "operators/sig/val.h"
+
+/* ---- lists: what is emitted ---- */
+
+struct win_list { /* zeroed is empty; holds no references of its own */
+    struct evt **ptr;
+    size_t len, cap;
+};
+void win_list_add(struct win_list *l, struct evt *e);
+void win_list_done(struct win_list *l);
+void win_list_drop(struct win_list *l,
+                   struct vheap *h); /* gives back a reference of each, empties */
+
+/* ---- where an event stands: event -> number, for removal ---- */
+
+struct win_place {
+    const struct evt *e; /* NULL: free */
+    uint64_t at;
+};
+struct win_index { /* zeroed is empty; an event may stand at several numbers */
+    struct win_place *cells;
+    size_t cap, len;
+};
+void win_index_add(struct win_index *x, const struct evt *e, uint64_t at);
+bool win_index_find(const struct win_index *x, const struct evt *e, uint64_t *ret_at);
+void win_index_remove(struct win_index *x, const struct evt *e, uint64_t at);
+void win_index_clear(struct win_index *x);
+void win_index_done(struct win_index *x);
+
+/* ---- events in order of arrival, with a number (a time) each; keeps them ---- */
+
+struct win_slot {
+    struct evt *e; /* NULL: removed from the middle */
+    int64_t at;
+};
+struct win_ring { /* zeroed is empty */
+    struct win_slot *slots;
+    size_t cap;          /* a power of two */
+    uint64_t head, tail; /* slot i is slots[i & (cap - 1)] */
+    size_t live;         /* without those removed */
+    bool indexed;        /* from the first removal on */
+    struct win_index index;
+};
+void win_ring_push(struct win_ring *r, struct evt *e, int64_t at);
+struct win_slot *win_ring_first(struct win_ring *r); /* the oldest, NULL if empty */
+const struct win_slot *win_ring_last(const struct win_ring *r);
+/* Takes the oldest out: the reference is the caller's. */
+struct evt *win_ring_take(struct win_ring *r);
+/* Takes that event out if it is there (the reference is the caller's). */
+bool win_ring_remove(struct win_ring *r, const struct evt *e);
+struct win_slot *win_ring_find(struct win_ring *r, const struct evt *e); /* NULL */
+struct evt *win_ring_nth(struct win_ring *r, size_t n); /* 0 = oldest; closes gaps */
+void win_ring_each(const struct win_ring *r, void (*fn)(void *arg, struct evt *e), void *arg);
+void win_ring_done(struct win_ring *r, struct vheap *h);
+
+/* ---- maps by key values ---- */
+
+enum { WIN_KEYS_MAX = 16 };
+
+struct win_node {
+    struct win_node *prev, *next; /* in order of first arrival */
+    uint64_t hash;
+    void *what;
+    struct val key[];
+};
+struct win_map {
+    struct win_node **cells;
+    size_t cap, len;
+    struct win_node *first, *last, *free;
+    uint32_t n_keys;
+};
+uint64_t win_key_hash(const struct val *key, uint32_t n);
+struct win_node *win_map_find(const struct win_map *m, const struct val *key, uint64_t hash);
+struct win_node *win_map_add(struct win_map *m, const struct val *key, uint64_t hash);
+void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node);
+void win_map_done(struct win_map *m, struct vheap *h);
+
+#endif

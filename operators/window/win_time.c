@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * #time(T): the events of the last T. An event that came at t leaves when the clock is t + T or
+ * past it; all that are due leave together. The timer stands at the oldest event's end, or earlier
+ * if that event was deleted meanwhile: then it finds nothing to do and is set again.
+ */
+#include "core/base/mem.h"
+#include "operators/window/win_param.h"
+
+#include <assert.h>
+
+struct time_win {
+    struct win_held h;
+    struct win_span span;
+    struct tmr tmr;
+};
+
+static void arm(struct time_win *w)
+{
+    const struct win_slot *first = win_ring_first(&w->h.ring);
+    if (first != NULL && !tmr_is_set(&w->tmr)) {
+        tmr_set(w->h.w.v.env->timers, &w->tmr, win_span_add(w->span, first->at, 1));
+    }
+}
+
+static void fire(struct tmr *t, int64_t now)
+{
+    struct time_win *w = CONTAINER_OF(t, struct time_win, tmr);
+    const struct win_slot *first;
+    assert(!tmr_is_set(t));
+    w->h.w.v.env->ctx->now = now;
+    w->h.w.old.len = 0;
+    while ((first = win_ring_first(&w->h.ring)) != NULL &&
+           win_span_add(w->span, first->at, 1) <= now) {
+        win_held_expire(&w->h);
+    }
+    arm(w);
+    win_emit(&w->h.w, NULL, 0, w->h.w.old.ptr, w->h.w.old.len);
+}
+
+static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct time_win *w = (struct time_win *)(void *)v;
+    int64_t now = v->env->ctx->now;
+    w->h.w.old.len = 0;
+    if (n_old > 0) {
+        win_held_forget(&w->h, old, n_old);
+    }
+    for (size_t i = 0; i < n_nw; i++) {
+        win_ring_push(&w->h.ring, nw[i], now);
+    }
+    arm(w);
+    win_emit(&w->h.w, nw, n_nw, w->h.w.old.ptr, w->h.w.old.len);
+}
+
+static void free_it(struct view *v)
+{
+    tmr_cancel(v->env->timers, &((struct time_win *)(void *)v)->tmr);
+    win_held_free(v);
+}
+
+static bool idle(struct view *v)
+{
+    return ((struct time_win *)(void *)v)->h.ring.live == 0;
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = win_held_each,
+    .prev = win_held_prev,
+    .count = win_held_count,
+    .at = win_held_at,
+    .free = free_it,
+    .idle = idle,
+};
+
+static struct view *make(const struct view_step *step, struct view_env *env)
+{
+    struct time_win *w = MEM_NEW(struct time_win);
+    win_init(&w->h.w, &ops, step, env);
+    win_timer_init(&w->tmr, env, fire);
+    w->span = win_span_of(env, win_one_of(step));
+    return &w->h.w.v;
+}
+
+const struct view_def view_def_time = {
+    .name = "time",
+    .parameters = "period",
+    .step_bytes = sizeof(struct win_one),
+    .data_window = true,
+    .prev = true,
+    .bind = win_bind_period,
+    .make = make,
+};
