@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/net/grpc_server.h"
 #include "core/net/health.h"
 #include "core/net/http_server.h"
 #include "core/net/loop.h"
@@ -40,7 +41,7 @@ static const struct conf_row rows[] = {
      "PEM file of the authorities of senders; set, senders must have a certificate"},
     {"ingest.tenant", CONF_STRING, AT(tenant), "default", 0, 0, NULL, 0,
      "whose events these are: the context key kaiju.tenant"},
-    {"ingest.memory", CONF_SIZE, AT(memory), "128MiB", 16 * MIB, 1024 * 1024 * MIB, NULL, 0,
+    {"ingest.memory", CONF_SIZE, AT(memory), "128MiB", MIB, 1024 * 1024 * MIB, NULL, 0,
      "what requests may hold together; beyond it they are told to come again"},
     {"ingest.request_max", CONF_SIZE, AT(body_max), "16MiB", 1024, 1024 * MIB, NULL, 0,
      "bytes of a request as it is sent"},
@@ -120,6 +121,7 @@ static int open_receivers(struct ingest *g, struct err *reterr)
                                   .unpacked_max = (size_t)s->unpacked_max};
     g->http = otlp_http_new(g->server, &http);
     g->grpc = otlp_grpc_new(g->server, &grpc);
+    grpc_server_publish(otlp_grpc_server(g->grpc), g->env->stats, "otlp");
     int rc = open_tls(g, reterr);
     if (rc != 0) {
         return err_wrap(reterr, "otlp.tls");

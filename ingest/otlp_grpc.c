@@ -142,6 +142,30 @@ static const struct grpc_route routes[] = {
      .doc = "OTLP logs"},
 };
 
+struct reason_row {
+    enum grpc_reason why;
+    enum reply reply;
+};
+
+/* What the gRPC server refuses before we see it, by our names. Its other reasons are no states of a
+ * request of OTLP; they are counted by the server. */
+static const struct reason_row reasons[] = {
+    {GRPC_REASON_TYPE_BAD, REPLY_UNSUPPORTED},    {GRPC_REASON_CODING_UNKNOWN, REPLY_UNSUPPORTED},
+    {GRPC_REASON_MESSAGE_LARGE, REPLY_TOO_LARGE}, {GRPC_REASON_UNPACKED_LARGE, REPLY_TOO_LARGE},
+    {GRPC_REASON_UNPACK_BAD, REPLY_UNDECODABLE},  {GRPC_REASON_MESSAGE_CUT, REPLY_UNDECODABLE},
+    {GRPC_REASON_BUDGET, REPLY_OVERLOAD},
+};
+
+static void on_refused(void *arg, enum grpc_reason why)
+{
+    const struct otlp_grpc *g = arg;
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        if (reasons[i].why == why) {
+            otlp_refused(g->conf.taker, OTLP_GRPC, reasons[i].reply);
+        }
+    }
+}
+
 static bool reserve(void *arg, size_t bytes, size_t held, int64_t *ret_retry_ns)
 {
     struct otlp_grpc *g = arg;
@@ -169,6 +193,8 @@ struct otlp_grpc *otlp_grpc_new(struct http_server *server, const struct otlp_gr
     c.message_max = conf->body_max;
     c.unpacked_max = conf->unpacked_max;
     c.budget = (struct grpc_budget){reserve, release, g};
+    c.refused = on_refused;
+    c.refused_arg = g;
     g->server = grpc_server_new(server, &c);
     grpc_server_routes(g->server, routes, ARRAY_LEN(routes), g);
     return g;

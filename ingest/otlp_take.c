@@ -129,6 +129,12 @@ void otlp_taker_drain(struct otlp_taker *t)
     t->draining = true;
 }
 
+void otlp_refused(struct otlp_taker *t, enum otlp_protocol protocol, enum reply reply)
+{
+    assert(reply != REPLY_OK && reply != REPLY_PARTIAL);
+    stats_add(t->counters[protocol].replies[reply], 1);
+}
+
 static struct otlp_end end_of(struct otlp_taker *t, enum otlp_protocol protocol, enum reply reply,
                               const char *message)
 {

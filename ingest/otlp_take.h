@@ -51,6 +51,8 @@ void otlp_take_drop(struct otlp_take *t); /* NULL is fine */
 /* Ends that come before there is a body: counted here, with what the sender should be told. */
 struct otlp_end otlp_refuse(struct otlp_taker *t, enum otlp_protocol protocol, enum reply reply,
                             const char *message);
+/* Only counts: it has been answered already. */
+void otlp_refused(struct otlp_taker *t, enum otlp_protocol protocol, enum reply reply);
 /* A body that could not be unpacked or read goes to `dlq`. */
 void otlp_bury(struct otlp_taker *t, enum otlp_protocol protocol, const char *content_type,
                const char *detail, struct slice body);

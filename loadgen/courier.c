@@ -171,7 +171,7 @@ static void on_done(struct sender_job *job, const struct sender_result *r)
         complain(c, r->why);
     }
     if (r->outcome == SENDER_AGAIN) {
-        report_again(c->report, r->answered);
+        report_again(c->report, r->answered, r->retry_ns);
         p->again_ns = now + courier_delay_ns(p->tries, r->retry_ns, &c->conf.rng);
         *VEC_PUSH(&c->again) = p;
         sift_up(c, c->again.len - 1);

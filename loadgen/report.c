@@ -71,10 +71,14 @@ void report_sent(struct report *r, bool repeated)
     r->all.repeated += repeated;
 }
 
-void report_again(struct report *r, bool answered)
+void report_again(struct report *r, bool answered, int64_t asked_ns)
 {
     r->all.again++;
     r->all.unanswered += !answered;
+    r->all.undirected += answered && asked_ns < 0;
+    if (asked_ns >= 0) {
+        report_hist_add(&r->asked, asked_ns);
+    }
 }
 
 void report_taken(struct report *r, enum signal signal, uint64_t items, uint64_t rejected,
@@ -146,18 +150,22 @@ static void counts_json(const struct report_counts *c, FILE *to)
     }
     fprintf(to,
             "\"rejected\":%llu,\"refused\":%llu,\"requests\":%llu,\"bytes\":%llu,\"sent\":%llu,"
-            "\"put_off\":%llu,\"unanswered\":%llu,\"repeated\":%llu",
+            "\"put_off\":%llu,\"unanswered\":%llu,\"undirected\":%llu,\"repeated\":%llu",
             (unsigned long long)c->rejected, (unsigned long long)c->refused,
             (unsigned long long)c->requests, (unsigned long long)c->bytes,
             (unsigned long long)c->sent, (unsigned long long)c->again,
-            (unsigned long long)c->unanswered, (unsigned long long)c->repeated);
+            (unsigned long long)c->unanswered, (unsigned long long)c->undirected,
+            (unsigned long long)c->repeated);
 }
 
 static void hist_json(const char *name, const struct report_hist *h, FILE *to)
 {
-    fprintf(to, ",\"%s\":{\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}", name,
-            as_ms(report_hist_quantile(h, 0.5)), as_ms(report_hist_quantile(h, 0.9)),
-            as_ms(report_hist_quantile(h, 0.99)), as_ms(h->max));
+    fprintf(to,
+            ",\"%s\":{\"least_ms\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,"
+            "\"max_ms\":%.3f}",
+            name, as_ms(report_hist_quantile(h, 0)), as_ms(report_hist_quantile(h, 0.5)),
+            as_ms(report_hist_quantile(h, 0.9)), as_ms(report_hist_quantile(h, 0.99)),
+            as_ms(h->max));
 }
 
 void report_line(struct report *r, const struct report_end *at, bool json, FILE *to)
@@ -184,6 +192,7 @@ static void summary_json(const struct report *r, const struct report_end *at, do
             (double)r->behind_ns / 1e9);
     counts_json(&r->all, to);
     hist_json("took", &r->took, to);
+    hist_json("asked_delay", &r->asked, to);
     if (!at->flat_out) {
         hist_json("from_due", &r->waited, to);
     }
@@ -212,9 +221,12 @@ static void summary_text(const struct report *r, const struct report_end *at, do
     if (!at->sends) {
         return;
     }
-    fprintf(to, "%-14s %llu tries, %llu of them repeated, %llu put off, %llu without an answer\n",
+    fprintf(to,
+            "%-14s %llu tries, %llu of them repeated, %llu put off (%llu without a delay), %llu "
+            "without an answer\n",
             "sent", (unsigned long long)a->sent, (unsigned long long)a->repeated,
-            (unsigned long long)a->again, (unsigned long long)a->unanswered);
+            (unsigned long long)a->again, (unsigned long long)a->undirected,
+            (unsigned long long)a->unanswered);
     fprintf(to, "%-14s %llu rejected, %llu refused, %llu requests unacknowledged\n", "not taken",
             (unsigned long long)a->rejected, (unsigned long long)a->refused,
             (unsigned long long)at->unacknowledged);

@@ -25,6 +25,7 @@ struct report_counts {
     uint64_t rejected, refused;                       /* items: in part, or with their request */
     uint64_t requests, bytes;                         /* made */
     uint64_t sent, again, unanswered; /* tries; those put off; those without any answer */
+    uint64_t undirected;              /* put off by an answer that did not say for how long */
     uint64_t repeated;                /* tries that were not the first */
 };
 
@@ -32,6 +33,7 @@ struct report {
     struct report_counts all, before;  /* before: when the last line was written */
     struct report_hist took, took_now; /* from sending to acknowledgement: all; since that line */
     struct report_hist waited;         /* from when it was due to acknowledgement */
+    struct report_hist asked;          /* delays that the receiver asked for */
     int64_t start_ns, line_ns, start_cpu_ns;
     int64_t behind_ns; /* simulated time not made in its time */
 };
@@ -51,7 +53,8 @@ int64_t report_hist_quantile(const struct report_hist *h, double q); /* 0 when e
 void report_init(struct report *r, int64_t now_ns);
 void report_made(struct report *r, enum signal signal, size_t items, size_t bytes);
 void report_sent(struct report *r, bool repeated);
-void report_again(struct report *r, bool answered);
+/* asked_ns: the delay that the receiver asked for; below 0: it did not say. */
+void report_again(struct report *r, bool answered, int64_t asked_ns);
 void report_taken(struct report *r, enum signal signal, uint64_t items, uint64_t rejected,
                   int64_t took_ns, int64_t waited_ns);
 void report_refused(struct report *r, uint64_t items);

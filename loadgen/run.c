@@ -10,6 +10,7 @@
 #include "core/base/cmd.h"
 #include "core/base/mem.h"
 #include "core/net/loop.h"
+#include "core/net/tls.h"
 #include "loadgen/courier.h"
 #include "loadgen/pace.h"
 #include "loadgen/pack.h"
@@ -233,9 +234,11 @@ static int open_courier(struct run *r, struct err *reterr)
                                .timeout_ns = s->timeout_ns,
                                .json = s->encoding == LOADGEN_ENCODING_JSON,
                                .coding = codings[s->compress]};
+    struct tls_conf tls = {
+        .ca_file = s->ca_file, .cert_file = s->cert_file, .key_file = s->key_file};
     r->loop = loop_new();
-    int rc = sender_new(r->loop, s->to != NULL ? s->to : LOADGEN_TO, s->ca_file, &conf, &r->sender,
-                        reterr);
+    int rc =
+        sender_new(r->loop, s->to != NULL ? s->to : LOADGEN_TO, &tls, &conf, &r->sender, reterr);
     if (rc != 0) {
         return rc;
     }

@@ -64,7 +64,7 @@ static const struct sender_ops *find(struct slice scheme)
     return NULL;
 }
 
-int sender_new(struct loop *l, const char *to, const char *ca_file, struct sender_conf *conf,
+int sender_new(struct loop *l, const char *to, const struct tls_conf *tls, struct sender_conf *conf,
                struct sender **ret_sender, struct err *reterr)
 {
     struct slice text = slice_str(to);
@@ -85,17 +85,18 @@ int sender_new(struct loop *l, const char *to, const char *ca_file, struct sende
     if (!nowhere && (conf->host[0] == '\0' || conf->host[0] == '/')) {
         return err_set(reterr, ERR_USAGE, "--to %s: there is no host in it", to);
     }
-    struct tls_ctx *tls = NULL;
+    struct tls_ctx *ctx = NULL;
     if (ops->tls) {
-        struct tls_conf t = {.ca_file = ca_file, .alpn_h2 = ops == &sender_grpcs};
-        int rc = tls_client_new(&t, &tls, reterr);
+        struct tls_conf t = tls != NULL ? *tls : (struct tls_conf){.ca_file = NULL};
+        t.alpn_h2 = ops == &sender_grpcs;
+        int rc = tls_client_new(&t, &ctx, reterr);
         if (rc != 0) {
             return rc;
         }
     }
-    conf->tls = tls;
+    conf->tls = ctx;
     int rc = ops->open(l, conf, ret_sender, reterr);
-    tls_unref(tls);
+    tls_unref(ctx);
     if (rc == 0) {
         (*ret_sender)->ops = ops;
     }

@@ -15,6 +15,7 @@
 
 struct loop;
 struct sender;
+struct tls_conf;
 struct tls_ctx;
 
 enum sender_outcome {
@@ -63,8 +64,9 @@ struct sender {
     const struct sender_ops *ops;
 };
 
-/* `to` is a URL: http://host:4318, grpc://host:4317, their s forms, or discard: */
-int sender_new(struct loop *l, const char *to, const char *ca_file, struct sender_conf *conf,
+/* `to` is a URL: http://host:4318, grpc://host:4317, their s forms, or discard:. tls: files,
+ * for the s forms. */
+int sender_new(struct loop *l, const char *to, const struct tls_conf *tls, struct sender_conf *conf,
                struct sender **ret_sender, struct err *reterr) NODISCARD;
 void sender_free(struct sender *s);
 void sender_send(struct sender *s, struct sender_job *job);

@@ -87,6 +87,10 @@ static const struct conf_row rows[] = {
      "requests waiting to be sent: when it is full, the world stands still"},
     {"tls.ca_file", CONF_STRING, AT(ca_file), NULL, 0, 0, NULL, 0,
      "PEM file of the authorities of the receiver's certificate, instead of the system's"},
+    {"tls.cert_file", CONF_STRING, AT(cert_file), NULL, 0, 0, NULL, 0,
+     "PEM file of a certificate of our own and its chain, for receivers that want one"},
+    {"tls.key_file", CONF_STRING, AT(key_file), NULL, 0, 0, NULL, 0,
+     "PEM file of that certificate's key"},
     {"output", CONF_ENUM, AT(output), "text", 0, 0, outputs, 0, "of the report"},
     {"quiet", CONF_BOOL, AT(quiet), "false", 0, 0, NULL, 0, "no line each second"},
 };

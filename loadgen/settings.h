@@ -10,7 +10,8 @@
 #include "loadgen/world.h"
 
 struct loadgen_settings {
-    const char *to, *write, *truth, *ledger, *start_time, *ca_file, *cluster;
+    const char *to, *write, *truth, *ledger, *start_time, *cluster;
+    const char *ca_file, *cert_file, *key_file;
     int preset, only, encoding, compress, output;
     int64_t rate, connections, batch, seed, scale, items, queue_bytes;
     int64_t duration_ns, flush_ns, timeout_ns, drain_ns;

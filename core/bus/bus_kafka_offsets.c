@@ -50,14 +50,21 @@ static int bounds_once(struct kafka_bus *b, const char *full_name, uint32_t part
     }
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(b->rk, full_name, (int32_t)part,
                                                                 ret_start, ret_end, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (kafka_err_code(code) ==
+        ERR_NOT_FOUND) { /* though there is one, as we have just been told */
+        rc = err_set(reterr, ERR_UNAVAILABLE,
+                     "kafka: %s: the leader of partition %u has not heard of it yet", full_name,
+                     part);
+        err_flags(reterr, ERR_FLAG_RETRY);
+    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct kafka_health h = kafka_bus_health(b);
-        return kafka_err_wait(reterr, code, full_name, &h);
+        rc = kafka_err_wait(reterr, code, full_name, &h);
     }
-    return 0;
+    return rc;
 }
 
-/* A partition that was made or has moved just now is refused by the broker that leads it. */
+/* A partition that was made or has moved just now is refused by the broker that leads it: brokers
+ * hear of changes each in its own time, and the one that told us of it may have been the first. */
 int kafka_bounds_of(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
                     uint32_t part, int64_t *ret_start, int64_t *ret_end, struct err *reterr)
 {
@@ -104,28 +111,74 @@ static void run_count(struct kafka_bus *b, struct kafka_job *take_job)
     offsets_end(j, p, rc, &e);
 }
 
+/* The first record at or after `start` if its time is not before the job's, else the end. */
+static int first_young(struct kafka_bus *b, const struct offsets_job *j, int64_t start, int64_t end,
+                       int64_t *ret_offset, struct err *reterr)
+{
+    int32_t part = (int32_t)j->tp.part;
+    rd_kafka_topic_t *t = rd_kafka_topic_new(b->rk, j->full, NULL);
+    rd_kafka_message_t *m = NULL;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (rd_kafka_consume_start(t, part, start) != 0) {
+        code = rd_kafka_last_error();
+    } else {
+        m = rd_kafka_consume(t, part, kafka_job_left_ms(b, &j->job));
+        code = m != NULL ? m->err : code;
+        (void)rd_kafka_consume_stop(t, part);
+    }
+    bool record = m != NULL && code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    int rc = 0;
+    if (record && rd_kafka_message_timestamp(m, NULL) >= j->arg) {
+        *ret_offset = m->offset;
+    } else if (record || code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        *ret_offset = end;
+    } else {
+        struct kafka_health h = kafka_bus_health(b);
+        rc = kafka_err_wait(reterr, code, j->full, &h);
+    }
+    if (m != NULL) {
+        rd_kafka_message_destroy(m);
+    }
+    rd_kafka_topic_destroy(t);
+    return rc;
+}
+
+/* A broker looks only into the first segment whose youngest record is young enough. If all in there
+ * that is young enough lies before the start, which is so until a trimmed segment has been deleted,
+ * it says that there is none, whatever may follow. As times do not decrease, what follows is then
+ * young enough from the start on: so one look at the first record tells what "none" means. */
+static int by_time(struct kafka_bus *b, const struct offsets_job *j, int64_t *ret_offset,
+                   struct err *reterr)
+{
+    int64_t start = 0, end = 0;
+    int rc = kafka_bounds_of(b, &j->job, j->full, j->tp.part, &start, &end, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at =
+        rd_kafka_topic_partition_list_add(l, j->full, (int32_t)j->tp.part);
+    at->offset = MAX(j->arg, 0);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, kafka_job_left_ms(b, &j->job));
+    code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        struct kafka_health h = kafka_bus_health(b);
+        rc = kafka_err_wait(reterr, code, j->full, &h);
+    } else if (at->offset < 0 && start < end) {
+        rc = first_young(b, j, start, end, ret_offset, reterr);
+    } else {
+        *ret_offset = at->offset < 0 || at->offset > end ? end : at->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(l);
+    return rc;
+}
+
 static void run_by_time(struct kafka_bus *b, struct kafka_job *take_job)
 {
     struct offsets_job *j = (struct offsets_job *)take_job;
     struct err e = {0};
     struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
-    int64_t start = 0, end = 0;
-    int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &start, &end, &e);
-    int ms = kafka_job_left_ms(b, take_job);
-    if (rc == 0) {
-        rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_t *at =
-            rd_kafka_topic_partition_list_add(l, j->full, (int32_t)j->tp.part);
-        at->offset = MAX(j->arg, 0);
-        rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, ms);
-        code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            struct kafka_health h = kafka_bus_health(b);
-            rc = kafka_err_wait(&e, code, j->full, &h);
-        }
-        p->ev.offset = at->offset < 0 || at->offset > end ? end : at->offset;
-        rd_kafka_topic_partition_list_destroy(l);
-    }
+    int rc = by_time(b, j, &p->ev.offset, &e);
     offsets_end(j, p, rc, &e);
 }
 

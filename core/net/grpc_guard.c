@@ -186,7 +186,7 @@ static void check_calls(struct grpc_conn *c, int64_t now)
 static void unsqueeze(struct grpc_conn *c)
 {
     const struct grpc_server_conf *f = &c->server->conf;
-    int64_t retry_ns = 0;
+    int64_t retry_ns = CLOCK_NS_PER_S;
     if (c->squeezed && f->budget.reserve(f->budget.arg, 0, c->held, &retry_ns)) {
         c->squeezed = false;
         (void)nghttp2_session_set_local_window_size(c->io.session, NGHTTP2_FLAG_NONE, 0,

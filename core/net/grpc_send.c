@@ -161,7 +161,11 @@ void grpc_send_refusal(struct grpc_call *call, enum grpc_reason why, int64_t ret
 {
     char text[GRPC_TEXT_BYTES];
     assert(why != GRPC_REASON_NONE && grpc_reason_http(why) != 0);
+    const struct grpc_server_conf *f = &call->server->conf;
     grpc_server_count(call->server, why);
+    if (f->refused != NULL) {
+        f->refused(f->refused_arg, why);
+    }
     if (grpc_reason_http(why) != 200) {
         send_plain(call, why);
         return;

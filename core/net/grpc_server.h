@@ -59,6 +59,10 @@ enum grpc_route_flag {
 
 struct grpc_server_conf {
     struct grpc_budget budget; /* reserve NULL: no limit but the others */
+    /* Every call that the server answers by itself, and why, for counters of the owner's; from
+     * within its callbacks: it must not touch the server. May be NULL. */
+    void (*refused)(void *arg, enum grpc_reason why);
+    void *refused_arg;
     size_t message_max;        /* as sent */
     size_t unpacked_max;
     uint32_t connections_max;

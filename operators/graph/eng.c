@@ -233,8 +233,25 @@ void eng_work(struct eng *e)
     e->back.v.len = e->back.at = 0;
 }
 
+/* What depends on variables hears of their change when the step ends (windows, which look again
+ * with the next clock step), and once more at that step (output when). */
+static void look_again(struct eng *e, bool at_clock)
+{
+    VEC_EACH (&e->stmts, st) {
+        for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
+            (*st)->ops->look((*st)->insts.ptr[i], at_clock);
+        }
+    }
+}
+
 void eng_settle(struct eng *e)
 {
+    eng_work(e);
+    if (e->vars_changed.len > 0) {
+        VEC_CLEAR(&e->vars_changed);
+        e->vars_pending = true;
+        look_again(e, false);
+    }
     eng_work(e);
     eng_deliver(e);
     route_sweep(e->route);
@@ -268,16 +285,6 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
-/* What depends on variables looks at them anew with the next clock step: output when, #expr. */
-static void eng_look_again(struct eng *e)
-{
-    VEC_EACH (&e->stmts, st) {
-        for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
-            (*st)->ops->look((*st)->insts.ptr[i]);
-        }
-    }
-}
-
 static void never(struct tmr *t, int64_t now)
 {
     (void)t, (void)now;
@@ -304,9 +311,9 @@ void eng_advance(struct eng *e, int64_t ms)
             }
         }
     }
-    if (e->vars_changed.len > 0) {
-        VEC_CLEAR(&e->vars_changed);
-        eng_look_again(e);
+    if (e->vars_pending) {
+        e->vars_pending = false;
+        look_again(e, true);
     }
     flush_dirty(e);
     eng_settle(e);

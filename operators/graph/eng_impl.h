@@ -30,7 +30,7 @@ struct stmt_ops {                                              /* per kind of st
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
     void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in); /* and freed */
-    void (*look)(struct inst *in); /* variables have changed; may be NULL */
+    void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
@@ -104,7 +104,7 @@ struct eng {
     struct evts query_rows;
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */
-    bool busy;
+    bool busy, vars_pending;
     uint32_t next_type;
 };
 

@@ -260,7 +260,16 @@ static void stop(struct inst *in)
     mem_free(i);
 }
 
-static const struct stmt_ops ops = {.start = start, .stop = stop};
+static void look(struct inst *in, bool at_clock)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    i->view_ctx.now = in->eng->now;
+    if (!at_clock) {
+        view_poke(i->view);
+    }
+}
+
+static const struct stmt_ops ops = {.start = start, .stop = stop, .look = look};
 
 /* Columns: declared, those of a type, or of a select. */
 static int columns(struct stmt *st, struct bind *b, const struct etype **ret, struct err *reterr)
@@ -384,7 +393,7 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     return in;
 }
 
-static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop};
+static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop, .look = look};
 
 int stmt_create_window(struct stmt *st, struct err *reterr)
 {

@@ -7,15 +7,6 @@
 
 #include "operators/graph/sel.h"
 
-struct listing {
-    struct evts v;
-};
-
-static void collect(void *arg, struct evt *e)
-{
-    evts_add(arg, e);
-}
-
 /* The value expression for another event in the stream's place. */
 static struct val of_event(struct ectx *c, const struct ex *e, struct evt *ev)
 {
@@ -41,49 +32,24 @@ static struct val prior(struct ectx *c, const struct ex *e, const struct sel_src
     return VAL_NONE;
 }
 
-/* Events of the window that `of` belongs to (of its group), oldest first. */
-static void window_of(struct view *v, const struct evt *of, struct evts *to)
-{
-    if (v->ops->prev == NULL) {
-        view_each(v, collect, to);
-        return;
-    }
-    /* Newest first by prev from the newest: walk outwards from `of` in both directions. */
-    for (int64_t n = 0;; n++) {
-        struct evt *e = v->ops->prev(v, of, n);
-        if (e == NULL) {
-            break;
-        }
-        evts_add(to, e);
-    }
-    for (size_t i = 0, k = to->len; i + 1 < k; i++, k--) {
-        struct evt *t = to->ptr[i];
-        to->ptr[i] = to->ptr[k - 1];
-        to->ptr[k - 1] = t;
-    }
-}
-
+/* prevcount, prevtail, prevwindow: of the window, the batch or the group of the event. */
 static struct val whole(struct ectx *c, const struct ex *e, struct view *v)
 {
-    struct evts all = {NULL, 0, 0};
-    window_of(v, c->row[e->stream], &all);
-    struct val ret = VAL_NONE;
+    const struct evt *of = c->row[e->stream];
+    size_t n = view_count(v, of);
     if (e->op == EX_PREV_COUNT) {
-        ret = val_long((int64_t)all.len);
-    } else if (e->op == EX_PREV_TAIL) {
-        struct val at = ex_eval(e->args[1], c);
-        if (val_is_integer(at) && at.i >= 0 && (size_t)at.i < all.len) {
-            ret = of_event(c, e, all.ptr[at.i]);
-        }
-    } else {
-        struct vlist *l = vlist_new(c->heap, all.len);
-        for (size_t i = 0; i < all.len; i++) {
-            vlist_set(l, i, of_event(c, e, all.ptr[all.len - 1 - i]));
-        }
-        ret = val_list(l);
+        return val_long((int64_t)n);
     }
-    evts_done(&all);
-    return ret;
+    if (e->op == EX_PREV_TAIL) {
+        struct val at = ex_eval(e->args[1], c);
+        bool in = val_is_integer(at) && at.i >= 0 && (size_t)at.i < n;
+        return in ? of_event(c, e, view_at(v, of, n - 1 - (size_t)at.i)) : VAL_NONE;
+    }
+    struct vlist *l = vlist_new(c->heap, n);
+    for (size_t i = 0; i < n; i++) {
+        vlist_set(l, i, of_event(c, e, view_at(v, of, i)));
+    }
+    return val_list(l);
 }
 
 struct val prev_value(struct ectx *c, const struct ex *e)
@@ -103,8 +69,8 @@ struct val prev_value(struct ectx *c, const struct ex *e)
         return whole(c, e, s->view);
     }
     struct val at = ex_eval(e->args[1], c);
-    if (!val_is_integer(at) || at.i < 0 || s->view->ops->prev == NULL) {
+    if (!val_is_integer(at) || at.i < 0) {
         return VAL_NONE;
     }
-    return of_event(c, e, s->view->ops->prev(s->view, c->row[e->stream], at.i));
+    return of_event(c, e, view_prev(s->view, c->row[e->stream], at.i));
 }

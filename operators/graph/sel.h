@@ -73,7 +73,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props);
 void sel_flush(struct inst *in);
 void sel_end(struct inst *in);
 void sel_stop(struct inst *in);
-void sel_look(struct inst *in);
+void sel_look(struct inst *in, bool at_clock);
 /* A batch of rows through where, aggregation, output. Rows are flat arrays. */
 void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 

@@ -202,6 +202,30 @@ static bool of_trigger(const struct sel_plan *p, const struct ex *e)
     return p->triggered && e->stream == 1;
 }
 
+/* A column that the context partitions by: the filter has `column is context.key1`. */
+static bool is_partition_key(const struct ex *cond, const struct ex *e)
+{
+    if (cond == NULL || e->op != EX_PROP) {
+        return false;
+    }
+    for (uint32_t i = 0; cond->op == EX_AND && i < cond->n_args; i++) {
+        if (is_partition_key(cond->args[i], e)) {
+            return true;
+        }
+    }
+    if ((cond->op != EX_IS && cond->cmp != OP_EQ) || cond->n_args != 2) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct ex *col = cond->args[i];
+        if (cond->args[1 - i]->op == EX_CONTEXT && col->op == EX_PROP && col->slot == e->slot &&
+            col->of == e->of) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Speaks only of what is the same for all rows of a group. */
 bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e)
 {
@@ -216,7 +240,8 @@ bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e)
             return true;
         }
     }
-    if (is_path(e) && of_trigger(p, e)) {
+    if (is_path(e) &&
+        (of_trigger(p, e) || is_partition_key(p->streams[e->stream].filter.cond, e))) {
         return true;
     }
     if (is_path(e)) {

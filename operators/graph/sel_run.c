@@ -323,17 +323,18 @@ void sel_end(struct inst *base)
     out_terminated((struct sel_inst *)(void *)base);
 }
 
-void sel_look(struct inst *base)
+void sel_look(struct inst *base, bool at_clock)
 {
     struct sel_inst *in = (struct sel_inst *)(void *)base;
-    for (uint32_t i = 0; i < in->p->n_streams; i++) {
-        struct view *v = in->src[i].view;
-        if (v != NULL && v->ops->poke != NULL) {
-            in->view_ctx.now = base->eng->now;
-            v->ops->poke(v);
+    in->view_ctx.now = base->eng->now;
+    for (uint32_t i = 0; !at_clock && i < in->p->n_streams; i++) {
+        if (in->src[i].view != NULL) {
+            view_poke(in->src[i].view);
         }
     }
-    out_look(in);
+    if (at_clock) {
+        out_look(in);
+    }
 }
 
 void sel_stop(struct inst *base)

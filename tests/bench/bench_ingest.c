@@ -2,10 +2,15 @@
  *
  * What a worker takes: OTLP requests of 512 items over 8 connections into `kaiju ingest`, a process
  * of its own, by gRPC and by HTTP, for each signal. Counted are items acknowledged per CPU second
- * of that process, syncs of the bus, and the time from request to acknowledgement: flat out, and
- * paced at half of that.
+ * of that process, its peak memory, syncs of the embedded bus, and the time from request to
+ * acknowledgement: flat out, and paced at half of that.
  *
- *     bench_ingest [--seconds N] [OPTION OF KAIJU INGEST...]      default: the embedded bus
+ *     bench_ingest [--seconds N] [--only SIGNAL] [OPTION OF KAIJU INGEST...]
+ *     bench_ingest [--seconds N] [--only SIGNAL] --peer PID GRPC_ADDR HTTP_ADDR
+ *
+ * The first starts `kaiju ingest`, on the embedded bus unless told otherwise; the second sends the
+ * same to a receiver that runs already. No connection has more than one request under way, so of a
+ * bus that syncs before it acknowledges there are at most 8 requests to a sync.
  */
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -18,9 +23,11 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,7 +185,7 @@ static void request(struct buf *b, enum signal signal, unsigned variant)
 
 struct worker {
     pid_t pid;
-    char log[PATH_MAX], otlp[64], pages[64];
+    char log[PATH_MAX], otlp[WIRES][64], pages[64]; /* pages: none of a peer's */
 };
 
 static void die(const char *what)
@@ -237,8 +244,10 @@ static void worker_start(struct worker *w, const char *self, const char *dir, ch
         char ready[64];
         if (find_addr(w->log, "msg=ready role=ingest bus=", ready, sizeof ready) &&
             find_addr(w->log, "http=", w->pages, sizeof w->pages) &&
-            find_addr(w->log, "msg=\"receiving OTLP\" addr=", w->otlp, sizeof w->otlp) &&
+            find_addr(w->log, "msg=\"receiving OTLP\" addr=", w->otlp[GRPC],
+                      sizeof w->otlp[GRPC]) &&
             find_addr(w->log, "msg=\"topics are there\" ", ready, sizeof ready)) {
+            memcpy(w->otlp[HTTP], w->otlp[GRPC], sizeof w->otlp[HTTP]); /* it takes both */
             clock_sleep_ns(500 * CLOCK_NS_PER_MS);
             return;
         }
@@ -278,6 +287,67 @@ static long worker_memory(const struct worker *w, const char *field)
         fclose(f);
     }
     return kb;
+}
+
+/* The peak begins anew; where that is not allowed it stays that of the whole life. */
+static void worker_forget_peak(const struct worker *w)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)w->pid);
+    FILE *f = fopen(path, "w");
+    if (f != NULL) {
+        fputs("5", f);
+        fclose(f);
+    }
+}
+
+/* What was acknowledged may still be under way in a peer: its CPU time counts until it rests. */
+static void worker_rest(const struct worker *w)
+{
+    int64_t before = worker_cpu(w);
+    for (int i = 0; i < 100; i++) {
+        clock_sleep_ns(250 * CLOCK_NS_PER_MS);
+        int64_t now = worker_cpu(w);
+        if (now - before <= 10 * CLOCK_NS_PER_MS) {
+            return;
+        }
+        before = now;
+    }
+}
+
+/* How often the bus has synced, from /metrics; 0 where there is none. */
+static uint64_t worker_syncs(const struct worker *w)
+{
+    static char text[256 << 10];
+    static const char ask[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static const char name[] = "\nkaiju_bus_syncs_total ";
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *to = NULL;
+    char host[64];
+    size_t len = 0;
+    snprintf(host, sizeof host, "%s", w->pages);
+    char *port = strrchr(host, ':');
+    if (port == NULL) {
+        return 0;
+    }
+    *port++ = '\0';
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (getaddrinfo(host, port, &hints, &to) != 0 ||
+        connect(fd, to->ai_addr, to->ai_addrlen) != 0 ||
+        write(fd, ask, sizeof ask - 1) != (ssize_t)sizeof ask - 1) {
+        die("no metrics of the worker");
+    }
+    for (ssize_t n; len < sizeof text - 1; len += (size_t)n) {
+        n = read(fd, text + len, sizeof text - 1 - len);
+        if (n <= 0) {
+            break;
+        }
+    }
+    text[len] = '\0';
+    close(fd);
+    freeaddrinfo(to);
+    const char *at = strstr(text, name);
+    return at != NULL ? strtoull(at + sizeof name - 1, NULL, 10) : 0;
 }
 
 /* --- sending --- */
@@ -373,7 +443,7 @@ static void sender_init(struct sender *s, const struct worker *w, enum wire wire
                         enum signal signal)
 {
     *s = (struct sender){.loop = loop_new(), .wire = wire, .signal = signal};
-    snprintf(s->url, sizeof s->url, "http://%s/v1/%s", w->otlp, signal_names[signal]);
+    snprintf(s->url, sizeof s->url, "http://%s/v1/%s", w->otlp[HTTP], signal_names[signal]);
     s->samples = mem_calloc(SAMPLES_MAX, sizeof *s->samples);
     for (unsigned i = 0; i < VARIANTS; i++) {
         buf_init(&s->requests[i], REQUEST_MAX);
@@ -388,7 +458,7 @@ static void sender_init(struct sender *s, const struct worker *w, enum wire wire
             l->http = http_client_new(s->loop, NULL);
         } else {
             struct grpc_client_conf conf = grpc_client_conf_default();
-            conf.addr = w->otlp;
+            conf.addr = w->otlp[GRPC];
             if (grpc_client_new(s->loop, &conf, &l->grpc, &err) != 0) {
                 die(err.msg);
             }
@@ -477,51 +547,97 @@ static double quantile_ms(struct sender *s, double q)
 static void row(struct worker *w, enum wire wire, enum signal signal, int64_t seconds)
 {
     struct sender s;
+    char syncs[40] = "-";
     sender_init(&s, w, wire, signal);
     flat_out(&s, 1); /* warm */
+    worker_rest(w);
+    worker_forget_peak(w);
     s.acknowledged = s.sample_count = 0;
+    uint64_t synced = worker_syncs(w);
     int64_t cpu = worker_cpu(w), began = loop_now_ns(s.loop);
     flat_out(&s, seconds);
     double took = (double)(loop_now_ns(s.loop) - began) / 1e9;
+    synced = worker_syncs(w) - synced;
+    worker_rest(w);
     double cpu_s = (double)(worker_cpu(w) - cpu) / 1e9;
     double rate = (double)s.acknowledged / took;
     double p50 = quantile_ms(&s, 0.5), p99 = quantile_ms(&s, 0.99);
     uint64_t failed = s.failed;
+    if (synced > 0) {
+        snprintf(syncs, sizeof syncs, "%.2f", (double)s.acknowledged / (double)synced);
+    }
     s.sample_count = 0;
     paced(&s, seconds, rate / 2);
-    printf("%-5s %-8s %12.0f %16.0f %9.1f %9.1f %12.1f %12.1f %8llu %9.1f\n", wire_names[wire],
-           signal_names[signal], rate * ITEMS, rate * took * ITEMS / cpu_s, p50, p99,
-           quantile_ms(&s, 0.5), quantile_ms(&s, 0.99), (unsigned long long)(failed + s.failed),
-           (double)worker_memory(w, "RssAnon:") / 1024);
+    printf("%-5s %-8s %9.0f %11.0f %7.1f %7.1f %12.1f %12.1f %7llu %9s %7.1f %9.1f\n",
+           wire_names[wire], signal_names[signal], rate * ITEMS, rate * took * ITEMS / cpu_s, p50,
+           p99, quantile_ms(&s, 0.5), quantile_ms(&s, 0.99),
+           (unsigned long long)(failed + s.failed), syncs,
+           (double)worker_memory(w, "VmHWM:") / 1024, (double)worker_memory(w, "RssAnon:") / 1024);
     fflush(stdout);
     sender_done(&s);
+}
+
+struct asked {
+    int64_t seconds;
+    enum signal first, end;
+    bool peer;
+};
+
+/* Our own options, which come first; the index of what follows them. */
+static int options(int argc, char **argv, struct asked *ret_asked, struct worker *w)
+{
+    struct asked a = {.seconds = 4, .first = TRACES, .end = SIGNALS};
+    int at = 1;
+    for (; at + 1 < argc; at += 2) {
+        if (strcmp(argv[at], "--seconds") == 0) {
+            a.seconds = strtoll(argv[at + 1], NULL, 10);
+        } else if (strcmp(argv[at], "--only") == 0) {
+            while (a.first < a.end && strcmp(argv[at + 1], signal_names[a.first]) != 0) {
+                a.first++;
+            }
+            a.end = MIN(a.first + 1, SIGNALS);
+        } else {
+            break;
+        }
+    }
+    a.peer = at < argc && strcmp(argv[at], "--peer") == 0;
+    if (a.peer && at + 4 <= argc) {
+        w->pid = (pid_t)strtol(argv[at + 1], NULL, 10);
+        snprintf(w->otlp[GRPC], sizeof w->otlp[GRPC], "%s", argv[at + 2]);
+        snprintf(w->otlp[HTTP], sizeof w->otlp[HTTP], "%s", argv[at + 3]);
+    } else if (a.peer || a.seconds <= 0 || a.first == SIGNALS) {
+        die("see its source for its options");
+    }
+    *ret_asked = a;
+    return at;
 }
 
 int main(int argc, char **argv)
 {
     struct worker w = {0};
+    struct asked asked;
     char dir[] = "/tmp/kaiju-bench-XXXXXX", clean[200];
-    int64_t seconds = 4;
-    int first = 1;
-    if (argc > 2 && strcmp(argv[1], "--seconds") == 0) {
-        seconds = strtoll(argv[2], NULL, 10);
-        first = 3;
-    }
+    int first = options(argc, argv, &asked, &w);
     if (mkdtemp(dir) == NULL) {
         die("no directory for the data");
     }
-    worker_start(&w, argv[0], dir, argv + first, argc - first);
+    if (!asked.peer) {
+        worker_start(&w, argv[0], dir, argv + first, argc - first);
+    }
     printf("requests of %d items, %d connections, %lld s a row; half = paced at half of the rate\n"
-           "%-5s %-8s %12s %16s %9s %9s %12s %12s %8s %9s\n",
-           ITEMS, CONNECTIONS, (long long)seconds, "wire", "signal", "items/s", "items/CPU s",
-           "p50 ms", "p99 ms", "half p50 ms", "half p99 ms", "failed", "RssAnon MB");
+           "%-5s %-8s %9s %11s %7s %7s %12s %12s %7s %9s %7s %9s\n",
+           ITEMS, CONNECTIONS, (long long)asked.seconds, "wire", "signal", "items/s", "items/CPU s",
+           "p50 ms", "p99 ms", "half p50 ms", "half p99 ms", "failed", "reqs/sync", "peak MB",
+           "RssAnon MB");
     for (int wire = 0; wire < WIRES; wire++) {
-        for (int signal = 0; signal < SIGNALS; signal++) {
-            row(&w, (enum wire)wire, (enum signal)signal, seconds);
+        for (enum signal signal = asked.first; signal < asked.end; signal++) {
+            row(&w, (enum wire)wire, signal, asked.seconds);
         }
     }
-    kill(w.pid, SIGTERM);
-    waitpid(w.pid, NULL, 0);
+    if (!asked.peer) {
+        kill(w.pid, SIGTERM);
+        waitpid(w.pid, NULL, 0);
+    }
     snprintf(clean, sizeof clean, "rm -rf '%s'", dir);
     return system(clean) == 0 ? 0 : 1;
 }

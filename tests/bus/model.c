@@ -96,6 +96,15 @@ static bool finished(const struct model *m)
     return true;
 }
 
+static int64_t committed(const struct model *m)
+{
+    int64_t n = 0;
+    for (uint32_t l = 0; l < m->conf->lineages; l++) {
+        n += m->committed[l];
+    }
+    return n;
+}
+
 static int poll_one(struct model *m, struct bus_client *c, struct model_agent *a)
 {
     struct bus_ev evs[8];
@@ -194,9 +203,13 @@ void model_run(struct bus *b, const struct model_conf *conf)
     CHECK(conf->lineages <= MODEL_LINEAGES_MAX && conf->agents <= MODEL_AGENTS_MAX);
     CHECK(conf->parts <= MODEL_PARTS_MAX);
     start(&m);
-    int64_t until = model_now(&m) + conf->patience_ns;
+    int64_t until = 0, best = -1;
     while (!finished(&m)) {
         int n = 0;
+        if (committed(&m) > best) {
+            best = committed(&m);
+            until = model_now(&m) + conf->patience_ns;
+        }
         m.steps++;
         for (uint32_t i = 0; i < m.agent_count; i++) {
             n += run_agent(&m, &m.agents[i]);

@@ -102,6 +102,7 @@ struct model {
     uint32_t agent_count;
 
     struct bus_client *watcher, *feeder;
+    bool trimming; /* the watcher is */
     struct bus_reader *reader;
     VEC(struct model_part) parts;
     struct bus_writer *plain;

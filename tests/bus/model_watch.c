@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { TAG_PARTS = 1000, TAG_TRIM = 1 };
+enum { TAG_PARTS = 1000, TAG_TRIM = 1, TAG_MAINTAIN = 2 };
 
 static struct bus_tp tp_of(struct model *m, const struct model_part *p)
 {
@@ -81,7 +81,8 @@ static void saw(struct model *m, struct model_part *p, const struct bus_record *
 void model_watch_event(struct model *m, const struct bus_ev *ev)
 {
     if (ev->tag < TAG_PARTS || ev->tag - TAG_PARTS >= m->parts.len) {
-        return; /* of a trim */
+        m->trimming = m->trimming && ev->tag != TAG_TRIM;
+        return;
     }
     struct model_part *p = &m->parts.ptr[ev->tag - TAG_PARTS];
     if (ev->kind == BUS_EV_RECORDS) {
@@ -122,12 +123,14 @@ void model_watch_step(struct model *m)
         CHECK_OK(bus_seek(m->reader, tp_of(m, p), p->from, &err), err);
     } else if (model_chance(m, 0.1)) {
         CHECK_OK(bus_pause(m->reader, tp_of(m, p), model_chance(m, 0.3), &err), err);
-    } else if (model_chance(m, m->conf->trim) && p->topic[0] == 'r' && p->seen.len > 20) {
+    } else if (model_chance(m, m->conf->trim) && p->topic[0] == 'r' && p->seen.len > 20 &&
+               !m->trimming) { /* one at a time: a trim may wait for replicas */
+        m->trimming = true;
         p->start = MAX(p->start, p->seen.ptr[p->seen.len / 4].offset);
         CHECK_OK(bus_trim(m->watcher, tp_of(m, p), p->start, TAG_TRIM, &err), err);
     }
     if (model_chance(m, 0.02)) {
-        CHECK_OK(bus_maintain(m->watcher, TAG_TRIM, &err), err);
+        CHECK_OK(bus_maintain(m->watcher, TAG_MAINTAIN, &err), err);
     }
 }
 

@@ -50,6 +50,7 @@ const struct suite_hooks suite_hooks = {
     .takeover_ns = 15 * CLOCK_NS_PER_S,
     .retention_ns = 10 * CLOCK_NS_PER_S,
     .compaction_ns = 15 * CLOCK_NS_PER_S,
+    .roll_ns = 1100 * CLOCK_NS_PER_MS,
     .quota = false,
     .threads = true,
     .retention_slack_bytes = 2 << 20, /* whole segments go, and the last stays */

@@ -30,6 +30,7 @@ const struct suite_hooks suite_hooks = {
     .takeover_ns = 1 * CLOCK_NS_PER_S,
     .retention_ns = 5 * CLOCK_NS_PER_S,
     .compaction_ns = 5 * CLOCK_NS_PER_S,
+    .roll_ns = 2 * CLOCK_NS_PER_MS,
     .retention_slack_bytes = 64 * 1024, /* the chunk of one commit, as the suite writes */
     .quota = true,
     .threads = true,

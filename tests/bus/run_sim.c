@@ -68,6 +68,7 @@ const struct suite_hooks suite_hooks = {
     .takeover_ns = 20 * CLOCK_NS_PER_S,
     .retention_ns = 1 * CLOCK_NS_PER_S,
     .compaction_ns = 1 * CLOCK_NS_PER_S,
+    .roll_ns = 2 * CLOCK_NS_PER_MS,
     .quota = true,
     .threads = false,
     .scale = 100,

@@ -65,6 +65,7 @@ struct suite_hooks {
     int64_t takeover_ns;   /* an election without its leader is decided */
     int64_t retention_ns;  /* retention is applied by then, bus_maintain having been called */
     int64_t compaction_ns; /* likewise; 0 = this run does not wait for it: skip */
+    int64_t roll_ns;       /* records so far apart do not lie in the same piece of a log */
     int64_t retention_slack_bytes; /* what a partition may hold above its limit after that */
     bool quota;                    /* conf honours quota_bytes */
     bool threads;                  /* clients may live in several threads */

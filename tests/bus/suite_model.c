@@ -21,7 +21,7 @@ TEST(model_exactly_once_and_in_order)
         .sleep = 0.01,
         .abort = 0.02,
         .trim = 0.05,
-        .patience_ns = 10 * suite_hooks.patience_ns,
+        .patience_ns = 4 * suite_hooks.patience_ns,
         .nap_ns = 2 * CLOCK_NS_PER_MS,
         .elect = suite_hooks.kind != BUS_KAFKA, /* there each change takes seconds */
     };

@@ -35,6 +35,22 @@ static void await_readable(struct suite_client *c)
     }
 }
 
+/* The event, looked for only while the fd is readable: it may wake for nothing, but must for this.
+ */
+static void await_by_fd(struct suite_client *c, enum bus_ev_kind kind, uint64_t tag)
+{
+    uint32_t kinds = SUITE_BIT(kind) | SUITE_BIT(BUS_EV_ERROR);
+    struct suite_ev *e = NULL;
+    while (e == NULL) {
+        await_readable(c);
+        e = suite_next(c, kinds, tag, -1);
+    }
+    if (e->ev.kind != kind) {
+        test_fail(__FILE__, __LINE__, "%s, client %s: instead of %s: %s", suite_hooks.name, c->name,
+                  bus_ev_name(kind), e->err.msg);
+    }
+}
+
 TEST(wake_an_answer_makes_the_fd_readable)
 {
     struct suite s;
@@ -46,11 +62,7 @@ TEST(wake_an_answer_makes_the_fd_readable)
         drain(a);
         uint64_t tag = suite_tag(a);
         CHECK_OK(bus_bounds(a->c, tp, tag, &err), err);
-        struct suite_ev *e = NULL;
-        while (e == NULL) { /* it may wake for nothing, but must wake for this */
-            await_readable(a);
-            e = suite_next(a, SUITE_BIT(BUS_EV_DONE), tag, -1);
-        }
+        await_by_fd(a, BUS_EV_DONE, tag);
     }
     suite_end(&s);
 }
@@ -69,11 +81,7 @@ TEST(wake_records_of_another_client_make_the_fd_readable)
     for (int i = 0; i < 5; i++) {
         drain(b);
         suite_write(a, tp, "k", "v");
-        struct suite_ev *e = NULL;
-        while (e == NULL) {
-            await_readable(b);
-            e = suite_next(b, SUITE_BIT(BUS_EV_RECORDS), tag, -1);
-        }
+        await_by_fd(b, BUS_EV_RECORDS, tag);
     }
     suite_end(&s);
 }

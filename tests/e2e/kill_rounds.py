@@ -6,7 +6,9 @@
 
 With --kafka BROKERS and KAIJU_KAFKA_SH (tests/kafka/kafka.sh, whose one node runs) the worker stays
 and the broker is killed and started again. Seed and round decide how long a round lives and who
-sends how much; --from goes on at a round.
+sends how much; --from goes on at a round. A broker that starts in half of the time:
+KAIJU_KAFKA_JVM="-XX:TieredStopAtLevel=1 -XX:ArchiveClassesAtExit=F" until it is stopped once, from
+then on "-XX:TieredStopAtLevel=1 -XX:SharedArchiveFile=F".
 """
 import argparse
 import json

@@ -19,6 +19,9 @@ KAIJU = os.environ["KAIJU"]
 PUT_EVENTS = os.environ["PUT_EVENTS"]
 SOURCE = os.environ["KAIJU_SOURCE_DIR"]
 BROKERS = os.environ.get("KAIJU_KAFKA_BROKERS")
+# ThreadSanitizer does not know of threads that are made as librdkafka makes them, and crashes.
+uses_librdkafka = unittest.skipIf(os.environ.get("KAIJU_SANITIZE") == "thread",
+                                  "librdkafka does not run under ThreadSanitizer")
 NUMBERS = itertools.count(1)
 
 

@@ -10,7 +10,7 @@ import unittest
 
 import kill_rounds
 from otlp_json import gauge, logs, post, spans
-from program import Case, run
+from program import Case, run, uses_librdkafka
 
 
 class Ingest(Case):
@@ -116,7 +116,9 @@ class Refused(Ingest):
         self.dead_letters(3)
         self.assertEqual(self.events("spans"), [])
         self.assertEqual(role.get("/healthz"), "ok\n")
+        self.assertIn('kaiju_grpc_calls_total{server="otlp"} 0', role.get("/metrics"))
 
+    @uses_librdkafka
     def test_without_a_bus_senders_are_told_when_to_come_again(self):
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))

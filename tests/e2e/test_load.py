@@ -163,6 +163,22 @@ class Sent(Case):
         self.assertEqual({r["outcome"] for r in rows}, {"acknowledged"})
         self.assertGreater(max(r["tries"] for r in rows), 1)
 
+    def test_over_tls_to_whom_it_trusts_and_to_nobody_else(self):
+        cert, key = (os.path.join(self.temp.name, n) for n in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+        role = self.standalone("--otlp-tls-cert-file", cert, "--otlp-tls-key-file", key,
+                               "--otlp-tls-client-ca-file", cert)
+        http, grpc = (int(a.rsplit(":", 1)[1]) for a in (role.http, role.grpc))
+        ours = ("--tls-cert-file", cert, "--tls-key-file", key)
+        for to in (f"https://localhost:{http}", f"grpcs://localhost:{grpc}"):
+            done = load("--to", to, "--tls-ca-file", cert, *ours, "--duration", "1s", "--quiet")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for wrong in (ours, ("--tls-ca-file", cert)):
+                done = load("--to", to, *wrong, "--duration", "1s", "--drain-timeout", "1s", "--quiet")
+                self.assertEqual(done.returncode, 7, done.stdout + done.stderr)
+
     def test_an_interrupt_ends_it_well(self):
         role = self.standalone()
         sender = subprocess.Popen([LOADGEN, "--to", f"grpc://{role.grpc}", "-o", "json", "--quiet"],

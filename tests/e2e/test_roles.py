@@ -6,7 +6,7 @@ import signal
 import socket
 import unittest
 
-from program import Case, SOURCE, run
+from program import Case, SOURCE, run, uses_librdkafka
 
 
 class Pages(Case):
@@ -37,6 +37,7 @@ class Pages(Case):
                 self.assertTrue({name, base} & helped, line)
                 self.assertTrue({name, base} & typed, line)
 
+    @uses_librdkafka
     def test_not_ready_without_brokers_but_alive(self):
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))  # nobody listens there

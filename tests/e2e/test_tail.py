@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from program import BROKERS, Case, KAIJU, run
+from program import BROKERS, Case, KAIJU, run, uses_librdkafka
 
 EVENTS = 95
 
@@ -73,6 +73,9 @@ class Tail(Case):
         done = run("tail", "logs", "--bus-local-dir", self.dir + "-nowhere")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(self.dir + "-nowhere", done.stderr)
+
+    @uses_librdkafka
+    def test_brokers_that_are_not_there(self):
         for command in (("tail", "logs"), ("topics",)):
             done = run(*command, "--bus-kind", "kafka", "--bus-kafka-brokers", "127.0.0.1:1",
                        "--timeout", "1s")

@@ -220,7 +220,8 @@ ready() { # node
   local n=$1 try mark
   mark=$(cat "$dir/n$n.mark")
   for try in $(seq 300); do
-    tail -c "+$((mark + 1))" "$dir/n$n.log" | grep -q "Kafka Server started" && return
+    # No pipe: grep stops at the line, and tail would die of a broken pipe in a long log.
+    grep -q "Kafka Server started" <(tail -c "+$((mark + 1))" "$dir/n$n.log") && return
     if ! pid_of "$n" >/dev/null && [ "$try" -gt 10 ]; then
       tail -20 "$dir/n$n.log" >&2
       die "node $n did not start"
@@ -338,7 +339,10 @@ case $command in
   status) status ;;
   env) running || die "not running"; print_env ;;
   run) [ $# -gt 0 ] || die "run: no command"; run "$@" ;;
-  kill) pid=$(pid_of "${node_arg:?which node?}") && kill -9 "$pid" ;;
+  kill)
+    pid=$(pid_of "${node_arg:?which node?}") && kill -9 "$pid"
+    while pid_of "$node_arg" >/dev/null; do sleep 0.02; done
+    ;;
   revive)
     pid_of "${node_arg:?which node?}" >/dev/null && die "node $node_arg runs"
     launch "$node_arg" && ready "$node_arg"

@@ -29,6 +29,25 @@ get_telemetrygen() {
     GOBIN=$peers/bin go install github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.155.0
 }
 
+# What it is made of stands in builder.yaml: two minutes of CPU.
+get_collector() {
+    need go
+    GOBIN=$peers/bin go install go.opentelemetry.io/collector/cmd/builder@v0.155.0
+    mkdir -p "$peers/collector"
+    cp "$here/collector/builder.yaml" "$peers/collector/"
+    (cd "$peers/collector" && "$peers/bin/builder" --config builder.yaml)
+    mv "$peers/collector/collector" "$peers/bin/collector"
+}
+
+# Versions stand in package.json, contents in its lock file.
+get_js() {
+    need node
+    need npm
+    mkdir -p "$peers/js"
+    cp "$here/js/package.json" "$here/js/package-lock.json" "$peers/js/"
+    (cd "$peers/js" && npm ci --ignore-scripts --no-audit --no-fund)
+}
+
 need() {
     command -v "$1" >/dev/null || { echo "skipped: there is no $1 here" >&2; exit 77; }
 }
@@ -36,7 +55,7 @@ need() {
 exec 9>"$peers/lock" # two tests may want the same at once
 flock 9
 for what in "$@"; do
-    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" | sha256sum | cut -c1-16)
+    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" "$here/collector/builder.yaml" "$here/js/package-lock.json" | sha256sum | cut -c1-16)
     [ "$(cat "$peers/$what.ready" 2>/dev/null)" != "$pins" ] || continue
     echo "fetching $what into $peers (log: $peers/$what.log)" >&2
     if ! timeout 550 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then

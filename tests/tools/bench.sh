@@ -11,14 +11,15 @@ all=()
 for exe in build/release/bench/bench_*; do
     [ -x "$exe" ] && all+=("$(basename "$exe")")
 done
+all+=(bench_collector) # has no program of its own: it runs bench_ingest
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do
     name=bench_${name#bench_}
-    if [ ! -x "build/release/bench/$name" ]; then
+    script=tests/bench/$name.sh
+    if [ ! -x "build/release/bench/$name" ] && [ ! -x "$script" ]; then
         echo "dev: there is no benchmark '$name'; there are: ${all[*]}" >&2
         exit 2
     fi
     echo "== $name"
-    script=tests/bench/$name.sh
     if [ -x "$script" ]; then "$script" "build/release/bench/$name"; else "build/release/bench/$name"; fi
 done

@@ -36,7 +36,9 @@ static void fill(struct report *r)
     report_init(r, 0);
     report_made(r, SIGNAL_SPANS, 100, 5000);
     report_sent(r, false);
-    report_again(r, true);
+    report_again(r, true, 2 * CLOCK_NS_PER_S);
+    report_again(r, true, -1);
+    report_again(r, false, -1);
     report_sent(r, true);
     report_taken(r, SIGNAL_SPANS, 98, 2, 3 * CLOCK_NS_PER_MS, 5 * CLOCK_NS_PER_MS);
 }
@@ -57,15 +59,18 @@ TEST(report_says_what_happened)
     char text[8192] = "";
     write_report(text, sizeof text, false);
     CHECK_HAS(
-        "    1 s  spans 100/s  logs 0/s  metrics 0/s  | acknowledged 98/s  rejected 2  put off 1",
+        "    1 s  spans 100/s  logs 0/s  metrics 0/s  | acknowledged 98/s  rejected 2  put off 3",
         text);
     CHECK_HAS("(503 later)", text);
     CHECK_HAS("100 made, 98 acknowledged", text);
-    CHECK_HAS("2 tries, 1 of them repeated, 1 put off, 0 without an answer", text);
+    CHECK_HAS("2 tries, 1 of them repeated, 3 put off (1 without a delay), 1 without an answer",
+              text);
     CHECK_HAS("2 rejected, 0 refused, 0 requests unacknowledged", text);
     write_report(text, sizeof text, true);
     CHECK_HAS("\"made\":{\"spans\":100,\"logs\":0,\"metrics\":0},\"acknowledged\":{\"spans\":98,",
               text);
-    CHECK_HAS("\"from_due\":{\"p50_ms\":5.000", text);
+    CHECK_HAS("\"from_due\":{\"least_ms\":5.000,\"p50_ms\":5.000", text);
+    CHECK_HAS("\"put_off\":3,\"unanswered\":1,\"undirected\":1,", text);
+    CHECK_HAS("\"asked_delay\":{\"least_ms\":2000.000,", text);
     CHECK_HAS("\"unacknowledged_requests\":0}", text);
 }

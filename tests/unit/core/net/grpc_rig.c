@@ -118,7 +118,7 @@ static const struct grpc_route routes[] = {
 static bool budget_reserve(void *arg, size_t bytes, size_t held, int64_t *ret_retry_ns)
 {
     struct grpc_rig *g = arg;
-    CHECK_EQ(CLOCK_NS_PER_S, *ret_retry_ns == 0 ? CLOCK_NS_PER_S : *ret_retry_ns);
+    CHECK_EQ(CLOCK_NS_PER_S, *ret_retry_ns);
     g->asked_held = held;
     if (g->budget != 0 && g->used + MAX(bytes, (size_t)1) > g->budget) {
         *ret_retry_ns = g->retry_ns;

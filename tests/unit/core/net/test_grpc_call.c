@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/net/tls.h"
+#include "core/stats/stats.h"
 #include "tests/test.h"
 
 #include <libdeflate.h>
@@ -384,4 +385,32 @@ TEST(grpc_idle_connections_are_closed)
     CHECK_EQ(GRPC_OK, grpc_rig_call(&g, c, "Echo", SLICE("x")).status);
     grpc_client_free(c);
     grpc_rig_stop(&g);
+}
+
+TEST(grpc_shows_its_figures_on_metrics)
+{
+    struct grpc_rig g;
+    struct buf text;
+    struct stats *stats = stats_new();
+    buf_init(&text, 1 << 20);
+    grpc_rig_start(&g, NULL, NULL);
+    grpc_server_publish(g.server, stats, "otlp");
+    struct grpc_client *c = grpc_rig_client(&g, NULL);
+    CHECK_EQ(GRPC_OK, grpc_rig_call(&g, c, "Echo", SLICE("12345")).status);
+    CHECK_EQ(GRPC_UNIMPLEMENTED, grpc_rig_call(&g, c, "Nope", SLICE("x")).status);
+    stats_write(stats, &text);
+    const char *t = buf_cstr(&text);
+    CHECK_HAS("kaiju_grpc_calls_total{server=\"otlp\"} 2\n", t);
+    CHECK_HAS("kaiju_grpc_answers_total{server=\"otlp\",status=\"OK\"} 1\n", t);
+    CHECK_HAS("kaiju_grpc_refused_total{server=\"otlp\",reason=\"method_unknown\"} 1\n", t);
+    CHECK_HAS("kaiju_grpc_refused_total{server=\"otlp\",reason=\"reset_flood\"} 0\n", t);
+    CHECK_HAS("kaiju_grpc_message_bytes_total{server=\"otlp\"} 5\n", t);
+    CHECK_HAS("kaiju_grpc_call_seconds_count{server=\"otlp\"} 2\n", t);
+    CHECK_HAS("kaiju_grpc_connections{server=\"otlp\"} 1\n", t);
+    grpc_client_free(c);
+    grpc_rig_stop(&g);
+    buf_clear(&text);
+    stats_write(stats, &text); /* the server has gone: nobody reads its figures */
+    stats_free(stats);
+    buf_done(&text);
 }
