@@ -221,7 +221,7 @@ static void take_filter(struct agg_call *c)
     }
 }
 
-static int check(struct bind *b, struct agg_call *c, struct err *reterr)
+static int check_arguments(const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
     if (c->star && (!d->star_ok || c->n_args > 0)) {
@@ -237,6 +237,12 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
         return bind_err(reterr, c->span, "%s cannot be of distinct %s", d->name,
                         d->distinct_ok ? "rows: name a value" : "values");
     }
+    return 0;
+}
+
+static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
+{
+    const struct agg_def *d = c->def;
     if (c->filter != NULL && !d->filter_ok) {
         return bind_err(reterr, c->span, "%s cannot have a filter", d->name);
     }
@@ -252,7 +258,7 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
     if (d->column_only || (d->column != NULL && !b->scope->aggs->into_table)) {
         return bind_err(reterr, c->span, "%s is for columns of tables", d->name);
     }
-    return 0;
+    return check_arguments(c, reterr);
 }
 
 static struct slice text_of(struct bind *b, const struct ast_seg *seg)

@@ -3,7 +3,7 @@
  * create context: levels, what their partitions are called, and the conditions that events must
  * fulfil to belong to one. Beginnings and ends are bound in ctx_point.c.
  */
-#include "operators/graph/ctx_impl.h"
+#include "operators/graph/ctx_plan.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
  * Where partitions begin and end: a filter is a pattern of one part (of `every` such part, where
  * partitions overlap), so that both are run by the same means.
  */
-#include "operators/graph/ctx_impl.h"
+#include "operators/graph/ctx_plan.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
  * are; a part that is false makes it false.
  */
 #include "core/base/mem.h"
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
  * `timer:at(minute, hour, day, month, weekday[, second[, zone]])`: true once, at the next such
  * instant strictly after its beginning.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include "operators/expr/cron.h"
 
@@ -65,6 +65,7 @@ const struct pat_def pat_def_at = {
     .node_bytes = sizeof(struct at_node),
     .inst_bytes = sizeof(struct at_inst),
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = at_bind,
     .start = at_start,

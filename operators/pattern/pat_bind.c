@@ -7,9 +7,10 @@
  * full type lists as a supertype (for subqueries); in plain expressions its places are rewritten
  * to those of the full type, so that a tag is one load.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 struct row {
     const char *name, *text, *locality, *doc;
@@ -22,14 +23,36 @@ static const struct row rows[] = {
 #undef PAT
 };
 
-const struct pat_def *pat_def_find(const char *name, size_t len)
+/* The guard or observer that is written so: timer:within, while. */
+static const struct pat_def *find_def(const struct ast_pat *p)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (strlen(rows[i].name) == len && memcmp(rows[i].name, name, len) == 0) {
+        bool kind = p->kind == PAT_GUARD ? rows[i].def->guard : rows[i].def->observer;
+        struct slice text = slice_str(rows[i].text);
+        size_t colon = slice_find(text, ':');
+        struct slice ns = colon < text.len ? slice_sub(text, 0, colon) : SLICE_NONE;
+        struct slice name = colon < text.len ? slice_sub(text, colon + 1, text.len) : text;
+        if (kind && slice_eq(ns, p->ns) && slice_eq(name, p->name)) {
             return rows[i].def;
         }
     }
     return NULL;
+}
+
+static int no_such(const struct ast_pat *p, struct err *reterr)
+{
+    char list[160] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool kind = p->kind == PAT_GUARD ? rows[i].def->guard : rows[i].def->observer;
+        if (kind && len < sizeof list) {
+            len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len > 0 ? ", " : "",
+                                    rows[i].text);
+        }
+    }
+    return bind_err(reterr, p->span, "there is no %s '" SLICE_FMT "%s" SLICE_FMT "'; there is %s",
+                    p->kind == PAT_GUARD ? "guard" : "observer", SLICE_ARG(p->ns),
+                    p->ns.len > 0 ? ":" : "", SLICE_ARG(p->name), list);
 }
 
 /* ---- tags ---- */
@@ -365,21 +388,7 @@ static const struct pat_def *def_of(const struct ast_pat *p)
     if (p->kind <= PAT_UNTIL) {
         return plain[p->kind];
     }
-    if (p->kind == PAT_GUARD && p->ns.len == 0 && slice_eq_nocase(p->name, SLICE("while"))) {
-        return &pat_def_while;
-    }
-    if (!slice_eq(p->ns, SLICE("timer"))) {
-        return NULL;
-    }
-    static const char *const names[2][3] = {{"within", "withinmax", NULL},
-                                            {"interval", "at", "schedule"}};
-    for (int i = 0; i < 3; i++) {
-        const char *n = names[p->kind == PAT_OBSERVER][i];
-        if (n != NULL && slice_eq(p->name, slice_str(n))) {
-            return pat_def_find(n, strlen(n));
-        }
-    }
-    return NULL;
+    return find_def(p);
 }
 
 int pat_bind_kids(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
@@ -397,11 +406,7 @@ int pat_bind_node(struct pat_binder *x, const struct ast_pat *p, struct pat_node
 {
     const struct pat_def *d = def_of(p);
     if (d == NULL) {
-        return bind_err(
-            reterr, p->span, "there is no %s '" SLICE_FMT ":" SLICE_FMT "'; there is %s",
-            p->kind == PAT_GUARD ? "guard" : "observer", SLICE_ARG(p->ns), SLICE_ARG(p->name),
-            p->kind == PAT_GUARD ? "timer:within, timer:withinmax, while"
-                                 : "timer:interval, timer:at, timer:schedule");
+        return no_such(p, reterr);
     }
     while (p->kind == PAT_EVERY && p->kids[0]->kind == PAT_EVERY) {
         p = p->kids[0]; /* every every would double its state with each match */

@@ -5,7 +5,7 @@
  * it; after false the keys are forgotten. With a period each key is forgotten that long after it
  * was passed.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 #include "operators/pattern/pat_keys.h"
 
 #include "core/base/mem.h"

@@ -4,7 +4,7 @@
  * filter directly below has not ended, so nothing is begun. A kid that turns true while it is being
  * begun (`not`) is ended again: else it would never come to an end.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

@@ -4,7 +4,7 @@
  * it was begun with, so that `k = a.k` is a look-up by hash. It is over with the first event,
  * unless its parent collects (every, until): then it stays registered.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

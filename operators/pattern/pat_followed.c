@@ -3,7 +3,7 @@
  * `a -> b -> c`: a match of one part begins the next part with it; many may wait at once. The last
  * part's matches go up. `-[n]>` drops further beginnings while n of the right-hand part wait.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
  * from the beginning of the guard's instance. To add one: a `judge`, operands in guard_bind, a def,
  * a row in pat.def.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 
@@ -138,6 +138,7 @@ static void guard_false(struct pat_inst *i, struct pat_inst *from, bool again)
     const struct pat_def pat_def_##name_ = {                                                       \
         .node_bytes = sizeof(struct guard_node),                                                   \
         .inst_bytes = sizeof(struct guard_inst),                                                   \
+        .guard = true,                                                                             \
         .holds_begin = true,                                                                       \
         .bind = guard_bind,                                                                        \
         .start = guard_start,                                                                      \

@@ -25,7 +25,8 @@ struct pat_def {
     bool keeps_on;     /* reports several times without being begun anew: filter, schedule */
     bool is_not;
     bool leaf;
-    bool holds_begin; /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
+    bool guard, observer; /* found by what pat.def says is written */
+    bool holds_begin;     /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
     int (*bind)(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
                 struct err *reterr);
     size_t (*inst_extra)(const struct pat_node *n); /* bytes behind inst_bytes; NULL: none */
@@ -108,46 +109,6 @@ bool pat_used(const struct evt *m); /* an event in it has its mark set */
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t));
 /* now plus a period; INT64_MAX if it is null. */
 int64_t pat_due(struct pat_inst *i, const struct ex *period);
-
-/* ---- pat_bind.c ---- */
-struct pat_tag {
-    struct slice name;
-    const struct etype *type;
-    bool repeats; /* a list once its until is over */
-    bool in_body; /* that until is being bound: still one event */
-    bool seen;
-};
-
-struct pat_binder {
-    struct bind *b;
-    struct etype *full; /* of matches */
-    VEC(struct pat_tag) tags;
-    VEC(const struct etype *) views; /* partial types filters were bound with */
-    struct etype *view;              /* of the tags seen now; NULL: to be made */
-    uint32_t n_nodes;
-};
-
-int pat_bind_node(struct pat_binder *x, const struct ast_pat *p, struct pat_node **ret,
-                  struct err *reterr) NODISCARD;
-/* Binds kids [0, n_kids). */
-int pat_bind_kids(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
-                  struct err *reterr) NODISCARD;
-/* A condition on an event of `type`, tag `self` (may be empty), and the tags seen. */
-int pat_bind_filter(struct pat_binder *x, const struct ast_stream *s, const struct etype *type,
-                    struct slice self, struct route_filter *ret, struct err *reterr) NODISCARD;
-enum pat_want { PAT_WANT_ANY, PAT_WANT_PERIOD, PAT_WANT_COND, PAT_WANT_INT };
-/* An operand over the tags seen; the match is stream 1. */
-int pat_bind_operand(struct pat_binder *x, const struct ast_expr *e, enum pat_want want,
-                     const char *what, struct ex **ret, struct err *reterr) NODISCARD;
-/* The scope of such an operand, for binders that take none: open, bind, close. */
-struct pat_scope {
-    struct bind_stream stream;
-    struct scope s, *save;
-};
-const struct etype *pat_scope_open(struct pat_binder *x, struct pat_scope *ps);
-void pat_scope_close(struct pat_binder *x, struct pat_scope *ps);
-int pat_tag_find(const struct pat_binder *x, struct slice name); /* its column, or -1 */
-const struct pat_def *pat_def_find(const char *name, size_t len);
 
 #define PAT(name, text, locality, doc) extern const struct pat_def pat_def_##name;
 #include "operators/pattern/pat.def"

@@ -2,7 +2,7 @@
  *
  * `timer:interval(T)`: true once, T after its beginning; at once if T is nothing.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 
@@ -60,6 +60,7 @@ const struct pat_def pat_def_interval = {
     .node_bytes = sizeof(struct interval_node),
     .inst_bytes = sizeof(struct interval_inst),
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = interval_bind,
     .start = interval_start,

@@ -2,7 +2,7 @@
  *
  * `not X`: true from its beginning; false when X turned true for good.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 static int not_bind(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
                     struct err *reterr)

@@ -3,7 +3,7 @@
  * `a or b`: any match goes up. A part that is over with its match ends the others; it is false when
  * all parts are.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 static int or_bind(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
                    struct err *reterr)

@@ -5,7 +5,7 @@
  * itself, as a part of something else its first instant counts. With no instant left at its
  * beginning it is false for good.
  */
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include "operators/expr/period.h"
 #include "operators/time/tmr_iso.h"
@@ -194,6 +194,7 @@ const struct pat_def pat_def_schedule = {
     .inst_bytes = sizeof(struct schedule_inst),
     .keeps_on = true,
     .leaf = true,
+    .observer = true,
     .holds_begin = true,
     .bind = schedule_bind,
     .start = schedule_start,

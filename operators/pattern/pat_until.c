@@ -9,7 +9,7 @@
  * are put into the match when it goes up.
  */
 #include "core/base/mem.h"
-#include "operators/pattern/pat_impl.h"
+#include "operators/pattern/pat_bind.h"
 
 #include <assert.h>
 
