@@ -221,6 +221,22 @@ static void take_filter(struct agg_call *c)
     }
 }
 
+static void forget_calls(void *arg)
+{
+    struct agg_set *set = arg;
+    VEC_DONE(&set->calls);
+}
+
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c)
+{
+    if (set->calls.len == 0) { /* the list goes with the plan it is of */
+        bool ok = arena_on_reset(a, forget_calls, set);
+        assert(ok);
+        (void)ok;
+    }
+    *VEC_PUSH(&set->calls) = c;
+}
+
 static int check_arguments(const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
@@ -339,7 +355,7 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
     if (rc != 0) {
         return rc;
     }
-    *VEC_PUSH(&set->calls) = c;
+    agg_set_add(b->a, set, c);
     *ret = place_of(b, (uint32_t)set->calls.len - 1, span);
     return 1;
 }
