@@ -41,7 +41,7 @@ static const struct conf_row rows[] = {
      "PEM file of the authorities of senders; set, senders must have a certificate"},
     {"ingest.tenant", CONF_STRING, AT(tenant), "default", 0, 0, NULL, 0,
      "whose events these are: the context key kaiju.tenant"},
-    {"ingest.memory", CONF_SIZE, AT(memory), "128MiB", MIB, 1024 * 1024 * MIB, NULL, 0,
+    {"ingest.memory", CONF_SIZE, AT(memory), "128MiB", 16 * MIB, 1024 * 1024 * MIB, NULL, 0,
      "what requests may hold together; beyond it they are told to come again"},
     {"ingest.request_max", CONF_SIZE, AT(body_max), "16MiB", 1024, 1024 * MIB, NULL, 0,
      "bytes of a request as it is sent"},

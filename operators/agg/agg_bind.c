@@ -221,7 +221,23 @@ static void take_filter(struct agg_call *c)
     }
 }
 
-static int check(struct bind *b, struct agg_call *c, struct err *reterr)
+static void forget_calls(void *arg)
+{
+    struct agg_set *set = arg;
+    VEC_DONE(&set->calls);
+}
+
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c)
+{
+    if (set->calls.len == 0) { /* the list goes with the plan it is of */
+        bool ok = arena_on_reset(a, forget_calls, set);
+        assert(ok);
+        (void)ok;
+    }
+    *VEC_PUSH(&set->calls) = c;
+}
+
+static int check_arguments(const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
     if (c->star && (!d->star_ok || c->n_args > 0)) {
@@ -237,6 +253,12 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
         return bind_err(reterr, c->span, "%s cannot be of distinct %s", d->name,
                         d->distinct_ok ? "rows: name a value" : "values");
     }
+    return 0;
+}
+
+static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
+{
+    const struct agg_def *d = c->def;
     if (c->filter != NULL && !d->filter_ok) {
         return bind_err(reterr, c->span, "%s cannot have a filter", d->name);
     }
@@ -252,7 +274,7 @@ static int check(struct bind *b, struct agg_call *c, struct err *reterr)
     if (d->column_only || (d->column != NULL && !b->scope->aggs->into_table)) {
         return bind_err(reterr, c->span, "%s is for columns of tables", d->name);
     }
-    return 0;
+    return check_arguments(c, reterr);
 }
 
 static struct slice text_of(struct bind *b, const struct ast_seg *seg)
@@ -333,7 +355,7 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
     if (rc != 0) {
         return rc;
     }
-    *VEC_PUSH(&set->calls) = c;
+    agg_set_add(b->a, set, c);
     *ret = place_of(b, (uint32_t)set->calls.len - 1, span);
     return 1;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading a countMinSketch. See agg_sketch.c.
+ *
+ * Reading a countMinSketch, for its methods. The cells are the value of the column: one list that
+ * the aggregation changes in place, so it is read at once and not kept. See agg_sketch.c.
  */
 #ifndef OPERATORS_AGG_AGG_SKETCH_H
 #define OPERATORS_AGG_AGG_SKETCH_H

@@ -12,6 +12,7 @@ struct ast_matchrec;
 
 struct ast_view { /* #time(10 sec), .win:length(2) */
     struct span span;
+    struct slice space; /* win, std, ext, stat of the older form; empty */
     struct slice name;
     struct ast_expr **args;
     uint32_t n_args;

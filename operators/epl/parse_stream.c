@@ -23,8 +23,11 @@ static bool parse_view(struct parser *p, struct ast_stream *s)
     if (v == NULL || !parse_prop_name(p, &v->name, "the name of a window")) {
         return false;
     }
-    if (parse_take(p, TOK_COLON) && !parse_prop_name(p, &v->name, "the name of a window")) {
-        return false;
+    if (parse_take(p, TOK_COLON)) {
+        v->space = v->name;
+        if (!parse_prop_name(p, &v->name, "the name of a window")) {
+            return false;
+        }
     }
     if (parse_at(p, TOK_LPAREN) && !at_column_list(p) && !parse_args(p, &v->args, &v->n_args)) {
         return false;

@@ -42,14 +42,11 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
         n_old = in->rows_old.len / p->n_streams;
     }
     bool empty = n_nw + n_old == 0;
-    if (empty && (had ? p->n_streams == 1 : p->cls != ROWS_TOTAL)) {
-        return;
+    if (empty && (had || p->n_streams > 1 || p->cls != ROWS_TOTAL)) {
+        return; /* an empty list of contained events shows the totals again, a join does not */
     }
     if (p->into != NULL) {
         into_rows(in, nw, n_nw, old, n_old);
-        return;
-    }
-    if (empty && p->cls != ROWS_TOTAL) {
         return;
     }
     if (in->out != NULL && !in->quiet) {

@@ -9,7 +9,6 @@
 #ifndef OPERATORS_PATTERN_MR_IMPL_H
 #define OPERATORS_PATTERN_MR_IMPL_H
 
-#include "core/base/vec.h"
 #include "operators/agg/agg.h"
 #include "operators/pattern/mr.h"
 
@@ -80,12 +79,10 @@ union mr_slot {
     struct mr_cell *rows;
 };
 
-struct mr_part;
-
 struct mr_partial {
     struct mr_partial *next_free;
-    struct mr_part *part;
-    uint64_t begin, end; /* numbers of rows */
+    struct mr_part *part; /* where */
+    uint64_t begin, end;  /* numbers of rows */
     int64_t begin_ms;
     uint16_t state;
     uint32_t *count; /* n_counts, behind the slots */
@@ -123,7 +120,7 @@ struct mr {
     struct tmr timer;
     int64_t interval_ms;
     void *block;      /* states of the measures' aggregations */
-    uint64_t refused; /* partials beyond the limit */
+    uint64_t refused; /* beginnings beyond the limit */
 };
 
 /* mr_eval.c */
@@ -146,7 +143,7 @@ void mr_part_release(struct mr *m, struct mr_part *part); /* if nothing is left 
 void mr_part_free(struct mr *m, struct mr_part *part);
 /* mr_rank.c: of complete matches those that are reported; the others are freed. */
 void mr_rank(struct mr *m, struct mr_partial **v, size_t *n);
-/* Whether a is to be preferred to b, which came before it and begins at the same row. */
+/* Whether a is preferred to b, which was there before and begins at the same row. */
 bool mr_better(const struct mr *m, const struct mr_partial *a, const struct mr_partial *b);
 
 #endif

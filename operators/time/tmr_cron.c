@@ -90,9 +90,10 @@ int tmr_cron_add(struct tmr_cron *c, enum tmr_cron_field f, enum tmr_cron_kind k
         }
         set = set != 0 ? set : all_of(f);
     } else {
-        b = kind == TMR_CRON_VALUE ? a : b;
-        rc = check_value(f, a, reterr);
-        rc = rc == 0 ? check_value(f, b, reterr) : rc;
+        bool range = kind == TMR_CRON_RANGE; /* those of days and months may begin at 0 */
+        b = range ? b : a;
+        rc = range && a == 0 ? 0 : check_value(f, a, reterr);
+        rc = rc == 0 && !(range && b == 0) ? check_value(f, b, reterr) : rc;
         for (int64_t i = MIN(a, b); rc == 0 && i <= MAX(a, b); i++) {
             set |= (uint64_t)1 << i;
         }

@@ -12,10 +12,27 @@
 #include <assert.h>
 
 static const struct view_def *const defs[] = {
-#define WIN(name, file, locality, parameters, doc) &view_def_##name,
+#define WIN(name, space, file, locality, parameters, doc) &view_def_##name,
 #include "operators/window/window.def"
 #undef WIN
 };
+
+static const char *const spaces[] = {
+#define WIN(name, space, file, locality, parameters, doc) #space,
+#include "operators/window/window.def"
+#undef WIN
+};
+
+/* .win:length(2) is #length(2), .std:length(2) is nothing. */
+static bool fits(struct slice space, const struct view_def *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(defs); i++) {
+        if (defs[i] == d) {
+            return space.len == 0 || slice_eq(space, slice_str(spaces[i]));
+        }
+    }
+    return false;
+}
 
 const struct view_def *view_find(struct slice name)
 {
@@ -61,6 +78,10 @@ static int one(struct bind *b, const struct ast_view *v, const struct etype *in,
     const struct view_def *d = view_find(v->name);
     if (d == NULL) {
         return unknown(v, reterr);
+    }
+    if (!fits(v->space, d)) {
+        return bind_err(reterr, v->span, "there is no window '" SLICE_FMT ":%s': write #%s",
+                        SLICE_ARG(v->space), d->name, d->name);
     }
     struct view_step *step = arena_zalloc(b->a, d->step_bytes);
     if (step == NULL) {

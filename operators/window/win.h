@@ -10,7 +10,8 @@
 #include "operators/window/window.h"
 
 /* Members of these structs that are `struct win` or `struct win_held` come first. */
-#define WIN(name, file, locality, parameters, doc) extern const struct view_def view_def_##name;
+#define WIN(name, space, file, locality, parameters, doc)                                          \
+    extern const struct view_def view_def_##name;
 #include "operators/window/window.def"
 #undef WIN
 

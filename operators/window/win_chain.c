@@ -24,6 +24,16 @@ static void next(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size
     view_update(arg, nw, n_nw, old, n_old);
 }
 
+/* From a derived view to a data window: rows that were replaced are none the window holds. */
+static void next_new(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    (void)old;
+    (void)n_old;
+    if (n_nw > 0) {
+        view_update(arg, nw, n_nw, NULL, 0);
+    }
+}
+
 static void out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct chain *c = arg;
@@ -88,9 +98,12 @@ struct view *win_chain_new(struct view_step *const *steps, uint32_t n, bool reta
         mem_free(c);
         return only;
     }
-    for (uint32_t i = 0; i < c->n; i++) {
-        c->kids[i]->sink = i + 1 < c->n ? next : out;
-        c->kids[i]->sink_arg = i + 1 < c->n ? (void *)c->kids[i + 1] : (void *)c;
+    for (uint32_t i = 0; i + 1 < c->n; i++) {
+        bool derived = !c->kids[i]->step->def->data_window;
+        c->kids[i]->sink = derived && c->kids[i + 1]->step->def->data_window ? next_new : next;
+        c->kids[i]->sink_arg = c->kids[i + 1];
     }
+    c->kids[c->n - 1]->sink = out;
+    c->kids[c->n - 1]->sink_arg = c;
     return &c->v;
 }

@@ -33,7 +33,7 @@ static void fire(struct tmr *t, int64_t now)
     struct time_length *w = CONTAINER_OF(t, struct time_length, tmr);
     bool always = w->s->force || w->s->eager;
     w->b.w.v.env->ctx->now = now;
-    if (w->b.ring.live > 0 || always) {
+    if (w->b.ring.live > 0 || w->b.w.nw.len > 0 || always) {
         arm(w);
     }
     (void)win_batch_flush(&w->b, always);

@@ -4,9 +4,9 @@
     KAIJU=build/release/kaiju PUT_EVENTS=- KAIJU_SOURCE_DIR=. SLOW_SYNC=build/release/tests/e2e/libslow_sync.so \\
         python3 tests/e2e/overload.py --seconds 600
 
-`kaiju standalone` on an embedded bus whose disk is slow (slow_sync.c), with a small memory budget:
-what it takes is first measured, flat out; then two kaiju-loadgens, one by gRPC and one by HTTP, each
-offer that much. They repeat what is refused, and go on until everything was acknowledged. Held is:
+`kaiju standalone` on an embedded bus whose disk is slow (slow_sync.c), with small bounds on memory:
+what it takes is first measured; then two kaiju-loadgens, one by gRPC and one by HTTP, each
+offer a little more than that. They repeat what is refused, and go on until everything was acknowledged. Held is:
 
 - goodput stays within --tolerance of its median, from window to window;
 - anonymous memory stays flat: its most in the second half is not above that of the first by 10 % and 2 MB;
@@ -51,8 +51,8 @@ class Standalone(Role):
         os.environ["LD_PRELOAD"] = SLOW_SYNC
         os.environ["KAIJU_SLOW_SYNC_MS"] = "300"
         try:
-            super().__init__("standalone", "--bus-local-dir", directory, "--ingest-request-max",
-                             "256KiB", "--ingest-unpacked-max", "256KiB", "--ingest-memory", "1MiB")
+            super().__init__("standalone", "--bus-local-dir", directory, "--bus-writer-queue",
+                             "2MiB", "--ingest-memory", "16MiB")
         finally:
             del os.environ["LD_PRELOAD"]
         self.wait_ready()
@@ -67,15 +67,18 @@ class Standalone(Role):
 
 
 def capacity(kaiju):
-    """Spans a second that it acknowledges when more is always at hand."""
-    senders = [loadgen(to, 1, "--flat-out", "--duration", "8s")
+    """Spans a second that it acknowledges when there are far too many. These are told apart by the
+    name of their cluster, and nobody waits for them."""
+    senders = [loadgen(to, 1, "--rate", "15000", "--cluster", "warm")
                for to in (f"grpc://{kaiju.grpc}", f"http://{kaiju.http}")]
-    time.sleep(2)
+    time.sleep(4)
     first = kaiju.sample()
-    time.sleep(5)
+    time.sleep(6)
     last = kaiju.sample()
     for sender in senders:
-        said(sender, 120)
+        sender.kill()
+        sender.communicate()
+    time.sleep(2)
     return (last[1] - first[1]) / (last[0] - first[0])
 
 
@@ -85,7 +88,7 @@ def ids_there(directory):
     with subprocess.Popen([KAIJU, "tail", "spans", "--bus-local-dir", directory, "--from", "start",
                            "--no-follow", "-o", "json"], stdout=subprocess.PIPE, text=True) as tail:
         for line in tail.stdout:
-            if '"type":"Span"' in line:
+            if '"type":"Span"' in line and '"k8s.cluster.name":"warm"' not in line:
                 ids.append(int(rest.search(line).group(1), 16))
     if tail.returncode != 0:
         raise AssertionError("tail has failed")
@@ -100,11 +103,12 @@ def check(what, ok):
 def overload(directory, seconds, tolerance):
     kaiju = Standalone(os.path.join(directory, "bus"))
     try:
-        before, spans_before = capacity(kaiju), kaiju.sample()[1]
-        print(f"takes {before:.0f} spans/s, is offered twice that for {seconds} s", flush=True)
+        before = capacity(kaiju)
+        spans_before = kaiju.sample()[1]
+        print(f"takes {before:.0f} spans/s, is offered 2.2 times that for {seconds} s", flush=True)
         # The longest that the backlog of `seconds` may take, and then some.
         drain = f"{3 * seconds + 60}s"
-        senders = [loadgen(to, seed, "--rate", f"{before:.0f}", "--duration", f"{seconds}s", "--queue",
+        senders = [loadgen(to, seed, "--rate", f"{1.1 * before:.0f}", "--duration", f"{seconds}s", "--queue",
                            "8GiB", "--drain-timeout", drain)
                    for seed, to in ((11, f"grpc://{kaiju.grpc}"), (12, f"http://{kaiju.http}"))]
         end, samples = time.monotonic() + seconds, []
@@ -140,7 +144,7 @@ def judge(seconds, tolerance, samples, reports, taken, there):
     offered = made / seconds
     return all([
         check(f"offered {offered:.0f} spans/s, {offered / middle:.2f} times the goodput",
-              offered >= 1.6 * middle),
+              offered >= 2 * (1 - tolerance) * middle),
         check(f"goodput {middle:.0f} spans/s, {len(rates)} windows: {min(rates) / middle - 1:+.1%} to "
               f"{max(rates) / middle - 1:+.1%}",
               all(abs(r / middle - 1) <= tolerance for r in rates)),
@@ -153,7 +157,7 @@ def judge(seconds, tolerance, samples, reports, taken, there):
         check(f"{made} spans made, {sum(r['acknowledged']['spans'] for r in reports)} acknowledged, "
               f"{taken} counted by the receiver",
               made == sum(r["acknowledged"]["spans"] for r in reports) == taken),
-        check(f"{there} different spans on the bus, those of before too", there >= made),
+        check(f"{there} different spans on the bus", there == made),
     ])
 
 

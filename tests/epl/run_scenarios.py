@@ -100,6 +100,14 @@ def tell_delivery(where, want, got):
     return lines or [f"{where}: want deliveries of {sizes[0]} rows, got {sizes[1]}, or another order"]
 
 
+def text_of(scenario, step):
+    """The step as people know it."""
+    if step < 0:
+        return "the statements"
+    steps = scenario.get("steps", [])
+    return f"step {step} {short(steps[step])}" if step < len(steps) else f"step {step}"
+
+
 def agree(scenario, actual):
     """Why they differ, line by line; empty if they agree."""
     ordered = bool(scenario.get("ordered"))
@@ -108,7 +116,9 @@ def agree(scenario, actual):
     got_refused, got_answers, got_deliveries = split(actual)
     lines = []
     if refused != got_refused:
-        lines.append(f"refused: want {refused}, got {got_refused}")
+        missing, extra = unmatched(refused, got_refused, equal)
+        lines += [f"{text_of(scenario, step)}: should be refused ({kind})" for step, kind in missing]
+        lines += [f"{text_of(scenario, step)}: is refused ({kind})" for step, kind in extra]
         if (-1, "compile") in refused + got_refused:
             return lines
     for step in sorted(answers.keys() | got_answers.keys()):

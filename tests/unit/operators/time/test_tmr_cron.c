@@ -118,7 +118,7 @@ TEST(cron_refuses_what_is_out_of_range)
         int64_t a, b;
     } bad[] = {
         {TMR_CRON_MIN, TMR_CRON_VALUE, 60, 0},   {TMR_CRON_HOUR, TMR_CRON_VALUE, 24, 0},
-        {TMR_CRON_DOM, TMR_CRON_VALUE, 0, 0},    {TMR_CRON_DOM, TMR_CRON_RANGE, 0, 5},
+        {TMR_CRON_DOM, TMR_CRON_VALUE, 0, 0},    {TMR_CRON_DOM, TMR_CRON_RANGE, 5, 32},
         {TMR_CRON_MONTH, TMR_CRON_VALUE, 13, 0}, {TMR_CRON_DOW, TMR_CRON_VALUE, 8, 0},
         {TMR_CRON_SEC, TMR_CRON_VALUE, -1, 0},   {TMR_CRON_MIN, TMR_CRON_STEP, 0, 0},
         {TMR_CRON_DOW, TMR_CRON_LAST_N, 8, 0},   {TMR_CRON_DOM, TMR_CRON_WEEKDAY, 32, 0},
