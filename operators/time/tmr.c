@@ -14,6 +14,7 @@
 struct tmr_queue {
     VEC(struct tmr *) heap; /* heap.ptr[i]->pos == i + 1 */
     uint64_t seq;
+    VEC(struct tmr *) due; /* of tmr_collect */
 };
 
 struct tmr_queue *tmr_queue_new(void)
@@ -30,11 +31,15 @@ void tmr_queue_free(struct tmr_queue *q)
         (*t)->pos = 0;
     }
     VEC_DONE(&q->heap);
+    VEC_DONE(&q->due);
     mem_free(q);
 }
 
 static bool before(const struct tmr *a, const struct tmr *b)
 {
+    if (a->turn != b->turn) {
+        return a->turn - 1 < b->turn - 1; /* 0 is last */
+    }
     if (a->due != b->due) {
         return a->due < b->due;
     }
@@ -77,15 +82,21 @@ static void sift_down(struct tmr_queue *q, size_t i)
     place(q, i, t);
 }
 
+static void put_last(struct tmr_queue *q, struct tmr *t)
+{
+    assert(q->heap.len < UINT32_MAX - 1);
+    *VEC_PUSH(&q->heap) = t;
+    t->pos = (uint32_t)q->heap.len;
+}
+
 void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
 {
     assert(t->fire != NULL);
     t->due = due;
     t->seq = ++q->seq;
+    t->turn = 0;
     if (t->pos == 0) {
-        assert(q->heap.len < UINT32_MAX - 1);
-        *VEC_PUSH(&q->heap) = t;
-        t->pos = (uint32_t)q->heap.len;
+        put_last(q, t);
     }
     assert(q->heap.ptr[t->pos - 1] == t);
     sift_up(q, t->pos - 1);
@@ -120,6 +131,35 @@ struct tmr *tmr_pop(struct tmr_queue *q, int64_t now)
     }
     struct tmr *t = q->heap.ptr[0];
     tmr_cancel(q, t);
+    return t;
+}
+
+size_t tmr_collect(struct tmr_queue *q, int64_t now, struct tmr ***ret)
+{
+    VEC_CLEAR(&q->due);
+    for (struct tmr *t; (t = tmr_pop(q, now)) != NULL;) {
+        *VEC_PUSH(&q->due) = t;
+    }
+    *ret = q->due.ptr;
+    return q->due.len;
+}
+
+void tmr_turn(struct tmr_queue *q, struct tmr *t, uint32_t turn)
+{
+    assert(t->pos == 0 && turn > 0);
+    t->turn = turn;
+    put_last(q, t);
+    sift_up(q, t->pos - 1);
+}
+
+struct tmr *tmr_pop_turn(struct tmr_queue *q)
+{
+    if (q->heap.len == 0 || q->heap.ptr[0]->turn == 0) {
+        return NULL;
+    }
+    struct tmr *t = q->heap.ptr[0];
+    tmr_cancel(q, t);
+    t->turn = 0;
     return t;
 }
 

@@ -17,6 +17,7 @@ struct tmr {
     uint64_t rank; /* statement order << 16 | place in the statement: windows before output */
     uint64_t seq;  /* of setting */
     uint32_t pos;  /* in the heap, from 1; 0: not set */
+    uint32_t turn; /* of a step: 0, or when it fires among those collected for it */
     void (*fire)(struct tmr *t, int64_t now);
     void *inst; /* the statement instance to be flushed after firing; may be NULL */
 };
@@ -34,6 +35,12 @@ static inline bool tmr_is_set(const struct tmr *t)
 int64_t tmr_next(const struct tmr_queue *q); /* INT64_MAX if there is none */
 /* Takes out the first timer if it is due at `now`. */
 struct tmr *tmr_pop(struct tmr_queue *q, int64_t now);
+/* A step of the clock that fires statement by statement: all due timers are taken out, in their
+ * order, valid until the next call; each is put back by tmr_turn; tmr_pop_turn then gives them by
+ * (turn, due, rank, seq). What is cancelled meanwhile does not fire, nor does what is set. */
+size_t tmr_collect(struct tmr_queue *q, int64_t now, struct tmr ***ret);
+void tmr_turn(struct tmr_queue *q, struct tmr *t, uint32_t turn); /* from 1 */
+struct tmr *tmr_pop_turn(struct tmr_queue *q);                    /* NULL when the step is over */
 size_t tmr_count(const struct tmr_queue *q);
 
 /* Calendar, UTC: ms plus whole months (negative goes back), the day clamped to the month's last. */
