@@ -55,6 +55,8 @@ int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, 
                     struct err *reterr);
 struct val agg_method_value(const struct ex *e, struct ectx *ctx); /* evaluates EX_AGG_METHOD */
 
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
+
 /* Aggregation columns of tables: count(*), sum(double), window(*) @type(E), sorted(x) @type(E). */
 int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct etype *of,
                     struct agg_call **ret, struct err *reterr) NODISCARD;

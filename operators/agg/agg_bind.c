@@ -285,6 +285,22 @@ static struct ex *place_of(struct bind *b, uint32_t slot, struct span span)
     return e;
 }
 
+/* The list grows in the arena, so that a set needs no end. */
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c)
+{
+    if (set->calls.len == set->calls.cap) {
+        size_t cap = MAX(4, set->calls.cap * 2);
+        struct agg_call **more = arena_array(a, cap, sizeof *more);
+        assert(more != NULL && "the arena of a deployment has room for its text");
+        if (set->calls.len > 0) {
+            memcpy(more, set->calls.ptr, set->calls.len * sizeof *more);
+        }
+        set->calls.ptr = more;
+        set->calls.cap = cap;
+    }
+    set->calls.ptr[set->calls.len++] = c;
+}
+
 static bool refused_here(struct bind *b, const struct agg_def *def, struct span span,
                          struct err *reterr)
 {
@@ -339,7 +355,7 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
     if (rc != 0) {
         return rc;
     }
-    *VEC_PUSH(&set->calls) = c;
+    agg_set_add(b->a, set, c);
     *ret = place_of(b, (uint32_t)set->calls.len - 1, span);
     return 1;
 }

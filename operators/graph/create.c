@@ -249,7 +249,7 @@ static int table_column(struct stmt *st, struct bind *b, const struct ast_col *a
     c->agg = true;
     c->call = call;
     t->slot[at] = (uint16_t)t->aggs.calls.len;
-    *VEC_PUSH(&t->aggs.calls) = call;
+    agg_set_add(b->a, &t->aggs, call);
     return 0;
 }
 
