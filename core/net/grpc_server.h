@@ -63,7 +63,7 @@ struct grpc_server_conf {
      * within its callbacks: it must not touch the server. May be NULL. */
     void (*refused)(void *arg, enum grpc_reason why);
     void *refused_arg;
-    size_t message_max;        /* as sent */
+    size_t message_max; /* as sent */
     size_t unpacked_max;
     uint32_t connections_max;
     uint32_t streams_max;       /* of one connection at once */

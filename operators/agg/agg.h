@@ -41,6 +41,8 @@ struct agg_def {
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
+/* Adds a call to a set that lives in the arena. */
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
 /* All of them, for tools and documentation. */
 const struct agg_def *const *agg_all(size_t *ret_n);
 
@@ -54,8 +56,6 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
 int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                     struct err *reterr);
 struct val agg_method_value(const struct ex *e, struct ectx *ctx); /* evaluates EX_AGG_METHOD */
-
-void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
 
 /* Aggregation columns of tables: count(*), sum(double), window(*) @type(E), sorted(x) @type(E). */
 int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct etype *of,

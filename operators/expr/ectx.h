@@ -13,27 +13,27 @@ struct ectx;
 /* What lies to the right of expressions in the order of layers, reached by these. `inst` is the
  * statement instance (operators/graph). */
 struct ectx_ops {
-    struct val (*agg)(struct ectx *c, const struct ex *e);       /* EX_AGG, EX_AGG_METHOD */
-    struct val (*prev)(struct ectx *c, const struct ex *e);      /* EX_PREV ... EX_PRIOR */
-    struct val (*subq)(struct ectx *c, const struct ex *e);      /* EX_SUBQ ... EX_SUBQ_LIST */
-    struct val (*table)(struct ectx *c, const struct ex *e);     /* EX_TABLE_* */
-    struct val (*var)(struct ectx *c, const struct ex *e);       /* EX_VAR */
-    struct val (*context)(struct ectx *c, const struct ex *e);   /* EX_CONTEXT */
+    struct val (*agg)(struct ectx *c, const struct ex *e);     /* EX_AGG, EX_AGG_METHOD */
+    struct val (*prev)(struct ectx *c, const struct ex *e);    /* EX_PREV ... EX_PRIOR */
+    struct val (*subq)(struct ectx *c, const struct ex *e);    /* EX_SUBQ ... EX_SUBQ_LIST */
+    struct val (*table)(struct ectx *c, const struct ex *e);   /* EX_TABLE_* */
+    struct val (*var)(struct ectx *c, const struct ex *e);     /* EX_VAR */
+    struct val (*context)(struct ectx *c, const struct ex *e); /* EX_CONTEXT */
 };
 
 struct ectx {
     struct vheap *heap;
     int64_t now; /* ms */
     struct evt **row;
-    struct val *lambda;  /* parameters by slot; ECTX_LAMBDA_MAX of them, or NULL until needed */
-    struct ectx *outer;  /* of a subquery */
+    struct val *lambda; /* parameters by slot; ECTX_LAMBDA_MAX of them, or NULL until needed */
+    struct ectx *outer; /* of a subquery */
     struct inst *inst;
     const struct ectx_ops *ops;
-    void *group;         /* aggregation states of the current group */
-    const void *pseudo;  /* EX_WINDOW_PROP: array of struct val; EX_MR_GROUP: array of vlist* */
-    uint32_t grouping;   /* bit i: group-by expression i is rolled up */
-    bool leaving;        /* a row of the remove stream: istream() is false */
-    bool failed;         /* division by zero and the like: the statement gives no output */
+    void *group;        /* aggregation states of the current group */
+    const void *pseudo; /* EX_WINDOW_PROP: array of struct val; EX_MR_GROUP: array of vlist* */
+    uint32_t grouping;  /* bit i: group-by expression i is rolled up */
+    bool leaving;       /* a row of the remove stream: istream() is false */
+    bool failed;        /* division by zero and the like: the statement gives no output */
     char why[96];
 };
 

@@ -210,7 +210,11 @@ static struct inst *table_start(struct stmt *st, struct evt *props)
 static void table_stop(struct inst *in)
 {
     struct table_inst *i = (struct table_inst *)(void *)in;
+    struct table *t = in->st->plan;
     table_close(i->rows);
+    if (t->rows.len == 0) {
+        VEC_DONE(&t->rows);
+    }
     inst_done(in);
     mem_free(i);
 }
@@ -249,7 +253,7 @@ static int table_column(struct stmt *st, struct bind *b, const struct ast_col *a
     c->agg = true;
     c->call = call;
     t->slot[at] = (uint16_t)t->aggs.calls.len;
-    agg_set_add(b->a, &t->aggs, call);
+    agg_set_add(st->eng->arena, &t->aggs, call);
     return 0;
 }
 

@@ -28,8 +28,8 @@ struct stmt;
 struct stmt_ops {                                              /* per kind of statement */
     struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
     void (*flush)(struct inst *in);                            /* after all callbacks of an event */
-    void (*end)(struct inst *in);  /* its context ends: last output; may be NULL */
-    void (*stop)(struct inst *in); /* and freed */
+    void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
+    void (*stop)(struct inst *in);                /* and freed */
     void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
 };
 

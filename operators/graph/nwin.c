@@ -155,6 +155,9 @@ static void forget(struct nwin *w, const struct inst *in, const void *arg)
             (void)VEC_REMOVE(&w->consumers, i);
         }
     }
+    if (w->consumers.len == 0) {
+        VEC_DONE(&w->consumers);
+    }
 }
 
 void nwin_forget(struct inst *in, const void *arg)

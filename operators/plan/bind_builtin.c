@@ -95,7 +95,8 @@ static int prev_refused(const struct ast_seg *seg, enum ex_op op, const struct b
     }
     if (op != EX_PRIOR && s->no_prev) {
         return bind_err(reterr, seg->span,
-                        "'" SLICE_FMT "' wants a single data window that has an order, as #length or #time",
+                        "'" SLICE_FMT
+                        "' wants a single data window that has an order, as #length or #time",
                         SLICE_ARG(seg->name));
     }
     if (op == EX_PRIOR && at->op != EX_CONST) {
