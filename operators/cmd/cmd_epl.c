@@ -53,6 +53,8 @@ static const struct cmd_sub subs[] = {
      ROWS(bench_rows), 1, 1000, cmd_bench},
     {"functions", "[-o text|json]", "list functions and methods", ROWS(output_rows), 0, 0,
      cmd_functions},
+    {"windows", "[-o text|json]", "list data windows and views", ROWS(output_rows), 0, 0,
+     cmd_windows},
     {"aggregations", "[-o text|json]", "list aggregations", ROWS(output_rows), 0, 0,
      cmd_aggregations},
 };

@@ -38,6 +38,7 @@ int cmd_run(const struct cmd_opts *o);
 int cmd_scenario(const struct cmd_opts *o);
 int cmd_bench(const struct cmd_opts *o);
 int cmd_functions(const struct cmd_opts *o);
+int cmd_windows(const struct cmd_opts *o);
 int cmd_aggregations(const struct cmd_opts *o);
 
 /* The whole file ("-": standard input) behind what b holds; an error names the file. */

@@ -110,7 +110,8 @@ static int run_lines(struct runner *r, const char *path, struct slice rest, stru
         rc = j != NULL ? run_line(r, j, reterr) : -ERR_SYNTAX;
         json_decref(j);
         if (rc != 0) {
-            (void)err_wrap(reterr, "%s:%zu", path, number);
+            (void)err_wrap(reterr, "%s:%zu", strcmp(path, "-") == 0 ? "standard input" : path,
+                           number);
         }
     }
     return rc;

@@ -20,6 +20,16 @@ static const struct entry agg_entries[] = {
 #undef AGG
 };
 
+struct window_entry {
+    const char *name, *params, *doc;
+};
+
+static const struct window_entry window_entries[] = {
+#define WIN(name_, space_, file_, locality_, params_, doc_) {#name_, params_, doc_},
+#include "operators/window/window.def"
+#undef WIN
+};
+
 struct letter {
     char letter;
     const char *word;
@@ -126,6 +136,20 @@ int cmd_functions(const struct cmd_opts *o)
                 put(o->format, fn_kinds[kind], buf_slice(&b), fn_defs[i].doc);
             }
         }
+    }
+    buf_done(&b);
+    return CMD_OK;
+}
+
+int cmd_windows(const struct cmd_opts *o)
+{
+    struct buf b;
+    buf_init(&b, 64 * 1024);
+    for (size_t i = 0; i < ARRAY_LEN(window_entries); i++) {
+        const struct window_entry *w = &window_entries[i];
+        buf_clear(&b);
+        (void)buf_addf(&b, w->params[0] != '\0' ? "#%s(%s)" : "#%s%s", w->name, w->params);
+        put(o->format, "windows", buf_slice(&b), w->doc);
     }
     buf_done(&b);
     return CMD_OK;

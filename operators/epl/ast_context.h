@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Contexts of the syntax tree.
+ * Contexts, and declared expressions, of the syntax tree.
  */
 #ifndef OPERATORS_EPL_AST_CONTEXT_H
 #define OPERATORS_EPL_AST_CONTEXT_H
@@ -36,7 +36,6 @@ struct ast_point { /* where a partition begins or ends */
     bool inclusive;
     struct ast_stream *stream;
     struct slice as;
-    struct ast_expr *also_at_after; /* unused by most */
 };
 
 struct ast_ctx_stream { /* partition by a and b from T(filter) as x; hash func(a) from T */
@@ -66,6 +65,15 @@ struct ast_context {
     bool preallocate;
     struct ast_context *nested; /* each with its own name */
     uint32_t n_nested;
+};
+
+struct ast_decl { /* expression n { x => body }, expression n alias for { body } */
+    struct span span;
+    struct slice name;
+    bool alias;
+    struct slice *params;
+    uint32_t n_params;
+    struct ast_expr *body;
 };
 
 #endif

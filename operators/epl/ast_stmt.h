@@ -85,15 +85,6 @@ enum ast_schema_kind {
     SCHEMA_VARIANT
 };
 
-struct ast_decl { /* expression n { x => body }, expression n alias for { body } */
-    struct span span;
-    struct slice name;
-    bool alias;
-    struct slice *params;
-    uint32_t n_params;
-    struct ast_expr *body;
-};
-
 struct ast_stmt {
     enum ast_stmt_kind kind;
     struct span span;

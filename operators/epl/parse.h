@@ -72,7 +72,6 @@ bool parse_prop_name(struct parser *p, struct slice *ret, const char *what);
 /* [as] name, or nothing. */
 bool parse_alias(struct parser *p, struct slice *ret);
 bool parse_name_list(struct parser *p, struct slice **ret, uint32_t *ret_n, const char *what);
-
 bool parse_enter(struct parser *p); /* one level deeper; parse_leave in any case */
 void parse_leave(struct parser *p);
 struct span parse_span_from(const struct parser *p, const struct token *first);

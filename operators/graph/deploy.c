@@ -171,6 +171,9 @@ void stmt_stop(struct stmt *st)
 void stmt_free(struct stmt *st)
 {
     VEC_DONE(&st->insts);
+    mem_free(st->by_props);
+    st->by_props = NULL;
+    st->n_by_props = 0;
     VEC_DONE(&st->used);
     VEC_DONE(&st->made);
     VEC_DONE(&st->subqs);

@@ -42,6 +42,7 @@ struct inst { /* embedded first in the instance of each kind of statement */
     int consume;       /* highest level among them */
     bool dirty;        /* flush is wanted */
     bool stopped;
+    size_t at; /* in st->insts */
     VEC(struct subq *) subqs;
 };
 
@@ -65,6 +66,8 @@ struct stmt {
     bool part_asked,
         part_listed; /* the context has conditions for some types; for one of its own */
     VEC(struct inst *) insts;
+    struct inst **by_props; /* hash table of instances with props; n_by_props is a power of two */
+    size_t n_by_props, in_by_props;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
     VEC(struct subq_plan *) subqs; /* in its expressions */

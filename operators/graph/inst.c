@@ -3,6 +3,7 @@
  * Instances of statements, and what expressions ask of them: aggregation values, previous events,
  * subqueries, tables, variables, context properties.
  */
+#include "core/base/mem.h"
 #include "operators/graph/aggr.h"
 #include "operators/graph/prev.h"
 #include "operators/graph/subq.h"
@@ -11,28 +12,103 @@
 
 #include <assert.h>
 
+enum { BY_PROPS_MIN = 16 };
+
+/* ---- instances by the properties of their partition ---- */
+
+static size_t home_of(const struct stmt *st, const struct evt *props)
+{
+    uint64_t h = (uint64_t)(uintptr_t)props * 0x9e3779b97f4a7c15ULL;
+    return (size_t)(h >> 32) & (st->n_by_props - 1);
+}
+
+static void put(struct stmt *st, struct inst *in)
+{
+    size_t i = home_of(st, in->props);
+    while (st->by_props[i] != NULL) {
+        i = (i + 1) & (st->n_by_props - 1);
+    }
+    st->by_props[i] = in;
+}
+
+static void index_in(struct stmt *st, struct inst *in)
+{
+    if (2 * (st->in_by_props + 1) > st->n_by_props) {
+        struct inst **old = st->by_props;
+        size_t n = st->n_by_props;
+        st->n_by_props = MAX((size_t)BY_PROPS_MIN, n * 2);
+        st->by_props = mem_calloc(st->n_by_props, sizeof(struct inst *));
+        for (size_t i = 0; i < n; i++) {
+            if (old[i] != NULL) {
+                put(st, old[i]);
+            }
+        }
+        mem_free(old);
+    }
+    put(st, in);
+    st->in_by_props++;
+}
+
+/* Removes and closes the gap, so that searches end at the first free place. */
+static void index_out(struct stmt *st, const struct inst *in)
+{
+    size_t mask = st->n_by_props - 1;
+    size_t gap = home_of(st, in->props);
+    while (st->by_props[gap] != in) {
+        assert(st->by_props[gap] != NULL);
+        gap = (gap + 1) & mask;
+    }
+    for (size_t i = (gap + 1) & mask; st->by_props[i] != NULL; i = (i + 1) & mask) {
+        size_t home = home_of(st, st->by_props[i]->props);
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            st->by_props[gap] = st->by_props[i];
+            gap = i;
+        }
+    }
+    st->by_props[gap] = NULL;
+    st->in_by_props--;
+}
+
+struct inst *inst_of(const struct stmt *st, const struct evt *props)
+{
+    if (props == NULL || st->n_by_props == 0) {
+        return props == NULL && st->insts.len > 0 && st->insts.ptr[0]->props == NULL
+                   ? st->insts.ptr[0]
+                   : NULL;
+    }
+    size_t i = home_of(st, props);
+    while (st->by_props[i] != NULL && st->by_props[i]->props != props) {
+        i = (i + 1) & (st->n_by_props - 1);
+    }
+    return st->by_props[i];
+}
+
 void inst_init(struct inst *in, struct stmt *st, struct evt *props)
 {
     in->st = st;
     in->eng = st->eng;
     in->props = props != NULL ? evt_keep(props) : NULL;
     in->ctx = (struct ectx){.heap = st->eng->heap, .inst = in, .ops = &eng_ectx_ops};
+    in->at = st->insts.len;
     *VEC_PUSH(&st->insts) = in;
+    if (props != NULL) {
+        index_in(st, in);
+    }
     subq_open_all(in);
 }
 
 void inst_done(struct inst *in)
 {
+    struct stmt *st = in->st;
     subq_close_all(in);
     if (in->props != NULL) {
+        index_out(st, in);
         evt_drop(in->eng->heap, in->props);
     }
-    for (size_t i = 0; i < in->st->insts.len; i++) {
-        if (in->st->insts.ptr[i] == in) {
-            (void)VEC_REMOVE(&in->st->insts, i);
-            break;
-        }
-    }
+    assert(st->insts.ptr[in->at] == in);
+    st->insts.ptr[in->at] = *VEC_LAST(&st->insts);
+    st->insts.ptr[in->at]->at = in->at;
+    st->insts.len--;
     for (size_t i = 0; i < in->eng->dirty.len; i++) {
         if (in->eng->dirty.ptr[i] == in) {
             (void)VEC_REMOVE(&in->eng->dirty, i);
@@ -58,16 +134,6 @@ struct pat_env inst_pat_env(const struct inst *in)
                             .ops = &eng_ectx_ops,
                             .inst = in->ctx.inst,
                             .rank = in->st->rank};
-}
-
-struct inst *inst_of(const struct stmt *st, const struct evt *props)
-{
-    VEC_EACH (&st->insts, in) {
-        if ((*in)->props == props) {
-            return *in;
-        }
-    }
-    return NULL;
 }
 
 void inst_end(struct inst *in)

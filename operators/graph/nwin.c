@@ -20,12 +20,19 @@ struct consumer {
     uint64_t rank;
 };
 
+struct consumers {
+    VEC(struct consumer) v; /* in order of rank */
+};
+
+struct nwin_inst;
+
 struct nwin {
     struct stmt *st;
     const struct etype *type;
     struct view_plan views;
-    const struct ex *part; /* of a context: what a row must fulfil to belong to a partition */
-    VEC(struct consumer) consumers; /* in order of rank */
+    const struct ex *part;      /* of a context: what a row must fulfil to belong to a partition */
+    struct consumers consumers; /* those of a context are in its instances */
+    VEC(struct nwin_inst *) changed; /* since the last dispatch */
     bool dirty;
 };
 
@@ -37,6 +44,8 @@ struct nwin_inst {
     struct ectx view_ctx;
     struct evt *row[1];
     struct evts nw, old;
+    bool changed;
+    struct consumers consumers; /* of the same partition */
 };
 
 const struct etype *nwin_type(const struct nwin *w)
@@ -65,6 +74,10 @@ static void out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_
     }
     for (size_t k = 0; k < n_old; k++) {
         evts_add(&i->old, old[k]);
+    }
+    if (!i->changed) {
+        i->changed = true;
+        *VEC_PUSH(&i->w->changed) = i;
     }
     mark(i->w);
 }
@@ -133,26 +146,41 @@ void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *a
     }
 }
 
+/* Where the consumers of an instance are: with the rows of its partition, or with all rows. */
+static struct consumers *consumers_of(struct nwin *w, const struct inst *in)
+{
+    if (w->st->context == NULL || in->st->context != w->st->context) {
+        return &w->consumers;
+    }
+    struct nwin_inst *i = of(w, in->props);
+    return i != NULL ? &i->consumers : NULL;
+}
+
 void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
                   void (*fn)(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
                              size_t n_old),
                   void *arg)
 {
     struct consumer c = {in, filter, fn, arg, in->st->rank & 0xffffffffffffULL};
-    (void)VEC_PUSH(&w->consumers);
-    size_t at = w->consumers.len - 1;
-    while (at > 0 && w->consumers.ptr[at - 1].rank > c.rank) {
-        w->consumers.ptr[at] = w->consumers.ptr[at - 1];
+    struct consumers *to = consumers_of(w, in);
+    if (to == NULL) {
+        return;
+    }
+    (void)VEC_PUSH(&to->v);
+    size_t at = to->v.len - 1;
+    while (at > 0 && to->v.ptr[at - 1].rank > c.rank) {
+        to->v.ptr[at] = to->v.ptr[at - 1];
         at--;
     }
-    w->consumers.ptr[at] = c;
+    to->v.ptr[at] = c;
 }
 
 static void forget(struct nwin *w, const struct inst *in, const void *arg)
 {
-    for (size_t i = w->consumers.len; i-- > 0;) {
-        if (w->consumers.ptr[i].in == in && w->consumers.ptr[i].arg == arg) {
-            (void)VEC_REMOVE(&w->consumers, i);
+    struct consumers *c = w->st->insts.len > 0 ? consumers_of(w, in) : &w->consumers;
+    for (size_t i = c != NULL ? c->v.len : 0; i-- > 0;) {
+        if (c->v.ptr[i].in == in && c->v.ptr[i].arg == arg) {
+            (void)VEC_REMOVE(&c->v, i);
         }
     }
     if (w->consumers.len == 0) {
@@ -183,10 +211,13 @@ static void filtered(const struct consumer *c, struct evt **v, size_t n, struct 
 static void tell(struct nwin *w, struct nwin_inst *i, struct evts *nw, struct evts *old)
 {
     struct evts fn = {0}, fo = {0};
-    for (size_t k = 0; k < w->consumers.len; k++) {
-        struct consumer c = w->consumers.ptr[k];
-        if (c.in->stopped ||
-            (w->st->context != NULL && c.in->props != i->in.props && c.in->st->context != NULL)) {
+    size_t a = 0, b = 0;
+    while (a < w->consumers.v.len || b < i->consumers.v.len) {
+        bool own =
+            a == w->consumers.v.len ||
+            (b < i->consumers.v.len && i->consumers.v.ptr[b].rank < w->consumers.v.ptr[a].rank);
+        struct consumer c = own ? i->consumers.v.ptr[b++] : w->consumers.v.ptr[a++];
+        if (c.in->stopped) {
             continue;
         }
         if (c.filter == NULL) {
@@ -208,9 +239,11 @@ static void tell(struct nwin *w, struct nwin_inst *i, struct evts *nw, struct ev
 static void dispatch_one(struct nwin *w)
 {
     w->dirty = false;
-    for (size_t k = 0; k < w->st->insts.len; k++) {
-        struct nwin_inst *i = (struct nwin_inst *)(void *)w->st->insts.ptr[k];
+    size_t n = w->changed.len; /* what changes meanwhile waits for the next dispatch */
+    for (size_t k = 0; k < n; k++) {
+        struct nwin_inst *i = w->changed.ptr[k];
         struct evts nw = i->nw, old = i->old;
+        i->changed = false;
         i->nw = (struct evts){NULL, 0, 0};
         i->old = (struct evts){NULL, 0, 0};
         if (nw.len + old.len > 0) {
@@ -220,6 +253,10 @@ static void dispatch_one(struct nwin *w)
         evts_done(&nw);
         evts_done(&old);
     }
+    for (size_t k = n; k < w->changed.len; k++) {
+        w->changed.ptr[k - n] = w->changed.ptr[k];
+    }
+    w->changed.len -= n;
 }
 
 void nwin_dispatch(struct eng *e)
@@ -257,6 +294,12 @@ static void stop(struct inst *in)
 {
     struct nwin_inst *i = (struct nwin_inst *)(void *)in;
     view_free(i->view);
+    for (size_t k = i->changed ? i->w->changed.len : 0; k-- > 0;) {
+        if (i->w->changed.ptr[k] == i) {
+            (void)VEC_REMOVE(&i->w->changed, k);
+        }
+    }
+    VEC_DONE(&i->consumers.v);
     evts_done(&i->nw);
     evts_done(&i->old);
     inst_done(in);

@@ -73,7 +73,6 @@ struct mr_cell { /* rows of a group variable, newest first; shared by partials *
     struct evt *ev; /* kept */
     uint32_t refs, len;
 };
-
 union mr_slot {
     struct evt *ev; /* kept */
     struct mr_cell *rows;

@@ -18,8 +18,6 @@
 #include "operators/sig/val_op.h"
 #include "operators/sig/val_type.h"
 
-struct vheap;
-
 struct vheap *vheap_new(void);
 void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);

@@ -63,6 +63,31 @@ static int day_operator(struct tmr_cron *c, enum tmr_cron_field f, enum tmr_cron
     return 0;
 }
 
+static int step_set(enum tmr_cron_field f, int64_t step, uint64_t *ret, struct err *reterr)
+{
+    if (step <= 0) {
+        return err_set(reterr, ERR_SYNTAX, "a step of */n is at least 1");
+    }
+    uint64_t set = 0;
+    for (int64_t i = 0; i <= fields[f].high; i += step) {
+        set |= i >= fields[f].low ? (uint64_t)1 << i : 0;
+    }
+    *ret = set != 0 ? set : all_of(f);
+    return 0;
+}
+
+/* A value is a range of one; ranges of days and months may begin at 0. */
+static int range_set(enum tmr_cron_field f, bool range, int64_t a, int64_t b, uint64_t *ret,
+                     struct err *reterr)
+{
+    int rc = range && a == 0 ? 0 : check_value(f, a, reterr);
+    rc = rc == 0 && !(range && b == 0) ? check_value(f, b, reterr) : rc;
+    for (int64_t i = MIN(a, b); rc == 0 && i <= MAX(a, b); i++) {
+        *ret |= (uint64_t)1 << i;
+    }
+    return rc;
+}
+
 int tmr_cron_add(struct tmr_cron *c, enum tmr_cron_field f, enum tmr_cron_kind kind, int64_t a,
                  int64_t b, struct err *reterr)
 {
@@ -73,30 +98,16 @@ int tmr_cron_add(struct tmr_cron *c, enum tmr_cron_field f, enum tmr_cron_kind k
         c->set[f] = f == TMR_CRON_SEC ? all_of(f) : c->set[f];
         return 0;
     }
-    if (kind == TMR_CRON_LAST && f == TMR_CRON_DOW) {
-        set = (uint64_t)1 << 6;
-    } else if (kind == TMR_CRON_LAST && f != TMR_CRON_DOM) {
-        set = (uint64_t)1 << fields[f].high;
+    if (kind == TMR_CRON_LAST && f != TMR_CRON_DOM) {
+        set = (uint64_t)1 << (f == TMR_CRON_DOW ? 6 : fields[f].high);
     } else if (kind >= TMR_CRON_LAST) {
         rc = day_operator(c, f, kind, a, reterr);
         c->given |= (uint8_t)(1U << f);
         return rc;
     } else if (kind == TMR_CRON_STEP) {
-        if (a <= 0) {
-            return err_set(reterr, ERR_SYNTAX, "a step of */n is at least 1");
-        }
-        for (int64_t i = 0; i <= fields[f].high; i += a) {
-            set |= i >= fields[f].low ? (uint64_t)1 << i : 0;
-        }
-        set = set != 0 ? set : all_of(f);
+        rc = step_set(f, a, &set, reterr);
     } else {
-        bool range = kind == TMR_CRON_RANGE; /* those of days and months may begin at 0 */
-        b = range ? b : a;
-        rc = range && a == 0 ? 0 : check_value(f, a, reterr);
-        rc = rc == 0 && !(range && b == 0) ? check_value(f, b, reterr) : rc;
-        for (int64_t i = MIN(a, b); rc == 0 && i <= MAX(a, b); i++) {
-            set |= (uint64_t)1 << i;
-        }
+        rc = range_set(f, kind == TMR_CRON_RANGE, a, kind == TMR_CRON_RANGE ? b : a, &set, reterr);
     }
     if (rc == 0) {
         bool first = (c->given & (1U << f)) == 0;
