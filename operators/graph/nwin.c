@@ -183,8 +183,8 @@ static void forget(struct nwin *w, const struct inst *in, const void *arg)
             (void)VEC_REMOVE(&c->v, i);
         }
     }
-    if (w->consumers.len == 0) {
-        VEC_DONE(&w->consumers);
+    if (c != NULL && c->v.len == 0) {
+        VEC_DONE(&c->v);
     }
 }
 
