@@ -212,7 +212,11 @@ static bool keys_hold(struct join *j, uint32_t num, uint64_t bound)
             continue;
         }
         struct val x = ex_eval(k->mine, &c), y = ex_eval(k->theirs, &c);
-        if (val_is_null(x) || val_is_null(y) || !val_same(x, y)) {
+        if (val_is_null(x) || val_is_null(y)) { /* `on` of outer joins compares like a hash table */
+            if (!j->in->p->join->outer || !val_is_null(x) || !val_is_null(y)) {
+                return false;
+            }
+        } else if (!val_same(x, y)) {
             return false;
         }
     }

@@ -53,26 +53,51 @@ static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine
     s->keys[s->n_keys++] = (struct join_key){mine, theirs, needs};
 }
 
-static void find_keys(struct bind *b, struct join_plan *j, const struct ex *e)
+/* An equality of two streams: bit 0 or 1 set if that side is of one stream and can be looked up. */
+static unsigned key_sides(const struct ex *e)
 {
-    if (e->op == EX_AND) {
-        for (uint32_t i = 0; i < e->n_args; i++) {
-            find_keys(b, j, e->args[i]);
-        }
-        return;
-    }
     bool equal = e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ;
+    unsigned sides = 0;
     if (!equal || !is_plain(e->args[0]) || !is_plain(e->args[1])) {
-        return;
+        return 0;
     }
-    for (int i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         const struct ex *mine = e->args[i], *theirs = e->args[1 - i];
         uint64_t m = streams_of(mine), t = streams_of(theirs);
         if (m != 0 && (m & (m - 1)) == 0 && t != 0 && (m & t) == 0 && mine->ty.kind != TY_OBJECT &&
             theirs->ty.kind != TY_OBJECT) {
-            add_key(b, &j->s[__builtin_ctzll(m)], mine, theirs, t);
+            sides |= 1U << i;
         }
     }
+    return sides;
+}
+
+static void find_keys(struct bind *b, struct join_plan *j, const struct ex *e)
+{
+    for (uint32_t i = 0; e->op == EX_AND && i < e->n_args; i++) {
+        find_keys(b, j, e->args[i]);
+    }
+    unsigned sides = e->op == EX_AND ? 0 : key_sides(e);
+    for (unsigned i = 0; i < 2; i++) {
+        if ((sides & (1U << i)) != 0) {
+            const struct ex *mine = e->args[i], *theirs = e->args[1 - i];
+            add_key(b, &j->s[__builtin_ctzll(streams_of(mine))], mine, theirs, streams_of(theirs));
+        }
+    }
+}
+
+/* Whether an `on` is nothing but equalities that are keys. */
+static bool all_keys(const struct ex *e)
+{
+    if (e->op != EX_AND) {
+        return key_sides(e) == 3;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!all_keys(e->args[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j, uint32_t num,
@@ -113,6 +138,12 @@ int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, st
         rc = bind_cond(b, s->where, "where", &where, reterr);
         if (rc == 0) {
             find_keys(b, j, where);
+        }
+    }
+    for (uint32_t i = 1; j->outer && i < p->n_streams; i++) {
+        bool two = j->s[i].on != NULL && __builtin_popcountll(streams_of(j->s[i].on)) == 2;
+        if (two && j->s[i].n_keys < JOIN_KEYS_MAX && all_keys(j->s[i].on)) {
+            j->s[i].on = NULL; /* the keys say it all, and null joins null */
         }
     }
     b->scope->aggs = aggs;

@@ -15,6 +15,11 @@
 
 enum { COUNT_INSERT, COUNT_REMOVE, COUNT_INSERT_TOTAL, COUNT_REMOVE_TOTAL, LAST_TIME, N_PSEUDO };
 
+struct first { /* the row that passes for its group */
+    struct group *g;
+    struct evt **row;
+};
+
 struct out {
     struct sel_inst *in;
     struct tmr timer;
@@ -24,6 +29,7 @@ struct out {
     int64_t total_nw, total_old, last_time;
     int64_t after_count, after_until;
     struct orows nw, old; /* kept rows */
+    VEC(struct first) firsts;
     struct val pseudo[N_PSEUDO];
 };
 
@@ -159,6 +165,7 @@ void out_free(struct out *o)
     let_go(e->heap, &o->old);
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
+    VEC_DONE(&o->firsts);
     mem_free(o);
 }
 
@@ -181,11 +188,15 @@ static void groups_out(struct out *o, bool all)
         if (!g->seen && !all) {
             continue;
         }
-        if (by_event) {
-            if (g->out.nw != NULL && (!all || !g->seen)) {
+        if (by_event && all) {
+            if (!g->seen) {
+                put_group(in, g, &in->nw);
+            }
+        } else if (by_event) {
+            if (g->out.nw != NULL) {
                 orows_add(&in->nw, (struct orow){.e = g->out.nw, .key = g->out.nw_key});
             }
-            if (g->out.old != NULL && g->seen && !all) {
+            if (g->out.old != NULL) {
                 orows_add(&in->old, (struct orow){.e = g->out.old, .key = g->out.old_key});
             }
         } else {
@@ -215,38 +226,25 @@ static void remember_groups(struct out *o)
     }
 }
 
-/* Of the values that were: the one at the interval's begin. */
-static void keep_oldest(struct out *o)
-{
-    for (; o->old.v.len > 1; o->old.v.len--) {
-        struct orow *last = VEC_LAST(&o->old.v);
-        evt_drop(o->in->in.eng->heap, last->e);
-        if (last->key != NULL) {
-            obj_drop(o->in->in.eng->heap, &last->key->o);
-        }
-    }
-}
-
+/* What had no row in the interval shows the value as it is now. */
 static void total_out(struct out *o)
 {
     struct sel_inst *in = o->in;
     struct orow r;
     struct evt *row[64] = {NULL};
-    bool idle = o->nw.v.len == 0, last = in->p->output.kind == OUT_LAST;
-    if (last) {
-        keep_oldest(o);
-    }
-    if ((last || idle) && sel_row(in, row, aggr_total(in->aggr), false, &r)) {
+    bool last = in->p->output.kind == OUT_LAST;
+    bool some = sel_row(in, row, aggr_total(in->aggr), false, &r);
+    if ((last || o->nw.v.len == 0) && some) {
         orows_add(&in->nw, r);
-        if (idle && in->p->needs_old && o->old.v.len == 0) {
-            orows_add(&in->old, r); /* nothing has changed it */
-        }
     }
     for (size_t i = 0; !last && i < o->nw.v.len; i++) {
         orows_add(&in->nw, o->nw.v.ptr[i]);
     }
-    VEC_EACH (&o->old.v, k) {
-        orows_add(&in->old, *k);
+    for (size_t i = 0; i < o->old.v.len && (!last || i == 0); i++) {
+        orows_add(&in->old, o->old.v.ptr[i]); /* last: the value at the interval's begin */
+    }
+    if (in->p->needs_old && o->old.v.len == 0 && some) {
+        orows_add(&in->old, r);
     }
 }
 
@@ -417,36 +415,83 @@ static bool group_passes(struct out *o, struct group *g, int64_t events)
     return true;
 }
 
-/* Rows one by one: the first of each group and interval passes. With having, the first that has. */
-static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
-                            size_t n_old)
+static void apply_row(struct group *g, struct ectx *c, bool enter)
+{
+    c->group = g;
+    if (enter) {
+        aggr_enter(g, c);
+    } else {
+        aggr_leave(g, c);
+    }
+}
+
+typedef void each_row_fn(struct out *o, struct group *g, struct evt **row, bool enter);
+
+/* Every row of a batch with its group, at every level; `fn` before it is applied, if it is. */
+static void each_row(struct out *o, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old,
+                     each_row_fn *fn, bool apply)
 {
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
     size_t w = p->n_streams;
-    VEC_CLEAR(&in->nw.v);
-    VEC_CLEAR(&in->old.v);
     for (size_t i = 0; i < n_nw + n_old; i++) {
         bool enter = i < n_nw;
         struct evt **row = enter ? nw + i * w : old + (i - n_nw) * w;
         struct ectx c = inst_ctx(&in->in, row);
-        struct group *g = aggr_group(in->aggr, &c, 0, 0);
-        c.group = g;
-        struct orow before;
-        bool had = p->needs_old && p->cls == ROWS_GROUP && sel_row(in, row, g, true, &before);
-        if (enter) {
-            aggr_enter(g, &c);
-        } else {
-            aggr_leave(g, &c);
-        }
-        aggr_local(in->aggr, &c, enter);
-        struct orow r;
-        if ((enter || p->cls == ROWS_GROUP) && sel_row(in, row, g, !enter, &r) &&
-            group_passes(o, g, 1)) {
-            orows_add(&in->nw, r);
-            if (had) {
-                orows_add(&in->old, before);
+        c.leaving = !enter;
+        for (uint32_t l = 0; l < MAX(p->n_levels, 1u); l++) {
+            struct group *g = aggr_group(in->aggr, &c, l, p->n_levels > 0 ? p->levels[l] : 0);
+            if (fn != NULL) {
+                fn(o, g, row, enter);
             }
+            if (apply) {
+                apply_row(g, &c, enter);
+            }
+        }
+        if (apply) {
+            aggr_local(in->aggr, &c, enter);
+        }
+    }
+}
+
+/* A row passes for its group, once in a batch; its previous value is the one of this moment. */
+static void first_row(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct sel_inst *in = o->in;
+    struct orow r;
+    (void)enter;
+    if (in->p->having != NULL && !sel_row(in, row, g, false, &r)) {
+        return;
+    }
+    if (!group_passes(o, g, 1) || g->touched) {
+        return;
+    }
+    g->touched = true;
+    *VEC_PUSH(&o->firsts) = (struct first){g, row};
+    if (in->p->needs_old && in->p->cls != ROWS_EVENT_GROUP && sel_row(in, row, g, true, &r)) {
+        orows_add(&in->old, r);
+    }
+}
+
+/* The first of each group and interval passes, with the values after the batch. With having, the
+ * first that has it after the batch. */
+static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
+                            size_t n_old)
+{
+    struct sel_inst *in = o->in;
+    VEC_CLEAR(&in->nw.v);
+    VEC_CLEAR(&in->old.v);
+    VEC_CLEAR(&o->firsts);
+    bool having = in->p->having != NULL;
+    each_row(o, nw, n_nw, old, n_old, having ? NULL : first_row, true);
+    if (having) {
+        each_row(o, nw, n_nw, old, n_old, first_row, false);
+    }
+    VEC_EACH (&o->firsts, f) {
+        struct orow r;
+        f->g->touched = false;
+        if (sel_row(in, f->row, f->g, false, &r)) {
+            orows_add(&in->nw, r);
         }
     }
     if (in->nw.v.len + in->old.v.len > 0) {
@@ -454,65 +499,76 @@ static void first_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct 
     }
 }
 
-static void first_of_all(struct out *o)
+/* The first batch that has rows passes; the interval begins with it. */
+static bool first_of_all(struct out *o)
 {
     struct sel_inst *in = o->in;
-    if (!o->first_done && in->nw.v.len + in->old.v.len > 0) {
+    bool some = in->p->streams_out != STREAM_RSTREAM && in->nw.v.len > 0;
+    if (!o->first_done && !some && in->old.v.len == 0) {
+        return false;
+    }
+    if (!o->first_done) {
         o->first_done = true;
-        in->nw.v.len = MIN(in->nw.v.len, (size_t)1);
-        in->old.v.len = MIN(in->old.v.len, (size_t)1);
         sel_emit(in, &in->nw, &in->old);
     }
+    return true;
 }
 
 /* ---- a batch arrives ---- */
 
-/* Marks the groups of a batch, keeps their row, and before they change their previous value. */
-static void mark_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+/* Marks a group, keeps its row, and before it changes its previous value. */
+static void mark_group(struct out *o, struct group *g, struct evt **row, bool enter)
 {
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
-    for (uint32_t l = 0; l < MAX(p->n_levels, 1u); l++) {
-        for (size_t i = 0; i < n_nw + n_old; i++) {
-            struct evt **row = i < n_nw ? nw + i * p->n_streams : old + (i - n_nw) * p->n_streams;
-            struct ectx c = inst_ctx(&in->in, row);
-            struct group *g = aggr_group(in->aggr, &c, l, p->n_levels > 0 ? p->levels[l] : 0);
-            aggr_keep_row(g, row);
-            struct orow r;
-            if (!g->seen && g->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
-                sel_row(in, row, g, true, &r)) {
-                group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, &r);
-            }
-            g->seen = true;
+    struct orow r;
+    if (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL) {
+        aggr_keep_row(g, row);
+    }
+    bool first = p->having != NULL || !g->seen;
+    if (first && g->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
+        sel_row(in, row, g, true, &r)) {
+        group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, &r);
+    }
+    g->seen = true;
+}
+
+/* last: the last row of each group is kept. */
+static void keep_last(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct vheap *h = o->in->in.eng->heap;
+    struct orow r;
+    if (!sel_row(o->in, row, g, !enter, &r)) {
+        return;
+    }
+    if (enter) {
+        group_hold(h, &g->out.nw, &g->out.nw_key, &r);
+    } else if (o->in->p->needs_old) {
+        group_hold(h, &g->out.old, &g->out.old_key, &r);
+    }
+}
+
+/* all: rows of all events, and one more of each group that something left. */
+static void keep_all(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct orow r;
+    if (enter || o->in->p->needs_old) {
+        if (sel_row(o->in, row, g, !enter, &r)) {
+            hold(enter ? &o->nw : &o->old, &r);
+        }
+    }
+    if (!enter && !g->touched) {
+        g->touched = true;
+        if (sel_row(o->in, g->row, g, false, &r)) {
+            hold(&o->nw, &r);
         }
     }
 }
 
-/* Rows of single events (in in->nw, in->old): the last of each group is kept. */
-static void keep_last_of_groups(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
-                                size_t n_old)
+static void untouch(struct out *o, struct group *g, struct evt **row, bool enter)
 {
-    struct sel_inst *in = o->in;
-    const struct sel_plan *p = in->p;
-    struct vheap *h = in->in.eng->heap;
-    for (size_t i = 0; i < n_nw + n_old; i++) {
-        bool enter = i < n_nw;
-        struct evt **row = enter ? nw + i * p->n_streams : old + (i - n_nw) * p->n_streams;
-        struct ectx c = inst_ctx(&in->in, row);
-        struct group *g = aggr_group(in->aggr, &c, 0, 0);
-        struct orow r;
-        if (!sel_row(in, row, g, !enter, &r)) {
-            continue;
-        }
-        if (enter) {
-            group_hold(h, &g->out.nw, &g->out.nw_key, &r);
-        } else if (p->needs_old) {
-            group_hold(h, &g->out.old, &g->out.old_key, &r);
-        }
-        if (p->output.kind == OUT_ALL && enter) {
-            hold(&o->nw, &r);
-        }
-    }
+    (void)o, (void)row, (void)enter;
+    g->touched = false;
 }
 
 static void keep(struct out *o)
@@ -555,7 +611,8 @@ static bool after_passed(struct out *o, size_t events)
     return o->after_done;
 }
 
-static void update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
+/* false: `first` still waits for a row. */
+static bool update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt **old,
                          size_t n_old)
 {
     struct sel_inst *in = o->in;
@@ -563,18 +620,25 @@ static void update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt
     enum ast_out_kind kind = p->output.kind;
     bool groups = per_group(p) && (kind == OUT_LAST || kind == OUT_ALL || kind == OUT_SNAPSHOT);
     if (groups) {
-        mark_groups(o, nw, n_nw, old, n_old);
+        each_row(o, nw, n_nw, old, n_old, mark_group, kind != OUT_SNAPSHOT);
+    }
+    if (groups && kind != OUT_SNAPSHOT) {
+        if (p->cls == ROWS_EVENT_GROUP) {
+            each_row(o, nw, n_nw, old, n_old, kind == OUT_ALL ? keep_all : keep_last, false);
+            each_row(o, nw, n_nw, old, n_old, untouch, false);
+        }
+        return true;
     }
     VEC_CLEAR(&in->nw.v);
     VEC_CLEAR(&in->old.v);
     sel_rows(in, nw, n_nw, old, n_old);
-    if (groups && p->cls == ROWS_EVENT_GROUP && kind != OUT_SNAPSHOT) {
-        keep_last_of_groups(o, nw, n_nw, old, n_old);
-    } else if (kind == OUT_FIRST) {
-        first_of_all(o);
-    } else if (!groups && kind != OUT_SNAPSHOT) {
+    if (kind == OUT_FIRST) {
+        return first_of_all(o);
+    }
+    if (!groups && kind != OUT_SNAPSHOT) {
         keep(o);
     }
+    return true;
 }
 
 void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -582,7 +646,7 @@ void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **o
     struct out *o = in->out;
     const struct out_plan *p = &in->p->output;
     bool pass = after_passed(o, n_nw + n_old);
-    if (!o->started && pass) {
+    if (!o->started && pass && p->kind != OUT_FIRST) {
         start(o);
     }
     if (!pass) {
@@ -598,15 +662,20 @@ void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **o
         sel_emit(in, &in->nw, &in->old);
         return;
     }
-    o->events_nw += (int64_t)n_nw;
-    o->events_old += (int64_t)n_old;
-    o->total_nw += (int64_t)n_nw;
-    o->total_old += (int64_t)n_old;
     if (p->kind == OUT_FIRST && per_group(in->p)) {
         first_of_groups(o, nw, n_nw, old, n_old);
         return;
     }
-    update_state(o, nw, n_nw, old, n_old);
+    if (!update_state(o, nw, n_nw, old, n_old)) {
+        return;
+    }
+    if (!o->started) {
+        start(o);
+    }
+    o->events_nw += (int64_t)n_nw;
+    o->events_old += (int64_t)n_old;
+    o->total_nw += (int64_t)n_nw;
+    o->total_old += (int64_t)n_old;
     if (look(o)) {
         condition_met(o);
     }
