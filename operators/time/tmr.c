@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
- * sift. Ties are broken by rank and then by the order of setting, so that the order of firing never
+ * sift. Ties are broken by rank and then by who was there first, so that the order of firing never
  * depends on the shape of the heap.
  */
 #include "operators/time/tmr.h"
@@ -38,7 +38,7 @@ static bool before(const struct tmr *a, const struct tmr *b)
     if (a->due != b->due) {
         return a->due < b->due;
     }
-    return a->rank != b->rank ? a->rank < b->rank : a->seq < b->seq;
+    return a->rank != b->rank ? a->rank < b->rank : a->place < b->place;
 }
 
 static void place(struct tmr_queue *q, size_t i, struct tmr *t)
@@ -77,11 +77,24 @@ static void sift_down(struct tmr_queue *q, size_t i)
     place(q, i, t);
 }
 
+void tmr_enlist(struct tmr_queue *q, struct tmr *t)
+{
+    t->place = ++q->seq;
+}
+
 void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
 {
-    assert(t->fire != NULL);
-    t->due = due;
     t->seq = ++q->seq;
+    tmr_defer(q, t, due);
+}
+
+void tmr_defer(struct tmr_queue *q, struct tmr *t, int64_t due)
+{
+    assert(t->fire != NULL && t->seq > 0);
+    t->due = due;
+    if (t->place == 0) {
+        tmr_enlist(q, t);
+    }
     if (t->pos == 0) {
         assert(q->heap.len < UINT32_MAX - 1);
         *VEC_PUSH(&q->heap) = t;

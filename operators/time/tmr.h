@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Timers of one engine: due times in ms, fired in order of (due, rank, seq). A timer is embedded in
- * what it wakes; `fire` finds its owner by CONTAINER_OF. The clock is moved by the engine only.
+ * Timers of one engine: due times in ms, fired in order of (due, rank, place). A timer is embedded
+ * in what it wakes; `fire` finds its owner by CONTAINER_OF. The clock is moved by the engine only.
  */
 #ifndef OPERATORS_TIME_TMR_H
 #define OPERATORS_TIME_TMR_H
@@ -14,9 +14,10 @@
 
 struct tmr {
     int64_t due;
-    uint64_t rank; /* statement order << 16 | place in the statement: windows before output */
-    uint64_t seq;  /* of setting */
-    uint32_t pos;  /* in the heap, from 1; 0: not set */
+    uint64_t rank;  /* statement order << 16 | place in the statement: windows before output */
+    uint64_t place; /* among those of equal due and rank: by first setting or tmr_enlist */
+    uint64_t seq;   /* of the last setting */
+    uint32_t pos;   /* in the heap, from 1; 0: not set */
     void (*fire)(struct tmr *t, int64_t now);
     void *inst; /* the statement instance to be flushed after firing; may be NULL */
 };
@@ -26,6 +27,10 @@ struct tmr_queue;
 struct tmr_queue *tmr_queue_new(void);
 void tmr_queue_free(struct tmr_queue *q);
 void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due); /* moves it if it is set */
+/* As tmr_set for one that fired too early: seq stays, it belongs to the same step of the clock. */
+void tmr_defer(struct tmr_queue *q, struct tmr *t, int64_t due);
+/* Gives the timer its place among those of the same due time and rank before it is set at all. */
+void tmr_enlist(struct tmr_queue *q, struct tmr *t);
 void tmr_cancel(struct tmr_queue *q, struct tmr *t);
 static inline bool tmr_is_set(const struct tmr *t)
 {
