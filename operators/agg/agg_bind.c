@@ -221,22 +221,6 @@ static void take_filter(struct agg_call *c)
     }
 }
 
-static void forget_calls(void *arg)
-{
-    struct agg_set *set = arg;
-    VEC_DONE(&set->calls);
-}
-
-void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c)
-{
-    if (set->calls.len == 0) { /* the list goes with the plan it is of */
-        bool ok = arena_on_reset(a, forget_calls, set);
-        assert(ok);
-        (void)ok;
-    }
-    *VEC_PUSH(&set->calls) = c;
-}
-
 static int check_arguments(const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
@@ -299,6 +283,22 @@ static struct ex *place_of(struct bind *b, uint32_t slot, struct span span)
     e->slot = (uint16_t)slot;
     e->data = c;
     return e;
+}
+
+/* The list grows in the arena, so that a set needs no end. */
+void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c)
+{
+    if (set->calls.len == set->calls.cap) {
+        size_t cap = MAX(4, set->calls.cap * 2);
+        struct agg_call **more = arena_array(a, cap, sizeof *more);
+        assert(more != NULL && "the arena of a deployment has room for its text");
+        if (set->calls.len > 0) {
+            memcpy(more, set->calls.ptr, set->calls.len * sizeof *more);
+        }
+        set->calls.ptr = more;
+        set->calls.cap = cap;
+    }
+    set->calls.ptr[set->calls.len++] = c;
 }
 
 static bool refused_here(struct bind *b, const struct agg_def *def, struct span span,

@@ -29,5 +29,6 @@ int ctx_check(struct stmt *st, struct err *reterr) NODISCARD;
  * for each that opens. And ends. */
 void ctx_join(struct stmt *st);
 void ctx_leave(struct stmt *st);
+int32_t ctx_number(const struct evt *props); /* context.id of a partition */
 
 #endif

@@ -144,6 +144,7 @@ static void init_inst(struct ctx_part *p, struct ctx_plan *plan, struct evt *pro
 {
     p->plan = plan;
     p->in.st = plan->st;
+    p->in.partition = -1;
     p->in.eng = plan->st->eng;
     p->in.props = props != NULL ? evt_keep(props) : NULL;
     p->in.ctx = (struct ectx){.heap = plan->st->eng->heap, .inst = &p->in, .ops = &eng_ectx_ops};
@@ -238,6 +239,11 @@ void ctx_show(struct ctx_part *p, struct evt **events, size_t n)
     if (!p->closed && !categories) {
         ctx_offer(p->in.eng, p->seq, events, n);
     }
+}
+
+int32_t ctx_number(const struct evt *props)
+{
+    return (int32_t)props->p[CTX_COL_ID].i;
 }
 
 /* ---- controls ---- */

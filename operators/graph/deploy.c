@@ -208,6 +208,7 @@ static void commit(struct eng *e, struct deployment *d)
             }
         }
         *VEC_PUSH(&e->stmts) = *st;
+        (*st)->id = ++e->next_stmt;
     }
     *VEC_PUSH(&e->deps) = d;
     VEC_EACH (&d->stmts, st) {

@@ -285,9 +285,38 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
 
 /* ---- time ---- */
 
-static void never(struct tmr *t, int64_t now)
+/* Timers that are due fire instance by instance; what is set from here on waits for another step.
+ */
+static void fire_timers(struct eng *e, int64_t ms)
 {
-    (void)t, (void)now;
+    struct tmr **due = NULL;
+    size_t n = tmr_collect(e->timers, ms, &due);
+    turns_begin(&e->at_clock);
+    for (size_t i = 0; i < n; i++) {
+        if (due[i]->inst != NULL) {
+            turns_add(&e->at_clock, due[i]->inst);
+        }
+    }
+    (void)turns_order(&e->at_clock);
+    for (size_t i = 0; i < n; i++) {
+        struct inst *in = due[i]->inst;
+        tmr_turn(e->timers, due[i], in != NULL ? in->turn : 1);
+    }
+    turns_end(&e->at_clock);
+    struct inst *before = NULL;
+    for (struct tmr *t; (t = tmr_pop_turn(e->timers)) != NULL;) {
+        struct inst *in = t->inst;
+        if (in != before) {
+            flush_dirty(e);
+        }
+        before = in;
+        if (in == NULL || !in->stopped) {
+            t->fire(t, ms);
+            if (in != NULL && !in->stopped) {
+                eng_mark_dirty(in);
+            }
+        }
+    }
 }
 
 void eng_advance(struct eng *e, int64_t ms)
@@ -296,21 +325,7 @@ void eng_advance(struct eng *e, int64_t ms)
         return;
     }
     e->now = ms;
-    struct tmr probe = {.fire = never};
-    tmr_set(e->timers, &probe, INT64_MAX - 1);
-    uint64_t newest = probe.seq; /* what is set from here on waits for the next step */
-    tmr_cancel(e->timers, &probe);
-    for (struct tmr *t; (t = tmr_pop(e->timers, ms)) != NULL;) {
-        struct inst *in = t->inst;
-        if (t->seq > newest) {
-            tmr_set(e->timers, t, ms + 1); /* due at once, but a step later */
-        } else if (in == NULL || !in->stopped) {
-            t->fire(t, ms);
-            if (in != NULL && !in->stopped) {
-                eng_mark_dirty(in);
-            }
-        }
-    }
+    fire_timers(e, ms);
     if (e->vars_pending) {
         e->vars_pending = false;
         look_again(e, true);
@@ -360,6 +375,8 @@ void eng_free(struct eng *e)
     tmr_queue_free(e->timers);
     cat_done(&e->cat);
     VEC_DONE(&e->hits.v);
+    VEC_DONE(&e->at_clock.v);
+    VEC_DONE(&e->at_event.v);
     VEC_DONE(&e->deps);
     VEC_DONE(&e->stmts);
     VEC_DONE(&e->pending);

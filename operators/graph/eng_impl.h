@@ -43,6 +43,8 @@ struct inst { /* embedded first in the instance of each kind of statement */
     bool dirty;        /* flush is wanted */
     bool stopped;
     size_t at; /* in st->insts */
+    int32_t partition; /* its number in the context; -1 without */
+    uint32_t turn;     /* while turns are being found */
     VEC(struct subq *) subqs;
 };
 
@@ -52,6 +54,7 @@ struct stmt {
     struct slice name;
     const struct ast_stmt *ast;
     uint32_t order; /* of deployment */
+    uint32_t id;    /* among all that were deployed, from 1 */
     uint64_t rank;  /* for route leaves and timers */
     int priority;
     bool drop;
@@ -82,6 +85,16 @@ struct deployment {
     VEC(struct cat_entry *) made;
 };
 
+struct turn { /* turn.c */
+    struct inst *in;
+    uint32_t came, bucket;
+};
+
+struct turns {
+    VEC(struct turn) v;
+    uint32_t buckets;
+};
+
 struct eng {
     struct eng_conf conf;
     struct arena *arena;
@@ -93,6 +106,8 @@ struct eng {
     struct evt *current; /* being handed out; NULL */
     int64_t now;
     uint32_t next_order;
+    uint32_t next_stmt; /* as of deployments that succeeded */
+    struct turns at_clock, at_event;
     uint64_t next_ref;
     VEC(struct deployment *) deps;
     VEC(struct stmt *) stmts; /* in order of deployment */
@@ -117,6 +132,12 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
+
+/* ---- turn.c ---- */
+void turns_begin(struct turns *t);
+void turns_add(struct turns *t, struct inst *in); /* fine if it is there */
+size_t turns_order(struct turns *t);              /* sets inst.turn, from 1 */
+void turns_end(struct turns *t);                  /* inst.turn is 0 again */
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */

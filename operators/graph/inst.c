@@ -5,6 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/graph/aggr.h"
+#include "operators/graph/ctx.h"
 #include "operators/graph/prev.h"
 #include "operators/graph/subq.h"
 #include "operators/graph/var.h"
@@ -90,6 +91,7 @@ void inst_init(struct inst *in, struct stmt *st, struct evt *props)
     in->props = props != NULL ? evt_keep(props) : NULL;
     in->ctx = (struct ectx){.heap = st->eng->heap, .inst = in, .ops = &eng_ectx_ops};
     in->at = st->insts.len;
+    in->partition = props != NULL ? ctx_number(props) : -1;
     *VEC_PUSH(&st->insts) = in;
     if (props != NULL) {
         index_in(st, in);

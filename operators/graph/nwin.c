@@ -183,8 +183,8 @@ static void forget(struct nwin *w, const struct inst *in, const void *arg)
             (void)VEC_REMOVE(&c->v, i);
         }
     }
-    if (w->consumers.len == 0) {
-        VEC_DONE(&w->consumers);
+    if (c != NULL && c->v.len == 0) {
+        VEC_DONE(&c->v);
     }
 }
 
@@ -300,6 +300,9 @@ static void stop(struct inst *in)
         }
     }
     VEC_DONE(&i->consumers.v);
+    if (i->w->changed.len == 0) {
+        VEC_DONE(&i->w->changed);
+    }
     evts_done(&i->nw);
     evts_done(&i->old);
     inst_done(in);

@@ -215,29 +215,35 @@ static void remember_groups(struct out *o)
     }
 }
 
+/* Of the values that were: the one at the interval's begin. */
+static void keep_oldest(struct out *o)
+{
+    for (; o->old.v.len > 1; o->old.v.len--) {
+        struct orow *last = VEC_LAST(&o->old.v);
+        evt_drop(o->in->in.eng->heap, last->e);
+        if (last->key != NULL) {
+            obj_drop(o->in->in.eng->heap, &last->key->o);
+        }
+    }
+}
+
 static void total_out(struct out *o)
 {
     struct sel_inst *in = o->in;
     struct orow r;
     struct evt *row[64] = {NULL};
-    enum ast_out_kind kind = in->p->output.kind;
-    if (kind == OUT_LAST || o->nw.v.len == 0) {
-        if (kind == OUT_LAST) {
-            if (o->old.v.len > 1) { /* the value at the interval's begin */
-                while (o->old.v.len > 1) {
-                    struct orow *last = VEC_LAST(&o->old.v);
-                    evt_drop(in->in.eng->heap, last->e);
-                    o->old.v.len--;
-                }
-            }
+    bool idle = o->nw.v.len == 0, last = in->p->output.kind == OUT_LAST;
+    if (last) {
+        keep_oldest(o);
+    }
+    if ((last || idle) && sel_row(in, row, aggr_total(in->aggr), false, &r)) {
+        orows_add(&in->nw, r);
+        if (idle && in->p->needs_old && o->old.v.len == 0) {
+            orows_add(&in->old, r); /* nothing has changed it */
         }
-        if (sel_row(in, row, aggr_total(in->aggr), false, &r)) {
-            orows_add(&in->nw, r);
-        }
-    } else {
-        VEC_EACH (&o->nw.v, k) {
-            orows_add(&in->nw, *k);
-        }
+    }
+    for (size_t i = 0; !last && i < o->nw.v.len; i++) {
+        orows_add(&in->nw, o->nw.v.ptr[i]);
     }
     VEC_EACH (&o->old.v, k) {
         orows_add(&in->old, *k);

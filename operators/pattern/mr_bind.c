@@ -259,7 +259,6 @@ static int bind_measures(struct bind *b, struct binder *x, const struct ast_matc
 static void plan_done(void *arg)
 {
     struct mr_plan *p = arg;
-    VEC_DONE(&p->aggs.calls);
     VEC_DONE(&p->agg_var);
 }
 

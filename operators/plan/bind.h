@@ -51,7 +51,7 @@ struct agg_call { /* one aggregation of a statement; equal ones are shared */
 };
 
 struct agg_set {
-    VEC(struct agg_call *) calls;
+    VEC(struct agg_call *) calls; /* in the arena: agg_set_add */
     bool windowed;   /* all streams have data windows: first, window, ... may be used */
     bool into_table; /* the calls are of an `into table`: their states are the table's */
 };

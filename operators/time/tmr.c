@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
- * sift. Ties are broken by rank and then by who was there first, so that the order of firing never
+ * sift. Ties are broken by rank and then by the order of setting, so that the order of firing never
  * depends on the shape of the heap.
  */
 #include "operators/time/tmr.h"
@@ -13,7 +13,9 @@
 
 struct tmr_queue {
     VEC(struct tmr *) heap; /* heap.ptr[i]->pos == i + 1 */
-    uint64_t seq;
+    uint64_t places;
+    uint32_t turn;         /* of the timer that fires */
+    VEC(struct tmr *) due; /* of tmr_collect */
 };
 
 struct tmr_queue *tmr_queue_new(void)
@@ -30,11 +32,15 @@ void tmr_queue_free(struct tmr_queue *q)
         (*t)->pos = 0;
     }
     VEC_DONE(&q->heap);
+    VEC_DONE(&q->due);
     mem_free(q);
 }
 
 static bool before(const struct tmr *a, const struct tmr *b)
 {
+    if (a->turn != b->turn) {
+        return a->turn - 1 < b->turn - 1; /* 0 is last */
+    }
     if (a->due != b->due) {
         return a->due < b->due;
     }
@@ -77,32 +83,41 @@ static void sift_down(struct tmr_queue *q, size_t i)
     place(q, i, t);
 }
 
+static void put_last(struct tmr_queue *q, struct tmr *t)
+{
+    assert(q->heap.len < UINT32_MAX - 1);
+    *VEC_PUSH(&q->heap) = t;
+    t->pos = (uint32_t)q->heap.len;
+}
+
 void tmr_enlist(struct tmr_queue *q, struct tmr *t)
 {
-    t->place = ++q->seq;
+    t->place = ++q->places;
 }
 
 void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
 {
-    t->seq = ++q->seq;
-    tmr_defer(q, t, due);
-}
-
-void tmr_defer(struct tmr_queue *q, struct tmr *t, int64_t due)
-{
-    assert(t->fire != NULL && t->seq > 0);
+    assert(t->fire != NULL);
     t->due = due;
+    t->turn = 0;
     if (t->place == 0) {
         tmr_enlist(q, t);
     }
     if (t->pos == 0) {
-        assert(q->heap.len < UINT32_MAX - 1);
-        *VEC_PUSH(&q->heap) = t;
-        t->pos = (uint32_t)q->heap.len;
+        put_last(q, t);
     }
     assert(q->heap.ptr[t->pos - 1] == t);
     sift_up(q, t->pos - 1);
     sift_down(q, t->pos - 1);
+}
+
+void tmr_defer(struct tmr_queue *q, struct tmr *t, int64_t due, int64_t now)
+{
+    assert(t->pos == 0 && due > t->due);
+    t->due = due;
+    t->turn = due <= now ? q->turn : 0;
+    put_last(q, t);
+    sift_up(q, t->pos - 1);
 }
 
 void tmr_cancel(struct tmr_queue *q, struct tmr *t)
@@ -133,6 +148,36 @@ struct tmr *tmr_pop(struct tmr_queue *q, int64_t now)
     }
     struct tmr *t = q->heap.ptr[0];
     tmr_cancel(q, t);
+    return t;
+}
+
+size_t tmr_collect(struct tmr_queue *q, int64_t now, struct tmr ***ret)
+{
+    VEC_CLEAR(&q->due);
+    for (struct tmr *t; (t = tmr_pop(q, now)) != NULL;) {
+        *VEC_PUSH(&q->due) = t;
+    }
+    *ret = q->due.ptr;
+    return q->due.len;
+}
+
+void tmr_turn(struct tmr_queue *q, struct tmr *t, uint32_t turn)
+{
+    assert(t->pos == 0 && turn > 0);
+    t->turn = turn;
+    put_last(q, t);
+    sift_up(q, t->pos - 1);
+}
+
+struct tmr *tmr_pop_turn(struct tmr_queue *q)
+{
+    if (q->heap.len == 0 || q->heap.ptr[0]->turn == 0) {
+        return NULL;
+    }
+    struct tmr *t = q->heap.ptr[0];
+    tmr_cancel(q, t);
+    q->turn = t->turn;
+    t->turn = 0;
     return t;
 }
 

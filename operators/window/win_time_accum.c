@@ -35,7 +35,7 @@ static void fire(struct tmr *t, int64_t now)
     }
     int64_t due = win_span_add(w->span, last->at, 1);
     if (due > t->due) { /* also when that has come already: in its turn */
-        tmr_defer(w->h.w.v.env->timers, t, due);
+        tmr_defer(w->h.w.v.env->timers, t, due, now);
         return;
     }
     while (w->h.ring.live > 0) {

@@ -91,9 +91,15 @@ class Alone(Case):
         self.assertIn("--flat-out", load("--help").stdout)
 
     def test_nowhere_measures_the_generator(self):
-        done = load("--to", "discard:", "--flat-out", "--items", "200000", "--quiet", "-o", "json")
-        self.assertEqual(done.returncode, 0)
-        self.assertGreaterEqual(sum(summary(done)["made"].values()), 200_000)
+        said = []
+        for seed in ("3", "3", "4"):
+            done = load("--to", "discard:", "--flat-out", "--items", "200000", "--seed", seed, "--quiet",
+                        "-o", "json", *START)
+            self.assertEqual(done.returncode, 0)
+            self.assertGreaterEqual(sum(summary(done)["made"].values()), 200_000)
+            said.append([summary(done)[key] for key in ("made", "requests", "bytes")])
+        self.assertEqual(said[0], said[1])
+        self.assertNotEqual(said[0], said[2])
 
     def test_nobody_there_is_told_by_the_exit_code(self):
         done = load("--to", "http://127.0.0.1:1", "--duration", "1s", "--drain-timeout", "1s",
