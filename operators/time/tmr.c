@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
- * sift. Ties are broken by rank and then by the order of setting, so that the order of firing never
+ * sift. Ties are broken by rank and then by who was there first, so that the order of firing never
  * depends on the shape of the heap.
  */
 #include "operators/time/tmr.h"
