@@ -37,28 +37,49 @@ static int count(struct kafka_bus *b, const char *full, int ms, int64_t *ret_n, 
     return rc;
 }
 
-static int bounds_once(struct kafka_bus *b, const char *full_name, uint32_t part, int timeout_ms,
-                       int64_t *ret_start, int64_t *ret_end, struct err *reterr)
+/* The offset of a time, or of RD_KAFKA_OFFSET_BEGINNING or _END, as brokers know it; -1 = there is
+ * none. Of librdkafka's two ways to ask for bounds this one: the other one asks for both at once
+ * and forgets that one answer was an error if the other comes at the same moment and was none. */
+static int offset_of(struct kafka_bus *b, const char *full_name, uint32_t part, int64_t time,
+                     int timeout_ms, int64_t *ret_offset, struct err *reterr)
 {
-    int64_t n = 0;
-    int rc = count(b, full_name, timeout_ms, &n, reterr);
-    if (rc == 0 && part >= n) {
-        rc = err_set(reterr, ERR_NOT_FOUND, "kafka: topic %s has no partition %u", full_name, part);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(b->rk, full_name, (int32_t)part,
-                                                                ret_start, ret_end, timeout_ms);
-    if (kafka_err_code(code) ==
-        ERR_NOT_FOUND) { /* though there is one, as we have just been told */
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(l, full_name, (int32_t)part);
+    at->offset = time;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, timeout_ms);
+    code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
+    int rc = 0;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        *ret_offset = at->offset;
+    } else if (kafka_err_code(code) ==
+               ERR_NOT_FOUND) { /* we have just been told that it is there */
         rc = err_set(reterr, ERR_UNAVAILABLE,
                      "kafka: %s: the leader of partition %u has not heard of it yet", full_name,
                      part);
         err_flags(reterr, ERR_FLAG_RETRY);
-    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    } else {
         struct kafka_health h = kafka_bus_health(b);
         rc = kafka_err_wait(reterr, code, full_name, &h);
+    }
+    rd_kafka_topic_partition_list_destroy(l);
+    return rc;
+}
+
+static int bounds_once(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
+                       uint32_t part, int64_t *ret_start, int64_t *ret_end, struct err *reterr)
+{
+    int64_t n = 0;
+    int rc = count(b, full_name, kafka_job_left_ms(b, job), &n, reterr);
+    if (rc == 0 && part >= n) {
+        rc = err_set(reterr, ERR_NOT_FOUND, "kafka: topic %s has no partition %u", full_name, part);
+    }
+    if (rc == 0) {
+        rc = offset_of(b, full_name, part, RD_KAFKA_OFFSET_BEGINNING, kafka_job_left_ms(b, job),
+                       ret_start, reterr);
+    }
+    if (rc == 0) { /* after the start, so that it is not before it */
+        rc = offset_of(b, full_name, part, RD_KAFKA_OFFSET_END, kafka_job_left_ms(b, job), ret_end,
+                       reterr);
     }
     return rc;
 }
@@ -70,7 +91,7 @@ int kafka_bounds_of(struct kafka_bus *b, const struct kafka_job *job, const char
 {
     for (;;) {
         struct err e = {0};
-        int rc = bounds_once(b, full_name, part, kafka_job_left_ms(b, job), ret_start, ret_end, &e);
+        int rc = bounds_once(b, job, full_name, part, ret_start, ret_end, &e);
         if (rc == 0) {
             return 0;
         }
@@ -155,22 +176,17 @@ static int by_time(struct kafka_bus *b, const struct offsets_job *j, int64_t *re
     if (rc != 0) {
         return rc;
     }
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *at =
-        rd_kafka_topic_partition_list_add(l, j->full, (int32_t)j->tp.part);
-    at->offset = MAX(j->arg, 0);
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, kafka_job_left_ms(b, &j->job));
-    code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        struct kafka_health h = kafka_bus_health(b);
-        rc = kafka_err_wait(reterr, code, j->full, &h);
-    } else if (at->offset < 0 && start < end) {
-        rc = first_young(b, j, start, end, ret_offset, reterr);
-    } else {
-        *ret_offset = at->offset < 0 || at->offset > end ? end : at->offset;
+    int64_t at = 0;
+    rc = offset_of(b, j->full, j->tp.part, MAX(j->arg, 0), kafka_job_left_ms(b, &j->job), &at,
+                   reterr);
+    if (rc != 0) {
+        return rc;
     }
-    rd_kafka_topic_partition_list_destroy(l);
-    return rc;
+    if (at < 0 && start < end) {
+        return first_young(b, j, start, end, ret_offset, reterr);
+    }
+    *ret_offset = at < 0 || at > end ? end : at;
+    return 0;
 }
 
 static void run_by_time(struct kafka_bus *b, struct kafka_job *take_job)

@@ -91,8 +91,12 @@ static int items(struct bind *b, const struct ast_contained *c, const struct bin
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < c->n_items; i++) {
         const struct ast_item *it = &c->items[i];
-        if (it->star) {
-            rc = star(b, elem, c->as, l, m, c->span, reterr);
+        if (it->star && it->stream.len > 0 && !slice_eq(it->stream, c->as)) {
+            return bind_err(reterr, it->span, "there is no element '" SLICE_FMT "' here",
+                            SLICE_ARG(it->stream));
+        }
+        if (it->star) { /* `e.*` and `*` without an alias are the element's columns */
+            rc = star(b, elem, it->stream.len > 0 ? SLICE_NONE : c->as, l, m, c->span, reterr);
             continue;
         }
         struct ex *x = NULL;

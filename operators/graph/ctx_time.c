@@ -63,6 +63,10 @@ void ctx_await_end(struct ctx_part *p, int64_t due)
     }
     if (l->end.pat.root != NULL) {
         p->env = inst_pat_env(&p->in);
+        if (l->kind == CTX_KEYED && l->end.kind == POINT_FILTER &&
+            l->ast->end.stream->n_filters == 0) {
+            p->env.rank = (2ULL << 48) - 1; /* plain statements see such an event first */
+        }
         p->end = pat_new(&l->end.pat, &p->env, on_end, p);
         pat_start(p->end, p->match);
     }

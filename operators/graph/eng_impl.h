@@ -36,15 +36,14 @@ struct stmt_ops {                                              /* per kind of st
 struct inst { /* embedded first in the instance of each kind of statement */
     struct stmt *st;
     struct eng *eng;
-    struct evt *props; /* context properties; NULL */
-    struct ectx ctx;   /* a template for evaluating: heap, inst, ops; row is set by users */
-    uint32_t hits;     /* of the event under way */
-    int consume;       /* highest level among them */
-    bool dirty;        /* flush is wanted */
-    bool stopped;
-    size_t at; /* in st->insts */
-    int32_t partition; /* its number in the context; -1 without */
-    uint32_t turn;     /* while turns are being found */
+    struct evt *props;   /* context properties; NULL */
+    struct ectx ctx;     /* a template for evaluating: heap, inst, ops; row is set by users */
+    uint32_t hits;       /* of the event under way */
+    int consume;         /* highest level among them */
+    bool dirty, stopped; /* flush is wanted; ended */
+    size_t at;           /* in st->insts */
+    int32_t partition;   /* its number in the context; -1 without */
+    uint32_t turn;       /* while turns are being found */
     VEC(struct subq *) subqs;
 };
 

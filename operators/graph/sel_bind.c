@@ -59,7 +59,7 @@ static int bind_filter(struct stmt *st, struct bind *b, const struct ast_stream 
     b->scope = &scope;
     struct ex *cond = NULL, *part = NULL;
     int rc = bind_filters(b, a->filters, a->n_filters, &cond, reterr);
-    if (rc == 0 && s->kind == SRC_FILTER && st->context != NULL && save == NULL) {
+    if (rc == 0 && s->kind == SRC_FILTER && st->context != NULL) {
         rc = ctx_cond(st, b, s->in, a->span, &part, reterr);
     }
     b->scope = save;

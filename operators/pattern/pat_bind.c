@@ -427,6 +427,24 @@ int pat_bind_node(struct pat_binder *x, const struct ast_pat *p, struct pat_node
     return rc;
 }
 
+static const char *const annots_known[] = {"SuppressOverlappingMatches", "DiscardPartialsOnMatch"};
+
+static int check_annots(const struct ast_annot *a, uint32_t n, struct err *reterr)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(annots_known); k++) {
+            known |= slice_eq_nocase(a[i].name, slice_str(annots_known[k]));
+        }
+        if (!known) {
+            return bind_err(reterr, a[i].span,
+                            "a pattern has no annotation '@" SLICE_FMT "'; it has @%s, @%s",
+                            SLICE_ARG(a[i].name), annots_known[0], annots_known[1]);
+        }
+    }
+    return 0;
+}
+
 static bool has_annot(const struct ast_annot *a, uint32_t n, const char *name)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -441,10 +459,10 @@ int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *an
              uint32_t n_annots, const struct etype *outer, struct pat_plan *ret, struct err *reterr)
 {
     struct pat_binder x = {.b = b};
-    struct pat_plan plan = {
-        .suppress_overlapping = has_annot(annots, n_annots, "SuppressOverlappingMatches"),
-        .discard_partials = has_annot(annots, n_annots, "DiscardPartialsOnMatch")};
-    int rc = outer_tags(&x, outer, reterr);
+    struct pat_plan plan = {.suppress_overlapping = has_annot(annots, n_annots, annots_known[0]),
+                            .discard_partials = has_annot(annots, n_annots, annots_known[1])};
+    int rc = check_annots(annots, n_annots, reterr);
+    rc = rc == 0 ? outer_tags(&x, outer, reterr) : rc;
     if (rc == 0) {
         rc = collect_tags(&x, p, false, reterr);
     }

@@ -45,8 +45,12 @@ static int distinct_bind(struct pat_binder *x, const struct ast_pat *p, struct p
             rc = pat_bind_operand(x, p->args[i], PAT_WANT_PERIOD, "every-distinct", &n->period,
                                   reterr);
         } else {
-            rc = pat_bind_operand(x, p->args[i], PAT_WANT_ANY, "every-distinct",
-                                  &n->keys[n->n_keys++], reterr);
+            struct ex **key = &n->keys[n->n_keys++];
+            rc = pat_bind_operand(x, p->args[i], PAT_WANT_ANY, "every-distinct", key, reterr);
+            if (rc == 0 && ex_is_const(*key)) {
+                rc =
+                    bind_err(reterr, p->args[i]->span, "a key of every-distinct is not a constant");
+            }
         }
     }
     if (rc == 0 && n->n_keys == 0) {

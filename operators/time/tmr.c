@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
- * sift. Ties are broken by rank and then by the order of setting, so that the order of firing never
+ * sift. Ties are broken by rank and then by who was there first, so that the order of firing never
  * depends on the shape of the heap.
  */
 #include "operators/time/tmr.h"
@@ -13,7 +13,8 @@
 
 struct tmr_queue {
     VEC(struct tmr *) heap; /* heap.ptr[i]->pos == i + 1 */
-    uint64_t seq;
+    uint64_t places;
+    uint32_t turn;         /* of the timer that fires */
     VEC(struct tmr *) due; /* of tmr_collect */
 };
 
@@ -43,7 +44,7 @@ static bool before(const struct tmr *a, const struct tmr *b)
     if (a->due != b->due) {
         return a->due < b->due;
     }
-    return a->rank != b->rank ? a->rank < b->rank : a->seq < b->seq;
+    return a->rank != b->rank ? a->rank < b->rank : a->place < b->place;
 }
 
 static void place(struct tmr_queue *q, size_t i, struct tmr *t)
@@ -89,18 +90,34 @@ static void put_last(struct tmr_queue *q, struct tmr *t)
     t->pos = (uint32_t)q->heap.len;
 }
 
+void tmr_enlist(struct tmr_queue *q, struct tmr *t)
+{
+    t->place = ++q->places;
+}
+
 void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
 {
     assert(t->fire != NULL);
     t->due = due;
-    t->seq = ++q->seq;
     t->turn = 0;
+    if (t->place == 0) {
+        tmr_enlist(q, t);
+    }
     if (t->pos == 0) {
         put_last(q, t);
     }
     assert(q->heap.ptr[t->pos - 1] == t);
     sift_up(q, t->pos - 1);
     sift_down(q, t->pos - 1);
+}
+
+void tmr_defer(struct tmr_queue *q, struct tmr *t, int64_t due, int64_t now)
+{
+    assert(t->pos == 0 && due > t->due);
+    t->due = due;
+    t->turn = due <= now ? q->turn : 0;
+    put_last(q, t);
+    sift_up(q, t->pos - 1);
 }
 
 void tmr_cancel(struct tmr_queue *q, struct tmr *t)
@@ -159,6 +176,7 @@ struct tmr *tmr_pop_turn(struct tmr_queue *q)
     }
     struct tmr *t = q->heap.ptr[0];
     tmr_cancel(q, t);
+    q->turn = t->turn;
     t->turn = 0;
     return t;
 }

@@ -75,6 +75,7 @@ struct val win_eval(struct view_env *env, const struct ex *e, struct evt *of)
 void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now))
 {
     *t = (struct tmr){.fire = fire, .rank = env->rank, .inst = env->inst};
+    tmr_enlist(env->timers, t); /* views as written, groups as they came */
 }
 
 /* ---- spans of time ---- */

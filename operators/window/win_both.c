@@ -148,7 +148,7 @@ static void sum_up(struct both *b, struct evt **nw, size_t n_nw, struct win_list
     b->gone.len = 0;
     refused->len = 0;
     for (uint32_t i = 0; i < b->n && b->refusing; i++) {
-        if (b->kids[i].v->step->def->refuses) {
+        if (b->kids[i].v->step->def->refuses && &b->kids[i] != b->batch) {
             without(&b->rest, nw, n_nw, &b->kids[i].nw);
             merge(refused, &b->rest);
         }

@@ -40,6 +40,7 @@ const struct view_def view_def_firsttime = {
     .parameters = "period",
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
+    .batch = true, /* beside other windows it counts as one */
     .refuses = true,
     .bind = win_bind_period,
     .make = make,

@@ -30,8 +30,12 @@ static void fire(struct tmr *t, int64_t now)
     assert(!tmr_is_set(t));
     w->h.w.v.env->ctx->now = now;
     w->h.w.old.len = 0;
-    if (last == NULL || win_span_add(w->span, last->at, 1) > now) {
-        arm(w);
+    if (last == NULL) {
+        return;
+    }
+    int64_t due = win_span_add(w->span, last->at, 1);
+    if (due > t->due) { /* also when that has come already: in its turn */
+        tmr_defer(w->h.w.v.env->timers, t, due, now);
         return;
     }
     while (w->h.ring.live > 0) {

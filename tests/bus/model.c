@@ -140,14 +140,20 @@ static int run_agent(struct model *m, struct model_agent *a)
     return n;
 }
 
+uint64_t model_patience(const struct model *m, uint32_t lineage)
+{
+    return UINT64_C(1) << MIN(m->vain[lineage], 8u);
+}
+
 static void disturb(struct model *m)
 {
     const struct model_conf *conf = m->conf;
     struct model_agent *a = &m->agents[model_random(m, m->agent_count)];
+    double steal = conf->steal / (double)model_patience(m, a->lineage);
     if (a->asleep_until_ns > 0) {
         return;
     }
-    if (model_chance(m, conf->crash)) {
+    if (model_chance(m, conf->crash / (double)model_patience(m, a->lineage))) {
         conf->kill != NULL ? conf->kill(a->c) : bus_client_free(a->c);
         model_agent_start(a);
     } else if (model_chance(m, conf->sleep)) {
@@ -155,9 +161,9 @@ static void disturb(struct model *m)
         if (conf->pause != NULL) {
             conf->pause(a->c, true);
         }
-    } else if (model_chance(m, conf->steal)) {
+    } else if (model_chance(m, steal)) {
         model_agent_open(a);
-    } else if (model_chance(m, conf->steal)) {
+    } else if (model_chance(m, steal)) {
         model_agent_stand(a);
     }
 }

@@ -94,6 +94,7 @@ struct model {
     struct bus *bus;
     uint64_t rng, steps;
     int64_t committed[MODEL_LINEAGES_MAX]; /* all below it are known to be */
+    uint32_t vain[MODEL_LINEAGES_MAX];     /* agents who gave up since the last commit */
     struct {
         VEC(struct model_reign) reigns;
         VEC(int64_t) leads; /* epochs of the election, as the winners heard */
@@ -130,6 +131,10 @@ struct model_record {
 uint32_t model_txn_count(uint32_t lineage, int64_t n);
 struct model_record model_txn_record(const struct model *m, uint32_t lineage, int64_t n,
                                      uint32_t i);
+
+/* 2^vain, bounded: by so much all who want the slot take their time. Where opening takes longer
+ * than the peace lasts, nobody would ever commit otherwise. */
+uint64_t model_patience(const struct model *m, uint32_t lineage);
 
 /* model_agent.c */
 void model_agent_start(struct model_agent *a);

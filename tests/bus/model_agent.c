@@ -25,7 +25,8 @@ static void idle(struct model_agent *a)
     a->r = NULL;
     a->state = MODEL_IDLE;
     a->tag = ++a->tags;
-    int64_t nap = (int64_t)model_random(m, 50) * m->conf->nap_ns;
+    int64_t nap = (int64_t)model_random(m, 50 * model_patience(m, a->lineage)) * m->conf->nap_ns;
+    m->vain[a->lineage]++;
     bus_at(a->c, clock_mono(bus_clock(a->c)) + nap, a->tag);
 }
 
@@ -129,6 +130,7 @@ static void committed(struct model_agent *a)
     int64_t upto = a->ending + 1;
     *VEC_PUSH(&m->lineages[a->lineage].reigns) = (struct model_reign){a->epoch, upto};
     m->committed[a->lineage] = MAX(upto, m->committed[a->lineage]);
+    m->vain[a->lineage] = 0;
     a->ending = -1;
 }
 

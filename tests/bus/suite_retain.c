@@ -192,9 +192,13 @@ TEST(retain_keeps_what_is_young)
 
 enum { KEYS = 10, ROUNDS = 5 };
 
-static void write_rounds(struct suite_client *c, struct bus_tp tp)
+/* All that is written. Each round is read before the next: later it might be compacted already. */
+static struct suite_log *write_rounds(struct suite_client *c, struct bus_tp tp)
 {
     struct bus_writer *w = suite_open(c, "rounds");
+    struct suite_log *all = ARENA_NEW(c->mem, struct suite_log);
+    all->recs = arena_array(c->mem, (size_t)KEYS * ROUNDS, sizeof *all->recs);
+    int64_t next = BUS_FROM_START;
     for (int round = 0; round < ROUNDS; round++) {
         for (int k = 0; k < KEYS; k++) {
             char key[8], value[16];
@@ -203,8 +207,13 @@ static void write_rounds(struct suite_client *c, struct bus_tp tp)
             suite_put(c, w, tp, key, k == 4 && round == ROUNDS - 1 ? NULL : value);
         }
         (void)suite_commit(c, w);
+        const struct suite_log *log = suite_read(c, tp, next, KEYS);
+        memcpy(all->recs + all->count, log->recs, KEYS * sizeof *log->recs);
+        all->count += KEYS;
+        next = log->recs[KEYS - 1].offset + 1;
     }
     bus_writer_close(w);
+    return all;
 }
 
 /* Records whose key begins with "key". */
@@ -250,14 +259,13 @@ static void compaction(enum bus_cleanup cleanup)
     suite_begin(&s, NULL);
     struct suite_client *a = suite_client(&s, "a");
     struct bus_tp tp = suite_topic(a, "t", 1, cleanup);
-    write_rounds(a, tp);
-    struct suite_log *before = suite_read(a, tp, BUS_FROM_START, KEYS * ROUNDS), *after = before;
+    struct suite_log *before = write_rounds(a, tp), *after = before;
     int64_t until = suite_now(a) + suite_hooks.compaction_ns;
     while (count_keys(after) > KEYS) {
         CHECK(suite_now(a) < until);
         suite_write(a, tp, "filler", "so that a newer segment begins");
         suite_maintain(a);
-        suite_sleep(a, suite_hooks.compaction_ns / 50);
+        suite_sleep(a, suite_hooks.compaction_ns / 200);
         after = suite_read_all(a, tp, BUS_FROM_START);
     }
     check_compacted(before, after);

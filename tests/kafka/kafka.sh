@@ -68,15 +68,17 @@ running() { # all nodes
 
 port_busy() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-choose_port() {
-  local try start n p busy
-  if [ -n "$port" ]; then echo "$port"; return; fi
+choose_port() { # the one asked for, if any
+  local try start n i p busy
+  if [ -n "$1" ]; then echo "$1"; return; fi
   start=19100
   [ "$version" = 3.9 ] && start=19200
   [ "$nodes" = 3 ] && start=$((start + 40))
   for try in $(seq 0 20); do
     p=$((start + 200 * try)) busy=no
-    for n in $(seq "$nodes"); do port_busy $((p + 10 * (n - 1))) && busy=yes; done
+    for n in $(seq "$nodes"); do
+      for i in 0 1 2 3 4 5; do port_busy $((p + 10 * (n - 1) + i)) && busy=yes; done
+    done
     [ "$busy" = no ] && { echo "$p"; return; }
   done
   die "no free ports from $start on; give --port"
@@ -216,34 +218,30 @@ launch() { # node
   disown
 }
 
-ready() { # node
+ready() { # node; fails if it does not get so
   local n=$1 try mark
   mark=$(cat "$dir/n$n.mark")
   for try in $(seq 300); do
     # No pipe: grep stops at the line, and tail would die of a broken pipe in a long log.
     grep -q "Kafka Server started" <(tail -c "+$((mark + 1))" "$dir/n$n.log") && return
     if ! pid_of "$n" >/dev/null && [ "$try" -gt 10 ]; then
-      tail -20 "$dir/n$n.log" >&2
-      die "node $n did not start"
+      say "node $n did not start"
+      return 1
     fi
     sleep 0.2
   done
-  tail -20 "$dir/n$n.log" >&2
-  die "node $n was not ready after 60 s"
+  say "node $n was not ready after 60 s"
+  return 1
 }
 
-start() {
-  if running; then say "already running"; print_env; return; fi
-  command -v java >/dev/null || die "a JRE is missing: apt-get install openjdk-17-jre-headless"
-  stop
-  fetch
-  port=$(choose_port)
+# Certificates, configuration and storage for the ports from $port on.
+prepare() {
+  local id n
   rm -rf "$dir"
   mkdir -p "$dir"
   echo "$port" >"$dir/port"
   logging
   certificates
-  local id n
   id=$(tool kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
   for n in $(seq "$nodes"); do
     properties "$n" >"$dir/n$n.properties"
@@ -251,10 +249,37 @@ start() {
       --add-scram "SCRAM-SHA-256=[name=$user,password=$password]" >"$dir/format.log" 2>&1 ||
       { cat "$dir/format.log" >&2; die "formatting the storage of node $n failed"; }
   done
-  for n in $(seq "$nodes"); do : >"$dir/n$n.log"; launch "$n"; done
-  for n in $(seq "$nodes"); do ready "$n"; done
-  say "Kafka $version, $nodes node(s), ready"
-  print_env
+}
+
+all_ready() {
+  local n
+  for n in $(seq "$nodes"); do
+    ready "$n" || { tail -20 "$dir/n$n.log" >&2; return 1; }
+  done
+}
+
+start() {
+  if running; then say "already running"; print_env; return; fi
+  command -v java >/dev/null || die "a JRE is missing: apt-get install openjdk-17-jre-headless"
+  stop
+  fetch
+  local wanted=$port try n
+  for try in 1 2 3 4; do
+    port=$(choose_port "$wanted")
+    prepare
+    for n in $(seq "$nodes"); do : >"$dir/n$n.log"; launch "$n"; done
+    if all_ready; then
+      say "Kafka $version, $nodes node(s), ready"
+      print_env
+      return
+    fi
+    stop
+    # Between the look and the start somebody else took one: other clusters do as we do.
+    [ -z "$wanted" ] && grep -q "Address already in use" "$dir"/n*.log || break
+    say "a port from $port on was taken meanwhile: others are tried"
+    sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+  done
+  die "Kafka $version did not start"
 }
 
 stop() {

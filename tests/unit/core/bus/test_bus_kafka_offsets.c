@@ -105,6 +105,24 @@ TEST(bus_kafka_bounds_of_what_is_not_there)
     world_done(&w);
 }
 
+/* An error of either request is one of the whole: half an answer would look like an empty log. */
+TEST(bus_kafka_bounds_never_has_half_an_answer)
+{
+    for (int good = 0; good < 2; good++) {
+        struct world w;
+        struct err err;
+        world_init(&w);
+        rd_kafka_resp_err_t first =
+            good == 0 ? RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED : RD_KAFKA_RESP_ERR_NO_ERROR;
+        rd_kafka_mock_push_request_errors(w.mock, API_LIST_OFFSETS, 2, first,
+                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        CHECK_OK(bus_bounds(w.c, w.tp, 1, &err), err);
+        CHECK_EQ(BUS_EV_ERROR, await(&w, 1, &err).kind);
+        CHECK_EQ(ERR_DENIED, err.code);
+        world_done(&w);
+    }
+}
+
 TEST(bus_kafka_bounds_is_refused_at_once_where_asking_again_is_no_use)
 {
     struct world w;

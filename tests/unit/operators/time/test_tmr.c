@@ -51,6 +51,21 @@ TEST(tmr_moves_when_set_again)
     tmr_queue_free(q);
 }
 
+TEST(tmr_keeps_its_place_among_equals)
+{
+    struct tmr_queue *q = tmr_queue_new();
+    struct tmr a = {.fire = nothing}, b = {.fire = nothing}, c = {.fire = nothing};
+    tmr_enlist(q, &c);
+    tmr_set(q, &a, 5);
+    tmr_set(q, &b, 5);
+    tmr_set(q, &c, 5);
+    tmr_set(q, &a, 5);
+    CHECK(tmr_pop(q, 5) == &c);
+    CHECK(tmr_pop(q, 5) == &a);
+    CHECK(tmr_pop(q, 5) == &b);
+    tmr_queue_free(q);
+}
+
 enum { MANY = 200 };
 
 static struct tmr *naive_first(struct tmr *t)
@@ -58,7 +73,7 @@ static struct tmr *naive_first(struct tmr *t)
     struct tmr *best = NULL;
     for (int i = 0; i < MANY; i++) {
         if (tmr_is_set(&t[i]) && (best == NULL || t[i].due < best->due ||
-                                  (t[i].due == best->due && t[i].seq < best->seq))) {
+                                  (t[i].due == best->due && t[i].place < best->place))) {
             best = &t[i];
         }
     }
