@@ -429,6 +429,9 @@ int stmt_create_context(struct stmt *st, struct err *reterr)
     if (e == NULL) {
         return rc != 0 ? rc : -(int)reterr->code;
     }
+    if (p->n_levels > 1) {
+        st->rank |= 2ULL << 48; /* may change filters as it goes: after plain statements */
+    }
     e->what = p;
     st->plan = p;
     st->ops = &ctx_ops;

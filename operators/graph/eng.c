@@ -175,6 +175,9 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as)
     } else {
         route_match(e->route, ev, &e->hits);
     }
+    if (!e->conf.prioritized && e->hits.v.len > 1) {
+        turns_of_event(&e->at_event, &e->hits);
+    }
     if (e->conf.prioritized && e->hits.v.len > 1) {
         qsort(e->hits.v.ptr, e->hits.v.len, sizeof e->hits.v.ptr[0], by_priority);
     }

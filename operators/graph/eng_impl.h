@@ -137,6 +137,8 @@ void turns_begin(struct turns *t);
 void turns_add(struct turns *t, struct inst *in); /* fine if it is there */
 size_t turns_order(struct turns *t);              /* sets inst.turn, from 1 */
 void turns_end(struct turns *t);                  /* inst.turn is 0 again */
+/* Puts the hits of patterns and self joins, which come last, in order. */
+void turns_of_event(struct turns *t, struct route_hits *hits);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */

@@ -199,10 +199,7 @@ int stmt_on(struct stmt *st, struct err *reterr)
     rc = rc == 0 ? bind_kind(st, &b, p, reterr) : rc;
     (void)stmt_used(st, &b);
     if (rc == 0) {
-        uint64_t cls = p->trigger.kind == SRC_PATTERN || st->subqs.len > 0               ? 2
-                       : p->trigger.kind == SRC_FILTER && p->trigger.filter.cond != NULL ? 0
-                                                                                         : 1;
-        st->rank |= cls << 48;
+        st->rank |= stmt_class(st, &p->trigger, 1, false) << 48;
         st->ops = &ops;
         st->plan = p;
     }

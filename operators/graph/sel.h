@@ -112,4 +112,7 @@ struct val val_to_column(struct vheap *h, struct val v, struct ty to);
 void sel_open_source(struct inst *in, const struct sel_stream *s, struct route_leaf **ret_leaf,
                      void (*on)(void *arg, struct evt *e), void *arg, uint64_t rank);
 
+/* turn.c: in which order of an event the statement comes: 0, 1, 2. */
+uint64_t stmt_class(const struct stmt *st, const struct sel_stream *s, uint32_t n, bool sorted);
+
 #endif

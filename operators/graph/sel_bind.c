@@ -511,18 +511,6 @@ static int bind_into(struct stmt *st, struct bind *b, const struct ast_select *s
     return 0;
 }
 
-static bool is_conditioned(const struct sel_plan *p)
-{
-    return p->n_streams == 1 && p->streams[0].kind == SRC_FILTER &&
-           p->streams[0].filter.cond != NULL;
-}
-
-static bool is_multi(const struct stmt *st, const struct sel_plan *p)
-{
-    return p->n_streams > 1 || st->subqs.len > 0 ||
-           (p->n_streams == 1 && p->streams[0].kind == SRC_PATTERN);
-}
-
 static const struct stmt_ops select_ops;
 
 int stmt_select(struct stmt *st, struct err *reterr)
@@ -545,8 +533,7 @@ int stmt_select(struct stmt *st, struct err *reterr)
     }
     if (rc == 0) {
         set_priors(p);
-        uint64_t cls = is_multi(st, p) ? 2 : is_conditioned(p) ? 0 : 1;
-        st->rank |= cls << 48;
+        st->rank |= stmt_class(st, p->streams, p->n_streams, s->n_order > 0) << 48;
         st->plan = p;
         st->ops = &select_ops;
     }

@@ -241,6 +241,13 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
     }
 }
 
+/* Of a statement that is not class 2 as a whole, each stream has the class of its own filter. */
+static uint64_t leaf_rank(const struct stmt *st, const struct route_filter *f)
+{
+    uint64_t low = st->rank & 0xffffffffffffULL;
+    return st->rank >> 48 == 2 ? st->rank : f->cond == NULL ? low | 1ULL << 48 : low;
+}
+
 static void open_source(struct sel_src *s, const struct sel_stream *p)
 {
     struct sel_inst *in = s->in;
@@ -248,7 +255,7 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     switch (p->kind) {
     case SRC_FILTER:
         s->leaf = route_add(e->route, &p->filter, NULL, on_event, s, &in->in, &eng_ectx_ops,
-                            in->in.st->rank + 0x100 + s->num);
+                            leaf_rank(in->in.st, &p->filter) + 0x100 + s->num);
         break;
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);

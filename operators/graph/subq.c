@@ -376,3 +376,8 @@ struct val subq_value(struct ectx *c, const struct ex *e)
     VEC_DONE(&v.v);
     return ret;
 }
+
+const struct etype *subq_event_type(const struct subq_plan *p)
+{
+    return p->q.streams[0].kind == SRC_FILTER ? p->q.streams[0].in : NULL;
+}

@@ -17,4 +17,7 @@ void subq_open_all(struct inst *in);
 void subq_close_all(struct inst *in);
 struct val subq_value(struct ectx *c, const struct ex *e);
 
+/* The type of events it takes; NULL if it reads a window or table. */
+const struct etype *subq_event_type(const struct subq_plan *p);
+
 #endif
