@@ -142,6 +142,7 @@ def judge(seconds, tolerance, samples, reports, taken, there):
     least = min(r["asked_delay"]["least_ms"] for r in reports)
     longest = max(r["asked_delay"]["max_ms"] for r in reports)
     offered = made / seconds
+    print("goodput of each window:", *(f"{rate:.0f}" for rate in rates))
     return all([
         check(f"offered {offered:.0f} spans/s, {offered / middle:.2f} times the goodput",
               offered >= 2 * (1 - tolerance) * middle),
