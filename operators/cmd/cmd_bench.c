@@ -258,7 +258,7 @@ static void bench_apart(const struct cmd_opts *o, const char *file, struct resul
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        struct result r;
+        struct result r = {0};
         bench_file(o, file, &r);
         ssize_t n = write(fds[1], &r, sizeof r);
         _exit(n == (ssize_t)sizeof r ? 0 : 1);
@@ -357,8 +357,12 @@ int cmd_bench(const struct cmd_opts *o)
         n = list_files(o->args[i], files, n);
     }
     for (size_t i = 0; i < n; i++) {
-        struct result r;
-        (n > 1 ? bench_apart : bench_file)(o, files[i], &r);
+        struct result r = {0};
+        if (n > 1) {
+            bench_apart(o, files[i], &r);
+        } else {
+            bench_file(o, files[i], &r);
+        }
         if (r.ok && o->oracle != NULL) {
             r.oracle = ask_oracle(o, files[i]);
         }

@@ -219,7 +219,7 @@ static int typed_map(struct vheap *h, struct ty type, const json_t *j, struct va
 static int typed_event(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
                        struct err *reterr)
 {
-    struct evt *e;
+    struct evt *e = NULL;
     if (!json_is_object(j)) {
         return wrong(type, j, reterr);
     }

@@ -122,7 +122,7 @@ static struct group *add(struct aggregator *a, const struct val *key, uint64_t h
     g->of = a;
     g->hash = hash;
     g->level = level;
-    for (uint32_t i = 0; i < a->n_keys; i++) {
+    for (uint32_t i = 0; key != NULL && i < a->n_keys; i++) {
         g->key[i] = val_keep(key[i]);
     }
     g->block = agg_block_new(a->layout);

@@ -16,6 +16,7 @@
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
 #include "operators/graph/queue.h"
+#include "operators/graph/turn.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
@@ -84,16 +85,6 @@ struct deployment {
     VEC(struct cat_entry *) made;
 };
 
-struct turn { /* turn.c */
-    struct inst *in;
-    uint32_t came, bucket;
-};
-
-struct turns {
-    VEC(struct turn) v;
-    uint32_t buckets;
-};
-
 struct eng {
     struct eng_conf conf;
     struct arena *arena;
@@ -132,13 +123,6 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
 
-/* ---- turn.c ---- */
-void turns_begin(struct turns *t);
-void turns_add(struct turns *t, struct inst *in); /* fine if it is there */
-size_t turns_order(struct turns *t);              /* sets inst.turn, from 1 */
-void turns_end(struct turns *t);                  /* inst.turn is 0 again */
-/* Puts the hits of patterns and self joins, which come last, in order. */
-void turns_of_event(struct turns *t, struct route_hits *hits);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */

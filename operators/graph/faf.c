@@ -179,22 +179,23 @@ static int run_insert(struct stmt *st, struct err *reterr)
 static int run_change(struct stmt *st, struct err *reterr)
 {
     struct bind b = stmt_bind(st);
-    struct on_plan p = {.st = st};
-    int rc = on_bind_target(st, &b, &p, reterr);
+    struct on_plan *p = arena_array(b.a, 1, sizeof *p);
+    p->st = st;
+    int rc = on_bind_target(st, &b, p, reterr);
     if (rc == 0) {
-        b.scope = on_scope(st, &b, &p, true);
+        b.scope = on_scope(st, &b, p, true);
         b.scope->n_streams = 2; /* no trigger */
-        rc = on_bind_where(&b, &p, st->ast->where, reterr);
+        rc = on_bind_where(&b, p, st->ast->where, reterr);
     }
     if (rc == 0 && st->ast->kind == STMT_FAF_UPDATE) {
-        rc = on_bind_sets(&b, st->ast->sets, st->ast->n_sets, p.type, p.alias, &p.sets, reterr);
+        rc = on_bind_sets(&b, st->ast->sets, st->ast->n_sets, p->type, p->alias, &p->sets, reterr);
     }
     VEC_DONE(&b.used);
     if (rc != 0) {
         return rc;
     }
-    st->plan = &p;
-    struct on_inst in = {.p = &p};
+    st->plan = p;
+    struct on_inst in = {.p = p};
     inst_init(&in.in, st, NULL);
     st->listened = true;
     if (st->ast->kind == STMT_FAF_UPDATE) {
@@ -202,7 +203,7 @@ static int run_change(struct stmt *st, struct err *reterr)
     } else {
         on_delete(&in, NULL);
     }
-    if (p.win != NULL) {
+    if (p->win != NULL) {
         keep_rows(st->eng, st->nw.ptr, st->nw.len);
     }
     st->listened = false;

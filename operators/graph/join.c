@@ -490,6 +490,7 @@ void join_flush(struct sel_inst *in)
         evts_clear(&in->src[i].old);
     }
     size_t w = in->p->n_streams;
+    assert(w > 0);
     if (go) {
         struct evts rows = j->out;
         j->out = (struct evts){NULL, 0, 0};

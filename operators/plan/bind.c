@@ -44,6 +44,12 @@ struct ex *ex_const(struct bind *b, struct val v, struct ty ty, struct span span
     return e;
 }
 
+struct ex *ex_null(struct bind *b, struct span span)
+{
+    const struct val none = VAL_NONE;
+    return ex_const(b, none, TY(NULL), span);
+}
+
 bool ex_is_const(const struct ex *e)
 {
     return e->op == EX_CONST;
@@ -103,7 +109,7 @@ static struct ex *literal(struct bind *b, const struct ast_expr *e)
     case AST_FLOAT: return ex_const(b, val_float(e->d), TY(FLOAT), e->span);
     case AST_DOUBLE: return ex_const(b, val_double(e->d), TY(DOUBLE), e->span);
     case AST_STRING: return ex_const(b, val_str(vstr_new(b->heap, e->text)), TY(STRING), e->span);
-    default: return ex_const(b, VAL_NONE, TY(NULL), e->span);
+    default: return ex_null(b, e->span);
     }
 }
 

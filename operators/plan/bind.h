@@ -127,7 +127,6 @@ int bind_const_int(struct bind *b, const struct ast_expr *e, const char *what, i
 /* A list of conditions joined by and; NULL for none. */
 int bind_all(struct bind *b, struct ast_expr *const *e, uint32_t n, const char *what,
              struct ex **ret, struct err *reterr) NODISCARD;
-
 /* The filters of a stream (stream 0 of the scope): as bind_all, and strict about numbers: what a
  * column is compared with must not be of a wider type than the column. */
 int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct ex **ret,
@@ -136,6 +135,7 @@ int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct e
 /* For the binders of functions and methods (bind_call.c, bind_method.c). */
 struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span, uint32_t n_args);
 struct ex *ex_const(struct bind *b, struct val v, struct ty ty, struct span span);
+struct ex *ex_null(struct bind *b, struct span span);
 bool ex_is_const(const struct ex *e);
 int bind_err(struct err *reterr, struct span span, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* `name(args)` that is neither property nor declared expression nor aggregation; name may have dots

@@ -168,7 +168,7 @@ int bind_is_null(struct bind *b, const struct ast_expr *e, struct ex **ret, stru
     if (rc != 0) {
         return rc;
     }
-    x->args[1] = ex_const(b, VAL_NONE, TY(NULL), e->span);
+    x->args[1] = ex_null(b, e->span);
     x->negated = e->negated;
     *ret = x;
     return 0;

@@ -7,9 +7,8 @@
  * journal record. Several *agents*, each a client, compete for a lineage's slot. Who gets it opens,
  * reads the journal to its stable end, goes on behind the last number found there, and keeps what
  * he put until it is known to be committed. Agents are fenced, crash, sleep and abort at random;
- * beside that they may stand for election. A
- * *watcher* reads everything all the time and seeks about; a *feeder* puts plainly into `raw`, of
- * which the front is trimmed.
+ * beside that they may stand for election. A *watcher* reads everything all the time and seeks
+ * about; a *feeder* puts plainly into `raw`, of which the front is trimmed.
  *
  * However that goes, in the end each transaction is in the log exactly once, whole, in order.
  *
@@ -121,7 +120,6 @@ _Noreturn void model_fail(const struct model *m, const char *fmt, ...) PRINTF_LI
 uint64_t model_random(struct model *m, uint64_t below);
 bool model_chance(struct model *m, double p);
 int64_t model_now(const struct model *m);
-
 /* The contents of transaction n: its records 0 to count-1; the last is the journal's. */
 struct model_record {
     const char *topic;
@@ -131,11 +129,8 @@ struct model_record {
 uint32_t model_txn_count(uint32_t lineage, int64_t n);
 struct model_record model_txn_record(const struct model *m, uint32_t lineage, int64_t n,
                                      uint32_t i);
-
-/* 2^vain, bounded: by so much all who want the slot take their time. Where opening takes longer
- * than the peace lasts, nobody would ever commit otherwise. */
+/* 2^vain, bounded: so much longer they wait. Or opening might take longer than the peace lasts. */
 uint64_t model_patience(const struct model *m, uint32_t lineage);
-
 /* model_agent.c */
 void model_agent_start(struct model_agent *a);
 void model_agent_event(struct model_agent *a, const struct bus_ev *ev);
