@@ -56,15 +56,15 @@ void agg_call_done(const struct agg_call *c, void *state, struct vheap *h)
 }
 
 /* The row's arguments; false if it does not count. */
-static bool arguments(const struct agg_call *c, struct val *v, struct ectx *ctx)
+static bool arguments(const struct agg_call *c, struct dat *v, struct ectx *ctx)
 {
     if (!ex_true(c->filter, ctx)) {
         return false;
     }
     if (c->def->takes_event) {
         assert(c->stream >= 0);
-        v[0] = val_evt(ctx->row[c->stream]);
-        return !val_is_null(v[0]);
+        v[0] = dat_evt(ctx->row[c->stream]);
+        return !dat_is_null(v[0]);
     }
     for (uint32_t i = 0; i < c->n_args; i++) {
         v[i] = ex_eval(c->args[i], ctx);
@@ -75,7 +75,7 @@ static bool arguments(const struct agg_call *c, struct val *v, struct ectx *ctx)
 void agg_column_enter(const struct agg_call *column, void *state, const struct agg_call *call,
                       struct ectx *ctx)
 {
-    struct val v[AGG_ARGS_MAX] = {VAL_NONE};
+    struct dat v[AGG_ARGS_MAX] = {DAT_NONE};
     assert(call->n_args <= AGG_ARGS_MAX);
     if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_add(state, v[0]))) {
         column->def->enter(column, agg_own(column, state), v, ctx);
@@ -85,7 +85,7 @@ void agg_column_enter(const struct agg_call *column, void *state, const struct a
 void agg_column_leave(const struct agg_call *column, void *state, const struct agg_call *call,
                       struct ectx *ctx)
 {
-    struct val v[AGG_ARGS_MAX] = {VAL_NONE};
+    struct dat v[AGG_ARGS_MAX] = {DAT_NONE};
     assert(call->n_args <= AGG_ARGS_MAX);
     if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_remove(state, ctx->heap, v[0]))) {
         column->def->leave(column, agg_own(column, state), v, ctx);
@@ -102,7 +102,7 @@ void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx)
     agg_column_leave(c, state, c, ctx);
 }
 
-struct val agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx)
+struct dat agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     return c->def->value(c, agg_own(c, state), ctx);
 }
@@ -162,13 +162,13 @@ void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx)
     }
 }
 
-struct val agg_block_value(const struct agg_layout *l, void *block, uint32_t slot, struct ectx *ctx)
+struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slot, struct ectx *ctx)
 {
     assert(slot < l->set->calls.len);
     return agg_call_value(l->set->calls.ptr[slot], (char *)block + l->offset[slot], ctx);
 }
 
-struct val agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
+struct dat agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
                        struct ectx *ctx)
 {
     struct evt *row[AGG_STREAMS_MAX];
@@ -176,7 +176,7 @@ struct val agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt 
     assert(c->stream >= 0 && c->stream < AGG_STREAMS_MAX);
     row[c->stream] = ev;
     ctx->row = row;
-    struct val v = ex_eval(e, ctx);
+    struct dat v = ex_eval(e, ctx);
     ctx->row = outer;
     return v;
 }

@@ -5,7 +5,7 @@
  * `struct agg_def agg_NAME`, a scenario.
  *
  * State is plain bytes of agg_def.bytes in the group's block plus what it allocates itself; values
- * it keeps are references (val_keep) and are given back by done. What `distinct` has seen stands
+ * it keeps are references (dat_keep) and are given back by done. What `distinct` has seen stands
  * before a call's own state, so states are handled by the agg_call_* functions only.
  */
 #ifndef OPERATORS_AGG_AGG_H
@@ -32,9 +32,9 @@ struct agg_def {
     void (*init)(const struct agg_call *c, void *state); /* NULL: zeros will do */
     /* The row is in ctx->row; v: the evaluated args, n_args of them. Called only if the filter
      * holds; distinct is taken care of by the caller. */
-    void (*enter)(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx);
-    void (*leave)(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx);
-    struct val (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
+    void (*enter)(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx);
+    void (*leave)(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx);
+    struct dat (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
     void (*done)(const struct agg_call *c, void *state, struct vheap *h); /* NULL: nothing to do */
     int (*save)(const struct agg_call *c, void *state, struct buf *out);  /* NULL: plain bytes */
     int (*load)(const struct agg_call *c, void *state, struct slice *in, struct vheap *h);
@@ -55,7 +55,7 @@ int agg_bind(struct bind *b, const struct ast_seg *seg, struct span span, struct
  * EX_AGG or EX_TABLE_COL whose `data` is the agg_call. 1, 0, < 0; gives EX_AGG_METHOD. */
 int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                     struct err *reterr);
-struct val agg_method_value(const struct ex *e, struct ectx *ctx); /* evaluates EX_AGG_METHOD */
+struct dat agg_method_value(const struct ex *e, struct ectx *ctx); /* evaluates EX_AGG_METHOD */
 
 /* Aggregation columns of tables: count(*), sum(double), window(*) @type(E), sorted(x) @type(E). */
 int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct etype *of,
@@ -75,7 +75,7 @@ void agg_call_init(const struct agg_call *c, void *state);
 void agg_call_done(const struct agg_call *c, void *state, struct vheap *h);
 void agg_call_enter(const struct agg_call *c, void *state, struct ectx *ctx);
 void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx);
-struct val agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx);
+struct dat agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx);
 
 /* The block of one group: all states of a set one behind the other. */
 struct agg_layout {
@@ -94,7 +94,7 @@ static inline void *agg_block_state(const struct agg_layout *l, void *block, uin
  * a local group_by are skipped: the statement keeps those apart. */
 void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx);
 void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx);
-struct val agg_block_value(const struct agg_layout *l, void *block, uint32_t slot,
+struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slot,
                            struct ectx *ctx);
 int agg_block_save(const struct agg_layout *l, void *block, struct buf *out);
 int agg_block_load(const struct agg_layout *l, void *block, struct slice *in, struct vheap *h);

@@ -43,7 +43,7 @@ static int type_argument(struct bind *b, struct agg_call *c, const struct ast_ex
         struct ty t;
         rc = cat_column_type(b->cat, &as, &t, reterr);
         if (rc == 0) {
-            *to = ex_const(b, VAL_NONE, t, e->span);
+            *to = ex_const(b, DAT_NONE, t, e->span);
         }
     }
     c->n_args += rc == 0 ? 1 : 0;

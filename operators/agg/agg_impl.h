@@ -18,7 +18,7 @@
 enum { AGG_ARGS_MAX = 8, AGG_STREAMS_MAX = 64 };
 
 struct agg_node {
-    struct val key;
+    struct dat key;
     struct evt *ev;
     uint64_t n; /* multi: how often; else order of arrival */
     uint32_t left, right, prio, size;
@@ -28,12 +28,12 @@ struct agg_tree {           /* zeroed is empty */
     struct agg_node *nodes; /* 0 stands for none */
     uint32_t cap, used, root, free;
     uint64_t seq;
-    int (*cmp)(struct val a, struct val b, const bool *desc); /* NULL: val_cmp */
+    int (*cmp)(struct dat a, struct dat b, const bool *desc); /* NULL: dat_cmp */
     const bool *desc;
 };
 
-void agg_tree_add(struct agg_tree *t, struct val key, struct evt *ev, bool multi); /* keeps both */
-bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct val key, struct evt *ev,
+void agg_tree_add(struct agg_tree *t, struct dat key, struct evt *ev, bool multi); /* keeps both */
+bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct dat key, struct evt *ev,
                      bool multi);
 static inline uint32_t agg_tree_count(const struct agg_tree *t)
 {
@@ -42,21 +42,21 @@ static inline uint32_t agg_tree_count(const struct agg_tree *t)
 const struct agg_node *agg_tree_at(const struct agg_tree *t, uint32_t k, bool multi);
 const struct agg_node *agg_tree_end(const struct agg_tree *t, bool last); /* NULL if empty */
 /* How many have a key below (or not above) this. */
-uint32_t agg_tree_rank(const struct agg_tree *t, struct val key, bool or_equal, bool multi);
+uint32_t agg_tree_rank(const struct agg_tree *t, struct dat key, bool or_equal, bool multi);
 void agg_tree_each(const struct agg_tree *t, void (*fn)(void *arg, const struct agg_node *n),
                    void *arg);
 void agg_tree_done(struct agg_tree *t, struct vheap *h);
 
 struct agg_uniq_cell {
-    struct val key;
+    struct dat key;
     uint64_t n; /* 0: free */
 };
 struct agg_uniq { /* zeroed is empty */
     struct agg_uniq_cell *cells;
     uint32_t cap, len;
 };
-bool agg_uniq_add(struct agg_uniq *u, struct val key); /* true if it was not there; keeps it */
-bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct val key); /* true: the last one */
+bool agg_uniq_add(struct agg_uniq *u, struct dat key); /* true if it was not there; keeps it */
+bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key); /* true: the last one */
 void agg_uniq_done(struct agg_uniq *u, struct vheap *h);
 
 struct agg_ring { /* zeroed is empty */
@@ -72,7 +72,7 @@ static inline struct evt *agg_ring_at(const struct agg_ring *r, uint32_t i)
 void agg_ring_done(struct agg_ring *r, struct vheap *h);
 
 /* An expression of the call with that event as the row's only one. */
-struct val agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
+struct dat agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
                        struct ectx *ctx);
 /* The own state of a call, behind what distinct keeps. */
 static inline void *agg_own(const struct agg_call *c, void *state)
@@ -93,7 +93,7 @@ int agg_want_stream(struct bind *b, struct agg_call *c, uint32_t n, struct ty *r
                     struct err *reterr);
 bool agg_joined(const struct bind *b); /* an event may be in several rows */
 /* Of sorted and its kin: an event's key, and the order of keys. */
-struct val agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx);
-int agg_sorted_cmp(const struct agg_call *c, struct val a, struct val b);
+struct dat agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx);
+int agg_sorted_cmp(const struct agg_call *c, struct dat a, struct dat b);
 
 #endif

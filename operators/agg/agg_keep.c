@@ -10,10 +10,10 @@
 
 enum { CELLS_MIN = 8, RING_MIN = 4 };
 
-static uint32_t place(const struct agg_uniq *u, struct val key)
+static uint32_t place(const struct agg_uniq *u, struct dat key)
 {
-    uint32_t i = (uint32_t)val_hash(key) & (u->cap - 1);
-    while (u->cells[i].n != 0 && !val_same(u->cells[i].key, key)) {
+    uint32_t i = (uint32_t)dat_hash(key) & (u->cap - 1);
+    while (u->cells[i].n != 0 && !dat_same(u->cells[i].key, key)) {
         i = (i + 1) & (u->cap - 1);
     }
     return i;
@@ -32,7 +32,7 @@ static void grow(struct agg_uniq *u)
     mem_free(old.cells);
 }
 
-bool agg_uniq_add(struct agg_uniq *u, struct val key)
+bool agg_uniq_add(struct agg_uniq *u, struct dat key)
 {
     if (u->len * 4 >= u->cap * 3) {
         grow(u);
@@ -41,12 +41,12 @@ bool agg_uniq_add(struct agg_uniq *u, struct val key)
     if (c->n++ > 0) {
         return false;
     }
-    c->key = val_keep(key);
+    c->key = dat_keep(key);
     u->len++;
     return true;
 }
 
-bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct val key)
+bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key)
 {
     if (u->len == 0) {
         return false;
@@ -55,16 +55,16 @@ bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct val key)
     if (u->cells[hole].n == 0 || --u->cells[hole].n > 0) {
         return false;
     }
-    val_drop(h, u->cells[hole].key);
+    dat_drop(h, u->cells[hole].key);
     u->len--;
     for (uint32_t i = (hole + 1) & mask; u->cells[i].n != 0; i = (i + 1) & mask) {
-        uint32_t home = (uint32_t)val_hash(u->cells[i].key) & mask;
+        uint32_t home = (uint32_t)dat_hash(u->cells[i].key) & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) { /* it may move back to the hole */
             u->cells[hole] = u->cells[i];
             hole = i;
         }
     }
-    u->cells[hole] = (struct agg_uniq_cell){VAL_NONE, 0};
+    u->cells[hole] = (struct agg_uniq_cell){DAT_NONE, 0};
     return true;
 }
 
@@ -72,7 +72,7 @@ void agg_uniq_done(struct agg_uniq *u, struct vheap *h)
 {
     for (uint32_t i = 0; i < u->cap; i++) {
         if (u->cells[i].n != 0) {
-            val_drop(h, u->cells[i].key);
+            dat_drop(h, u->cells[i].key);
         }
     }
     mem_free(u->cells);

@@ -23,12 +23,12 @@ static size_t linear_bytes(const struct agg_call *c)
     return c->priv != NULL ? sizeof(struct linear) : sizeof(struct agg_ring);
 }
 
-static struct val name_of(const struct evt *e)
+static struct dat name_of(const struct evt *e)
 {
-    return val_long((int64_t)(intptr_t)e);
+    return dat_long((int64_t)(intptr_t)e);
 }
 
-static void linear_enter(const struct agg_call *c, void *state, const struct val *v,
+static void linear_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     (void)ctx;
@@ -38,7 +38,7 @@ static void linear_enter(const struct agg_call *c, void *state, const struct val
     }
 }
 
-static void linear_leave(const struct agg_call *c, void *state, const struct val *v,
+static void linear_leave(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     struct linear *s = state;
@@ -56,20 +56,20 @@ static void linear_done(const struct agg_call *c, void *state, struct vheap *h)
     }
 }
 
-static struct val look(const struct agg_call *c, struct evt *e, struct ectx *ctx)
+static struct dat look(const struct agg_call *c, struct evt *e, struct ectx *ctx)
 {
-    return c->n_args == 0 || c->star ? val_evt(e) : agg_eval_on(c, c->args[0], e, ctx);
+    return c->n_args == 0 || c->star ? dat_evt(e) : agg_eval_on(c, c->args[0], e, ctx);
 }
 
 static bool index_of(const struct agg_call *c, uint32_t len, struct ectx *ctx, uint32_t *ret)
 {
     int64_t i = 0;
     if (c->n_args == 2) {
-        struct val v = ex_eval(c->args[1], ctx);
-        if (val_is_null(v)) {
+        struct dat v = ex_eval(c->args[1], ctx);
+        if (dat_is_null(v)) {
             return false;
         }
-        i = val_to_long(v);
+        i = dat_to_long(v);
     }
     if (i < 0 || i >= (int64_t)len) {
         return false;
@@ -78,31 +78,31 @@ static bool index_of(const struct agg_call *c, uint32_t len, struct ectx *ctx, u
     return true;
 }
 
-static struct val first_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat first_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct agg_ring *r = &((struct linear *)state)->ring;
     uint32_t i;
-    return index_of(c, r->len, ctx, &i) ? look(c, agg_ring_at(r, i), ctx) : VAL_NONE;
+    return index_of(c, r->len, ctx, &i) ? look(c, agg_ring_at(r, i), ctx) : DAT_NONE;
 }
 
-static struct val last_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat last_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct agg_ring *r = &((struct linear *)state)->ring;
     uint32_t i;
-    return index_of(c, r->len, ctx, &i) ? look(c, agg_ring_at(r, r->len - 1 - i), ctx) : VAL_NONE;
+    return index_of(c, r->len, ctx, &i) ? look(c, agg_ring_at(r, r->len - 1 - i), ctx) : DAT_NONE;
 }
 
-static struct val window_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat window_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct agg_ring *r = &((struct linear *)state)->ring;
     if (r->len == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     struct vlist *l = vlist_new(ctx->heap, r->len);
     for (uint32_t i = 0; i < r->len; i++) {
         vlist_set(l, i, look(c, agg_ring_at(r, i), ctx));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
 /* What a row gives: the event, or the argument's type. */
@@ -192,7 +192,7 @@ const struct agg_def agg_window = {
 static size_t ever_bytes(const struct agg_call *c)
 {
     (void)c;
-    return sizeof(struct val); /* kept */
+    return sizeof(struct dat); /* kept */
 }
 
 static int ever_type(struct bind *b, struct agg_call *c, struct err *reterr)
@@ -204,32 +204,32 @@ static int ever_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return agg_want_stream(b, c, 0, &c->ty, reterr);
 }
 
-static struct val ever_arg(const struct agg_call *c, const struct val *v, const struct ectx *ctx)
+static struct dat ever_arg(const struct agg_call *c, const struct dat *v, const struct ectx *ctx)
 {
-    return c->n_args > 0 ? v[0] : val_evt(ctx->row[c->stream]);
+    return c->n_args > 0 ? v[0] : dat_evt(ctx->row[c->stream]);
 }
 
 /* Nulls are none of the values ever seen. */
-static void firstever_enter(const struct agg_call *c, void *state, const struct val *v,
+static void firstever_enter(const struct agg_call *c, void *state, const struct dat *v,
                             struct ectx *ctx)
 {
-    struct val *first = state;
-    if (val_is_null(*first)) {
-        *first = val_keep(ever_arg(c, v, ctx));
+    struct dat *first = state;
+    if (dat_is_null(*first)) {
+        *first = dat_keep(ever_arg(c, v, ctx));
     }
 }
 
-static void lastever_enter(const struct agg_call *c, void *state, const struct val *v,
+static void lastever_enter(const struct agg_call *c, void *state, const struct dat *v,
                            struct ectx *ctx)
 {
-    struct val *last = state, now = ever_arg(c, v, ctx);
-    if (!val_is_null(now)) {
-        val_drop(ctx->heap, *last);
-        *last = val_keep(now);
+    struct dat *last = state, now = ever_arg(c, v, ctx);
+    if (!dat_is_null(now)) {
+        dat_drop(ctx->heap, *last);
+        *last = dat_keep(now);
     }
 }
 
-static void ever_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void ever_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     (void)c;
     (void)state;
@@ -237,17 +237,17 @@ static void ever_leave(const struct agg_call *c, void *state, const struct val *
     (void)ctx;
 }
 
-static struct val ever_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat ever_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
-    return *(struct val *)state;
+    return *(struct dat *)state;
 }
 
 static void ever_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     (void)c;
-    val_drop(h, *(struct val *)state);
+    dat_drop(h, *(struct dat *)state);
 }
 
 const struct agg_def agg_firstever = {
@@ -283,7 +283,7 @@ const struct agg_def agg_lastever = {
 enum { NTH_MAX = 10000 };
 
 struct nth {
-    struct val *ring; /* of the last n + 1, kept */
+    struct dat *ring; /* of the last n + 1, kept */
     uint64_t there;   /* values in the window */
     uint32_t next;
 };
@@ -303,7 +303,7 @@ static int nth_type(struct bind *b, struct agg_call *c, struct err *reterr)
 {
     (void)b;
     const struct ex *n = c->args[1];
-    if (!ex_is_const(n) || !val_is_integer(n->k) || n->k.i < 0 || n->k.i > NTH_MAX) {
+    if (!ex_is_const(n) || !dat_is_integer(n->k) || n->k.i < 0 || n->k.i > NTH_MAX) {
         return bind_err(reterr, n->span, "nth wants a constant from 0 to %d as its second argument",
                         NTH_MAX);
     }
@@ -312,46 +312,46 @@ static int nth_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return 0;
 }
 
-static void nth_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void nth_enter(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     struct nth *s = state;
     uint32_t room = nth_n(c) + 1;
-    if (val_is_null(v[0])) {
+    if (dat_is_null(v[0])) {
         return;
     }
     if (s->ring == NULL) {
         s->ring = mem_calloc(room, sizeof *s->ring);
     }
-    val_drop(ctx->heap, s->ring[s->next]);
-    s->ring[s->next] = val_keep(v[0]);
+    dat_drop(ctx->heap, s->ring[s->next]);
+    s->ring[s->next] = dat_keep(v[0]);
     s->next = (s->next + 1) % room;
     s->there++;
 }
 
-static void nth_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void nth_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     struct nth *s = state;
     uint32_t room = nth_n(c) + 1;
-    if (!val_is_null(v[0]) && s->there > 0 &&
+    if (!dat_is_null(v[0]) && s->there > 0 &&
         s->there-- <= room) { /* the oldest of the ring has left */
-        struct val *old = &s->ring[(s->next + room - (uint32_t)s->there - 1) % room];
-        val_drop(ctx->heap, *old);
-        *old = VAL_NONE;
+        struct dat *old = &s->ring[(s->next + room - (uint32_t)s->there - 1) % room];
+        dat_drop(ctx->heap, *old);
+        *old = DAT_NONE;
     }
 }
 
-static struct val nth_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat nth_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
     const struct nth *s = state;
-    return s->there > nth_n(c) ? s->ring[s->next] : VAL_NONE;
+    return s->there > nth_n(c) ? s->ring[s->next] : DAT_NONE;
 }
 
 static void nth_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     struct nth *s = state;
     for (uint32_t i = 0; s->ring != NULL && i <= nth_n(c); i++) {
-        val_drop(h, s->ring[i]);
+        dat_drop(h, s->ring[i]);
     }
     mem_free(s->ring);
 }

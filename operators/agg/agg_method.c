@@ -113,13 +113,13 @@ struct view_of { /* of the sorted events */
     struct ectx *ctx;
 };
 
-static struct val key_at(const struct view_of *v, uint32_t i)
+static struct dat key_at(const struct view_of *v, uint32_t i)
 {
     return agg_sorted_key(v->c, v->l->v[i].ev, v->ctx);
 }
 
 /* How many keys stand before `key`; or_equal: or are equal to it. */
-static uint32_t before(const struct view_of *v, struct val key, bool or_equal)
+static uint32_t before(const struct view_of *v, struct dat key, bool or_equal)
 {
     uint32_t lo = 0, hi = v->l->len;
     while (lo < hi) {
@@ -135,7 +135,7 @@ static uint32_t before(const struct view_of *v, struct val key, bool or_equal)
 }
 
 /* The events of the key that `where` means: [*ret_from, *ret_to); false if there is none. */
-static bool group_at(const struct view_of *v, enum where where, struct val key, uint32_t *ret_from,
+static bool group_at(const struct view_of *v, enum where where, struct dat key, uint32_t *ret_from,
                      uint32_t *ret_to)
 {
     uint32_t n = v->l->len, at = 0;
@@ -152,40 +152,40 @@ static bool group_at(const struct view_of *v, enum where where, struct val key, 
     if (at >= n || (where == GET && agg_sorted_cmp(v->c, key_at(v, at), key) != 0)) {
         return false;
     }
-    struct val found = key_at(v, at);
+    struct dat found = key_at(v, at);
     *ret_from = before(v, found, false);
     *ret_to = before(v, found, true);
     return true;
 }
 
-static struct val part(const struct view_of *v, uint32_t from, uint32_t to)
+static struct dat part(const struct view_of *v, uint32_t from, uint32_t to)
 {
     struct vlist *l = vlist_new(v->ctx->heap, to > from ? to - from : 0);
     for (uint32_t i = from; i < to; i++) {
         vlist_set(l, i - from, v->l->v[i]);
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val count_keys(const struct view_of *v)
+static struct dat count_keys(const struct view_of *v)
 {
     int32_t n = 0;
     for (uint32_t i = 0; i < v->l->len; i = before(v, key_at(v, i), true)) {
         n++;
     }
-    return val_int(n);
+    return dat_int(n);
 }
 
-static struct val between(const struct view_of *v, const struct ex *e)
+static struct dat between(const struct view_of *v, const struct ex *e)
 {
-    struct val from = ex_eval(e->args[1], v->ctx), from_in = ex_eval(e->args[2], v->ctx);
-    struct val to = ex_eval(e->args[3], v->ctx), to_in = ex_eval(e->args[4], v->ctx);
-    return part(v, before(v, from, !val_true(from_in)), before(v, to, val_true(to_in)));
+    struct dat from = ex_eval(e->args[1], v->ctx), from_in = ex_eval(e->args[2], v->ctx);
+    struct dat to = ex_eval(e->args[3], v->ctx), to_in = ex_eval(e->args[4], v->ctx);
+    return part(v, before(v, from, !dat_true(from_in)), before(v, to, dat_true(to_in)));
 }
 
-static struct val topk(const struct ex *e, const struct vlist *cells, struct vheap *h)
+static struct dat topk(const struct ex *e, const struct vlist *cells, struct vheap *h)
 {
-    struct val x = VAL_NONE;
+    struct dat x = DAT_NONE;
     int64_t n = 0;
     uint32_t len = 0;
     while (agg_sketch_top(cells, len, &x, &n)) {
@@ -195,37 +195,37 @@ static struct val topk(const struct ex *e, const struct vlist *cells, struct vhe
     for (uint32_t i = 0; i < len && agg_sketch_top(cells, i, &x, &n); i++) {
         struct evt *row = evt_new(h, e->ty.elem->ev);
         evt_set(row, 0, x);
-        evt_set(row, 1, val_long(n));
-        vlist_set(l, i, val_evt(row));
+        evt_set(row, 1, dat_long(n));
+        vlist_set(l, i, dat_evt(row));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-struct val agg_method_value(const struct ex *e, struct ectx *ctx)
+struct dat agg_method_value(const struct ex *e, struct ectx *ctx)
 {
     assert(e->op == EX_AGG_METHOD && e->slot < ARRAY_LEN(methods));
     const struct method *m = &methods[e->slot];
-    struct val list = ex_eval(e->args[0], ctx);
-    struct val arg = m->n_args > 0 ? ex_eval(e->args[1], ctx) : VAL_NONE;
-    if (list.kind != VAL_LIST || (m->n_args > 0 && val_is_null(arg))) {
-        return VAL_NONE;
+    struct dat list = ex_eval(e->args[0], ctx);
+    struct dat arg = m->n_args > 0 ? ex_eval(e->args[1], ctx) : DAT_NONE;
+    if (list.kind != DAT_LIST || (m->n_args > 0 && dat_is_null(arg))) {
+        return DAT_NONE;
     }
     struct view_of v = {e->data, list.l, ctx};
     uint32_t from = 0, to = 0;
     switch (m->what) {
-    case FREQUENCY: return val_long(agg_sketch_frequency(list.l, arg));
+    case FREQUENCY: return dat_long(agg_sketch_frequency(list.l, arg));
     case TOPK: return topk(e, list.l, ctx->heap);
-    case COUNT_EVENTS: return val_int((int32_t)list.l->len);
+    case COUNT_EVENTS: return dat_int((int32_t)list.l->len);
     case COUNT_KEYS: return count_keys(&v);
     case BETWEEN: return between(&v, e);
     default: break;
     }
     bool found = group_at(&v, m->where, arg, &from, &to);
     if (m->what == CONTAINS) {
-        return val_bool(found);
+        return dat_bool(found);
     }
     if (!found) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     return m->what == EVENT    ? list.l->v[from]
            : m->what == EVENTS ? part(&v, from, to)

@@ -16,7 +16,7 @@ static uintptr_t flavour(const struct agg_call *c)
 
 static size_t extreme_bytes(const struct agg_call *c)
 {
-    return (flavour(c) & EVER) != 0 ? sizeof(struct val) : sizeof(struct agg_tree);
+    return (flavour(c) & EVER) != 0 ? sizeof(struct dat) : sizeof(struct agg_tree);
 }
 
 static int extreme_type(struct bind *b, struct agg_call *c, uintptr_t how, struct err *reterr)
@@ -51,46 +51,46 @@ static int maxever_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return extreme_type(b, c, GREATEST | EVER, reterr);
 }
 
-static void extreme_enter(const struct agg_call *c, void *state, const struct val *v,
+static void extreme_enter(const struct agg_call *c, void *state, const struct dat *v,
                           struct ectx *ctx)
 {
-    if (val_is_null(v[0])) {
+    if (dat_is_null(v[0])) {
         return;
     }
     if ((flavour(c) & EVER) == 0) {
         agg_tree_add(state, v[0], NULL, true);
         return;
     }
-    struct val *best = state;
-    int d = val_is_null(*best) ? 0 : val_cmp(v[0], *best);
-    if (val_is_null(*best) || ((flavour(c) & LEAST) != 0 ? d < 0 : d > 0)) {
-        val_drop(ctx->heap, *best);
-        *best = val_keep(v[0]);
+    struct dat *best = state;
+    int d = dat_is_null(*best) ? 0 : dat_cmp(v[0], *best);
+    if (dat_is_null(*best) || ((flavour(c) & LEAST) != 0 ? d < 0 : d > 0)) {
+        dat_drop(ctx->heap, *best);
+        *best = dat_keep(v[0]);
     }
 }
 
-static void extreme_leave(const struct agg_call *c, void *state, const struct val *v,
+static void extreme_leave(const struct agg_call *c, void *state, const struct dat *v,
                           struct ectx *ctx)
 {
-    if ((flavour(c) & EVER) == 0 && !val_is_null(v[0])) {
+    if ((flavour(c) & EVER) == 0 && !dat_is_null(v[0])) {
         (void)agg_tree_remove(state, ctx->heap, v[0], NULL, true);
     }
 }
 
-static struct val extreme_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat extreme_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
     if ((flavour(c) & EVER) != 0) {
-        return *(struct val *)state;
+        return *(struct dat *)state;
     }
     const struct agg_node *n = agg_tree_end(state, (flavour(c) & GREATEST) != 0);
-    return n == NULL ? VAL_NONE : n->key;
+    return n == NULL ? DAT_NONE : n->key;
 }
 
 static void extreme_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     if ((flavour(c) & EVER) != 0) {
-        val_drop(h, *(struct val *)state);
+        dat_drop(h, *(struct dat *)state);
     } else {
         agg_tree_done(state, h);
     }

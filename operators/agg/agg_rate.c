@@ -52,9 +52,9 @@ static int rate_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return c->n_args > 1 ? agg_want_number(b, c, 1, reterr) : 0;
 }
 
-static double interval_ms(const struct agg_call *c, struct val v)
+static double interval_ms(const struct agg_call *c, struct dat v)
 {
-    return c->args[0]->op == EX_PERIOD ? val_to_double(v) : val_to_double(v) * 1000;
+    return c->args[0]->op == EX_PERIOD ? dat_to_double(v) : dat_to_double(v) * 1000;
 }
 
 static void clock_enter(struct by_clock *s, double interval, int64_t now)
@@ -76,9 +76,9 @@ static void clock_enter(struct by_clock *s, double interval, int64_t now)
     }
 }
 
-static void rate_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void rate_enter(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
-    if (val_is_null(v[0])) {
+    if (dat_is_null(v[0])) {
         return;
     }
     if (c->priv != NULL) {
@@ -89,15 +89,15 @@ static void rate_enter(const struct agg_call *c, void *state, const struct val *
     s->newest = v[0].i;
     if (c->n_args == 1) {
         s->sum += 1;
-    } else if (!val_is_null(v[1])) {
-        s->sum += val_to_double(v[1]);
+    } else if (!dat_is_null(v[1])) {
+        s->sum += dat_to_double(v[1]);
     }
 }
 
-static void rate_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void rate_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     (void)ctx;
-    if (val_is_null(v[0]) || c->priv != NULL) {
+    if (dat_is_null(v[0]) || c->priv != NULL) {
         return;
     }
     struct by_event *s = state;
@@ -105,23 +105,23 @@ static void rate_leave(const struct agg_call *c, void *state, const struct val *
     s->left = true;
     if (c->n_args == 1) {
         s->sum -= 1;
-    } else if (!val_is_null(v[1])) {
-        s->sum -= val_to_double(v[1]);
+    } else if (!dat_is_null(v[1])) {
+        s->sum -= dat_to_double(v[1]);
     }
 }
 
-static struct val rate_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat rate_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     if (c->priv != NULL) {
         const struct by_clock *s = state;
-        struct val v = s->left ? ex_eval(c->args[0], ctx) : VAL_NONE;
-        return val_is_null(v) ? VAL_NONE : val_double(s->len * 1000.0 / interval_ms(c, v));
+        struct dat v = s->left ? ex_eval(c->args[0], ctx) : DAT_NONE;
+        return dat_is_null(v) ? DAT_NONE : dat_double(s->len * 1000.0 / interval_ms(c, v));
     }
     const struct by_event *s = state;
     if (!s->left) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
-    return val_double(s->sum * 1000 / (double)(s->newest - s->oldest));
+    return dat_double(s->sum * 1000 / (double)(s->newest - s->oldest));
 }
 
 static void rate_done(const struct agg_call *c, void *state, struct vheap *h)
@@ -159,7 +159,7 @@ static int leaving_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return 0;
 }
 
-static void leaving_enter(const struct agg_call *c, void *state, const struct val *v,
+static void leaving_enter(const struct agg_call *c, void *state, const struct dat *v,
                           struct ectx *ctx)
 {
     (void)c;
@@ -168,7 +168,7 @@ static void leaving_enter(const struct agg_call *c, void *state, const struct va
     (void)ctx;
 }
 
-static void leaving_leave(const struct agg_call *c, void *state, const struct val *v,
+static void leaving_leave(const struct agg_call *c, void *state, const struct dat *v,
                           struct ectx *ctx)
 {
     (void)c;
@@ -177,11 +177,11 @@ static void leaving_leave(const struct agg_call *c, void *state, const struct va
     *(bool *)state = true;
 }
 
-static struct val leaving_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat leaving_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
-    return val_bool(*(bool *)state);
+    return dat_bool(*(bool *)state);
 }
 
 const struct agg_def agg_leaving = {

@@ -30,16 +30,16 @@ static int sketch_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return 0;
 }
 
-static uint32_t cell(uint32_t row, struct val x)
+static uint32_t cell(uint32_t row, struct dat x)
 {
-    uint64_t h = val_hash(x) + (uint64_t)(row + 1) * 0x9e3779b97f4a7c15ULL;
+    uint64_t h = dat_hash(x) + (uint64_t)(row + 1) * 0x9e3779b97f4a7c15ULL;
     h ^= h >> 31;
     h *= 0xbf58476d1ce4e5b9ULL;
     h ^= h >> 29;
     return row * WIDTH + (uint32_t)(h % WIDTH);
 }
 
-int64_t agg_sketch_frequency(const struct vlist *cells, struct val x)
+int64_t agg_sketch_frequency(const struct vlist *cells, struct dat x)
 {
     int64_t least = INT64_MAX;
     for (uint32_t row = 0; row < DEPTH; row++) {
@@ -49,7 +49,7 @@ int64_t agg_sketch_frequency(const struct vlist *cells, struct val x)
     return least;
 }
 
-bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct val *ret_value, int64_t *ret_n)
+bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct dat *ret_value, int64_t *ret_n)
 {
     if (i >= TOP || cells->v[DEPTH * WIDTH + 2 * i + 1].i == 0) {
         return false;
@@ -60,12 +60,12 @@ bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct val *ret_value
 }
 
 /* Keeps the TOP pairs in descending order of count. */
-static void rank(struct vlist *cells, struct val x, struct vheap *h)
+static void rank(struct vlist *cells, struct dat x, struct vheap *h)
 {
-    struct val *top = &cells->v[DEPTH * WIDTH];
+    struct dat *top = &cells->v[DEPTH * WIDTH];
     int64_t n = agg_sketch_frequency(cells, x);
     uint32_t at = 0;
-    while (at < TOP && top[2 * at + 1].i > 0 && !val_same(top[2 * at], x)) {
+    while (at < TOP && top[2 * at + 1].i > 0 && !dat_same(top[2 * at], x)) {
         at++;
     }
     if (at == TOP) {
@@ -74,28 +74,28 @@ static void rank(struct vlist *cells, struct val x, struct vheap *h)
             return;
         }
     }
-    val_drop(h, top[2 * at]);
+    dat_drop(h, top[2 * at]);
     for (; at > 0 && top[2 * at - 1].i < n; at--) {
         top[2 * at] = top[2 * at - 2];
         top[2 * at + 1] = top[2 * at - 1];
     }
-    top[2 * at] = val_keep(x);
-    top[2 * at + 1] = val_long(n);
+    top[2 * at] = dat_keep(x);
+    top[2 * at + 1] = dat_long(n);
 }
 
-static void sketch_enter(const struct agg_call *c, void *state, const struct val *v,
+static void sketch_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     (void)c;
     struct sketch *s = state;
-    if (val_is_null(v[0])) {
+    if (dat_is_null(v[0])) {
         return;
     }
     if (s->cells == NULL) {
         s->cells = vlist_new(ctx->heap, DEPTH * WIDTH + 2 * TOP);
-        (void)val_keep(val_list(s->cells));
+        (void)dat_keep(dat_list(s->cells));
         for (uint32_t i = 0; i < s->cells->len; i++) {
-            s->cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? val_long(0) : VAL_NONE;
+            s->cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? dat_long(0) : DAT_NONE;
         }
     }
     for (uint32_t row = 0; row < DEPTH; row++) {
@@ -104,7 +104,7 @@ static void sketch_enter(const struct agg_call *c, void *state, const struct val
     rank(s->cells, v[0], ctx->heap);
 }
 
-static void sketch_leave(const struct agg_call *c, void *state, const struct val *v,
+static void sketch_leave(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     (void)c; /* what was counted stays counted */
@@ -113,12 +113,12 @@ static void sketch_leave(const struct agg_call *c, void *state, const struct val
     (void)ctx;
 }
 
-static struct val sketch_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat sketch_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
     const struct sketch *s = state;
-    return s->cells == NULL ? VAL_NONE : val_list(s->cells);
+    return s->cells == NULL ? DAT_NONE : dat_list(s->cells);
 }
 
 static void sketch_done(const struct agg_call *c, void *state, struct vheap *h)
@@ -126,7 +126,7 @@ static void sketch_done(const struct agg_call *c, void *state, struct vheap *h)
     (void)c;
     struct sketch *s = state;
     if (s->cells != NULL) {
-        val_drop(h, val_list(s->cells));
+        dat_drop(h, dat_list(s->cells));
     }
 }
 

@@ -6,10 +6,10 @@
 #ifndef OPERATORS_AGG_AGG_SKETCH_H
 #define OPERATORS_AGG_AGG_SKETCH_H
 
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
-int64_t agg_sketch_frequency(const struct vlist *cells, struct val x);
+int64_t agg_sketch_frequency(const struct vlist *cells, struct dat x);
 /* The i-th most frequent value; false if there are no more. */
-bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct val *ret_value, int64_t *ret_n);
+bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct dat *ret_value, int64_t *ret_n);
 
 #endif

@@ -15,7 +15,7 @@ struct order {
 };
 
 struct best {
-    struct val key;
+    struct dat key;
     struct evt *ev; /* kept; NULL: none yet */
 };
 
@@ -31,16 +31,16 @@ static size_t order_bytes(const struct agg_call *c)
     return has(c, EVER) ? sizeof(struct best) : sizeof(struct order);
 }
 
-static int one_cmp(struct val a, struct val b, const bool *desc)
+static int one_cmp(struct dat a, struct dat b, const bool *desc)
 {
-    int c = val_cmp(a, b);
+    int c = dat_cmp(a, b);
     return desc != NULL && desc[0] ? -c : c;
 }
 
-static int many_cmp(struct val a, struct val b, const bool *desc)
+static int many_cmp(struct dat a, struct dat b, const bool *desc)
 {
     for (uint32_t i = 0; i < a.l->len; i++) {
-        int c = val_cmp(a.l->v[i], b.l->v[i]);
+        int c = dat_cmp(a.l->v[i], b.l->v[i]);
         if (c != 0) {
             return desc != NULL && desc[i] ? -c : c;
         }
@@ -57,10 +57,10 @@ static void order_init(const struct agg_call *c, void *state)
     }
 }
 
-struct val agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx)
+struct dat agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx)
 {
     if (c->n_args == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     if (c->n_args == 1) {
         return agg_eval_on(c, c->args[0], ev, ctx);
@@ -69,35 +69,35 @@ struct val agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx 
     for (uint32_t i = 0; i < c->n_args; i++) {
         vlist_set(l, i, agg_eval_on(c, c->args[i], ev, ctx));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-int agg_sorted_cmp(const struct agg_call *c, struct val a, struct val b)
+int agg_sorted_cmp(const struct agg_call *c, struct dat a, struct dat b)
 {
     return c->n_args > 1 ? many_cmp(a, b, c->desc) : one_cmp(a, b, c->desc);
 }
 
 static void best_enter(const struct agg_call *c, struct best *s, struct evt *ev, struct ectx *ctx)
 {
-    struct val key = agg_sorted_key(c, ev, ctx);
+    struct dat key = agg_sorted_key(c, ev, ctx);
     if (s->ev != NULL) {
         int d = agg_sorted_cmp(c, key, s->key);
         bool max = c->def == &agg_maxby || c->def == &agg_maxbyever;
         if (max ? d <= 0 : d >= 0) {
             return;
         }
-        val_drop(ctx->heap, s->key);
+        dat_drop(ctx->heap, s->key);
         evt_drop(ctx->heap, s->ev);
     }
-    *s = (struct best){val_keep(key), evt_keep(ev)};
+    *s = (struct best){dat_keep(key), evt_keep(ev)};
 }
 
-static struct val name_of(const struct evt *e)
+static struct dat name_of(const struct evt *e)
 {
-    return val_long((int64_t)(intptr_t)e);
+    return dat_long((int64_t)(intptr_t)e);
 }
 
-static void order_enter(const struct agg_call *c, void *state, const struct val *v,
+static void order_enter(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     struct order *s = state;
@@ -108,7 +108,7 @@ static void order_enter(const struct agg_call *c, void *state, const struct val 
     }
 }
 
-static void order_leave(const struct agg_call *c, void *state, const struct val *v,
+static void order_leave(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     struct order *s = state;
@@ -124,7 +124,7 @@ static void order_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     if (has(c, EVER)) {
         struct best *s = state;
-        val_drop(h, s->key);
+        dat_drop(h, s->key);
         if (s->ev != NULL) {
             evt_drop(h, s->ev);
         }
@@ -142,42 +142,42 @@ struct fill {
 static void fill_one(void *arg, const struct agg_node *n)
 {
     struct fill *f = arg;
-    vlist_set(f->to, f->n++, val_evt(n->ev));
+    vlist_set(f->to, f->n++, dat_evt(n->ev));
 }
 
-static struct val sorted_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat sorted_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     const struct agg_tree *t = &((struct order *)state)->tree;
     uint32_t n = agg_tree_count(t);
     struct fill f = {vlist_new(ctx->heap, n), 0};
     agg_tree_each(t, fill_one, &f);
-    return val_list(f.to);
+    return dat_list(f.to);
 }
 
-static struct val minby_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat minby_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
     if (has(c, EVER)) {
-        return val_evt(((struct best *)state)->ev);
+        return dat_evt(((struct best *)state)->ev);
     }
     const struct agg_node *n = agg_tree_end(&((struct order *)state)->tree, false);
-    return n == NULL ? VAL_NONE : val_evt(n->ev);
+    return n == NULL ? DAT_NONE : dat_evt(n->ev);
 }
 
 /* Of several with the greatest key the first that came. */
-static struct val maxby_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat maxby_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
     if (has(c, EVER)) {
-        return val_evt(((struct best *)state)->ev);
+        return dat_evt(((struct best *)state)->ev);
     }
     const struct agg_tree *t = &((struct order *)state)->tree;
     const struct agg_node *n = agg_tree_end(t, true);
     if (n == NULL) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
-    return val_evt(agg_tree_at(t, agg_tree_rank(t, n->key, false, false), false)->ev);
+    return dat_evt(agg_tree_at(t, agg_tree_rank(t, n->key, false, false), false)->ev);
 }
 
 static int by_type(struct bind *b, struct agg_call *c, bool ever, struct err *reterr)

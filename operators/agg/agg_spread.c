@@ -71,45 +71,45 @@ static int double_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return agg_want_number(b, c, 0, reterr);
 }
 
-static void stddev_enter(const struct agg_call *c, void *state, const struct val *v,
+static void stddev_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
     struct spread *s = state;
-    if (!val_is_null(v[0])) {
-        double x = val_to_double(v[0]);
+    if (!dat_is_null(v[0])) {
+        double x = dat_to_double(v[0]);
         s->n++;
         s->sum = plus(s->sum, (struct two){x, 0});
         s->squares = plus(s->squares, two_product(x, x));
     }
 }
 
-static void stddev_leave(const struct agg_call *c, void *state, const struct val *v,
+static void stddev_leave(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
     struct spread *s = state;
-    if (val_is_null(v[0]) || s->n == 0) {
+    if (dat_is_null(v[0]) || s->n == 0) {
         return;
     }
     if (--s->n == 0) {
         *s = (struct spread){0};
         return;
     }
-    double x = val_to_double(v[0]);
+    double x = dat_to_double(v[0]);
     s->sum = plus(s->sum, (struct two){-x, 0});
     s->squares = plus(s->squares, minus(two_product(x, x)));
 }
 
-static struct val stddev_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat stddev_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
     const struct spread *s = state;
     if (s->n < 2) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     double n = (double)s->n;
     struct two d = plus(s->squares, minus(over(times(s->sum, s->sum), n)));
@@ -117,7 +117,7 @@ static struct val stddev_value(const struct agg_call *c, void *state, struct ect
     if (q < s->squares.hi * 0x1p-96) { /* what is left of rounding; NaN stays */
         q = 0;
     }
-    return val_double(sqrt(q / (n - 1)));
+    return dat_double(sqrt(q / (n - 1)));
 }
 
 const struct agg_def agg_stddev = {
@@ -139,20 +139,20 @@ static size_t tree_bytes(const struct agg_call *c)
     return sizeof(struct agg_tree);
 }
 
-static void tree_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void tree_enter(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
-    if (!val_is_null(v[0])) {
-        agg_tree_add(state, val_double(val_to_double(v[0])), NULL, true);
+    if (!dat_is_null(v[0])) {
+        agg_tree_add(state, dat_double(dat_to_double(v[0])), NULL, true);
     }
 }
 
-static void tree_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void tree_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     (void)c;
-    if (!val_is_null(v[0])) {
-        (void)agg_tree_remove(state, ctx->heap, val_double(val_to_double(v[0])), NULL, true);
+    if (!dat_is_null(v[0])) {
+        (void)agg_tree_remove(state, ctx->heap, dat_double(dat_to_double(v[0])), NULL, true);
     }
 }
 
@@ -177,7 +177,7 @@ static void add_apart(void *arg, const struct agg_node *n)
     w->apart += fabs(n->key.d - w->mean) * (double)n->n;
 }
 
-static struct val avedev_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat avedev_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
@@ -185,38 +185,38 @@ static struct val avedev_value(const struct agg_call *c, void *state, struct ect
     double n = (double)agg_tree_count(t);
     struct walk w = {0};
     if (t->root == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     agg_tree_each(t, add_up, &w);
     w.mean = w.sum / n;
     agg_tree_each(t, add_apart, &w);
-    return val_double(w.apart / n);
+    return dat_double(w.apart / n);
 }
 
-static struct val median_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat median_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
     const struct agg_tree *t = state;
     uint32_t n = agg_tree_count(t);
     if (n == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     double upper = agg_tree_at(t, n / 2, true)->key.d;
-    return val_double(n % 2 == 1 ? upper : (agg_tree_at(t, n / 2 - 1, true)->key.d + upper) / 2);
+    return dat_double(n % 2 == 1 ? upper : (agg_tree_at(t, n / 2 - 1, true)->key.d + upper) / 2);
 }
 
-static struct val percentile_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat percentile_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct agg_tree *t = state;
     uint32_t n = agg_tree_count(t);
-    struct val p = ex_eval(c->args[1], ctx);
-    if (n == 0 || val_is_null(p)) {
-        return VAL_NONE;
+    struct dat p = ex_eval(c->args[1], ctx);
+    if (n == 0 || dat_is_null(p)) {
+        return DAT_NONE;
     }
-    double share = val_to_double(p);
+    double share = dat_to_double(p);
     if (!(share >= 0 && share <= 100)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     double at = share / 100 * (double)(n - 1), below = floor(at);
     uint32_t k = (uint32_t)below;
@@ -224,7 +224,7 @@ static struct val percentile_value(const struct agg_call *c, void *state, struct
     if (at > below) {
         x += (at - below) * (agg_tree_at(t, k + 1, true)->key.d - x);
     }
-    return val_double(x);
+    return dat_double(x);
 }
 
 static int percentile_type(struct bind *b, struct agg_call *c, struct err *reterr)

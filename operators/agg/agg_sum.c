@@ -5,7 +5,7 @@
  * NaN stays no longer than the window holds anything.
  */
 #include "operators/agg/agg_impl.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 struct count_state {
     int64_t n;
@@ -25,19 +25,19 @@ static int count_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return 0;
 }
 
-static bool counts(const struct agg_call *c, const struct val *v)
+static bool counts(const struct agg_call *c, const struct dat *v)
 {
-    return c->star || c->n_args == 0 || !val_is_null(v[0]);
+    return c->star || c->n_args == 0 || !dat_is_null(v[0]);
 }
 
-static void count_enter(const struct agg_call *c, void *state, const struct val *v,
+static void count_enter(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     (void)ctx;
     ((struct count_state *)state)->n += counts(c, v) ? 1 : 0;
 }
 
-static void count_leave(const struct agg_call *c, void *state, const struct val *v,
+static void count_leave(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     (void)ctx;
@@ -45,7 +45,7 @@ static void count_leave(const struct agg_call *c, void *state, const struct val 
     s->n -= counts(c, v) && s->n > 0 ? 1 : 0;
 }
 
-static void count_stays(const struct agg_call *c, void *state, const struct val *v,
+static void count_stays(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     (void)c;
@@ -54,11 +54,11 @@ static void count_stays(const struct agg_call *c, void *state, const struct val 
     (void)ctx;
 }
 
-static struct val count_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat count_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)c;
     (void)ctx;
-    return val_long(((struct count_state *)state)->n);
+    return dat_long(((struct count_state *)state)->n);
 }
 
 const struct agg_def agg_count = {
@@ -94,7 +94,7 @@ struct sum_state {
     union {
         uint64_t i; /* wraps */
         double d;
-        struct val big; /* kept */
+        struct dat big; /* kept */
     };
 };
 
@@ -131,56 +131,56 @@ static int avg_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return rc;
 }
 
-static void big_add(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
+static void big_add(const struct agg_call *c, struct sum_state *s, struct dat v, bool enters,
                     struct ectx *ctx)
 {
-    enum val_kind kind = c->ty.kind == TY_BIGINT ? VAL_BIGINT : VAL_BIGDEC;
-    struct val old = s->big;
-    struct val sum = val_is_null(old) ? big_from(ctx->heap, v, kind)
+    enum dat_kind kind = c->ty.kind == TY_BIGINT ? DAT_BIGINT : DAT_BIGDEC;
+    struct dat old = s->big;
+    struct dat sum = dat_is_null(old) ? big_from(ctx->heap, v, kind)
                                       : big_arith(ctx->heap, enters ? '+' : '-', old, v, kind);
-    if (val_is_null(sum)) {
+    if (dat_is_null(sum)) {
         ectx_fail(ctx, "%s: the total has more digits than are kept", c->def->name);
         return;
     }
-    s->big = val_keep(sum);
-    val_drop(ctx->heap, old);
+    s->big = dat_keep(sum);
+    dat_drop(ctx->heap, old);
 }
 
 static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vheap *h)
 {
     if (c->ty.kind == TY_BIGINT || c->ty.kind == TY_BIGDEC) {
-        val_drop(h, s->big);
-        s->big = VAL_NONE;
+        dat_drop(h, s->big);
+        s->big = DAT_NONE;
     }
     s->n = 0;
     s->i = 0; /* all bits of a double, too */
 }
 
-static void sum_change(const struct agg_call *c, struct sum_state *s, struct val v, bool enters,
+static void sum_change(const struct agg_call *c, struct sum_state *s, struct dat v, bool enters,
                        struct ectx *ctx)
 {
     switch (sum_kind(c)) {
     case TY_BIGINT:
     case TY_BIGDEC: big_add(c, s, v, enters, ctx); break;
-    case TY_DOUBLE: s->d = enters ? s->d + val_to_double(v) : s->d - val_to_double(v); break;
+    case TY_DOUBLE: s->d = enters ? s->d + dat_to_double(v) : s->d - dat_to_double(v); break;
     case TY_FLOAT: s->d = (double)(float)(enters ? s->d + v.d : s->d - v.d); break;
     default: s->i = enters ? s->i + (uint64_t)v.i : s->i - (uint64_t)v.i;
     }
 }
 
-static void sum_enter(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void sum_enter(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     struct sum_state *s = state;
-    if (!val_is_null(v[0])) {
+    if (!dat_is_null(v[0])) {
         s->n++;
         sum_change(c, s, v[0], true, ctx);
     }
 }
 
-static void sum_leave(const struct agg_call *c, void *state, const struct val *v, struct ectx *ctx)
+static void sum_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
     struct sum_state *s = state;
-    if (val_is_null(v[0]) || s->n == 0) {
+    if (dat_is_null(v[0]) || s->n == 0) {
         return;
     }
     if (--s->n == 0) {
@@ -190,41 +190,41 @@ static void sum_leave(const struct agg_call *c, void *state, const struct val *v
     }
 }
 
-static struct val sum_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat sum_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
     const struct sum_state *s = state;
     if (s->n == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     switch (c->ty.kind) {
     case TY_BIGINT:
     case TY_BIGDEC: return s->big;
-    case TY_DOUBLE: return val_double(s->d);
-    case TY_FLOAT: return val_float(s->d);
-    case TY_LONG: return val_long((int64_t)s->i);
-    default: return val_int((int32_t)(uint32_t)s->i);
+    case TY_DOUBLE: return dat_double(s->d);
+    case TY_FLOAT: return dat_float(s->d);
+    case TY_LONG: return dat_long((int64_t)s->i);
+    default: return dat_int((int32_t)(uint32_t)s->i);
     }
 }
 
-static struct val avg_value(const struct agg_call *c, void *state, struct ectx *ctx)
+static struct dat avg_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct sum_state *s = state;
     if (s->n == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     double n = (double)s->n;
     switch (sum_kind(c)) {
     case TY_DOUBLE:
-    case TY_FLOAT: return val_double(s->d / n);
-    case TY_LONG: return val_double((double)(int64_t)s->i / n);
-    case TY_INT: return val_double((double)(int32_t)(uint32_t)s->i / n);
+    case TY_FLOAT: return dat_double(s->d / n);
+    case TY_LONG: return dat_double((double)(int64_t)s->i / n);
+    case TY_INT: return dat_double((double)(int32_t)(uint32_t)s->i / n);
     default: break;
     }
-    struct val many = big_from(ctx->heap, val_long((int64_t)s->n), VAL_BIGDEC);
-    struct val mean = big_arith(ctx->heap, '/', s->big, many, VAL_BIGDEC);
+    struct dat many = big_from(ctx->heap, dat_long((int64_t)s->n), DAT_BIGDEC);
+    struct dat mean = big_arith(ctx->heap, '/', s->big, many, DAT_BIGDEC);
     /* No exact quotient: the language says zero. */
-    return val_is_null(mean) ? big_from(ctx->heap, val_int(0), VAL_BIGDEC) : mean;
+    return dat_is_null(mean) ? big_from(ctx->heap, dat_int(0), DAT_BIGDEC) : mean;
 }
 
 static void sum_done(const struct agg_call *c, void *state, struct vheap *h)

@@ -27,13 +27,13 @@ static inline void sum_up(struct agg_tree *t, uint32_t at, bool multi)
     n->size = size_of(t, n->left) + size_of(t, n->right) + weight(n, multi);
 }
 
-static int key_cmp(const struct agg_tree *t, struct val a, struct val b)
+static int key_cmp(const struct agg_tree *t, struct dat a, struct dat b)
 {
-    return t->cmp != NULL ? t->cmp(a, b, t->desc) : val_cmp(a, b);
+    return t->cmp != NULL ? t->cmp(a, b, t->desc) : dat_cmp(a, b);
 }
 
 /* Order of (key, arrival). */
-static int node_cmp(const struct agg_tree *t, struct val key, uint64_t seq,
+static int node_cmp(const struct agg_tree *t, struct dat key, uint64_t seq,
                     const struct agg_node *n, bool multi)
 {
     int c = key_cmp(t, key, n->key);
@@ -121,7 +121,7 @@ static uint32_t insert(struct agg_tree *t, uint32_t at, uint32_t fresh, bool mul
     return at;
 }
 
-static uint32_t find(const struct agg_tree *t, struct val key)
+static uint32_t find(const struct agg_tree *t, struct dat key)
 {
     uint32_t at = t->root;
     while (at != 0) {
@@ -135,7 +135,7 @@ static uint32_t find(const struct agg_tree *t, struct val key)
 }
 
 /* Changes the weight of the node with that key; it is there. */
-static void reweigh(struct agg_tree *t, struct val key, int by)
+static void reweigh(struct agg_tree *t, struct dat key, int by)
 {
     uint32_t at = t->root;
     for (;;) {
@@ -150,7 +150,7 @@ static void reweigh(struct agg_tree *t, struct val key, int by)
     }
 }
 
-void agg_tree_add(struct agg_tree *t, struct val key, struct evt *ev, bool multi)
+void agg_tree_add(struct agg_tree *t, struct dat key, struct evt *ev, bool multi)
 {
     if (multi && find(t, key) != 0) {
         reweigh(t, key, 1);
@@ -158,7 +158,7 @@ void agg_tree_add(struct agg_tree *t, struct val key, struct evt *ev, bool multi
     }
     uint32_t at = new_node(t);
     t->seq++;
-    t->nodes[at] = (struct agg_node){.key = val_keep(key),
+    t->nodes[at] = (struct agg_node){.key = dat_keep(key),
                                      .ev = ev,
                                      .n = multi ? 1 : t->seq,
                                      .prio = draw((uint32_t)t->seq),
@@ -169,7 +169,7 @@ void agg_tree_add(struct agg_tree *t, struct val key, struct evt *ev, bool multi
     t->root = insert(t, t->root, at, multi);
 }
 
-static uint32_t take_out(struct agg_tree *t, uint32_t at, struct val key, uint64_t seq, bool multi)
+static uint32_t take_out(struct agg_tree *t, uint32_t at, struct dat key, uint64_t seq, bool multi)
 {
     assert(at != 0);
     struct agg_node *n = &t->nodes[at];
@@ -187,7 +187,7 @@ static uint32_t take_out(struct agg_tree *t, uint32_t at, struct val key, uint64
 }
 
 /* The event among those of that key: usually the oldest of them. */
-static uint32_t find_event(const struct agg_tree *t, struct val key, const struct evt *ev)
+static uint32_t find_event(const struct agg_tree *t, struct dat key, const struct evt *ev)
 {
     uint32_t end = agg_tree_rank(t, key, true, false);
     for (uint32_t k = agg_tree_rank(t, key, false, false); k < end; k++) {
@@ -199,7 +199,7 @@ static uint32_t find_event(const struct agg_tree *t, struct val key, const struc
     return 0;
 }
 
-bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct val key, struct evt *ev,
+bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct dat key, struct evt *ev,
                      bool multi)
 {
     uint32_t at = multi ? find(t, key) : find_event(t, key, ev);
@@ -212,7 +212,7 @@ bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct val key, struct
         return true;
     }
     t->root = take_out(t, t->root, n->key, n->n, multi);
-    val_drop(h, n->key);
+    dat_drop(h, n->key);
     if (n->ev != NULL) {
         evt_drop(h, n->ev);
     }
@@ -249,7 +249,7 @@ const struct agg_node *agg_tree_end(const struct agg_tree *t, bool last)
     return found == 0 ? NULL : &t->nodes[found];
 }
 
-uint32_t agg_tree_rank(const struct agg_tree *t, struct val key, bool or_equal, bool multi)
+uint32_t agg_tree_rank(const struct agg_tree *t, struct dat key, bool or_equal, bool multi)
 {
     uint32_t at = t->root, rank = 0;
     while (at != 0) {
@@ -283,7 +283,7 @@ void agg_tree_each(const struct agg_tree *t, void (*fn)(void *arg, const struct 
 
 static void drop_one(void *arg, const struct agg_node *n)
 {
-    val_drop(arg, n->key);
+    dat_drop(arg, n->key);
     if (n->ev != NULL) {
         evt_drop(arg, n->ev);
     }

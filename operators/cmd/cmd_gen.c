@@ -30,12 +30,12 @@ enum gen_kind {
 struct spec {
     enum gen_kind kind;
     struct ty ty;
-    struct val *vals; /* CONST, PICK: converted, and held */
+    struct dat *vals; /* CONST, PICK: converted, and held */
     uint32_t n;       /* of vals, kids, elements; KEY: below which number */
     struct slice prefix;
     double lo, hi;     /* INT, LONG, DOUBLE; COUNTER: hi is `by` */
     int counter_of;    /* column */
-    struct val *names; /* MAP: held; an event's columns in `cols` */
+    struct dat *names; /* MAP: held; an event's columns in `cols` */
     uint32_t *cols;
     struct spec **kids; /* MAP: n of them; ARRAY: one */
 };
@@ -57,7 +57,7 @@ struct cmd_gen {
     int64_t every, ms, clock, count;
     uint64_t seed;
     struct map counters; /* text of the key -> double * */
-    VEC(struct val) held;
+    VEC(struct dat) held;
 };
 
 /* ---- java.util.Random ---- */
@@ -90,9 +90,9 @@ static double draw_double(struct cmd_gen *g)
 
 /* ---- compiling ---- */
 
-static struct val hold(struct cmd_gen *g, struct val v)
+static struct dat hold(struct cmd_gen *g, struct dat v)
 {
-    *VEC_PUSH(&g->held) = val_keep(v);
+    *VEC_PUSH(&g->held) = dat_keep(v);
     return v;
 }
 
@@ -113,7 +113,7 @@ static int compile_values(struct cmd_gen *g, struct spec *p, const json_t *j, st
         return bad("pick wants a list of values", reterr);
     }
     for (uint32_t i = 0; i < p->n; i++) {
-        struct val v;
+        struct dat v;
         int rc = cmd_json_typed(g->heap, p->ty, pick ? json_array_get(j, i) : j, &v, reterr);
         if (rc != 0) {
             return rc;
@@ -184,7 +184,7 @@ static int compile_map(struct cmd_gen *g, const struct stream *s, struct spec *p
             p->cols[i] = (uint32_t)col;
             ty = p->ty.ev->cols[col].ty;
         }
-        p->names[i] = hold(g, val_str(vstr_new(g->heap, slice_str(key))));
+        p->names[i] = hold(g, dat_str(vstr_new(g->heap, slice_str(key))));
         int rc = compile(g, s, ty, value, &p->kids[i++], reterr);
         if (rc != 0) {
             return rc;
@@ -314,7 +314,7 @@ void cmd_gen_free(struct cmd_gen *g)
         return;
     }
     VEC_EACH (&g->held, v) {
-        val_drop(g->heap, *v);
+        dat_drop(g->heap, *v);
     }
     VEC_DONE(&g->held);
     map_done(&g->counters);
@@ -324,17 +324,17 @@ void cmd_gen_free(struct cmd_gen *g)
 
 /* ---- making ---- */
 
-static struct val make(struct cmd_gen *g, const struct spec *p, const struct stream *s,
+static struct dat make(struct cmd_gen *g, const struct spec *p, const struct stream *s,
                        const struct evt *so_far);
 
-static struct val number(struct cmd_gen *g, const struct spec *p, struct val v)
+static struct dat number(struct cmd_gen *g, const struct spec *p, struct dat v)
 {
     static const uint8_t kinds[] = {
-        [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-        [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-        [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+        [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+        [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+        [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
     };
-    return ty_is_number(p->ty) ? val_as(g->heap, v, (enum val_kind)kinds[p->ty.kind]) : v;
+    return ty_is_number(p->ty) ? dat_as(g->heap, v, (enum dat_kind)kinds[p->ty.kind]) : v;
 }
 
 static int64_t ranged(struct cmd_gen *g, const struct spec *p)
@@ -342,7 +342,7 @@ static int64_t ranged(struct cmd_gen *g, const struct spec *p)
     return (int64_t)p->lo + (int64_t)(draw_double(g) * (double)((int64_t)p->hi - (int64_t)p->lo));
 }
 
-static struct val make_key(struct cmd_gen *g, const struct spec *p)
+static struct dat make_key(struct cmd_gen *g, const struct spec *p)
 {
     char digits[16];
     size_t n = sizeof digits;
@@ -354,14 +354,14 @@ static struct val make_key(struct cmd_gen *g, const struct spec *p)
     struct vstr *s = vstr_room(g->heap, p->prefix.len + sizeof digits - n);
     memcpy(s->s, p->prefix.ptr, p->prefix.len);
     memcpy(s->s + p->prefix.len, digits + n, sizeof digits - n);
-    return val_str(s);
+    return dat_str(s);
 }
 
 static double counted(struct cmd_gen *g, const struct spec *p, const struct evt *so_far)
 {
     struct buf key;
     buf_init(&key, KEY_MAX);
-    val_text_to(so_far->p[p->counter_of], &key);
+    dat_text_to(so_far->p[p->counter_of], &key);
     void **slot = map_put(&g->counters, buf_slice(&key));
     buf_done(&key);
     double by = draw_double(g) * p->hi;
@@ -375,7 +375,7 @@ static double counted(struct cmd_gen *g, const struct spec *p, const struct evt 
     return sum != NULL ? (*sum += by) : by;
 }
 
-static struct val make_map(struct cmd_gen *g, const struct spec *p, const struct stream *s,
+static struct dat make_map(struct cmd_gen *g, const struct spec *p, const struct stream *s,
                            const struct evt *so_far)
 {
     if (p->ty.kind == TY_EVENT) {
@@ -383,42 +383,42 @@ static struct val make_map(struct cmd_gen *g, const struct spec *p, const struct
         for (uint32_t i = 0; i < p->n; i++) {
             evt_set(e, p->cols[i], make(g, p->kids[i], s, so_far));
         }
-        return val_evt(e);
+        return dat_evt(e);
     }
     struct vmap *m = vmap_new(g->heap, p->n);
     for (uint32_t i = 0; i < p->n; i++) {
         vmap_set(m, i, p->names[i], make(g, p->kids[i], s, so_far));
     }
-    return val_map(m);
+    return dat_map(m);
 }
 
-static struct val make_array(struct cmd_gen *g, const struct spec *p, const struct stream *s,
+static struct dat make_array(struct cmd_gen *g, const struct spec *p, const struct stream *s,
                              const struct evt *so_far)
 {
     struct vlist *l = vlist_new(g->heap, p->n);
     for (uint32_t i = 0; i < p->n; i++) {
         vlist_set(l, i, make(g, p->kids[0], s, so_far));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val make(struct cmd_gen *g, const struct spec *p, const struct stream *s,
+static struct dat make(struct cmd_gen *g, const struct spec *p, const struct stream *s,
                        const struct evt *so_far)
 {
     switch (p->kind) {
     case GEN_CONST: return p->vals[0];
     case GEN_PICK: return p->vals[draw_below(g, (int32_t)p->n)];
     case GEN_KEY: return make_key(g, p);
-    case GEN_INT: return number(g, p, val_int((int32_t)ranged(g, p)));
-    case GEN_LONG: return number(g, p, val_long(ranged(g, p)));
-    case GEN_DOUBLE: return number(g, p, val_double(p->lo + draw_double(g) * (p->hi - p->lo)));
-    case GEN_SEQ: return number(g, p, val_long(s->seq));
-    case GEN_CLOCK: return number(g, p, val_long(g->clock));
-    case GEN_COUNTER: return number(g, p, val_double(counted(g, p, so_far)));
+    case GEN_INT: return number(g, p, dat_int((int32_t)ranged(g, p)));
+    case GEN_LONG: return number(g, p, dat_long(ranged(g, p)));
+    case GEN_DOUBLE: return number(g, p, dat_double(p->lo + draw_double(g) * (p->hi - p->lo)));
+    case GEN_SEQ: return number(g, p, dat_long(s->seq));
+    case GEN_CLOCK: return number(g, p, dat_long(g->clock));
+    case GEN_COUNTER: return number(g, p, dat_double(counted(g, p, so_far)));
     case GEN_MAP: return make_map(g, p, s, so_far);
     case GEN_ARRAY: return make_array(g, p, s, so_far);
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
 struct cmd_gen_item cmd_gen_next(struct cmd_gen *g)

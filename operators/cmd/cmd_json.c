@@ -5,7 +5,7 @@
 #include "operators/cmd/cmd_json.h"
 
 #include "core/codec/utf8.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -56,7 +56,7 @@ static int wrong(struct ty type, const json_t *j, struct err *reterr)
 
 /* ---- without a declared type ---- */
 
-static struct val untyped_object(struct vheap *h, const json_t *j)
+static struct dat untyped_object(struct vheap *h, const json_t *j)
 {
     struct vmap *m = vmap_new(h, json_object_size(j));
     size_t i = 0;
@@ -64,86 +64,86 @@ static struct val untyped_object(struct vheap *h, const json_t *j)
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)j, key, value)
     {
-        struct val k = val_str(vstr_new(h, slice_str(key)));
+        struct dat k = dat_str(vstr_new(h, slice_str(key)));
         vmap_set(m, i++, k, cmd_json_untyped(h, value));
     }
     assert(i == m->len);
-    return val_map(m);
+    return dat_map(m);
 }
 
-static struct val untyped_list(struct vheap *h, const json_t *j)
+static struct dat untyped_list(struct vheap *h, const json_t *j)
 {
     struct vlist *l = vlist_new(h, json_array_size(j));
     for (size_t i = 0; i < l->len; i++) {
         vlist_set(l, i, cmd_json_untyped(h, json_array_get(j, i)));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val number(const json_t *j)
+static struct dat number(const json_t *j)
 {
     if (json_is_real(j)) {
-        return val_double(json_real_value(j));
+        return dat_double(json_real_value(j));
     }
     int64_t i = json_integer_value(j);
-    return i >= INT32_MIN && i <= INT32_MAX ? val_int((int32_t)i) : val_long(i);
+    return i >= INT32_MIN && i <= INT32_MAX ? dat_int((int32_t)i) : dat_long(i);
 }
 
-struct val cmd_json_untyped(struct vheap *h, const json_t *j)
+struct dat cmd_json_untyped(struct vheap *h, const json_t *j)
 {
     switch (json_typeof(j)) {
     case JSON_OBJECT: return untyped_object(h, j);
     case JSON_ARRAY: return untyped_list(h, j);
-    case JSON_STRING: return val_str(vstr_new(h, text_of(j)));
+    case JSON_STRING: return dat_str(vstr_new(h, text_of(j)));
     case JSON_INTEGER:
     case JSON_REAL: return number(j);
-    case JSON_TRUE: return val_bool(true);
-    case JSON_FALSE: return val_bool(false);
-    default: return VAL_NONE;
+    case JSON_TRUE: return dat_bool(true);
+    case JSON_FALSE: return dat_bool(false);
+    default: return DAT_NONE;
     }
 }
 
 /* ---- by declared type ---- */
 
 static const uint8_t number_kinds[] = {
-    [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-    [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-    [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+    [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+    [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+    [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
 };
 
 /* A number as text: "NaN", "Infinity" and the like for float and double, digits for big ones. */
-static bool number_text(struct vheap *h, enum ty_kind kind, struct slice text, struct val *ret)
+static bool number_text(struct vheap *h, enum ty_kind kind, struct slice text, struct dat *ret)
 {
     double d;
     if (kind == TY_FLOAT || kind == TY_DOUBLE) {
         if (!slice_to_f64(text, &d)) {
             return false;
         }
-        *ret = kind == TY_FLOAT ? val_float(d) : val_double(d);
+        *ret = kind == TY_FLOAT ? dat_float(d) : dat_double(d);
         return true;
     }
     if (kind == TY_BIGINT || kind == TY_BIGDEC) {
-        return big_parse(h, text, (enum val_kind)number_kinds[kind], ret);
+        return big_parse(h, text, (enum dat_kind)number_kinds[kind], ret);
     }
     return false;
 }
 
 /* A big number of a double has the digits of the double's text, not its binary expansion. */
-static bool number_big(struct vheap *h, enum ty_kind kind, const json_t *j, struct val *ret)
+static bool number_big(struct vheap *h, enum ty_kind kind, const json_t *j, struct dat *ret)
 {
     struct buf b;
     buf_init(&b, WIDE_MAX);
-    val_text_to(number(j), &b);
-    struct val dec;
-    bool ok = big_parse(h, buf_slice(&b), VAL_BIGDEC, &dec);
+    dat_text_to(number(j), &b);
+    struct dat dec;
+    bool ok = big_parse(h, buf_slice(&b), DAT_BIGDEC, &dec);
     if (ok) {
-        *ret = val_as(h, dec, (enum val_kind)number_kinds[kind]);
+        *ret = dat_as(h, dec, (enum dat_kind)number_kinds[kind]);
     }
     buf_done(&b);
     return ok;
 }
 
-static int typed_number(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+static int typed_number(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                         struct err *reterr)
 {
     bool big = type.kind == TY_BIGINT || type.kind == TY_BIGDEC;
@@ -153,13 +153,13 @@ static int typed_number(struct vheap *h, struct ty type, const json_t *j, struct
     } else if (json_is_number(j) && big) {
         ok = number_big(h, type.kind, j, ret);
     } else if (json_is_number(j)) {
-        *ret = val_as(h, number(j), (enum val_kind)number_kinds[type.kind]);
+        *ret = dat_as(h, number(j), (enum dat_kind)number_kinds[type.kind]);
         ok = true;
     }
     return ok ? 0 : wrong(type, j, reterr);
 }
 
-static int typed_char(struct ty type, const json_t *j, struct val *ret, struct err *reterr)
+static int typed_char(struct ty type, const json_t *j, struct dat *ret, struct err *reterr)
 {
     if (!json_is_string(j) || json_string_length(j) == 0) {
         return wrong(type, j, reterr);
@@ -171,11 +171,11 @@ static int typed_char(struct ty type, const json_t *j, struct val *ret, struct e
     for (size_t i = 1; i < n; i++) {
         code = code << 6 | ((unsigned char)s.ptr[i] & 0x3f);
     }
-    *ret = (struct val){.kind = VAL_CHAR, .i = code};
+    *ret = (struct dat){.kind = DAT_CHAR, .i = code};
     return 0;
 }
 
-static int typed_list(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+static int typed_list(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                       struct err *reterr)
 {
     if (!json_is_array(j)) {
@@ -183,18 +183,18 @@ static int typed_list(struct vheap *h, struct ty type, const json_t *j, struct v
     }
     struct vlist *l = vlist_new(h, json_array_size(j));
     for (size_t i = 0; i < l->len; i++) {
-        struct val v;
+        struct dat v;
         int rc = cmd_json_typed(h, *type.elem, json_array_get(j, i), &v, reterr);
         if (rc != 0) {
             return err_wrap(reterr, "[%zu]", i);
         }
         vlist_set(l, i, v);
     }
-    *ret = val_list(l);
+    *ret = dat_list(l);
     return 0;
 }
 
-static int typed_map(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+static int typed_map(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                      struct err *reterr)
 {
     if (!json_is_object(j)) {
@@ -206,17 +206,17 @@ static int typed_map(struct vheap *h, struct ty type, const json_t *j, struct va
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)j, key, value)
     {
-        struct val v;
+        struct dat v;
         if (cmd_json_typed(h, *type.elem, value, &v, reterr) != 0) {
             return err_wrap(reterr, "('%s')", key);
         }
-        vmap_set(m, i++, val_str(vstr_new(h, slice_str(key))), v);
+        vmap_set(m, i++, dat_str(vstr_new(h, slice_str(key))), v);
     }
-    *ret = val_map(m);
+    *ret = dat_map(m);
     return 0;
 }
 
-static int typed_event(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+static int typed_event(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                        struct err *reterr)
 {
     struct evt *e = NULL;
@@ -225,12 +225,12 @@ static int typed_event(struct vheap *h, struct ty type, const json_t *j, struct 
     }
     int rc = cmd_json_event(h, type.ev, j, &e, reterr);
     if (rc == 0) {
-        *ret = val_evt(e);
+        *ret = dat_evt(e);
     }
     return rc;
 }
 
-static int typed_plain(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+static int typed_plain(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                        struct err *reterr)
 {
     bool fits = type.kind == TY_BOOL ? json_is_boolean(j) : json_is_string(j);
@@ -241,12 +241,12 @@ static int typed_plain(struct vheap *h, struct ty type, const json_t *j, struct 
     return 0;
 }
 
-int cmd_json_typed(struct vheap *h, struct ty type, const json_t *j, struct val *ret,
+int cmd_json_typed(struct vheap *h, struct ty type, const json_t *j, struct dat *ret,
                    struct err *reterr)
 {
     assert(j != NULL);
     if (json_is_null(j)) {
-        *ret = VAL_NONE;
+        *ret = DAT_NONE;
         return 0;
     }
     if (ty_is_number(type)) {
@@ -284,7 +284,7 @@ static struct vmap *undeclared(struct vheap *h, const struct etype *type, const 
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
         if (ety_col(type, slice_str(key)) < 0) {
-            vmap_set(m, i++, val_str(vstr_new(h, slice_str(key))), cmd_json_untyped(h, value));
+            vmap_set(m, i++, dat_str(vstr_new(h, slice_str(key))), cmd_json_untyped(h, value));
         }
     }
     assert(i == n);
@@ -309,7 +309,7 @@ int cmd_json_event(struct vheap *h, const struct etype *type, const json_t *obje
             extra++;
             continue;
         }
-        struct val v;
+        struct dat v;
         if (cmd_json_typed(h, type->cols[at].ty, value, &v, reterr) != 0) {
             return err_wrap(reterr, "%s", key);
         }
@@ -379,7 +379,7 @@ static void put_char(int64_t code, struct buf *out)
 static void put_double(double d, struct buf *out)
 {
     if (isfinite(d)) {
-        val_text_to(val_double(d), out);
+        dat_text_to(dat_double(d), out);
         return;
     }
     (void)buf_add_str(out, isnan(d) ? "\"NaN\"" : d > 0 ? "\"Infinity\"" : "\"-Infinity\"");
@@ -395,15 +395,15 @@ static void put_list(const struct vlist *l, struct buf *out)
     (void)buf_add_byte(out, ']');
 }
 
-static void put_key(struct val key, struct buf *out)
+static void put_key(struct dat key, struct buf *out)
 {
-    if (key.kind == VAL_STRING) {
+    if (key.kind == DAT_STRING) {
         cmd_json_string(vstr_slice(key.s), out);
         return;
     }
     struct buf b;
     buf_init(&b, WIDE_MAX);
-    val_text_to(key, &b);
+    dat_text_to(key, &b);
     cmd_json_string(buf_slice(&b), out);
     buf_done(&b);
 }
@@ -438,23 +438,23 @@ void cmd_json_row(const struct evt *e, struct buf *out)
     (void)buf_add_byte(out, '}');
 }
 
-void cmd_json_value(struct val v, struct buf *out)
+void cmd_json_value(struct dat v, struct buf *out)
 {
-    switch ((enum val_kind)v.kind) {
-    case VAL_BOOL: (void)buf_add_str(out, v.b ? "true" : "false"); break;
-    case VAL_CHAR: put_char(v.i, out); break;
-    case VAL_BYTE:
-    case VAL_SHORT:
-    case VAL_INT:
-    case VAL_LONG: (void)buf_addf(out, "%" PRId64, v.i); break;
-    case VAL_FLOAT:
-    case VAL_DOUBLE: put_double(v.d, out); break;
-    case VAL_BIGINT:
-    case VAL_BIGDEC: big_print(v.big, out); break;
-    case VAL_STRING: cmd_json_string(vstr_slice(v.s), out); break;
-    case VAL_EVENT: cmd_json_row(v.ev, out); break;
-    case VAL_MAP: put_map(v.m, out); break;
-    case VAL_LIST: put_list(v.l, out); break;
+    switch ((enum dat_kind)v.kind) {
+    case DAT_BOOL: (void)buf_add_str(out, v.b ? "true" : "false"); break;
+    case DAT_CHAR: put_char(v.i, out); break;
+    case DAT_BYTE:
+    case DAT_SHORT:
+    case DAT_INT:
+    case DAT_LONG: (void)buf_addf(out, "%" PRId64, v.i); break;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: put_double(v.d, out); break;
+    case DAT_BIGINT:
+    case DAT_BIGDEC: big_print(v.big, out); break;
+    case DAT_STRING: cmd_json_string(vstr_slice(v.s), out); break;
+    case DAT_EVENT: cmd_json_row(v.ev, out); break;
+    case DAT_MAP: put_map(v.m, out); break;
+    case DAT_LIST: put_list(v.l, out); break;
     default: (void)buf_add_str(out, "null"); break;
     }
 }
@@ -464,7 +464,7 @@ void cmd_json_rows(struct evt *const *rows, size_t n, struct buf *out)
     (void)buf_add_byte(out, '[');
     for (size_t i = 0; i < n; i++) {
         (void)buf_add_str(out, i > 0 ? ", " : "");
-        cmd_json_value(val_evt(rows[i]), out);
+        cmd_json_value(dat_evt(rows[i]), out);
     }
     (void)buf_add_byte(out, ']');
 }

@@ -92,7 +92,7 @@ int cmd_play_send(struct cmd_play *p, struct slice type, const json_t *event, st
 int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
                    struct eng_rows *ret, struct err *reterr)
 {
-    struct val v[PARAMS_MAX];
+    struct dat v[PARAMS_MAX];
     size_t n = json_array_size(params);
     if (n > PARAMS_MAX) {
         return err_set(reterr, ERR_LIMIT, "more than %d parameters", PARAMS_MAX);

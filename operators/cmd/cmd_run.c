@@ -29,7 +29,7 @@ static void put_lines(struct runner *r, struct slice name, char sign, struct evt
     for (size_t i = 0; i < n; i++) {
         (void)buf_addf(&r->out, "%" PRId64 " " SLICE_FMT " %c ", eng_now(r->play.eng),
                        SLICE_ARG(name), sign);
-        cmd_json_value(val_evt(rows[i]), &r->out);
+        cmd_json_value(dat_evt(rows[i]), &r->out);
         (void)buf_add_str(&r->out, "\n");
     }
 }

@@ -33,48 +33,48 @@ static uint32_t crc_number(uint32_t crc, uint64_t v, int bytes)
     return crc_add(crc, b, (size_t)bytes);
 }
 
-static uint32_t crc_value(uint32_t crc, struct val v, bool alone)
+static uint32_t crc_value(uint32_t crc, struct dat v, bool alone)
 {
     uint64_t bits;
     float f;
     uint32_t bits32;
     switch (v.kind) {
-    case VAL_STRING:
+    case DAT_STRING:
         crc = alone ? crc : crc_number(crc, v.s->len, 2);
         return crc_add(crc, v.s->s, v.s->len);
-    case VAL_BOOL: return crc_number(crc, v.b, 1);
-    case VAL_BYTE: return crc_number(crc, (uint64_t)v.i, 1);
-    case VAL_CHAR:
-    case VAL_SHORT: return crc_number(crc, (uint64_t)v.i, 2);
-    case VAL_INT: return crc_number(crc, (uint64_t)v.i, 4);
-    case VAL_LONG: return crc_number(crc, (uint64_t)v.i, 8);
-    case VAL_FLOAT:
+    case DAT_BOOL: return crc_number(crc, v.b, 1);
+    case DAT_BYTE: return crc_number(crc, (uint64_t)v.i, 1);
+    case DAT_CHAR:
+    case DAT_SHORT: return crc_number(crc, (uint64_t)v.i, 2);
+    case DAT_INT: return crc_number(crc, (uint64_t)v.i, 4);
+    case DAT_LONG: return crc_number(crc, (uint64_t)v.i, 8);
+    case DAT_FLOAT:
         f = (float)v.d;
         memcpy(&bits32, &f, sizeof bits32);
         return crc_number(crc, bits32, 4);
-    case VAL_DOUBLE: memcpy(&bits, &v.d, sizeof bits); return crc_number(crc, bits, 8);
-    default: return crc_number(crc, val_hash(v), 8);
+    case DAT_DOUBLE: memcpy(&bits, &v.d, sizeof bits); return crc_number(crc, bits, 8);
+    default: return crc_number(crc, dat_hash(v), 8);
     }
 }
 
-struct val eval_bucket(const struct ex *e, struct ectx *c)
+struct dat eval_bucket(const struct ex *e, struct ectx *c)
 {
     assert(e->i > 0 && e->n_args > 0);
     uint32_t crc = 0xffffffffu;
     uint32_t code = 0;
     bool any = false;
     for (uint32_t i = 0; i < e->n_args; i++) {
-        struct val v = ex_eval(e->args[i], c);
-        if (!val_is_null(v)) {
+        struct dat v = ex_eval(e->args[i], c);
+        if (!dat_is_null(v)) {
             any = true;
             crc = crc_value(crc, v, e->n_args == 1);
         }
-        code = 31 * code + (val_is_null(v) ? 0 : (uint32_t)fn_hash(v));
+        code = 31 * code + (dat_is_null(v) ? 0 : (uint32_t)fn_hash(v));
     }
     if (!any) {
-        return val_int(0);
+        return dat_int(0);
     }
     int64_t h = e->all ? (int64_t)(crc ^ 0xffffffffu) : (int64_t)(int32_t)code;
     h %= e->i;
-    return val_int((int32_t)(h < 0 ? -h : h));
+    return dat_int((int32_t)(h < 0 ? -h : h));
 }

@@ -104,8 +104,8 @@ static int value(const struct ex *e, struct ectx *c, int64_t *ret, struct err *r
     if (c == NULL && e->op != EX_CONST) {
         return 0;
     }
-    struct val v = c != NULL ? ex_eval(e, c) : e->k;
-    if (!val_is_integer(v)) {
+    struct dat v = c != NULL ? ex_eval(e, c) : e->k;
+    if (!dat_is_integer(v)) {
         return err_set(reterr, ERR_TYPE, "a part of a crontab schedule is null");
     }
     *ret = v.i;
@@ -138,8 +138,8 @@ static int zone(const struct ex_cron *p, struct ectx *c, struct tmr_cron *ret, s
     if (p->zone == NULL || (c == NULL && p->zone->op != EX_CONST)) {
         return 0;
     }
-    struct val v = c != NULL ? ex_eval(p->zone, c) : p->zone->k;
-    if (v.kind != VAL_STRING) {
+    struct dat v = c != NULL ? ex_eval(p->zone, c) : p->zone->k;
+    if (v.kind != DAT_STRING) {
         return err_set(reterr, ERR_TYPE, "a time zone is a string");
     }
     return tmr_cron_zone(ret, vstr_slice(v.s), reterr);

@@ -13,24 +13,24 @@ struct ectx;
 /* What lies to the right of expressions in the order of layers, reached by these. `inst` is the
  * statement instance (operators/graph). */
 struct ectx_ops {
-    struct val (*agg)(struct ectx *c, const struct ex *e);     /* EX_AGG, EX_AGG_METHOD */
-    struct val (*prev)(struct ectx *c, const struct ex *e);    /* EX_PREV ... EX_PRIOR */
-    struct val (*subq)(struct ectx *c, const struct ex *e);    /* EX_SUBQ ... EX_SUBQ_LIST */
-    struct val (*table)(struct ectx *c, const struct ex *e);   /* EX_TABLE_* */
-    struct val (*var)(struct ectx *c, const struct ex *e);     /* EX_VAR */
-    struct val (*context)(struct ectx *c, const struct ex *e); /* EX_CONTEXT */
+    struct dat (*agg)(struct ectx *c, const struct ex *e);     /* EX_AGG, EX_AGG_METHOD */
+    struct dat (*prev)(struct ectx *c, const struct ex *e);    /* EX_PREV ... EX_PRIOR */
+    struct dat (*subq)(struct ectx *c, const struct ex *e);    /* EX_SUBQ ... EX_SUBQ_LIST */
+    struct dat (*table)(struct ectx *c, const struct ex *e);   /* EX_TABLE_* */
+    struct dat (*var)(struct ectx *c, const struct ex *e);     /* EX_VAR */
+    struct dat (*context)(struct ectx *c, const struct ex *e); /* EX_CONTEXT */
 };
 
 struct ectx {
     struct vheap *heap;
     int64_t now; /* ms */
     struct evt **row;
-    struct val *lambda; /* parameters by slot; ECTX_LAMBDA_MAX of them, or NULL until needed */
+    struct dat *lambda; /* parameters by slot; ECTX_LAMBDA_MAX of them, or NULL until needed */
     struct ectx *outer; /* of a subquery */
     struct inst *inst;
     const struct ectx_ops *ops;
     void *group;        /* aggregation states of the current group */
-    const void *pseudo; /* EX_WINDOW_PROP: array of struct val; EX_MR_GROUP: array of vlist* */
+    const void *pseudo; /* EX_WINDOW_PROP: array of struct dat; EX_MR_GROUP: array of vlist* */
     uint32_t grouping;  /* bit i: group-by expression i is rolled up */
     bool leaving;       /* a row of the remove stream: istream() is false */
     bool failed;        /* division by zero and the like: the statement gives no output */
@@ -39,21 +39,21 @@ struct ectx {
 
 enum { ECTX_LAMBDA_MAX = 32 };
 
-struct val ex_eval(const struct ex *e, struct ectx *c);
+struct dat ex_eval(const struct ex *e, struct ectx *c);
 static inline bool ex_true(const struct ex *e, struct ectx *c)
 {
-    return e == NULL || val_true(ex_eval(e, c));
+    return e == NULL || dat_true(ex_eval(e, c));
 }
 void ectx_fail(struct ectx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Property `slot` of type `of` in an event that may be of a subtype. */
-static inline struct val evt_get(const struct evt *e, const struct etype *of, uint16_t slot)
+static inline struct dat evt_get(const struct evt *e, const struct etype *of, uint16_t slot)
 {
     if (LIKELY(e->type == of)) {
         return e->p[slot];
     }
     const uint16_t *view = ety_view(e->type, of);
-    return view != NULL ? e->p[view[slot]] : VAL_NONE;
+    return view != NULL ? e->p[view[slot]] : DAT_NONE;
 }
 
 #endif

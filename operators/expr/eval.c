@@ -8,7 +8,7 @@
  * To add an operation: a row in plan/ex.def, a function here, its entry in `runs`.
  */
 #include "operators/expr/eval_impl.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 
@@ -35,247 +35,247 @@ static struct evt *event_at(const struct ex *e, struct ectx *c)
     return c->row[e->stream];
 }
 
-static struct val run_const(const struct ex *e, struct ectx *c)
+static struct dat run_const(const struct ex *e, struct ectx *c)
 {
     (void)c;
     return e->k;
 }
 
-static struct val run_prop(const struct ex *e, struct ectx *c)
+static struct dat run_prop(const struct ex *e, struct ectx *c)
 {
     const struct evt *ev = event_at(e, c);
-    return ev == NULL ? VAL_NONE : evt_get(ev, e->of, e->slot);
+    return ev == NULL ? DAT_NONE : evt_get(ev, e->of, e->slot);
 }
 
-static struct val run_stream(const struct ex *e, struct ectx *c)
+static struct dat run_stream(const struct ex *e, struct ectx *c)
 {
-    return val_evt(event_at(e, c));
+    return dat_evt(event_at(e, c));
 }
 
-static struct val run_field(const struct ex *e, struct ectx *c)
+static struct dat run_field(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c);
-    return v.kind != VAL_EVENT ? VAL_NONE : evt_get(v.ev, e->of, e->slot);
+    struct dat v = ex_eval(e->args[0], c);
+    return v.kind != DAT_EVENT ? DAT_NONE : evt_get(v.ev, e->of, e->slot);
 }
 
-static struct val property_of(struct val of, struct slice name, bool *ret_found)
+static struct dat property_of(struct dat of, struct slice name, bool *ret_found)
 {
     *ret_found = false;
-    if (of.kind == VAL_MAP) {
+    if (of.kind == DAT_MAP) {
         return vmap_get(of.m, name, ret_found);
     }
-    if (of.kind != VAL_EVENT) {
-        return VAL_NONE;
+    if (of.kind != DAT_EVENT) {
+        return DAT_NONE;
     }
     int at = ety_col(of.ev->type, name);
     if (at >= 0) {
         *ret_found = true;
         return of.ev->p[at];
     }
-    return of.ev->extra != NULL ? vmap_get(of.ev->extra, name, ret_found) : VAL_NONE;
+    return of.ev->extra != NULL ? vmap_get(of.ev->extra, name, ret_found) : DAT_NONE;
 }
 
-static struct val run_dyn(const struct ex *e, struct ectx *c)
+static struct dat run_dyn(const struct ex *e, struct ectx *c)
 {
     bool found = false;
     return property_of(ex_eval(e->args[0], c), e->name, &found);
 }
 
-static struct val element(struct val of, struct val at, bool *ret_found)
+static struct dat element(struct dat of, struct dat at, bool *ret_found)
 {
     *ret_found = false;
-    if (of.kind != VAL_LIST || !val_is_integer(at) || at.i < 0 || at.i >= of.l->len) {
-        return VAL_NONE;
+    if (of.kind != DAT_LIST || !dat_is_integer(at) || at.i < 0 || at.i >= of.l->len) {
+        return DAT_NONE;
     }
     *ret_found = true;
     return of.l->v[at.i];
 }
 
-static struct val run_index(const struct ex *e, struct ectx *c)
+static struct dat run_index(const struct ex *e, struct ectx *c)
 {
     bool found = false;
     return element(ex_eval(e->args[0], c), ex_eval(e->args[1], c), &found);
 }
 
-static struct val entry(struct val of, struct val key, bool *ret_found)
+static struct dat entry(struct dat of, struct dat key, bool *ret_found)
 {
     *ret_found = false;
-    if (of.kind == VAL_MAP) {
-        return key.kind == VAL_STRING ? vmap_get(of.m, vstr_slice(key.s), ret_found)
+    if (of.kind == DAT_MAP) {
+        return key.kind == DAT_STRING ? vmap_get(of.m, vstr_slice(key.s), ret_found)
                                       : vmap_get_val(of.m, key, ret_found);
     }
-    if (of.kind == VAL_EVENT && key.kind == VAL_STRING) { /* a structure made by new {} */
+    if (of.kind == DAT_EVENT && key.kind == DAT_STRING) { /* a structure made by new {} */
         return property_of(of, vstr_slice(key.s), ret_found);
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-static struct val run_key(const struct ex *e, struct ectx *c)
+static struct dat run_key(const struct ex *e, struct ectx *c)
 {
     bool found = false;
     return entry(ex_eval(e->args[0], c), ex_eval(e->args[1], c), &found);
 }
 
-static struct val run_exists(const struct ex *e, struct ectx *c)
+static struct dat run_exists(const struct ex *e, struct ectx *c)
 {
     bool found = false;
-    struct val of = ex_eval(e->args[0], c);
+    struct dat of = ex_eval(e->args[0], c);
     if (e->name.len > 0) {
         (void)property_of(of, e->name, &found);
     } else if (e->n_args == 1) {
-        found = of.kind != VAL_NULL;
-    } else if (of.kind == VAL_LIST) {
+        found = of.kind != DAT_NULL;
+    } else if (of.kind == DAT_LIST) {
         (void)element(of, ex_eval(e->args[1], c), &found);
     } else {
         (void)entry(of, ex_eval(e->args[1], c), &found);
     }
-    return val_bool(found);
+    return dat_bool(found);
 }
 
-static struct val run_lambda(const struct ex *e, struct ectx *c)
+static struct dat run_lambda(const struct ex *e, struct ectx *c)
 {
     assert(c->lambda != NULL && e->slot < ECTX_LAMBDA_MAX);
     return c->lambda[e->slot];
 }
 
-static struct val run_agg(const struct ex *e, struct ectx *c)
+static struct dat run_agg(const struct ex *e, struct ectx *c)
 {
     return c->ops->agg(c, e);
 }
 
-static struct val run_prev(const struct ex *e, struct ectx *c)
+static struct dat run_prev(const struct ex *e, struct ectx *c)
 {
     return c->ops->prev(c, e);
 }
 
-static struct val run_subq(const struct ex *e, struct ectx *c)
+static struct dat run_subq(const struct ex *e, struct ectx *c)
 {
     return c->ops->subq(c, e);
 }
 
-static struct val run_table(const struct ex *e, struct ectx *c)
+static struct dat run_table(const struct ex *e, struct ectx *c)
 {
     return c->ops->table(c, e);
 }
 
-static struct val run_var(const struct ex *e, struct ectx *c)
+static struct dat run_var(const struct ex *e, struct ectx *c)
 {
     return c->ops->var(c, e);
 }
 
-static struct val run_context(const struct ex *e, struct ectx *c)
+static struct dat run_context(const struct ex *e, struct ectx *c)
 {
     return c->ops->context(c, e);
 }
 
-static struct val run_now(const struct ex *e, struct ectx *c)
+static struct dat run_now(const struct ex *e, struct ectx *c)
 {
     (void)e;
-    return val_long(c->now);
+    return dat_long(c->now);
 }
 
-static struct val run_istream(const struct ex *e, struct ectx *c)
+static struct dat run_istream(const struct ex *e, struct ectx *c)
 {
     (void)e;
-    return val_bool(!c->leaving);
+    return dat_bool(!c->leaving);
 }
 
-static struct val run_grouping(const struct ex *e, struct ectx *c)
+static struct dat run_grouping(const struct ex *e, struct ectx *c)
 {
-    return val_int((int32_t)((c->grouping >> e->i) & 1u));
+    return dat_int((int32_t)((c->grouping >> e->i) & 1u));
 }
 
-static struct val run_group_key(const struct ex *e, struct ectx *c)
+static struct dat run_group_key(const struct ex *e, struct ectx *c)
 {
-    return ((c->grouping >> e->i) & 1u) != 0 ? VAL_NONE : ex_eval(e->args[0], c);
+    return ((c->grouping >> e->i) & 1u) != 0 ? DAT_NONE : ex_eval(e->args[0], c);
 }
 
-static struct val run_grouping_id(const struct ex *e, struct ectx *c)
+static struct dat run_grouping_id(const struct ex *e, struct ectx *c)
 {
     uint32_t bits = 0;
     for (uint32_t i = 0; i < e->n_args; i++) {
         bits = (bits << 1) | ((c->grouping >> e->args[i]->k.i) & 1u);
     }
-    return val_int((int32_t)bits);
+    return dat_int((int32_t)bits);
 }
 
-static struct val run_pseudo(const struct ex *e, struct ectx *c)
+static struct dat run_pseudo(const struct ex *e, struct ectx *c)
 {
-    const struct val *p = c->pseudo;
+    const struct dat *p = c->pseudo;
     return p[e->slot];
 }
 
-static struct val run_new(const struct ex *e, struct ectx *c)
+static struct dat run_new(const struct ex *e, struct ectx *c)
 {
     struct evt *ev = evt_new(c->heap, e->of);
     for (uint32_t i = 0; i < e->n_args; i++) {
         evt_set(ev, i, ex_eval(e->args[i], c));
     }
-    return val_evt(ev);
+    return dat_evt(ev);
 }
 
-static struct val run_array(const struct ex *e, struct ectx *c)
+static struct dat run_array(const struct ex *e, struct ectx *c)
 {
     struct vlist *l = vlist_new(c->heap, e->n_args);
     for (uint32_t i = 0; i < e->n_args; i++) {
         vlist_set(l, i, ex_eval(e->args[i], c));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val run_period(const struct ex *e, struct ectx *c)
+static struct dat run_period(const struct ex *e, struct ectx *c)
 {
     int64_t months = 0;
     double ms = 0;
     if (!ex_period(e, c, &months, &ms)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
-    return val_long(val_to_long(val_double(ms + (double)months * 2592000000.0)));
+    return dat_long(dat_to_long(dat_double(ms + (double)months * 2592000000.0)));
 }
 
-static struct val run_case(const struct ex *e, struct ectx *c)
+static struct dat run_case(const struct ex *e, struct ectx *c)
 {
     uint32_t i = 0;
     for (; i + 1 < e->n_args; i += 2) {
-        if (val_true(ex_eval(e->args[i], c))) {
+        if (dat_true(ex_eval(e->args[i], c))) {
             return ex_eval(e->args[i + 1], c);
         }
     }
-    return i < e->n_args ? ex_eval(e->args[i], c) : VAL_NONE;
+    return i < e->n_args ? ex_eval(e->args[i], c) : DAT_NONE;
 }
 
-static struct val run_case_value(const struct ex *e, struct ectx *c)
+static struct dat run_case_value(const struct ex *e, struct ectx *c)
 {
-    struct val x = ex_eval(e->args[0], c);
+    struct dat x = ex_eval(e->args[0], c);
     uint32_t i = 1;
     for (; i + 1 < e->n_args; i += 2) {
-        if (val_same(x, ex_eval(e->args[i], c))) {
+        if (dat_same(x, ex_eval(e->args[i], c))) {
             return ex_eval(e->args[i + 1], c);
         }
     }
-    return i < e->n_args ? ex_eval(e->args[i], c) : VAL_NONE;
+    return i < e->n_args ? ex_eval(e->args[i], c) : DAT_NONE;
 }
 
-static struct val run_coalesce(const struct ex *e, struct ectx *c)
+static struct dat run_coalesce(const struct ex *e, struct ectx *c)
 {
     for (uint32_t i = 0; i < e->n_args; i++) {
-        struct val v = ex_eval(e->args[i], c);
-        if (!val_is_null(v)) {
+        struct dat v = ex_eval(e->args[i], c);
+        if (!dat_is_null(v)) {
             return v;
         }
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-static struct val run_minmax(const struct ex *e, struct ectx *c)
+static struct dat run_minmax(const struct ex *e, struct ectx *c)
 {
-    struct val best = ex_eval(e->args[0], c);
-    for (uint32_t i = 1; i < e->n_args && !val_is_null(best); i++) {
-        struct val v = ex_eval(e->args[i], c);
-        if (val_is_null(v)) {
+    struct dat best = ex_eval(e->args[0], c);
+    for (uint32_t i = 1; i < e->n_args && !dat_is_null(best); i++) {
+        struct dat v = ex_eval(e->args[i], c);
+        if (dat_is_null(v)) {
             return v;
         }
-        int cmp = val_cmp(v, best);
+        int cmp = dat_cmp(v, best);
         if (e->op == EX_MIN ? cmp < 0 : cmp > 0) {
             best = v;
         }
@@ -283,7 +283,7 @@ static struct val run_minmax(const struct ex *e, struct ectx *c)
     return best;
 }
 
-typedef struct val runner(const struct ex *e, struct ectx *c);
+typedef struct dat runner(const struct ex *e, struct ectx *c);
 
 static runner *const runs[EX_OP_COUNT] = {
     [EX_CONST] = run_const,
@@ -364,7 +364,7 @@ static runner *const runs[EX_OP_COUNT] = {
     [EX_BUCKET] = eval_bucket,
 };
 
-struct val ex_eval(const struct ex *e, struct ectx *c)
+struct dat ex_eval(const struct ex *e, struct ectx *c)
 {
     return runs[e->op](e, c);
 }

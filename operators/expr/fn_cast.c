@@ -12,114 +12,114 @@
 #include <assert.h>
 
 static const uint8_t kinds[] = {
-    [TY_NULL] = VAL_NULL,     [TY_BOOL] = VAL_BOOL,     [TY_CHAR] = VAL_CHAR,
-    [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-    [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-    [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC, [TY_STRING] = VAL_STRING,
-    [TY_OBJECT] = VAL_NULL,   [TY_EVENT] = VAL_EVENT,   [TY_MAP] = VAL_MAP,
-    [TY_LIST] = VAL_LIST,
+    [TY_NULL] = DAT_NULL,     [TY_BOOL] = DAT_BOOL,     [TY_CHAR] = DAT_CHAR,
+    [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+    [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+    [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC, [TY_STRING] = DAT_STRING,
+    [TY_OBJECT] = DAT_NULL,   [TY_EVENT] = DAT_EVENT,   [TY_MAP] = DAT_MAP,
+    [TY_LIST] = DAT_LIST,
 };
 
-static struct val failed(struct ectx *c, struct slice text, const char *what)
+static struct dat failed(struct ectx *c, struct slice text, const char *what)
 {
     ectx_fail(c, "'%.*s' is no %s", (int)MIN(text.len, (size_t)40), text.ptr, what);
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-static struct val dated(const struct ex *e, struct ectx *c, struct val v)
+static struct dat dated(const struct ex *e, struct ectx *c, struct dat v)
 {
-    struct val format = ex_eval(e->args[1], c);
+    struct dat format = ex_eval(e->args[1], c);
     int64_t ms = 0;
-    if (format.kind != VAL_STRING) {
-        return VAL_NONE;
+    if (format.kind != DAT_STRING) {
+        return DAT_NONE;
     }
     struct slice pattern = vstr_slice(format.s);
-    if (v.kind == VAL_STRING) {
+    if (v.kind == DAT_STRING) {
         return fn_cal_parse(vstr_slice(v.s), pattern, c->now, &ms)
-                   ? val_long(ms)
+                   ? dat_long(ms)
                    : failed(c, vstr_slice(v.s), "date");
     }
-    if (!val_is_integer(v) || e->ty.kind != TY_STRING) {
-        return val_is_integer(v) ? v : VAL_NONE;
+    if (!dat_is_integer(v) || e->ty.kind != TY_STRING) {
+        return dat_is_integer(v) ? v : DAT_NONE;
     }
     struct buf out;
     buf_init(&out, 4096);
     bool fine = fn_cal_format(v.i, pattern, &out);
-    struct val text = fine ? val_str(vstr_new(c->heap, buf_slice(&out))) : VAL_NONE;
+    struct dat text = fine ? dat_str(vstr_new(c->heap, buf_slice(&out))) : DAT_NONE;
     buf_done(&out);
     return text;
 }
 
-static struct val to_event(struct val v, struct ty to)
+static struct dat to_event(struct dat v, struct ty to)
 {
-    if (v.kind == VAL_EVENT && (to.ev == NULL || ety_is(v.ev->type, to.ev))) {
+    if (v.kind == DAT_EVENT && (to.ev == NULL || ety_is(v.ev->type, to.ev))) {
         return v;
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-struct val fn_cast(const struct ex *e, struct ectx *c)
+struct dat fn_cast(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c);
-    if (val_is_null(v)) {
+    struct dat v = ex_eval(e->args[0], c);
+    if (dat_is_null(v)) {
         return v;
     }
     if (e->n_args > 1) {
         return dated(e, c, v);
     }
     switch (e->ty.kind) {
-    case TY_STRING: return val_str(val_text(c->heap, v));
+    case TY_STRING: return dat_str(dat_text(c->heap, v));
     case TY_CHAR:
-        return v.kind == VAL_CHAR ? v
-               : v.kind == VAL_STRING && v.s->len > 0
-                   ? (struct val){.kind = VAL_CHAR, .i = (unsigned char)v.s->s[0]}
-                   : VAL_NONE;
+        return v.kind == DAT_CHAR ? v
+               : v.kind == DAT_STRING && v.s->len > 0
+                   ? (struct dat){.kind = DAT_CHAR, .i = (unsigned char)v.s->s[0]}
+                   : DAT_NONE;
     case TY_EVENT: return to_event(v, e->ty);
-    case TY_MAP: return v.kind == VAL_MAP || v.kind == VAL_EVENT ? v : VAL_NONE;
-    case TY_LIST: return v.kind == VAL_LIST ? v : VAL_NONE;
+    case TY_MAP: return v.kind == DAT_MAP || v.kind == DAT_EVENT ? v : DAT_NONE;
+    case TY_LIST: return v.kind == DAT_LIST ? v : DAT_NONE;
     case TY_OBJECT:
     case TY_NULL: return v;
     default: break;
     }
-    if (val_is_number(v) && ty_is_number(e->ty)) {
-        return val_as(c->heap, v, kinds[e->ty.kind]);
+    if (dat_is_number(v) && ty_is_number(e->ty)) {
+        return dat_as(c->heap, v, kinds[e->ty.kind]);
     }
-    if (v.kind == VAL_STRING && e->args[0]->ty.kind == TY_STRING) {
-        struct val parsed = VAL_NONE;
+    if (v.kind == DAT_STRING && e->args[0]->ty.kind == TY_STRING) {
+        struct dat parsed = DAT_NONE;
         bool fine = fn_parse_as(c->heap, vstr_slice(v.s), e->ty.kind, &parsed);
         return fine ? parsed : failed(c, vstr_slice(v.s), ty_name(e->ty.kind));
     }
-    return v.kind == kinds[e->ty.kind] ? v : VAL_NONE;
+    return v.kind == kinds[e->ty.kind] ? v : DAT_NONE;
 }
 
-static bool is_of(struct val v, struct ty t)
+static bool is_of(struct dat v, struct ty t)
 {
     switch (t.kind) {
     case TY_OBJECT: return true;
-    case TY_EVENT: return v.kind == VAL_EVENT && (t.ev == NULL || ety_is(v.ev->type, t.ev));
-    case TY_MAP: return v.kind == VAL_MAP || v.kind == VAL_EVENT;
+    case TY_EVENT: return v.kind == DAT_EVENT && (t.ev == NULL || ety_is(v.ev->type, t.ev));
+    case TY_MAP: return v.kind == DAT_MAP || v.kind == DAT_EVENT;
     default: return v.kind == kinds[t.kind];
     }
 }
 
-struct val fn_instanceof(const struct ex *e, struct ectx *c)
+struct dat fn_instanceof(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c);
+    struct dat v = ex_eval(e->args[0], c);
     const struct ty *types = e->data;
-    for (int64_t i = 0; i < e->i && !val_is_null(v); i++) {
+    for (int64_t i = 0; i < e->i && !dat_is_null(v); i++) {
         if (is_of(v, types[i])) {
-            return val_bool(true);
+            return dat_bool(true);
         }
     }
-    return val_bool(false);
+    return dat_bool(false);
 }
 
 static const char *const names[] = {
-    [VAL_BOOL] = "Boolean",      [VAL_CHAR] = "Character", [VAL_BYTE] = "Byte",
-    [VAL_SHORT] = "Short",       [VAL_INT] = "Integer",    [VAL_LONG] = "Long",
-    [VAL_FLOAT] = "Float",       [VAL_DOUBLE] = "Double",  [VAL_BIGINT] = "BigInteger",
-    [VAL_BIGDEC] = "BigDecimal", [VAL_STRING] = "String",  [VAL_EVENT] = "HashMap",
-    [VAL_MAP] = "LinkedHashMap", [VAL_LIST] = "Object[]",
+    [DAT_BOOL] = "Boolean",      [DAT_CHAR] = "Character", [DAT_BYTE] = "Byte",
+    [DAT_SHORT] = "Short",       [DAT_INT] = "Integer",    [DAT_LONG] = "Long",
+    [DAT_FLOAT] = "Float",       [DAT_DOUBLE] = "Double",  [DAT_BIGINT] = "BigInteger",
+    [DAT_BIGDEC] = "BigDecimal", [DAT_STRING] = "String",  [DAT_EVENT] = "HashMap",
+    [DAT_MAP] = "LinkedHashMap", [DAT_LIST] = "Object[]",
 };
 
 static struct slice elem_name(struct ty t)
@@ -131,23 +131,23 @@ static struct slice elem_name(struct ty t)
                                                     : slice_str(names[kinds[t.kind]]);
 }
 
-struct val fn_typeof(const struct ex *e, struct ectx *c)
+struct dat fn_typeof(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c);
+    struct dat v = ex_eval(e->args[0], c);
     struct ty t = e->args[0]->ty;
     assert(v.kind < ARRAY_LEN(names));
-    if (val_is_null(v)) {
+    if (dat_is_null(v)) {
         return v;
     }
-    if (v.kind == VAL_EVENT && v.ev->type->name.len > 0) {
-        return val_str(vstr_new(c->heap, v.ev->type->name));
+    if (v.kind == DAT_EVENT && v.ev->type->name.len > 0) {
+        return dat_str(vstr_new(c->heap, v.ev->type->name));
     }
-    if (v.kind == VAL_LIST && t.kind == TY_LIST && t.elem != NULL) {
+    if (v.kind == DAT_LIST && t.kind == TY_LIST && t.elem != NULL) {
         struct slice of = elem_name(*t.elem);
         struct vstr *s = vstr_room(c->heap, of.len + 2);
         memcpy(s->s, of.ptr, of.len);
         memcpy(s->s + of.len, "[]", 2);
-        return val_str(s);
+        return dat_str(s);
     }
-    return val_str(vstr_new(c->heap, slice_str(names[v.kind])));
+    return dat_str(vstr_new(c->heap, slice_str(names[v.kind])));
 }

@@ -19,19 +19,19 @@ struct interval {
     int64_t start, end;
 };
 
-static bool interval_of(struct val v, struct interval *ret)
+static bool interval_of(struct dat v, struct interval *ret)
 {
-    if (val_is_integer(v)) {
+    if (dat_is_integer(v)) {
         *ret = (struct interval){v.i, v.i};
         return true;
     }
-    if (v.kind != VAL_EVENT || v.ev->type->start_col < 0) {
+    if (v.kind != DAT_EVENT || v.ev->type->start_col < 0) {
         return false;
     }
     const struct etype *t = v.ev->type;
-    struct val start = v.ev->p[t->start_col];
-    struct val end = t->end_col >= 0 ? v.ev->p[t->end_col] : start;
-    if (!val_is_integer(start) || !val_is_integer(end)) {
+    struct dat start = v.ev->p[t->start_col];
+    struct dat end = t->end_col >= 0 ? v.ev->p[t->end_col] : start;
+    if (!dat_is_integer(start) || !dat_is_integer(end)) {
         return false;
     }
     *ret = (struct interval){start.i, end.i};
@@ -74,12 +74,12 @@ static bool start_of(const struct fn_in *in, int64_t *ret)
 #define START                                                                                      \
     int64_t ms = 0;                                                                                \
     if (!start_of(in, &ms)) {                                                                      \
-        return VAL_NONE;                                                                           \
+        return DAT_NONE;                                                                           \
     }
 
 /* ---- fields ---- */
 
-static struct val run_field(const struct fn_in *in)
+static struct dat run_field(const struct fn_in *in)
 {
     START
     enum fn_field f = FIELD_NONE;
@@ -94,74 +94,74 @@ static struct val run_field(const struct fn_in *in)
     case FN_DT_YEAR: f = FIELD_YEAR; break;
     default: /* get(field) */ f = (enum fn_field)in->e->i; break;
     }
-    return val_int((int32_t)fn_cal_get(ms, f));
+    return dat_int((int32_t)fn_cal_get(ms, f));
 }
 
-static struct val run_weekday(const struct fn_in *in)
+static struct dat run_weekday(const struct fn_in *in)
 {
     START
-    return val_int(fn_cal_weekday(ms));
+    return dat_int(fn_cal_weekday(ms));
 }
 
-static struct val run_yearday(const struct fn_in *in)
+static struct dat run_yearday(const struct fn_in *in)
 {
     START
-    return val_int(fn_cal_yearday(ms));
+    return dat_int(fn_cal_yearday(ms));
 }
 
-static struct val run_era(const struct fn_in *in)
+static struct dat run_era(const struct fn_in *in)
 {
     START
-    return val_int(fn_cal_get(ms, FIELD_YEAR) > 0 ? 1 : 0);
+    return dat_int(fn_cal_get(ms, FIELD_YEAR) > 0 ? 1 : 0);
 }
 
-static struct val run_millis(const struct fn_in *in)
+static struct dat run_millis(const struct fn_in *in)
 {
     START
-    return val_long(ms);
+    return dat_long(ms);
 }
 
-static struct val run_epoch_second(const struct fn_in *in)
+static struct dat run_epoch_second(const struct fn_in *in)
 {
     START
-    return val_long(ms / 1000 - (ms % 1000 < 0 ? 1 : 0));
+    return dat_long(ms / 1000 - (ms % 1000 < 0 ? 1 : 0));
 }
 
 /* ---- changes ---- */
 
 /* Calendar units one after the other, the largest first; a plain number is milliseconds. What is
  * null does not move anything. */
-static struct val moved(const struct fn_in *in, int sign)
+static struct dat moved(const struct fn_in *in, int sign)
 {
     START
     const struct ex *p = in->e->args[1];
     if (p->op != EX_PERIOD) {
-        uint64_t by = val_is_null(in->v[1]) ? 0 : (uint64_t)val_to_long(in->v[1]);
-        return val_long((int64_t)(sign > 0 ? (uint64_t)ms + by : (uint64_t)ms - by));
+        uint64_t by = dat_is_null(in->v[1]) ? 0 : (uint64_t)dat_to_long(in->v[1]);
+        return dat_long((int64_t)(sign > 0 ? (uint64_t)ms + by : (uint64_t)ms - by));
     }
     const struct bind_unit *u = p->data;
     double rest = 0;
     for (uint32_t i = 0; i < p->n_args; i++) {
-        struct val v = ex_eval(p->args[i], in->c);
-        if (!val_is_number(v)) {
+        struct dat v = ex_eval(p->args[i], in->c);
+        if (!dat_is_number(v)) {
             continue;
         }
         if (u[i].months != 0) {
-            int64_t n = MAX(MIN(val_to_long(v), UNITS_MAX), -UNITS_MAX);
+            int64_t n = MAX(MIN(dat_to_long(v), UNITS_MAX), -UNITS_MAX);
             ms = fn_cal_add_months(ms, sign * u[i].months * n);
         } else {
-            rest += u[i].ms * (double)val_to_long(v); /* whole units only */
+            rest += u[i].ms * (double)dat_to_long(v); /* whole units only */
         }
     }
-    return val_long((int64_t)((uint64_t)ms + (uint64_t)val_to_long(val_double(sign * rest))));
+    return dat_long((int64_t)((uint64_t)ms + (uint64_t)dat_to_long(dat_double(sign * rest))));
 }
 
-static struct val run_plus(const struct fn_in *in)
+static struct dat run_plus(const struct fn_in *in)
 {
     return moved(in, 1);
 }
 
-static struct val run_minus(const struct fn_in *in)
+static struct dat run_minus(const struct fn_in *in)
 {
     return moved(in, -1);
 }
@@ -169,17 +169,17 @@ static struct val run_minus(const struct fn_in *in)
 /* Argument i, or what is there if it is null. */
 static int64_t or_as_is(const struct fn_in *in, uint32_t i, int64_t is)
 {
-    return val_is_null(in->v[i]) ? is : val_to_long(in->v[i]);
+    return dat_is_null(in->v[i]) ? is : dat_to_long(in->v[i]);
 }
 
-static struct val run_set(const struct fn_in *in)
+static struct dat run_set(const struct fn_in *in)
 {
     START
     enum fn_field f = (enum fn_field)in->e->i;
-    return val_long(fn_cal_set(ms, f, or_as_is(in, 2, fn_cal_get(ms, f))));
+    return dat_long(fn_cal_set(ms, f, or_as_is(in, 2, fn_cal_get(ms, f))));
 }
 
-static struct val run_with_time(const struct fn_in *in)
+static struct dat run_with_time(const struct fn_in *in)
 {
     START
     struct fn_cal c = fn_cal_split(ms);
@@ -187,79 +187,79 @@ static struct val run_with_time(const struct fn_in *in)
     c.minute = or_as_is(in, 2, c.minute);
     c.second = or_as_is(in, 3, c.second);
     c.msec = or_as_is(in, 4, c.msec);
-    return val_long(fn_cal_join(&c));
+    return dat_long(fn_cal_join(&c));
 }
 
-static struct val run_with_date(const struct fn_in *in)
+static struct dat run_with_date(const struct fn_in *in)
 {
     START
     struct fn_cal c = fn_cal_split(ms);
     c.year = or_as_is(in, 1, c.year);
     c.month = or_as_is(in, 2, c.month);
     c.day = or_as_is(in, 3, c.day);
-    return val_long(fn_cal_join(&c));
+    return dat_long(fn_cal_join(&c));
 }
 
-static struct val run_with_max(const struct fn_in *in)
+static struct dat run_with_max(const struct fn_in *in)
 {
     START
     enum fn_field f = (enum fn_field)in->e->i;
-    return val_long(fn_cal_set(ms, f, fn_cal_max(ms, f)));
+    return dat_long(fn_cal_set(ms, f, fn_cal_max(ms, f)));
 }
 
-static struct val run_with_min(const struct fn_in *in)
+static struct dat run_with_min(const struct fn_in *in)
 {
     START
     enum fn_field f = (enum fn_field)in->e->i;
-    return val_long(fn_cal_set(ms, f, fn_cal_min(f)));
+    return dat_long(fn_cal_set(ms, f, fn_cal_min(f)));
 }
 
-static struct val run_floor(const struct fn_in *in)
+static struct dat run_floor(const struct fn_in *in)
 {
     START
-    return val_long(fn_cal_floor(ms, (enum fn_field)in->e->i));
+    return dat_long(fn_cal_floor(ms, (enum fn_field)in->e->i));
 }
 
-static struct val run_ceiling(const struct fn_in *in)
+static struct dat run_ceiling(const struct fn_in *in)
 {
     START
-    return val_long(fn_cal_ceiling(ms, (enum fn_field)in->e->i));
+    return dat_long(fn_cal_ceiling(ms, (enum fn_field)in->e->i));
 }
 
-static struct val run_half(const struct fn_in *in)
+static struct dat run_half(const struct fn_in *in)
 {
     START
-    return val_long(fn_cal_half(ms, (enum fn_field)in->e->i));
+    return dat_long(fn_cal_half(ms, (enum fn_field)in->e->i));
 }
 
-static struct val run_format(const struct fn_in *in)
+static struct dat run_format(const struct fn_in *in)
 {
     START
     struct buf out;
     buf_init(&out, TEXT_MAX);
     struct slice pattern = in->n > 1 ? fn_text_of(in, 1) : SLICE("yyyy-MM-dd HH:mm");
     bool fine = fn_cal_format(ms, pattern, &out);
-    struct val v = fine ? fn_string(in, buf_slice(&out)) : VAL_NONE;
+    struct dat v = fine ? fn_string(in, buf_slice(&out)) : DAT_NONE;
     buf_done(&out);
     return v;
 }
 
 /* ---- relations ---- */
 
-static struct val run_between(const struct fn_in *in)
+static struct dat run_between(const struct fn_in *in)
 {
     START
     struct interval a = {0, 0}, b = {0, 0};
     if (!interval_of(in->v[1], &a) || !interval_of(in->v[2], &b)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
-    bool low_in = in->n < 5 || val_true(in->v[3]), high_in = in->n < 5 || val_true(in->v[4]);
+    bool low_in = in->n < 5 || dat_true(in->v[3]), high_in = in->n < 5 || dat_true(in->v[4]);
     int64_t low = a.start, high = b.start;
     if (low > high) {
         low = b.start;
         high = a.start;
     }
-    return val_bool((low_in ? ms >= low : ms > low) && (high_in ? ms <= high : ms < high));
+    return dat_bool((low_in ? ms >= low : ms > low) && (high_in ? ms <= high : ms < high));
 }
 
 /* Argument i as a distance that begins at `from`. */
@@ -268,7 +268,7 @@ static int64_t distance(const struct fn_in *in, uint32_t i, int64_t from)
     if (in->e->args[i]->op == EX_PERIOD) {
         return minus(ex_after(in->e->args[i], in->c, from, 1), from);
     }
-    return val_to_long(in->v[i]);
+    return dat_to_long(in->v[i]);
 }
 
 static int64_t gap(int64_t x, int64_t y)
@@ -340,27 +340,27 @@ static bool finishes(const struct fn_in *in, struct interval a, struct interval 
     return b.start < a.start && gap(a.end, b.end) <= (in->n > 2 ? distance(in, 2, a.end) : 0);
 }
 
-static struct val run_relation(const struct fn_in *in)
+static struct dat run_relation(const struct fn_in *in)
 {
     struct interval a = {0, 0}, b = {0, 0};
     if (!interval_of(in->v[0], &a) || !interval_of(in->v[1], &b)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     a.end = (int64_t)((uint64_t)a.end + (uint64_t)length_of(in));
     switch (in->e->fn->id) {
-    case FN_DT_BEFORE: return val_bool(before(in, a, b));
-    case FN_DT_AFTER: return val_bool(before(in, b, a));
-    case FN_DT_COINCIDES: return val_bool(coincides(in, a, b));
-    case FN_DT_DURING: return val_bool(during(in, a, b));
-    case FN_DT_INCLUDES: return val_bool(during(in, b, a));
-    case FN_DT_OVERLAPS: return val_bool(overlaps(in, a, b));
-    case FN_DT_OVERLAPPED_BY: return val_bool(overlaps(in, b, a));
-    case FN_DT_MEETS: return val_bool(meets(in, a, b));
-    case FN_DT_MET_BY: return val_bool(meets(in, b, a));
-    case FN_DT_STARTS: return val_bool(starts(in, a, b));
-    case FN_DT_STARTED_BY: return val_bool(starts(in, b, a));
-    case FN_DT_FINISHES: return val_bool(finishes(in, a, b));
-    default: assert(in->e->fn->id == FN_DT_FINISHED_BY); return val_bool(finishes(in, b, a));
+    case FN_DT_BEFORE: return dat_bool(before(in, a, b));
+    case FN_DT_AFTER: return dat_bool(before(in, b, a));
+    case FN_DT_COINCIDES: return dat_bool(coincides(in, a, b));
+    case FN_DT_DURING: return dat_bool(during(in, a, b));
+    case FN_DT_INCLUDES: return dat_bool(during(in, b, a));
+    case FN_DT_OVERLAPS: return dat_bool(overlaps(in, a, b));
+    case FN_DT_OVERLAPPED_BY: return dat_bool(overlaps(in, b, a));
+    case FN_DT_MEETS: return dat_bool(meets(in, a, b));
+    case FN_DT_MET_BY: return dat_bool(meets(in, b, a));
+    case FN_DT_STARTS: return dat_bool(starts(in, a, b));
+    case FN_DT_STARTED_BY: return dat_bool(starts(in, b, a));
+    case FN_DT_FINISHES: return dat_bool(finishes(in, a, b));
+    default: assert(in->e->fn->id == FN_DT_FINISHED_BY); return dat_bool(finishes(in, b, a));
     }
 }
 

@@ -9,7 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/expr/eval_impl.h"
 #include "operators/expr/fn_impl.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct run {
     bool body; /* the first argument is a lambda */
 };
 
-static void put(struct ectx *c, int8_t slot, struct val v)
+static void put(struct ectx *c, int8_t slot, struct dat v)
 {
     if (slot >= 0) {
         c->lambda[slot] = v;
@@ -30,22 +30,22 @@ static void put(struct ectx *c, int8_t slot, struct val v)
 }
 
 /* Lambda `arg` of element i; without a lambda the element itself. */
-static struct val of(const struct run *r, uint32_t arg, uint32_t i)
+static struct dat of(const struct run *r, uint32_t arg, uint32_t i)
 {
     if (arg >= r->e->n_args || !r->d[arg].is) {
         return r->l->v[i];
     }
     const struct fn_lambda *d = &r->d[arg];
     put(r->c, d->value, r->l->v[i]);
-    put(r->c, d->index, val_int((int32_t)i));
-    put(r->c, d->size, val_int((int32_t)r->l->len));
+    put(r->c, d->index, dat_int((int32_t)i));
+    put(r->c, d->size, dat_int((int32_t)r->l->len));
     return ex_eval(r->e->args[arg], r->c);
 }
 
 static bool passes(const struct run *r, uint32_t i)
 {
-    struct val v = of(r, 1, i);
-    return val_is_null(v) || val_true(v);
+    struct dat v = of(r, 1, i);
+    return dat_is_null(v) || dat_true(v);
 }
 
 /* A list made up as it goes. */
@@ -59,20 +59,20 @@ static struct making making(const struct run *r, uint32_t room)
     return (struct making){vlist_new(r->c->heap, room), 0};
 }
 
-static void add(struct making *m, struct val v)
+static void add(struct making *m, struct dat v)
 {
     vlist_set(m->l, m->n++, v);
 }
 
-static struct val made(const struct making *m)
+static struct dat made(const struct making *m)
 {
     m->l->len = m->n; /* those behind are null and hold nothing */
-    return val_list(m->l);
+    return dat_list(m->l);
 }
 
 /* ---- conditions ---- */
 
-static struct val run_where(const struct run *r)
+static struct dat run_where(const struct run *r)
 {
     struct making m = making(r, r->l->len);
     for (uint32_t i = 0; i < r->l->len; i++) {
@@ -83,58 +83,58 @@ static struct val run_where(const struct run *r)
     return made(&m);
 }
 
-static struct val run_any_of(const struct run *r)
+static struct dat run_any_of(const struct run *r)
 {
     for (uint32_t i = 0; i < r->l->len; i++) {
-        if (val_true(of(r, 1, i))) {
-            return val_bool(true);
+        if (dat_true(of(r, 1, i))) {
+            return dat_bool(true);
         }
     }
-    return val_bool(false);
+    return dat_bool(false);
 }
 
-static struct val run_all_of(const struct run *r)
+static struct dat run_all_of(const struct run *r)
 {
     for (uint32_t i = 0; i < r->l->len; i++) {
-        if (!val_true(of(r, 1, i))) {
-            return val_bool(false);
+        if (!dat_true(of(r, 1, i))) {
+            return dat_bool(false);
         }
     }
-    return val_bool(true);
+    return dat_bool(true);
 }
 
-static struct val run_count_of(const struct run *r)
+static struct dat run_count_of(const struct run *r)
 {
     int32_t n = 0;
     for (uint32_t i = 0; i < r->l->len; i++) {
         n += !r->body || passes(r, i) ? 1 : 0;
     }
-    return val_int(n);
+    return dat_int(n);
 }
 
-static struct val run_first_of(const struct run *r)
+static struct dat run_first_of(const struct run *r)
 {
     for (uint32_t i = 0; i < r->l->len; i++) {
         if (!r->body || passes(r, i)) {
             return r->l->v[i];
         }
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-static struct val run_last_of(const struct run *r)
+static struct dat run_last_of(const struct run *r)
 {
     for (uint32_t i = r->l->len; i-- > 0;) {
         if (!r->body || passes(r, i)) {
             return r->l->v[i];
         }
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
 /* ---- parts ---- */
 
-static struct val part(const struct run *r, uint32_t from, uint32_t to)
+static struct dat part(const struct run *r, uint32_t from, uint32_t to)
 {
     struct making m = making(r, to - from);
     for (uint32_t i = from; i < to; i++) {
@@ -145,22 +145,22 @@ static struct val part(const struct run *r, uint32_t from, uint32_t to)
 
 static uint32_t wanted(const struct run *r)
 {
-    struct val v = ex_eval(r->e->args[1], r->c);
-    int64_t n = val_is_integer(v) ? MAX(v.i, 0) : 0;
+    struct dat v = ex_eval(r->e->args[1], r->c);
+    int64_t n = dat_is_integer(v) ? MAX(v.i, 0) : 0;
     return n < r->l->len ? (uint32_t)n : r->l->len;
 }
 
-static struct val run_take(const struct run *r)
+static struct dat run_take(const struct run *r)
 {
     return part(r, 0, wanted(r));
 }
 
-static struct val run_take_last(const struct run *r)
+static struct dat run_take_last(const struct run *r)
 {
     return part(r, r->l->len - wanted(r), r->l->len);
 }
 
-static struct val run_take_while(const struct run *r)
+static struct dat run_take_while(const struct run *r)
 {
     uint32_t n = 0;
     while (n < r->l->len && passes(r, n)) {
@@ -169,24 +169,24 @@ static struct val run_take_while(const struct run *r)
     return part(r, 0, n);
 }
 
-static struct val run_take_while_last(const struct run *r)
+static struct dat run_take_while_last(const struct run *r)
 {
     uint32_t n = 0;
     for (; n < r->l->len; n++) { /* the index counts from the end */
         uint32_t at = r->l->len - 1 - n;
         const struct fn_lambda *d = &r->d[1];
         put(r->c, d->value, r->l->v[at]);
-        put(r->c, d->index, val_int((int32_t)n));
-        put(r->c, d->size, val_int((int32_t)r->l->len));
-        struct val v = ex_eval(r->e->args[1], r->c);
-        if (!val_is_null(v) && !val_true(v)) {
+        put(r->c, d->index, dat_int((int32_t)n));
+        put(r->c, d->size, dat_int((int32_t)r->l->len));
+        struct dat v = ex_eval(r->e->args[1], r->c);
+        if (!dat_is_null(v) && !dat_true(v)) {
             break;
         }
     }
     return part(r, r->l->len - n, r->l->len);
 }
 
-static struct val run_reverse(const struct run *r)
+static struct dat run_reverse(const struct run *r)
 {
     struct making m = making(r, r->l->len);
     for (uint32_t i = r->l->len; i-- > 0;) {
@@ -197,19 +197,19 @@ static struct val run_reverse(const struct run *r)
 
 /* ---- values ---- */
 
-static struct val run_select_from(const struct run *r)
+static struct dat run_select_from(const struct run *r)
 {
     struct making m = making(r, r->l->len);
     for (uint32_t i = 0; i < r->l->len; i++) {
-        struct val v = of(r, 1, i);
-        if (!val_is_null(v)) {
+        struct dat v = of(r, 1, i);
+        if (!dat_is_null(v)) {
             add(&m, v);
         }
     }
     return made(&m);
 }
 
-static struct val run_array_of(const struct run *r)
+static struct dat run_array_of(const struct run *r)
 {
     struct making m = making(r, r->l->len);
     for (uint32_t i = 0; i < r->l->len; i++) {
@@ -219,13 +219,13 @@ static struct val run_array_of(const struct run *r)
 }
 
 /* The place of the element with the least (sign -1) or greatest key, and the key; -1 if none. */
-static int64_t extreme(const struct run *r, int sign, struct val *ret_key)
+static int64_t extreme(const struct run *r, int sign, struct dat *ret_key)
 {
     int64_t best = -1;
-    *ret_key = VAL_NONE;
+    *ret_key = DAT_NONE;
     for (uint32_t i = 0; i < r->l->len; i++) {
-        struct val v = of(r, 1, i);
-        if (!val_is_null(v) && (best < 0 || val_cmp(v, *ret_key) * sign > 0)) {
+        struct dat v = of(r, 1, i);
+        if (!dat_is_null(v) && (best < 0 || dat_cmp(v, *ret_key) * sign > 0)) {
             best = i;
             *ret_key = v;
         }
@@ -233,86 +233,86 @@ static int64_t extreme(const struct run *r, int sign, struct val *ret_key)
     return best;
 }
 
-static struct val run_min(const struct run *r)
+static struct dat run_min(const struct run *r)
 {
-    struct val key;
+    struct dat key;
     (void)extreme(r, -1, &key);
     return key;
 }
 
-static struct val run_max(const struct run *r)
+static struct dat run_max(const struct run *r)
 {
-    struct val key;
+    struct dat key;
     (void)extreme(r, 1, &key);
     return key;
 }
 
-static struct val run_min_by(const struct run *r)
+static struct dat run_min_by(const struct run *r)
 {
-    struct val key;
+    struct dat key;
     int64_t at = extreme(r, -1, &key);
-    return at < 0 ? VAL_NONE : r->l->v[at];
+    return at < 0 ? DAT_NONE : r->l->v[at];
 }
 
-static struct val run_max_by(const struct run *r)
+static struct dat run_max_by(const struct run *r)
 {
-    struct val key;
+    struct dat key;
     int64_t at = extreme(r, 1, &key);
-    return at < 0 ? VAL_NONE : r->l->v[at];
+    return at < 0 ? DAT_NONE : r->l->v[at];
 }
 
-static struct val run_sum_of(const struct run *r)
+static struct dat run_sum_of(const struct run *r)
 {
-    struct val big = VAL_NONE;
+    struct dat big = DAT_NONE;
     enum ty_kind t = r->e->ty.kind;
     uint64_t whole = 0;
     double sum = 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->l->len; i++) {
-        struct val v = of(r, 1, i);
-        if (!val_is_number(v)) {
+        struct dat v = of(r, 1, i);
+        if (!dat_is_number(v)) {
             continue;
         }
         n++;
         if (t == TY_BIGINT || t == TY_BIGDEC) {
-            uint8_t kind = t == TY_BIGINT ? VAL_BIGINT : VAL_BIGDEC;
-            big = val_is_null(big) ? v : big_arith(r->c->heap, '+', big, v, kind);
+            uint8_t kind = t == TY_BIGINT ? DAT_BIGINT : DAT_BIGDEC;
+            big = dat_is_null(big) ? v : big_arith(r->c->heap, '+', big, v, kind);
         } else if (t == TY_FLOAT || t == TY_DOUBLE) {
-            sum += val_to_double(v);
+            sum += dat_to_double(v);
         } else {
             whole += (uint64_t)v.i;
         }
     }
     if (n == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     switch (t) {
     case TY_BIGINT:
     case TY_BIGDEC: return big;
-    case TY_FLOAT: return val_float(sum);
-    case TY_DOUBLE: return val_double(sum);
-    case TY_LONG: return val_long((int64_t)whole);
-    default: return val_int((int32_t)(uint32_t)whole);
+    case TY_FLOAT: return dat_float(sum);
+    case TY_DOUBLE: return dat_double(sum);
+    case TY_LONG: return dat_long((int64_t)whole);
+    default: return dat_int((int32_t)(uint32_t)whole);
     }
 }
 
-static struct val run_average(const struct run *r)
+static struct dat run_average(const struct run *r)
 {
     double sum = 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->l->len; i++) {
-        struct val v = of(r, 1, i);
-        if (val_is_number(v)) {
-            sum += val_to_double(v);
+        struct dat v = of(r, 1, i);
+        if (dat_is_number(v)) {
+            sum += dat_to_double(v);
             n++;
         }
     }
-    return n == 0 ? VAL_NONE : val_double(sum / n);
+    return n == 0 ? DAT_NONE : dat_double(sum / n);
 }
 
-static struct val run_aggregate(const struct run *r)
+static struct dat run_aggregate(const struct run *r)
 {
-    struct val acc = ex_eval(r->e->args[1], r->c);
+    struct dat acc = ex_eval(r->e->args[1], r->c);
     for (uint32_t i = 0; i < r->l->len; i++) {
         put(r->c, r->d[2].acc, acc);
         acc = of(r, 2, i);
@@ -323,25 +323,25 @@ static struct val run_aggregate(const struct run *r)
 /* ---- order ---- */
 
 struct keyed {
-    struct val key;
+    struct dat key;
     uint32_t at;
 };
 
 static int ascending(const void *a, const void *b)
 {
     const struct keyed *x = a, *y = b;
-    int c = val_cmp(x->key, y->key);
+    int c = dat_cmp(x->key, y->key);
     return c != 0 ? c : x->at < y->at ? -1 : x->at > y->at;
 }
 
 static int descending(const void *a, const void *b)
 {
     const struct keyed *x = a, *y = b;
-    int c = val_cmp(y->key, x->key);
+    int c = dat_cmp(y->key, x->key);
     return c != 0 ? c : x->at < y->at ? -1 : x->at > y->at;
 }
 
-static struct val ordered(const struct run *r, int (*cmp)(const void *, const void *))
+static struct dat ordered(const struct run *r, int (*cmp)(const void *, const void *))
 {
     struct keyed *k = mem_calloc(r->l->len + 1, sizeof *k);
     for (uint32_t i = 0; i < r->l->len; i++) {
@@ -356,12 +356,12 @@ static struct val ordered(const struct run *r, int (*cmp)(const void *, const vo
     return made(&m);
 }
 
-static struct val run_order_by(const struct run *r)
+static struct dat run_order_by(const struct run *r)
 {
     return ordered(r, ascending);
 }
 
-static struct val run_order_by_desc(const struct run *r)
+static struct dat run_order_by_desc(const struct run *r)
 {
     return ordered(r, descending);
 }
@@ -393,12 +393,12 @@ static void set_done(struct set *s)
 }
 
 /* The entry of a key, and whether it is new; NULL if it is missing and not to be added. */
-static struct keyed *set_at(struct set *s, struct val key, bool may_add, bool *ret_new)
+static struct keyed *set_at(struct set *s, struct dat key, bool may_add, bool *ret_new)
 {
-    uint32_t i = (uint32_t)val_hash(key) & s->mask;
+    uint32_t i = (uint32_t)dat_hash(key) & s->mask;
     *ret_new = false;
     for (; s->slots[i] != 0; i = (i + 1) & s->mask) {
-        if (val_same(s->k[s->slots[i] - 1].key, key)) {
+        if (dat_same(s->k[s->slots[i] - 1].key, key)) {
             return &s->k[s->slots[i] - 1];
         }
     }
@@ -411,7 +411,7 @@ static struct keyed *set_at(struct set *s, struct val key, bool may_add, bool *r
     return &s->k[s->n - 1];
 }
 
-static struct val run_distinct_of(const struct run *r)
+static struct dat run_distinct_of(const struct run *r)
 {
     struct set s;
     bool fresh = false;
@@ -427,7 +427,7 @@ static struct val run_distinct_of(const struct run *r)
     return made(&m);
 }
 
-static struct val frequent(const struct run *r, bool most)
+static struct dat frequent(const struct run *r, bool most)
 {
     struct set s;
     bool fresh = false;
@@ -441,22 +441,22 @@ static struct val frequent(const struct run *r, bool most)
             best = &s.k[i];
         }
     }
-    struct val v = best == NULL ? VAL_NONE : best->key;
+    struct dat v = best == NULL ? DAT_NONE : best->key;
     set_done(&s);
     return v;
 }
 
-static struct val run_most_frequent(const struct run *r)
+static struct dat run_most_frequent(const struct run *r)
 {
     return frequent(r, true);
 }
 
-static struct val run_least_frequent(const struct run *r)
+static struct dat run_least_frequent(const struct run *r)
 {
     return frequent(r, false);
 }
 
-static struct val run_group_by(const struct run *r)
+static struct dat run_group_by(const struct run *r)
 {
     struct set s;
     bool fresh = false;
@@ -469,19 +469,19 @@ static struct val run_group_by(const struct run *r)
     }
     struct vmap *map = vmap_new(r->c->heap, s.n);
     for (uint32_t i = 0; i < s.n; i++) {
-        vmap_set(map, i, s.k[i].key, val_list(vlist_new(r->c->heap, s.k[i].at)));
+        vmap_set(map, i, s.k[i].key, dat_list(vlist_new(r->c->heap, s.k[i].at)));
         s.k[i].at = 0;
     }
     for (uint32_t i = 0; i < r->l->len; i++) {
-        struct val v = r->e->n_args > 2 ? of(r, 2, i) : r->l->v[i];
+        struct dat v = r->e->n_args > 2 ? of(r, 2, i) : r->l->v[i];
         vlist_set(map->v[group[i]].value.l, s.k[group[i]].at++, v);
     }
     set_done(&s);
     mem_free(group);
-    return val_map(map);
+    return dat_map(map);
 }
 
-static struct val run_to_map(const struct run *r)
+static struct dat run_to_map(const struct run *r)
 {
     struct set s;
     bool fresh = false;
@@ -494,16 +494,16 @@ static struct val run_to_map(const struct run *r)
         vmap_set(map, i, s.k[i].key, of(r, 2, s.k[i].at));
     }
     set_done(&s);
-    return val_map(map);
+    return dat_map(map);
 }
 
 static const struct vlist *other(const struct run *r)
 {
-    struct val v = ex_eval(r->e->args[1], r->c);
-    return v.kind == VAL_LIST ? v.l : NULL;
+    struct dat v = ex_eval(r->e->args[1], r->c);
+    return v.kind == DAT_LIST ? v.l : NULL;
 }
 
-static struct val run_union(const struct run *r)
+static struct dat run_union(const struct run *r)
 {
     const struct vlist *o = other(r);
     struct making m = making(r, r->l->len + (o != NULL ? o->len : 0));
@@ -516,11 +516,11 @@ static struct val run_union(const struct run *r)
     return made(&m);
 }
 
-static struct val chosen(const struct run *r, bool in_both)
+static struct dat chosen(const struct run *r, bool in_both)
 {
     const struct vlist *o = other(r);
     if (o == NULL) {
-        return val_list((struct vlist *)(uintptr_t)r->l);
+        return dat_list((struct vlist *)(uintptr_t)r->l);
     }
     struct set s;
     bool fresh = false;
@@ -538,27 +538,27 @@ static struct val chosen(const struct run *r, bool in_both)
     return made(&m);
 }
 
-static struct val run_except(const struct run *r)
+static struct dat run_except(const struct run *r)
 {
     return chosen(r, false);
 }
 
-static struct val run_intersect(const struct run *r)
+static struct dat run_intersect(const struct run *r)
 {
     return chosen(r, true);
 }
 
-static struct val run_sequence_equal(const struct run *r)
+static struct dat run_sequence_equal(const struct run *r)
 {
     const struct vlist *o = other(r);
     bool same = o != NULL && o->len == r->l->len;
     for (uint32_t i = 0; same && i < r->l->len; i++) {
-        same = val_same(r->l->v[i], o->v[i]);
+        same = dat_same(r->l->v[i], o->v[i]);
     }
-    return val_bool(same);
+    return dat_bool(same);
 }
 
-typedef struct val method(const struct run *r);
+typedef struct dat method(const struct run *r);
 
 static method *const methods[FN_COUNT] = {
     [FN_WHERE] = run_where,
@@ -594,24 +594,24 @@ static method *const methods[FN_COUNT] = {
     [FN_SEQUENCE_EQUAL] = run_sequence_equal,
 };
 
-struct val fn_enum(const struct ex *e, struct ectx *c)
+struct dat fn_enum(const struct ex *e, struct ectx *c)
 {
-    struct val list = ex_eval(e->args[0], c);
-    if (list.kind != VAL_LIST) {
-        return VAL_NONE;
+    struct dat list = ex_eval(e->args[0], c);
+    if (list.kind != DAT_LIST) {
+        return DAT_NONE;
     }
     assert(methods[e->fn->id] != NULL);
-    struct val slots[ECTX_LAMBDA_MAX];
+    struct dat slots[ECTX_LAMBDA_MAX];
     bool outermost = c->lambda == NULL;
     if (outermost) {
         for (int i = 0; i < ECTX_LAMBDA_MAX; i++) {
-            slots[i] = VAL_NONE;
+            slots[i] = DAT_NONE;
         }
         c->lambda = slots;
     }
     struct run r = {.e = e, .c = c, .l = list.l, .d = e->data};
     r.body = e->n_args > 1 && r.d[1].is;
-    struct val v = methods[e->fn->id](&r);
+    struct dat v = methods[e->fn->id](&r);
     if (outermost) {
         c->lambda = NULL;
     }

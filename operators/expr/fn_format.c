@@ -141,12 +141,12 @@ struct parts { /* 0.d * 10^exp */
     int n, exp;
 };
 
-static struct parts parts_of(struct val v)
+static struct parts parts_of(struct dat v)
 {
     struct parts x = {{0}, 0, 0};
-    double d = fabs(val_to_double(v));
+    double d = fabs(dat_to_double(v));
     if (d != 0) {
-        x.n = val_digits(d, v.kind == VAL_FLOAT, x.d, &x.exp);
+        x.n = dat_digits(d, v.kind == DAT_FLOAT, x.d, &x.exp);
     }
     return x;
 }
@@ -156,7 +156,7 @@ static char digit(const struct parts *x, int i)
     return i >= 0 && i < x->n ? x->d[i] : '0';
 }
 
-static void fixed(struct val v, int precision, struct buf *out)
+static void fixed(struct dat v, int precision, struct buf *out)
 {
     struct parts x = parts_of(v);
     x.exp += round_digits(x.d, &x.n, x.exp + precision) ? 1 : 0;
@@ -174,7 +174,7 @@ static void fixed(struct val v, int precision, struct buf *out)
     }
 }
 
-static void scientific(struct val v, int precision, struct buf *out)
+static void scientific(struct dat v, int precision, struct buf *out)
 {
     struct parts x = parts_of(v);
     x.exp += round_digits(x.d, &x.n, precision + 1) ? 1 : 0;
@@ -189,12 +189,12 @@ static void scientific(struct val v, int precision, struct buf *out)
     (void)buf_addf(out, "e%c%02d", e < 0 ? '-' : '+', e < 0 ? -e : e);
 }
 
-static bool put_floating(struct buf *out, struct val v, const struct spec *p)
+static bool put_floating(struct buf *out, struct dat v, const struct spec *p)
 {
-    if (!val_is_float(v) && v.kind != VAL_BIGDEC) {
+    if (!dat_is_float(v) && v.kind != DAT_BIGDEC) {
         return false;
     }
-    double d = val_to_double(v);
+    double d = dat_to_double(v);
     if (!isfinite(d)) {
         put_padded(out,
                    isnan(d) ? SLICE("NaN")
@@ -225,15 +225,15 @@ static bool put_floating(struct buf *out, struct val v, const struct spec *p)
     return true;
 }
 
-static bool put_integer(struct buf *out, struct val v, const struct spec *p)
+static bool put_integer(struct buf *out, struct dat v, const struct spec *p)
 {
     struct buf text;
     bool negative = false;
     buf_init(&text, PIECE_MAX);
-    if (v.kind == VAL_BIGINT) {
-        val_text_to(v, &text);
+    if (v.kind == DAT_BIGINT) {
+        dat_text_to(v, &text);
         negative = buf_slice(&text).ptr[0] == '-';
-    } else if (!val_is_integer(v)) {
+    } else if (!dat_is_integer(v)) {
         buf_done(&text);
         return false;
     } else if (p->conv == 'd') {
@@ -242,9 +242,9 @@ static bool put_integer(struct buf *out, struct val v, const struct spec *p)
                        (unsigned long long)(negative ? 0 - (uint64_t)v.i : (uint64_t)v.i));
     } else {
         uint64_t u = (uint64_t)v.i;
-        u = v.kind == VAL_INT     ? u & 0xFFFFFFFFu
-            : v.kind == VAL_SHORT ? u & 0xFFFFu
-            : v.kind == VAL_BYTE  ? u & 0xFFu
+        u = v.kind == DAT_INT     ? u & 0xFFFFFFFFu
+            : v.kind == DAT_SHORT ? u & 0xFFFFu
+            : v.kind == DAT_BYTE  ? u & 0xFFu
                                   : u;
         (void)buf_add_str(&text, !p->alt ? "" : p->conv == 'o' ? "0" : "0x");
         (void)buf_addf(&text,
@@ -282,17 +282,17 @@ static void put_text(struct buf *out, struct slice text, const struct spec *p)
     buf_done(&upper);
 }
 
-static bool put_value(struct buf *out, struct val v, const struct spec *p)
+static bool put_value(struct buf *out, struct dat v, const struct spec *p)
 {
     if (p->conv == 'b' || p->conv == 'B') {
         put_text(out,
-                 v.kind == VAL_BOOL ? (v.b ? SLICE("true") : SLICE("false"))
-                 : val_is_null(v)   ? SLICE("false")
+                 v.kind == DAT_BOOL ? (v.b ? SLICE("true") : SLICE("false"))
+                 : dat_is_null(v)   ? SLICE("false")
                                     : SLICE("true"),
                  p);
         return true;
     }
-    if (val_is_null(v)) {
+    if (dat_is_null(v)) {
         struct spec plain = *p;
         put_text(out, SLICE("null"), &plain);
         return true;
@@ -310,18 +310,18 @@ static bool put_value(struct buf *out, struct val v, const struct spec *p)
     buf_init(&text, PIECE_MAX);
     if (p->conv == 'h' || p->conv == 'H') {
         (void)buf_addf(&text, "%x", (unsigned)fn_hash(v));
-    } else if ((p->conv == 'c' || p->conv == 'C') && v.kind == VAL_INT) {
-        v.kind = VAL_CHAR;
-        val_text_to(v, &text);
+    } else if ((p->conv == 'c' || p->conv == 'C') && v.kind == DAT_INT) {
+        v.kind = DAT_CHAR;
+        dat_text_to(v, &text);
     } else {
-        val_text_to(v, &text);
+        dat_text_to(v, &text);
     }
     put_text(out, buf_slice(&text), p);
     buf_done(&text);
     return true;
 }
 
-bool fn_format(struct slice format, const struct val *args, uint32_t n, struct buf *out)
+bool fn_format(struct slice format, const struct dat *args, uint32_t n, struct buf *out)
 {
     uint32_t next = 0;
     for (size_t i = 0; i < format.len;) {

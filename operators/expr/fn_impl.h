@@ -16,11 +16,11 @@ struct fn_in {
     const struct ex *e;
     struct ectx *c;
     struct vheap *h;
-    const struct val *v;
+    const struct dat *v;
     uint32_t n;
 };
 
-typedef struct val fn_run(const struct fn_in *in);
+typedef struct dat fn_run(const struct fn_in *in);
 
 /* One table per file, by fn_id; NULL where another file has it. */
 extern fn_run *const fn_strings[FN_COUNT];
@@ -33,16 +33,16 @@ static inline struct slice fn_text_of(const struct fn_in *in, uint32_t i)
 {
     return vstr_slice(in->v[i].s);
 }
-static inline struct val fn_string(const struct fn_in *in, struct slice s)
+static inline struct dat fn_string(const struct fn_in *in, struct slice s)
 {
-    return val_str(vstr_new(in->h, s));
+    return dat_str(vstr_new(in->h, s));
 }
 /* A number as the static type of the call. */
-struct val fn_number(const struct fn_in *in, struct val v);
+struct dat fn_number(const struct fn_in *in, struct dat v);
 
 /* fn_format.c */
-bool fn_format(struct slice format, const struct val *args, uint32_t n, struct buf *out);
-int32_t fn_hash(struct val v); /* Java's hashCode */
+bool fn_format(struct slice format, const struct dat *args, uint32_t n, struct buf *out);
+int32_t fn_hash(struct dat v); /* Java's hashCode */
 /* fn_string.c */
 size_t fn_units(struct slice s); /* UTF-16 units */
 

@@ -8,38 +8,38 @@
 
 #include <assert.h>
 
-struct val fn_like(const struct ex *e, struct ectx *c)
+struct dat fn_like(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
-    struct val esc = e->n_args > 2 ? ex_eval(e->args[2], c) : VAL_NONE;
-    if (val_is_null(v) || p.kind != VAL_STRING) {
-        return VAL_NONE;
+    struct dat v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
+    struct dat esc = e->n_args > 2 ? ex_eval(e->args[2], c) : DAT_NONE;
+    if (dat_is_null(v) || p.kind != DAT_STRING) {
+        return DAT_NONE;
     }
     struct slice escape = SLICE("\\");
     if (e->n_args > 2) {
-        escape = esc.kind == VAL_STRING ? vstr_slice(esc.s) : SLICE_NONE;
+        escape = esc.kind == DAT_STRING ? vstr_slice(esc.s) : SLICE_NONE;
     }
-    const struct vstr *text = val_text(c->heap, v);
-    return val_bool(fn_like_match(vstr_slice(text), vstr_slice(p.s), escape) != e->negated);
+    const struct vstr *text = dat_text(c->heap, v);
+    return dat_bool(fn_like_match(vstr_slice(text), vstr_slice(p.s), escape) != e->negated);
 }
 
-struct val fn_regexp(const struct ex *e, struct ectx *c)
+struct dat fn_regexp(const struct ex *e, struct ectx *c)
 {
-    struct val v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
-    if (val_is_null(v) || p.kind != VAL_STRING) {
-        return VAL_NONE;
+    struct dat v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
+    if (dat_is_null(v) || p.kind != DAT_STRING) {
+        return DAT_NONE;
     }
-    const struct vstr *text = val_text(c->heap, v);
+    const struct vstr *text = dat_text(c->heap, v);
     if (e->data != NULL) {
-        return val_bool(fn_regex_whole(e->data, vstr_slice(text)) != e->negated);
+        return dat_bool(fn_regex_whole(e->data, vstr_slice(text)) != e->negated);
     }
     struct fn_regex *re = NULL;
     struct err err = {0};
     if (fn_regex_new(vstr_slice(p.s), &re, &err) != 0) {
         ectx_fail(c, "%s", err.msg);
-        return VAL_NONE;
+        return DAT_NONE;
     }
     bool matches = fn_regex_whole(re, vstr_slice(text));
     fn_regex_free(re);
-    return val_bool(matches != e->negated);
+    return dat_bool(matches != e->negated);
 }

@@ -4,22 +4,22 @@
  * the static type of the call.
  */
 #include "operators/expr/fn_impl.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <math.h>
 
 #define OF_ONE(name, expression)                                                                   \
-    static struct val name(const struct fn_in *in)                                                 \
+    static struct dat name(const struct fn_in *in)                                                 \
     {                                                                                              \
-        double x = val_to_double(in->v[0]);                                                        \
-        return val_double(expression);                                                             \
+        double x = dat_to_double(in->v[0]);                                                        \
+        return dat_double(expression);                                                             \
     }
 #define OF_TWO(name, expression)                                                                   \
-    static struct val name(const struct fn_in *in)                                                 \
+    static struct dat name(const struct fn_in *in)                                                 \
     {                                                                                              \
-        double x = val_to_double(in->v[0]), y = val_to_double(in->v[1]);                           \
-        return val_double(expression);                                                             \
+        double x = dat_to_double(in->v[0]), y = dat_to_double(in->v[1]);                           \
+        return dat_double(expression);                                                             \
     }
 
 OF_ONE(run_sqrt, sqrt(x))
@@ -50,25 +50,25 @@ OF_TWO(run_copy_sign, copysign(x, y))
 /* Of 1 to NaN, and of -1 to an infinite power, Java knows nothing. */
 OF_TWO(run_pow, isnan(y) || (fabs(x) == 1 && isinf(y)) ? (double)NAN : pow(x, y))
 
-static struct val run_abs(const struct fn_in *in)
+static struct dat run_abs(const struct fn_in *in)
 {
-    struct val v = in->v[0];
-    if (v.kind >= VAL_BIGINT) {
-        return val_cmp(v, val_int(0)) >= 0 ? v : big_arith(in->h, '-', val_int(0), v, v.kind);
+    struct dat v = in->v[0];
+    if (v.kind >= DAT_BIGINT) {
+        return dat_cmp(v, dat_int(0)) >= 0 ? v : big_arith(in->h, '-', dat_int(0), v, v.kind);
     }
-    if (val_is_float(v)) {
+    if (dat_is_float(v)) {
         v.d = fabs(v.d);
         return v;
     }
     v.i = v.i < 0 ? (int64_t)(0 - (uint64_t)v.i) : v.i;
-    v.kind = v.kind < VAL_INT ? VAL_INT : v.kind;
-    return v.kind == VAL_INT ? val_int((int32_t)(uint32_t)(uint64_t)v.i) : v;
+    v.kind = v.kind < DAT_INT ? DAT_INT : v.kind;
+    return v.kind == DAT_INT ? dat_int((int32_t)(uint32_t)(uint64_t)v.i) : v;
 }
 
-static struct val better(const struct fn_in *in, int sign)
+static struct dat better(const struct fn_in *in, int sign)
 {
-    struct val a = fn_number(in, in->v[0]), b = fn_number(in, in->v[1]);
-    if (val_is_float(a) && val_is_float(b)) {
+    struct dat a = fn_number(in, in->v[0]), b = fn_number(in, in->v[1]);
+    if (dat_is_float(a) && dat_is_float(b)) {
         if (isnan(a.d) || isnan(b.d)) {
             return isnan(a.d) ? a : b;
         }
@@ -76,119 +76,119 @@ static struct val better(const struct fn_in *in, int sign)
             return (signbit(a.d) != 0) == (sign < 0) ? a : b;
         }
     }
-    return val_cmp(a, b) * sign >= 0 ? a : b;
+    return dat_cmp(a, b) * sign >= 0 ? a : b;
 }
 
-static struct val run_max(const struct fn_in *in)
+static struct dat run_max(const struct fn_in *in)
 {
     return better(in, 1);
 }
 
-static struct val run_min(const struct fn_in *in)
+static struct dat run_min(const struct fn_in *in)
 {
     return better(in, -1);
 }
 
-static struct val run_round(const struct fn_in *in)
+static struct dat run_round(const struct fn_in *in)
 {
-    if (val_is_integer(in->v[0])) {
+    if (dat_is_integer(in->v[0])) {
         return fn_number(in, in->v[0]);
     }
-    double x = val_to_double(in->v[0]), whole = floor(x);
-    return fn_number(in, val_double(x - whole >= 0.5 ? whole + 1 : whole));
+    double x = dat_to_double(in->v[0]), whole = floor(x);
+    return fn_number(in, dat_double(x - whole >= 0.5 ? whole + 1 : whole));
 }
 
-static struct val run_floor_div(const struct fn_in *in)
+static struct dat run_floor_div(const struct fn_in *in)
 {
     int64_t a = in->v[0].i, b = in->v[1].i;
     if (b == 0 || (b == -1 && a == INT64_MIN)) {
-        return b == 0 ? VAL_NONE : in->v[0];
+        return b == 0 ? DAT_NONE : in->v[0];
     }
-    return fn_number(in, val_long(a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0)));
+    return fn_number(in, dat_long(a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0)));
 }
 
-static struct val run_floor_mod(const struct fn_in *in)
+static struct dat run_floor_mod(const struct fn_in *in)
 {
     int64_t a = in->v[0].i, b = in->v[1].i;
     if (b == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     int64_t r = b == -1 ? 0 : a % b;
-    return fn_number(in, val_long(r != 0 && (r < 0) != (b < 0) ? r + b : r));
+    return fn_number(in, dat_long(r != 0 && (r < 0) != (b < 0) ? r + b : r));
 }
 
-static struct val exact(const struct fn_in *in, int64_t r, bool over)
+static struct dat exact(const struct fn_in *in, int64_t r, bool over)
 {
     if (over || (in->e->ty.kind == TY_INT && (r < INT32_MIN || r > INT32_MAX))) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
-    return fn_number(in, val_long(r));
+    return fn_number(in, dat_long(r));
 }
 
-static struct val run_add_exact(const struct fn_in *in)
+static struct dat run_add_exact(const struct fn_in *in)
 {
     int64_t r = 0;
     bool over = __builtin_add_overflow(in->v[0].i, in->v[1].i, &r);
     return exact(in, r, over);
 }
 
-static struct val run_sub_exact(const struct fn_in *in)
+static struct dat run_sub_exact(const struct fn_in *in)
 {
     int64_t r = 0;
     bool over = __builtin_sub_overflow(in->v[0].i, in->v[1].i, &r);
     return exact(in, r, over);
 }
 
-static struct val run_mul_exact(const struct fn_in *in)
+static struct dat run_mul_exact(const struct fn_in *in)
 {
     int64_t r = 0;
     bool over = __builtin_mul_overflow(in->v[0].i, in->v[1].i, &r);
     return exact(in, r, over);
 }
 
-static struct val run_to_int_exact(const struct fn_in *in)
+static struct dat run_to_int_exact(const struct fn_in *in)
 {
     return exact(in, in->v[0].i, false);
 }
 
-static struct val run_as_type(const struct fn_in *in)
+static struct dat run_as_type(const struct fn_in *in)
 {
     return fn_number(in, in->v[0]);
 }
 
-static struct val run_itself(const struct fn_in *in)
+static struct dat run_itself(const struct fn_in *in)
 {
     return in->v[0];
 }
 
-static struct val run_is_nan(const struct fn_in *in)
+static struct dat run_is_nan(const struct fn_in *in)
 {
-    return val_bool(val_is_float(in->v[0]) && isnan(in->v[0].d));
+    return dat_bool(dat_is_float(in->v[0]) && isnan(in->v[0].d));
 }
 
-static struct val run_is_infinite(const struct fn_in *in)
+static struct dat run_is_infinite(const struct fn_in *in)
 {
-    return val_bool(val_is_float(in->v[0]) && isinf(in->v[0].d));
+    return dat_bool(dat_is_float(in->v[0]) && isinf(in->v[0].d));
 }
 
-static struct val run_is_finite(const struct fn_in *in)
+static struct dat run_is_finite(const struct fn_in *in)
 {
-    return val_bool(!val_is_float(in->v[0]) || isfinite(in->v[0].d));
+    return dat_bool(!dat_is_float(in->v[0]) || isfinite(in->v[0].d));
 }
 
-static struct val run_compare(const struct fn_in *in)
+static struct dat run_compare(const struct fn_in *in)
 {
-    return val_int(val_cmp(in->v[0], in->v[1]));
+    return dat_int(dat_cmp(in->v[0], in->v[1]));
 }
 
-static struct val run_bit_count(const struct fn_in *in)
+static struct dat run_bit_count(const struct fn_in *in)
 {
-    return val_int(__builtin_popcountll((unsigned long long)in->v[0].i));
+    return dat_int(__builtin_popcountll((unsigned long long)in->v[0].i));
 }
 
-static struct val run_now(const struct fn_in *in)
+static struct dat run_now(const struct fn_in *in)
 {
-    return val_long(in->c->now);
+    return dat_long(in->c->now);
 }
 
 fn_run *const fn_numbers[FN_COUNT] = {

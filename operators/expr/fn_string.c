@@ -100,43 +100,43 @@ static void put_code(struct buf *out, uint32_t c)
 
 /* ---- places ---- */
 
-static struct val run_length(const struct fn_in *in)
+static struct dat run_length(const struct fn_in *in)
 {
-    return val_int((int32_t)fn_units(fn_text_of(in, 0)));
+    return dat_int((int32_t)fn_units(fn_text_of(in, 0)));
 }
 
-static struct val unit_at(const struct fn_in *in, bool whole)
+static struct dat unit_at(const struct fn_in *in, bool whole)
 {
     struct slice s = fn_text_of(in, 0);
     size_t at = byte_of(s, in->v[1].i), n = 0;
     if (at >= s.len) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     uint32_t c = code_at(s, at, &n);
     if (c >= 0x10000 && !whole) {
         bool second = unit_of(s, at) != in->v[1].i;
         c = second ? 0xDC00 + ((c - 0x10000) & 0x3FF) : 0xD800 + ((c - 0x10000) >> 10);
     }
-    return (struct val){.kind = whole ? VAL_INT : VAL_CHAR, .i = (int64_t)c};
+    return (struct dat){.kind = whole ? DAT_INT : DAT_CHAR, .i = (int64_t)c};
 }
 
-static struct val run_char_at(const struct fn_in *in)
+static struct dat run_char_at(const struct fn_in *in)
 {
     return unit_at(in, false);
 }
 
-static struct val run_code_point_at(const struct fn_in *in)
+static struct dat run_code_point_at(const struct fn_in *in)
 {
     return unit_at(in, true);
 }
 
-static struct val run_substring(const struct fn_in *in)
+static struct dat run_substring(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     size_t from = byte_of(s, in->v[1].i);
     size_t to = in->n > 2 ? byte_of(s, in->v[2].i) : s.len;
     if (from == SIZE_MAX || to == SIZE_MAX || from > to) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     return fn_string(in, slice_sub(s, from, to));
 }
@@ -144,14 +144,14 @@ static struct val run_substring(const struct fn_in *in)
 /* What indexOf looks for: a string, or a character by its code. */
 static struct slice needle(const struct fn_in *in, struct buf *keep)
 {
-    if (in->v[1].kind == VAL_STRING) {
+    if (in->v[1].kind == DAT_STRING) {
         return fn_text_of(in, 1);
     }
     put_code(keep, (uint32_t)in->v[1].i);
     return buf_slice(keep);
 }
 
-static struct val run_index_of(const struct fn_in *in)
+static struct dat run_index_of(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     struct buf keep;
@@ -164,10 +164,10 @@ static struct val run_index_of(const struct fn_in *in)
     size_t at = slice_find_slice(rest, part);
     bool found = at < rest.len || part.len == 0;
     buf_done(&keep);
-    return val_int(found ? (int32_t)unit_of(s, from + (part.len == 0 ? 0 : at)) : -1);
+    return dat_int(found ? (int32_t)unit_of(s, from + (part.len == 0 ? 0 : at)) : -1);
 }
 
-static struct val run_last_index_of(const struct fn_in *in)
+static struct dat run_last_index_of(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     struct buf keep;
@@ -180,31 +180,31 @@ static struct val run_last_index_of(const struct fn_in *in)
         }
     }
     buf_done(&keep);
-    return val_int(found);
+    return dat_int(found);
 }
 
-static struct val run_starts_with(const struct fn_in *in)
+static struct dat run_starts_with(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     size_t from = in->n > 2 ? byte_of(s, in->v[2].i) : 0;
-    return val_bool(from != SIZE_MAX && slice_starts(slice_sub(s, from, s.len), fn_text_of(in, 1)));
+    return dat_bool(from != SIZE_MAX && slice_starts(slice_sub(s, from, s.len), fn_text_of(in, 1)));
 }
 
-static struct val run_ends_with(const struct fn_in *in)
+static struct dat run_ends_with(const struct fn_in *in)
 {
-    return val_bool(slice_ends(fn_text_of(in, 0), fn_text_of(in, 1)));
+    return dat_bool(slice_ends(fn_text_of(in, 0), fn_text_of(in, 1)));
 }
 
-static struct val run_region_matches(const struct fn_in *in)
+static struct dat run_region_matches(const struct fn_in *in)
 {
     struct slice a = fn_text_of(in, 0), b = fn_text_of(in, 2);
     int64_t n = in->v[4].i;
     size_t from = byte_of(a, in->v[1].i), to = byte_of(a, in->v[1].i + n);
     size_t other = byte_of(b, in->v[3].i), end = byte_of(b, in->v[3].i + n);
     if (n <= 0 || from == SIZE_MAX || to == SIZE_MAX || other == SIZE_MAX || end == SIZE_MAX) {
-        return val_bool(n <= 0 && from != SIZE_MAX && other != SIZE_MAX);
+        return dat_bool(n <= 0 && from != SIZE_MAX && other != SIZE_MAX);
     }
-    return val_bool(slice_eq(slice_sub(a, from, to), slice_sub(b, other, end)));
+    return dat_bool(slice_eq(slice_sub(a, from, to), slice_sub(b, other, end)));
 }
 
 /* ---- case ---- */
@@ -245,14 +245,14 @@ static uint32_t other_case(uint32_t c, bool upper)
     return c;
 }
 
-static struct val cased(const struct fn_in *in, struct slice s, bool upper)
+static struct dat cased(const struct fn_in *in, struct slice s, bool upper)
 {
     if (is_ascii(s)) {
         struct vstr *to = vstr_room(in->h, s.len);
         for (size_t i = 0; i < s.len; i++) {
             to->s[i] = (char)other_case((unsigned char)s.ptr[i], upper);
         }
-        return val_str(to);
+        return dat_str(to);
     }
     struct buf out;
     buf_init(&out, STRING_MAX);
@@ -264,17 +264,17 @@ static struct val cased(const struct fn_in *in, struct slice s, bool upper)
             put_code(&out, other_case(c, upper));
         }
     }
-    struct val v = fn_string(in, buf_slice(&out));
+    struct dat v = fn_string(in, buf_slice(&out));
     buf_done(&out);
     return v;
 }
 
-static struct val run_lower(const struct fn_in *in)
+static struct dat run_lower(const struct fn_in *in)
 {
     return cased(in, fn_text_of(in, 0), false);
 }
 
-static struct val run_upper(const struct fn_in *in)
+static struct dat run_upper(const struct fn_in *in)
 {
     return cased(in, fn_text_of(in, 0), true);
 }
@@ -303,32 +303,32 @@ static int32_t compare(struct slice a, struct slice b)
     return (int32_t)x - (int32_t)y;
 }
 
-static struct val run_compare_to(const struct fn_in *in)
+static struct dat run_compare_to(const struct fn_in *in)
 {
-    if (in->v[0].kind == VAL_STRING) {
-        return val_int(compare(fn_text_of(in, 0), fn_text_of(in, 1)));
+    if (in->v[0].kind == DAT_STRING) {
+        return dat_int(compare(fn_text_of(in, 0), fn_text_of(in, 1)));
     }
-    return val_int(val_cmp(in->v[0], in->v[1]));
+    return dat_int(dat_cmp(in->v[0], in->v[1]));
 }
 
-static struct val run_compare_nocase(const struct fn_in *in)
+static struct dat run_compare_nocase(const struct fn_in *in)
 {
-    struct val a = cased(in, fn_text_of(in, 0), false), b = cased(in, fn_text_of(in, 1), false);
-    return val_int(compare(vstr_slice(a.s), vstr_slice(b.s)));
+    struct dat a = cased(in, fn_text_of(in, 0), false), b = cased(in, fn_text_of(in, 1), false);
+    return dat_int(compare(vstr_slice(a.s), vstr_slice(b.s)));
 }
 
-static struct val run_equals_nocase(const struct fn_in *in)
+static struct dat run_equals_nocase(const struct fn_in *in)
 {
-    if (in->v[1].kind != VAL_STRING) {
-        return val_bool(false);
+    if (in->v[1].kind != DAT_STRING) {
+        return dat_bool(false);
     }
-    struct val a = cased(in, fn_text_of(in, 0), false), b = cased(in, fn_text_of(in, 1), false);
-    return val_bool(slice_eq(vstr_slice(a.s), vstr_slice(b.s)));
+    struct dat a = cased(in, fn_text_of(in, 0), false), b = cased(in, fn_text_of(in, 1), false);
+    return dat_bool(slice_eq(vstr_slice(a.s), vstr_slice(b.s)));
 }
 
-static struct val run_content_equals(const struct fn_in *in)
+static struct dat run_content_equals(const struct fn_in *in)
 {
-    return val_bool(slice_eq(fn_text_of(in, 0), fn_text_of(in, 1)));
+    return dat_bool(slice_eq(fn_text_of(in, 0), fn_text_of(in, 1)));
 }
 
 /* ---- parts and changes ---- */
@@ -350,66 +350,66 @@ static struct slice trimmed(struct slice s, bool controls, bool front, bool back
     return s;
 }
 
-static struct val run_trim(const struct fn_in *in)
+static struct dat run_trim(const struct fn_in *in)
 {
     return fn_string(in, trimmed(fn_text_of(in, 0), true, true, true));
 }
 
-static struct val run_strip(const struct fn_in *in)
+static struct dat run_strip(const struct fn_in *in)
 {
     return fn_string(in, trimmed(fn_text_of(in, 0), false, true, true));
 }
 
-static struct val run_strip_leading(const struct fn_in *in)
+static struct dat run_strip_leading(const struct fn_in *in)
 {
     return fn_string(in, trimmed(fn_text_of(in, 0), false, true, false));
 }
 
-static struct val run_strip_trailing(const struct fn_in *in)
+static struct dat run_strip_trailing(const struct fn_in *in)
 {
     return fn_string(in, trimmed(fn_text_of(in, 0), false, false, true));
 }
 
-static struct val run_is_blank(const struct fn_in *in)
+static struct dat run_is_blank(const struct fn_in *in)
 {
-    return val_bool(trimmed(fn_text_of(in, 0), false, true, true).len == 0);
+    return dat_bool(trimmed(fn_text_of(in, 0), false, true, true).len == 0);
 }
 
-static struct val run_concat(const struct fn_in *in)
+static struct dat run_concat(const struct fn_in *in)
 {
     struct slice a = fn_text_of(in, 0), b = fn_text_of(in, 1);
     struct vstr *s = vstr_room(in->h, a.len + b.len);
     memcpy(s->s, a.ptr, a.len);
     memcpy(s->s + a.len, b.ptr, b.len);
-    return val_str(s);
+    return dat_str(s);
 }
 
-static struct val run_repeat(const struct fn_in *in)
+static struct dat run_repeat(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     int64_t n = in->v[1].i;
     if (n < 0 || (s.len > 0 && n > (int64_t)(STRING_MAX / s.len))) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     struct vstr *to = vstr_room(in->h, s.len * (size_t)n);
     for (size_t i = 0; i < (size_t)n; i++) {
         memcpy(to->s + i * s.len, s.ptr, s.len);
     }
-    return val_str(to);
+    return dat_str(to);
 }
 
-static struct val finish(const struct fn_in *in, struct buf *out)
+static struct dat finish(const struct fn_in *in, struct buf *out)
 {
-    struct val v = buf_failed(out) ? VAL_NONE : fn_string(in, buf_slice(out));
+    struct dat v = buf_failed(out) ? DAT_NONE : fn_string(in, buf_slice(out));
     buf_done(out);
     return v;
 }
 
-static struct val run_replace(const struct fn_in *in)
+static struct dat run_replace(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
-    struct vstr *a = val_text(in->h, in->v[1]),
-                *b = val_text(in->h, in->v[2]); /* characters, too */
+    struct vstr *a = dat_text(in->h, in->v[1]),
+                *b = dat_text(in->h, in->v[2]); /* characters, too */
     struct slice what = vstr_slice(a), by = vstr_slice(b);
     struct buf out;
     buf_init(&out, STRING_MAX);
@@ -447,11 +447,11 @@ static const struct fn_regex *pattern(const struct fn_in *in, struct fn_regex **
     return fn_regex_new(fn_text_of(in, 1), ret_own, &ignored) == 0 ? *ret_own : NULL;
 }
 
-static struct val run_matches(const struct fn_in *in)
+static struct dat run_matches(const struct fn_in *in)
 {
     struct fn_regex *own = NULL;
     const struct fn_regex *re = pattern(in, &own);
-    struct val v = re == NULL ? VAL_NONE : val_bool(fn_regex_whole(re, fn_text_of(in, 0)));
+    struct dat v = re == NULL ? DAT_NONE : dat_bool(fn_regex_whole(re, fn_text_of(in, 0)));
     fn_regex_free(own);
     return v;
 }
@@ -485,7 +485,7 @@ static bool put_replacement(struct buf *out, struct slice by, struct slice s,
     return true;
 }
 
-static struct val replaced(const struct fn_in *in, bool all)
+static struct dat replaced(const struct fn_in *in, bool all)
 {
     struct fn_regex *own = NULL;
     const struct fn_regex *re = pattern(in, &own);
@@ -509,28 +509,28 @@ static struct val replaced(const struct fn_in *in, bool all)
     }
     (void)buf_add_slice(&out, slice_sub(s, done, s.len));
     fn_regex_free(own);
-    struct val v = finish(in, &out);
-    return fine ? v : VAL_NONE;
+    struct dat v = finish(in, &out);
+    return fine ? v : DAT_NONE;
 }
 
-static struct val run_replace_all(const struct fn_in *in)
+static struct dat run_replace_all(const struct fn_in *in)
 {
     return replaced(in, true);
 }
 
-static struct val run_replace_first(const struct fn_in *in)
+static struct dat run_replace_first(const struct fn_in *in)
 {
     return replaced(in, false);
 }
 
-static struct val run_split(const struct fn_in *in)
+static struct dat run_split(const struct fn_in *in)
 {
     struct fn_regex *own = NULL;
     const struct fn_regex *re = pattern(in, &own);
     struct slice s = fn_text_of(in, 0);
     int64_t limit = in->n > 2 ? in->v[2].i : 0;
     struct fn_match m;
-    struct val *parts = NULL;
+    struct dat *parts = NULL;
     struct vlist *room = vlist_new(in->h, MIN(s.len + 1, (size_t)PARTS_MAX));
     size_t from = 0, done = 0, n = 0, filled = 0;
     parts = room->v;
@@ -558,13 +558,13 @@ static struct val run_split(const struct fn_in *in)
         vlist_set(l, i, parts[i]);
     }
     for (size_t i = 0; i < filled; i++) {
-        parts[i] = VAL_NONE; /* the scratch list held no references */
+        parts[i] = DAT_NONE; /* the scratch list held no references */
     }
     fn_regex_free(own);
-    return re == NULL ? VAL_NONE : val_list(l);
+    return re == NULL ? DAT_NONE : dat_list(l);
 }
 
-static struct val run_to_chars(const struct fn_in *in)
+static struct dat run_to_chars(const struct fn_in *in)
 {
     struct slice s = fn_text_of(in, 0);
     struct vlist *l = vlist_new(in->h, fn_units(s));
@@ -573,15 +573,15 @@ static struct val run_to_chars(const struct fn_in *in)
         uint32_t c = code_at(s, i, &n);
         if (c >= 0x10000 && at + 1 < l->len) {
             l->v[at++] =
-                (struct val){.kind = VAL_CHAR, .i = (int64_t)(0xD800 + ((c - 0x10000) >> 10))};
+                (struct dat){.kind = DAT_CHAR, .i = (int64_t)(0xD800 + ((c - 0x10000) >> 10))};
             c = 0xDC00 + ((c - 0x10000) & 0x3FF);
         }
-        l->v[at++] = (struct val){.kind = VAL_CHAR, .i = (int64_t)c};
+        l->v[at++] = (struct dat){.kind = DAT_CHAR, .i = (int64_t)c};
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val run_intern(const struct fn_in *in)
+static struct dat run_intern(const struct fn_in *in)
 {
     return in->v[0];
 }

@@ -19,15 +19,15 @@ static fn_run *find(enum fn_id id)
     return NULL;
 }
 
-static struct val call(const struct ex *e, struct ectx *c, bool method)
+static struct dat call(const struct ex *e, struct ectx *c, bool method)
 {
-    struct val v[FN_ARGS_MAX];
+    struct dat v[FN_ARGS_MAX];
     assert(e->fn != NULL && e->n_args <= FN_ARGS_MAX);
     for (uint32_t i = 0; i < e->n_args; i++) {
         v[i] = ex_eval(e->args[i], c);
         bool may = (e->fn->flags & FN_NULLS) != 0 && !(method && i == 0);
-        if (val_is_null(v[i]) && !may) {
-            return VAL_NONE;
+        if (dat_is_null(v[i]) && !may) {
+            return DAT_NONE;
         }
     }
     struct fn_in in = {.e = e, .c = c, .h = c->heap, .v = v, .n = e->n_args};
@@ -38,25 +38,25 @@ static struct val call(const struct ex *e, struct ectx *c, bool method)
     return run(&in);
 }
 
-struct val fn_call(const struct ex *e, struct ectx *c)
+struct dat fn_call(const struct ex *e, struct ectx *c)
 {
     return call(e, c, false);
 }
 
-struct val fn_method(const struct ex *e, struct ectx *c)
+struct dat fn_method(const struct ex *e, struct ectx *c)
 {
     return call(e, c, true);
 }
 
-struct val fn_number(const struct fn_in *in, struct val v)
+struct dat fn_number(const struct fn_in *in, struct dat v)
 {
     static const uint8_t kinds[] = {
-        [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-        [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-        [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+        [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+        [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+        [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
     };
-    if (!val_is_number(v) || !ty_is_number(in->e->ty)) {
+    if (!dat_is_number(v) || !ty_is_number(in->e->ty)) {
         return v;
     }
-    return val_as(in->h, v, kinds[in->e->ty.kind]);
+    return dat_as(in->h, v, kinds[in->e->ty.kind]);
 }

@@ -15,18 +15,18 @@ bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *
     *ret_months = 0;
     *ret_ms = 0;
     if (e->op != EX_PERIOD) { /* a plain number is seconds */
-        struct val v = ex_eval(e, c);
-        *ret_ms = val_is_number(v) ? val_to_double(v) * 1000.0 : 0;
-        return val_is_number(v);
+        struct dat v = ex_eval(e, c);
+        *ret_ms = dat_is_number(v) ? dat_to_double(v) * 1000.0 : 0;
+        return dat_is_number(v);
     }
     const struct bind_unit *u = e->data;
     for (uint32_t i = 0; i < e->n_args; i++) {
-        struct val v = ex_eval(e->args[i], c);
-        if (!val_is_number(v)) {
+        struct dat v = ex_eval(e->args[i], c);
+        if (!dat_is_number(v)) {
             return false;
         }
-        *ret_months += u[i].months * MAX(MIN(val_to_long(v), UNITS_MAX), -UNITS_MAX);
-        *ret_ms += u[i].ms * val_to_double(v);
+        *ret_months += u[i].months * MAX(MIN(dat_to_long(v), UNITS_MAX), -UNITS_MAX);
+        *ret_ms += u[i].ms * dat_to_double(v);
     }
     return true;
 }
@@ -42,5 +42,5 @@ int64_t ex_after(const struct ex *e, struct ectx *c, int64_t from, int sign)
     if (months != 0) {
         from = tmr_add_months(from, sign * months);
     }
-    return (int64_t)((uint64_t)from + (uint64_t)val_to_long(val_double(sign * ms)));
+    return (int64_t)((uint64_t)from + (uint64_t)dat_to_long(dat_double(sign * ms)));
 }

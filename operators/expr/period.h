@@ -13,6 +13,6 @@ bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *
 /* `from` plus the period (sign -1: minus); INT64_MIN if a part is null. */
 int64_t ex_after(const struct ex *e, struct ectx *c, int64_t from, int sign);
 /* x op y with null and type rules of operators; cmp is OP_EQ ... OP_GE. */
-struct val ex_compare(enum ast_op cmp, struct val x, struct val y, bool strict_kinds);
+struct dat ex_compare(enum ast_op cmp, struct dat x, struct dat y, bool strict_kinds);
 
 #endif

@@ -60,7 +60,7 @@ static void group_free(struct group *g)
 {
     struct aggregator *a = g->of;
     for (uint32_t i = 0; i < a->n_keys; i++) {
-        val_drop(a->heap, g->key[i]);
+        dat_drop(a->heap, g->key[i]);
     }
     if (g->row != NULL) {
         for (uint32_t i = 0; i < a->width; i++) {
@@ -113,7 +113,7 @@ static void grow(struct aggregator *a)
     a->n_buckets = n;
 }
 
-static struct group *add(struct aggregator *a, const struct val *key, uint64_t hash, uint32_t level)
+static struct group *add(struct aggregator *a, const struct dat *key, uint64_t hash, uint32_t level)
 {
     if (a->count >= a->n_buckets) {
         grow(a);
@@ -123,7 +123,7 @@ static struct group *add(struct aggregator *a, const struct val *key, uint64_t h
     g->hash = hash;
     g->level = level;
     for (uint32_t i = 0; key != NULL && i < a->n_keys; i++) {
-        g->key[i] = val_keep(key[i]);
+        g->key[i] = dat_keep(key[i]);
     }
     g->block = agg_block_new(a->layout);
     g->chain = a->buckets[hash & (a->n_buckets - 1)];
@@ -137,19 +137,19 @@ static struct group *add(struct aggregator *a, const struct val *key, uint64_t h
 
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
 {
-    struct val key[32];
+    struct dat key[32];
     assert(a->n_keys <= ARRAY_LEN(key));
     uint64_t hash = level * 0x9e3779b97f4a7c15ULL;
     for (uint32_t i = 0; i < a->n_keys; i++) {
-        key[i] = (rolled >> i) & 1u ? VAL_NONE : ex_eval(a->keys[i], ctx);
-        hash = (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(key[i]);
+        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
+        hash = (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(key[i]);
     }
     hash ^= hash >> 29;
     struct group *g = a->n_buckets > 0 ? a->buckets[hash & (a->n_buckets - 1)] : NULL;
     for (; g != NULL; g = g->chain) {
         bool same = g->hash == hash && g->level == level;
         for (uint32_t i = 0; same && i < a->n_keys; i++) {
-            same = val_same(g->key[i], key[i]);
+            same = dat_same(g->key[i], key[i]);
         }
         if (same) {
             return g;
@@ -197,7 +197,7 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
     }
 }
 
-struct val aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
+struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
 {
     struct aggregator *a = g->of;
     if (a->local != NULL && a->local[slot] != NULL) {

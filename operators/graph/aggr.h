@@ -27,7 +27,7 @@ struct group {
         struct vlist *nw_key, *old_key;
     } out;
     int64_t first_at, first_count;
-    struct val key[];
+    struct dat key[];
 };
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
@@ -41,7 +41,7 @@ void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
-struct val aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
+struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
 void aggr_drop(struct group *g); /* forgets a group whose rows have all left */
 void aggr_keep_row(struct group *g, struct evt **row);

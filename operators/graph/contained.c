@@ -214,9 +214,9 @@ static void finish(struct run *r)
 
 static void descend(struct run *r, uint32_t level);
 
-static void element(struct run *r, uint32_t level, struct val v)
+static void element(struct run *r, uint32_t level, struct dat v)
 {
-    if (v.kind != VAL_EVENT) {
+    if (v.kind != DAT_EVENT) {
         return;
     }
     r->ctx->row[level + 1] = v.ev;
@@ -231,8 +231,8 @@ static void descend(struct run *r, uint32_t level)
         finish(r);
         return;
     }
-    struct val v = ex_eval(r->c->level[level].path, r->ctx);
-    if (v.kind == VAL_LIST) {
+    struct dat v = ex_eval(r->c->level[level].path, r->ctx);
+    if (v.kind == DAT_LIST) {
         for (uint32_t i = 0; i < v.l->len; i++) {
             element(r, level, v.l->v[i]);
         }
@@ -246,7 +246,7 @@ bool contained_expand(const struct contained *c, const struct inst *in, struct e
 {
     struct evt *row[LEVELS_MAX + 1] = {e};
     struct ectx ctx = inst_ctx(in, row);
-    if (val_is_null(ex_eval(c->level[0].path, &ctx))) {
+    if (dat_is_null(ex_eval(c->level[0].path, &ctx))) {
         return false;
     }
     struct run r = {c, &ctx, to};

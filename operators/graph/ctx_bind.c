@@ -115,7 +115,7 @@ static int category_cond(const struct ctx_level *l, struct bind *b, struct span 
         if (rc != 0) {
             return rc;
         }
-        struct ex *n = ex_const(b, val_int((int32_t)i), TY(INT), span);
+        struct ex *n = ex_const(b, dat_int((int32_t)i), TY(INT), span);
         struct ex *is = equals(b, EX_CMP_I, prop(b, l, CTX_COL_KIND + 1, span), n);
         any = join(b, EX_OR, any, join(b, EX_AND, is, cond));
     }

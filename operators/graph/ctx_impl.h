@@ -41,7 +41,7 @@ struct ctx_part {
     struct ctx_part *next, *prev;         /* in ctl */
     struct ctx_part *all_next, *all_prev; /* partitions of the plan */
     struct ctx_part *chain;               /* in its bucket */
-    struct val key;                       /* kept */
+    struct dat key;                       /* kept */
     uint64_t hash;
     bool keyed, closed;
     struct evt *match; /* of the beginning, kept; NULL */
@@ -58,9 +58,9 @@ struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l);
 void ctx_ctl_free(struct ctx_ctl *c);
 /* `key` may be null for levels without; events are offered by the caller. */
 struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
-                          struct val key);
+                          struct dat key);
 void ctx_close(struct ctx_part *p);
-struct ctx_part *ctx_find(const struct ctx_ctl *c, struct val key);
+struct ctx_part *ctx_find(const struct ctx_ctl *c, struct dat key);
 /* Events to leaves added since `seq`. */
 void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n);
 /* ... to what came with a part, unless it is cut into categories, which begin with what follows. */

@@ -16,14 +16,14 @@ enum { BUCKETS_MIN = 16 };
 
 /* ---- parts by key ---- */
 
-struct ctx_part *ctx_find(const struct ctx_ctl *c, struct val key)
+struct ctx_part *ctx_find(const struct ctx_ctl *c, struct dat key)
 {
     if (c->n_buckets == 0) {
         return NULL;
     }
-    uint64_t h = val_hash(key);
+    uint64_t h = dat_hash(key);
     struct ctx_part *p = c->buckets[h & (c->n_buckets - 1)];
-    while (p != NULL && !(p->hash == h && val_same(p->key, key))) {
+    while (p != NULL && !(p->hash == h && dat_same(p->key, key))) {
         p = p->chain;
     }
     return p;
@@ -73,7 +73,7 @@ static void part_free(struct ctx_part *p)
         evt_drop(h, p->match);
     }
     if (p->keyed) {
-        val_drop(h, p->key);
+        dat_drop(h, p->key);
     }
     VEC_DONE(&p->insts);
     mem_free(p);
@@ -114,7 +114,7 @@ struct evt *ctx_new_props(const struct ctx_ctl *c)
     const struct ctx_level *l = c->level;
     struct vheap *h = c->owner->in.eng->heap;
     struct evt *e = evt_new(h, l->props);
-    evt_set(e, CTX_COL_NAME, val_str(vstr_new(h, l->ast->name)));
+    evt_set(e, CTX_COL_NAME, dat_str(vstr_new(h, l->ast->name)));
     return e;
 }
 
@@ -124,7 +124,7 @@ static struct evt *whole_props(const struct ctx_ctl *c, struct evt *own, int32_t
     const struct ctx_plan *plan = c->level->plan;
     struct vheap *h = c->owner->in.eng->heap;
     if (plan->n_levels == 1) {
-        evt_set(own, CTX_COL_ID, val_int(id));
+        evt_set(own, CTX_COL_ID, dat_int(id));
         return own;
     }
     struct evt *e = evt_new(h, plan->props);
@@ -132,11 +132,11 @@ static struct evt *whole_props(const struct ctx_ctl *c, struct evt *own, int32_t
     for (uint32_t i = 0; above != NULL && i < c->level->depth; i++) {
         evt_set(e, CTX_COL_KIND + i, above->p[CTX_COL_KIND + i]);
     }
-    evt_set(e, CTX_COL_NAME, val_str(vstr_new(h, plan->name)));
+    evt_set(e, CTX_COL_NAME, dat_str(vstr_new(h, plan->name)));
     if (id >= 0) {
-        evt_set(e, CTX_COL_ID, val_int(id));
+        evt_set(e, CTX_COL_ID, dat_int(id));
     }
-    evt_set(e, CTX_COL_KIND + c->level->depth, val_evt(own));
+    evt_set(e, CTX_COL_KIND + c->level->depth, dat_evt(own));
     return e;
 }
 
@@ -151,15 +151,15 @@ static void init_inst(struct ctx_part *p, struct ctx_plan *plan, struct evt *pro
 }
 
 struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
-                          struct val key)
+                          struct dat key)
 {
     struct ctx_plan *plan = c->level->plan;
     struct ctx_part *p = MEM_NEW(struct ctx_part);
     bool leaf = c->level->depth + 1 == plan->n_levels;
     int64_t due = ctx_end_due(c, match);
     if (c->level->kind == CTX_START_END || c->level->kind == CTX_INIT_TERM) {
-        evt_set(props, CTX_COL_START, val_long(c->owner->in.eng->now));
-        evt_set(props, CTX_COL_END, due != INT64_MAX ? val_long(due) : VAL_NONE);
+        evt_set(props, CTX_COL_START, dat_long(c->owner->in.eng->now));
+        evt_set(props, CTX_COL_END, due != INT64_MAX ? dat_long(due) : DAT_NONE);
     }
     for (uint32_t i = 0; match != NULL && i < c->level->match->n_cols; i++) {
         evt_set(props, c->level->tags + i, match->p[i]);
@@ -169,8 +169,8 @@ struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *matc
     p->match = match != NULL ? evt_keep(match) : NULL;
     p->keyed = keyed;
     if (keyed) {
-        p->key = val_keep(key);
-        p->hash = val_hash(key);
+        p->key = dat_keep(key);
+        p->hash = dat_hash(key);
     }
     link_part(c, p);
     ctx_await_end(p, due);
@@ -248,7 +248,7 @@ int32_t ctx_number(const struct evt *props)
 
 /* ---- controls ---- */
 
-static struct val key_of(const struct ctx_ctl *c, const struct ctx_stream *s, struct evt *e)
+static struct dat key_of(const struct ctx_ctl *c, const struct ctx_stream *s, struct evt *e)
 {
     struct evt *row[2] = {e, NULL};
     struct ectx x = inst_ctx(&c->owner->in, row);
@@ -259,10 +259,10 @@ static struct val key_of(const struct ctx_ctl *c, const struct ctx_stream *s, st
     for (uint32_t i = 0; i < s->n_keys; i++) {
         vlist_set(l, i, ex_eval(s->keys[i], &x));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static void open_keyed(struct ctx_ctl *c, const struct ctx_stream *s, struct val key,
+static void open_keyed(struct ctx_ctl *c, const struct ctx_stream *s, struct dat key,
                        struct evt *match, struct evt *e)
 {
     struct evt *props = ctx_new_props(c);
@@ -282,14 +282,14 @@ static void on_event(void *arg, struct evt *e)
     struct ctx_ctl *c = leaf->ctl;
     const struct ctx_point *start = c->level->n_starts > 0 ? &c->level->starts[leaf->num] : NULL;
     const struct ctx_stream *s = start != NULL ? start->stream : &c->level->streams[leaf->num];
-    struct val key = key_of(c, s, e);
+    struct dat key = key_of(c, s, e);
     if (ctx_find(c, key) != NULL) {
         return;
     }
     struct evt *match = NULL;
     if (start != NULL && start->tag >= 0) {
         match = evt_new(c->owner->in.eng->heap, c->level->match);
-        evt_set(match, (size_t)start->tag, val_evt(e));
+        evt_set(match, (size_t)start->tag, dat_evt(e));
     }
     open_keyed(c, s, key, match, e);
 }
@@ -315,9 +315,9 @@ static void open_categories(struct ctx_ctl *c)
     struct vheap *h = c->owner->in.eng->heap;
     for (uint32_t i = 0; i < c->level->ast->n_categories; i++) {
         struct evt *props = ctx_new_props(c);
-        evt_set(props, CTX_COL_KIND, val_str(vstr_new(h, c->level->ast->categories[i].label)));
-        evt_set(props, CTX_COL_KIND + 1, val_int((int32_t)i));
-        (void)ctx_open(c, props, NULL, false, VAL_NONE);
+        evt_set(props, CTX_COL_KIND, dat_str(vstr_new(h, c->level->ast->categories[i].label)));
+        evt_set(props, CTX_COL_KIND + 1, dat_int((int32_t)i));
+        (void)ctx_open(c, props, NULL, false, DAT_NONE);
     }
 }
 
@@ -332,7 +332,7 @@ struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
     case CTX_KEYED: add_leaves(c); break;
     case CTX_HASH:
         for (int64_t i = 0; l->ast->preallocate && i < l->granularity; i++) {
-            open_keyed(c, &l->streams[0], val_int((int32_t)i), NULL, NULL);
+            open_keyed(c, &l->streams[0], dat_int((int32_t)i), NULL, NULL);
         }
         add_leaves(c);
         break;

@@ -78,12 +78,12 @@ void ctx_await_end(struct ctx_part *p, int64_t due)
 static void tagged(const struct evt *match, struct evts *to)
 {
     for (uint32_t i = 0; i < match->type->n_cols; i++) {
-        const struct val *v = &match->p[i];
-        bool list = v->kind == VAL_LIST;
-        uint32_t n = list ? v->l->len : v->kind == VAL_EVENT ? 1 : 0;
+        const struct dat *v = &match->p[i];
+        bool list = v->kind == DAT_LIST;
+        uint32_t n = list ? v->l->len : v->kind == DAT_EVENT ? 1 : 0;
         for (uint32_t k = 0; k < n; k++) {
-            struct val one = list ? v->l->v[k] : *v;
-            bool have = one.kind != VAL_EVENT;
+            struct dat one = list ? v->l->v[k] : *v;
+            bool have = one.kind != DAT_EVENT;
             for (size_t j = 0; !have && j < to->len; j++) {
                 have = to->ptr[j] == one.ev;
             }
@@ -94,7 +94,7 @@ static void tagged(const struct evt *match, struct evts *to)
     }
 }
 
-static struct val distinct_key(const struct ctx_ctl *c, struct evt *match)
+static struct dat distinct_key(const struct ctx_ctl *c, struct evt *match)
 {
     const struct ctx_level *l = c->level;
     struct eng *e = c->owner->in.eng;
@@ -104,7 +104,7 @@ static struct val distinct_key(const struct ctx_ctl *c, struct evt *match)
     for (uint32_t i = 0; i < l->n_distinct; i++) {
         vlist_set(list, i, ex_eval(l->distinct[i], &x));
     }
-    return val_list(list);
+    return dat_list(list);
 }
 
 /* A part opens; `match` is that of the beginning's pattern, NULL for times. */
@@ -112,7 +112,7 @@ static void begin(struct ctx_ctl *c, struct evt *match)
 {
     const struct ctx_level *l = c->level;
     struct eng *e = c->owner->in.eng;
-    struct val key = VAL_NONE;
+    struct dat key = DAT_NONE;
     if (l->n_distinct > 0) {
         key = distinct_key(c, match);
         if (ctx_find(c, key) != NULL) {
@@ -233,7 +233,7 @@ void ctx_wait(struct ctx_ctl *c, bool first, struct evt *again)
     }
     if (s->now || (first && running(c))) {
         c->opening = true;
-        struct ctx_part *p = ctx_open(c, ctx_new_props(c), NULL, false, VAL_NONE);
+        struct ctx_part *p = ctx_open(c, ctx_new_props(c), NULL, false, DAT_NONE);
         c->opening = false;
         if (again != NULL) {
             ctx_show(p, &again, 1);

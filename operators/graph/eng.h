@@ -7,7 +7,7 @@
 #define OPERATORS_GRAPH_ENG_H
 
 #include "core/base/err.h"
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 struct eng;
 
@@ -37,7 +37,7 @@ void eng_advance(struct eng *e, int64_t ms);      /* one jump */
 void eng_advance_span(struct eng *e, int64_t ms); /* from due timer to due timer */
 int64_t eng_now(const struct eng *e);
 /* On-demand query: rows as they are now, valid until the next call. */
-int eng_query(struct eng *e, struct slice text, const struct val *params, size_t n_params,
+int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t n_params,
               struct eng_rows *ret, struct err *reterr) NODISCARD;
 /* Statement names in order of deployment, for tools. */
 size_t eng_statements(const struct eng *e, struct slice *ret, size_t max);

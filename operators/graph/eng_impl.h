@@ -61,7 +61,7 @@ struct stmt {
     bool listened; /* its rows are delivered */
     bool uses_prev;
     bool query; /* on-demand: reads what windows and tables hold */
-    const struct val *params;
+    const struct dat *params;
     uint32_t n_params;
     const struct stmt_ops *ops;
     void *plan, *init;

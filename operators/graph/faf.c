@@ -241,16 +241,16 @@ static int run(struct stmt *st, struct err *reterr)
     }
 }
 
-int eng_query(struct eng *e, struct slice text, const struct val *params, size_t n_params,
+int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t n_params,
               struct eng_rows *ret, struct err *reterr)
 {
     assert(!e->busy);
     for (size_t i = 0; i < n_params; i++) {
-        (void)val_keep(params[i]); /* the last query's end empties the pool */
+        (void)dat_keep(params[i]); /* the last query's end empties the pool */
     }
     faf_done(e);
     for (size_t i = 0; i < n_params; i++) {
-        val_drop(e->heap, params[i]);
+        dat_drop(e->heap, params[i]);
     }
     struct deployment *d = MEM_NEW(struct deployment);
     d->arena = arena_new(NULL, "query", QUERY_MAX);

@@ -150,7 +150,7 @@ void inst_end(struct inst *in)
     *VEC_PUSH(&in->eng->dying) = in;
 }
 
-static struct val value_agg(struct ectx *c, const struct ex *e)
+static struct dat value_agg(struct ectx *c, const struct ex *e)
 {
     if (e->op == EX_AGG_METHOD) {
         return agg_method_value(e, c);
@@ -158,34 +158,34 @@ static struct val value_agg(struct ectx *c, const struct ex *e)
     for (uint16_t l = e->level; l > 0; l--) {
         c = c->outer;
     }
-    return c->group != NULL ? aggr_value(c->group, e->slot, c) : VAL_NONE;
+    return c->group != NULL ? aggr_value(c->group, e->slot, c) : DAT_NONE;
 }
 
-static struct val value_table(struct ectx *c, const struct ex *e)
+static struct dat value_table(struct ectx *c, const struct ex *e)
 {
     struct vheap *h = c->heap;
     if (e->op == EX_TABLE_COL) {
-        struct val row = ex_eval(e->args[0], c);
-        return row.kind == VAL_EVENT ? table_col(row.ev, e->slot, c) : VAL_NONE;
+        struct dat row = ex_eval(e->args[0], c);
+        return row.kind == DAT_EVENT ? table_col(row.ev, e->slot, c) : DAT_NONE;
     }
     struct trows *t = table_of(e->table, c->inst->props);
     if (t == NULL) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     if (e->op == EX_TABLE_KEYS) {
         return table_keys(t, h);
     }
-    struct val key[TABLE_KEYS_MAX];
+    struct dat key[TABLE_KEYS_MAX];
     for (uint32_t i = 0; i < e->n_args; i++) {
         key[i] = ex_eval(e->args[i], c);
     }
-    return val_evt(table_find(t, key, e->n_args));
+    return dat_evt(table_find(t, key, e->n_args));
 }
 
-static struct val value_context(struct ectx *c, const struct ex *e)
+static struct dat value_context(struct ectx *c, const struct ex *e)
 {
     const struct evt *p = c->inst != NULL ? c->inst->props : NULL;
-    return p != NULL ? p->p[e->slot] : VAL_NONE;
+    return p != NULL ? p->p[e->slot] : DAT_NONE;
 }
 
 const struct ectx_ops eng_ectx_ops = {

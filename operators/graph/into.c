@@ -83,10 +83,10 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
 static struct evt *row_of(struct sel_inst *in, struct trows *rows, struct evt **row)
 {
     const struct sel_plan *p = in->p;
-    struct val key[TABLE_KEYS_MAX];
+    struct dat key[TABLE_KEYS_MAX];
     struct ectx c = inst_ctx(&in->in, row);
     for (uint32_t i = 0; i < p->n_group; i++) {
-        key[i] = val_to_column(in->in.eng->heap, ex_eval(p->group[i], &c),
+        key[i] = dat_to_column(in->in.eng->heap, ex_eval(p->group[i], &c),
                                p->into->t->type->cols[p->into->t->key[i]].ty);
     }
     struct evt *found = table_find(rows, key, p->n_group);

@@ -88,9 +88,9 @@ static uint64_t hash_mine(struct join *j, uint32_t num, struct evt *e, bool *ret
     uint64_t h = 0;
     *ret_null = false;
     for (uint32_t i = 0; i < p->n_keys; i++) {
-        struct val v = ex_eval(p->keys[i].mine, &c);
-        *ret_null |= val_is_null(v);
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(v);
+        struct dat v = ex_eval(p->keys[i].mine, &c);
+        *ret_null |= dat_is_null(v);
+        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(v);
     }
     j->row[num] = was;
     return h ^ (h >> 29);
@@ -211,12 +211,12 @@ static bool keys_hold(struct join *j, uint32_t num, uint64_t bound)
         if ((k->needs & ~bound) != 0) {
             continue;
         }
-        struct val x = ex_eval(k->mine, &c), y = ex_eval(k->theirs, &c);
-        if (val_is_null(x) || val_is_null(y)) { /* `on` of outer joins compares like a hash table */
-            if (!j->in->p->join->outer || !val_is_null(x) || !val_is_null(y)) {
+        struct dat x = ex_eval(k->mine, &c), y = ex_eval(k->theirs, &c);
+        if (dat_is_null(x) || dat_is_null(y)) { /* `on` of outer joins compares like a hash table */
+            if (!j->in->p->join->outer || !dat_is_null(x) || !dat_is_null(y)) {
                 return false;
             }
-        } else if (!val_same(x, y)) {
+        } else if (!dat_same(x, y)) {
             return false;
         }
     }
@@ -266,7 +266,7 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     struct ectx x = inst_ctx(&j->in->in, j->row);
     uint64_t h = 0;
     for (uint32_t i = 0; i < p->n_keys; i++) {
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(ex_eval(p->keys[i].theirs, &x));
+        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(ex_eval(p->keys[i].theirs, &x));
     }
     h ^= h >> 29;
     struct item *found[64];

@@ -49,7 +49,7 @@ void on_find(struct on_inst *in, struct evt *trigger)
     }
     struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
     struct ectx c = row_ctx(in, row);
-    struct val key[TABLE_KEYS_MAX];
+    struct dat key[TABLE_KEYS_MAX];
     for (uint32_t i = 0; i < p->table->n_keys; i++) {
         key[i] = ex_eval(p->key[i], &c);
     }
@@ -76,14 +76,14 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
     struct evt *to = table != NULL ? row : copy_of(e, row), *was = row;
     if (table != NULL && sets->uses_initial) {
         was = copy_of(e, row);
-        was->p[table->block] = VAL_NONE;
+        was->p[table->block] = DAT_NONE;
     }
     struct evt *r[ON_STREAMS] = {to, trigger, was};
     struct ectx c = inst_ctx(in, r);
     for (uint32_t i = 0; i < sets->n; i++) {
         uint16_t col = sets->a[i].col;
-        struct val v =
-            val_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
+        struct dat v =
+            dat_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
         if (c.failed) {
             return NULL;
         }
@@ -92,7 +92,7 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
                 return NULL;
             }
         } else {
-            val_drop(e->heap, to->p[col]);
+            dat_drop(e->heap, to->p[col]);
             evt_set(to, col, v);
         }
     }

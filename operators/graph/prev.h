@@ -7,6 +7,6 @@
 
 #include "operators/expr/ectx.h"
 
-struct val prev_value(struct ectx *c, const struct ex *e);
+struct dat prev_value(struct ectx *c, const struct ex *e);
 
 #endif

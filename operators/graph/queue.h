@@ -6,7 +6,7 @@
 #define OPERATORS_GRAPH_QUEUE_H
 
 #include "core/base/vec.h"
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 struct inst;
 struct nwin;

@@ -106,7 +106,7 @@ struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
 /* A value as a column of that type holds it: widened, a structure as a map or an event. */
-struct val val_to_column(struct vheap *h, struct val v, struct ty to);
+struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to);
 
 /* Streams of subqueries share these. */
 void sel_open_source(struct inst *in, const struct sel_stream *s, struct route_leaf **ret_leaf,

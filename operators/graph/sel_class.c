@@ -169,7 +169,7 @@ static bool same(const struct ex *x, const struct ex *y)
         !slice_eq(x->name, y->name)) {
         return false;
     }
-    if (x->op == EX_CONST && !val_same(x->k, y->k)) {
+    if (x->op == EX_CONST && !dat_same(x->k, y->k)) {
         return false;
     }
     for (uint32_t i = 0; i < x->n_args; i++) {

@@ -17,7 +17,7 @@ static bool rows_same(const struct evt *a, const struct evt *b)
         return false;
     }
     for (uint32_t i = 0; i < a->type->n_cols; i++) {
-        if (!val_same(a->p[i], b->p[i])) {
+        if (!dat_same(a->p[i], b->p[i])) {
             return false;
         }
     }
@@ -43,7 +43,7 @@ static void distinct(struct orows *rows)
 static int row_cmp(const struct sel_plan *p, const struct orow *a, const struct orow *b)
 {
     for (uint32_t i = 0; i < p->n_order; i++) {
-        int c = val_cmp(a->key->v[i], b->key->v[i]);
+        int c = dat_cmp(a->key->v[i], b->key->v[i]);
         if (c != 0) {
             return p->order[i].desc ? -c : c;
         }
@@ -83,8 +83,8 @@ static int64_t number(struct sel_inst *in, const struct ex *e, int64_t none)
         return none;
     }
     struct ectx c = inst_ctx(&in->in, NULL);
-    struct val v = ex_eval(e, &c);
-    return val_is_number(v) ? val_to_long(v) : none;
+    struct dat v = ex_eval(e, &c);
+    return dat_is_number(v) ? dat_to_long(v) : none;
 }
 
 static void limit(struct sel_inst *in, struct orows *rows)

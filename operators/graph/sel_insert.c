@@ -138,54 +138,54 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
     return rc;
 }
 
-static struct val structure_to_map(struct vheap *h, const struct evt *e)
+static struct dat structure_to_map(struct vheap *h, const struct evt *e)
 {
     struct vmap *m = vmap_new(h, e->type->n_cols);
     for (uint32_t i = 0; i < e->type->n_cols; i++) {
-        vmap_set(m, i, val_str(vstr_new(h, e->type->cols[i].name)), e->p[i]);
+        vmap_set(m, i, dat_str(vstr_new(h, e->type->cols[i].name)), e->p[i]);
     }
-    return val_map(m);
+    return dat_map(m);
 }
 
-static struct val map_values(struct vheap *h, struct val v, enum val_kind kind)
+static struct dat map_values(struct vheap *h, struct dat v, enum dat_kind kind)
 {
     struct vmap *m = vmap_new(h, v.m->len);
     for (uint32_t i = 0; i < v.m->len; i++) {
-        vmap_set(m, i, v.m->v[i].key, val_as(h, v.m->v[i].value, kind));
+        vmap_set(m, i, v.m->v[i].key, dat_as(h, v.m->v[i].value, kind));
     }
-    return val_map(m);
+    return dat_map(m);
 }
 
 /* A structure made by `new {}` as an event of the declared type. */
-static struct val structure_as(struct vheap *h, const struct evt *e, const struct etype *to)
+static struct dat structure_as(struct vheap *h, const struct evt *e, const struct etype *to)
 {
     struct evt *made = evt_new(h, to);
     for (uint32_t i = 0; i < to->n_cols; i++) {
         int at = ety_col(e->type, to->cols[i].name);
         if (at >= 0) {
-            evt_set(made, i, val_to_column(h, e->p[at], to->cols[i].ty));
+            evt_set(made, i, dat_to_column(h, e->p[at], to->cols[i].ty));
         }
     }
-    return val_evt(made);
+    return dat_evt(made);
 }
 
-struct val val_to_column(struct vheap *h, struct val v, struct ty to)
+struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to)
 {
     static const uint8_t kinds[] = {
-        [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-        [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-        [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+        [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+        [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+        [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
     };
-    if (ty_is_number(to) && val_is_number(v)) {
-        return val_as(h, v, kinds[to.kind]);
+    if (ty_is_number(to) && dat_is_number(v)) {
+        return dat_as(h, v, kinds[to.kind]);
     }
-    if (to.kind == TY_MAP && v.kind == VAL_EVENT) {
+    if (to.kind == TY_MAP && v.kind == DAT_EVENT) {
         v = structure_to_map(h, v.ev);
     }
-    if (to.kind == TY_MAP && v.kind == VAL_MAP && to.elem != NULL && ty_is_number(*to.elem)) {
+    if (to.kind == TY_MAP && v.kind == DAT_MAP && to.elem != NULL && ty_is_number(*to.elem)) {
         return map_values(h, v, kinds[to.elem->kind]);
     }
-    if (to.kind == TY_EVENT && v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_ANON &&
+    if (to.kind == TY_EVENT && v.kind == DAT_EVENT && v.ev->type->kind == ETYPE_ANON &&
         v.ev->type != to.ev) {
         return structure_as(h, v.ev, to.ev);
     }
@@ -200,8 +200,8 @@ struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row)
     struct evt *made = evt_new(e->heap, p->to);
     for (uint32_t i = 0; i < p->to->n_cols; i++) {
         if (p->source[i] != NO_COL) {
-            struct val v = evt_get(row, p->from, p->source[i]);
-            evt_set(made, i, val_to_column(e->heap, v, p->to->cols[i].ty));
+            struct dat v = evt_get(row, p->from, p->source[i]);
+            evt_set(made, i, dat_to_column(e->heap, v, p->to->cols[i].ty));
         }
     }
     if (row->extra != NULL) {

@@ -30,7 +30,7 @@ struct out {
     int64_t after_count, after_until;
     struct orows nw, old; /* kept rows */
     VEC(struct first) firsts;
-    struct val pseudo[N_PSEUDO];
+    struct dat pseudo[N_PSEUDO];
 };
 
 static const char *const pseudo_names[] = {"count_insert", "count_remove", "count_insert_total",
@@ -96,7 +96,7 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
         rc = bind_err(reterr, o->span, "'when terminated' wants a context");
     }
     if (rc == 0 && o->when == OUT_EVERY_EVENTS && out->every->op == EX_CONST &&
-        val_to_long(out->every->k) <= 0) {
+        dat_to_long(out->every->k) <= 0) {
         rc = bind_err(reterr, o->span, "output every wants a positive number of events");
     }
     return rc == 0 ? bind_condition(b, o, out, reterr) : rc;
@@ -295,11 +295,11 @@ static void condition_met(struct out *o)
 
 static void set_pseudo(struct out *o)
 {
-    o->pseudo[COUNT_INSERT] = val_int((int32_t)o->events_nw);
-    o->pseudo[COUNT_REMOVE] = val_int((int32_t)o->events_old);
-    o->pseudo[COUNT_INSERT_TOTAL] = val_int((int32_t)o->total_nw);
-    o->pseudo[COUNT_REMOVE_TOTAL] = val_int((int32_t)o->total_old);
-    o->pseudo[LAST_TIME] = val_long(o->last_time);
+    o->pseudo[COUNT_INSERT] = dat_int((int32_t)o->events_nw);
+    o->pseudo[COUNT_REMOVE] = dat_int((int32_t)o->events_old);
+    o->pseudo[COUNT_INSERT_TOTAL] = dat_int((int32_t)o->total_nw);
+    o->pseudo[COUNT_REMOVE_TOTAL] = dat_int((int32_t)o->total_old);
+    o->pseudo[LAST_TIME] = dat_long(o->last_time);
 }
 
 static bool holds(struct out *o, const struct ex *cond)
@@ -307,7 +307,7 @@ static bool holds(struct out *o, const struct ex *cond)
     set_pseudo(o);
     struct ectx c = inst_ctx(&o->in->in, NULL);
     c.pseudo = o->pseudo;
-    return val_true(ex_eval(cond, &c));
+    return dat_true(ex_eval(cond, &c));
 }
 
 static void run_sets(struct out *o, const struct set_plan *sets)
@@ -384,7 +384,7 @@ static bool look(struct out *o)
     }
     if (p->when == OUT_EVERY_EVENTS) {
         struct ectx c = inst_ctx(&o->in->in, NULL);
-        int64_t n = val_to_long(ex_eval(p->every, &c));
+        int64_t n = dat_to_long(ex_eval(p->every, &c));
         return o->events_nw >= n || o->events_old >= n;
     }
     return false;
@@ -399,7 +399,7 @@ static bool group_passes(struct out *o, struct group *g, int64_t events)
     struct ectx c = inst_ctx(&o->in->in, NULL);
     if (p->when == OUT_EVERY_EVENTS) {
         g->first_count += events;
-        if (g->has_first && g->first_count < val_to_long(ex_eval(p->every, &c))) {
+        if (g->has_first && g->first_count < dat_to_long(ex_eval(p->every, &c))) {
             return false;
         }
         g->first_count = 0;
@@ -602,7 +602,7 @@ static bool after_passed(struct out *o, size_t events)
     }
     struct ectx c = inst_ctx(&o->in->in, NULL);
     if (p->after_events) {
-        int64_t n = val_to_long(ex_eval(p->after, &c));
+        int64_t n = dat_to_long(ex_eval(p->after, &c));
         o->after_count += (int64_t)events;
         o->after_done = o->after_count > n;
         return o->after_done;

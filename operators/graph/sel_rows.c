@@ -42,11 +42,11 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
         at = p->streams[p->wild].type->n_cols;
     }
     for (uint32_t i = 0; i < p->n_cols; i++) {
-        struct val v = ex_eval(p->cols[i], c);
-        if (UNLIKELY(v.kind == VAL_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
-            v = val_evt(table_shown(v.ev, c));
-        } else if (UNLIKELY(p->cols[i]->op == EX_TABLE_ROW && val_is_null(v))) {
-            v = val_evt(evt_new(c->heap, p->cols[i]->ty.ev)); /* a row of nulls */
+        struct dat v = ex_eval(p->cols[i], c);
+        if (UNLIKELY(v.kind == DAT_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
+            v = dat_evt(table_shown(v.ev, c));
+        } else if (UNLIKELY(p->cols[i]->op == EX_TABLE_ROW && dat_is_null(v))) {
+            v = dat_evt(evt_new(c->heap, p->cols[i]->ty.ev)); /* a row of nulls */
         }
         evt_set(e, at + i, v);
     }
@@ -60,7 +60,7 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     c.group = g;
     c.leaving = leaving;
     c.grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
-    if (p->having != NULL && !val_true(ex_eval(p->having, &c))) {
+    if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {
         return false;
     }
     struct evt *e = make_row(in, &c);

@@ -243,11 +243,11 @@ static void all_rows(struct walk *w)
     }
 }
 
-static struct val row_value(const struct subq *s, struct ectx *c)
+static struct dat row_value(const struct subq *s, struct ectx *c)
 {
     const struct sel_plan *q = &s->p->q;
     if (q->pass) {
-        return val_evt(c->row[0]);
+        return dat_evt(c->row[0]);
     }
     if (q->n_cols == 1 && q->wild < 0) {
         return ex_eval(q->cols[0], c);
@@ -256,11 +256,11 @@ static struct val row_value(const struct subq *s, struct ectx *c)
     for (uint32_t i = 0; i < q->n_cols; i++) {
         evt_set(e, i, ex_eval(q->cols[i], c));
     }
-    return val_evt(e);
+    return dat_evt(e);
 }
 
 struct values {
-    VEC(struct val) v;
+    VEC(struct dat) v;
 };
 
 static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows,
@@ -281,7 +281,7 @@ static void group_values(struct subq *s, struct ectx *outer, const struct evts *
     for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
         struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
         c.group = g;
-        if (q->having == NULL || val_true(ex_eval(q->having, &c))) {
+        if (q->having == NULL || dat_true(ex_eval(q->having, &c))) {
             *VEC_PUSH(&to->v) = row_value(s, &c);
         }
     }
@@ -298,7 +298,7 @@ static void collect(struct subq *s, struct ectx *outer, struct values *to)
     } else {
         for (size_t i = 0; i < w.found.len; i++) {
             struct ectx c = inner_ctx(s, outer, &w.found.ptr[i]);
-            if (q->having == NULL || val_true(ex_eval(q->having, &c))) {
+            if (q->having == NULL || dat_true(ex_eval(q->having, &c))) {
                 *VEC_PUSH(&to->v) = row_value(s, &c);
             }
         }
@@ -306,55 +306,55 @@ static void collect(struct subq *s, struct ectx *outer, struct values *to)
     evts_done(&w.found);
 }
 
-static struct val among(const struct ex *e, struct val x, const struct values *v)
+static struct dat among(const struct ex *e, struct dat x, const struct values *v)
 {
     if (v->v.len == 0) {
-        return val_bool(e->negated);
+        return dat_bool(e->negated);
     }
-    if (val_is_null(x)) {
-        return VAL_NONE;
+    if (dat_is_null(x)) {
+        return DAT_NONE;
     }
     bool null = false;
     for (size_t i = 0; i < v->v.len; i++) {
-        if (val_is_null(v->v.ptr[i])) {
+        if (dat_is_null(v->v.ptr[i])) {
             null = true;
-        } else if (val_same(x, v->v.ptr[i])) {
-            return val_bool(!e->negated);
+        } else if (dat_same(x, v->v.ptr[i])) {
+            return dat_bool(!e->negated);
         }
     }
-    return null ? VAL_NONE : val_bool(e->negated);
+    return null ? DAT_NONE : dat_bool(e->negated);
 }
 
-static struct val quantified(const struct ex *e, struct val x, const struct values *v)
+static struct dat quantified(const struct ex *e, struct dat x, const struct values *v)
 {
     bool null = false;
     for (size_t i = 0; i < v->v.len; i++) {
-        struct val r = ex_compare(e->cmp, x, v->v.ptr[i], false);
-        if (val_is_null(r)) {
+        struct dat r = ex_compare(e->cmp, x, v->v.ptr[i], false);
+        if (dat_is_null(r)) {
             null = true;
         } else if (r.b != e->all) {
-            return val_bool(!e->all);
+            return dat_bool(!e->all);
         }
     }
-    return null ? VAL_NONE : val_bool(e->all);
+    return null ? DAT_NONE : dat_bool(e->all);
 }
 
-static struct val answer(const struct subq *s, const struct ex *e, struct ectx *c,
+static struct dat answer(const struct subq *s, const struct ex *e, struct ectx *c,
                          const struct values *v)
 {
     switch (e->op) {
-    case EX_SUBQ_EXISTS: return val_bool(v->v.len > 0);
+    case EX_SUBQ_EXISTS: return dat_bool(v->v.len > 0);
     case EX_SUBQ_IN: return among(e, ex_eval(e->args[0], c), v);
     case EX_SUBQ_QUANT: return quantified(e, ex_eval(e->args[0], c), v);
     case EX_SUBQ_LIST: {
         if (v->v.len == 0) {
-            return VAL_NONE;
+            return DAT_NONE;
         }
         struct vlist *l = vlist_new(c->heap, v->v.len);
         for (size_t i = 0; i < v->v.len; i++) {
             vlist_set(l, i, v->v.ptr[i]);
         }
-        return val_list(l);
+        return dat_list(l);
     }
     default: break;
     }
@@ -363,16 +363,16 @@ static struct val answer(const struct subq *s, const struct ex *e, struct ectx *
     }
     /* Several columns of no row, or of more than one: a structure of nulls. */
     bool structure = e->op == EX_SUBQ_ROW && !s->p->q.pass;
-    return structure ? val_evt(evt_new(c->heap, s->p->q.out)) : VAL_NONE;
+    return structure ? dat_evt(evt_new(c->heap, s->p->q.out)) : DAT_NONE;
 }
 
-struct val subq_value(struct ectx *c, const struct ex *e)
+struct dat subq_value(struct ectx *c, const struct ex *e)
 {
     assert(c->inst != NULL && e->subq->num < c->inst->subqs.len);
     struct subq *s = c->inst->subqs.ptr[e->subq->num];
     struct values v = {0};
     collect(s, c, &v);
-    struct val ret = answer(s, e, c, &v);
+    struct dat ret = answer(s, e, c, &v);
     VEC_DONE(&v.v);
     return ret;
 }

@@ -40,9 +40,9 @@ static struct evt *apply(struct upd_stream *u, struct evt *ev)
     const uint16_t *view = ety_view(ev->type, u->type);
     for (uint32_t i = 0; i < u->sets.n; i++) {
         uint16_t col = view != NULL ? view[u->sets.a[i].col] : u->sets.a[i].col;
-        struct val v =
-            val_to_column(u->in.eng->heap, ex_eval(u->sets.a[i].value, &c), ev->type->cols[col].ty);
-        val_drop(u->in.eng->heap, to->p[col]);
+        struct dat v =
+            dat_to_column(u->in.eng->heap, ex_eval(u->sets.a[i].value, &c), ev->type->cols[col].ty);
+        dat_drop(u->in.eng->heap, to->p[col]);
         evt_set(to, col, v);
     }
     stmt_out(u->in.st, &to, 1, &ev, 1);

@@ -10,10 +10,10 @@
 
 struct var_inst {
     struct inst in;
-    struct val value;
+    struct dat value;
 };
 
-static struct val *place(struct var *v, const struct evt *props)
+static struct dat *place(struct var *v, const struct evt *props)
 {
     if (v->st->context != NULL) {
         struct inst *in = inst_of(v->st, props);
@@ -22,21 +22,21 @@ static struct val *place(struct var *v, const struct evt *props)
     return &v->value;
 }
 
-struct val var_value(struct ectx *c, const struct ex *e)
+struct dat var_value(struct ectx *c, const struct ex *e)
 {
-    const struct val *v = place(e->var, c->inst != NULL ? c->inst->props : NULL);
-    return v != NULL ? *v : VAL_NONE;
+    const struct dat *v = place(e->var, c->inst != NULL ? c->inst->props : NULL);
+    return v != NULL ? *v : DAT_NONE;
 }
 
-void var_set(struct var *v, struct inst *in, struct val value)
+void var_set(struct var *v, struct inst *in, struct dat value)
 {
-    struct val *to = place(v, in->props);
+    struct dat *to = place(v, in->props);
     if (to == NULL) {
         return;
     }
-    struct val was = *to;
-    *to = val_keep(val_to_column(v->eng->heap, value, v->ty));
-    val_drop(v->eng->heap, was);
+    struct dat was = *to;
+    *to = dat_keep(dat_to_column(v->eng->heap, value, v->ty));
+    dat_drop(v->eng->heap, was);
     *VEC_PUSH(&v->eng->vars_changed) = v;
 }
 
@@ -95,17 +95,17 @@ static struct inst *start(struct stmt *st, struct evt *props)
     struct var_inst *vi = MEM_NEW(struct var_inst);
     inst_init(&vi->in, st, props);
     struct ectx c = inst_ctx(&vi->in, NULL);
-    struct val x = v->init != NULL ? ex_eval(v->init, &c) : VAL_NONE;
-    *place(v, vi->in.props) = val_keep(val_to_column(st->eng->heap, x, v->ty));
+    struct dat x = v->init != NULL ? ex_eval(v->init, &c) : DAT_NONE;
+    *place(v, vi->in.props) = dat_keep(dat_to_column(st->eng->heap, x, v->ty));
     return &vi->in;
 }
 
 static void stop(struct inst *in)
 {
     struct var *v = in->st->plan;
-    struct val *x = place(v, in->props);
-    val_drop(in->eng->heap, *x);
-    *x = VAL_NONE;
+    struct dat *x = place(v, in->props);
+    dat_drop(in->eng->heap, *x);
+    *x = DAT_NONE;
     inst_done(in);
     mem_free(in);
 }

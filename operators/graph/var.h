@@ -15,7 +15,7 @@ struct var {
     struct ex *init;
     bool constant;
     struct stmt *st; /* that created it; its instances hold the values if it is of a context */
-    struct val value;
+    struct dat value;
 };
 
 struct set_plan {
@@ -24,8 +24,8 @@ struct set_plan {
     struct ex **values;
 };
 
-struct val var_value(struct ectx *c, const struct ex *e);
-void var_set(struct var *v, struct inst *in, struct val value);
+struct dat var_value(struct ectx *c, const struct ex *e);
+void var_set(struct var *v, struct inst *in, struct dat value);
 int set_bind(struct bind *b, const struct ast_named *sets, uint32_t n, struct set_plan **ret,
              struct err *reterr);
 void set_run(const struct set_plan *s, struct ectx *c);

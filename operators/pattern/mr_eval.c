@@ -116,16 +116,16 @@ bool mr_partial_has(const struct mr *m, const struct mr_partial *p, const struct
 }
 
 /* Rows of a group variable, oldest first; null if it took none. */
-static struct val rows_of(struct mr *m, const struct mr_cell *c)
+static struct dat rows_of(struct mr *m, const struct mr_cell *c)
 {
     if (c == NULL) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     struct vlist *l = vlist_new(m->env->heap, c->len);
     for (uint32_t i = c->len; c != NULL; c = c->prev) {
-        vlist_set(l, --i, val_evt(c->ev));
+        vlist_set(l, --i, dat_evt(c->ev));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
 bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, uint16_t var,
@@ -155,7 +155,7 @@ bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, 
     return ex_true(v->define, &c) && !c.failed;
 }
 
-struct val mr_partition_key(struct mr *m, uint32_t i, struct evt *ev)
+struct dat mr_partition_key(struct mr *m, uint32_t i, struct evt *ev)
 {
     struct ectx c = context(m);
     m->row[0] = ev;
@@ -164,7 +164,7 @@ struct val mr_partition_key(struct mr *m, uint32_t i, struct evt *ev)
 
 /* ---- measures ---- */
 
-static struct val run_agg(struct ectx *c, const struct ex *e)
+static struct dat run_agg(struct ectx *c, const struct ex *e)
 {
     struct mr *m = c->group;
     if (e->op == EX_AGG_METHOD) {
@@ -182,9 +182,9 @@ static void aggregate(struct mr *m, const struct mr_partial *p)
     agg_block_free(&plan->layout, m->block, m->env->heap);
     m->block = agg_block_new(&plan->layout);
     for (size_t i = 0; i < plan->aggs.calls.len; i++) {
-        struct val rows = rows_of(m, p->slot[plan->agg_var.ptr[i]].rows);
+        struct dat rows = rows_of(m, p->slot[plan->agg_var.ptr[i]].rows);
         void *state = agg_block_state(&plan->layout, m->block, (uint32_t)i);
-        for (uint32_t k = 0; rows.kind == VAL_LIST && k < rows.l->len; k++) {
+        for (uint32_t k = 0; rows.kind == DAT_LIST && k < rows.l->len; k++) {
             row[0] = rows.l->v[k].ev;
             agg_call_enter(plan->aggs.calls.ptr[i], state, &c);
         }
@@ -197,7 +197,7 @@ struct evt *mr_measure(struct mr *m, const struct mr_partial *p)
     struct evt *match = evt_new(m->env->heap, plan->match);
     for (uint16_t i = 0; i < plan->n_vars; i++) {
         evt_set(match, i,
-                plan->vars[i].group ? rows_of(m, p->slot[i].rows) : val_evt(p->slot[i].ev));
+                plan->vars[i].group ? rows_of(m, p->slot[i].rows) : dat_evt(p->slot[i].ev));
     }
     if (plan->aggs.calls.len > 0) {
         aggregate(m, p);

@@ -91,7 +91,7 @@ struct mr_partial {
 struct mr_part { /* one partition */
     struct mr_part *chain, *before, *after;
     uint64_t hash;
-    struct val *key; /* kept */
+    struct dat *key; /* kept */
     VEC(struct mr_partial *) live;
     struct evt **prev; /* the last prev_max + 1 rows, newest first; kept */
     uint32_t n_prev;
@@ -132,7 +132,7 @@ bool mr_partial_has(const struct mr *m, const struct mr_partial *p, const struct
 bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, uint16_t var,
                 struct evt *ev);
 struct evt *mr_measure(struct mr *m, const struct mr_partial *p); /* NULL: an expression failed */
-struct val mr_partition_key(struct mr *m, uint32_t i, struct evt *ev);
+struct dat mr_partition_key(struct mr *m, uint32_t i, struct evt *ev);
 void mr_eval_init(struct mr *m);
 /* mr_part.c */
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make);

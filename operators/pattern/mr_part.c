@@ -10,20 +10,20 @@
 
 enum { BUCKETS_MIN = 16 };
 
-static uint64_t hash_of(const struct val *key, uint32_t n)
+static uint64_t hash_of(const struct dat *key, uint32_t n)
 {
     uint64_t x = 17;
     for (uint32_t i = 0; i < n; i++) {
-        x = (x ^ val_hash(key[i])) * 0x9e3779b97f4a7c15ULL;
+        x = (x ^ dat_hash(key[i])) * 0x9e3779b97f4a7c15ULL;
         x ^= x >> 32;
     }
     return x;
 }
 
-static bool same_key(const struct val *a, const struct val *b, uint32_t n)
+static bool same_key(const struct dat *a, const struct dat *b, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (!val_same(a[i], b[i])) {
+        if (!dat_same(a[i], b[i])) {
             return false;
         }
     }
@@ -42,7 +42,7 @@ static void grow(struct mr *m)
     }
 }
 
-static struct mr_part *add(struct mr *m, const struct val *key, uint64_t hash)
+static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
 {
     uint32_t n = m->plan->n_partition;
     struct mr_part *p = MEM_NEW(struct mr_part);
@@ -52,7 +52,7 @@ static struct mr_part *add(struct mr *m, const struct val *key, uint64_t hash)
     p->hash = hash;
     p->key = mem_calloc(n + 1, sizeof *p->key);
     for (uint32_t i = 0; i < n; i++) {
-        p->key[i] = val_keep(key[i]);
+        p->key[i] = dat_keep(key[i]);
     }
     if (m->plan->prev_max > 0) {
         p->prev = mem_calloc(m->plan->prev_max + 1, sizeof(struct evt *));
@@ -69,7 +69,7 @@ static struct mr_part *add(struct mr *m, const struct val *key, uint64_t hash)
 
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
 {
-    struct val key[MR_KEYS_MAX];
+    struct dat key[MR_KEYS_MAX];
     uint32_t n = m->plan->n_partition;
     assert(n <= MR_KEYS_MAX);
     for (uint32_t i = 0; i < n; i++) {
@@ -128,7 +128,7 @@ void mr_part_free(struct mr *m, struct mr_part *p)
         evt_drop(m->env->heap, p->prev[i]);
     }
     for (uint32_t i = 0; i < m->plan->n_partition; i++) {
-        val_drop(m->env->heap, p->key[i]);
+        dat_drop(m->env->heap, p->key[i]);
     }
     mem_free(p->prev);
     mem_free(p->key);

@@ -208,7 +208,7 @@ void pat_probe(struct pat_inst *parent, struct evt *begin, struct pat_inst **ret
 
 /* ---- matches ---- */
 
-struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct val v)
+struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct dat v)
 {
     const struct etype *t = p->plan->type;
     struct evt *e = evt_new(p->env->heap, t);
@@ -230,7 +230,7 @@ struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b)
     const struct etype *t = p->plan->type;
     struct evt *e = evt_new(p->env->heap, t);
     for (uint32_t k = 0; k < t->n_cols; k++) {
-        evt_set(e, k, val_is_null(b->p[k]) ? a->p[k] : b->p[k]);
+        evt_set(e, k, dat_is_null(b->p[k]) ? a->p[k] : b->p[k]);
     }
     return e;
 }
@@ -266,11 +266,11 @@ int64_t pat_due(struct pat_inst *i, const struct ex *period)
 static void each_event(const struct evt *m, void (*fn)(struct evt *e, void *arg), void *arg)
 {
     for (uint32_t k = 0; k < m->type->n_cols; k++) {
-        if (m->p[k].kind == VAL_EVENT) {
+        if (m->p[k].kind == DAT_EVENT) {
             fn(m->p[k].ev, arg);
-        } else if (m->p[k].kind == VAL_LIST) {
+        } else if (m->p[k].kind == DAT_LIST) {
             for (uint32_t j = 0; j < m->p[k].l->len; j++) {
-                if (m->p[k].l->v[j].kind == VAL_EVENT) {
+                if (m->p[k].l->v[j].kind == DAT_EVENT) {
                     fn(m->p[k].l->v[j].ev, arg);
                 }
             }

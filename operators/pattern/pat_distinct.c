@@ -114,7 +114,7 @@ static void distinct_start(struct pat_inst *i)
     begin_line(d, keys_new(d));
 }
 
-static struct val key_of(const struct distinct_node *n, struct ectx *c)
+static struct dat key_of(const struct distinct_node *n, struct ectx *c)
 {
     if (n->n_keys == 1) {
         return ex_eval(n->keys[0], c);
@@ -123,7 +123,7 @@ static struct val key_of(const struct distinct_node *n, struct ectx *c)
     for (uint32_t k = 0; k < n->n_keys; k++) {
         vlist_set(l, k, ex_eval(n->keys[k], c));
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
 static bool seen(struct distinct_inst *d, struct pat_keys *keys, struct evt *m)
@@ -131,7 +131,7 @@ static bool seen(struct distinct_inst *d, struct pat_keys *keys, struct evt *m)
     const struct distinct_node *n = (const struct distinct_node *)d->i.node;
     struct evt *row[2] = {NULL, m};
     struct ectx c = pat_ctx(d->i.pat, row);
-    struct val key = key_of(n, &c);
+    struct dat key = key_of(n, &c);
     int64_t until = INT64_MAX;
     if (n->period != NULL) {
         pat_keys_expire(keys, c.heap, c.now);

@@ -65,7 +65,7 @@ static void filter_event(void *arg, struct evt *e)
     const struct filter_node *n = (const struct filter_node *)i->node;
     assert(!i->dead);
     pat_enter(i->pat);
-    struct evt *m = n->tag >= 0 ? pat_extend(i->pat, i->begin, n->tag, val_evt(e)) : i->begin;
+    struct evt *m = n->tag >= 0 ? pat_extend(i->pat, i->begin, n->tag, dat_evt(e)) : i->begin;
     bool stays = i->parent != NULL && i->parent->node->def->keeps_filter;
     if (!stays) {
         filter_quit(i);

@@ -53,8 +53,8 @@ static void followed_start(struct pat_inst *i)
         if (n->max[k] != NULL) {
             struct evt *row[2] = {NULL, i->begin};
             struct ectx c = pat_ctx(i->pat, row);
-            struct val v = ex_eval(n->max[k], &c);
-            f->arrow[k].max = val_is_integer(v) && v.i >= 0 ? v.i : INT64_MAX;
+            struct dat v = ex_eval(n->max[k], &c);
+            f->arrow[k].max = dat_is_integer(v) && v.i >= 0 ? v.i : INT64_MAX;
         }
     }
     pat_begin(pat_spawn(i, 0), i->begin);

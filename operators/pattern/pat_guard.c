@@ -85,8 +85,8 @@ static void guard_start(struct pat_inst *i)
     if (n->count != NULL) {
         struct evt *row[2] = {NULL, i->begin};
         struct ectx c = pat_ctx(i->pat, row);
-        struct val v = ex_eval(n->count, &c);
-        g->max = val_is_integer(v) ? v.i : 0;
+        struct dat v = ex_eval(n->count, &c);
+        g->max = dat_is_integer(v) ? v.i : 0;
     }
     g->kid = pat_spawn(i, 0);
     pat_begin(g->kid, i->begin);

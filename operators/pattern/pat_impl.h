@@ -101,7 +101,7 @@ void pat_quit_kids(struct pat_inst *i);
 /* For every: begins a kid so that a match at its very start ends it again. */
 void pat_probe(struct pat_inst *parent, struct evt *begin, struct pat_inst **ret);
 /* A copy of m (which may be NULL) with column `col` set. */
-struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct val v);
+struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct dat v);
 /* a with the columns that b has. */
 struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b);
 struct ectx pat_ctx(struct pat *p, struct evt **row);

@@ -54,14 +54,14 @@ static void room(struct pat_keys *k)
     rebuild(k, k->cap);
 }
 
-bool pat_keys_seen(struct pat_keys *k, struct val v, int64_t until)
+bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
 {
-    uint64_t hash = val_hash(v);
+    uint64_t hash = dat_hash(v);
     if (k->n_buckets > 0) {
         for (uint32_t i = k->buckets[hash & (k->n_buckets - 1)]; i != 0;
              i = k->entries[i - 1].next) {
             if (i - 1 >= k->head && k->entries[i - 1].hash == hash &&
-                val_same(k->entries[i - 1].v, v)) {
+                dat_same(k->entries[i - 1].v, v)) {
                 return true;
             }
         }
@@ -70,7 +70,7 @@ bool pat_keys_seen(struct pat_keys *k, struct val v, int64_t until)
     assert(k->len < k->cap && k->n_buckets > 0);
     uint32_t *b = &k->buckets[hash & (k->n_buckets - 1)];
     k->entries[k->len] =
-        (struct pat_key){.v = val_keep(v), .hash = hash, .until = until, .next = *b};
+        (struct pat_key){.v = dat_keep(v), .hash = hash, .until = until, .next = *b};
     *b = ++k->len;
     return false;
 }
@@ -86,7 +86,7 @@ void pat_keys_expire(struct pat_keys *k, struct vheap *h, int64_t now)
             at = &k->entries[*at - 1].next;
         }
         *at = e->next;
-        val_drop(h, e->v);
+        dat_drop(h, e->v);
         k->head++;
     }
     if (k->head == k->len) {
@@ -105,7 +105,7 @@ void pat_keys_copy(struct pat_keys *to, const struct pat_keys *from)
 void pat_keys_clear(struct pat_keys *k, struct vheap *h)
 {
     for (uint32_t i = k->head; i < k->len; i++) {
-        val_drop(h, k->entries[i].v);
+        dat_drop(h, k->entries[i].v);
     }
     k->head = k->len = 0;
     if (k->n_buckets > 0) {

@@ -7,10 +7,10 @@
 #ifndef OPERATORS_PATTERN_PAT_KEYS_H
 #define OPERATORS_PATTERN_PAT_KEYS_H
 
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 struct pat_key {
-    struct val v; /* kept */
+    struct dat v; /* kept */
     uint64_t hash;
     int64_t until;
     uint32_t next; /* in its bucket: entry + 1; 0: end */
@@ -24,7 +24,7 @@ struct pat_keys {
 };
 
 /* Adds a key unless it is there; true if it was. */
-bool pat_keys_seen(struct pat_keys *k, struct val v, int64_t until);
+bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until);
 void pat_keys_expire(struct pat_keys *k, struct vheap *h, int64_t now);
 void pat_keys_copy(struct pat_keys *to, const struct pat_keys *from);
 void pat_keys_clear(struct pat_keys *k, struct vheap *h); /* keeps the memory */

@@ -67,21 +67,21 @@ static int evaluate(const struct schedule_node *n, struct ectx *c, struct tmr_sc
 {
     *ret = (struct tmr_schedule){0};
     if (n->iso != NULL) {
-        struct val v = ex_eval(n->iso, c);
-        if (v.kind != VAL_STRING) {
+        struct dat v = ex_eval(n->iso, c);
+        if (v.kind != DAT_STRING) {
             return err_set(reterr, ERR_TYPE, "timer:schedule: iso is null");
         }
         return tmr_iso_schedule(vstr_slice(v.s), ret, reterr);
     }
     if (n->date != NULL) {
-        struct val v = ex_eval(n->date, c);
+        struct dat v = ex_eval(n->date, c);
         ret->has_start = true;
-        if (v.kind == VAL_STRING) {
+        if (v.kind == DAT_STRING) {
             int rc = tmr_iso_date(vstr_slice(v.s), &ret->start, reterr);
             if (rc != 0) {
                 return rc;
             }
-        } else if (val_is_integer(v)) {
+        } else if (dat_is_integer(v)) {
             ret->start = v.i;
         } else {
             return err_set(reterr, ERR_TYPE, "timer:schedule: date is null");
@@ -96,8 +96,8 @@ static int evaluate(const struct schedule_node *n, struct ectx *c, struct tmr_sc
         ret->period.ms = (int64_t)ms;
     }
     if (n->repetitions != NULL) {
-        struct val v = ex_eval(n->repetitions, c);
-        if (!val_is_integer(v)) {
+        struct dat v = ex_eval(n->repetitions, c);
+        if (!dat_is_integer(v)) {
             return err_set(reterr, ERR_TYPE, "timer:schedule: repetitions is null");
         }
         ret->has_reps = true;

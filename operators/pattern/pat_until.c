@@ -25,7 +25,7 @@ struct until_inst {
     struct pat_inst *body, *end; /* NULL when over */
     int64_t low, high;           /* -1: none */
     int64_t count;
-    VEC(struct val) got[]; /* per tag, kept */
+    VEC(struct dat) got[]; /* per tag, kept */
 };
 
 static int bind_bounds(struct pat_binder *x, const struct ast_pat *p, struct until_node *n,
@@ -113,8 +113,8 @@ static int64_t bound(struct pat_inst *i, const struct ex *e)
     }
     struct evt *row[2] = {NULL, i->begin};
     struct ectx c = pat_ctx(i->pat, row);
-    struct val v = ex_eval(e, &c);
-    return val_is_integer(v) && !c.failed && v.i >= 0 ? v.i : -1;
+    struct dat v = ex_eval(e, &c);
+    return dat_is_integer(v) && !c.failed && v.i >= 0 ? v.i : -1;
 }
 
 static void until_start(struct pat_inst *i)
@@ -139,14 +139,14 @@ static void until_start(struct pat_inst *i)
     }
 }
 
-static void collect_val(struct until_inst *u, uint32_t k, struct val v)
+static void collect_val(struct until_inst *u, uint32_t k, struct dat v)
 {
-    if (v.kind == VAL_LIST) { /* of an until within */
+    if (v.kind == DAT_LIST) { /* of an until within */
         for (uint32_t j = 0; j < v.l->len; j++) {
-            *VEC_PUSH(&u->got[k]) = val_keep(v.l->v[j]);
+            *VEC_PUSH(&u->got[k]) = dat_keep(v.l->v[j]);
         }
-    } else if (!val_is_null(v)) {
-        *VEC_PUSH(&u->got[k]) = val_keep(v);
+    } else if (!dat_is_null(v)) {
+        *VEC_PUSH(&u->got[k]) = dat_keep(v);
     }
 }
 
@@ -161,7 +161,7 @@ static struct evt *with_lists(struct until_inst *u, struct evt *m)
         for (size_t j = 0; j < u->got[k].len; j++) {
             vlist_set(l, j, u->got[k].ptr[j]);
         }
-        m = pat_extend(u->i.pat, m, n->tags[k], val_list(l));
+        m = pat_extend(u->i.pat, m, n->tags[k], dat_list(l));
     }
     return m;
 }
@@ -231,7 +231,7 @@ static bool until_holds_used(struct pat_inst *i)
     struct until_inst *u = (struct until_inst *)i;
     for (uint32_t k = 0; k < n->n_tags; k++) {
         VEC_EACH (&u->got[k], v) {
-            if (v->kind == VAL_EVENT && v->ev->mark != 0) {
+            if (v->kind == DAT_EVENT && v->ev->mark != 0) {
                 return true;
             }
         }
@@ -245,7 +245,7 @@ static void until_reset(struct pat_inst *i)
     struct until_inst *u = (struct until_inst *)i;
     for (uint32_t k = 0; k < n->n_tags; k++) {
         VEC_EACH (&u->got[k], v) {
-            val_drop(i->pat->env->heap, *v);
+            dat_drop(i->pat->env->heap, *v);
         }
         VEC_CLEAR(&u->got[k]);
     }

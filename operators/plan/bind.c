@@ -36,17 +36,17 @@ struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span,
     return e;
 }
 
-struct ex *ex_const(struct bind *b, struct val v, struct ty ty, struct span span)
+struct ex *ex_const(struct bind *b, struct dat v, struct ty ty, struct span span)
 {
     struct ex *e = ex_new(b, EX_CONST, ty, span, 0);
-    e->k = val_keep(v); /* for good: plans live as long as their heap */
+    e->k = dat_keep(v); /* for good: plans live as long as their heap */
     e->pure = true;
     return e;
 }
 
 struct ex *ex_null(struct bind *b, struct span span)
 {
-    const struct val none = VAL_NONE;
+    const struct dat none = DAT_NONE;
     return ex_const(b, none, TY(NULL), span);
 }
 
@@ -75,11 +75,11 @@ struct ex *bind_number_as(struct bind *b, struct ex *e, struct ty to)
     c->args[0] = e;
     if (e->op == EX_CONST && b->heap != NULL) {
         static const uint8_t kinds[] = {
-            [TY_BYTE] = VAL_BYTE,     [TY_SHORT] = VAL_SHORT,   [TY_INT] = VAL_INT,
-            [TY_LONG] = VAL_LONG,     [TY_FLOAT] = VAL_FLOAT,   [TY_DOUBLE] = VAL_DOUBLE,
-            [TY_BIGINT] = VAL_BIGINT, [TY_BIGDEC] = VAL_BIGDEC,
+            [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+            [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+            [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
         };
-        return ex_const(b, val_as(b->heap, e->k, kinds[to.kind]), to, e->span);
+        return ex_const(b, dat_as(b->heap, e->k, kinds[to.kind]), to, e->span);
     }
     return c;
 }
@@ -103,12 +103,12 @@ int bind_convert(struct bind *b, struct ex *e, struct ty to, const char *what, s
 static struct ex *literal(struct bind *b, const struct ast_expr *e)
 {
     switch (e->kind) {
-    case AST_BOOL: return ex_const(b, val_bool(e->i != 0), TY(BOOL), e->span);
-    case AST_INT: return ex_const(b, val_int((int32_t)e->i), TY(INT), e->span);
-    case AST_LONG: return ex_const(b, val_long(e->i), TY(LONG), e->span);
-    case AST_FLOAT: return ex_const(b, val_float(e->d), TY(FLOAT), e->span);
-    case AST_DOUBLE: return ex_const(b, val_double(e->d), TY(DOUBLE), e->span);
-    case AST_STRING: return ex_const(b, val_str(vstr_new(b->heap, e->text)), TY(STRING), e->span);
+    case AST_BOOL: return ex_const(b, dat_bool(e->i != 0), TY(BOOL), e->span);
+    case AST_INT: return ex_const(b, dat_int((int32_t)e->i), TY(INT), e->span);
+    case AST_LONG: return ex_const(b, dat_long(e->i), TY(LONG), e->span);
+    case AST_FLOAT: return ex_const(b, dat_float(e->d), TY(FLOAT), e->span);
+    case AST_DOUBLE: return ex_const(b, dat_double(e->d), TY(DOUBLE), e->span);
+    case AST_STRING: return ex_const(b, dat_str(vstr_new(b->heap, e->text)), TY(STRING), e->span);
     default: return ex_null(b, e->span);
     }
 }
@@ -235,13 +235,13 @@ static int negate(struct bind *b, const struct ast_expr *e, struct ex **ret, str
         return not_number(b, x, "-", reterr);
     }
     struct ty t = x->ty.kind == TY_FLOAT ? TY(DOUBLE) : ty_arith(x->ty, TY(INT));
-    if (x->op == EX_CONST && x->k.kind == VAL_INT) {
-        *ret = ex_const(b, val_int((int32_t)(0u - (uint32_t)x->k.i)), TY(INT), e->span);
+    if (x->op == EX_CONST && x->k.kind == DAT_INT) {
+        *ret = ex_const(b, dat_int((int32_t)(0u - (uint32_t)x->k.i)), TY(INT), e->span);
         return 0;
     }
-    if (x->op == EX_CONST && (x->k.kind == VAL_LONG || val_is_float(x->k))) {
-        struct val v =
-            x->k.kind == VAL_LONG ? val_long((int64_t)(0 - (uint64_t)x->k.i)) : val_double(-x->k.d);
+    if (x->op == EX_CONST && (x->k.kind == DAT_LONG || dat_is_float(x->k))) {
+        struct dat v =
+            x->k.kind == DAT_LONG ? dat_long((int64_t)(0 - (uint64_t)x->k.i)) : dat_double(-x->k.d);
         *ret = ex_const(b, v, t, e->span);
         return 0;
     }
@@ -257,13 +257,13 @@ static int param(struct bind *b, const struct ast_expr *e, struct ex **ret, stru
                         b->params == NULL ? "parameters are for on-demand queries"
                                           : "there is no value for this parameter");
     }
-    struct val v = b->params[e->i];
+    struct dat v = b->params[e->i];
     struct ty t = TY(OBJECT);
     static const enum ty_kind kinds[] = {
-        [VAL_NULL] = TY_NULL,    [VAL_BOOL] = TY_BOOL,   [VAL_CHAR] = TY_CHAR,
-        [VAL_BYTE] = TY_BYTE,    [VAL_SHORT] = TY_SHORT, [VAL_INT] = TY_INT,
-        [VAL_LONG] = TY_LONG,    [VAL_FLOAT] = TY_FLOAT, [VAL_DOUBLE] = TY_DOUBLE,
-        [VAL_STRING] = TY_STRING};
+        [DAT_NULL] = TY_NULL,    [DAT_BOOL] = TY_BOOL,   [DAT_CHAR] = TY_CHAR,
+        [DAT_BYTE] = TY_BYTE,    [DAT_SHORT] = TY_SHORT, [DAT_INT] = TY_INT,
+        [DAT_LONG] = TY_LONG,    [DAT_FLOAT] = TY_FLOAT, [DAT_DOUBLE] = TY_DOUBLE,
+        [DAT_STRING] = TY_STRING};
     if (v.kind < ARRAY_LEN(kinds)) {
         t.kind = kinds[v.kind];
     }
@@ -364,7 +364,7 @@ int bind_const_int(struct bind *b, const struct ast_expr *e, const char *what, i
     if (rc != 0) {
         return rc;
     }
-    if (x->op != EX_CONST || !val_is_integer(x->k)) {
+    if (x->op != EX_CONST || !dat_is_integer(x->k)) {
         return bind_err(reterr, e->span, "%s wants a whole number", what);
     }
     *ret = x->k.i;

@@ -90,7 +90,7 @@ struct bind {
     uint32_t n_decls;
     uint16_t lambda_next;     /* free slot */
     uint16_t depth;           /* of declared expressions within one another */
-    const struct val *params; /* of an on-demand query */
+    const struct dat *params; /* of an on-demand query */
     uint32_t n_params;
     struct vheap *heap;           /* for constants; they are kept for good */
     VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
@@ -134,7 +134,7 @@ int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct e
 
 /* For the binders of functions and methods (bind_call.c, bind_method.c). */
 struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span, uint32_t n_args);
-struct ex *ex_const(struct bind *b, struct val v, struct ty ty, struct span span);
+struct ex *ex_const(struct bind *b, struct dat v, struct ty ty, struct span span);
 struct ex *ex_null(struct bind *b, struct span span);
 bool ex_is_const(const struct ex *e);
 int bind_err(struct err *reterr, struct span span, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -61,7 +61,7 @@ static int prev_operands(struct bind *b, const struct ast_seg *seg, enum ex_op o
                          struct ex **ret_value, struct ex **ret_at, struct err *reterr)
 {
     bool counted = op == EX_PREV || op == EX_PREV_TAIL;
-    *ret_at = counted ? ex_const(b, val_int(op == EX_PREV ? 1 : 0), TY(INT), seg->span) : NULL;
+    *ret_at = counted ? ex_const(b, dat_int(op == EX_PREV ? 1 : 0), TY(INT), seg->span) : NULL;
     if (seg->star) {
         *ret_value = whole_event(b, seg->span);
         return 0;
@@ -214,7 +214,7 @@ static int bind_exists(struct bind *b, const struct ast_seg *seg, enum ex_op op,
     }
     x->name = of->op == EX_DYN ? of->name : SLICE_NONE;
     if (of->op != EX_DYN && of->op != EX_KEY && of->op != EX_INDEX && of->op != EX_FIELD) {
-        x = ex_const(b, val_bool(true), TY(BOOL), seg->span);
+        x = ex_const(b, dat_bool(true), TY(BOOL), seg->span);
     }
     *ret = x;
     return 1;
@@ -247,7 +247,7 @@ static int bind_grouping(struct bind *b, const struct ast_seg *seg, enum ex_op o
         if (at < 0) {
             return at;
         }
-        x->args[i] = ex_const(b, val_int(at), TY(INT), seg->span);
+        x->args[i] = ex_const(b, dat_int(at), TY(INT), seg->span);
         x->i = at;
     }
     *ret = x;

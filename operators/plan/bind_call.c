@@ -154,7 +154,7 @@ static struct ty result(struct bind *b, const struct fn_def *f, const struct ex 
 static int check_regexp(struct bind *b, struct ex *x, const struct ex *arg, struct err *reterr)
 {
     const struct fn_regex *re = NULL;
-    if (arg->op != EX_CONST || arg->k.kind != VAL_STRING) {
+    if (arg->op != EX_CONST || arg->k.kind != DAT_STRING) {
         return 0; /* compiled when it is known */
     }
     int rc = fn_regex_in(b->a, vstr_slice(arg->k.s), &re, reterr);
@@ -323,9 +323,9 @@ int bind_constant(struct bind *b, struct slice name, struct span span, struct ex
         if (!slice_eq(plain, slice_str(c->name))) {
             continue;
         }
-        struct val v = c->kind == TY_INT    ? val_int((int32_t)c->i)
-                       : c->kind == TY_LONG ? val_long(c->i)
-                                            : val_double(c->d);
+        struct dat v = c->kind == TY_INT    ? dat_int((int32_t)c->i)
+                       : c->kind == TY_LONG ? dat_long(c->i)
+                                            : dat_double(c->d);
         *ret = ex_const(b, v, ((struct ty){.kind = c->kind}), span);
         return 1;
     }

@@ -148,7 +148,7 @@ int bind_like(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
         }
     }
     x->negated = e->negated;
-    if (!like && x->args[1]->op == EX_CONST && x->args[1]->k.kind == VAL_STRING) {
+    if (!like && x->args[1]->op == EX_CONST && x->args[1]->k.kind == DAT_STRING) {
         const struct fn_regex *re = NULL;
         rc = fn_regex_in(b->a, vstr_slice(x->args[1]->k.s), &re, reterr);
         if (rc != 0) {
@@ -251,7 +251,7 @@ static int check_cast(struct bind *b, const struct ex *x, struct ty to, struct e
     }
     struct slice text =
         of->op == EX_CONST && t.kind == TY_STRING ? vstr_slice(of->k.s) : SLICE_NONE;
-    struct val v = VAL_NONE;
+    struct dat v = DAT_NONE;
     int64_t ms = 0;
     if (text.ptr != NULL && x->n_args > 1 && x->args[1]->op == EX_CONST) {
         struct slice format = vstr_slice(x->args[1]->k.s);

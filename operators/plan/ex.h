@@ -11,7 +11,7 @@
 #define OPERATORS_PLAN_EX_H
 
 #include "operators/epl/ast.h"
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 struct fn_def;
 struct subq_plan;
@@ -36,7 +36,7 @@ struct ex {
     struct span span;
     uint32_t n_args;
     struct ex **args;
-    struct val k;           /* EX_CONST */
+    struct dat k;           /* EX_CONST */
     struct slice name;      /* of a property, key or method, for messages and for dynamic access */
     const struct etype *of; /* EX_PROP, EX_FIELD: type that has column `slot` */
     uint16_t level, stream, slot;

@@ -243,11 +243,11 @@ static void grow(struct keyed *k)
     k->n_buckets = n;
 }
 
-static uint64_t hash_keys(const struct val *v, uint32_t n)
+static uint64_t hash_keys(const struct dat *v, uint32_t n)
 {
     uint64_t h = 0;
     for (uint32_t i = 0; i < n; i++) {
-        h = h * 0x9e3779b97f4a7c15ULL + val_hash(v[i]);
+        h = h * 0x9e3779b97f4a7c15ULL + dat_hash(v[i]);
     }
     return h ^ (h >> 29);
 }
@@ -290,8 +290,8 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
     struct ectx c = context_of(r, l, row);
     bool null = false;
     for (uint32_t i = 0; i < f->n_keys; i++) {
-        l->key[i] = val_keep(ex_eval(f->key[i], &c));
-        null |= val_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
+        l->key[i] = dat_keep(ex_eval(f->key[i], &c));
+        null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
     }
     if (!null && !c.failed) { /* = null is never true: such a leaf is in no list */
         struct keyed *k = keyed_for(t, f);
@@ -323,7 +323,7 @@ void route_remove(struct route *r, struct route_leaf *l)
         }
     }
     for (uint32_t i = 0; i < l->filter->n_keys; i++) {
-        val_drop(r->heap, l->key[i]);
+        dat_drop(r->heap, l->key[i]);
     }
     if (l->bound != NULL) {
         evt_drop(r->heap, l->bound);
@@ -346,6 +346,11 @@ uint64_t route_seq(const struct route *r)
     return r->seq;
 }
 
+void route_set_seq(struct route *r, uint64_t newest)
+{
+    r->seq = newest;
+}
+
 size_t route_count(const struct route *r)
 {
     return r->count;
@@ -359,7 +364,7 @@ static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *con
     if (cond != NULL) {
         struct evt *row[2] = {e, l->bound};
         struct ectx c = context_of(r, l, row);
-        if (!val_true(ex_eval(cond, &c)) || c.failed) {
+        if (!dat_true(ex_eval(cond, &c)) || c.failed) {
             return;
         }
     }
@@ -373,10 +378,10 @@ static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *con
 static void probe(struct route *r, const struct keyed *k, const uint16_t *view, struct evt *e,
                   struct route_hits *hits)
 {
-    struct val v[ROUTE_KEYS_MAX];
+    struct dat v[ROUTE_KEYS_MAX];
     for (uint32_t i = 0; i < k->n_keys; i++) {
         v[i] = e->p[view != NULL ? view[k->slot[i]] : k->slot[i]];
-        if (val_is_null(v[i]) && (k->null_ok & (1u << i)) == 0) {
+        if (dat_is_null(v[i]) && (k->null_ok & (1u << i)) == 0) {
             return;
         }
     }
@@ -384,7 +389,7 @@ static void probe(struct route *r, const struct keyed *k, const uint16_t *view, 
     for (struct route_leaf *l = k->buckets[h & (k->n_buckets - 1)]; l != NULL; l = l->next) {
         bool same = l->hash == h;
         for (uint32_t i = 0; same && i < k->n_keys; i++) {
-            same = val_same(l->key[i], v[i]);
+            same = dat_same(l->key[i], v[i]);
         }
         if (same) {
             try_leaf(r, l, l->filter->rest, e, hits);

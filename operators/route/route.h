@@ -45,7 +45,7 @@ struct route_leaf {
     bool dead;
     struct route_leaf *next, *prev, **home; /* in its list */
     uint64_t hash;
-    struct val key[ROUTE_KEYS_MAX]; /* kept */
+    struct dat key[ROUTE_KEYS_MAX]; /* kept */
 };
 
 struct route_hit {
@@ -72,6 +72,8 @@ void route_match_as(struct route *r, const struct etype *as, struct evt *e,
                     struct route_hits *hits);
 void route_sweep(struct route *r);
 uint64_t route_seq(const struct route *r); /* of the newest leaf */
+/* Loaded state: leaves have the numbers they had, and so have those to come. */
+void route_set_seq(struct route *r, uint64_t newest);
 size_t route_count(const struct route *r);
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "operators/sig/fn_parse.h"
 
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <math.h>
@@ -131,27 +131,27 @@ bool fn_parse_double(struct slice s, double *ret)
     return true;
 }
 
-static bool parse_whole(struct slice s, enum ty_kind to, struct val *ret)
+static bool parse_whole(struct slice s, enum ty_kind to, struct dat *ret)
 {
     static const struct {
         int64_t low, high;
-        enum val_kind kind;
-    } of[] = {[TY_BYTE] = {INT8_MIN, INT8_MAX, VAL_BYTE},
-              [TY_SHORT] = {INT16_MIN, INT16_MAX, VAL_SHORT},
-              [TY_INT] = {INT32_MIN, INT32_MAX, VAL_INT},
-              [TY_LONG] = {INT64_MIN, INT64_MAX, VAL_LONG}};
+        enum dat_kind kind;
+    } of[] = {[TY_BYTE] = {INT8_MIN, INT8_MAX, DAT_BYTE},
+              [TY_SHORT] = {INT16_MIN, INT16_MAX, DAT_SHORT},
+              [TY_INT] = {INT32_MIN, INT32_MAX, DAT_INT},
+              [TY_LONG] = {INT64_MIN, INT64_MAX, DAT_LONG}};
     int64_t i = 0;
     if (to == TY_LONG && s.len > 1 && (s.ptr[s.len - 1] == 'L' || s.ptr[s.len - 1] == 'l')) {
         s.len--;
     }
     bool fine = fn_parse_int(s, 10, of[to].low, of[to].high, &i);
     if (fine) {
-        *ret = (struct val){.kind = (uint8_t)of[to].kind, .i = i};
+        *ret = (struct dat){.kind = (uint8_t)of[to].kind, .i = i};
     }
     return fine;
 }
 
-bool fn_parse_as(struct vheap *h, struct slice text, enum ty_kind to, struct val *ret)
+bool fn_parse_as(struct vheap *h, struct slice text, enum ty_kind to, struct dat *ret)
 {
     struct slice s = text;
     double d = 0;
@@ -163,17 +163,17 @@ bool fn_parse_as(struct vheap *h, struct slice text, enum ty_kind to, struct val
     }
     switch (to) {
     case TY_BOOL:
-        *ret = val_bool(slice_eq_nocase(s, SLICE("true")));
+        *ret = dat_bool(slice_eq_nocase(s, SLICE("true")));
         return ret->b || slice_eq_nocase(s, SLICE("false"));
     case TY_FLOAT:
     case TY_DOUBLE:
         if (!fn_parse_double(s, &d)) {
             return false;
         }
-        *ret = to == TY_FLOAT ? val_float(d) : val_double(d);
+        *ret = to == TY_FLOAT ? dat_float(d) : dat_double(d);
         return true;
-    case TY_BIGINT: return big_parse(h, s, VAL_BIGINT, ret);
-    case TY_BIGDEC: return big_parse(h, s, VAL_BIGDEC, ret);
+    case TY_BIGINT: return big_parse(h, s, DAT_BIGINT, ret);
+    case TY_BIGDEC: return big_parse(h, s, DAT_BIGDEC, ret);
     case TY_BYTE:
     case TY_SHORT:
     case TY_INT:

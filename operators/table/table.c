@@ -32,8 +32,8 @@ struct trows {
 
 static struct entry *entry_of(const struct evt *row)
 {
-    struct val v = row->p[row->type->n_cols - 1];
-    return v.kind == VAL_LONG ? (struct entry *)(uintptr_t)v.i : NULL;
+    struct dat v = row->p[row->type->n_cols - 1];
+    return v.kind == DAT_LONG ? (struct entry *)(uintptr_t)v.i : NULL;
 }
 
 const struct table *table_by_row(const struct evt *row)
@@ -54,7 +54,7 @@ struct trows *table_open(struct table *t, struct evt *props)
 static void entry_free(struct entry *n)
 {
     struct table *t = n->rows->t;
-    n->e->p[t->block] = VAL_NONE;
+    n->e->p[t->block] = DAT_NONE;
     if (n->block != NULL) {
         agg_block_free(&t->layout, n->block, t->heap);
     }
@@ -101,16 +101,16 @@ void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *a
     }
 }
 
-static uint64_t hash_of(const struct val *key, uint32_t n)
+static uint64_t hash_of(const struct dat *key, uint32_t n)
 {
     uint64_t h = 0;
     for (uint32_t i = 0; i < n; i++) {
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + val_hash(key[i]);
+        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(key[i]);
     }
     return h ^ (h >> 29);
 }
 
-static struct entry *find(struct trows *r, const struct val *key, uint32_t n, uint64_t hash)
+static struct entry *find(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
 {
     if (r->n_buckets == 0) {
         return NULL;
@@ -118,7 +118,7 @@ static struct entry *find(struct trows *r, const struct val *key, uint32_t n, ui
     for (struct entry *e = r->buckets[hash & (r->n_buckets - 1)]; e != NULL; e = e->chain) {
         bool same = e->hash == hash;
         for (uint32_t i = 0; same && i < n; i++) {
-            same = val_same(e->e->p[r->t->key[i]], key[i]);
+            same = dat_same(e->e->p[r->t->key[i]], key[i]);
         }
         if (same) {
             return e;
@@ -127,7 +127,7 @@ static struct entry *find(struct trows *r, const struct val *key, uint32_t n, ui
     return NULL;
 }
 
-struct evt *table_find(struct trows *r, const struct val *key, uint32_t n)
+struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n)
 {
     if (n != r->t->n_keys) {
         return NULL;
@@ -136,7 +136,7 @@ struct evt *table_find(struct trows *r, const struct val *key, uint32_t n)
         return r->first != NULL ? r->first->e : NULL;
     }
     uint64_t epoch = vheap_epoch(r->t->heap);
-    bool one = n == 1 && key[0].kind == VAL_STRING;
+    bool one = n == 1 && key[0].kind == DAT_STRING;
     if (one && r->last_key == key[0].s && r->last_epoch == epoch) {
         return r->last_found->e;
     }
@@ -185,7 +185,7 @@ static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
     }
     struct entry *n = MEM_NEW(struct entry);
     *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash};
-    row->p[t->block] = val_long((int64_t)(uintptr_t)n);
+    row->p[t->block] = dat_long((int64_t)(uintptr_t)n);
     n->block = t->aggs.calls.len > 0 ? agg_block_new(&t->layout) : NULL;
     n->prev = r->last;
     *(r->last != NULL ? &r->last->next : &r->first) = n;
@@ -196,7 +196,7 @@ static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
     return row;
 }
 
-struct evt *table_add(struct trows *r, const struct val *key, uint32_t n)
+struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)
 {
     assert(n == r->t->n_keys);
     struct evt *row = evt_new(r->t->heap, r->t->type);
@@ -209,7 +209,7 @@ struct evt *table_add(struct trows *r, const struct val *key, uint32_t n)
 bool table_insert(struct trows *r, struct evt *e)
 {
     struct table *t = r->t;
-    struct val key[TABLE_KEYS_MAX];
+    struct dat key[TABLE_KEYS_MAX];
     for (uint32_t i = 0; i < t->n_keys; i++) {
         key[i] = e->p[t->key[i]];
     }
@@ -244,16 +244,16 @@ void table_delete(struct trows *r, struct evt *row)
     entry_free(n);
 }
 
-bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v)
+bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
 {
     struct table *t = r->t;
     struct entry *n = entry_of(row);
     if (n == NULL) {
         return false;
     }
-    struct val was = row->p[col];
-    if (t->type->cols[col].key && !val_same(was, v)) {
-        struct val key[TABLE_KEYS_MAX];
+    struct dat was = row->p[col];
+    if (t->type->cols[col].key && !dat_same(was, v)) {
+        struct dat key[TABLE_KEYS_MAX];
         for (uint32_t i = 0; i < t->n_keys; i++) {
             key[i] = t->key[i] == col ? v : row->p[t->key[i]];
         }
@@ -266,8 +266,8 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct val v)
         n->hash = hash;
         bucket_in(r, n);
     }
-    row->p[col] = val_keep(v);
-    val_drop(t->heap, was);
+    row->p[col] = dat_keep(v);
+    dat_drop(t->heap, was);
     t->changes++;
     return true;
 }
@@ -281,7 +281,7 @@ void *table_state(const struct table *t, const struct evt *row, uint16_t col)
     return agg_block_state(&t->layout, n->block, t->slot[col]);
 }
 
-struct val table_col(struct evt *row, uint16_t col, struct ectx *c)
+struct dat table_col(struct evt *row, uint16_t col, struct ectx *c)
 {
     const struct entry *n = entry_of(row);
     if (n == NULL || n->rows->t->slot[col] == UINT16_MAX) {
@@ -300,7 +300,7 @@ struct evt *table_shown(struct evt *row, struct ectx *c)
     return copy;
 }
 
-struct val table_keys(struct trows *r, struct vheap *h)
+struct dat table_keys(struct trows *r, struct vheap *h)
 {
     const struct table *t = r->t;
     struct vlist *l = vlist_new(h, r->count);
@@ -314,7 +314,7 @@ struct val table_keys(struct trows *r, struct vheap *h)
         for (uint32_t j = 0; j < t->n_keys; j++) {
             vlist_set(k, j, n->e->p[t->key[j]]);
         }
-        vlist_set(l, i++, val_list(k));
+        vlist_set(l, i++, dat_list(k));
     }
-    return val_list(l);
+    return dat_list(l);
 }

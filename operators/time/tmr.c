@@ -185,3 +185,36 @@ size_t tmr_count(const struct tmr_queue *q)
 {
     return q->heap.len;
 }
+
+/* ---- state ---- */
+
+void tmr_save(struct save *s, const struct tmr *t)
+{
+    save_bool(s, tmr_is_set(t));
+    save_i(s, t->due);
+    save_u(s, t->place);
+}
+
+void tmr_load(struct load *l, struct tmr_queue *q, struct tmr *t)
+{
+    assert(t->fire != NULL);
+    bool set = load_bool(l);
+    int64_t due = load_i(l);
+    uint64_t place = load_u(l);
+    tmr_cancel(q, t);
+    t->due = due;
+    t->place = place;
+    if (set && load_ok(l)) {
+        tmr_set(q, t, due);
+    }
+}
+
+uint64_t tmr_places(const struct tmr_queue *q)
+{
+    return q->places;
+}
+
+void tmr_set_places(struct tmr_queue *q, uint64_t places)
+{
+    q->places = places;
+}

@@ -6,11 +6,7 @@
 #ifndef OPERATORS_TIME_TMR_H
 #define OPERATORS_TIME_TMR_H
 
-#include "core/base/attr.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "operators/sig/load.h"
 
 struct tmr {
     int64_t due;
@@ -46,6 +42,13 @@ size_t tmr_collect(struct tmr_queue *q, int64_t now, struct tmr ***ret);
 void tmr_turn(struct tmr_queue *q, struct tmr *t, uint32_t turn); /* from 1 */
 struct tmr *tmr_pop_turn(struct tmr_queue *q);                    /* NULL when the step is over */
 size_t tmr_count(const struct tmr_queue *q);
+
+/* A timer as part of its owner's state: whether it is set, for when, and its place. */
+void tmr_save(struct save *s, const struct tmr *t);
+void tmr_load(struct load *l, struct tmr_queue *q, struct tmr *t);
+/* How many places were given. */
+uint64_t tmr_places(const struct tmr_queue *q);
+void tmr_set_places(struct tmr_queue *q, uint64_t places);
 
 /* Calendar, UTC: ms plus whole months (negative goes back), the day clamped to the month's last. */
 int64_t tmr_add_months(int64_t ms, int64_t months);

@@ -52,7 +52,7 @@ void win_done(struct win *w)
 }
 
 void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
-                  struct val *ret)
+                  struct dat *ret)
 {
     struct ectx *c = env->ctx;
     c->row[env->stream] = of;
@@ -60,14 +60,14 @@ void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct 
         ret[i] = ex_eval(e[i], c);
         if (UNLIKELY(c->failed)) {
             c->failed = false;
-            ret[i] = VAL_NONE;
+            ret[i] = DAT_NONE;
         }
     }
 }
 
-struct val win_eval(struct view_env *env, const struct ex *e, struct evt *of)
+struct dat win_eval(struct view_env *env, const struct ex *e, struct evt *of)
 {
-    struct val v;
+    struct dat v;
     win_eval_all(env, &(struct ex *){(struct ex *)(uintptr_t)e}, 1, of, &v);
     return v;
 }

@@ -33,9 +33,9 @@ static inline void win_emit(struct win *w, struct evt **nw, size_t n_nw, struct 
     }
 }
 /* The expression for an event. What fails (x % 0) is null. */
-struct val win_eval(struct view_env *env, const struct ex *e, struct evt *of);
+struct dat win_eval(struct view_env *env, const struct ex *e, struct evt *of);
 void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
-                  struct val *ret);
+                  struct dat *ret);
 void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now));
 
 /* A window that is a ring of events and no more: struct win, then the ring. */

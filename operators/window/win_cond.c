@@ -50,7 +50,7 @@ int win_cond_bind(struct bind *b, const struct ast_view *v, const struct etype *
     return 0;
 }
 
-static struct val agg_value(struct ectx *c, const struct ex *e)
+static struct dat agg_value(struct ectx *c, const struct ex *e)
 {
     const struct win_cond_run *r = c->group;
     if (e->op == EX_AGG_METHOD) {
@@ -119,13 +119,13 @@ bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t 
     struct ectx *c = context(r);
     assert(oldest.e != NULL && newest.e != NULL);
     c->row[r->env->stream] = of;
-    r->pseudo[WIN_CURRENT_COUNT] = val_int((int32_t)count);
-    r->pseudo[WIN_EXPIRED_COUNT] = val_int((int32_t)expired);
-    r->pseudo[WIN_NEWEST_EVENT] = val_evt(newest.e);
-    r->pseudo[WIN_OLDEST_EVENT] = val_evt(oldest.e);
-    r->pseudo[WIN_NEWEST_TIMESTAMP] = val_long(newest.at);
-    r->pseudo[WIN_OLDEST_TIMESTAMP] = val_long(oldest.at);
-    r->pseudo[WIN_VIEW_REFERENCE] = val_bool(true); /* something; nothing can be done with it */
-    bool is_true = val_true(ex_eval(r->s->cond, c));
+    r->pseudo[WIN_CURRENT_COUNT] = dat_int((int32_t)count);
+    r->pseudo[WIN_EXPIRED_COUNT] = dat_int((int32_t)expired);
+    r->pseudo[WIN_NEWEST_EVENT] = dat_evt(newest.e);
+    r->pseudo[WIN_OLDEST_EVENT] = dat_evt(oldest.e);
+    r->pseudo[WIN_NEWEST_TIMESTAMP] = dat_long(newest.at);
+    r->pseudo[WIN_OLDEST_TIMESTAMP] = dat_long(oldest.at);
+    r->pseudo[WIN_VIEW_REFERENCE] = dat_bool(true); /* something; nothing can be done with it */
+    bool is_true = dat_true(ex_eval(r->s->cond, c));
     return is_true && !c->failed;
 }

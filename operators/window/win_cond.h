@@ -35,7 +35,7 @@ struct win_cond_run { /* of an instance */
     struct ectx ctx;
     struct ectx_ops ops;
     void *block; /* NULL without aggregations */
-    struct val pseudo[WIN_PSEUDOS];
+    struct dat pseudo[WIN_PSEUDOS];
 };
 
 int win_cond_bind(struct bind *b, const struct ast_view *v, const struct etype *in,

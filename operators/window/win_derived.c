@@ -109,7 +109,7 @@ void win_derived_done(struct win_derived *d)
 {
     struct vheap *h = d->w.v.env->heap;
     for (uint32_t i = 0; i < d->s->n_args - d->s->n_numbers; i++) {
-        val_drop(h, d->extra[i]);
+        dat_drop(h, d->extra[i]);
     }
     if (d->was != NULL) {
         evt_drop(h, d->was);
@@ -121,11 +121,11 @@ void win_derived_done(struct win_derived *d)
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)
 {
     for (uint32_t i = 0; i < d->s->n_numbers; i++) {
-        struct val v = win_eval(d->w.v.env, d->s->args[i], e);
-        if (!val_is_number(v)) {
+        struct dat v = win_eval(d->w.v.env, d->s->args[i], e);
+        if (!dat_is_number(v)) {
             return false;
         }
-        ret[i] = val_to_double(v);
+        ret[i] = dat_to_double(v);
     }
     return true;
 }
@@ -137,14 +137,14 @@ void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw)
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct val v = win_eval(d->w.v.env, d->s->args[d->s->n_numbers + i], nw[n_nw - 1]);
-        (void)val_keep(v);
-        val_drop(d->w.v.env->heap, d->extra[i]);
+        struct dat v = win_eval(d->w.v.env, d->s->args[d->s->n_numbers + i], nw[n_nw - 1]);
+        (void)dat_keep(v);
+        dat_drop(d->w.v.env->heap, d->extra[i]);
         d->extra[i] = v;
     }
 }
 
-struct evt *win_derived_row(struct win_derived *d, const struct val *own, uint32_t n_own)
+struct evt *win_derived_row(struct win_derived *d, const struct dat *own, uint32_t n_own)
 {
     struct evt *row = evt_new(d->w.v.env->heap, d->s->step.out);
     uint32_t n = d->s->n_args - d->s->n_numbers;

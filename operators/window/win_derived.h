@@ -18,7 +18,7 @@ struct win_derived_step {
 struct win_derived { /* first member of each */
     struct win w;
     const struct win_derived_step *s;
-    struct val *extra; /* kept: values of the further columns */
+    struct dat *extra; /* kept: values of the further columns */
     struct evt *was;   /* kept: the row put out last */
 };
 
@@ -34,7 +34,7 @@ bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret);
 /* Takes the further columns of the last event that came. */
 void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw);
 /* A row with these columns of the view's own and the further ones. */
-struct evt *win_derived_row(struct win_derived *d, const struct val *own, uint32_t n_own);
+struct evt *win_derived_row(struct win_derived *d, const struct dat *own, uint32_t n_own);
 /* Puts out the row as it is now, and the one before. The very first `before` is of no events:
  * whoever has one calls this with it at begin. */
 void win_derived_put(struct win_derived *d, struct evt *row);

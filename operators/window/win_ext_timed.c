@@ -29,9 +29,9 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     }
     int64_t last = 0;
     for (size_t i = 0; i < n_nw; i++) {
-        struct val ts = win_eval(v->env, w->ts, nw[i]);
-        if (val_is_number(ts)) { /* without a time it is nowhere */
-            last = val_to_long(ts);
+        struct dat ts = win_eval(v->env, w->ts, nw[i]);
+        if (dat_is_number(ts)) { /* without a time it is nowhere */
+            last = dat_to_long(ts);
             win_ring_push(&w->h.ring, nw[i], last);
             win_list_add(&win->nw, nw[i]);
         }

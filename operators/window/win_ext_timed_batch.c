@@ -38,11 +38,11 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     win_batch_forget(&w->b, old, n_old);
     win_emit(&w->b.w, NULL, 0, old, n_old);
     for (size_t i = 0; i < n_nw; i++) {
-        struct val at = win_eval(v->env, w->s->ts, nw[i]);
-        if (!val_is_number(at)) { /* without a time it is nowhere */
+        struct dat at = win_eval(v->env, w->s->ts, nw[i]);
+        if (!dat_is_number(at)) { /* without a time it is nowhere */
             continue;
         }
-        int64_t ts = val_to_long(at);
+        int64_t ts = dat_to_long(at);
         if (!w->begun) {
             set_end(w, ts);
         } else if (ts >= w->end) {

@@ -12,7 +12,7 @@ struct firstunique {
     struct win_map map; /* what: the event, kept */
 };
 
-static struct win_node *node_of(struct firstunique *w, struct evt *e, struct val *key,
+static struct win_node *node_of(struct firstunique *w, struct evt *e, struct dat *key,
                                 uint64_t *ret_hash)
 {
     win_eval_all(w->w.v.env, w->s->keys, w->s->n_keys, e, key);
@@ -23,7 +23,7 @@ static struct win_node *node_of(struct firstunique *w, struct evt *e, struct val
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct firstunique *w = (struct firstunique *)(void *)v;
-    struct val key[WIN_KEYS_MAX];
+    struct dat key[WIN_KEYS_MAX];
     uint64_t hash;
     w->w.old.len = 0;
     w->w.nw.len = 0;

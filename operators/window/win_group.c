@@ -64,7 +64,7 @@ static void group_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
 static struct group *group_of(struct group_win *g, struct evt *e, bool make)
 {
     struct view_env *env = g->w.v.env;
-    struct val key[WIN_KEYS_MAX];
+    struct dat key[WIN_KEYS_MAX];
     win_eval_all(env, g->s->keys, g->s->n_keys, e, key);
     uint64_t hash = win_key_hash(key, g->s->n_keys);
     struct win_node *node = win_map_find(&g->map, key, hash);

@@ -266,27 +266,27 @@ void win_ring_done(struct win_ring *r, struct vheap *h)
 
 /* ---- map ---- */
 
-uint64_t win_key_hash(const struct val *key, uint32_t n)
+uint64_t win_key_hash(const struct dat *key, uint32_t n)
 {
     uint64_t hash = n;
     for (uint32_t i = 0; i < n; i++) {
-        hash = (hash ^ val_hash(key[i])) * 0x9e3779b97f4a7c15ULL;
+        hash = (hash ^ dat_hash(key[i])) * 0x9e3779b97f4a7c15ULL;
         hash ^= hash >> 32;
     }
     return hash;
 }
 
-static bool same_key(const struct win_node *node, const struct val *key, uint32_t n)
+static bool same_key(const struct win_node *node, const struct dat *key, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (!val_same(node->key[i], key[i])) {
+        if (!dat_same(node->key[i], key[i])) {
             return false;
         }
     }
     return true;
 }
 
-struct win_node *win_map_find(const struct win_map *m, const struct val *key, uint64_t hash)
+struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash)
 {
     if (m->len == 0) {
         return NULL;
@@ -309,7 +309,7 @@ static void map_put_node(struct win_map *m, struct win_node *node)
     m->cells[i] = node;
 }
 
-struct win_node *win_map_add(struct win_map *m, const struct val *key, uint64_t hash)
+struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash)
 {
     if (m->len * 2 >= m->cap) {
         mem_free(m->cells);
@@ -323,11 +323,11 @@ struct win_node *win_map_add(struct win_map *m, const struct val *key, uint64_t 
     if (node != NULL) {
         m->free = node->next;
     } else {
-        node = mem_alloc(sizeof *node + m->n_keys * sizeof(struct val));
+        node = mem_alloc(sizeof *node + m->n_keys * sizeof(struct dat));
     }
     *node = (struct win_node){.prev = m->last, .hash = hash};
     for (uint32_t i = 0; i < m->n_keys; i++) {
-        node->key[i] = val_keep(key[i]);
+        node->key[i] = dat_keep(key[i]);
     }
     *(m->last != NULL ? &m->last->next : &m->first) = node;
     m->last = node;
@@ -354,7 +354,7 @@ void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
         }
     }
     for (uint32_t n = 0; n < m->n_keys; n++) {
-        val_drop(h, node->key[n]);
+        dat_drop(h, node->key[n]);
     }
     *(node->prev != NULL ? &node->prev->next : &m->first) = node->next;
     *(node->next != NULL ? &node->next->prev : &m->last) = node->prev;

@@ -6,7 +6,7 @@
 #ifndef OPERATORS_WINDOW_WIN_HOLD_H
 #define OPERATORS_WINDOW_WIN_HOLD_H
 
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 /* ---- lists: what is emitted ---- */
 
@@ -69,7 +69,7 @@ struct win_node {
     struct win_node *prev, *next; /* in order of first arrival */
     uint64_t hash;
     void *what;
-    struct val key[];
+    struct dat key[];
 };
 struct win_map {
     struct win_node **cells;
@@ -77,9 +77,9 @@ struct win_map {
     struct win_node *first, *last, *free;
     uint32_t n_keys;
 };
-uint64_t win_key_hash(const struct val *key, uint32_t n);
-struct win_node *win_map_find(const struct win_map *m, const struct val *key, uint64_t hash);
-struct win_node *win_map_add(struct win_map *m, const struct val *key, uint64_t hash);
+uint64_t win_key_hash(const struct dat *key, uint32_t n);
+struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash);
+struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash);
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node);
 void win_map_done(struct win_map *m, struct vheap *h);
 

@@ -58,26 +58,26 @@ static struct evt *line_row(struct points *w)
     double slope = s->n < 2 || xs == 0 ? NAN : (n * s->xy - s->x * s->y) / xs;
     double mx = win_mean(s->n, s->x), my = win_mean(s->n, s->y);
     double vx = win_variance(s->n, s->x, s->xx), vy = win_variance(s->n, s->y, s->yy);
-    const struct val own[] = {
-        val_double(slope),
-        val_double(my - slope * mx),
-        val_double(mx),
-        val_double(sqrt(win_variance_all(s->n, s->x, s->xx))),
-        val_double(sqrt(vx)),
-        val_double(s->x),
-        val_double(vx),
-        val_double(my),
-        val_double(sqrt(win_variance_all(s->n, s->y, s->yy))),
-        val_double(sqrt(vy)),
-        val_double(s->y),
-        val_double(vy),
-        val_long(s->n),
-        val_long(s->n),
-        val_double(s->x),
-        val_double(s->xx),
-        val_double(s->xy),
-        val_double(s->y),
-        val_double(s->yy),
+    const struct dat own[] = {
+        dat_double(slope),
+        dat_double(my - slope * mx),
+        dat_double(mx),
+        dat_double(sqrt(win_variance_all(s->n, s->x, s->xx))),
+        dat_double(sqrt(vx)),
+        dat_double(s->x),
+        dat_double(vx),
+        dat_double(my),
+        dat_double(sqrt(win_variance_all(s->n, s->y, s->yy))),
+        dat_double(sqrt(vy)),
+        dat_double(s->y),
+        dat_double(vy),
+        dat_long(s->n),
+        dat_long(s->n),
+        dat_double(s->x),
+        dat_double(s->xx),
+        dat_double(s->xy),
+        dat_double(s->y),
+        dat_double(s->yy),
     };
     return win_derived_row(&w->d, own, ARRAY_LEN(own));
 }
@@ -88,7 +88,7 @@ static struct evt *correl_row(struct points *w)
     double xs = spread(s->n, s->x, s->xx), ys = spread(s->n, s->y, s->yy);
     bool none = s->n < 2 || xs <= 0 || ys <= 0;
     double c = none ? NAN : ((double)s->n * s->xy - s->x * s->y) / sqrt(xs * ys);
-    struct val own = val_double(c);
+    struct dat own = dat_double(c);
     return win_derived_row(&w->d, &own, 1);
 }
 

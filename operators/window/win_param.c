@@ -83,10 +83,10 @@ static double known_ms(const struct ex *e)
         return 1;
     }
     for (uint32_t i = 0; i < e->n_args; i++) {
-        if (!ex_is_const(e->args[i]) || !val_is_number(e->args[i]->k)) {
+        if (!ex_is_const(e->args[i]) || !dat_is_number(e->args[i]->k)) {
             return 1;
         }
-        ms += (u[i].ms + u[i].months) * val_to_double(e->args[i]->k);
+        ms += (u[i].ms + u[i].months) * dat_to_double(e->args[i]->k);
     }
     return ms;
 }
@@ -113,7 +113,7 @@ int win_reference(struct bind *b, const struct view_def *d, const struct ast_exp
     if (rc != 0) {
         return rc;
     }
-    if (!ex_is_const(x) || !val_is_integer(x->k)) {
+    if (!ex_is_const(x) || !dat_is_integer(x->k)) {
         return bind_err(reterr, e->span, "the reference of #%s is a whole number of milliseconds",
                         d->name);
     }
@@ -129,7 +129,7 @@ int win_flags(struct bind *b, const struct view_def *d, const struct ast_expr *e
     if (rc != 0) {
         return rc;
     }
-    if (!ex_is_const(x) || x->k.kind != VAL_STRING) {
+    if (!ex_is_const(x) || x->k.kind != DAT_STRING) {
         return win_usage(d, e->span, reterr);
     }
     struct slice rest = vstr_slice(x->k.s), word;
@@ -279,6 +279,6 @@ int win_bind_keys(struct bind *b, const struct ast_view *v, const struct etype *
 
 size_t win_size_of(struct view_env *env, const struct ex *size)
 {
-    struct val n = ex_eval(size, env->ctx);
-    return val_is_integer(n) && n.i >= 1 ? (size_t)n.i : 1;
+    struct dat n = ex_eval(size, env->ctx);
+    return dat_is_integer(n) && n.i >= 1 ? (size_t)n.i : 1;
 }

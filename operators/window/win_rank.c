@@ -24,7 +24,7 @@ struct rank {
     struct win_map map; /* what: the entry */
 };
 
-static struct win_node *node_of(struct rank *w, struct evt *e, struct val *key, uint64_t *ret_hash)
+static struct win_node *node_of(struct rank *w, struct evt *e, struct dat *key, uint64_t *ret_hash)
 {
     const struct win_keys *k = &w->s->keys;
     win_eval_all(w->w.v.env, k->keys, k->n_keys, e, key);
@@ -43,7 +43,7 @@ static void take_entry(struct rank *w, const struct win_entry *x)
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct rank *w = (struct rank *)(void *)v;
-    struct val key[WIN_KEYS_MAX];
+    struct dat key[WIN_KEYS_MAX];
     uint64_t hash;
     w->w.old.len = 0;
     for (size_t i = 0; i < n_old; i++) {

@@ -12,7 +12,7 @@ struct size {
 
 static struct evt *row_of(struct size *w)
 {
-    struct val n = val_long(w->n);
+    struct dat n = dat_long(w->n);
     return win_derived_row(&w->d, &n, 1);
 }
 

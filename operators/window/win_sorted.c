@@ -8,10 +8,10 @@
 
 #include <assert.h>
 
-static int compare(const struct win_criteria *c, const struct val *a, const struct val *b)
+static int compare(const struct win_criteria *c, const struct dat *a, const struct dat *b)
 {
     for (uint32_t i = 0; i < c->n; i++) {
-        int d = val_cmp(a[i], b[i]);
+        int d = dat_cmp(a[i], b[i]);
         if (d != 0) {
             return c->desc[i] ? -d : d;
         }
@@ -21,7 +21,7 @@ static int compare(const struct win_criteria *c, const struct val *a, const stru
 
 /* The first entry that is not before these values: newer ones go in front of their equals. */
 static size_t first_not_before(const struct win_sorted *s, const struct win_criteria *c,
-                               const struct val *by)
+                               const struct dat *by)
 {
     size_t low = 0, high = s->len;
     while (low < high) {
@@ -42,12 +42,12 @@ struct win_entry *win_sorted_add(struct win_sorted *s, const struct win_criteria
     if (x != NULL) {
         s->free = x->next_free;
     } else {
-        x = mem_alloc(sizeof *x + c->n * sizeof(struct val));
+        x = mem_alloc(sizeof *x + c->n * sizeof(struct dat));
     }
     *x = (struct win_entry){.e = evt_keep(e)};
     win_eval_all(env, c->by, c->n, e, x->by);
     for (uint32_t i = 0; i < c->n; i++) {
-        (void)val_keep(x->by[i]);
+        (void)dat_keep(x->by[i]);
     }
     if (s->len == s->cap) {
         s->cap = s->cap > 0 ? s->cap * 2 : 8;
@@ -67,7 +67,7 @@ struct evt *win_sorted_take(struct win_sorted *s, const struct win_criteria *c,
     struct win_entry *x = s->all[at];
     struct evt *e = x->e;
     for (uint32_t i = 0; i < c->n; i++) {
-        val_drop(env->heap, x->by[i]);
+        dat_drop(env->heap, x->by[i]);
     }
     evt_drop(env->heap, e);
     s->len--;
@@ -90,7 +90,7 @@ size_t win_sorted_place(const struct win_sorted *s, const struct win_criteria *c
 size_t win_sorted_find(const struct win_sorted *s, const struct win_criteria *c,
                        struct view_env *env, struct evt *e)
 {
-    struct val by[WIN_KEYS_MAX];
+    struct dat by[WIN_KEYS_MAX];
     win_eval_all(env, c->by, c->n, e, by);
     size_t at = first_not_before(s, c, by);
     while (at < s->len && s->all[at]->e != e && compare(c, s->all[at]->by, by) == 0) {
@@ -103,7 +103,7 @@ void win_sorted_done(struct win_sorted *s, const struct win_criteria *c, struct 
 {
     for (size_t i = 0; i < s->len; i++) {
         for (uint32_t k = 0; k < c->n; k++) {
-            val_drop(h, s->all[i]->by[k]);
+            dat_drop(h, s->all[i]->by[k]);
         }
         evt_drop(h, s->all[i]->e);
         mem_free(s->all[i]);

@@ -19,7 +19,7 @@ struct win_entry {
     struct evt *e;         /* kept */
     struct win_node *node; /* of #rank */
     struct win_entry *next_free;
-    struct val by[]; /* kept */
+    struct dat by[]; /* kept */
 };
 
 struct win_sorted { /* zeroed is empty */

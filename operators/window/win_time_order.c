@@ -89,11 +89,11 @@ static void take_out(struct order *w, size_t at)
 
 static bool end_of(struct order *w, struct evt *e, int64_t *ret)
 {
-    struct val ts = win_eval(w->w.v.env, w->ts, e);
-    if (!val_is_number(ts)) {
+    struct dat ts = win_eval(w->w.v.env, w->ts, e);
+    if (!dat_is_number(ts)) {
         return false;
     }
-    *ret = win_span_add(w->span, val_to_long(ts), 1);
+    *ret = win_span_add(w->span, dat_to_long(ts), 1);
     return true;
 }
 

@@ -21,13 +21,13 @@ static struct evt *row_of(struct uni *w)
 {
     const struct win_sums *s = &w->sums;
     double variance = win_variance(s->n, s->x, s->xx);
-    const struct val own[] = {
-        val_long(s->n),
-        val_double(s->x),
-        val_double(sqrt(variance)),
-        val_double(sqrt(win_variance_all(s->n, s->x, s->xx))),
-        val_double(variance),
-        val_double(win_mean(s->n, s->x)),
+    const struct dat own[] = {
+        dat_long(s->n),
+        dat_double(s->x),
+        dat_double(sqrt(variance)),
+        dat_double(sqrt(win_variance_all(s->n, s->x, s->xx))),
+        dat_double(variance),
+        dat_double(win_mean(s->n, s->x)),
     };
     return win_derived_row(&w->d, own, ARRAY_LEN(own));
 }

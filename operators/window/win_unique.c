@@ -12,7 +12,7 @@ struct unique {
     struct win_map map; /* what: the event, kept */
 };
 
-static struct win_node *node_of(struct unique *w, struct evt *e, struct val *key,
+static struct win_node *node_of(struct unique *w, struct evt *e, struct dat *key,
                                 uint64_t *ret_hash)
 {
     win_eval_all(w->w.v.env, w->s->keys, w->s->n_keys, e, key);
@@ -22,7 +22,7 @@ static struct win_node *node_of(struct unique *w, struct evt *e, struct val *key
 
 static void forget(struct unique *w, struct evt *e)
 {
-    struct val key[WIN_KEYS_MAX];
+    struct dat key[WIN_KEYS_MAX];
     uint64_t hash;
     struct win_node *node = node_of(w, e, key, &hash);
     if (node != NULL && node->what == e) {
@@ -40,7 +40,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         forget(w, old[i]);
     }
     for (size_t i = 0; i < n_nw; i++) {
-        struct val key[WIN_KEYS_MAX];
+        struct dat key[WIN_KEYS_MAX];
         uint64_t hash;
         struct win_node *node = node_of(w, nw[i], key, &hash);
         if (node != NULL) {

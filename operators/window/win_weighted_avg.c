@@ -16,7 +16,7 @@ struct weighted {
 
 static struct evt *row_of(struct weighted *w)
 {
-    struct val own = val_double(w->sums.x == 0 ? NAN : w->sums.xy / w->sums.x);
+    struct dat own = dat_double(w->sums.x == 0 ? NAN : w->sums.xy / w->sums.x);
     return win_derived_row(&w->d, &own, 1);
 }
 

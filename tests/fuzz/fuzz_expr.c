@@ -41,24 +41,24 @@ static struct evt *full(struct vheap *h, const struct etype *t)
     struct evt *e = evt_new(h, t), *item = evt_new(h, t->cols[10].ty.ev);
     struct vlist *a = vlist_new(h, 3), *events = vlist_new(h, 2);
     struct vmap *m = vmap_new(h, 1);
-    struct val text = val_str(vstr_new(h, SLICE("a,\xc3\xa4 12")));
+    struct dat text = dat_str(vstr_new(h, SLICE("a,\xc3\xa4 12")));
     evt_set(item, 0, text);
-    evt_set(item, 1, val_int(7));
-    vlist_set(a, 0, val_int(3));
-    vlist_set(a, 2, val_int(-1));
-    vlist_set(events, 0, val_evt(item));
-    vmap_set(m, 0, text, val_long(5));
-    evt_set(e, 0, val_bool(true));
-    evt_set(e, 1, val_int(-7));
-    evt_set(e, 2, val_long(1709209845678));
-    evt_set(e, 3, val_float(0.1));
-    evt_set(e, 4, val_double(2.5));
+    evt_set(item, 1, dat_int(7));
+    vlist_set(a, 0, dat_int(3));
+    vlist_set(a, 2, dat_int(-1));
+    vlist_set(events, 0, dat_evt(item));
+    vmap_set(m, 0, text, dat_long(5));
+    evt_set(e, 0, dat_bool(true));
+    evt_set(e, 1, dat_int(-7));
+    evt_set(e, 2, dat_long(1709209845678));
+    evt_set(e, 3, dat_float(0.1));
+    evt_set(e, 4, dat_double(2.5));
     evt_set(e, 5, text);
     evt_set(e, 6, text);
-    evt_set(e, 7, val_map(m));
-    evt_set(e, 8, val_list(a));
-    evt_set(e, 9, val_list(events));
-    evt_set(e, 10, val_evt(item));
+    evt_set(e, 7, dat_map(m));
+    evt_set(e, 8, dat_list(a));
+    evt_set(e, 9, dat_list(events));
+    evt_set(e, 10, dat_evt(item));
     return e;
 }
 
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (int i = 0; i < 2; i++) {
             struct evt *row[1] = {i == 0 ? full(h, stream.type) : evt_new(h, stream.type)};
             struct ectx c = {.heap = h, .now = 1700000000000, .row = row};
-            (void)val_hash(ex_eval(e, &c));
+            (void)dat_hash(ex_eval(e, &c));
             vheap_drain(h);
             if (vheap_live(h) != constants) {
                 abort();

@@ -32,11 +32,11 @@ TEST(agg_tree_counts_values_and_finds_the_kth)
         uint32_t k = next(&seed) % KEYS;
         bool add = next(&seed) % 5 < (step < 10000 ? 3U : 2U);
         if (add) {
-            agg_tree_add(&t, val_long(k), NULL, true);
+            agg_tree_add(&t, dat_long(k), NULL, true);
             count[k]++;
             all++;
         } else {
-            CHECK_EQ(count[k] > 0, agg_tree_remove(&t, h, val_long(k), NULL, true));
+            CHECK_EQ(count[k] > 0, agg_tree_remove(&t, h, dat_long(k), NULL, true));
             all -= count[k] > 0 ? 1 : 0;
             count[k] -= count[k] > 0 ? 1 : 0;
         }
@@ -47,8 +47,8 @@ TEST(agg_tree_counts_values_and_finds_the_kth)
                 below += count[want++];
             }
             CHECK_EQ(want, agg_tree_at(&t, at, true)->key.i);
-            CHECK_EQ(below, agg_tree_rank(&t, val_long(want), false, true));
-            CHECK_EQ(below + count[want], agg_tree_rank(&t, val_long(want), true, true));
+            CHECK_EQ(below, agg_tree_rank(&t, dat_long(want), false, true));
+            CHECK_EQ(below + count[want], agg_tree_rank(&t, dat_long(want), true, true));
         }
     }
     struct seen s = {-1, 0};
@@ -68,13 +68,13 @@ TEST(agg_tree_keeps_equal_keys_in_order_of_arrival)
     struct evt *e[9];
     for (int i = 0; i < 9; i++) {
         e[i] = evt_new(h, type);
-        agg_tree_add(&t, val_int(i % 3), e[i], false);
+        agg_tree_add(&t, dat_int(i % 3), e[i], false);
     }
     for (uint32_t i = 0; i < 9; i++) {
         CHECK(agg_tree_at(&t, i, false)->ev == e[i % 3 * 3 + i / 3]);
     }
-    CHECK(agg_tree_remove(&t, h, val_int(1), e[4], false)); /* the middle one of its key */
-    CHECK(!agg_tree_remove(&t, h, val_int(1), e[4], false));
+    CHECK(agg_tree_remove(&t, h, dat_int(1), e[4], false)); /* the middle one of its key */
+    CHECK(!agg_tree_remove(&t, h, dat_int(1), e[4], false));
     CHECK_EQ(8, agg_tree_count(&t));
     CHECK(agg_tree_at(&t, 4, false)->ev == e[7]);
     CHECK(agg_tree_end(&t, true)->ev == e[8]);

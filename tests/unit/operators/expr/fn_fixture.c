@@ -96,19 +96,19 @@ static void skip(const char **p)
     }
 }
 
-static struct val string_at(struct fn_fixture *f, const char **p)
+static struct dat string_at(struct fn_fixture *f, const char **p)
 {
     const char *end = strchr(*p + 1, '"');
-    struct val v = val_str(vstr_new(f->h, slice_of(*p + 1, (size_t)(end - *p - 1))));
+    struct dat v = dat_str(vstr_new(f->h, slice_of(*p + 1, (size_t)(end - *p - 1))));
     *p = end + 1;
     return v;
 }
 
-static struct val value_at(struct fn_fixture *f, const char **p, struct ty t);
+static struct dat value_at(struct fn_fixture *f, const char **p, struct ty t);
 
-static struct val list_at(struct fn_fixture *f, const char **p, struct ty elem)
+static struct dat list_at(struct fn_fixture *f, const char **p, struct ty elem)
 {
-    struct val v[16];
+    struct dat v[16];
     size_t n = 0;
     for ((*p)++; **p != ']'; skip(p)) {
         v[n++] = value_at(f, p, elem);
@@ -118,12 +118,12 @@ static struct val list_at(struct fn_fixture *f, const char **p, struct ty elem)
     for (size_t i = 0; i < n; i++) {
         vlist_set(l, i, v[i]);
     }
-    return val_list(l);
+    return dat_list(l);
 }
 
-static struct val object_at(struct fn_fixture *f, const char **p, struct ty t)
+static struct dat object_at(struct fn_fixture *f, const char **p, struct ty t)
 {
-    struct val k[16], v[16];
+    struct dat k[16], v[16];
     size_t n = 0;
     for ((*p)++; **p != '}'; skip(p)) {
         k[n] = string_at(f, p);
@@ -139,16 +139,16 @@ static struct val object_at(struct fn_fixture *f, const char **p, struct ty t)
         for (size_t i = 0; i < n; i++) {
             evt_set(e, (size_t)ety_col(t.ev, vstr_slice(k[i].s)), v[i]);
         }
-        return val_evt(e);
+        return dat_evt(e);
     }
     struct vmap *m = vmap_new(f->h, n);
     for (size_t i = 0; i < n; i++) {
         vmap_set(m, i, k[i], v[i]);
     }
-    return val_map(m);
+    return dat_map(m);
 }
 
-static struct val number_at(struct fn_fixture *f, const char **p, struct ty t)
+static struct dat number_at(struct fn_fixture *f, const char **p, struct ty t)
 {
     char *end = NULL;
     double d = strtod(*p, &end);
@@ -156,24 +156,24 @@ static struct val number_at(struct fn_fixture *f, const char **p, struct ty t)
     int64_t i = strtoll(*p, NULL, 10);
     *p = end;
     switch (t.kind) {
-    case TY_LONG: return val_long(i);
-    case TY_FLOAT: return val_float(d);
-    case TY_DOUBLE: return val_double(d);
-    case TY_INT: return val_int((int32_t)i);
-    default: return point ? val_double(d) : val_as(f->h, val_long(i), VAL_INT);
+    case TY_LONG: return dat_long(i);
+    case TY_FLOAT: return dat_float(d);
+    case TY_DOUBLE: return dat_double(d);
+    case TY_INT: return dat_int((int32_t)i);
+    default: return point ? dat_double(d) : dat_as(f->h, dat_long(i), DAT_INT);
     }
 }
 
-static struct val value_at(struct fn_fixture *f, const char **p, struct ty t)
+static struct dat value_at(struct fn_fixture *f, const char **p, struct ty t)
 {
     skip(p);
     switch (**p) {
     case '"': return string_at(f, p);
     case '[': return list_at(f, p, t.elem != NULL ? *t.elem : TY(OBJECT));
     case '{': return object_at(f, p, t);
-    case 'n': *p += 4; return VAL_NONE;
-    case 't': *p += 4; return val_bool(true);
-    case 'f': *p += 5; return val_bool(false);
+    case 'n': *p += 4; return DAT_NONE;
+    case 't': *p += 4; return dat_bool(true);
+    case 'f': *p += 5; return dat_bool(false);
     default: return number_at(f, p, t);
     }
 }
@@ -209,36 +209,36 @@ struct evt *fn_fixture_event(struct fn_fixture *f, const struct etype *t, int wh
 
 /* ---- the other way ---- */
 
-static void json(struct val v, struct buf *out)
+static void json(struct dat v, struct buf *out)
 {
-    bool word = val_is_float(v) && !isfinite(v.d); /* NaN and the like stand in quotes */
-    if (v.kind == VAL_STRING || v.kind == VAL_CHAR || word) {
+    bool word = dat_is_float(v) && !isfinite(v.d); /* NaN and the like stand in quotes */
+    if (v.kind == DAT_STRING || v.kind == DAT_CHAR || word) {
         (void)buf_add_byte(out, '"');
-        val_text_to(v, out);
+        dat_text_to(v, out);
         (void)buf_add_byte(out, '"');
-    } else if (v.kind == VAL_LIST) {
+    } else if (v.kind == DAT_LIST) {
         (void)buf_add_byte(out, '[');
         for (uint32_t i = 0; i < v.l->len; i++) {
             (void)buf_add_str(out, i > 0 ? ", " : "");
             json(v.l->v[i], out);
         }
         (void)buf_add_byte(out, ']');
-    } else if (v.kind == VAL_MAP || v.kind == VAL_EVENT) {
-        uint32_t n = v.kind == VAL_MAP ? v.m->len : v.ev->type->n_cols;
+    } else if (v.kind == DAT_MAP || v.kind == DAT_EVENT) {
+        uint32_t n = v.kind == DAT_MAP ? v.m->len : v.ev->type->n_cols;
         (void)buf_add_byte(out, '{');
         for (uint32_t i = 0; i < n; i++) {
             (void)buf_add_str(out, i > 0 ? ", \"" : "\"");
-            if (v.kind == VAL_MAP) {
-                val_text_to(v.m->v[i].key, out);
+            if (v.kind == DAT_MAP) {
+                dat_text_to(v.m->v[i].key, out);
             } else {
                 (void)buf_add_slice(out, v.ev->type->cols[i].name);
             }
             (void)buf_add_str(out, "\": ");
-            json(v.kind == VAL_MAP ? v.m->v[i].value : v.ev->p[i], out);
+            json(v.kind == DAT_MAP ? v.m->v[i].value : v.ev->p[i], out);
         }
         (void)buf_add_byte(out, '}');
     } else {
-        val_text_to(v.kind == VAL_FLOAT ? val_double(v.d) : v, out);
+        dat_text_to(v.kind == DAT_FLOAT ? dat_double(v.d) : v, out);
     }
 }
 
@@ -265,7 +265,7 @@ const char *fn_fixture_run(struct fn_fixture *f, const struct etype *t, int whic
     }
     struct evt *row[1] = {fn_fixture_event(f, t, which)};
     struct ectx c = {.heap = f->h, .now = 0, .row = row};
-    struct val v = ex_eval(e, &c);
+    struct dat v = ex_eval(e, &c);
     if (c.failed) {
         (void)buf_addf(out, "FAIL");
     } else {
@@ -279,12 +279,12 @@ const char *fn_fixture_run(struct fn_fixture *f, const struct etype *t, int whic
 static struct evt *job(struct fn_fixture *f, int64_t start, int64_t end)
 {
     struct evt *e = evt_new(f->h, f->job);
-    evt_set(e, 1, val_long(start));
-    evt_set(e, 2, val_long(end));
+    evt_set(e, 1, dat_long(start));
+    evt_set(e, 2, dat_long(end));
     return e;
 }
 
-struct val fn_fixture_pair(struct fn_fixture *f, const char *text, int64_t js, int64_t je,
+struct dat fn_fixture_pair(struct fn_fixture *f, const char *text, int64_t js, int64_t je,
                            int64_t ms, int64_t me)
 {
     struct ast_expr *ast = NULL;
@@ -297,11 +297,11 @@ struct val fn_fixture_pair(struct fn_fixture *f, const char *text, int64_t js, i
     int rc = epl_parse_expr(f->a, slice_str(text), &ast, &err);
     rc = rc == 0 ? bind_expr(&b, ast, &e, &err) : rc;
     if (rc != 0) {
-        return (struct val){.kind = VAL_CAUSES};
+        return (struct dat){.kind = DAT_CAUSES};
     }
     struct evt *row[2] = {job(f, js, je), job(f, ms, me)};
     struct ectx c = {.heap = f->h, .row = row};
-    struct val v = ex_eval(e, &c);
+    struct dat v = ex_eval(e, &c);
     vheap_drain(f->h);
     return v;
 }

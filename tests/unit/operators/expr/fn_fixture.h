@@ -25,8 +25,8 @@ struct evt *fn_fixture_event(struct fn_fixture *f, const struct etype *t, int wh
 /* The value as JSON does it, "ERR" if it does not bind, "FAIL" if the row fails. */
 const char *fn_fixture_run(struct fn_fixture *f, const struct etype *t, int which, const char *text,
                            struct buf *out);
-/* On two events with timestamps, j and m; VAL_CAUSES if it does not bind. */
-struct val fn_fixture_pair(struct fn_fixture *f, const char *text, int64_t js, int64_t je,
+/* On two events with timestamps, j and m; DAT_CAUSES if it does not bind. */
+struct dat fn_fixture_pair(struct fn_fixture *f, const char *text, int64_t js, int64_t je,
                            int64_t ms, int64_t me);
 
 #endif

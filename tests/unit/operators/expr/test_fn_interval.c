@@ -34,9 +34,9 @@ TEST(relations_of_intervals)
     fn_fixture_init(&f);
     for (size_t i = 0; i < ARRAY_LEN(relations); i++) {
         for (size_t k = 0; k < ARRAY_LEN(intervals); k++) {
-            struct val v = fn_fixture_pair(&f, relations[i].text, intervals[k][0], intervals[k][1],
+            struct dat v = fn_fixture_pair(&f, relations[i].text, intervals[k][0], intervals[k][1],
                                            10000, 15000);
-            if (v.kind != VAL_BOOL || v.b != (relations[i].want[k] == '1')) {
+            if (v.kind != DAT_BOOL || v.b != (relations[i].want[k] == '1')) {
                 fprintf(stderr, "  %s, interval %zu: want %c\n", relations[i].text, k,
                         relations[i].want[k]);
                 bad++;
@@ -51,9 +51,9 @@ TEST(relations_want_times)
 {
     struct fn_fixture f;
     fn_fixture_init(&f);
-    CHECK_EQ(VAL_CAUSES, fn_fixture_pair(&f, "j.before()", 0, 1, 2, 3).kind);
-    CHECK_EQ(VAL_CAUSES, fn_fixture_pair(&f, "j.before(j.name)", 0, 1, 2, 3).kind);
-    CHECK_EQ(VAL_CAUSES, fn_fixture_pair(&f, "j.p.before(m)", 0, 1, 2, 3).kind);
-    CHECK_EQ(VAL_LONG, fn_fixture_pair(&f, "j.plus(1 sec)", 0, 1, 2, 3).kind);
+    CHECK_EQ(DAT_CAUSES, fn_fixture_pair(&f, "j.before()", 0, 1, 2, 3).kind);
+    CHECK_EQ(DAT_CAUSES, fn_fixture_pair(&f, "j.before(j.name)", 0, 1, 2, 3).kind);
+    CHECK_EQ(DAT_CAUSES, fn_fixture_pair(&f, "j.p.before(m)", 0, 1, 2, 3).kind);
+    CHECK_EQ(DAT_LONG, fn_fixture_pair(&f, "j.plus(1 sec)", 0, 1, 2, 3).kind);
     fn_fixture_done(&f);
 }

@@ -24,10 +24,10 @@ static void on_rows(void *arg, struct slice statement, const struct eng_rows *ro
         (void)buf_add_str(out, i > 0 ? " " : "");
         for (uint32_t k = 0; k < rows->nw[i]->type->n_cols; k++) {
             (void)buf_add_str(out, k > 0 ? "," : "");
-            if (val_is_null(rows->nw[i]->p[k])) {
+            if (dat_is_null(rows->nw[i]->p[k])) {
                 (void)buf_add_str(out, "-");
             } else {
-                val_text_to(rows->nw[i]->p[k], out);
+                dat_text_to(rows->nw[i]->p[k], out);
             }
         }
     }
@@ -75,8 +75,8 @@ void pat_fixture_send(struct pat_fixture *f, const char *type, const char *id, i
     CHECK(t != NULL);
     struct vheap *h = eng_heap(f->e);
     struct evt *e = evt_new(h, t);
-    evt_set(e, 0, val_str(vstr_new(h, slice_str(id))));
-    evt_set(e, 1, val_int(x));
+    evt_set(e, 0, dat_str(vstr_new(h, slice_str(id))));
+    evt_set(e, 1, dat_int(x));
     CHECK_OK(eng_send(f->e, e, &err), err);
 }
 

@@ -7,17 +7,17 @@ TEST(pat_keys_are_seen_once)
     struct pat_keys k = {0};
     struct vheap *h = vheap_new();
     for (int i = 0; i < 1000; i++) {
-        CHECK(!pat_keys_seen(&k, val_int(i), INT64_MAX));
+        CHECK(!pat_keys_seen(&k, dat_int(i), INT64_MAX));
     }
     for (int i = 0; i < 1000; i++) {
-        CHECK(pat_keys_seen(&k, val_long(i), INT64_MAX)); /* equal numbers of any kind */
+        CHECK(pat_keys_seen(&k, dat_long(i), INT64_MAX)); /* equal numbers of any kind */
     }
-    CHECK(!pat_keys_seen(&k, VAL_NONE, INT64_MAX));
-    CHECK(pat_keys_seen(&k, VAL_NONE, INT64_MAX));
+    CHECK(!pat_keys_seen(&k, DAT_NONE, INT64_MAX));
+    CHECK(pat_keys_seen(&k, DAT_NONE, INT64_MAX));
     CHECK_EQ(1001, pat_keys_count(&k));
     pat_keys_clear(&k, h);
     CHECK_EQ(0, pat_keys_count(&k));
-    CHECK(!pat_keys_seen(&k, val_int(5), INT64_MAX));
+    CHECK(!pat_keys_seen(&k, dat_int(5), INT64_MAX));
     pat_keys_clear(&k, h);
     pat_keys_done(&k);
     vheap_free(h);
@@ -29,9 +29,9 @@ TEST(pat_keys_expire_in_order)
     struct vheap *h = vheap_new();
     for (int64_t t = 0; t < 5000; t++) {
         pat_keys_expire(&k, h, t);
-        bool had = pat_keys_seen(&k, val_long(t % 50), t + 30);
+        bool had = pat_keys_seen(&k, dat_long(t % 50), t + 30);
         CHECK(!had); /* a key comes again after 50, it was forgotten after 30 */
-        CHECK(pat_keys_seen(&k, val_long(t % 50), t + 30));
+        CHECK(pat_keys_seen(&k, dat_long(t % 50), t + 30));
         CHECK_EQ(t < 30 ? t + 1 : 30, pat_keys_count(&k));
     }
     CHECK(k.cap <= 128);
@@ -44,14 +44,14 @@ TEST(pat_keys_copies_share_values)
 {
     struct pat_keys a = {0}, b = {0};
     struct vheap *h = vheap_new();
-    (void)pat_keys_seen(&a, val_str(vstr_new(h, SLICE("x"))), 10);
-    (void)pat_keys_seen(&a, val_str(vstr_new(h, SLICE("y"))), 20);
+    (void)pat_keys_seen(&a, dat_str(vstr_new(h, SLICE("x"))), 10);
+    (void)pat_keys_seen(&a, dat_str(vstr_new(h, SLICE("y"))), 20);
     pat_keys_copy(&b, &a);
     pat_keys_clear(&a, h);
     vheap_drain(h);
-    CHECK(pat_keys_seen(&b, val_str(vstr_new(h, SLICE("y"))), 20));
+    CHECK(pat_keys_seen(&b, dat_str(vstr_new(h, SLICE("y"))), 20));
     pat_keys_expire(&b, h, 10);
-    CHECK(!pat_keys_seen(&b, val_str(vstr_new(h, SLICE("x"))), 30));
+    CHECK(!pat_keys_seen(&b, dat_str(vstr_new(h, SLICE("x"))), 30));
     pat_keys_clear(&b, h);
     vheap_drain(h);
     CHECK_EQ(0, vheap_live(h));

@@ -5,7 +5,7 @@
  * maps and structures "{k=v}". Nesting is bounded; beyond it stands "...".
  */
 #include "core/base/buf.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <math.h>
@@ -54,7 +54,7 @@ static struct decimal decimal_of(double d, bool is_float)
     return x;
 }
 
-int val_digits(double d, bool is_float, char ret_digits[24], int *ret_exp)
+int dat_digits(double d, bool is_float, char ret_digits[24], int *ret_exp)
 {
     struct decimal x = decimal_of(d, is_float);
     memcpy(ret_digits, x.digits, sizeof x.digits);
@@ -120,7 +120,7 @@ static void char_to(int64_t c, struct buf *out) /* a UTF-16 unit; half a pair is
     }
 }
 
-static void text_at(struct val v, struct buf *out, int depth);
+static void text_at(struct dat v, struct buf *out, int depth);
 
 static void list_to(const struct vlist *l, struct buf *out, int depth)
 {
@@ -156,36 +156,36 @@ static void event_to(const struct evt *e, struct buf *out, int depth)
     (void)buf_add_byte(out, '}');
 }
 
-static void text_at(struct val v, struct buf *out, int depth)
+static void text_at(struct dat v, struct buf *out, int depth)
 {
     if (depth > DEPTH_MAX) {
         (void)buf_add_str(out, "...");
         return;
     }
     switch (v.kind) {
-    case VAL_NULL: (void)buf_add_str(out, "null"); break;
-    case VAL_BOOL: (void)buf_add_str(out, v.b ? "true" : "false"); break;
-    case VAL_CHAR: char_to(v.i, out); break;
-    case VAL_FLOAT:
-    case VAL_DOUBLE: double_to(v.d, v.kind == VAL_FLOAT, out); break;
-    case VAL_BIGINT:
-    case VAL_BIGDEC: big_print(v.big, out); break;
-    case VAL_STRING: (void)buf_add_slice(out, vstr_slice(v.s)); break;
-    case VAL_LIST: list_to(v.l, out, depth + 1); break;
-    case VAL_MAP: map_to(v.m, out, depth + 1); break;
-    case VAL_EVENT: event_to(v.ev, out, depth + 1); break;
+    case DAT_NULL: (void)buf_add_str(out, "null"); break;
+    case DAT_BOOL: (void)buf_add_str(out, v.b ? "true" : "false"); break;
+    case DAT_CHAR: char_to(v.i, out); break;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: double_to(v.d, v.kind == DAT_FLOAT, out); break;
+    case DAT_BIGINT:
+    case DAT_BIGDEC: big_print(v.big, out); break;
+    case DAT_STRING: (void)buf_add_slice(out, vstr_slice(v.s)); break;
+    case DAT_LIST: list_to(v.l, out, depth + 1); break;
+    case DAT_MAP: map_to(v.m, out, depth + 1); break;
+    case DAT_EVENT: event_to(v.ev, out, depth + 1); break;
     default: (void)buf_addf(out, "%lld", (long long)v.i); break;
     }
 }
 
-void val_text_to(struct val v, struct buf *out)
+void dat_text_to(struct dat v, struct buf *out)
 {
     text_at(v, out, 0);
 }
 
-struct vstr *val_text(struct vheap *h, struct val v)
+struct vstr *dat_text(struct vheap *h, struct dat v)
 {
-    if (v.kind == VAL_STRING) {
+    if (v.kind == DAT_STRING) {
         return v.s;
     }
     struct buf out;

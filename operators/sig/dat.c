@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Making, hashing and comparing values. See val.h; as text: val_text.c; big numbers: val_big.c.
+ * Making, hashing and comparing values. See dat.h; as text: dat_text.c; big numbers: dat_big.c.
  */
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 #include "core/base/hash.h"
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include <assert.h>
 #include <math.h>
 
 struct vstr *vstr_room(struct vheap *h, size_t len)
 {
-    struct vstr *s = vheap_obj(h, VAL_STRING, sizeof *s + len + 1);
+    struct vstr *s = vheap_obj(h, DAT_STRING, sizeof *s + len + 1);
     s->len = (uint32_t)len;
     s->hash = 0;
     s->s[len] = '\0';
@@ -30,50 +30,51 @@ struct vstr *vstr_new(struct vheap *h, struct slice text)
 
 struct vlist *vlist_new(struct vheap *h, size_t len)
 {
-    struct vlist *l = vheap_obj(h, VAL_LIST, sizeof *l + len * sizeof l->v[0]);
+    struct vlist *l = vheap_obj(h, DAT_LIST, sizeof *l + len * sizeof l->v[0]);
     l->len = (uint32_t)len;
     for (size_t i = 0; i < len; i++) {
-        l->v[i] = VAL_NONE;
+        l->v[i] = DAT_NONE;
     }
     return l;
 }
 
 struct vmap *vmap_new(struct vheap *h, size_t len)
 {
-    struct vmap *m = vheap_obj(h, VAL_MAP, sizeof *m + len * sizeof m->v[0]);
+    struct vmap *m = vheap_obj(h, DAT_MAP, sizeof *m + len * sizeof m->v[0]);
     m->len = (uint32_t)len;
     for (size_t i = 0; i < len; i++) {
-        m->v[i] = (struct vpair){VAL_NONE, VAL_NONE};
+        m->v[i] = (struct vpair){DAT_NONE, DAT_NONE};
     }
     return m;
 }
 
 struct evt *evt_new(struct vheap *h, const struct etype *type)
 {
-    struct evt *e = vheap_obj(h, VAL_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
+    struct evt *e = vheap_obj(h, DAT_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
     e->mark = 0;
     e->type = type;
+    e->serial = 0;
     e->ref = (struct eref){0, 0};
     e->causes = NULL;
     e->extra = NULL;
     for (uint32_t i = 0; i < type->n_cols; i++) {
-        e->p[i] = VAL_NONE;
+        e->p[i] = DAT_NONE;
     }
     return e;
 }
 
 struct causes *causes_new(struct vheap *h, size_t len)
 {
-    struct causes *c = vheap_obj(h, VAL_CAUSES, sizeof *c + len * sizeof c->r[0]);
+    struct causes *c = vheap_obj(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
     c->len = (uint32_t)len;
     return c;
 }
 
-struct val vmap_get(const struct vmap *m, struct slice key, bool *ret_found)
+struct dat vmap_get(const struct vmap *m, struct slice key, bool *ret_found)
 {
     for (uint32_t i = 0; i < m->len; i++) {
-        struct val k = m->v[i].key;
-        if (k.kind == VAL_STRING && slice_eq(vstr_slice(k.s), key)) {
+        struct dat k = m->v[i].key;
+        if (k.kind == DAT_STRING && slice_eq(vstr_slice(k.s), key)) {
             if (ret_found != NULL) {
                 *ret_found = true;
             }
@@ -83,13 +84,13 @@ struct val vmap_get(const struct vmap *m, struct slice key, bool *ret_found)
     if (ret_found != NULL) {
         *ret_found = false;
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-struct val vmap_get_val(const struct vmap *m, struct val key, bool *ret_found)
+struct dat vmap_get_val(const struct vmap *m, struct dat key, bool *ret_found)
 {
     for (uint32_t i = 0; i < m->len; i++) {
-        if (val_same(m->v[i].key, key)) {
+        if (dat_same(m->v[i].key, key)) {
             if (ret_found != NULL) {
                 *ret_found = true;
             }
@@ -99,23 +100,23 @@ struct val vmap_get_val(const struct vmap *m, struct val key, bool *ret_found)
     if (ret_found != NULL) {
         *ret_found = false;
     }
-    return VAL_NONE;
+    return DAT_NONE;
 }
 
-double val_to_double(struct val v)
+double dat_to_double(struct dat v)
 {
-    if (val_is_float(v)) {
+    if (dat_is_float(v)) {
         return v.d;
     }
-    if (v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC) {
+    if (v.kind == DAT_BIGINT || v.kind == DAT_BIGDEC) {
         return big_to_double(v.big);
     }
     return (double)v.i;
 }
 
-int64_t val_to_long(struct val v)
+int64_t dat_to_long(struct dat v)
 {
-    if (val_is_float(v)) { /* as Java: NaN is 0, beyond the range is the end of it */
+    if (dat_is_float(v)) { /* as Java: NaN is 0, beyond the range is the end of it */
         if (isnan(v.d)) {
             return 0;
         }
@@ -124,7 +125,7 @@ int64_t val_to_long(struct val v)
         }
         return v.d <= -9223372036854775808.0 ? INT64_MIN : (int64_t)v.d;
     }
-    if (v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC) {
+    if (v.kind == DAT_BIGINT || v.kind == DAT_BIGDEC) {
         return big_to_long(v.big);
     }
     return v.i;
@@ -138,27 +139,27 @@ static int64_t clamp_int(int64_t i, bool was_float)
     return i > INT32_MAX ? INT32_MAX : i < INT32_MIN ? INT32_MIN : i;
 }
 
-struct val val_as(struct vheap *h, struct val v, enum val_kind kind)
+struct dat dat_as(struct vheap *h, struct dat v, enum dat_kind kind)
 {
-    if (v.kind == kind || !val_is_number(v)) {
+    if (v.kind == kind || !dat_is_number(v)) {
         return v;
     }
-    bool fl = val_is_float(v);
+    bool fl = dat_is_float(v);
     switch (kind) {
-    case VAL_BYTE:
-        return (struct val){.kind = VAL_BYTE,
-                            .i = (int8_t)(uint8_t)(uint64_t)clamp_int(val_to_long(v), fl)};
-    case VAL_SHORT:
-        return (struct val){.kind = VAL_SHORT,
-                            .i = (int16_t)(uint16_t)(uint64_t)clamp_int(val_to_long(v), fl)};
-    case VAL_INT: return (struct val){.kind = VAL_INT, .i = clamp_int(val_to_long(v), fl)};
-    case VAL_LONG: return val_long(val_to_long(v));
-    case VAL_FLOAT:
-        return val_is_integer(v) ? (struct val){.kind = VAL_FLOAT, .d = (double)(float)v.i}
-                                 : val_float(val_to_double(v));
-    case VAL_DOUBLE: return val_double(val_to_double(v));
-    case VAL_BIGINT:
-    case VAL_BIGDEC: return big_from(h, v, kind);
+    case DAT_BYTE:
+        return (struct dat){.kind = DAT_BYTE,
+                            .i = (int8_t)(uint8_t)(uint64_t)clamp_int(dat_to_long(v), fl)};
+    case DAT_SHORT:
+        return (struct dat){.kind = DAT_SHORT,
+                            .i = (int16_t)(uint16_t)(uint64_t)clamp_int(dat_to_long(v), fl)};
+    case DAT_INT: return (struct dat){.kind = DAT_INT, .i = clamp_int(dat_to_long(v), fl)};
+    case DAT_LONG: return dat_long(dat_to_long(v));
+    case DAT_FLOAT:
+        return dat_is_integer(v) ? (struct dat){.kind = DAT_FLOAT, .d = (double)(float)v.i}
+                                 : dat_float(dat_to_double(v));
+    case DAT_DOUBLE: return dat_double(dat_to_double(v));
+    case DAT_BIGINT:
+    case DAT_BIGDEC: return big_from(h, v, kind);
     default: return v;
     }
 }
@@ -189,39 +190,39 @@ static uint64_t hash_event(const struct evt *e)
     if (e->type->kind == ETYPE_ANON) { /* structures are compared by content */
         uint64_t x = 11;
         for (uint32_t i = 0; i < e->type->n_cols; i++) {
-            x = mix(x ^ val_hash(e->p[i]));
+            x = mix(x ^ dat_hash(e->p[i]));
         }
         return x;
     }
     return mix((uint64_t)(uintptr_t)e);
 }
 
-uint64_t val_hash(struct val v)
+uint64_t dat_hash(struct dat v)
 {
     uint64_t x = 7;
     switch (v.kind) {
-    case VAL_NULL: return 0x9e3779b97f4a7c15ULL;
-    case VAL_BOOL: return v.b ? 0x2545f4914f6cdd1dULL : 0x1234567887654321ULL;
-    case VAL_FLOAT:
-    case VAL_DOUBLE: return hash_double(v.d);
-    case VAL_BIGINT:
-    case VAL_BIGDEC: return hash_double(big_to_double(v.big));
-    case VAL_STRING:
+    case DAT_NULL: return 0x9e3779b97f4a7c15ULL;
+    case DAT_BOOL: return v.b ? 0x2545f4914f6cdd1dULL : 0x1234567887654321ULL;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: return hash_double(v.d);
+    case DAT_BIGINT:
+    case DAT_BIGDEC: return hash_double(big_to_double(v.big));
+    case DAT_STRING:
         if (v.s->hash == 0) {
             v.s->hash = (uint32_t)hash_fast(vstr_slice(v.s)) | 1;
         }
         return mix(v.s->hash);
-    case VAL_LIST:
+    case DAT_LIST:
         for (uint32_t i = 0; i < v.l->len; i++) {
-            x = mix(x ^ val_hash(v.l->v[i]));
+            x = mix(x ^ dat_hash(v.l->v[i]));
         }
         return x;
-    case VAL_MAP: /* in any order */
+    case DAT_MAP: /* in any order */
         for (uint32_t i = 0; i < v.m->len; i++) {
-            x += mix(val_hash(v.m->v[i].key) ^ (val_hash(v.m->v[i].value) * 31));
+            x += mix(dat_hash(v.m->v[i].key) ^ (dat_hash(v.m->v[i].value) * 31));
         }
         return x;
-    case VAL_EVENT: return hash_event(v.ev);
+    case DAT_EVENT: return hash_event(v.ev);
     default: return mix((uint64_t)v.i);
     }
 }
@@ -235,10 +236,10 @@ static bool maps_same(const struct vmap *a, const struct vmap *b)
         return false;
     }
     for (uint32_t i = 0; i < a->len; i++) {
-        struct val k = a->v[i].key;
-        bool found = i < b->len && val_same(b->v[i].key, k); /* often in the same order */
-        struct val other = found ? b->v[i].value : vmap_get_val(b, k, &found);
-        if (!found || !val_same(a->v[i].value, other)) {
+        struct dat k = a->v[i].key;
+        bool found = i < b->len && dat_same(b->v[i].key, k); /* often in the same order */
+        struct dat other = found ? b->v[i].value : vmap_get_val(b, k, &found);
+        if (!found || !dat_same(a->v[i].value, other)) {
             return false;
         }
     }
@@ -256,50 +257,50 @@ static bool events_same(const struct evt *a, const struct evt *b)
     }
     for (uint32_t i = 0; i < a->type->n_cols; i++) {
         int at = a->type == b->type ? (int)i : ety_col(b->type, a->type->cols[i].name);
-        if (at < 0 || !val_same(a->p[i], b->p[at])) {
+        if (at < 0 || !dat_same(a->p[i], b->p[at])) {
             return false;
         }
     }
     return true;
 }
 
-static bool numbers_same(struct val a, struct val b)
+static bool numbers_same(struct dat a, struct dat b)
 {
-    if (a.kind >= VAL_BIGINT || b.kind >= VAL_BIGINT) {
+    if (a.kind >= DAT_BIGINT || b.kind >= DAT_BIGINT) {
         return big_cmp(a, b) == 0;
     }
-    if (val_is_integer(a) && val_is_integer(b)) {
+    if (dat_is_integer(a) && dat_is_integer(b)) {
         return a.i == b.i;
     }
-    double x = val_to_double(a), y = val_to_double(b);
+    double x = dat_to_double(a), y = dat_to_double(b);
     return x == y || (isnan(x) && isnan(y));
 }
 
-bool val_same(struct val a, struct val b)
+bool dat_same(struct dat a, struct dat b)
 {
-    if (val_is_number(a) && val_is_number(b)) {
+    if (dat_is_number(a) && dat_is_number(b)) {
         return numbers_same(a, b);
     }
     if (a.kind != b.kind) {
         return false;
     }
     switch (a.kind) {
-    case VAL_NULL: return true;
-    case VAL_BOOL: return a.b == b.b;
-    case VAL_STRING:
+    case DAT_NULL: return true;
+    case DAT_BOOL: return a.b == b.b;
+    case DAT_STRING:
         return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
-    case VAL_LIST:
+    case DAT_LIST:
         if (a.l->len != b.l->len) {
             return false;
         }
         for (uint32_t i = 0; i < a.l->len; i++) {
-            if (!val_same(a.l->v[i], b.l->v[i])) {
+            if (!dat_same(a.l->v[i], b.l->v[i])) {
                 return false;
             }
         }
         return true;
-    case VAL_MAP: return maps_same(a.m, b.m);
-    case VAL_EVENT: return events_same(a.ev, b.ev);
+    case DAT_MAP: return maps_same(a.m, b.m);
+    case DAT_EVENT: return events_same(a.ev, b.ev);
     default: return a.i == b.i;
     }
 }
@@ -331,27 +332,27 @@ static int doubles_cmp(double x, double y)
     return x < y ? -1 : x > y;
 }
 
-int val_cmp(struct val a, struct val b)
+int dat_cmp(struct dat a, struct dat b)
 {
-    if (val_is_number(a) && val_is_number(b)) {
-        if (a.kind >= VAL_BIGINT || b.kind >= VAL_BIGINT) {
+    if (dat_is_number(a) && dat_is_number(b)) {
+        if (a.kind >= DAT_BIGINT || b.kind >= DAT_BIGINT) {
             return big_cmp(a, b);
         }
-        if (val_is_integer(a) && val_is_integer(b)) {
+        if (dat_is_integer(a) && dat_is_integer(b)) {
             return a.i < b.i ? -1 : a.i > b.i;
         }
-        return doubles_cmp(val_to_double(a), val_to_double(b));
+        return doubles_cmp(dat_to_double(a), dat_to_double(b));
     }
     if (a.kind != b.kind) {
         return a.kind < b.kind ? -1 : 1;
     }
     switch (a.kind) {
-    case VAL_BOOL: return (int)a.b - (int)b.b;
-    case VAL_STRING: return strings_cmp(a.s, b.s);
-    case VAL_CHAR: return a.i < b.i ? -1 : a.i > b.i;
-    case VAL_LIST:
+    case DAT_BOOL: return (int)a.b - (int)b.b;
+    case DAT_STRING: return strings_cmp(a.s, b.s);
+    case DAT_CHAR: return a.i < b.i ? -1 : a.i > b.i;
+    case DAT_LIST:
         for (uint32_t i = 0; i < a.l->len && i < b.l->len; i++) {
-            int c = val_cmp(a.l->v[i], b.l->v[i]);
+            int c = dat_cmp(a.l->v[i], b.l->v[i]);
             if (c != 0) {
                 return c;
             }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Objects: memory from free lists by size (units of 16 bytes, carved out of blocks), references,
- * and the pool of what dies at the end of the step. See val.h for the rule of ownership.
+ * and the pool of what dies at the end of the step. See dat.h for the rule of ownership.
  */
 #include "core/base/mem.h"
 #include "core/base/vec.h"
-#include "operators/sig/val.h"
+#include "operators/sig/dat.h"
 
 #include <assert.h>
 
@@ -68,7 +68,7 @@ static void *carve(struct vheap *h, size_t bytes)
     return p;
 }
 
-void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes)
+void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
 {
     assert(bytes >= sizeof(struct obj));
     size_t units = (bytes + UNIT - 1) / UNIT;
@@ -91,19 +91,19 @@ void *vheap_obj(struct vheap *h, enum val_kind kind, size_t bytes)
 
 static void let_go(struct vheap *h, struct obj *o);
 
-static inline void val_let_go(struct vheap *h, struct val v)
+static inline void dat_let_go(struct vheap *h, struct dat v)
 {
-    if (val_is_obj(v)) {
+    if (dat_is_obj(v)) {
         let_go(h, v.o);
     }
 }
 
 static void children(struct vheap *h, struct obj *o)
 {
-    if (o->kind == VAL_EVENT) {
+    if (o->kind == DAT_EVENT) {
         struct evt *e = (struct evt *)(void *)o;
         for (uint32_t i = 0; i < e->type->n_cols; i++) {
-            val_let_go(h, e->p[i]);
+            dat_let_go(h, e->p[i]);
         }
         if (e->causes != NULL) {
             let_go(h, &e->causes->o);
@@ -111,16 +111,16 @@ static void children(struct vheap *h, struct obj *o)
         if (e->extra != NULL) {
             let_go(h, &e->extra->o);
         }
-    } else if (o->kind == VAL_LIST) {
+    } else if (o->kind == DAT_LIST) {
         struct vlist *l = (struct vlist *)(void *)o;
         for (uint32_t i = 0; i < l->len; i++) {
-            val_let_go(h, l->v[i]);
+            dat_let_go(h, l->v[i]);
         }
-    } else if (o->kind == VAL_MAP) {
+    } else if (o->kind == DAT_MAP) {
         struct vmap *m = (struct vmap *)(void *)o;
         for (uint32_t i = 0; i < m->len; i++) {
-            val_let_go(h, m->v[i].key);
-            val_let_go(h, m->v[i].value);
+            dat_let_go(h, m->v[i].key);
+            dat_let_go(h, m->v[i].value);
         }
     }
 }
@@ -131,7 +131,7 @@ static void let_go(struct vheap *h, struct obj *o)
     if (--o->refs > 0) {
         return;
     }
-    if (o->kind == VAL_EVENT || o->kind == VAL_LIST || o->kind == VAL_MAP) {
+    if (o->kind == DAT_EVENT || o->kind == DAT_LIST || o->kind == DAT_MAP) {
         children(h, o);
     }
     h->live--;

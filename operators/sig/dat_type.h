@@ -1,33 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What values are made of; see val.h for how they are owned.
+ * What values are made of; see dat.h for how they are owned.
  */
-#ifndef OPERATORS_SIG_VAL_TYPE_H
-#define OPERATORS_SIG_VAL_TYPE_H
+#ifndef OPERATORS_SIG_DAT_TYPE_H
+#define OPERATORS_SIG_DAT_TYPE_H
 
 #include "operators/sig/etype.h"
 
-/* core/event/val.h has functions of these names for values of the log; one program holds both. */
-#define val_cmp  val_order
-#define val_same val_alike
-
-enum val_kind {
-    VAL_NULL,
-    VAL_BOOL,
-    VAL_CHAR,
-    VAL_BYTE,
-    VAL_SHORT,
-    VAL_INT,
-    VAL_LONG,
-    VAL_FLOAT,
-    VAL_DOUBLE,
-    VAL_BIGINT, /* objects from here */
-    VAL_BIGDEC,
-    VAL_STRING,
-    VAL_EVENT,
-    VAL_MAP,
-    VAL_LIST,
-    VAL_CAUSES, /* never a value: references of an event */
+enum dat_kind {
+    DAT_NULL,
+    DAT_BOOL,
+    DAT_CHAR,
+    DAT_BYTE,
+    DAT_SHORT,
+    DAT_INT,
+    DAT_LONG,
+    DAT_FLOAT,
+    DAT_DOUBLE,
+    DAT_BIGINT, /* objects from here */
+    DAT_BIGDEC,
+    DAT_STRING,
+    DAT_EVENT,
+    DAT_MAP,
+    DAT_LIST,
+    DAT_CAUSES, /* never a value: references of an event */
 };
 
 struct obj {
@@ -37,7 +33,7 @@ struct obj {
     uint16_t units; /* of 16 bytes; 0: too large for the free lists */
 };
 
-struct val {
+struct dat {
     uint8_t kind;
     union {
         bool b;
@@ -62,11 +58,11 @@ struct vstr {
 struct vlist {
     struct obj o;
     uint32_t len;
-    struct val v[];
+    struct dat v[];
 };
 
 struct vpair {
-    struct val key, value;
+    struct dat key, value;
 };
 
 struct vmap { /* in order of insertion */
@@ -95,10 +91,11 @@ struct evt {
     struct obj o;
     uint32_t mark; /* scratch of whoever walks; 0 between steps */
     const struct etype *type;
+    uint64_t serial; /* names the event in saved state; 0: it was never saved (save.h) */
     struct eref ref;
     struct causes *causes; /* of derived events; NULL: ref alone */
     struct vmap *extra;    /* undeclared properties, for `x?`; may be NULL */
-    struct val p[];
+    struct dat p[];
 };
 
 #endif

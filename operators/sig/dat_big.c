@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See val_big.h. Division follows Java's BigDecimal.divide(x, mathcontext unlimited): the exact
+ * See dat_big.h. Division follows Java's BigDecimal.divide(x, mathcontext unlimited): the exact
  * quotient, or none.
  */
-#include "operators/sig/val_big.h"
+#include "operators/sig/dat_big.h"
 
 #include "core/base/buf.h"
 
@@ -13,12 +13,12 @@
 
 enum { SCALE_MAX = 38 };
 
-static struct val make(struct vheap *h, enum val_kind kind, __int128 unscaled, int32_t scale)
+static struct dat make(struct vheap *h, enum dat_kind kind, __int128 unscaled, int32_t scale)
 {
     struct vbig *b = vheap_obj(h, kind, sizeof *b);
     b->scale = scale;
     b->unscaled = unscaled;
-    return (struct val){.kind = (uint8_t)kind, .big = b};
+    return (struct dat){.kind = (uint8_t)kind, .big = b};
 }
 
 double big_to_double(const struct vbig *b)
@@ -40,13 +40,13 @@ int64_t big_to_long(const struct vbig *b)
     return (int64_t)u;
 }
 
-struct val big_from(struct vheap *h, struct val v, enum val_kind kind)
+struct dat big_from(struct vheap *h, struct dat v, enum dat_kind kind)
 {
-    if (val_is_integer(v)) {
+    if (dat_is_integer(v)) {
         return make(h, kind, v.i, 0);
     }
-    if (v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC) {
-        if (kind == VAL_BIGINT && v.big->scale > 0) {
+    if (v.kind == DAT_BIGINT || v.kind == DAT_BIGDEC) {
+        if (kind == DAT_BIGINT && v.big->scale > 0) {
             __int128 u = v.big->unscaled;
             for (int32_t i = 0; i < v.big->scale; i++) {
                 u /= 10;
@@ -57,7 +57,7 @@ struct val big_from(struct vheap *h, struct val v, enum val_kind kind)
     }
     char text[64];
     if (!isfinite(v.d)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     for (int digits = 1; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, v.d);
@@ -65,11 +65,11 @@ struct val big_from(struct vheap *h, struct val v, enum val_kind kind)
             break;
         }
     }
-    struct val big = VAL_NONE;
-    if (!big_parse(h, slice_str(text), VAL_BIGDEC, &big)) {
-        return VAL_NONE;
+    struct dat big = DAT_NONE;
+    if (!big_parse(h, slice_str(text), DAT_BIGDEC, &big)) {
+        return DAT_NONE;
     }
-    return kind == VAL_BIGDEC ? big : big_from(h, big, VAL_BIGINT);
+    return kind == DAT_BIGDEC ? big : big_from(h, big, DAT_BIGINT);
 }
 
 static bool rescale(__int128 *u, int32_t from, int32_t to)
@@ -87,46 +87,46 @@ struct parts {
     int32_t scale;
 };
 
-static struct parts parts_of(struct vheap *h, struct val v)
+static struct parts parts_of(struct vheap *h, struct dat v)
 {
-    struct val b = v.kind == VAL_BIGINT || v.kind == VAL_BIGDEC ? v : big_from(h, v, VAL_BIGDEC);
-    return b.kind == VAL_NULL ? (struct parts){0, 0}
+    struct dat b = v.kind == DAT_BIGINT || v.kind == DAT_BIGDEC ? v : big_from(h, v, DAT_BIGDEC);
+    return b.kind == DAT_NULL ? (struct parts){0, 0}
                               : (struct parts){b.big->unscaled, b.big->scale};
 }
 
-int big_cmp(struct val a, struct val b)
+int big_cmp(struct dat a, struct dat b)
 {
-    if (val_is_float(a) || val_is_float(b)) {
-        double x = val_to_double(a), y = val_to_double(b);
+    if (dat_is_float(a) || dat_is_float(b)) {
+        double x = dat_to_double(a), y = dat_to_double(b);
         return x < y ? -1 : x > y;
     }
-    struct parts x = val_is_integer(a) ? (struct parts){a.i, 0} : parts_of(NULL, a);
-    struct parts y = val_is_integer(b) ? (struct parts){b.i, 0} : parts_of(NULL, b);
+    struct parts x = dat_is_integer(a) ? (struct parts){a.i, 0} : parts_of(NULL, a);
+    struct parts y = dat_is_integer(b) ? (struct parts){b.i, 0} : parts_of(NULL, b);
     int32_t scale = MAX(x.scale, y.scale);
     if (!rescale(&x.u, x.scale, scale) || !rescale(&y.u, y.scale, scale)) {
-        double p = val_to_double(a), q = val_to_double(b);
+        double p = dat_to_double(a), q = dat_to_double(b);
         return p < q ? -1 : p > q;
     }
     return x.u < y.u ? -1 : x.u > y.u;
 }
 
 /* Exact quotient: scale up until nothing remains. The preferred scale is x.scale - y.scale. */
-static struct val divide(struct vheap *h, struct parts x, struct parts y)
+static struct dat divide(struct vheap *h, struct parts x, struct parts y)
 {
     if (y.u == 0) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     int32_t scale = x.scale - y.scale;
     while (x.u % y.u != 0 || scale < 0) {
         if (scale >= SCALE_MAX || !rescale(&x.u, 0, 1)) {
-            return VAL_NONE;
+            return DAT_NONE;
         }
         scale++;
     }
-    return make(h, VAL_BIGDEC, x.u / y.u, scale);
+    return make(h, DAT_BIGDEC, x.u / y.u, scale);
 }
 
-struct val big_arith(struct vheap *h, char op, struct val a, struct val b, enum val_kind kind)
+struct dat big_arith(struct vheap *h, char op, struct dat a, struct dat b, enum dat_kind kind)
 {
     struct parts x = parts_of(h, a), y = parts_of(h, b);
     if (op == '/') {
@@ -135,18 +135,18 @@ struct val big_arith(struct vheap *h, char op, struct val a, struct val b, enum 
     __int128 r = 0;
     if (op == '*') {
         bool over = __builtin_mul_overflow(x.u, y.u, &r);
-        return over ? VAL_NONE : make(h, kind, r, x.scale + y.scale);
+        return over ? DAT_NONE : make(h, kind, r, x.scale + y.scale);
     }
     int32_t scale = MAX(x.scale, y.scale);
     if (!rescale(&x.u, x.scale, scale) || !rescale(&y.u, y.scale, scale)) {
-        return VAL_NONE;
+        return DAT_NONE;
     }
     if (op == '%') {
-        return y.u == 0 ? VAL_NONE : make(h, kind, x.u % y.u, scale);
+        return y.u == 0 ? DAT_NONE : make(h, kind, x.u % y.u, scale);
     }
     bool over =
         op == '+' ? __builtin_add_overflow(x.u, y.u, &r) : __builtin_sub_overflow(x.u, y.u, &r);
-    return over ? VAL_NONE : make(h, kind, r, scale);
+    return over ? DAT_NONE : make(h, kind, r, scale);
 }
 
 /* Digits with at most one point: what is left over is returned in *at. */
@@ -193,14 +193,14 @@ static bool parse_exponent(struct slice text, int64_t *ret)
     return slice_to_i64(rest, ret) && *ret <= SCALE_MAX && *ret >= -SCALE_MAX;
 }
 
-bool big_parse(struct vheap *h, struct slice text, enum val_kind kind, struct val *ret)
+bool big_parse(struct vheap *h, struct slice text, enum dat_kind kind, struct dat *ret)
 {
     __int128 u = 0;
     int32_t scale = 0;
     int64_t exp = 0;
     size_t at = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+');
     bool negative = at > 0 && text.ptr[0] == '-';
-    if (!parse_digits(text, kind == VAL_BIGDEC, &at, &u, &scale) ||
+    if (!parse_digits(text, kind == DAT_BIGDEC, &at, &u, &scale) ||
         !parse_exponent(slice_sub(text, at, text.len), &exp)) {
         return false;
     }

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See load.h and, for the format, save.c. Events that were read are found again by their number in
+ * the chunk and, in other chunks, by their serial.
+ */
+#include "operators/sig/load.h"
+
+#include "core/base/hash.h"
+#include "core/base/map.h"
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 64, EVENTS_MAX = 1 << 28 };
+
+struct load {
+    const struct save_types *types;
+    struct vheap *heap;
+    struct slice in;
+    uint64_t node;
+    uint16_t group;
+    uint16_t depth;
+    VEC(struct evt *) events; /* of the chunk */
+    struct map by_serial;     /* of all chunks */
+    struct err err;
+    bool failed;
+};
+
+struct load *load_new(const struct save_types *types, struct vheap *heap)
+{
+    assert(types != NULL && heap != NULL);
+    struct load *l = MEM_NEW(struct load);
+    l->types = types;
+    l->heap = heap;
+    map_init(&l->by_serial, EVENTS_MAX);
+    return l;
+}
+
+void load_free(struct load *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    VEC_DONE(&l->events);
+    map_done(&l->by_serial);
+    mem_free(l);
+}
+
+void load_begin(struct load *l, const struct save_chunk *c)
+{
+    l->node = c->node;
+    l->group = c->group;
+    l->in = c->bytes;
+    l->failed = false;
+    l->depth = 0;
+    VEC_CLEAR(&l->events);
+}
+
+uint64_t load_node(const struct load *l)
+{
+    return l->node;
+}
+
+uint16_t load_group(const struct load *l)
+{
+    return l->group;
+}
+
+struct vheap *load_heap(const struct load *l)
+{
+    return l->heap;
+}
+
+bool load_ok(const struct load *l)
+{
+    return !l->failed;
+}
+
+void load_fail(struct load *l, const char *fmt, ...)
+{
+    if (l->failed) {
+        return;
+    }
+    char why[128];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    l->failed = true;
+    l->in.len = 0;
+    err_set(&l->err, ERR_CORRUPT, "saved state of node %llu, group %u: %s",
+            (unsigned long long)l->node, l->group, why);
+}
+
+int load_end(struct load *l, struct err *reterr)
+{
+    if (!l->failed && l->in.len > 0) {
+        load_fail(l, "%zu bytes are left over", l->in.len);
+    }
+    if (!l->failed) {
+        return 0;
+    }
+    return err_set(reterr, ERR_CORRUPT, "%s", l->err.msg);
+}
+
+/* ---- plain ---- */
+
+static const char *take(struct load *l, size_t n)
+{
+    if (l->in.len < n) {
+        load_fail(l, "it ends too early");
+        return NULL;
+    }
+    const char *p = l->in.ptr;
+    l->in.ptr += n;
+    l->in.len -= n;
+    return p;
+}
+
+uint64_t load_u(struct load *l)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const char *p = take(l, 1);
+        if (p == NULL) {
+            return 0;
+        }
+        v |= (uint64_t)(*p & 0x7f) << shift;
+        if ((*p & 0x80) == 0) {
+            return v;
+        }
+    }
+    load_fail(l, "a number of more than 64 bits");
+    return 0;
+}
+
+int64_t load_i(struct load *l)
+{
+    uint64_t v = load_u(l);
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static uint64_t fixed(struct load *l)
+{
+    const char *p = take(l, 8);
+    uint64_t v = 0;
+    for (size_t i = 0; p != NULL && i < 8; i++) {
+        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
+    }
+    return v;
+}
+
+double load_f(struct load *l)
+{
+    uint64_t bits = fixed(l);
+    double d;
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+bool load_bool(struct load *l)
+{
+    uint64_t v = load_u(l);
+    if (v > 1) {
+        load_fail(l, "%llu where yes or no is wanted", (unsigned long long)v);
+    }
+    return v == 1;
+}
+
+size_t load_count(struct load *l, size_t least)
+{
+    assert(least > 0);
+    uint64_t n = load_u(l);
+    if (n > l->in.len / least) {
+        load_fail(l, "%llu items in %zu bytes", (unsigned long long)n, l->in.len);
+        return 0;
+    }
+    return (size_t)n;
+}
+
+struct slice load_bytes(struct load *l)
+{
+    size_t n = load_count(l, 1);
+    const char *p = take(l, n);
+    return p == NULL ? (struct slice){NULL, 0} : (struct slice){p, n};
+}
+
+/* ---- values ---- */
+
+static struct dat load_big(struct load *l, uint8_t kind)
+{
+    int64_t scale = load_i(l);
+    unsigned __int128 low = fixed(l), high = fixed(l);
+    if (scale < 0 || scale > 100 || (kind == DAT_BIGINT && scale != 0)) {
+        load_fail(l, "a number with a scale of %lld", (long long)scale);
+        return DAT_NONE;
+    }
+    struct vbig *b = vheap_obj(l->heap, kind, sizeof *b);
+    b->scale = (int32_t)scale;
+    b->unscaled = (__int128)(high << 64 | low);
+    struct dat v = {.kind = kind, .i = 0};
+    v.big = b;
+    return v;
+}
+
+static struct dat load_map(struct load *l)
+{
+    size_t n = load_count(l, 2);
+    struct vmap *m = vmap_new(l->heap, n);
+    for (size_t i = 0; i < n; i++) {
+        struct dat key = load_val(l);
+        vmap_set(m, i, key, load_val(l));
+    }
+    return dat_map(m);
+}
+
+static struct dat load_list(struct load *l)
+{
+    size_t n = load_count(l, 1);
+    struct vlist *list = vlist_new(l->heap, n);
+    for (size_t i = 0; i < n; i++) {
+        vlist_set(list, i, load_val(l));
+    }
+    return dat_list(list);
+}
+
+static struct dat load_kind(struct load *l, uint8_t kind)
+{
+    struct dat v = {.kind = kind, .i = 0};
+    switch (kind) {
+    case DAT_NULL: return v;
+    case DAT_BOOL: v.b = load_bool(l); return v;
+    case DAT_CHAR:
+    case DAT_BYTE:
+    case DAT_SHORT:
+    case DAT_INT:
+    case DAT_LONG: v.i = load_i(l); return v;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: v.d = load_f(l); return v;
+    case DAT_BIGINT:
+    case DAT_BIGDEC: return load_big(l, kind);
+    case DAT_STRING: return dat_str(vstr_new(l->heap, load_bytes(l)));
+    case DAT_EVENT: return dat_evt(load_evt(l));
+    case DAT_MAP: return load_map(l);
+    case DAT_LIST: return load_list(l);
+    default: load_fail(l, "a value of kind %u", kind); return DAT_NONE;
+    }
+}
+
+struct dat load_val(struct load *l)
+{
+    uint64_t kind = load_u(l);
+    if (l->failed || l->depth == DEPTH_MAX || kind > DAT_LIST) {
+        load_fail(l, "a value of kind %llu, %u deep", (unsigned long long)kind, l->depth);
+        return DAT_NONE;
+    }
+    l->depth++;
+    struct dat v = load_kind(l, (uint8_t)kind);
+    l->depth--;
+    return l->failed ? DAT_NONE : v;
+}
+
+void load_vals(struct load *l, struct dat *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[i] = load_val(l);
+    }
+}
+
+/* ---- events ---- */
+
+static void load_causes(struct load *l, struct evt *e)
+{
+    size_t n = load_count(l, 16);
+    if (n == 0) {
+        return;
+    }
+    e->causes = causes_new(l->heap, n);
+    obj_keep(&e->causes->o);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t hi = fixed(l);
+        e->causes->r[i] = (struct eref){hi, fixed(l)};
+    }
+}
+
+static struct evt *event_itself(struct load *l)
+{
+    uint64_t serial = load_u(l), number = load_u(l);
+    const struct etype *type =
+        number < UINT32_MAX ? l->types->type(l->types->arg, (uint32_t)number) : NULL;
+    if (l->failed || type == NULL) {
+        load_fail(l, "an event of type %llu, which does not exist", (unsigned long long)number);
+        return NULL;
+    }
+    if (type->n_cols > l->in.len) {
+        load_fail(l, "it ends too early");
+        return NULL;
+    }
+    struct evt *e = evt_new(l->heap, type);
+    e->serial = serial;
+    e->ref.hi = fixed(l);
+    e->ref.lo = fixed(l);
+    load_causes(l, e);
+    struct dat extra = load_val(l);
+    if (extra.kind == DAT_MAP) {
+        e->extra = extra.m;
+        obj_keep(&e->extra->o);
+    } else if (!dat_is_null(extra)) {
+        load_fail(l, "undeclared properties that are no map");
+    }
+    for (uint32_t i = 0; i < type->n_cols; i++) {
+        evt_set(e, i, load_val(l));
+    }
+    return e;
+}
+
+/* The object that is known by this serial already, or this one from now on. */
+static struct evt *one_object(struct load *l, struct evt *e)
+{
+    void **slot =
+        map_put(&l->by_serial, (struct slice){(const char *)&e->serial, sizeof e->serial});
+    if (slot == NULL) {
+        load_fail(l, "too many events");
+        return NULL;
+    }
+    if (*slot == NULL) {
+        *slot = e;
+    }
+    struct evt *known = *slot;
+    if (known->type != e->type) {
+        load_fail(l, "two events with the number %llu", (unsigned long long)e->serial);
+        return NULL;
+    }
+    return known;
+}
+
+struct evt *load_evt(struct load *l)
+{
+    uint64_t number = load_u(l);
+    if (l->failed || number == 0) {
+        return NULL;
+    }
+    if (number <= l->events.len) {
+        return l->events.ptr[number - 1];
+    }
+    if (number != UINT32_MAX || l->depth == DEPTH_MAX) {
+        load_fail(l, "event %llu of %zu", (unsigned long long)number, l->events.len);
+        return NULL;
+    }
+    l->depth++;
+    struct evt *e = event_itself(l);
+    l->depth--;
+    if (e != NULL && !l->failed) {
+        e = one_object(l, e);
+    }
+    if (l->failed) {
+        return NULL;
+    }
+    *VEC_PUSH(&l->events) = e;
+    return e;
+}
+
+struct evt *load_evt_of(struct load *l, const struct etype *type)
+{
+    struct evt *e = load_evt(l);
+    if (e != NULL && !ety_is(e->type, type)) {
+        load_fail(l, "an event of another type");
+        return NULL;
+    }
+    if (e == NULL) {
+        load_fail(l, "no event where one is wanted");
+    }
+    return e;
+}

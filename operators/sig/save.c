@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See save.h. A value is a byte for its kind and what follows from it. An event is 0 for none, the
+ * number it got in this chunk (from 1, given when all of it has been written), or 2^32 - 1
+ * and then the event: serial, type, reference, causes, undeclared properties, columns.
+ */
+#include "operators/sig/save.h"
+
+#include "core/base/hash.h"
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+#include "core/event/key.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct seen { /* an event in a chunk */
+    uint64_t serial;
+    uint32_t chunk, number; /* number 0: free */
+};
+
+struct part {
+    uint16_t group;
+    uint32_t events; /* written */
+    struct buf out;
+};
+
+struct save {
+    const struct save_types *types;
+    uint64_t *serial;
+    void (*on_chunk)(void *arg, const struct save_chunk *c);
+    void *arg;
+    uint64_t node;
+    VEC(struct part) parts; /* of the node; those behind n_parts keep their memory */
+    size_t n_parts, at;
+    uint16_t part_of[SAVE_GROUPS + 1]; /* by group: place + 1 */
+    struct seen *seen;
+    size_t n_seen, seen_size; /* a power of two */
+};
+
+struct save *save_new(const struct save_types *types, uint64_t *serial,
+                      void (*on_chunk)(void *arg, const struct save_chunk *c), void *arg)
+{
+    assert(types != NULL && serial != NULL);
+    struct save *s = MEM_NEW(struct save);
+    s->types = types;
+    s->serial = serial;
+    s->on_chunk = on_chunk;
+    s->arg = arg;
+    s->seen_size = 64;
+    s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
+    return s;
+}
+
+void save_free(struct save *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    VEC_EACH (&s->parts, p) {
+        buf_done(&p->out);
+    }
+    VEC_DONE(&s->parts);
+    mem_free(s->seen);
+    mem_free(s);
+}
+
+void save_begin(struct save *s, uint64_t node)
+{
+    assert(s->n_parts == 0);
+    s->node = node;
+    save_group(s, SAVE_NO_GROUP);
+}
+
+void save_group(struct save *s, uint16_t group)
+{
+    assert(group <= SAVE_NO_GROUP);
+    if (s->part_of[group] == 0) {
+        if (s->n_parts == s->parts.len) {
+            buf_init(&VEC_PUSH(&s->parts)->out, SAVE_CHUNK_MAX);
+        }
+        s->parts.ptr[s->n_parts].group = group;
+        s->parts.ptr[s->n_parts].events = 0;
+        s->part_of[group] = (uint16_t)++s->n_parts;
+    }
+    s->at = s->part_of[group] - 1U;
+}
+
+void save_end(struct save *s)
+{
+    for (size_t group = 0; group <= SAVE_NO_GROUP; group++) {
+        if (s->part_of[group] == 0) {
+            continue;
+        }
+        struct part *p = &s->parts.ptr[s->part_of[group] - 1U];
+        assert(!buf_failed(&p->out));
+        if (p->out.len > 0) {
+            s->on_chunk(s->arg, &(struct save_chunk){s->node, p->group, buf_slice(&p->out)});
+        }
+        buf_clear(&p->out);
+        s->part_of[group] = 0;
+    }
+    s->n_parts = 0;
+    s->n_seen = 0;
+    memset(s->seen, 0, s->seen_size * sizeof *s->seen);
+}
+
+/* As the log's own keys (core/event/key.h), so that a row's group is that of its state. */
+static struct val key_column(struct dat v)
+{
+    switch (v.kind) {
+    case DAT_NULL: return (struct val){.tag = VAL_NULL};
+    case DAT_BOOL: return val_bool(v.b);
+    case DAT_FLOAT:
+    case DAT_DOUBLE: return val_double(v.d);
+    case DAT_STRING: return val_string(vstr_slice(v.s));
+    default: return val_int(dat_is_obj(v) ? (int64_t)dat_hash(v) : v.i);
+    }
+}
+
+uint16_t save_group_of(const struct dat *key, size_t n)
+{
+    struct buf bytes;
+    buf_init(&bytes, SAVE_CHUNK_MAX);
+    for (size_t i = 0; i < n; i++) {
+        key_add(&bytes, key_column(key[i]));
+    }
+    uint32_t group = key_group(buf_slice(&bytes));
+    buf_done(&bytes);
+    return (uint16_t)group;
+}
+
+/* ---- plain ---- */
+
+static struct part *part(struct save *s)
+{
+    assert(s->n_parts > 0);
+    return &s->parts.ptr[s->at];
+}
+
+void save_u(struct save *s, uint64_t v)
+{
+    char *to = buf_room(&part(s)->out, 10);
+    assert(to != NULL);
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7) {
+        to[n++] = (char)(v | 0x80);
+    }
+    to[n++] = (char)v;
+    buf_commit(&part(s)->out, n);
+}
+
+void save_i(struct save *s, int64_t v)
+{
+    save_u(s, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+static void fixed(struct save *s, uint64_t v)
+{
+    char bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (char)(v >> (8 * i));
+    }
+    buf_add(&part(s)->out, bytes, sizeof bytes);
+}
+
+void save_f(struct save *s, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    fixed(s, bits);
+}
+
+void save_bytes(struct save *s, struct slice bytes)
+{
+    save_u(s, bytes.len);
+    buf_add_slice(&part(s)->out, bytes);
+}
+
+/* ---- values ---- */
+
+static void save_map(struct save *s, const struct vmap *m)
+{
+    save_u(s, m->len);
+    for (uint32_t i = 0; i < m->len; i++) {
+        save_val(s, m->v[i].key);
+        save_val(s, m->v[i].value);
+    }
+}
+
+void save_val(struct save *s, struct dat v)
+{
+    save_u(s, v.kind);
+    switch (v.kind) {
+    case DAT_NULL: break;
+    case DAT_BOOL: save_u(s, v.b); break;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: save_f(s, v.d); break;
+    case DAT_BIGINT:
+    case DAT_BIGDEC:
+        save_i(s, v.big->scale);
+        fixed(s, (uint64_t)(unsigned __int128)v.big->unscaled);
+        fixed(s, (uint64_t)((unsigned __int128)v.big->unscaled >> 64));
+        break;
+    case DAT_STRING: save_bytes(s, vstr_slice(v.s)); break;
+    case DAT_EVENT: save_evt(s, v.ev); break;
+    case DAT_MAP: save_map(s, v.m); break;
+    case DAT_LIST:
+        save_u(s, v.l->len);
+        save_vals(s, v.l->v, v.l->len);
+        break;
+    default: save_i(s, v.i); break;
+    }
+}
+
+void save_vals(struct save *s, const struct dat *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        save_val(s, v[i]);
+    }
+}
+
+/* ---- events ---- */
+
+static struct seen *find_seen(struct save *s, uint64_t serial, uint32_t chunk)
+{
+    uint64_t key[2] = {serial, chunk};
+    size_t i = hash_fast((struct slice){(const char *)key, sizeof key}) & (s->seen_size - 1);
+    while (s->seen[i].number != 0 && (s->seen[i].serial != serial || s->seen[i].chunk != chunk)) {
+        i = (i + 1) & (s->seen_size - 1);
+    }
+    return &s->seen[i];
+}
+
+static void add_seen(struct save *s, uint64_t serial, uint32_t chunk, uint32_t number)
+{
+    if (2 * (s->n_seen + 1) > s->seen_size) {
+        struct seen *old = s->seen;
+        size_t n = s->seen_size;
+        s->seen_size = 2 * n;
+        s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
+        for (size_t i = 0; i < n; i++) {
+            if (old[i].number != 0) {
+                *find_seen(s, old[i].serial, old[i].chunk) = old[i];
+            }
+        }
+        mem_free(old);
+    }
+    *find_seen(s, serial, chunk) = (struct seen){serial, chunk, number};
+    s->n_seen++;
+}
+
+static void event_itself(struct save *s, const struct evt *e)
+{
+    uint32_t type = s->types->number(s->types->arg, e->type);
+    assert(type != UINT32_MAX);
+    save_u(s, e->serial);
+    save_u(s, type);
+    fixed(s, e->ref.hi);
+    fixed(s, e->ref.lo);
+    uint32_t n = e->causes == NULL ? 0 : e->causes->len;
+    save_u(s, n);
+    for (uint32_t i = 0; i < n; i++) {
+        fixed(s, e->causes->r[i].hi);
+        fixed(s, e->causes->r[i].lo);
+    }
+    save_val(s, e->extra == NULL ? DAT_NONE : dat_map(e->extra));
+    save_vals(s, e->p, e->type->n_cols);
+}
+
+void save_evt(struct save *s, struct evt *e)
+{
+    if (e == NULL) {
+        save_u(s, 0);
+        return;
+    }
+    if (e->serial == 0) {
+        e->serial = ++*s->serial;
+    }
+    const struct seen *was = find_seen(s, e->serial, (uint32_t)s->at);
+    if (was->number != 0) {
+        save_u(s, was->number);
+        return;
+    }
+    struct part *p = part(s);
+    save_u(s, UINT32_MAX); /* written out here */
+    event_itself(s, e);
+    add_seen(s, e->serial, (uint32_t)s->at, ++p->events);
+}
+
+void save_evts(struct save *s, struct evt *const *e, size_t n)
+{
+    save_u(s, n);
+    for (size_t i = 0; i < n; i++) {
+        save_evt(s, e[i]);
+    }
+}
