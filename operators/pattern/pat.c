@@ -455,6 +455,7 @@ static void destroy(struct pat *p)
     VEC_DONE(&p->out);
     VEC_DONE(&p->taken);
     VEC_DONE(&p->first);
+    VEC_DONE(&p->named);
     mem_free(p->spare);
     mem_free(p);
 }

@@ -168,9 +168,12 @@ static void and_destroy(struct pat_inst *i)
 
 static void and_save(struct pat_inst *i, struct save *s)
 {
-    const struct and_inst *a = (const struct and_inst *)i;
+    struct and_inst *a = (struct and_inst *)i;
     for (uint32_t k = 0; k < i->node->n_kids; k++) {
-        save_evts(s, a->part[k].got.ptr, a->part[k].got.len);
+        save_u(s, a->part[k].got.len);
+        VEC_EACH (&a->part[k].got, m) {
+            pat_save_match(i->pat, s, *m);
+        }
     }
 }
 

@@ -81,6 +81,7 @@ struct pat {
     VEC(struct evt *) out;   /* matches, kept */
     VEC(struct evt *) taken; /* by the last pat_take */
     VEC(struct evt *) first; /* of them, those that are not suppressed */
+    VEC(struct evt *) named; /* of a save or load under way */
 };
 
 enum {
@@ -118,6 +119,7 @@ int64_t pat_due(struct pat_inst *i, const struct ex *period);
 
 /* ---- pat_state.c ---- */
 struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot); /* the first; NULL */
+void pat_save_match(struct pat *p, struct save *s, struct evt *m); /* NULL is fine */
 struct evt *pat_load_match(struct pat *p, struct load *l);         /* NULL: none */
 bool pat_fits(const struct pat *p, int col, struct dat v);         /* as a value of that tag */
 

@@ -6,6 +6,10 @@
  * their slot. Timers come back with their due time and place, leaves of the route index with their
  * number, so that the order of everything to come is the same.
  *
+ * Matches are the pattern's own affair, not events with a serial: each is numbered when it is first
+ * written (its columns follow) and is that number from then on. A tag that repeats is one event in
+ * the parts of its until and a list behind it.
+ *
  * A load that fails leaves a pattern that was never started: what had been built quits.
  */
 #include "operators/pattern/pat_impl.h"
@@ -42,6 +46,19 @@ struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot)
 
 /* ---- save ---- */
 
+void pat_save_match(struct pat *p, struct save *s, struct evt *m)
+{
+    if (m == NULL || m->mark != 0) {
+        save_u(s, m == NULL ? 0 : m->mark);
+        return;
+    }
+    assert(m->type == p->plan->type);
+    *VEC_PUSH(&p->named) = m;
+    m->mark = (uint32_t)p->named.len;
+    save_u(s, m->mark);
+    save_vals(s, m->p, m->type->n_cols);
+}
+
 static void inst_save(struct pat_inst *i, struct save *s)
 {
     size_t n = 0;
@@ -50,7 +67,7 @@ static void inst_save(struct pat_inst *i, struct save *s)
         n++;
     }
     save_u(s, kind_of(i->node));
-    save_evt(s, i->begin);
+    pat_save_match(i->pat, s, i->begin);
     save_u(s, n);
     for (struct pat_inst *k = i->first; k != NULL; k = k->next) {
         save_u(s, k->slot);
@@ -64,12 +81,19 @@ static void inst_save(struct pat_inst *i, struct save *s)
 void pat_save(struct pat *p, struct save *s)
 {
     assert(p->depth == 0 && !p->freeing);
-    save_evt(s, p->begin);
+    VEC_CLEAR(&p->named);
+    pat_save_match(p, s, p->begin);
     save_u(s, p->refused);
-    save_evts(s, p->out.ptr, p->out.len);
+    save_u(s, p->out.len);
+    VEC_EACH (&p->out, m) {
+        pat_save_match(p, s, *m);
+    }
     save_bool(s, p->root != NULL);
     if (p->root != NULL) {
         inst_save(p->root, s);
+    }
+    VEC_EACH (&p->named, m) {
+        (*m)->mark = 0;
     }
 }
 
@@ -98,18 +122,25 @@ bool pat_fits(const struct pat *p, int col, struct dat v)
 
 struct evt *pat_load_match(struct pat *p, struct load *l)
 {
-    struct evt *m = load_evt(l);
-    if (m == NULL) {
+    uint64_t number = load_u(l);
+    if (number <= p->named.len) {
+        return number > 0 ? p->named.ptr[number - 1] : NULL;
+    }
+    const struct etype *t = p->plan->type;
+    if (number != p->named.len + 1) {
+        load_fail(l, "match %llu of %zu", (unsigned long long)number, p->named.len);
         return NULL;
     }
-    bool ok = m->type == p->plan->type;
-    for (uint32_t k = 0; ok && k < m->type->n_cols; k++) {
-        ok = pat_fits(p, (int)k, m->p[k]);
+    struct evt *m = evt_new(p->env->heap, t);
+    for (uint32_t k = 0; k < t->n_cols && load_ok(l); k++) {
+        struct dat v = load_val(l);
+        if (!fits(&t->cols[k], v)) {
+            load_fail(l, "a value that is no event of its tag");
+            return NULL;
+        }
+        evt_set(m, k, v);
     }
-    if (!ok) {
-        load_fail(l, "a match of another pattern");
-        return NULL;
-    }
+    *VEC_PUSH(&p->named) = m;
     return m;
 }
 
@@ -140,6 +171,7 @@ void pat_load(struct pat *p, struct load *l)
 {
     assert(p->root == NULL && p->depth == 0 && p->out.len == 0);
     pat_enter(p);
+    VEC_CLEAR(&p->named);
     struct evt *begin = pat_load_match(p, l);
     p->refused = load_u(l);
     for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {

@@ -46,8 +46,8 @@ void pat_stop(struct pat *p);       /* ends all partial matches; pat_start begin
 bool pat_dead(const struct pat *p); /* nothing can match any more */
 void pat_free(struct pat *p);
 size_t pat_partials(const struct pat *p);
+/* All instances, between two calls; loaded into a pattern that is new and not started. */
 void pat_save(struct pat *p, struct save *s);
-/* Into a pattern that is not started. */
 void pat_load(struct pat *p, struct load *l);
 
 #endif

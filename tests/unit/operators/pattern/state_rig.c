@@ -60,10 +60,6 @@ void rig_open(struct rig *r, const char *text)
     r->types[r->n_types++] = eng_type(r->e, SLICE("A"));
     r->types[r->n_types++] = eng_type(r->e, SLICE("B"));
     r->types[r->n_types++] = eng_type(r->e, SLICE("C"));
-    const struct sel_src *s = source(r);
-    if (s->pat != NULL) {
-        r->types[r->n_types++] = s->in->p->streams[0].pat.type;
-    }
 }
 
 void rig_close(struct rig *r)
@@ -100,7 +96,7 @@ void rig_forget(struct rig *r)
 
 /* ---- state ---- */
 
-static uint32_t number_of(void *arg, const struct etype *t)
+static uint64_t number_of(void *arg, const struct etype *t)
 {
     const struct rig *r = arg;
     for (uint32_t i = 0; i < r->n_types; i++) {
@@ -108,10 +104,10 @@ static uint32_t number_of(void *arg, const struct etype *t)
             return i;
         }
     }
-    return UINT32_MAX;
+    return UINT64_MAX;
 }
 
-static const struct etype *type_of(void *arg, uint32_t number)
+static const struct etype *type_of(void *arg, uint64_t number)
 {
     const struct rig *r = arg;
     return number < r->n_types ? r->types[number] : NULL;
