@@ -264,6 +264,38 @@ struct dat load_val(struct load *l)
     return l->failed ? DAT_NONE : v;
 }
 
+/* Numbers of the small kinds are read without a look at what they are of; the others by address. */
+static bool holds(struct ty type, struct dat v)
+{
+    switch (type.kind) {
+    case TY_OBJECT: return true;
+    case TY_NULL: return dat_is_null(v);
+    case TY_BIGINT: return v.kind == DAT_BIGINT;
+    case TY_BIGDEC: return v.kind == DAT_BIGDEC;
+    case TY_STRING: return v.kind == DAT_STRING;
+    case TY_EVENT: return v.kind == DAT_EVENT;
+    case TY_MAP: return v.kind == DAT_MAP;
+    case TY_LIST:
+        for (uint32_t i = 0; v.kind == DAT_LIST && type.elem != NULL && i < v.l->len; i++) {
+            if (!dat_is_null(v.l->v[i]) && !holds(*type.elem, v.l->v[i])) {
+                return false;
+            }
+        }
+        return v.kind == DAT_LIST;
+    default: return !dat_is_obj(v);
+    }
+}
+
+struct dat load_val_of(struct load *l, struct ty type)
+{
+    struct dat v = load_val(l);
+    if (!dat_is_null(v) && !holds(type, v)) {
+        load_fail(l, "a value of kind %u for a %s", v.kind, ty_name(type.kind));
+        return DAT_NONE;
+    }
+    return v;
+}
+
 void load_vals(struct load *l, struct dat *to, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

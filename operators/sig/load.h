@@ -37,6 +37,8 @@ bool load_bool(struct load *l);
 size_t load_count(struct load *l, size_t least);
 struct slice load_bytes(struct load *l); /* in the chunk */
 struct dat load_val(struct load *l);
+/* ... that a place of that static type can hold: nothing else may be taken for one. */
+struct dat load_val_of(struct load *l, struct ty type);
 void load_vals(struct load *l, struct dat *to, size_t n);
 struct evt *load_evt(struct load *l); /* NULL where NULL was saved, and after a failure */
 /* ... of that type, or one below it; anything else is a failure. */
