@@ -242,3 +242,19 @@ void view_poke(struct view *v)
         v->ops->poke(v);
     }
 }
+
+void view_save(struct view *v, struct save *s)
+{
+    if (v != NULL && v->ops->save != NULL) {
+        v->ops->save(v, s);
+    }
+}
+
+void view_load(struct view *v, struct load *l)
+{
+    if (v != NULL && v->ops->load != NULL) {
+        v->ops->load(v, l);
+    } else if (v != NULL) {
+        load_fail(l, "#%s cannot be loaded", v->step != NULL ? v->step->def->name : "windows");
+    }
+}
