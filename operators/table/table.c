@@ -327,9 +327,9 @@ void table_save(struct trows *r, struct save *s, bool by_key)
     save_u(s, table_count(r));
 }
 
-void table_load(struct trows *r, struct load *l)
+void table_load(struct trows *r, struct load *l, bool by_key)
 {
-    (void)r;
+    (void)r, (void)by_key;
     if (load_u(l) > 0) {
         load_fail(l, "tables cannot be loaded");
     }

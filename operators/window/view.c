@@ -184,7 +184,7 @@ static int add_keys(struct bind *b, struct view_plan *p, struct err *reterr)
     if (n == out->n_cols) {
         return 0;
     }
-    p->out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
+    p->out = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
     if (p->out == NULL) {
         return err_set(reterr, ERR_LIMIT, "the statement is too large");
     }
