@@ -6,7 +6,7 @@
 
 #include "tests/test.h"
 
-static uint32_t number(void *arg, const struct etype *t)
+static uint64_t number(void *arg, const struct etype *t)
 {
     struct state_fixture *f = arg;
     uint32_t i = 0;
@@ -20,7 +20,7 @@ static uint32_t number(void *arg, const struct etype *t)
     return i;
 }
 
-static const struct etype *type(void *arg, uint32_t n)
+static const struct etype *type(void *arg, uint64_t n)
 {
     const struct state_fixture *f = arg;
     return n < f->n_known ? f->known[n] : NULL;
