@@ -122,7 +122,7 @@ struct mr {
     uint64_t refused; /* beginnings beyond the limit */
 };
 
-void mr_clear(struct mr *m); /* mr_run.c: as if it had seen no row; from here: mr_eval.c */
+void mr_clear(struct mr *m); /* mr_run.c: as if it had seen no row; the others: mr_eval.c */
 struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part);
 struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *p);
 void mr_partial_free(struct mr *m, struct mr_partial *p);
