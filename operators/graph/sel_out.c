@@ -631,7 +631,10 @@ static bool update_state(struct out *o, struct evt **nw, size_t n_nw, struct evt
     }
     VEC_CLEAR(&in->nw.v);
     VEC_CLEAR(&in->old.v);
+    in->bare = kind == OUT_SNAPSHOT || (kind == OUT_FIRST && o->first_done) ||
+               (kind == OUT_LAST && p->cls == ROWS_TOTAL && !p->needs_old);
     sel_rows(in, nw, n_nw, old, n_old);
+    in->bare = false;
     if (kind == OUT_FIRST) {
         return first_of_all(o);
     }
@@ -652,7 +655,9 @@ void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **o
     if (!pass) {
         VEC_CLEAR(&in->nw.v);
         VEC_CLEAR(&in->old.v);
+        in->bare = true;
         sel_rows(in, nw, n_nw, old, n_old);
+        in->bare = false;
         return;
     }
     if (p->when == OUT_EVERY_NONE && p->kind == OUT_NONE) { /* only `after` */
