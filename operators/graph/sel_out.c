@@ -44,7 +44,8 @@ static int bind_condition(struct bind *b, const struct ast_output *o, struct out
         cols[i] = (struct ecol){.name = slice_str(pseudo_names[i]),
                                 .ty = i == LAST_TIME ? TY(LONG) : TY(INT)};
     }
-    struct scope s = {.pseudo = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, N_PSEUDO, NULL, 0),
+    struct scope s = {.pseudo =
+                          ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, N_PSEUDO, NULL, 0),
                       .context = b->scope->context,
                       .no_aggs = "in an output clause"};
     struct scope *save = b->scope;

@@ -84,6 +84,7 @@ struct scope {
 
 struct bind {
     struct arena *a;
+    struct etypes *types; /* takes those that binding makes; may be NULL */
     struct catalog *cat;
     struct scope *scope;
     const struct ast_decl *decls; /* of the statement */

@@ -20,7 +20,7 @@ static const struct etype *pseudo_type(struct bind *b, const struct etype *in)
         [WIN_OLDEST_TIMESTAMP] = {.name = SLICE("oldest_timestamp"), .ty = TY(LONG)},
         [WIN_VIEW_REFERENCE] = {.name = SLICE("view_reference"), .ty = TY(OBJECT)},
     };
-    return ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, WIN_PSEUDOS, NULL, 0);
+    return ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, WIN_PSEUDOS, NULL, 0);
 }
 
 static bool has_var(const struct ex *e)

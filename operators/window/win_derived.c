@@ -93,7 +93,7 @@ int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etyp
     if (rc != 0) {
         return rc;
     }
-    *ret_out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
+    *ret_out = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
     return *ret_out != NULL ? 0 : bind_err(reterr, v->span, "#%s: a column stands twice", d->name);
 }
 
