@@ -232,7 +232,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
                                    .stream = (uint16_t)s->num,
                                    .rank = in->in.st->rank + s->num,
                                    .inst = &in->in,
-                                   .prev = in->in.st->uses_prev};
+                                   .prev = in->in.st->uses_prev,
+                                   .causes = in->in.st->causes,
+                                   .leaves = p->views.has_window || p->kind == SRC_WINDOW};
         s->view = view_new(&p->views, &s->env, view_out, s);
     }
     if (p->mr != NULL) {

@@ -13,7 +13,7 @@ enum { DEPTH_MAX = 8 }; /* of events in columns of events */
 
 static struct ref bytes_of(struct eref r)
 {
-    struct ref b;
+    struct ref b = {{0}};
     endian_put_be64(b.bytes, r.hi);
     endian_put_be64(b.bytes + 8, r.lo);
     return b;
