@@ -197,7 +197,9 @@ bool win_batch_flush(struct win_batch *b, bool force)
         evt_drop(h, last.ptr[i]);
     }
     b->hint = 0;
+    b->flushing = true;
     w->v.sink(w->v.sink_arg, w->nw.ptr, w->nw.len, last.ptr, last.len);
+    b->flushing = false;
     w->old.len = 0;
     return true;
 }
@@ -213,7 +215,11 @@ void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old)
 
 void win_batch_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
 {
-    win_ring_each(&((struct win_batch *)(void *)v)->ring, fn, arg);
+    struct win_batch *b = (struct win_batch *)(void *)v;
+    for (size_t i = 0; b->flushing && i < b->w.nw.len; i++) {
+        fn(arg, b->w.nw.ptr[i]);
+    }
+    win_ring_each(&b->ring, fn, arg);
 }
 
 /* Place of an event in the batch put out last, or its length. Rows ask in order. */

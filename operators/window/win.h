@@ -58,7 +58,8 @@ void win_held_expire(struct win_held *w);
 struct win_batch {
     struct win w; /* nw: the batch put out last, which the next one takes out; references of it */
     struct win_ring ring;
-    size_t hint; /* where prev looked last */
+    size_t hint;   /* where prev looked last */
+    bool flushing; /* the batch is on its way out: it is still what the window holds */
 };
 /* Puts the batch out, the one before it as old. force: even if both are empty. Whether something
  * was put out. */
