@@ -125,6 +125,28 @@ void win_derived_done(struct win_derived *d)
     win_done(&d->w);
 }
 
+/* Values of the further columns; the row. */
+void win_derived_save(const struct win_derived *d, struct save *s)
+{
+    assert(d->was != NULL);
+    save_vals(s, d->extra, d->s->n_args - d->s->n_numbers);
+    save_evt(s, d->was);
+}
+
+void win_derived_load(struct win_derived *d, struct load *l)
+{
+    struct vheap *h = d->w.v.env->heap;
+    for (uint32_t i = 0; i < d->s->n_args - d->s->n_numbers; i++) {
+        dat_drop(h, d->extra[i]);
+        d->extra[i] = dat_keep(load_val(l));
+    }
+    struct evt *was = load_evt_of(l, d->s->step.out);
+    if (load_ok(l)) {
+        evt_drop(h, d->was);
+        d->was = evt_keep(was);
+    }
+}
+
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)
 {
     for (uint32_t i = 0; i < d->s->n_numbers; i++) {
