@@ -25,7 +25,7 @@ void win_plan_init(struct win_plan *p, const char *views)
     cat_init(&p->cat, p->a);
     state_fixture_init(&p->state);
     struct etype *type =
-        ety_new(p->a, ETYPE_PLAIN, SLICE("E"), columns, ARRAY_LEN(columns), NULL, 0);
+        ety_new(p->a, NULL, ETYPE_PLAIN, SLICE("E"), columns, ARRAY_LEN(columns), NULL, 0);
     p->type = type;
     char text[500];
     (void)snprintf(text, sizeof text, "select * from E%s", views);
