@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
 #include "operators/pattern/mr_impl.h"
+#include "operators/sig/cause.h"
 
 #include <assert.h>
 
@@ -208,6 +209,12 @@ struct evt *mr_measure(struct mr *m, const struct mr_partial *p)
     struct evt *out = evt_new(m->env->heap, plan->out);
     for (uint32_t i = 0; i < plan->n_measures; i++) {
         evt_set(out, i, ex_eval(plan->measures[i], &c));
+    }
+    if (m->env->causes) {
+        struct cause_list all;
+        cause_list_init(&all, CAUSE_MAX);
+        cause_add_event(&all, match);
+        cause_give(m->env->heap, out, &all);
     }
     return c.failed ? NULL : out;
 }
