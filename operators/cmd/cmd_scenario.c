@@ -171,8 +171,7 @@ static int play(const json_t *j, bool causes, struct err *reterr)
     if (buf_failed(&s.out)) {
         rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
     } else {
-        fputs("[\n", stdout);
-        fwrite(s.out.ptr, 1, s.out.len, stdout);
+        printf("[\n%.*s", (int)s.out.len, buf_cstr(&s.out));
         fputs(s.entries > 0 ? "\n]\n" : "]\n", stdout);
     }
     cmd_play_done(&s.play);
