@@ -66,9 +66,6 @@ static void of_group(const struct sel_plan *p, struct evt **row, struct group *g
         cause_add_event(to, row[1]);
     }
     aggr_cause_list(g, &own, to);
-    if (to->len == 0) { /* nothing is left: the row that left */
-        add_row(p, row, to);
-    }
 }
 
 /* `select *` gives the event itself, which stands for itself; with other causes besides, a copy. */
