@@ -17,7 +17,9 @@ struct entry {
     struct evt *e;
     void *block;
     uint64_t hash;
-    uint64_t order; /* rises along the list: insertion */
+    uint64_t order;          /* rises along the list: insertion */
+    struct cause_live *live; /* of statements that rows leave */
+    struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
     struct entry *chain, *next, *prev;
 };
 
@@ -60,6 +62,8 @@ static void entry_free(struct entry *n)
     if (n->block != NULL) {
         agg_block_free(&t->layout, n->block, t->heap);
     }
+    cause_live_free(n->live);
+    mem_free(n->ever);
     evt_drop(t->heap, n->e);
     mem_free(n);
 }
@@ -293,6 +297,42 @@ struct dat table_col(struct evt *row, uint16_t col, struct ectx *c)
     return agg_block_value(&n->rows->t->layout, n->block, n->rows->t->slot[col], c);
 }
 
+void table_cause(struct evt *row, struct ectx *c, uint32_t n_events, bool windowed, bool enter)
+{
+    struct entry *n = entry_of(row);
+    assert(n != NULL);
+    if (windowed && n->live == NULL) {
+        n->live = cause_live_new(c->heap, true);
+    } else if (!windowed && n->ever == NULL) {
+        n->ever = MEM_NEW(struct cause_ever);
+    }
+    for (uint32_t i = 0; i < n_events; i++) {
+        struct evt *e = c->row[i];
+        if (e == NULL) {
+            continue;
+        }
+        if (windowed && enter) {
+            cause_live_enter(n->live, e);
+        } else if (windowed) {
+            cause_live_leave(n->live, e);
+        } else if (enter) {
+            cause_ever_add(n->ever, c->now, e);
+        }
+    }
+}
+
+void table_causes(const struct evt *row, struct cause_list *to)
+{
+    const struct entry *n = entry_of(row);
+    cause_add_event(to, row);
+    if (n != NULL && n->live != NULL) {
+        cause_live_list(n->live, NULL, to);
+    }
+    if (n != NULL && n->ever != NULL) {
+        cause_ever_list(n->ever, NULL, to);
+    }
+}
+
 struct evt *table_shown(struct evt *row, struct ectx *c)
 {
     struct evt *copy = evt_new(c->heap, row->type);
@@ -322,7 +362,7 @@ struct dat table_keys(struct trows *r, struct vheap *h)
     return dat_list(l);
 }
 
-/* ---- state: each row its order, its columns, its aggregations; by key nothing else, else behind
+/* ---- state: each row its order, columns, aggregations, causes; by key nothing else, else behind
  * their number ---- */
 
 void table_save(struct trows *r, struct save *s, bool by_key)
@@ -344,6 +384,7 @@ void table_save(struct trows *r, struct save *s, bool by_key)
         if (n->block != NULL) {
             agg_block_save(&t->layout, n->block, s);
         }
+        cause_save(s, n->live, n->ever);
     }
 }
 
@@ -370,6 +411,7 @@ static void load_row(struct trows *r, struct load *l)
     if (n->block != NULL) {
         agg_block_load(&t->layout, n->block, l);
     }
+    cause_load(l, &n->live, &n->ever);
 }
 
 void table_load(struct trows *r, struct load *l, bool by_key)
