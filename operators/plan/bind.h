@@ -62,6 +62,7 @@ struct scope {
     struct scope *outer; /* of a subquery */
     struct bind_stream *streams;
     uint32_t n_streams;
+    bool first_wins; /* a name that several streams have is the first one's */
     struct bind_param *params;
     struct agg_set *aggs; /* NULL: aggregations are refused, with `no_aggs` as the reason */
     const char *no_aggs;

@@ -196,6 +196,9 @@ int bind_property(struct bind *b, const struct ast_seg *seg, struct ex **ret, st
         if (at < 0 || (seg->is_call && !is_key_call(seg, s->type->cols[at].ty))) {
             continue;
         }
+        if (found != NULL && b->scope->first_wins) {
+            continue;
+        }
         if (found != NULL) {
             return bind_err(reterr, seg->span,
                             "'" SLICE_FMT
