@@ -22,6 +22,8 @@ struct group {
     struct evt **row; /* the last row of it, kept; NULL */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
+    bool left;  /* all of its rows have left: among those that begin anew */
+    bool whole; /* the level of rollup that all rows are in: it never begins anew */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
@@ -32,18 +34,21 @@ struct group {
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
+/* Groups whose rows have all left are forgotten, and not only begin anew. */
+void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
 struct group *aggr_total(struct aggregator *a); /* without keys */
+/* What all rows have left keeps its values until some row of any group enters: only then does it
+ * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
-void aggr_drop(struct group *g); /* forgets a group whose rows have all left */
 void aggr_keep_row(struct group *g, struct evt **row);
 
 #endif

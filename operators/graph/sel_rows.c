@@ -171,15 +171,10 @@ static void touch(struct touched *t, struct group *g, struct evt **row)
     *VEC_PUSH(&t->v) = (struct touch){g, row};
 }
 
-static void untouch(struct sel_inst *in, struct touched *t)
+static void untouch(struct touched *t)
 {
-    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE &&
-                in->p->output.when == OUT_EVERY_NONE && in->p->into == NULL;
     VEC_EACH (&t->v, it) {
         it->g->touched = false;
-        if (drop && it->g->rows <= 0) {
-            aggr_drop(it->g);
-        }
     }
     VEC_DONE(&t->v);
 }
@@ -240,7 +235,7 @@ static void grouped(struct sel_inst *in, const struct batch *b)
         put(in, t.v.ptr[i].row, t.v.ptr[i].g, false, &in->nw);
     }
     mem_free(of);
-    untouch(in, &t);
+    untouch(&t);
 }
 
 static void event_grouped(struct sel_inst *in, const struct batch *b)
@@ -257,7 +252,7 @@ static void event_grouped(struct sel_inst *in, const struct batch *b)
         put(in, b->old + i * b->w, of[b->n_nw + i], true, &in->old);
     }
     mem_free(of);
-    untouch(in, &t);
+    untouch(&t);
 }
 
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
