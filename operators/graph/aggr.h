@@ -8,6 +8,7 @@
 #define OPERATORS_GRAPH_AGGR_H
 
 #include "operators/agg/agg.h"
+#include "operators/sig/cause.h"
 
 struct aggregator;
 
@@ -19,7 +20,9 @@ struct group {
     uint32_t level; /* of rollup */
     int64_t rows;   /* entered and not left */
     void *block;
-    struct evt **row; /* the last row of it, kept; NULL */
+    struct evt **row;        /* the last row of it, kept; NULL */
+    struct cause_live *live; /* what its values come from, if causes are wanted: what is in it */
+    struct cause_ever *ever; /* or, where nothing leaves, what ever was */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
     bool left;  /* all of its rows have left: among those that begin anew */
@@ -37,6 +40,8 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
 /* Groups whose rows have all left are forgotten, and not only begin anew. */
 void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
+/* Groups made from here on know their causes. windowed: rows leave. */
+void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
@@ -47,6 +52,8 @@ void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
+/* A sample of what the group's values come from; own: what the row is about besides, or NULL. */
+void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
 void aggr_keep_row(struct group *g, struct evt **row);

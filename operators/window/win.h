@@ -77,6 +77,7 @@ struct win_span {
     int64_t months, ms;
 };
 struct win_span win_span_of(struct view_env *env, const struct ex *period);
+bool win_span_ok(struct win_span s); /* it leads forward, and is not beyond all dates */
 int64_t win_span_add(struct win_span s, int64_t to, int64_t times); /* to + s * times */
 /* The grid ref + k * s: the last point at or before `at`. */
 int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at);
