@@ -26,7 +26,7 @@ struct group {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
     } out;
-    int64_t first_at, first_count;
+    int64_t first_at, first_in, first_out; /* output first: since when; rows since then */
     struct dat key[];
 };
 

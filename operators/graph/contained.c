@@ -182,7 +182,8 @@ int contained_bind(struct stmt *st, struct bind *b, const struct ast_stream *s,
         return rc;
     }
     c->n = s->n_contained;
-    c->out = m->any ? ety_new(b->a, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0) : NULL;
+    c->out =
+        m->any ? ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0) : NULL;
     *ret_type = c->out != NULL ? c->out : c->level[c->n - 1].elem;
     *ret = c;
     return 0;

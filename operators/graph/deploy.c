@@ -39,6 +39,7 @@ static const struct kind kinds[] = {
 struct bind stmt_bind(struct stmt *st)
 {
     struct bind b = {.a = st->dep->arena,
+                     .types = &st->types,
                      .cat = &st->eng->cat,
                      .decls = st->ast->decls,
                      .n_decls = st->ast->n_decls,
@@ -170,6 +171,7 @@ void stmt_stop(struct stmt *st)
 
 void stmt_free(struct stmt *st)
 {
+    st->types.owner = 0;
     VEC_DONE(&st->insts);
     mem_free(st->by_props);
     st->by_props = NULL;
@@ -209,6 +211,7 @@ static void commit(struct eng *e, struct deployment *d)
         }
         *VEC_PUSH(&e->stmts) = *st;
         (*st)->id = ++e->next_stmt;
+        (*st)->types.owner = (*st)->id;
     }
     *VEC_PUSH(&e->deps) = d;
     VEC_EACH (&d->stmts, st) {

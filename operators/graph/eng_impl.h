@@ -55,7 +55,8 @@ struct stmt {
     const struct ast_stmt *ast;
     uint32_t order; /* of deployment */
     uint32_t id;    /* among all that were deployed, from 1 */
-    uint64_t rank;  /* for route leaves and timers */
+    struct etypes types;
+    uint64_t rank; /* for route leaves and timers */
     int priority;
     bool drop;
     bool listened; /* its rows are delivered */

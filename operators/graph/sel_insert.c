@@ -42,7 +42,7 @@ static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_pla
             n++;
         }
     }
-    struct etype *t = ety_new(st->eng->arena, ETYPE_PLAIN, i->into, cols, n, NULL, 0);
+    struct etype *t = ety_new(st->eng->arena, &st->types, ETYPE_PLAIN, i->into, cols, n, NULL, 0);
     if (t == NULL) {
         return bind_err(reterr, i->span, "a column stands twice: name them apart with 'as'");
     }

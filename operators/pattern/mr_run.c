@@ -316,3 +316,17 @@ void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, siz
         }
     }
 }
+
+/* ---- state ---- */
+
+void mr_save(struct mr *m, struct save *s)
+{
+    (void)m;
+    (void)s;
+}
+
+void mr_load(struct mr *m, struct load *l)
+{
+    (void)m;
+    load_fail(l, "match_recognize cannot be loaded");
+}

@@ -474,16 +474,14 @@ void pat_free(struct pat *p)
 
 /* ---- save and load: see README.md ---- */
 
-int pat_save(struct pat *p, struct buf *out)
+void pat_save(struct pat *p, struct save *s)
 {
     (void)p;
-    (void)out;
-    return -ERR_UNSUPPORTED;
+    (void)s;
 }
 
-int pat_load(struct pat *p, struct slice *in)
+void pat_load(struct pat *p, struct load *l)
 {
     (void)p;
-    (void)in;
-    return -ERR_UNSUPPORTED;
+    load_fail(l, "patterns cannot be loaded");
 }

@@ -318,3 +318,24 @@ struct dat table_keys(struct trows *r, struct vheap *h)
     }
     return dat_list(l);
 }
+
+/* ---- state ---- */
+
+void table_save(struct trows *r, struct save *s, bool by_key)
+{
+    (void)by_key;
+    save_u(s, table_count(r));
+}
+
+void table_load(struct trows *r, struct load *l, bool by_key)
+{
+    (void)r, (void)by_key;
+    if (load_u(l) > 0) {
+        load_fail(l, "tables cannot be loaded");
+    }
+}
+
+void table_loaded(struct trows *r)
+{
+    (void)r;
+}

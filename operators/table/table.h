@@ -50,5 +50,12 @@ const struct table *table_by_row(const struct evt *row);
 /* A copy of the row with the values of its aggregations, which later changes do not touch. */
 struct evt *table_shown(struct evt *row, struct ectx *c);
 struct dat table_keys(struct trows *r, struct vheap *h);
+/* Rows, into rows just opened. With `by_key` each row is written under the key group of its primary
+ * key (save_group) and table_load is called for each chunk, which has nothing else (load_more), in
+ * any order; without, all rows stand in the chunk under way and something may follow.
+ * table_loaded, when nothing more comes, puts them in order. */
+void table_save(struct trows *r, struct save *s, bool by_key);
+void table_load(struct trows *r, struct load *l, bool by_key);
+void table_loaded(struct trows *r);
 
 #endif

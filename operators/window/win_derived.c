@@ -93,7 +93,7 @@ int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etyp
     if (rc != 0) {
         return rc;
     }
-    *ret_out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
+    *ret_out = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
     return *ret_out != NULL ? 0 : bind_err(reterr, v->span, "#%s: a column stands twice", d->name);
 }
 
@@ -116,6 +116,28 @@ void win_derived_done(struct win_derived *d)
     }
     mem_free(d->extra);
     win_done(&d->w);
+}
+
+/* Values of the further columns; the row. */
+void win_derived_save(const struct win_derived *d, struct save *s)
+{
+    assert(d->was != NULL);
+    save_vals(s, d->extra, d->s->n_args - d->s->n_numbers);
+    save_evt(s, d->was);
+}
+
+void win_derived_load(struct win_derived *d, struct load *l)
+{
+    struct vheap *h = d->w.v.env->heap;
+    for (uint32_t i = 0; i < d->s->n_args - d->s->n_numbers; i++) {
+        dat_drop(h, d->extra[i]);
+        d->extra[i] = dat_keep(load_val(l));
+    }
+    struct evt *was = load_evt_of(l, d->s->step.out);
+    if (load_ok(l)) {
+        evt_drop(h, d->was);
+        d->was = evt_keep(was);
+    }
 }
 
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)

@@ -29,6 +29,9 @@ int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etyp
 void win_derived_init(struct win_derived *d, const struct view_ops *ops,
                       const struct view_step *step, struct view_env *env);
 void win_derived_done(struct win_derived *d);
+/* The further columns and the row put out last. */
+void win_derived_save(const struct win_derived *d, struct save *s);
+void win_derived_load(struct win_derived *d, struct load *l);
 /* The numbers of an event as doubles; false if one is null. */
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret);
 /* Takes the further columns of the last event that came. */

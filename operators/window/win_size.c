@@ -38,7 +38,28 @@ static void free_it(struct view *v)
     mem_free(v);
 }
 
-static const struct view_ops ops = {.update = update, .each = each, .free = free_it};
+/* What derived views have; number of events. */
+static void save(struct view *v, struct save *s)
+{
+    const struct size *w = (const struct size *)(const void *)v;
+    win_derived_save(&w->d, s);
+    save_i(s, w->n);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct size *w = (struct size *)(void *)v;
+    win_derived_load(&w->d, l);
+    w->n = load_i(l);
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = each,
+    .free = free_it,
+    .save = save,
+    .load = load,
+};
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {
