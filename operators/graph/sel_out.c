@@ -67,11 +67,25 @@ void out_free(struct out *o)
     mem_free(o);
 }
 
+/* Whether the rows of a batch are found for the sake of counting only. */
+static bool unseen(const struct out *o)
+{
+    const struct sel_plan *p = o->in->p;
+    switch (p->output.kind) {
+    case OUT_SNAPSHOT: return true;
+    case OUT_FIRST: return o->first_done;
+    case OUT_LAST: return p->cls == ROWS_TOTAL && !p->needs_old;
+    default: return false;
+    }
+}
+
 void out_compute(struct out *o, const struct out_rows *b)
 {
     VEC_CLEAR(&o->in->nw.v);
     VEC_CLEAR(&o->in->old.v);
+    o->in->bare = unseen(o);
     sel_rows(o->in, b->nw, b->n_nw, b->old, b->n_old);
+    o->in->bare = false;
 }
 
 static void apply_row(struct group *g, struct ectx *c, bool enter)

@@ -111,7 +111,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             win_sums_add(&w->sums, xy[0], xy[1], -1);
         }
     }
-    win_derived_seen(&w->d, nw, n_nw);
+    win_derived_seen(&w->d, nw, n_nw, old, n_old);
     win_derived_put(&w->d, row_of(w));
 }
 

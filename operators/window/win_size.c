@@ -19,9 +19,8 @@ static struct evt *row_of(struct size *w)
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct size *w = (struct size *)(void *)v;
-    (void)old;
     w->n += (int64_t)n_nw - (int64_t)n_old;
-    win_derived_seen(&w->d, nw, n_nw);
+    win_derived_seen(&w->d, nw, n_nw, old, n_old);
     if (n_nw != n_old) {
         win_derived_put(&w->d, row_of(w));
     }

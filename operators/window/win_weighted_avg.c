@@ -34,7 +34,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             win_sums_add(&w->sums, x[1], x[0], -1);
         }
     }
-    win_derived_seen(&w->d, nw, n_nw);
+    win_derived_seen(&w->d, nw, n_nw, old, n_old);
     win_derived_put(&w->d, row_of(w));
 }
 
