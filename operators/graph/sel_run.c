@@ -391,6 +391,8 @@ void sel_stop(struct inst *base)
     VEC_DONE(&in->old.v);
     evts_done(&in->rows_nw);
     evts_done(&in->rows_old);
+    VEC_DONE(&in->touched);
+    mem_free(in->group_of);
     inst_done(base);
     mem_free(in->src);
     mem_free(in->row);
