@@ -4,6 +4,8 @@
  */
 #include "operators/cmd/cmd_play.h"
 
+#include "operators/graph/eng_state.h"
+
 #include <assert.h>
 
 enum { ARENA_MAX = 1024 * 1024 * 1024, NAMES_MAX = 1000000, PARAMS_MAX = 1000 };
@@ -33,6 +35,17 @@ void cmd_play_done(struct cmd_play *p)
     eng_free(p->eng);
     map_done(&p->named);
     arena_free(p->arena);
+}
+
+int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n, struct err *reterr)
+{
+    struct eng *e = eng_new(&(struct eng_conf){.on_rows = deliver, .arg = p});
+    p->muted = true;
+    int rc = eng_load(e, chunks, n, reterr);
+    eng_free(rc == 0 ? p->eng : e);
+    p->eng = rc == 0 ? e : p->eng;
+    p->muted = false;
+    return rc;
 }
 
 /* Remembers which deployment each listened statement belongs to. */

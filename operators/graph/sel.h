@@ -95,6 +95,10 @@ void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **o
 void out_terminated(struct sel_inst *in);
 void out_look(struct sel_inst *in); /* a variable changed, or the clock */
 void out_open(struct out *o);       /* the statement begins */
+void out_save(const struct out *o, struct save *s);
+void out_load(struct out *o, struct load *l);
+/* Whether a row that was loaded (NULL is fine) is one of this statement. */
+bool sel_fits(const struct sel_plan *p, struct evt *e, const struct vlist *key);
 
 /* sel_emit.c: order, distinct, limit; then insert into and the listener. */
 void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old);

@@ -148,10 +148,13 @@ static bool per_group(const struct sel_plan *p)
     return p->cls == ROWS_GROUP || p->cls == ROWS_EVENT_GROUP || p->cls == ROWS_ROLLUP;
 }
 
+static void fire(struct tmr *t, int64_t now);
+
 struct out *out_new(struct sel_inst *in)
 {
     struct out *o = MEM_NEW(struct out);
     o->in = in;
+    o->timer = (struct tmr){.rank = in->in.st->rank | 0xffff, .fire = fire, .inst = &in->in};
     return o;
 }
 
@@ -345,8 +348,6 @@ static void arm(struct out *o, int64_t now)
             due = o->anchor + ((now - o->anchor) / step + 1) * step;
         }
     }
-    o->timer.rank = in->in.st->rank | 0xffff;
-    o->timer.inst = &in->in;
     tmr_set(in->in.eng->timers, &o->timer, due);
 }
 
@@ -366,7 +367,6 @@ static void start(struct out *o)
     const struct out_plan *p = &o->in->p->output;
     o->started = true;
     o->anchor = o->in->in.eng->now;
-    o->timer.fire = fire;
     if (p->when == OUT_EVERY_TIME || p->when == OUT_AT) {
         arm(o, o->anchor);
     }
@@ -707,6 +707,9 @@ void out_look(struct sel_inst *in)
 void out_open(struct out *o)
 {
     const struct sel_plan *q = o->in->p;
+    if (o->in->in.eng->loading) {
+        return;
+    }
     if (q->n_streams == 1 && q->streams[0].kind == SRC_TABLE) {
         start(o); /* a table sends nothing: the period begins with the statement */
     }
@@ -715,4 +718,61 @@ void out_open(struct out *o)
         struct ectx c = inst_ctx(&o->in->in, NULL);
         o->after_until = ex_after(p->after, &c, o->in->in.eng->now, 1);
     }
+}
+
+/* ---- state ---- */
+
+static void save_rows(const struct orows *rows, struct save *s)
+{
+    save_u(s, rows->v.len);
+    VEC_EACH (&rows->v, r) {
+        save_evt(s, r->e);
+        save_val(s, r->key != NULL ? dat_list(r->key) : DAT_NONE);
+    }
+}
+
+static void load_rows(struct out *o, struct orows *to, struct load *l)
+{
+    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
+        struct evt *e = load_evt(l);
+        struct dat key = load_val(l);
+        struct orow r = {.e = e, .key = key.kind == DAT_LIST ? key.l : NULL};
+        if (e == NULL || !sel_fits(o->in->p, e, r.key)) {
+            load_fail(l, "a row that is not of this statement");
+            return;
+        }
+        hold(to, &r);
+    }
+}
+
+void out_save(const struct out *o, struct save *s)
+{
+    tmr_save(s, &o->timer);
+    save_i(s, o->anchor);
+    save_bool(s, o->started);
+    save_bool(s, o->first_done);
+    save_bool(s, o->after_done);
+    const int64_t n[] = {o->events_nw, o->events_old,  o->total_nw,   o->total_old,
+                         o->last_time, o->after_count, o->after_until};
+    for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        save_i(s, n[i]);
+    }
+    save_rows(&o->nw, s);
+    save_rows(&o->old, s);
+}
+
+void out_load(struct out *o, struct load *l)
+{
+    tmr_load(l, o->in->in.eng->timers, &o->timer);
+    o->anchor = load_i(l);
+    o->started = load_bool(l);
+    o->first_done = load_bool(l);
+    o->after_done = load_bool(l);
+    int64_t *n[] = {&o->events_nw, &o->events_old,  &o->total_nw,   &o->total_old,
+                    &o->last_time, &o->after_count, &o->after_until};
+    for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        *n[i] = load_i(l);
+    }
+    load_rows(o, &o->nw, l);
+    load_rows(o, &o->old, l);
 }
