@@ -168,20 +168,21 @@ struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slo
     return agg_call_value(l->set->calls.ptr[slot], (char *)block + l->offset[slot], ctx);
 }
 
+/* What distinct has seen; the call's own. */
 void agg_call_save(const struct agg_call *c, void *state, struct save *s)
 {
-    if (c->def->save != NULL) {
-        c->def->save(c, agg_own(c, state), s);
+    if (c->distinct) {
+        agg_uniq_save(state, s);
     }
+    c->def->save(c, agg_own(c, state), s);
 }
 
 void agg_call_load(const struct agg_call *c, void *state, struct load *l)
 {
-    if (c->distinct || c->def->load == NULL) {
-        load_fail(l, "%s cannot be loaded", c->def->name);
-    } else {
-        c->def->load(c, agg_own(c, state), l);
+    if (c->distinct) {
+        agg_uniq_load(state, l, c->args[0]->ty);
     }
+    c->def->load(c, agg_own(c, state), l);
 }
 
 void agg_block_save(const struct agg_layout *l, void *block, struct save *s)

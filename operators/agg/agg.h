@@ -36,7 +36,7 @@ struct agg_def {
     void (*leave)(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx);
     struct dat (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
     void (*done)(const struct agg_call *c, void *state, struct vheap *h); /* NULL: nothing to do */
-    void (*save)(const struct agg_call *c, void *state, struct save *s); /* NULL: load then fails */
+    void (*save)(const struct agg_call *c, void *state, struct save *s);
     void (*load)(const struct agg_call *c, void *state, struct load *l); /* into one just made */
 };
 

@@ -21,6 +21,7 @@ struct cmd_opts {
     bool reload;
     int64_t reload_every;
     const char *oracle;
+    bool causes;             /* with each row, what it is made of */
     const char *const *args; /* beside the options */
     size_t n_args;
 };

@@ -16,6 +16,7 @@ struct aggregator {
     struct ex **keys;
     uint32_t n_keys, width;
     struct vheap *heap;
+    bool causes, windowed; /* groups know their causes; rows leave */
     struct group **buckets;
     size_t n_buckets, count;
     uint64_t next_nr;
@@ -58,6 +59,13 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
     return a;
 }
 
+void aggr_causes(struct aggregator *a, bool windowed)
+{
+    assert(a->count == 0);
+    a->causes = true;
+    a->windowed = windowed;
+}
+
 static void group_free(struct group *g)
 {
     struct aggregator *a = g->of;
@@ -80,6 +88,8 @@ static void group_free(struct group *g)
         }
     }
     agg_block_free(a->layout, g->block, a->heap);
+    cause_live_free(g->live);
+    mem_free(g->ever);
     mem_free(g);
 }
 
@@ -129,6 +139,11 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
         g->key[i] = dat_keep(key[i]);
     }
     g->block = agg_block_new(a->layout);
+    if (a->causes && a->windowed) {
+        g->live = cause_live_new(a->heap, a->width > 1);
+    } else if (a->causes) {
+        g->ever = MEM_NEW(struct cause_ever);
+    }
     g->chain = a->buckets[hash & (a->n_buckets - 1)];
     a->buckets[hash & (a->n_buckets - 1)] = g;
     g->prev = a->last;
@@ -176,16 +191,49 @@ struct group *aggr_total(struct aggregator *a)
     return a->total;
 }
 
+/* The events of a row are causes of the group's values, or are no longer. */
+static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
+{
+    for (uint32_t i = 0; i < g->of->width; i++) {
+        struct evt *e = ctx->row[i];
+        if (e == NULL) {
+            continue;
+        }
+        if (g->ever != NULL && enter) {
+            cause_ever_add(g->ever, ctx->now, e);
+        } else if (g->live != NULL && enter) {
+            cause_live_enter(g->live, e);
+        } else if (g->live != NULL) {
+            cause_live_leave(g->live, e);
+        }
+    }
+}
+
 void aggr_enter(struct group *g, struct ectx *ctx)
 {
     g->rows++;
     agg_block_enter(g->of->layout, g->block, ctx);
+    if (UNLIKELY(g->of->causes)) {
+        cause_row(g, ctx, true);
+    }
 }
 
 void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
     agg_block_leave(g->of->layout, g->block, ctx);
+    if (UNLIKELY(g->of->causes)) {
+        cause_row(g, ctx, false);
+    }
+}
+
+void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to)
+{
+    if (g->live != NULL) {
+        cause_live_list(g->live, own, to);
+    } else if (g->ever != NULL) {
+        cause_ever_list(g->ever, own, to);
+    }
 }
 
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
@@ -329,8 +377,14 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_bool(s, g->seen);
     save_bool(s, g->has_first);
     save_i(s, g->first_at);
-    save_i(s, g->first_count);
+    save_i(s, g->first_in);
+    save_i(s, g->first_out);
     save_kept(&g->out, s);
+    if (g->live != NULL) {
+        cause_live_save(s, g->live);
+    } else if (g->ever != NULL) {
+        cause_ever_save(s, g->ever);
+    }
 }
 
 static struct group *load_group_head(struct aggregator *a, struct load *l)
@@ -375,8 +429,15 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
     g->seen = load_bool(l);
     g->has_first = load_bool(l);
     g->first_at = load_i(l);
-    g->first_count = load_i(l);
+    g->first_in = load_i(l);
+    g->first_out = load_i(l);
     load_kept(&g->out, l);
+    if (g->live != NULL) {
+        cause_live_free(g->live);
+        g->live = cause_live_load(l);
+    } else if (g->ever != NULL) {
+        cause_ever_load(l, g->ever);
+    }
 }
 
 void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key)

@@ -200,6 +200,9 @@ static void finish(struct run *r)
     const struct contained *c = r->c;
     struct evt **row = r->ctx->row;
     if (c->out == NULL) {
+        if ((row[c->n]->ref.hi | row[c->n]->ref.lo) == 0) {
+            row[c->n]->ref = row[0]->ref; /* it stands for the event it came with */
+        }
         evts_add(r->to, row[c->n]);
         return;
     }

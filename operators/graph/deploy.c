@@ -65,7 +65,9 @@ int stmt_used(struct stmt *st, struct bind *b)
         if (!had) {
             *VEC_PUSH(&st->used) = *e;
         }
+        st->looks_up |= (*e)->kind == CAT_TABLE;
     }
+    st->looks_up |= st->subqs.len > 0;
     VEC_DONE(&b->used);
     return 0;
 }
@@ -120,6 +122,7 @@ struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt
     st->ast = a;
     st->order = ++e->next_order;
     st->rank = (uint64_t)st->order << 16;
+    st->causes = e->conf.causes;
     annotations(st);
     return st;
 }

@@ -70,7 +70,9 @@ struct stmt {
     bool drop;
     bool listened; /* its rows are delivered */
     bool uses_prev;
-    bool query; /* on-demand: reads what windows and tables hold */
+    bool query;    /* on-demand: reads what windows and tables hold */
+    bool causes;   /* rows tell their causes */
+    bool looks_up; /* has subqueries, or reads tables */
     const struct dat *params;
     uint32_t n_params;
     const struct stmt_ops *ops;

@@ -27,6 +27,7 @@ static runner *runner_of(enum ast_stmt_kind k)
 static void triggered(void *arg, struct evt *e)
 {
     struct on_inst *in = arg;
+    in->before = in->in.eng->next_ref;
     runner_of(in->in.st->ast->kind)(in, e);
 }
 

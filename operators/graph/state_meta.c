@@ -250,6 +250,7 @@ void state_save_meta(struct eng *e, struct save *s)
 {
     save_u(s, SAVE_FORMAT);
     save_bool(s, e->conf.prioritized);
+    save_bool(s, e->conf.causes);
     save_i(s, e->now);
     save_modules(e, s);
     save_foreign(e, s);
@@ -271,14 +272,15 @@ void state_save_meta(struct eng *e, struct save *s)
 static int load_head(struct eng *e, struct load *l, struct err *reterr)
 {
     uint64_t format = load_u(l);
-    bool prioritized = load_bool(l);
+    bool prioritized = load_bool(l), causes = load_bool(l);
     if (!load_ok(l) || format != SAVE_FORMAT) {
         return err_set(reterr, ERR_MISMATCH, "saved state of format %llu, this is %d",
                        (unsigned long long)format, SAVE_FORMAT);
     }
-    if (prioritized != e->conf.prioritized) {
-        return err_set(reterr, ERR_MISMATCH, "the saved engine %s by priority",
-                       prioritized ? "went" : "did not go");
+    if (prioritized != e->conf.prioritized || causes != e->conf.causes) {
+        return err_set(reterr, ERR_MISMATCH, "saved state with %s",
+                       prioritized != e->conf.prioritized ? "other priorities"
+                                                          : "or without causes");
     }
     e->now = load_i(l);
     return 0;

@@ -3,7 +3,7 @@
  * State of a select: its streams, its join, its output stage; its groups by key. See state.h.
  */
 #include "operators/graph/join.h"
-#include "operators/graph/sel.h"
+#include "operators/graph/sel_out.h"
 #include "operators/graph/state.h"
 #include "operators/pattern/mr.h"
 
@@ -44,6 +44,75 @@ static void load_src(struct sel_src *src, struct load *l)
     src->live = load_i(l);
 }
 
+/* Whether a row that was loaded (NULL is fine) is one of this statement. */
+static bool fits(const struct sel_plan *p, struct evt *e, const struct vlist *key)
+{
+    bool fine = e == NULL ? key == NULL : ety_is(e->type, p->out);
+    if (fine && e != NULL && p->n_order > 0) {
+        fine = key != NULL && key->len == p->n_order;
+    }
+    return fine;
+}
+
+/* ---- the output stage ---- */
+
+static void save_rows(const struct orows *rows, struct save *s)
+{
+    save_u(s, rows->v.len);
+    VEC_EACH (&rows->v, r) {
+        save_evt(s, r->e);
+        save_val(s, r->key != NULL ? dat_list(r->key) : DAT_NONE);
+    }
+}
+
+static void load_rows(struct out *o, struct orows *to, struct load *l)
+{
+    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
+        struct evt *e = load_evt(l);
+        struct dat key = load_val(l);
+        struct orow r = {.e = e, .key = key.kind == DAT_LIST ? key.l : NULL};
+        if (e == NULL || !fits(o->in->p, e, r.key)) {
+            load_fail(l, "a row that is not of this statement");
+            return;
+        }
+        out_hold(to, &r);
+    }
+}
+
+static void save_out(const struct out *o, struct save *s)
+{
+    tmr_save(s, &o->timer);
+    save_i(s, o->anchor);
+    save_bool(s, o->started);
+    save_bool(s, o->first_done);
+    save_bool(s, o->after_done);
+    const int64_t n[] = {o->events_nw, o->events_old,  o->total_nw,   o->total_old,
+                         o->last_time, o->after_count, o->after_until};
+    for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        save_i(s, n[i]);
+    }
+    save_rows(&o->nw, s);
+    save_rows(&o->old, s);
+}
+
+static void load_out(struct out *o, struct load *l)
+{
+    tmr_load(l, o->in->in.eng->timers, &o->timer);
+    o->anchor = load_i(l);
+    o->started = load_bool(l);
+    o->first_done = load_bool(l);
+    o->after_done = load_bool(l);
+    int64_t *n[] = {&o->events_nw, &o->events_old,  &o->total_nw,   &o->total_old,
+                    &o->last_time, &o->after_count, &o->after_until};
+    for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        *n[i] = load_i(l);
+    }
+    load_rows(o, &o->nw, l);
+    load_rows(o, &o->old, l);
+}
+
+/* ---- the statement ---- */
+
 void sel_save(struct inst *base, struct save *s)
 {
     const struct sel_inst *in = sel_of(base);
@@ -55,7 +124,7 @@ void sel_save(struct inst *base, struct save *s)
         join_save(in->join, s);
     }
     if (in->out != NULL) {
-        out_save(in->out, s);
+        save_out(in->out, s);
     }
     aggr_save(in->aggr, s);
 }
@@ -71,7 +140,7 @@ void sel_load(struct inst *base, struct load *l)
         join_load(in->join, l);
     }
     if (in->out != NULL) {
-        out_load(in->out, l);
+        load_out(in->out, l);
     }
     aggr_load(in->aggr, l);
 }
@@ -83,15 +152,6 @@ void sel_save_keyed(struct inst *base, struct save *s, bool by_key)
     aggr_save_groups(sel_of(base)->aggr, s, by_key);
 }
 
-bool sel_fits(const struct sel_plan *p, struct evt *e, const struct vlist *key)
-{
-    bool fine = e == NULL ? key == NULL : ety_is(e->type, p->out);
-    if (fine && e != NULL && p->n_order > 0) {
-        fine = key != NULL && key->len == p->n_order;
-    }
-    return fine;
-}
-
 /* What a group holds besides its states is of this statement. */
 static void check_group(void *arg, const struct group *g, struct load *l)
 {
@@ -100,7 +160,7 @@ static void check_group(void *arg, const struct group *g, struct load *l)
     for (uint32_t i = 0; fine && g->row != NULL && i < p->n_streams; i++) {
         fine = g->row[i] == NULL || ety_is(g->row[i]->type, p->streams[i].type);
     }
-    fine = fine && sel_fits(p, g->out.nw, g->out.nw_key) && sel_fits(p, g->out.old, g->out.old_key);
+    fine = fine && fits(p, g->out.nw, g->out.nw_key) && fits(p, g->out.old, g->out.old_key);
     if (!fine) {
         load_fail(l, "a group that is not of this statement");
     }

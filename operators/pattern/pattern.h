@@ -24,6 +24,7 @@ struct pat_env { /* outlives the pattern */
     struct route *route;
     const int64_t *now;
     const struct ectx_ops *ops;
+    bool causes; /* rows of match_recognize tell theirs */
     struct inst *inst;
     uint64_t rank;
 };

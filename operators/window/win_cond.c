@@ -113,6 +113,20 @@ void win_cond_clear(struct win_cond_run *r)
     }
 }
 
+void win_cond_save(const struct win_cond_run *r, struct save *s)
+{
+    if (r->block != NULL) {
+        agg_block_save(&r->s->layout, r->block, s);
+    }
+}
+
+void win_cond_load(struct win_cond_run *r, struct load *l)
+{
+    if (r->block != NULL) {
+        agg_block_load(&r->s->layout, r->block, l);
+    }
+}
+
 bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t expired,
                    struct win_slot oldest, struct win_slot newest)
 {

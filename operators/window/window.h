@@ -25,6 +25,8 @@ struct view_env { /* of one stream of one statement instance; outlives its views
     uint64_t rank; /* for timers */
     void *inst;    /* likewise */
     bool prev;     /* the statement uses prev: keep what it needs */
+    bool causes;   /* rows of derived views tell theirs; events leave those: */
+    bool leaves;
 };
 
 struct view_def {
