@@ -32,12 +32,11 @@ struct stmt_ops {                                              /* per kind of st
     void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in);                /* and freed */
     void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
-    /* State (state.h), beside that of subqueries; each may be NULL. Loaded into an instance that
-     * was started while the engine loads: without effects. */
+    /* State (state.h); each may be NULL. Loaded into what was started with eng.loading set. */
     void (*save)(struct inst *in, struct save *s);
     void (*load)(struct inst *in, struct load *l);
-    /* What is kept by key. by_key: each under the group of its key, loaded group by group from
-     * chunks that have nothing else. Else all of it stands within the partition's state. */
+    /* What is kept by key. by_key: each under its key's group, loaded from chunks that have nothing
+     * else. Else all of it stands within the partition's state. */
     void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
     void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
     void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
@@ -138,7 +137,6 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
-
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */
