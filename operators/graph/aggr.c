@@ -399,6 +399,8 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_u(s, g->level);
     save_vals(s, g->key, a->n_keys);
     save_i(s, g->rows);
+    save_bool(s, g->whole);
+    save_bool(s, g->left);
     if (part > 0) {
         agg_call_save(a->layout->set->calls.ptr[part - 1],
                       agg_block_state(a->layout, g->block, (uint32_t)part - 1), s);
@@ -433,6 +435,7 @@ static struct group *load_group_head(struct aggregator *a, struct load *l)
         key[i] = load_val_of(l, a->keys[i]->ty);
     }
     int64_t rows = load_i(l);
+    bool whole = load_bool(l), left = load_bool(l);
     if (!load_ok(l) || level > UINT32_MAX || (total && a->total != NULL)) {
         load_fail(l, "a second total");
         return NULL;
@@ -443,6 +446,8 @@ static struct group *load_group_head(struct aggregator *a, struct load *l)
     a->total = total ? g : a->total;
     g->nr = nr;
     g->rows = rows;
+    g->whole = whole;
+    g->left = left;
     return g;
 }
 
@@ -531,6 +536,9 @@ static void put_in_order(struct aggregator *a)
         all[i]->next = NULL;
         *(a->last != NULL ? &a->last->next : &a->first) = all[i];
         a->last = all[i];
+        if (all[i]->left) {
+            *VEC_PUSH(&a->left) = all[i];
+        }
     }
     mem_free(all);
 }
