@@ -10,8 +10,6 @@
 #include "operators/expr/eval_impl.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 void ectx_fail(struct ectx *c, const char *fmt, ...)
 {
@@ -19,10 +17,7 @@ void ectx_fail(struct ectx *c, const char *fmt, ...)
         return;
     }
     c->failed = true;
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(c->why, sizeof c->why, fmt, ap);
-    va_end(ap);
+    c->why = fmt;
 }
 
 static struct dat property_of(struct dat of, struct slice name, bool *ret_found)

@@ -546,11 +546,7 @@ BEYOND(CONTEXT, context)
 
 /* ---- the loop ---- */
 
-#ifdef __cppcheck__ /* does not know labels as values */
-#define LABEL(name) NULL
-#else
-#define LABEL(name) &&L_##name
-#endif
+#define LABEL(name) (const void *)&&L_##name
 
 struct dat vm_run(const struct vm_prog *p, struct ectx *c)
 {

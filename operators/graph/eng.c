@@ -276,9 +276,11 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
     if (ev->ref.hi == 0 && ev->ref.lo == 0) {
         ev->ref = (struct eref){0, ++e->next_ref};
     }
-    const struct cat_entry *c = cat_type(&e->cat, ev->type->name);
-    if (c != NULL && c->kind == CAT_WINDOW) {
-        nwin_insert(c->what, ev, NULL);
+    if (UNLIKELY(ev->type->kind == ETYPE_WINDOW)) {
+        const struct cat_entry *c = cat_type(&e->cat, ev->type->name);
+        if (c != NULL && c->kind == CAT_WINDOW) {
+            nwin_insert(c->what, ev, NULL);
+        }
     }
     eng_process(e, ev, NULL);
     eng_settle(e);

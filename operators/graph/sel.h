@@ -16,7 +16,6 @@
 struct orow { /* a result row */
     struct evt *e;
     struct vlist *key; /* for order by */
-    struct evt **row;  /* what it was made of, for causes: in the heap's pool */
 };
 
 struct orows {
@@ -39,6 +38,11 @@ struct sel_src { /* of an instance: one stream */
     struct evts tmp;     /* of contained events */
 };
 
+struct touch { /* a group that a batch of rows changes, and the first of those rows */
+    struct group *g;
+    struct evt **row;
+};
+
 struct sel_inst {
     struct inst in;
     const struct sel_plan *p;
@@ -50,7 +54,11 @@ struct sel_inst {
     struct out *out;
     struct orows nw, old; /* of the batch under way */
     struct evts rows_nw, rows_old;
+    VEC(struct touch) touched; /* scratch of sel_rows, as is group_of: by row */
+    struct group **group_of;
+    size_t group_room;
     bool quiet; /* state is filled, nothing is put out */
+    bool bare;  /* rows are made that nobody will see: without causes */
 };
 
 /* Binding a query (also on-select, subqueries and on-demand queries use it): `from` has been bound
@@ -70,6 +78,7 @@ void sel_roll(struct bind *b, struct sel_plan *p);
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
+struct aggregator *sel_aggr(const struct sel_inst *in); /* its groups, empty */
 void sel_flush(struct inst *in);
 void sel_end(struct inst *in);
 void sel_stop(struct inst *in);
@@ -82,6 +91,10 @@ void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **ol
 /* The row of a class that has one at any time (total, a group), or of a row. false: having. */
 bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
              struct orow *ret);
+/* sel_cause.c: gives the row its causes; extra: what its expressions have looked at. */
+struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
+                       const struct cause_list *extra, struct evt *e);
+void sel_sample(struct cause_list *to, const struct evts *rows); /* rows that were looked up */
 /* Rows as they are now, for snapshots: appended to `to`. */
 void sel_snapshot(struct sel_inst *in, struct orows *to);
 void orows_add(struct orows *to, struct orow r);

@@ -2,6 +2,7 @@
  *
  * Binding a select: its streams, its columns, its clauses; and which class of rows it is.
  */
+#include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
@@ -306,13 +307,14 @@ static const struct etype *out_type(struct bind *b, struct sel_plan *p, const st
         return p->streams[0].type;
     }
     if (p->wild < 0) {
-        return ety_new(b->a, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0);
+        return ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0);
     }
     const struct etype *t = p->streams[p->wild].type;
     struct ecol *cols = arena_array(b->a, t->n_cols + m->n + 1, sizeof *cols);
     memcpy(cols, t->cols, t->n_cols * sizeof *cols);
     memcpy(cols + t->n_cols, m->cols, m->n * sizeof *cols);
-    struct etype *w = ety_new(b->a, ETYPE_WRAP, SLICE_NONE, cols, t->n_cols + m->n, NULL, 0);
+    struct etype *w =
+        ety_new(b->a, b->types, ETYPE_WRAP, SLICE_NONE, cols, t->n_cols + m->n, NULL, 0);
     if (w != NULL) {
         w->start_col = t->start_col;
         w->end_col = t->end_col;
@@ -324,7 +326,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
                    struct sel_plan *p, struct err *reterr)
 {
     (void)st;
-    struct making *m = ARENA_NEW(b->a, struct making);
+    struct making *m = MEM_NEW(struct making); /* large: not for the arena, which stays */
     p->wild = -1;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
@@ -338,17 +340,17 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
         rc = bind_expr(b, it->e, &x, reterr);
         rc = rc == 0 ? add(m, item_name(b, it), x, it->span, reterr) : rc;
     }
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        p->cols = arena_array(b->a, m->n + 1, sizeof(struct ex *));
+        memcpy(p->cols, m->ex, m->n * sizeof(struct ex *));
+        p->n_cols = m->n;
+        p->out = out_type(b, p, m);
+        rc = p->out != NULL ? 0
+                            : bind_err(reterr, items[0].span,
+                                       "a column stands twice: name them apart with 'as'");
     }
-    p->cols = arena_array(b->a, m->n + 1, sizeof(struct ex *));
-    memcpy(p->cols, m->ex, m->n * sizeof(struct ex *));
-    p->n_cols = m->n;
-    p->out = out_type(b, p, m);
-    if (p->out == NULL) {
-        return bind_err(reterr, items[0].span, "a column stands twice: name them apart with 'as'");
-    }
-    return 0;
+    mem_free(m);
+    return rc;
 }
 
 /* ---- order by, the rest ---- */

@@ -201,6 +201,29 @@ static void distinct_destroy(struct pat_inst *i)
     VEC_DONE(&d->lines);
 }
 
+static void distinct_save(struct pat_inst *i, struct save *s)
+{
+    struct distinct_inst *d = (struct distinct_inst *)i;
+    for (const struct pat_inst *k = i->first; k != NULL; k = k->next) {
+        const struct pat_keys *keys = find_line(d, k);
+        save_bool(s, keys != NULL);
+        if (keys != NULL) {
+            pat_keys_save(keys, s);
+        }
+    }
+}
+
+static void distinct_load(struct pat_inst *i, struct load *l)
+{
+    struct distinct_inst *d = (struct distinct_inst *)i;
+    for (struct pat_inst *k = i->first; k != NULL && load_ok(l); k = k->next) {
+        if (load_bool(l)) {
+            *VEC_PUSH(&d->lines) = (struct line){k, keys_new(d)};
+            pat_keys_load(VEC_LAST(&d->lines)->keys, l);
+        }
+    }
+}
+
 const struct pat_def pat_def_distinct = {
     .node_bytes = sizeof(struct distinct_node),
     .inst_bytes = sizeof(struct distinct_inst),
@@ -212,4 +235,6 @@ const struct pat_def pat_def_distinct = {
     .on_false = distinct_false,
     .reset = distinct_reset,
     .destroy = distinct_destroy,
+    .save = distinct_save,
+    .load = distinct_load,
 };
