@@ -180,14 +180,8 @@ static void touch(struct sel_inst *in, struct group *g, struct evt **row)
 
 static void untouch(struct sel_inst *in)
 {
-    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE &&
-                in->p->output.when == OUT_EVERY_NONE && in->p->into == NULL;
     for (size_t i = 0; i < in->touched.len; i++) {
-        struct group *g = in->touched.ptr[i].g;
-        g->touched = false;
-        if (drop && g->rows <= 0) {
-            aggr_drop(g);
-        }
+        in->touched.ptr[i].g->touched = false;
     }
     VEC_CLEAR(&in->touched);
 }

@@ -307,6 +307,8 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
         p->output.terminated) {
         in->out = out_new(in);
         out_open(in->out);
+    } else if (p->windowed && p->into == NULL) {
+        aggr_forgets(in->aggr);
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);
