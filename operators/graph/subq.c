@@ -145,22 +145,25 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
     (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
 }
 
+static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    s->view_ctx.now = s->in->eng->now;
+    view_update(s->view, nw, n_nw, old, n_old);
+}
+
 static void arrive(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    view_update(s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    struct subq *s = arg;
-    view_update(s->view, nw, n_nw, old, n_old);
+    take(arg, nw, n_nw, old, n_old);
 }
 
 static void fill(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    view_update(s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void open_one(struct inst *in, struct subq_plan *p)
