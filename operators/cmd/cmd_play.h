@@ -32,4 +32,8 @@ int cmd_play_send(struct cmd_play *p, struct slice type, const json_t *event,
 int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
                    struct eng_rows *ret, struct err *reterr) NODISCARD;
 
+/* A scenario in `partitions` engines against one (cmd_parts.c). Gives the exit code: CMD_FINDINGS
+ * if they differ; CMD_USAGE and an error if it could not be planned. */
+int cmd_parts(const json_t *scenario, uint32_t partitions, struct err *reterr);
+
 #endif

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/stmt.h"
 
 #include <assert.h>
@@ -138,7 +139,8 @@ int stmt_make(struct stmt *st, struct err *reterr)
         return bind_err(reterr, a->span, "this is for on-demand queries only");
     }
     int rc = kinds[a->kind].bind(st, reterr);
-    return rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    return rc == 0 ? keys_user_check(st, reterr) : rc;
 }
 
 void stmt_run(struct stmt *st)

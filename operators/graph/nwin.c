@@ -53,6 +53,11 @@ const struct etype *nwin_type(const struct nwin *w)
     return w->type;
 }
 
+const struct view_plan *nwin_views(const struct nwin *w)
+{
+    return &w->views;
+}
+
 struct stmt *nwin_stmt(const struct nwin *w)
 {
     return w->st;

@@ -9,6 +9,7 @@
 
 #include "core/base/mem.h"
 #include "operators/expr/cron.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/var.h"
 
 #include <assert.h>
@@ -75,6 +76,7 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     *out = (struct out_plan){.kind = o->kind,
                              .when = o->when,
                              .after_events = o->after_events,
+                             .aligned = keys_user(p->st->ast).len > 0,
                              .terminated = o->and_terminated || o->when == OUT_TERMINATED};
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {
@@ -364,10 +366,11 @@ static void start(struct out *o)
 {
     const struct out_plan *p = &o->in->p->output;
     o->started = true;
-    o->anchor = o->in->in.eng->now;
+    int64_t now = o->in->in.eng->now;
+    o->anchor = p->aligned ? 0 : now;
     o->timer.fire = fire;
     if (p->when == OUT_EVERY_TIME || p->when == OUT_AT) {
-        arm(o, o->anchor);
+        arm(o, now);
     }
 }
 

@@ -29,6 +29,11 @@ struct subq { /* of an instance */
     struct evt *row[1];
 };
 
+const struct sel_plan *subq_query(const struct subq_plan *p)
+{
+    return &p->q;
+}
+
 static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
 {
     switch (e->kind) {
@@ -134,18 +139,21 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
 static void arrive(void *arg, struct evt *e)
 {
     struct subq *s = arg;
+    s->view_ctx.now = s->in->eng->now;
     view_update(s->view, &e, 1, NULL, 0);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct subq *s = arg;
+    s->view_ctx.now = s->in->eng->now;
     view_update(s->view, nw, n_nw, old, n_old);
 }
 
 static void fill(void *arg, struct evt *e)
 {
     struct subq *s = arg;
+    s->view_ctx.now = s->in->eng->now;
     view_update(s->view, &e, 1, NULL, 0);
 }
 
