@@ -168,6 +168,43 @@ struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slo
     return agg_call_value(l->set->calls.ptr[slot], (char *)block + l->offset[slot], ctx);
 }
 
+/* What distinct has seen; the call's own. */
+void agg_call_save(const struct agg_call *c, void *state, struct save *s)
+{
+    if (c->distinct) {
+        agg_uniq_save(state, s);
+    }
+    c->def->save(c, agg_own(c, state), s);
+}
+
+void agg_call_load(const struct agg_call *c, void *state, struct load *l)
+{
+    if (c->distinct) {
+        agg_uniq_load(state, l, c->args[0]->ty);
+    }
+    c->def->load(c, agg_own(c, state), l);
+}
+
+void agg_block_save(const struct agg_layout *l, void *block, struct save *s)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        if (!c->has_group_by) {
+            agg_call_save(c, (char *)block + l->offset[i], s);
+        }
+    }
+}
+
+void agg_block_load(const struct agg_layout *l, void *block, struct load *in)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        if (!c->has_group_by) {
+            agg_call_load(c, (char *)block + l->offset[i], in);
+        }
+    }
+}
+
 struct dat agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
                        struct ectx *ctx)
 {

@@ -11,9 +11,9 @@
 #ifndef OPERATORS_AGG_AGG_H
 #define OPERATORS_AGG_AGG_H
 
-#include "core/base/buf.h"
 #include "operators/expr/ectx.h"
 #include "operators/plan/bind.h"
+#include "operators/sig/load.h"
 
 struct agg_def {
     const char *name, *doc;
@@ -36,8 +36,8 @@ struct agg_def {
     void (*leave)(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx);
     struct dat (*value)(const struct agg_call *c, void *state, struct ectx *ctx);
     void (*done)(const struct agg_call *c, void *state, struct vheap *h); /* NULL: nothing to do */
-    int (*save)(const struct agg_call *c, void *state, struct buf *out);  /* NULL: plain bytes */
-    int (*load)(const struct agg_call *c, void *state, struct slice *in, struct vheap *h);
+    void (*save)(const struct agg_call *c, void *state, struct save *s);
+    void (*load)(const struct agg_call *c, void *state, struct load *l); /* into one just made */
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
@@ -76,6 +76,8 @@ void agg_call_done(const struct agg_call *c, void *state, struct vheap *h);
 void agg_call_enter(const struct agg_call *c, void *state, struct ectx *ctx);
 void agg_call_leave(const struct agg_call *c, void *state, struct ectx *ctx);
 struct dat agg_call_value(const struct agg_call *c, void *state, struct ectx *ctx);
+void agg_call_save(const struct agg_call *c, void *state, struct save *s);
+void agg_call_load(const struct agg_call *c, void *state, struct load *l);
 
 /* The block of one group: all states of a set one behind the other. */
 struct agg_layout {
@@ -96,7 +98,9 @@ void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx);
 void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx);
 struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slot,
                            struct ectx *ctx);
-int agg_block_save(const struct agg_layout *l, void *block, struct buf *out);
-int agg_block_load(const struct agg_layout *l, void *block, struct slice *in, struct vheap *h);
+/* States, without those of calls with a local group_by; loaded into what has just been made. A
+ * failure leaves what agg_block_free can free. */
+void agg_block_save(const struct agg_layout *l, void *block, struct save *s);
+void agg_block_load(const struct agg_layout *l, void *block, struct load *in);
 
 #endif

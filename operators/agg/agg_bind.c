@@ -103,7 +103,8 @@ int agg_want_stream(struct bind *b, struct agg_call *c, uint32_t n, struct ty *r
     c->stream = at == AGG_NO_STREAM ? one->num : at;
     for (uint32_t i = 0; i < b->scope->n_streams; i++) {
         if (b->scope->streams[i].num == c->stream) {
-            *ret_event = (struct ty){.kind = TY_EVENT, .ev = b->scope->streams[i].type};
+            c->event = b->scope->streams[i].type;
+            *ret_event = (struct ty){.kind = TY_EVENT, .ev = c->event};
         }
     }
     return c->stream < AGG_STREAMS_MAX

@@ -46,18 +46,29 @@ uint32_t agg_tree_rank(const struct agg_tree *t, struct dat key, bool or_equal, 
 void agg_tree_each(const struct agg_tree *t, void (*fn)(void *arg, const struct agg_node *n),
                    void *arg);
 void agg_tree_done(struct agg_tree *t, struct vheap *h);
+void agg_tree_save(const struct agg_tree *t, struct save *s, bool multi);
+/* Into an empty tree. Keys are of that type (a list of `parts` values if that is more than 1),
+ * events of type `ev` (multi: NULL). */
+void agg_tree_load(struct agg_tree *t, struct load *l, bool multi, struct ty key, uint32_t parts,
+                   const struct etype *ev);
 
 struct agg_uniq_cell {
     struct dat key;
-    uint64_t n; /* 0: free */
+    uint64_t n;
 };
-struct agg_uniq { /* zeroed is empty */
-    struct agg_uniq_cell *cells;
-    uint32_t cap, len;
+struct agg_uniq {                /* zeroed is empty */
+    struct agg_uniq_cell *cells; /* len of them, in an order that the calls alone decide */
+    uint32_t *index;             /* open addressing: 0 free, else the cell + 1 */
+    uint32_t cap, len;           /* cap: of the index, a power of two */
 };
 bool agg_uniq_add(struct agg_uniq *u, struct dat key); /* true if it was not there; keeps it */
 bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key); /* true: the last one */
 void agg_uniq_done(struct agg_uniq *u, struct vheap *h);
+uint64_t agg_uniq_count(const struct agg_uniq *u, struct dat key);
+/* As if it had been added n times; false if n is 0 or the key is there already. */
+bool agg_uniq_put(struct agg_uniq *u, struct dat key, uint64_t n);
+void agg_uniq_save(const struct agg_uniq *u, struct save *s);
+void agg_uniq_load(struct agg_uniq *u, struct load *l, struct ty key);
 
 struct agg_ring { /* zeroed is empty */
     struct evt **v;
@@ -70,6 +81,8 @@ static inline struct evt *agg_ring_at(const struct agg_ring *r, uint32_t i)
     return r->v[(r->head + i) & (r->cap - 1)];
 }
 void agg_ring_done(struct agg_ring *r, struct vheap *h);
+void agg_ring_save(const struct agg_ring *r, struct save *s);
+void agg_ring_load(struct agg_ring *r, struct load *l, const struct etype *type);
 
 /* An expression of the call with that event as the row's only one. */
 struct dat agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,

@@ -56,6 +56,27 @@ static void linear_done(const struct agg_call *c, void *state, struct vheap *h)
     }
 }
 
+/* Events; of joins in how many rows each is. */
+static void linear_save(const struct agg_call *c, void *state, struct save *s)
+{
+    const struct linear *w = state;
+    agg_ring_save(&w->ring, s);
+    for (uint32_t i = 0; c->priv != NULL && i < w->ring.len; i++) {
+        save_u(s, agg_uniq_count(&w->seen, name_of(agg_ring_at(&w->ring, i))));
+    }
+}
+
+static void linear_load(const struct agg_call *c, void *state, struct load *l)
+{
+    struct linear *w = state;
+    agg_ring_load(&w->ring, l, c->event);
+    for (uint32_t i = 0; c->priv != NULL && i < w->ring.len && load_ok(l); i++) {
+        if (!agg_uniq_put(&w->seen, name_of(agg_ring_at(&w->ring, i)), load_u(l))) {
+            load_fail(l, "an event that is in no row, or stands twice");
+        }
+    }
+}
+
 static struct dat look(const struct agg_call *c, struct evt *e, struct ectx *ctx)
 {
     return c->n_args == 0 || c->star ? dat_evt(e) : agg_eval_on(c, c->args[0], e, ctx);
@@ -154,6 +175,8 @@ const struct agg_def agg_first = {
     .leave = linear_leave,
     .value = first_value,
     .done = linear_done,
+    .save = linear_save,
+    .load = linear_load,
 };
 
 const struct agg_def agg_last = {
@@ -170,6 +193,8 @@ const struct agg_def agg_last = {
     .leave = linear_leave,
     .value = last_value,
     .done = linear_done,
+    .save = linear_save,
+    .load = linear_load,
 };
 
 const struct agg_def agg_window = {
@@ -187,6 +212,8 @@ const struct agg_def agg_window = {
     .leave = linear_leave,
     .value = window_value,
     .done = linear_done,
+    .save = linear_save,
+    .load = linear_load,
 };
 
 static size_t ever_bytes(const struct agg_call *c)
@@ -250,6 +277,17 @@ static void ever_done(const struct agg_call *c, void *state, struct vheap *h)
     dat_drop(h, *(struct dat *)state);
 }
 
+static void ever_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    save_val(s, *(const struct dat *)state);
+}
+
+static void ever_load(const struct agg_call *c, void *state, struct load *l)
+{
+    *(struct dat *)state = dat_keep(load_val_of(l, c->ty));
+}
+
 const struct agg_def agg_firstever = {
     .name = "firstever",
     .min_args = 1,
@@ -263,6 +301,8 @@ const struct agg_def agg_firstever = {
     .leave = ever_leave,
     .value = ever_value,
     .done = ever_done,
+    .save = ever_save,
+    .load = ever_load,
 };
 
 const struct agg_def agg_lastever = {
@@ -278,6 +318,8 @@ const struct agg_def agg_lastever = {
     .leave = ever_leave,
     .value = ever_value,
     .done = ever_done,
+    .save = ever_save,
+    .load = ever_load,
 };
 
 enum { NTH_MAX = 10000 };
@@ -356,6 +398,38 @@ static void nth_done(const struct agg_call *c, void *state, struct vheap *h)
     mem_free(s->ring);
 }
 
+/* How many are in the window; where the next one goes; whether there is a ring, its values. */
+static void nth_save(const struct agg_call *c, void *state, struct save *s)
+{
+    const struct nth *w = state;
+    save_u(s, w->there);
+    save_u(s, w->next);
+    save_bool(s, w->ring != NULL);
+    if (w->ring != NULL) {
+        save_vals(s, w->ring, nth_n(c) + 1);
+    }
+}
+
+static void nth_load(const struct agg_call *c, void *state, struct load *l)
+{
+    struct nth *w = state;
+    uint32_t room = nth_n(c) + 1;
+    w->there = load_u(l);
+    uint64_t next = load_u(l);
+    bool any = load_bool(l);
+    if (next >= room || (!any && w->there > 0)) {
+        load_fail(l, "value %llu of %u", (unsigned long long)next, room);
+    }
+    if (!any || !load_ok(l)) {
+        return;
+    }
+    w->next = (uint32_t)next;
+    w->ring = mem_calloc(room, sizeof *w->ring);
+    for (uint32_t i = 0; i < room; i++) {
+        w->ring[i] = dat_keep(load_val_of(l, c->args[0]->ty));
+    }
+}
+
 const struct agg_def agg_nth = {
     .name = "nth",
     .min_args = 2,
@@ -368,4 +442,6 @@ const struct agg_def agg_nth = {
     .leave = nth_leave,
     .value = nth_value,
     .done = nth_done,
+    .save = nth_save,
+    .load = nth_load,
 };

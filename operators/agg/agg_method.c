@@ -64,8 +64,8 @@ static struct ty result_type(struct bind *b, const struct agg_call *c, enum what
     case CONTAINS: return TY(BOOL);
     case FREQUENCY: return TY(LONG);
     case TOPK: {
-        const struct etype *t =
-            ety_new(b->a, ETYPE_ANON, SLICE("topk"), topk_cols, ARRAY_LEN(topk_cols), NULL, 0);
+        const struct etype *t = ety_new(b->a, b->types, ETYPE_ANON, SLICE("topk"), topk_cols,
+                                        ARRAY_LEN(topk_cols), NULL, 0);
         return ty_list(b->a, (struct ty){.kind = TY_EVENT, .ev = t});
     }
     default: return TY(INT);

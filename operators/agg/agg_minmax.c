@@ -96,6 +96,25 @@ static void extreme_done(const struct agg_call *c, void *state, struct vheap *h)
     }
 }
 
+/* All values, or the one. */
+static void extreme_save(const struct agg_call *c, void *state, struct save *s)
+{
+    if ((flavour(c) & EVER) != 0) {
+        save_val(s, *(const struct dat *)state);
+    } else {
+        agg_tree_save(state, s, true);
+    }
+}
+
+static void extreme_load(const struct agg_call *c, void *state, struct load *l)
+{
+    if ((flavour(c) & EVER) != 0) {
+        *(struct dat *)state = dat_keep(load_val_of(l, c->ty));
+    } else {
+        agg_tree_load(state, l, true, c->ty, 1, NULL);
+    }
+}
+
 #define EXTREME(name_, type_, must_, only_)                                                        \
     const struct agg_def agg_##name_ = {                                                           \
         .name = #name_,                                                                            \
@@ -111,6 +130,8 @@ static void extreme_done(const struct agg_call *c, void *state, struct vheap *h)
         .leave = extreme_leave,                                                                    \
         .value = extreme_value,                                                                    \
         .done = extreme_done,                                                                      \
+        .save = extreme_save,                                                                      \
+        .load = extreme_load,                                                                      \
     }
 
 EXTREME(min, min_type, false, true);

@@ -57,7 +57,7 @@ static double interval_ms(const struct agg_call *c, struct dat v)
     return c->args[0]->op == EX_PERIOD ? dat_to_double(v) : dat_to_double(v) * 1000;
 }
 
-static void clock_enter(struct by_clock *s, double interval, int64_t now)
+static void clock_push(struct by_clock *s, int64_t now)
 {
     if (s->len == s->cap) {
         uint32_t cap = s->cap == 0 ? 8 : s->cap * 2;
@@ -69,6 +69,11 @@ static void clock_enter(struct by_clock *s, double interval, int64_t now)
         *s = (struct by_clock){at, cap, 0, s->len, s->left};
     }
     s->at[(s->head + s->len++) & (s->cap - 1)] = now;
+}
+
+static void clock_enter(struct by_clock *s, double interval, int64_t now)
+{
+    clock_push(s, now);
     while (s->len > 1 && (double)(now - s->at[s->head]) >= interval) {
         s->head = (s->head + 1) & (s->cap - 1);
         s->len--;
@@ -132,6 +137,44 @@ static void rate_done(const struct agg_call *c, void *state, struct vheap *h)
     }
 }
 
+/* By the clock: whether one has gone, number of times, each. By events: the sum, the newest and the
+ * oldest, whether one has gone. */
+static void rate_save(const struct agg_call *c, void *state, struct save *s)
+{
+    if (c->priv == NULL) {
+        const struct by_event *e = state;
+        save_f(s, e->sum);
+        save_i(s, e->newest);
+        save_i(s, e->oldest);
+        save_bool(s, e->left);
+        return;
+    }
+    const struct by_clock *k = state;
+    save_bool(s, k->left);
+    save_u(s, k->len);
+    for (uint32_t i = 0; i < k->len; i++) {
+        save_i(s, k->at[(k->head + i) & (k->cap - 1)]);
+    }
+}
+
+static void rate_load(const struct agg_call *c, void *state, struct load *l)
+{
+    if (c->priv == NULL) {
+        struct by_event *e = state;
+        e->sum = load_f(l);
+        e->newest = load_i(l);
+        e->oldest = load_i(l);
+        e->left = load_bool(l);
+        return;
+    }
+    struct by_clock *k = state;
+    k->left = load_bool(l);
+    size_t n = load_count(l, 1);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        clock_push(k, load_i(l));
+    }
+}
+
 const struct agg_def agg_rate = {
     .name = "rate",
     .min_args = 1,
@@ -143,6 +186,8 @@ const struct agg_def agg_rate = {
     .leave = rate_leave,
     .value = rate_value,
     .done = rate_done,
+    .save = rate_save,
+    .load = rate_load,
 };
 
 static size_t leaving_bytes(const struct agg_call *c)
@@ -184,6 +229,18 @@ static struct dat leaving_value(const struct agg_call *c, void *state, struct ec
     return dat_bool(*(bool *)state);
 }
 
+static void leaving_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    save_bool(s, *(const bool *)state);
+}
+
+static void leaving_load(const struct agg_call *c, void *state, struct load *l)
+{
+    (void)c;
+    *(bool *)state = load_bool(l);
+}
+
 const struct agg_def agg_leaving = {
     .name = "leaving",
     .filter_ok = true,
@@ -192,4 +249,6 @@ const struct agg_def agg_leaving = {
     .enter = leaving_enter,
     .leave = leaving_leave,
     .value = leaving_value,
+    .save = leaving_save,
+    .load = leaving_load,
 };

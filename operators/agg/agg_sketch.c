@@ -83,6 +83,16 @@ static void rank(struct vlist *cells, struct dat x, struct vheap *h)
     top[2 * at + 1] = dat_long(n);
 }
 
+static struct vlist *new_cells(struct vheap *h)
+{
+    struct vlist *cells = vlist_new(h, DEPTH * WIDTH + 2 * TOP);
+    (void)dat_keep(dat_list(cells));
+    for (uint32_t i = 0; i < cells->len; i++) {
+        cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? dat_long(0) : DAT_NONE;
+    }
+    return cells;
+}
+
 static void sketch_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
@@ -92,11 +102,7 @@ static void sketch_enter(const struct agg_call *c, void *state, const struct dat
         return;
     }
     if (s->cells == NULL) {
-        s->cells = vlist_new(ctx->heap, DEPTH * WIDTH + 2 * TOP);
-        (void)dat_keep(dat_list(s->cells));
-        for (uint32_t i = 0; i < s->cells->len; i++) {
-            s->cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? dat_long(0) : DAT_NONE;
-        }
+        s->cells = new_cells(ctx->heap);
     }
     for (uint32_t row = 0; row < DEPTH; row++) {
         s->cells->v[cell(row, v[0])].i++;
@@ -130,6 +136,71 @@ static void sketch_done(const struct agg_call *c, void *state, struct vheap *h)
     }
 }
 
+/* Whether there are cells; number of counters that are not 0, each: how far it is from the one
+ * before, its count; number of the top values, each: value, count. */
+static void sketch_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    const struct vlist *cells = ((const struct sketch *)state)->cells;
+    uint32_t n = 0, before = 0;
+    save_bool(s, cells != NULL);
+    if (cells == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < DEPTH * WIDTH; i++) {
+        n += cells->v[i].i != 0;
+    }
+    save_u(s, n);
+    for (uint32_t i = 0; i < DEPTH * WIDTH; i++) {
+        if (cells->v[i].i != 0) {
+            save_u(s, i - before);
+            save_i(s, cells->v[i].i);
+            before = i;
+        }
+    }
+    struct dat x = DAT_NONE;
+    int64_t count = 0;
+    for (n = 0; agg_sketch_top(cells, n, &x, &count);) {
+        n++;
+    }
+    save_u(s, n);
+    for (uint32_t i = 0; i < n && agg_sketch_top(cells, i, &x, &count); i++) {
+        save_val(s, x);
+        save_i(s, count);
+    }
+}
+
+static void sketch_load(const struct agg_call *c, void *state, struct load *l)
+{
+    (void)c;
+    if (!load_bool(l)) {
+        return;
+    }
+    struct vlist *cells = new_cells(load_heap(l));
+    ((struct sketch *)state)->cells = cells;
+    uint64_t at = 0;
+    size_t n = load_count(l, 2);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        uint64_t far = load_u(l);
+        if (far >= DEPTH * WIDTH - at) {
+            load_fail(l, "a counter that does not exist");
+            return;
+        }
+        at += far;
+        cells->v[at] = dat_long(load_i(l));
+    }
+    n = load_count(l, 2);
+    if (n > TOP) {
+        load_fail(l, "%zu values at the top", n);
+        return;
+    }
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        struct dat *pair = &cells->v[DEPTH * WIDTH + 2 * i];
+        pair[0] = dat_keep(load_val(l));
+        pair[1] = dat_long(load_i(l));
+    }
+}
+
 const struct agg_def agg_countMinSketch = {
     .name = "countMinSketch",
     .max_args = 1,
@@ -140,6 +211,8 @@ const struct agg_def agg_countMinSketch = {
     .leave = sketch_leave,
     .value = sketch_value,
     .done = sketch_done,
+    .save = sketch_save,
+    .load = sketch_load,
 };
 
 const struct agg_def agg_countMinSketchAdd = {
@@ -154,4 +227,6 @@ const struct agg_def agg_countMinSketchAdd = {
     .leave = sketch_leave,
     .value = sketch_value,
     .done = sketch_done,
+    .save = sketch_save,
+    .load = sketch_load,
 };

@@ -134,6 +134,72 @@ static void order_done(const struct agg_call *c, void *state, struct vheap *h)
     agg_uniq_done(&((struct order *)state)->seen, h);
 }
 
+/* The one: its event and key. All: the tree; of joins in how many rows each event is. */
+struct counts {
+    struct agg_uniq *seen;
+    struct save *s;
+    struct load *l;
+};
+
+static void save_count(void *arg, const struct agg_node *n)
+{
+    const struct counts *w = arg;
+    save_u(w->s, agg_uniq_count(w->seen, name_of(n->ev)));
+}
+
+static void load_counted(void *arg, const struct agg_node *n)
+{
+    const struct counts *w = arg;
+    uint64_t rows = load_u(w->l);
+    if (load_ok(w->l) && !agg_uniq_put(w->seen, name_of(n->ev), rows)) {
+        load_fail(w->l, "an event that is in no row, or stands twice");
+    }
+}
+
+static void order_save(const struct agg_call *c, void *state, struct save *s)
+{
+    struct order *w = state;
+    if (has(c, EVER)) {
+        save_evt(s, ((const struct best *)state)->ev);
+        save_val(s, ((const struct best *)state)->key);
+        return;
+    }
+    agg_tree_save(&w->tree, s, false);
+    if (has(c, JOINED)) {
+        agg_tree_each(&w->tree, save_count, &(struct counts){.seen = &w->seen, .s = s});
+    }
+}
+
+static void best_load(const struct agg_call *c, struct best *b, struct load *l)
+{
+    struct evt *ev = load_evt(l);
+    struct dat key = load_val(l);
+    bool many = c->n_args > 1;
+    if (ev == NULL) {
+        return;
+    }
+    if (!ety_is(ev->type, c->event) ||
+        (many && (key.kind != DAT_LIST || key.l->len != c->n_args))) {
+        load_fail(l, "an event of another type, or with another key");
+        return;
+    }
+    *b = (struct best){dat_keep(key), evt_keep(ev)};
+}
+
+static void order_load(const struct agg_call *c, void *state, struct load *l)
+{
+    struct order *w = state;
+    if (has(c, EVER)) {
+        best_load(c, state, l);
+        return;
+    }
+    struct ty key = c->n_args > 0 ? c->args[0]->ty : TY(OBJECT);
+    agg_tree_load(&w->tree, l, false, key, c->n_args, c->event);
+    if (has(c, JOINED)) {
+        agg_tree_each(&w->tree, load_counted, &(struct counts){.seen = &w->seen, .l = l});
+    }
+}
+
 struct fill {
     struct vlist *to;
     uint32_t n;
@@ -226,6 +292,8 @@ static int sorted_type(struct bind *b, struct agg_call *c, struct err *reterr)
         .leave = order_leave,                                                                      \
         .value = (value_),                                                                         \
         .done = order_done,                                                                        \
+        .save = order_save,                                                                        \
+        .load = order_load,                                                                        \
     }
 
 BY(sorted, sorted_type, sorted_value, true);

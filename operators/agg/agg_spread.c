@@ -120,6 +120,29 @@ static struct dat stddev_value(const struct agg_call *c, void *state, struct ect
     return dat_double(sqrt(q / (n - 1)));
 }
 
+/* How many values; sum, squares: each its two doubles. */
+static void stddev_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    const struct spread *d = state;
+    save_u(s, d->n);
+    save_f(s, d->sum.hi);
+    save_f(s, d->sum.lo);
+    save_f(s, d->squares.hi);
+    save_f(s, d->squares.lo);
+}
+
+static void stddev_load(const struct agg_call *c, void *state, struct load *l)
+{
+    (void)c;
+    struct spread *d = state;
+    d->n = load_u(l);
+    d->sum.hi = load_f(l);
+    d->sum.lo = load_f(l);
+    d->squares.hi = load_f(l);
+    d->squares.lo = load_f(l);
+}
+
 const struct agg_def agg_stddev = {
     .name = "stddev",
     .min_args = 1,
@@ -131,6 +154,8 @@ const struct agg_def agg_stddev = {
     .enter = stddev_enter,
     .leave = stddev_leave,
     .value = stddev_value,
+    .save = stddev_save,
+    .load = stddev_load,
 };
 
 static size_t tree_bytes(const struct agg_call *c)
@@ -160,6 +185,18 @@ static void tree_done(const struct agg_call *c, void *state, struct vheap *h)
 {
     (void)c;
     agg_tree_done(state, h);
+}
+
+static void tree_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    agg_tree_save(state, s, true);
+}
+
+static void tree_load(const struct agg_call *c, void *state, struct load *l)
+{
+    (void)c;
+    agg_tree_load(state, l, true, TY(DOUBLE), 1, NULL);
 }
 
 struct walk {
@@ -249,6 +286,8 @@ const struct agg_def agg_avedev = {
     .leave = tree_leave,
     .value = avedev_value,
     .done = tree_done,
+    .save = tree_save,
+    .load = tree_load,
 };
 
 const struct agg_def agg_median = {
@@ -263,6 +302,8 @@ const struct agg_def agg_median = {
     .leave = tree_leave,
     .value = median_value,
     .done = tree_done,
+    .save = tree_save,
+    .load = tree_load,
 };
 
 const struct agg_def agg_percentile = {
@@ -277,4 +318,6 @@ const struct agg_def agg_percentile = {
     .leave = tree_leave,
     .value = percentile_value,
     .done = tree_done,
+    .save = tree_save,
+    .load = tree_load,
 };

@@ -61,6 +61,18 @@ static struct dat count_value(const struct agg_call *c, void *state, struct ectx
     return dat_long(((struct count_state *)state)->n);
 }
 
+static void count_save(const struct agg_call *c, void *state, struct save *s)
+{
+    (void)c;
+    save_i(s, ((const struct count_state *)state)->n);
+}
+
+static void count_load(const struct agg_call *c, void *state, struct load *l)
+{
+    (void)c;
+    ((struct count_state *)state)->n = load_i(l);
+}
+
 const struct agg_def agg_count = {
     .name = "count",
     .min_args = 1,
@@ -73,6 +85,8 @@ const struct agg_def agg_count = {
     .enter = count_enter,
     .leave = count_leave,
     .value = count_value,
+    .save = count_save,
+    .load = count_load,
 };
 
 const struct agg_def agg_countever = {
@@ -87,6 +101,8 @@ const struct agg_def agg_countever = {
     .enter = count_enter,
     .leave = count_stays,
     .value = count_value,
+    .save = count_save,
+    .load = count_load,
 };
 
 struct sum_state {
@@ -232,6 +248,33 @@ static void sum_done(const struct agg_call *c, void *state, struct vheap *h)
     sum_clear(c, state, h);
 }
 
+/* How many values; the total. */
+static void sum_save(const struct agg_call *c, void *state, struct save *s)
+{
+    const struct sum_state *sum = state;
+    save_u(s, sum->n);
+    switch (sum_kind(c)) {
+    case TY_BIGINT:
+    case TY_BIGDEC: save_val(s, sum->big); break;
+    case TY_DOUBLE:
+    case TY_FLOAT: save_f(s, sum->d); break;
+    default: save_i(s, (int64_t)sum->i);
+    }
+}
+
+static void sum_load(const struct agg_call *c, void *state, struct load *l)
+{
+    struct sum_state *sum = state;
+    sum->n = load_u(l);
+    switch (sum_kind(c)) {
+    case TY_BIGINT:
+    case TY_BIGDEC: sum->big = dat_keep(load_val_of(l, c->ty)); break;
+    case TY_DOUBLE:
+    case TY_FLOAT: sum->d = load_f(l); break;
+    default: sum->i = (uint64_t)load_i(l);
+    }
+}
+
 const struct agg_def agg_sum = {
     .name = "sum",
     .min_args = 1,
@@ -244,6 +287,8 @@ const struct agg_def agg_sum = {
     .leave = sum_leave,
     .value = sum_value,
     .done = sum_done,
+    .save = sum_save,
+    .load = sum_load,
 };
 
 const struct agg_def agg_avg = {
@@ -258,4 +303,6 @@ const struct agg_def agg_avg = {
     .leave = sum_leave,
     .value = avg_value,
     .done = sum_done,
+    .save = sum_save,
+    .load = sum_load,
 };

@@ -150,23 +150,26 @@ static void reweigh(struct agg_tree *t, struct dat key, int by)
     }
 }
 
+static void add(struct agg_tree *t, struct dat key, struct evt *ev, uint64_t n, uint64_t seq,
+                bool multi)
+{
+    uint32_t at = new_node(t);
+    t->nodes[at] = (struct agg_node){
+        .key = dat_keep(key), .ev = ev, .n = n, .prio = draw((uint32_t)seq), .size = 1};
+    if (ev != NULL) {
+        (void)evt_keep(ev);
+    }
+    t->root = insert(t, t->root, at, multi);
+}
+
 void agg_tree_add(struct agg_tree *t, struct dat key, struct evt *ev, bool multi)
 {
     if (multi && find(t, key) != 0) {
         reweigh(t, key, 1);
         return;
     }
-    uint32_t at = new_node(t);
     t->seq++;
-    t->nodes[at] = (struct agg_node){.key = dat_keep(key),
-                                     .ev = ev,
-                                     .n = multi ? 1 : t->seq,
-                                     .prio = draw((uint32_t)t->seq),
-                                     .size = 1};
-    if (ev != NULL) {
-        (void)evt_keep(ev);
-    }
-    t->root = insert(t, t->root, at, multi);
+    add(t, key, ev, multi ? 1 : t->seq, t->seq, multi);
 }
 
 static uint32_t take_out(struct agg_tree *t, uint32_t at, struct dat key, uint64_t seq, bool multi)
@@ -294,4 +297,80 @@ void agg_tree_done(struct agg_tree *t, struct vheap *h)
     agg_tree_each(t, drop_one, h);
     mem_free(t->nodes);
     *t = (struct agg_tree){0};
+}
+
+/* ---- state: seq; number of nodes; each in order: key, n, and the event unless multi ---- */
+
+struct writing {
+    struct save *s;
+    uint64_t count;
+    bool multi;
+};
+
+static void count_one(void *arg, const struct agg_node *n)
+{
+    (void)n;
+    ((struct writing *)arg)->count++;
+}
+
+static void save_one(void *arg, const struct agg_node *n)
+{
+    struct writing *w = arg;
+    save_val(w->s, n->key);
+    save_u(w->s, n->n);
+    if (!w->multi) {
+        save_evt(w->s, n->ev);
+    }
+}
+
+void agg_tree_save(const struct agg_tree *t, struct save *s, bool multi)
+{
+    struct writing w = {s, 0, multi};
+    agg_tree_each(t, count_one, &w);
+    save_u(s, t->seq);
+    save_u(s, w.count);
+    agg_tree_each(t, save_one, &w);
+}
+
+static struct dat load_key(struct load *l, struct ty type, uint32_t parts)
+{
+    if (parts <= 1) {
+        return load_val_of(l, type);
+    }
+    struct dat key = load_val_of(l, TY(LIST));
+    if (key.kind != DAT_LIST || key.l->len != parts) {
+        load_fail(l, "a key that is not of %u values", parts);
+    }
+    return key;
+}
+
+/* Whether a node may stand behind the last one. */
+static bool follows(const struct agg_tree *t, struct dat key, uint64_t n, bool multi)
+{
+    const struct agg_node *last = agg_tree_end(t, true);
+    if (multi && (n == 0 || n > UINT32_MAX - agg_tree_count(t))) {
+        return false;
+    }
+    return (multi || n <= t->seq) && (last == NULL || node_cmp(t, key, n, last, multi) > 0);
+}
+
+void agg_tree_load(struct agg_tree *t, struct load *l, bool multi, struct ty type, uint32_t parts,
+                   const struct etype *ev)
+{
+    t->seq = load_u(l);
+    size_t many = load_count(l, multi ? 2 : 3);
+    assert(t->root == 0);
+    for (size_t i = 0; i < many; i++) {
+        struct dat key = load_key(l, type, parts);
+        uint64_t n = load_u(l);
+        struct evt *e = multi ? NULL : load_evt_of(l, ev);
+        if (!load_ok(l)) {
+            return;
+        }
+        if (!follows(t, key, n, multi)) {
+            load_fail(l, "values that are not in order");
+            return;
+        }
+        add(t, key, e, n, multi ? i + 1 : n, multi);
+    }
 }

@@ -180,7 +180,7 @@ static int bench_json(const struct cmd_opts *o, const json_t *j, struct result *
                       .batch = o->batch > 0 ? (size_t)o->batch : BATCH};
     b.warmup = whole(o->warmup, spec, "warmup", 50000);
     b.events = whole(o->events, spec, "events", 1000000);
-    b.eng = eng_new(&(struct eng_conf){.on_rows = count_rows, .arg = &b});
+    b.eng = eng_new(&(struct eng_conf){.on_rows = count_rows, .arg = &b, .causes = o->causes});
     b.items = mem_calloc(b.batch, sizeof *b.items);
     int rc = deploy(&b, SLICE("main"), slice_str(json_is_string(epl) ? json_string_value(epl) : ""),
                     reterr);

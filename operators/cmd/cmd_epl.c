@@ -19,6 +19,11 @@ static const char *const shorts[] = {"o", "output", NULL};
         "output", CONF_ENUM, offsetof(struct cmd_opts, format), "text", 0, 0, formats, 0,          \
             "how to print (-o)"                                                                    \
     }
+#define ROW_CAUSES                                                                                 \
+    {                                                                                              \
+        "causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "false", 0, 0, NULL, 0,            \
+            "tell with each row which events it is made of"                                        \
+    }
 #define ROW_COUNT(name_, field_, max_, doc_)                                                       \
     {                                                                                              \
         name_, CONF_INT, offsetof(struct cmd_opts, field_), "0", 0, max_, NULL, 0, doc_            \
@@ -27,15 +32,18 @@ static const char *const shorts[] = {"o", "output", NULL};
 static const struct conf_row output_rows[] = {ROW_OUTPUT};
 static const struct conf_row run_rows[] = {
     ROW_OUTPUT,
+    ROW_CAUSES,
     {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
      "file of events and clock steps, one JSON object a line; - is standard input"},
 };
 static const struct conf_row scenario_rows[] = {
+    ROW_CAUSES,
     ROW_COUNT("partitions", partitions, KEY_PARTITIONS_MAX,
               "engines to divide the events among; 0: one alone"),
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
+    ROW_CAUSES,
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
     ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
     ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),
@@ -53,9 +61,9 @@ static const struct cmd_sub subs[] = {
     {"explain", "FILE [-o text|json]",
      "show what each statement reads, keeps and gives, and by which keys it may be cut into parts",
      ROWS(output_rows), 1, 1, cmd_explain},
-    {"run", "FILE --events EVENTS [-o text|json]", "run statements over events in a file",
-     ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--partitions N]",
+    {"run", "FILE --events EVENTS [--causes] [-o text|json]",
+     "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
+    {"scenario", "FILE [--causes | --partitions N]",
      "run a scenario and print what is delivered, or whether N engines deliver the same",
      ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",

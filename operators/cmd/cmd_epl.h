@@ -19,6 +19,7 @@ struct cmd_opts {
     const char *events_file;
     int64_t events, warmup, runs, batch, partitions;
     const char *oracle;
+    bool causes;             /* with each row, what it is made of */
     const char *const *args; /* beside the options */
     size_t n_args;
 };

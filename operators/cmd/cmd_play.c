@@ -5,6 +5,7 @@
 #include "operators/cmd/cmd_play.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum { ARENA_MAX = 1024 * 1024 * 1024, NAMES_MAX = 1000000, PARAMS_MAX = 1000 };
 
@@ -19,11 +20,20 @@ static void deliver(void *arg, struct slice statement, const struct eng_rows *ro
     }
 }
 
-void cmd_play_init(struct cmd_play *p)
+static void derived(void *arg, const struct evt *e)
 {
-    *p = (struct cmd_play){.eng = NULL};
+    struct cmd_play *p = arg;
+    if (p->on_derived != NULL) {
+        p->on_derived(p->arg, e);
+    }
+}
+
+void cmd_play_init(struct cmd_play *p, bool causes)
+{
+    *p = (struct cmd_play){.causes = causes};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
-    p->eng = eng_new(&(struct eng_conf){.on_rows = deliver, .arg = p});
+    p->eng = eng_new(
+        &(struct eng_conf){.on_rows = deliver, .on_derived = derived, .arg = p, .causes = causes});
     map_init(&p->named, NAMES_MAX);
 }
 
@@ -86,6 +96,9 @@ int cmd_play_send(struct cmd_play *p, struct slice type, const json_t *event, st
                        SLICE_ARG(type));
     }
     int rc = cmd_json_event(eng_heap(p->eng), t, event, &e, reterr);
+    if (rc == 0 && p->causes) {
+        e->ref = (struct eref){0, p->step + 1}; /* 0,0 is none */
+    }
     return rc == 0 ? eng_send(p->eng, e, reterr) : rc;
 }
 
@@ -102,4 +115,67 @@ int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
     }
     *ret = (struct eng_rows){.nw = NULL};
     return eng_query(p->eng, text, v, n, ret, reterr);
+}
+
+/* ---- causes ---- */
+
+static void put_ref(struct eref r, struct buf *out)
+{
+    if (r.hi == 0) {
+        (void)buf_addf(out, "%" PRIu64, r.lo - 1);
+    } else {
+        (void)buf_addf(out, "\"d%" PRIu64 "\"", r.lo);
+    }
+}
+
+static void put_list(const struct causes *c, struct buf *out)
+{
+    (void)buf_add_str(out, "[");
+    for (uint32_t i = 0; c != NULL && i < c->len; i++) {
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        put_ref(c->r[i], out);
+    }
+    (void)buf_add_str(out, "]");
+}
+
+void cmd_play_causes(const struct evt *row, struct buf *out)
+{
+    if ((row->ref.hi | row->ref.lo) == 0) {
+        put_list(row->causes, out);
+        return;
+    }
+    (void)buf_add_str(out, "[");
+    put_ref(row->ref, out);
+    (void)buf_add_str(out, "]");
+}
+
+void cmd_play_rows(const struct cmd_play *p, struct evt *const *rows, size_t n, struct buf *out)
+{
+    if (!p->causes) {
+        cmd_json_rows(rows, n, out);
+        return;
+    }
+    (void)buf_add_str(out, "[");
+    for (size_t i = 0; i < n; i++) {
+        (void)buf_add_str(out, i > 0 ? ", {\"row\": " : "{\"row\": ");
+        cmd_json_value(dat_evt(rows[i]), out);
+        (void)buf_add_str(out, ", \"causes\": ");
+        if (rows[i] != NULL) {
+            cmd_play_causes(rows[i], out);
+        } else {
+            (void)buf_add_str(out, "[]");
+        }
+        (void)buf_add_str(out, "}");
+    }
+    (void)buf_add_str(out, "]");
+}
+
+void cmd_play_derived(const struct evt *e, struct buf *out)
+{
+    (void)buf_add_str(out, "\"derived\": ");
+    put_ref(e->ref, out);
+    (void)buf_add_str(out, ", \"type\": ");
+    cmd_json_string(e->type->name, out);
+    (void)buf_add_str(out, ", \"causes\": ");
+    put_list(e->causes, out);
 }

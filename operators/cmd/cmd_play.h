@@ -17,17 +17,26 @@ struct cmd_play {
     struct map named; /* statements with a name that begin with anything but create -> their id */
     bool named_only;  /* others are not listened to */
     bool muted;
+    bool causes;   /* of rows are printed */
+    uint64_t step; /* under way: names the event that is sent */
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
+    void (*on_derived)(void *arg, const struct evt *e); /* with causes only */
     void *arg;
 };
 
-void cmd_play_init(struct cmd_play *p);
+void cmd_play_init(struct cmd_play *p, bool causes);
 void cmd_play_done(struct cmd_play *p);
 int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text,
                     struct err *reterr) NODISCARD;
 int cmd_play_undeploy(struct cmd_play *p, struct slice id, struct err *reterr) NODISCARD;
 int cmd_play_send(struct cmd_play *p, struct slice type, const json_t *event,
                   struct err *reterr) NODISCARD;
+/* [row, row]; with causes [{"row": row, "causes": [...]}]. */
+void cmd_play_rows(const struct cmd_play *p, struct evt *const *rows, size_t n, struct buf *out);
+/* Causes of a delivered row: numbers of steps that sent an event, "dN" for the N-th derived one. */
+void cmd_play_causes(const struct evt *row, struct buf *out);
+/* "derived": "dN", "type": its type, "causes": [...] of an event that a statement inserted. */
+void cmd_play_derived(const struct evt *e, struct buf *out);
 /* params: a list, or NULL. The rows are valid until the next call. */
 int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
                    struct eng_rows *ret, struct err *reterr) NODISCARD;

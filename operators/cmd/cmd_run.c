@@ -9,6 +9,8 @@
  *
  * Blank lines and lines that begin with # are skipped. Each delivery is printed as it happens: as
  * text, a line per row with + for what entered and - for what left; as JSON, a line per delivery.
+ * With --causes rows tell what they are made of: numbers of lines that are no remarks, from 0, and
+ * dN for derived events, which are told of by a line of JSON each as they are made.
  */
 #include "operators/cmd/cmd_play.h"
 
@@ -30,6 +32,10 @@ static void put_lines(struct runner *r, struct slice name, char sign, struct evt
         (void)buf_addf(&r->out, "%" PRId64 " " SLICE_FMT " %c ", eng_now(r->play.eng),
                        SLICE_ARG(name), sign);
         cmd_json_value(dat_evt(rows[i]), &r->out);
+        if (r->play.causes) {
+            (void)buf_add_str(&r->out, " \"causes\": ");
+            cmd_play_causes(rows[i], &r->out);
+        }
         (void)buf_add_str(&r->out, "\n");
     }
 }
@@ -39,10 +45,20 @@ static void put_json(struct runner *r, struct slice name, const struct eng_rows 
     (void)buf_addf(&r->out, "{\"time\": %" PRId64 ", \"statement\": ", eng_now(r->play.eng));
     cmd_json_string(name, &r->out);
     (void)buf_add_str(&r->out, ", \"insert\": ");
-    cmd_json_rows(rows->nw, rows->n_nw, &r->out);
+    cmd_play_rows(&r->play, rows->nw, rows->n_nw, &r->out);
     (void)buf_add_str(&r->out, ", \"remove\": ");
-    cmd_json_rows(rows->old, rows->n_old, &r->out);
+    cmd_play_rows(&r->play, rows->old, rows->n_old, &r->out);
     (void)buf_add_str(&r->out, "}\n");
+}
+
+static void on_derived(void *arg, const struct evt *e)
+{
+    struct runner *r = arg;
+    (void)buf_addf(&r->out, "{\"time\": %" PRId64 ", ", eng_now(r->play.eng));
+    cmd_play_derived(e, &r->out);
+    (void)buf_add_str(&r->out, "}\n");
+    fwrite(r->out.ptr, 1, r->out.len, stdout);
+    buf_clear(&r->out);
 }
 
 static void on_rows(void *arg, struct slice statement, const struct eng_rows *rows)
@@ -109,6 +125,7 @@ static int run_lines(struct runner *r, const char *path, struct slice rest, stru
         json_t *j = cmd_json_parse(line, reterr);
         rc = j != NULL ? run_line(r, j, reterr) : -ERR_SYNTAX;
         json_decref(j);
+        r->play.step++;
         if (rc != 0) {
             (void)err_wrap(reterr, "%s:%zu", strcmp(path, "-") == 0 ? "standard input" : path,
                            number);
@@ -136,8 +153,9 @@ int cmd_run(const struct cmd_opts *o)
     err_clear(&err);
     buf_init(&text, CMD_FILE_MAX);
     buf_init(&events, (size_t)4 << 30);
-    cmd_play_init(&r.play);
+    cmd_play_init(&r.play, o->causes);
     r.play.on_rows = on_rows;
+    r.play.on_derived = on_derived;
     r.play.arg = &r;
     int code;
     if (cmd_read(o->args[0], &text, &err) != 0 || cmd_read(path, &events, &err) != 0) {

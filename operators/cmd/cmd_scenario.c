@@ -2,7 +2,8 @@
  *
  * `kaiju epl scenario FILE`: statements, steps, and on standard output a JSON list of what was
  * delivered at each step: {"step", "statement", "insert", "remove"}, {"step", "query"}, and
- * {"error"} where something was refused. tests/epl/README.md has the form of the file.
+ * {"error"} where something was refused. tests/epl/README.md has the form of the file. With
+ * --causes rows are {"row", "causes"}, and there are entries {"step", "derived", "type", "causes"}.
  */
 #include "operators/cmd/cmd_play.h"
 
@@ -36,12 +37,20 @@ static void on_rows(void *arg, struct slice statement, const struct eng_rows *ro
     cmd_json_string(statement, &s->out);
     if (rows->n_nw > 0) {
         (void)buf_add_str(&s->out, ", \"insert\": ");
-        cmd_json_rows(rows->nw, rows->n_nw, &s->out);
+        cmd_play_rows(&s->play, rows->nw, rows->n_nw, &s->out);
     }
     if (rows->n_old > 0) {
         (void)buf_add_str(&s->out, ", \"remove\": ");
-        cmd_json_rows(rows->old, rows->n_old, &s->out);
+        cmd_play_rows(&s->play, rows->old, rows->n_old, &s->out);
     }
+    (void)buf_add_str(&s->out, "}");
+}
+
+static void on_derived(void *arg, const struct evt *e)
+{
+    struct scenario *s = arg;
+    begin_step(s);
+    cmd_play_derived(e, &s->out);
     (void)buf_add_str(&s->out, "}");
 }
 
@@ -78,7 +87,7 @@ static int query(struct scenario *s, const json_t *step, struct err *reterr)
     if (rc == 0) {
         begin_step(s);
         (void)buf_add_str(&s->out, "\"query\": ");
-        cmd_json_rows(rows.nw, rows.n_nw, &s->out);
+        cmd_play_rows(&s->play, rows.nw, rows.n_nw, &s->out);
         (void)buf_add_str(&s->out, "}");
     }
     return rc;
@@ -143,25 +152,26 @@ static void run_steps(struct scenario *s, const json_t *j)
     }
     const json_t *steps = json_object_get(j, "steps");
     for (s->step = 0; s->step < json_array_size(steps); s->step++) {
+        s->play.step = s->step;
         run_step(s, json_array_get(steps, s->step));
     }
 }
 
-static int play(const json_t *j, struct err *reterr)
+static int play(const json_t *j, bool causes, struct err *reterr)
 {
     struct scenario s = {.step = 0};
     int rc = 0;
     buf_init(&s.out, OUT_MAX);
-    cmd_play_init(&s.play);
+    cmd_play_init(&s.play, causes);
     s.play.named_only = true;
     s.play.on_rows = on_rows;
+    s.play.on_derived = on_derived;
     s.play.arg = &s;
     run_steps(&s, j);
     if (buf_failed(&s.out)) {
         rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
     } else {
-        fputs("[\n", stdout);
-        fwrite(s.out.ptr, 1, s.out.len, stdout);
+        printf("[\n%.*s", (int)s.out.len, buf_cstr(&s.out));
         fputs(s.entries > 0 ? "\n]\n" : "]\n", stdout);
     }
     cmd_play_done(&s.play);
@@ -185,7 +195,7 @@ int cmd_scenario(const struct cmd_opts *o)
     } else if (o->partitions > 0) {
         code = cmd_parts(j, (uint32_t)o->partitions, &err);
         code = code == CMD_USAGE ? cmd_fail(&err) : code;
-    } else if (play(j, &err) != 0) {
+    } else if (play(j, o->causes, &err) != 0) {
         code = cmd_fail(&err);
     }
     json_decref(j);

@@ -9,6 +9,7 @@
 #include "operators/plan/ex.h"
 
 struct ectx;
+struct cause_list;
 
 /* What lies to the right of expressions in the order of layers, reached by these. `inst` is the
  * statement instance (operators/graph). */
@@ -31,9 +32,10 @@ struct ectx {
     const struct ectx_ops *ops;
     void *group;        /* aggregation states of the current group */
     const void *pseudo; /* EX_WINDOW_PROP: array of struct dat; EX_MR_GROUP: array of vlist* */
-    uint32_t grouping;  /* bit i: group-by expression i is rolled up */
-    bool leaving;       /* a row of the remove stream: istream() is false */
-    bool failed;        /* division by zero and the like: the statement gives no output */
+    struct cause_list *causes; /* what is looked up goes here; NULL: nobody asks (sig/cause.h) */
+    uint32_t grouping;         /* bit i: group-by expression i is rolled up */
+    bool leaving;              /* a row of the remove stream: istream() is false */
+    bool failed;               /* division by zero and the like: the statement gives no output */
     char why[96];
 };
 

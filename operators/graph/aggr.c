@@ -15,6 +15,7 @@ struct aggregator {
     struct ex **keys;
     uint32_t n_keys, width;
     struct vheap *heap;
+    bool causes, windowed; /* groups know their causes; rows leave */
     struct group **buckets;
     size_t n_buckets, count;
     struct group *first, *last, *total;
@@ -56,6 +57,13 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
     return a;
 }
 
+void aggr_causes(struct aggregator *a, bool windowed)
+{
+    assert(a->count == 0);
+    a->causes = true;
+    a->windowed = windowed;
+}
+
 static void group_free(struct group *g)
 {
     struct aggregator *a = g->of;
@@ -78,6 +86,8 @@ static void group_free(struct group *g)
         }
     }
     agg_block_free(a->layout, g->block, a->heap);
+    cause_live_free(g->live);
+    mem_free(g->ever);
     mem_free(g);
 }
 
@@ -126,6 +136,11 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
         g->key[i] = dat_keep(key[i]);
     }
     g->block = agg_block_new(a->layout);
+    if (a->causes && a->windowed) {
+        g->live = cause_live_new(a->heap, a->width > 1);
+    } else if (a->causes) {
+        g->ever = MEM_NEW(struct cause_ever);
+    }
     g->chain = a->buckets[hash & (a->n_buckets - 1)];
     a->buckets[hash & (a->n_buckets - 1)] = g;
     g->prev = a->last;
@@ -166,16 +181,49 @@ struct group *aggr_total(struct aggregator *a)
     return a->total;
 }
 
+/* The events of a row are causes of the group's values, or are no longer. */
+static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
+{
+    for (uint32_t i = 0; i < g->of->width; i++) {
+        struct evt *e = ctx->row[i];
+        if (e == NULL) {
+            continue;
+        }
+        if (g->ever != NULL && enter) {
+            cause_ever_add(g->ever, ctx->now, e);
+        } else if (g->live != NULL && enter) {
+            cause_live_enter(g->live, e);
+        } else if (g->live != NULL) {
+            cause_live_leave(g->live, e);
+        }
+    }
+}
+
 void aggr_enter(struct group *g, struct ectx *ctx)
 {
     g->rows++;
     agg_block_enter(g->of->layout, g->block, ctx);
+    if (UNLIKELY(g->of->causes)) {
+        cause_row(g, ctx, true);
+    }
 }
 
 void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
     agg_block_leave(g->of->layout, g->block, ctx);
+    if (UNLIKELY(g->of->causes)) {
+        cause_row(g, ctx, false);
+    }
+}
+
+void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to)
+{
+    if (g->live != NULL) {
+        cause_live_list(g->live, own, to);
+    } else if (g->ever != NULL) {
+        cause_ever_list(g->ever, own, to);
+    }
 }
 
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)

@@ -8,6 +8,7 @@
 #define OPERATORS_GRAPH_AGGR_H
 
 #include "operators/agg/agg.h"
+#include "operators/sig/cause.h"
 
 struct aggregator;
 
@@ -19,20 +20,24 @@ struct group {
     uint32_t level; /* of rollup */
     int64_t rows;   /* entered and not left */
     void *block;
-    struct evt **row; /* the last row of it, kept; NULL */
+    struct evt **row;        /* the last row of it, kept; NULL */
+    struct cause_live *live; /* what its values come from, if causes are wanted: what is in it */
+    struct cause_ever *ever; /* or, where nothing leaves, what ever was */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
     } out;
-    int64_t first_at, first_count;
+    int64_t first_at, first_in, first_out; /* output first: since when; rows since then */
     struct dat key[];
 };
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
 void aggr_free(struct aggregator *a);
+/* Groups made from here on know their causes. windowed: rows leave. */
+void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
@@ -41,6 +46,8 @@ void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
+/* A sample of what the group's values come from; own: what the row is about besides, or NULL. */
+void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
 void aggr_drop(struct group *g); /* forgets a group whose rows have all left */

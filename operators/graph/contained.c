@@ -182,7 +182,8 @@ int contained_bind(struct stmt *st, struct bind *b, const struct ast_stream *s,
         return rc;
     }
     c->n = s->n_contained;
-    c->out = m->any ? ety_new(b->a, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0) : NULL;
+    c->out =
+        m->any ? ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0) : NULL;
     *ret_type = c->out != NULL ? c->out : c->level[c->n - 1].elem;
     *ret = c;
     return 0;
@@ -199,6 +200,9 @@ static void finish(struct run *r)
     const struct contained *c = r->c;
     struct evt **row = r->ctx->row;
     if (c->out == NULL) {
+        if ((row[c->n]->ref.hi | row[c->n]->ref.lo) == 0) {
+            row[c->n]->ref = row[0]->ref; /* it stands for the event it came with */
+        }
         evts_add(r->to, row[c->n]);
         return;
     }

@@ -130,7 +130,7 @@ static int variant(struct stmt *st, struct making *m, struct etype **ret, struct
     if (!any) {
         common_columns(types, n, m);
     }
-    struct etype *t = ety_new(arena, ETYPE_VARIANT, a->name, m->cols, m->n, NULL, 0);
+    struct etype *t = ety_new(arena, &st->types, ETYPE_VARIANT, a->name, m->cols, m->n, NULL, 0);
     t->variants = types;
     t->n_variants = n;
     t->open = any;
@@ -172,7 +172,7 @@ int stmt_create_schema(struct stmt *st, struct err *reterr)
     } else {
         rc = schema_columns(st, m, reterr);
         if (rc == 0) {
-            t = ety_new(st->eng->arena, ETYPE_PLAIN, a->name, m->cols, m->n, m->supers,
+            t = ety_new(st->eng->arena, &st->types, ETYPE_PLAIN, a->name, m->cols, m->n, m->supers,
                         m->n_supers);
             rc = t != NULL ? 0 : bind_err(reterr, a->span, "a column stands twice");
         }
@@ -281,7 +281,7 @@ int stmt_create_table(struct stmt *st, struct err *reterr)
     cols[a->n_cols] = (struct ecol){.name = SLICE(""), .ty = TY(LONG)}; /* the row's entry */
     t->block = (uint16_t)a->n_cols;
     t->slot[a->n_cols] = UINT16_MAX;
-    t->type = ety_new(arena, ETYPE_TABLE, a->name, cols, a->n_cols + 1, NULL, 0);
+    t->type = ety_new(arena, &st->types, ETYPE_TABLE, a->name, cols, a->n_cols + 1, NULL, 0);
     if (t->type == NULL) {
         return bind_err(reterr, a->span, "a column stands twice");
     }

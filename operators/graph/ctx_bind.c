@@ -348,7 +348,7 @@ static int level_props(struct ctx_level *l, struct bind *b, struct err *reterr)
         }
         c.col[c.n++] = t;
     }
-    l->props = ety_new(b->a, ETYPE_ANON, SLICE_NONE, c.col, c.n, NULL, 0);
+    l->props = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, c.col, c.n, NULL, 0);
     return l->props != NULL ? 0 : err_set(reterr, ERR_LIMIT, "the context is too large");
 }
 
@@ -373,7 +373,7 @@ static int plan_props(struct ctx_plan *p, struct bind *b, uint32_t n, const stru
         c.col[c.n++] =
             (struct ecol){.name = l->ast->name, .ty = {.kind = TY_EVENT, .ev = l->props}};
     }
-    *ret = ety_new(b->a, ETYPE_ANON, SLICE_NONE, c.col, c.n, NULL, 0);
+    *ret = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, c.col, c.n, NULL, 0);
     return *ret != NULL ? 0 : err_set(reterr, ERR_LIMIT, "the context is too large");
 }
 

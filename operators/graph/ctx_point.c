@@ -160,7 +160,7 @@ static int keyed_starts(const struct where *w, struct ctx_level *l, struct bind 
             l->starts[i].tag = (int)n++;
         }
     }
-    l->match = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
+    l->match = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
     return l->match != NULL ? 0 : bind_err(reterr, l->plan->st->ast->span, "a name is used twice");
 }
 
@@ -210,7 +210,7 @@ int ctx_bind_points(struct ctx_level *l, struct bind *b, const struct etype *out
     if (rc == 0 && s->pat.root != NULL) {
         l->match = s->pat.type;
     } else if (rc == 0) {
-        l->match = ety_new(b->a, ETYPE_ANON, SLICE_NONE, NULL, 0, NULL, 0);
+        l->match = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, NULL, 0, NULL, 0);
     }
     return rc == 0 ? bind_distinct(l, b, &w, reterr) : rc;
 }

@@ -40,6 +40,7 @@ static const struct kind kinds[] = {
 struct bind stmt_bind(struct stmt *st)
 {
     struct bind b = {.a = st->dep->arena,
+                     .types = &st->types,
                      .cat = &st->eng->cat,
                      .decls = st->ast->decls,
                      .n_decls = st->ast->n_decls,
@@ -65,7 +66,9 @@ int stmt_used(struct stmt *st, struct bind *b)
         if (!had) {
             *VEC_PUSH(&st->used) = *e;
         }
+        st->looks_up |= (*e)->kind == CAT_TABLE;
     }
+    st->looks_up |= st->subqs.len > 0;
     VEC_DONE(&b->used);
     return 0;
 }
@@ -120,6 +123,7 @@ struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt
     st->ast = a;
     st->order = ++e->next_order;
     st->rank = (uint64_t)st->order << 16;
+    st->causes = e->conf.causes;
     annotations(st);
     return st;
 }
@@ -172,6 +176,7 @@ void stmt_stop(struct stmt *st)
 
 void stmt_free(struct stmt *st)
 {
+    st->types.owner = 0;
     VEC_DONE(&st->insts);
     mem_free(st->by_props);
     st->by_props = NULL;
@@ -211,6 +216,7 @@ static void commit(struct eng *e, struct deployment *d)
         }
         *VEC_PUSH(&e->stmts) = *st;
         (*st)->id = ++e->next_stmt;
+        (*st)->types.owner = (*st)->id;
     }
     *VEC_PUSH(&e->deps) = d;
     VEC_EACH (&d->stmts, st) {

@@ -55,12 +55,15 @@ struct stmt {
     const struct ast_stmt *ast;
     uint32_t order; /* of deployment */
     uint32_t id;    /* among all that were deployed, from 1 */
-    uint64_t rank;  /* for route leaves and timers */
+    struct etypes types;
+    uint64_t rank; /* for route leaves and timers */
     int priority;
     bool drop;
     bool listened; /* its rows are delivered */
     bool uses_prev;
-    bool query; /* on-demand: reads what windows and tables hold */
+    bool query;    /* on-demand: reads what windows and tables hold */
+    bool causes;   /* rows tell their causes */
+    bool looks_up; /* has subqueries, or reads tables */
     const struct dat *params;
     uint32_t n_params;
     const struct stmt_ops *ops;

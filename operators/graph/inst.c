@@ -135,6 +135,7 @@ struct pat_env inst_pat_env(const struct inst *in)
                             .now = &in->eng->now,
                             .ops = &eng_ectx_ops,
                             .inst = in->ctx.inst,
+                            .causes = in->eng->conf.causes,
                             .rank = in->st->rank};
 }
 
@@ -179,7 +180,11 @@ static struct dat value_table(struct ectx *c, const struct ex *e)
     for (uint32_t i = 0; i < e->n_args; i++) {
         key[i] = ex_eval(e->args[i], c);
     }
-    return dat_evt(table_find(t, key, e->n_args));
+    struct evt *row = table_find(t, key, e->n_args);
+    if (c->causes != NULL && row != NULL) {
+        table_causes(row, c->causes);
+    }
+    return dat_evt(row);
 }
 
 static struct dat value_context(struct ectx *c, const struct ex *e)

@@ -103,6 +103,9 @@ static void apply(struct sel_inst *in, struct evt *to, struct evt **row, bool en
     const struct sel_plan *p = in->p;
     struct ectx c = inst_ctx(&in->in, row);
     c.leaving = !enter;
+    if (in->in.st->causes) {
+        table_cause(to, &c, p->n_streams, p->windowed && p->streams[0].mr == NULL, enter);
+    }
     for (uint32_t i = 0; i < p->aggs.calls.len; i++) {
         if (p->into->col[i] == UINT16_MAX) {
             continue;
@@ -126,6 +129,12 @@ static struct evt *shown(struct sel_inst *in, struct evt *to, struct evt **row)
     for (uint32_t i = 0; i < p->n_cols; i++) {
         const struct ex *x = p->cols[i];
         evt_set(e, i, x->op == EX_AGG ? table_col(to, p->into->col[x->slot], &c) : ex_eval(x, &c));
+    }
+    if (in->in.st->causes) {
+        struct cause_list all;
+        cause_list_init(&all, CAUSE_KEPT);
+        table_causes(to, &all);
+        cause_give(c.heap, e, &all);
     }
     return e;
 }

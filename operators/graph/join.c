@@ -454,8 +454,7 @@ static bool triggers(const struct sel_inst *in)
 static void forget_groups(struct sel_inst *in)
 {
     aggr_free(in->aggr);
-    in->aggr =
-        aggr_new(&in->p->layout, in->p->group, in->p->n_group, in->p->n_streams, in->in.eng->heap);
+    in->aggr = sel_aggr(in);
 }
 
 void join_flush(struct sel_inst *in)

@@ -2,7 +2,7 @@
  *
  * See keys.h: facts of all statements, units, a key for each.
  */
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 
 #include "core/event/key.h"
 #include "operators/graph/keys_user.h"

@@ -5,7 +5,7 @@
  * it) the state of a statement belongs to one value of that key, and is local if the key of the
  * unit is among it.
  */
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 
 #include <assert.h>
 

@@ -4,7 +4,7 @@
  * value is found again wherever it is written; and what else expressions look at. Conversions of
  * numbers are left out: key bytes say a whole number in one way whatever its type.
  */
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/subq.h"
 #include "operators/sig/fn.h"

@@ -3,7 +3,7 @@
  * Facts of selects: streams with their windows and patterns, joins, groups, output, where rows go.
  */
 #include "operators/graph/join_bind.h"
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 #include "operators/graph/nwin.h"
 #include "operators/pattern/mr.h"
 #include "operators/pattern/pat_local.h"
@@ -209,6 +209,9 @@ static void output(struct keys_build *b, const struct sel_plan *p)
     }
     if (o->after_events) {
         keys_need(b, KEYS_output_count, "output after events", true);
+    }
+    if (o->after != NULL && o->kind == OUT_FIRST) {
+        keys_need(b, KEYS_output_after, "output after", true);
     }
     if (o->terminated) {
         keys_need(b, KEYS_output_when, "output when terminated", true);

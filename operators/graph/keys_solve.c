@@ -382,7 +382,7 @@ static bool never(struct keys_facts *f, enum keys_node but, struct slice *ret_wh
     VEC_EACH (&f->stmts, s) {
         for (size_t i = 0; (*s)->active && i < (*s)->needs.len; i++) {
             const struct keys_need *n = &(*s)->needs.ptr[i];
-            if (keys_rows[n->node].locality == KEYS_NEVER && n->node != but) {
+            if (n->node != but && keys_rows[n->node].locality == KEYS_NEVER) {
                 *ret_why = words(f, &(struct failure){*s, n->node, n->what});
                 return true;
             }

@@ -2,7 +2,7 @@
  *
  * Facts of statements that are not selects; and whether parts of a select's sums may be made apart.
  */
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/update.h"
 #include "operators/graph/var.h"
@@ -58,7 +58,10 @@ static void split(struct keys_build *b, const struct keys_base *trigger, const s
 {
     for (uint32_t i = 0; i < p->n_branches; i++) {
         const struct on_branch *r = &p->branches[i];
-        struct keys_base base = r->contained != NULL ? (struct keys_base){.src = -1} : *trigger;
+        struct keys_base base = *trigger;
+        if (r->contained != NULL) {
+            base = (struct keys_base){.src = -1};
+        }
         struct keys_scope sc = {NULL, &base, 1};
         keys_visit(b, &sc, NULL, r->where);
         for (uint32_t c = 0; c < r->rows.n_cols; c++) {
@@ -169,31 +172,32 @@ static bool adds_up(const struct agg_call *c)
     return known && whole && !c->distinct && !c->has_group_by;
 }
 
+static bool sums_alone(const struct sel_plan *p)
+{
+    bool all = p->aggs.calls.len > 0 && (p->cls == ROWS_TOTAL || p->cls == ROWS_GROUP) &&
+               p->n_levels == 0 && p->into == NULL;
+    for (size_t i = 0; all && i < p->aggs.calls.len; i++) {
+        all = adds_up(p->aggs.calls.ptr[i]);
+    }
+    return all;
+}
+
 /* Each part would count its rows of a pane; where the pane ends they are added up. */
 bool keys_may_split(const struct stmt *st)
 {
-    if (st->ast->kind != STMT_SELECT || st->context != NULL) {
-        return false;
-    }
     const struct sel_plan *p = st->plan;
     const struct sel_stream *s = &p->streams[0];
-    bool plain = p->n_streams == 1 && s->kind == SRC_FILTER && s->mr == NULL && !p->distinct &&
-                 p->n_order == 0 && p->limit == NULL && st->subqs.len == 0 && p->into == NULL &&
-                 p->n_levels == 0 && (p->cls == ROWS_TOTAL || p->cls == ROWS_GROUP);
-    if (!plain || p->aggs.calls.len == 0) {
+    const struct out_plan *o = &p->output;
+    bool plain = st->context == NULL && p->n_streams == 1 && s->kind == SRC_FILTER &&
+                 s->mr == NULL && st->subqs.len == 0;
+    if (!plain || p->distinct || p->n_order > 0 || p->limit != NULL || !sums_alone(p)) {
         return false;
     }
-    for (size_t i = 0; i < p->aggs.calls.len; i++) {
-        if (!adds_up(p->aggs.calls.ptr[i])) {
-            return false;
-        }
-    }
-    const struct out_plan *o = &p->output;
-    bool ticks = o->when == OUT_EVERY_TIME && o->kind != OUT_FIRST && !o->terminated;
-    bool batch = s->views.n_steps == 1 && strcmp(s->views.steps[0]->def->name, "time_batch") == 0;
     bool any = true;
     for (uint32_t i = 0; i < s->views.n_steps; i++) {
         any &= view_locality(s->views.steps[i]->def) == VIEW_ANY;
     }
+    bool batch = s->views.n_steps == 1 && strcmp(s->views.steps[0]->def->name, "time_batch") == 0;
+    bool ticks = o->when == OUT_EVERY_TIME && o->kind != OUT_FIRST && !o->terminated;
     return (batch && o->when == OUT_EVERY_NONE) || (ticks && any);
 }

@@ -4,7 +4,7 @@
  */
 #include "operators/graph/keys_user.h"
 
-#include "operators/graph/keys_impl.h"
+#include "operators/graph/keys_build.h"
 
 #include <assert.h>
 

@@ -339,7 +339,7 @@ static int columns(struct stmt *st, struct bind *b, const struct etype **ret, st
                 return rc;
             }
         }
-        *ret = ety_new(arena, ETYPE_WINDOW, a->name, cols, a->n_cols, NULL, 0);
+        *ret = ety_new(arena, &st->types, ETYPE_WINDOW, a->name, cols, a->n_cols, NULL, 0);
     } else if (a->as_select != NULL) {
         struct sel_plan *p = ARENA_NEW(b->a, struct sel_plan);
         int rc = sel_bind_streams(st, b, a->as_select, p, reterr);
@@ -351,7 +351,8 @@ static int columns(struct stmt *st, struct bind *b, const struct etype **ret, st
         if (rc != 0) {
             return rc;
         }
-        *ret = ety_new(arena, ETYPE_WINDOW, a->name, p->out->cols, p->out->n_cols, NULL, 0);
+        *ret = ety_new(arena, &st->types, ETYPE_WINDOW, a->name, p->out->cols, p->out->n_cols, NULL,
+                       0);
     } else {
         const struct cat_entry *e = cat_type(b->cat, a->class_name);
         if (e == NULL) {
@@ -359,7 +360,8 @@ static int columns(struct stmt *st, struct bind *b, const struct etype **ret, st
                             "there is no event type '" SLICE_FMT "' for the window's rows",
                             SLICE_ARG(a->class_name));
         }
-        *ret = ety_new(arena, ETYPE_WINDOW, a->name, e->type->cols, e->type->n_cols, NULL, 0);
+        *ret = ety_new(arena, &st->types, ETYPE_WINDOW, a->name, e->type->cols, e->type->n_cols,
+                       NULL, 0);
         if (*ret != NULL) {
             ((struct etype *)(uintptr_t)*ret)->start_col = e->type->start_col;
             ((struct etype *)(uintptr_t)*ret)->end_col = e->type->end_col;

@@ -26,6 +26,7 @@ static runner *runner_of(enum ast_stmt_kind k)
 static void triggered(void *arg, struct evt *e)
 {
     struct on_inst *in = arg;
+    in->before = in->in.eng->next_ref;
     runner_of(in->in.st->ast->kind)(in, e);
 }
 
@@ -162,7 +163,7 @@ static int bind_set(struct stmt *st, struct bind *b, struct on_plan *p, struct e
     for (uint32_t i = 0; i < a->n_sets; i++) {
         cols[i] = (struct ecol){.name = p->vars->vars[i]->name, .ty = p->vars->vars[i]->ty};
     }
-    p->vars_type = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, a->n_sets, NULL, 0);
+    p->vars_type = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, a->n_sets, NULL, 0);
     return p->vars_type != NULL ? 0 : bind_err(reterr, a->span, "a variable is set twice");
 }
 

@@ -72,6 +72,7 @@ struct on_inst {
     struct pat_env pat_env;
     struct evts found, nw, old, tmp;
     struct sel_inst *sel; /* on-select */
+    uint64_t before;      /* number of the last reference when the trigger came */
 };
 
 /* on_bind.c */

@@ -6,6 +6,7 @@
 #include "operators/graph/nwin.h"
 #include "operators/graph/on.h"
 #include "operators/graph/var.h"
+#include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
@@ -99,8 +100,37 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
     return to;
 }
 
-static void report(struct on_inst *in)
+/* What a listener sees of a row that a trigger met or made: with both as its causes. */
+static struct evt *told(struct on_inst *in, struct evt *row, const struct evt *trigger)
 {
+    struct eng *e = in->in.eng;
+    if (row == trigger) {
+        return row;
+    }
+    bool made = row->ref.hi >> 63 != 0 && row->ref.lo > in->before;
+    struct cause_list all;
+    cause_list_init(&all, CAUSE_MAX);
+    cause_add_event(&all, trigger);
+    if (!made) {
+        cause_add_event(&all, row);
+    }
+    if (cause_has_ref(row) || row->causes != NULL) {
+        row = copy_of(e, row);
+        row->ref = (struct eref){0, 0};
+    }
+    cause_give(e->heap, row, &all);
+    return row;
+}
+
+static void report(struct on_inst *in, const struct evt *trigger)
+{
+    bool causes = in->in.st->causes && in->in.st->listened;
+    for (size_t i = 0; causes && i < in->nw.len; i++) {
+        in->nw.ptr[i] = told(in, in->nw.ptr[i], trigger);
+    }
+    for (size_t i = 0; causes && i < in->old.len; i++) {
+        in->old.ptr[i] = told(in, in->old.ptr[i], trigger);
+    }
     stmt_out(in->in.st, in->nw.ptr, in->nw.len, in->old.ptr, in->old.len);
     evts_clear(&in->nw);
     evts_clear(&in->old);
@@ -138,7 +168,7 @@ void on_delete(struct on_inst *in, struct evt *trigger)
     if (in->found.len > 0) {
         drop_rows(in, in->found.ptr, in->found.len);
     }
-    report(in);
+    report(in, trigger);
 }
 
 void on_update(struct on_inst *in, struct evt *trigger)
@@ -156,7 +186,7 @@ void on_update(struct on_inst *in, struct evt *trigger)
     if (p->win != NULL && in->nw.len > 0) {
         nwin_change(p->win, in->in.props, in->nw.ptr, in->nw.len, in->old.ptr, in->old.len);
     }
-    report(in);
+    report(in, trigger);
 }
 
 /* ---- merge ---- */
@@ -177,6 +207,13 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
     }
     if (c.failed) {
         return;
+    }
+    if (in->in.st->causes) {
+        struct cause_list all;
+        cause_list_init(&all, CAUSE_MAX);
+        cause_add_event(&all, row[ON_TRIGGER]);
+        cause_add_event(&all, row[ON_TARGET]);
+        cause_give(e->heap, made, &all);
     }
     bool mine = ins_type(a->ins) == p->type;
     if (!mine) {
@@ -266,7 +303,7 @@ void on_merge(struct on_inst *in, struct evt *trigger)
     if (m.nw.len + m.old.len > 0) {
         nwin_change(in->p->win, in->in.props, m.nw.ptr, m.nw.len, m.old.ptr, m.old.len);
     }
-    report(in);
+    report(in, trigger);
     evts_done(&m.nw);
     evts_done(&m.old);
 }
@@ -285,7 +322,7 @@ void on_set(struct on_inst *in, struct evt *trigger)
         evt_set(out, i, var_value(&c, &v));
     }
     evts_add(&in->nw, out);
-    report(in);
+    report(in, trigger);
 }
 
 static bool branch(struct on_inst *in, const struct on_branch *b, struct evt *e)
@@ -306,6 +343,12 @@ static bool branch(struct on_inst *in, const struct on_branch *b, struct evt *e)
         }
         for (uint32_t i = 0; i < b->rows.n_cols; i++) {
             evt_set(made, at + i, ex_eval(b->rows.cols[i], &c));
+        }
+        if (in->in.st->causes) {
+            struct cause_list all;
+            cause_list_init(&all, CAUSE_MAX);
+            cause_add_event(&all, e);
+            cause_give(in->in.eng->heap, made, &all);
         }
     }
     ins_route(b->ins, &in->in, made);
@@ -335,7 +378,7 @@ void on_split(struct on_inst *in, struct evt *trigger)
     }
     if (!any) {
         evts_add(&in->nw, trigger);
-        report(in);
+        report(in, trigger);
     }
 }
 
@@ -349,7 +392,7 @@ void on_select(struct on_inst *in, struct evt *trigger)
         evts_add(&in->tmp, trigger);
     }
     aggr_free(s->aggr);
-    s->aggr = aggr_new(&s->p->layout, s->p->group, s->p->n_group, 2, in->in.eng->heap);
+    s->aggr = sel_aggr(s);
     VEC_CLEAR(&s->nw.v);
     VEC_CLEAR(&s->old.v);
     if (in->found.len > 0) {

@@ -6,12 +6,16 @@
 #include "operators/graph/prev.h"
 
 #include "operators/graph/sel.h"
+#include "operators/sig/cause.h"
 
 /* The value expression for another event in the stream's place. */
 static struct dat of_event(struct ectx *c, const struct ex *e, struct evt *ev)
 {
     if (ev == NULL) {
         return DAT_NONE;
+    }
+    if (c->causes != NULL) {
+        cause_add_event(c->causes, ev);
     }
     struct evt *was = c->row[e->stream];
     c->row[e->stream] = ev;

@@ -16,7 +16,6 @@
 struct orow { /* a result row */
     struct evt *e;
     struct vlist *key; /* for order by */
-    struct evt **row;  /* what it was made of, for causes: in the heap's pool */
 };
 
 struct orows {
@@ -51,6 +50,7 @@ struct sel_inst {
     struct orows nw, old; /* of the batch under way */
     struct evts rows_nw, rows_old;
     bool quiet; /* state is filled, nothing is put out */
+    bool bare;  /* rows are made that nobody will see: without causes */
 };
 
 /* Binding a query (also on-select, subqueries and on-demand queries use it): `from` has been bound
@@ -70,6 +70,7 @@ void sel_roll(struct bind *b, struct sel_plan *p);
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
+struct aggregator *sel_aggr(const struct sel_inst *in); /* its groups, empty */
 void sel_flush(struct inst *in);
 void sel_end(struct inst *in);
 void sel_stop(struct inst *in);
@@ -82,6 +83,10 @@ void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **ol
 /* The row of a class that has one at any time (total, a group), or of a row. false: having. */
 bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
              struct orow *ret);
+/* sel_cause.c: gives the row its causes; extra: what its expressions have looked at. */
+struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
+                       const struct cause_list *extra, struct evt *e);
+void sel_sample(struct cause_list *to, const struct evts *rows); /* rows that were looked up */
 /* Rows as they are now, for snapshots: appended to `to`. */
 void sel_snapshot(struct sel_inst *in, struct orows *to);
 void orows_add(struct orows *to, struct orow r);
@@ -105,7 +110,8 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
 struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
-/* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is. */
+/* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
+ */
 int ins_source(const struct ins_plan *p, uint32_t col);
 bool ins_as_is(const struct ins_plan *p);
 /* A value as a column of that type holds it: widened, a structure as a map or an event. */

@@ -306,13 +306,14 @@ static const struct etype *out_type(struct bind *b, struct sel_plan *p, const st
         return p->streams[0].type;
     }
     if (p->wild < 0) {
-        return ety_new(b->a, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0);
+        return ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, m->cols, m->n, NULL, 0);
     }
     const struct etype *t = p->streams[p->wild].type;
     struct ecol *cols = arena_array(b->a, t->n_cols + m->n + 1, sizeof *cols);
     memcpy(cols, t->cols, t->n_cols * sizeof *cols);
     memcpy(cols + t->n_cols, m->cols, m->n * sizeof *cols);
-    struct etype *w = ety_new(b->a, ETYPE_WRAP, SLICE_NONE, cols, t->n_cols + m->n, NULL, 0);
+    struct etype *w =
+        ety_new(b->a, b->types, ETYPE_WRAP, SLICE_NONE, cols, t->n_cols + m->n, NULL, 0);
     if (w != NULL) {
         w->start_col = t->start_col;
         w->end_col = t->end_col;

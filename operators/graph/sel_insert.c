@@ -5,6 +5,7 @@
  */
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
@@ -15,6 +16,7 @@ struct ins_plan {
     const struct etype *from, *to;
     struct cat_entry *entry;
     bool as_is;       /* the row itself goes on: into a variant stream */
+    bool same;        /* and is an event that was there before: it keeps its reference */
     uint16_t *source; /* per column of `to` */
 };
 
@@ -53,7 +55,7 @@ static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_pla
             n++;
         }
     }
-    struct etype *t = ety_new(st->eng->arena, ETYPE_PLAIN, i->into, cols, n, NULL, 0);
+    struct etype *t = ety_new(st->eng->arena, &st->types, ETYPE_PLAIN, i->into, cols, n, NULL, 0);
     if (t == NULL) {
         return bind_err(reterr, i->span, "a column stands twice: name them apart with 'as'");
     }
@@ -140,6 +142,9 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
                             SLICE_ARG(i->into));
         }
         p->as_is = true;
+        p->same = s->pass && s->n_streams == 1 && s->streams[0].kind != SRC_PATTERN &&
+                  s->streams[0].contained == NULL && s->streams[0].mr == NULL &&
+                  s->aggs.calls.len == 0;
     } else if (rc == 0) {
         rc = map_columns(st, i, s, p, reterr);
     }
@@ -203,13 +208,32 @@ struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to)
     return v;
 }
 
+/* A new event of a stream: its reference, and what caused it. */
+static void name(struct eng *e, struct evt *made, struct evt *row)
+{
+    eng_number(e, made);
+    if (!e->conf.causes) {
+        return;
+    }
+    made->causes = cause_list_of(e->heap, row);
+    if (made->causes != NULL) {
+        obj_keep(&made->causes->o);
+    }
+    if (e->conf.on_derived != NULL) {
+        e->conf.on_derived(e->conf.arg, made);
+    }
+}
+
 struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row)
 {
-    if (p->as_is) {
+    if (p->same && cause_has_ref(row)) {
         return row;
     }
-    struct evt *made = evt_new(e->heap, p->to);
-    for (uint32_t i = 0; i < p->to->n_cols; i++) {
+    struct evt *made = evt_new(e->heap, p->as_is ? row->type : p->to);
+    for (uint32_t i = 0; p->as_is && i < row->type->n_cols; i++) {
+        evt_set(made, i, row->p[i]);
+    }
+    for (uint32_t i = 0; !p->as_is && i < p->to->n_cols; i++) {
         if (p->source[i] != NO_COL) {
             struct dat v = evt_get(row, p->from, p->source[i]);
             evt_set(made, i, dat_to_column(e->heap, v, p->to->cols[i].ty));
@@ -219,7 +243,7 @@ struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row)
         made->extra = row->extra;
         obj_keep(&row->extra->o);
     }
-    eng_number(e, made);
+    name(e, made, row);
     return made;
 }
 

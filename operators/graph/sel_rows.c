@@ -60,6 +60,15 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     c.group = g;
     c.leaving = leaving;
     c.grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
+    struct cause_list looked;
+    bool causes = in->in.st->causes && !in->bare;
+    if (causes) {
+        cause_list_init(&looked, CAUSE_EXTRA);
+        c.causes = &looked;
+        if (in->in.st->looks_up && p->where != NULL) {
+            (void)ex_eval(p->where, &c); /* once more, to see what it looks at */
+        }
+    }
     if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {
         return false;
     }
@@ -67,7 +76,10 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     if (c.failed || e == NULL) {
         return false;
     }
-    *ret = (struct orow){.e = e, .row = row};
+    if (causes) {
+        e = sel_causes(in, row, g, &looked, e);
+    }
+    *ret = (struct orow){.e = e};
     if (p->n_order > 0) {
         ret->key = vlist_new(in->in.eng->heap, p->n_order);
         for (uint32_t i = 0; i < p->n_order; i++) {

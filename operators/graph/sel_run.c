@@ -232,7 +232,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
                                    .stream = (uint16_t)s->num,
                                    .rank = in->in.st->rank + s->num,
                                    .inst = &in->in,
-                                   .prev = in->in.st->uses_prev};
+                                   .prev = in->in.st->uses_prev,
+                                   .causes = in->in.st->causes,
+                                   .leaves = p->views.has_window || p->kind == SRC_WINDOW};
         s->view = view_new(&p->views, &s->env, view_out, s);
     }
     if (p->mr != NULL) {
@@ -278,6 +280,19 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     }
 }
 
+struct aggregator *sel_aggr(const struct sel_inst *in)
+{
+    const struct sel_plan *p = in->p;
+    struct aggregator *a =
+        aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
+    bool grouped = p->cls != ROWS_PLAIN;
+    if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
+        bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
+        aggr_causes(a, leave || p->triggered);
+    }
+    return a;
+}
+
 struct inst *sel_start(struct stmt *st, struct evt *props)
 {
     const struct sel_plan *p = st->plan;
@@ -287,7 +302,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     in->src = mem_calloc(p->n_streams + 1, sizeof *in->src);
     inst_init(&in->in, st, props);
     in->view_ctx = inst_ctx(&in->in, in->row);
-    in->aggr = aggr_new(&p->layout, p->group, p->n_group, p->n_streams, st->eng->heap);
+    in->aggr = sel_aggr(in);
     if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
         p->output.terminated) {
         in->out = out_new(in);

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
@@ -301,6 +302,9 @@ static void collect(struct subq *s, struct ectx *outer, struct values *to)
     const struct sel_plan *q = &s->p->q;
     struct walk w = {.s = s, .outer = outer};
     all_rows(&w);
+    if (outer->causes != NULL) {
+        sel_sample(outer->causes, &w.found);
+    }
     if (q->aggs.calls.len > 0 || q->n_group > 0) {
         group_values(s, outer, &w.found, to);
     } else {

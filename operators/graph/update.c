@@ -48,6 +48,10 @@ static struct evt *apply(struct upd_stream *u, struct evt *ev)
         evt_set(to, i, ev->p[i]);
     }
     to->ref = ev->ref;
+    to->causes = ev->causes;
+    if (to->causes != NULL) {
+        obj_keep(&to->causes->o);
+    }
     to->extra = ev->extra;
     if (to->extra != NULL) {
         obj_keep(&to->extra->o);

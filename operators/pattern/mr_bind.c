@@ -91,7 +91,7 @@ static void seen_lists(struct bind *b, const struct binder *x, uint16_t var)
         }
     }
     if (n > 0) {
-        v->lists = ety_new(b->a, ETYPE_ANON, SLICE("rows"), cols, n, NULL, 0);
+        v->lists = ety_new(b->a, b->types, ETYPE_ANON, SLICE("rows"), cols, n, NULL, 0);
     }
 }
 
@@ -228,7 +228,7 @@ static int bind_measures(struct bind *b, struct binder *x, const struct ast_matc
         cols[i] = (struct ecol){.name = p->vars[i].name,
                                 .ty = p->vars[i].group ? ty_list(b->a, row) : row};
     }
-    p->match = ety_new(b->a, ETYPE_ANON, SLICE("match"), cols, p->n_vars, NULL, 0);
+    p->match = ety_new(b->a, b->types, ETYPE_ANON, SLICE("match"), cols, p->n_vars, NULL, 0);
     struct bind_stream match = {.type = p->match};
     struct scope s = x->base;
     s.streams = &match;
@@ -251,7 +251,7 @@ static int bind_measures(struct bind *b, struct binder *x, const struct ast_matc
         cols[at] = (struct ecol){.name = m->measures[i].name, .ty = e->ty};
         p->n_measures += at == p->n_measures ? 1 : 0;
     }
-    p->out = ety_new(b->a, ETYPE_ANON, SLICE("measures"), cols, p->n_measures, NULL, 0);
+    p->out = ety_new(b->a, b->types, ETYPE_ANON, SLICE("measures"), cols, p->n_measures, NULL, 0);
     agg_layout(b->a, &p->aggs, &p->layout);
     return 0;
 }

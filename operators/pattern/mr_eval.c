@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
 #include "operators/pattern/mr_impl.h"
+#include "operators/sig/cause.h"
 
 #include <assert.h>
 
@@ -59,7 +60,7 @@ struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *from)
     return p;
 }
 
-static void cells_free(struct mr *m, struct mr_cell *c)
+void mr_cells_free(struct mr *m, struct mr_cell *c)
 {
     while (c != NULL && --c->refs == 0) {
         struct mr_cell *prev = c->prev;
@@ -74,7 +75,7 @@ void mr_partial_free(struct mr *m, struct mr_partial *p)
     const struct mr_plan *plan = m->plan;
     for (uint16_t i = 0; i < plan->n_vars; i++) {
         if (plan->vars[i].group) {
-            cells_free(m, p->slot[i].rows);
+            mr_cells_free(m, p->slot[i].rows);
         } else if (p->slot[i].ev != NULL) {
             evt_drop(m->env->heap, p->slot[i].ev);
         }
@@ -89,7 +90,8 @@ void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct ev
     union mr_slot *s = &p->slot[var];
     if (m->plan->vars[var].group) {
         struct mr_cell *c = MEM_NEW(struct mr_cell);
-        *c = (struct mr_cell){s->rows, evt_keep(ev), 1, s->rows != NULL ? s->rows->len + 1 : 1};
+        uint32_t len = s->rows != NULL ? s->rows->len : 0;
+        *c = (struct mr_cell){.prev = s->rows, .ev = evt_keep(ev), .refs = 1, .len = len + 1};
         s->rows = c;
         return;
     }
@@ -207,6 +209,12 @@ struct evt *mr_measure(struct mr *m, const struct mr_partial *p)
     struct evt *out = evt_new(m->env->heap, plan->out);
     for (uint32_t i = 0; i < plan->n_measures; i++) {
         evt_set(out, i, ex_eval(plan->measures[i], &c));
+    }
+    if (m->env->causes) {
+        struct cause_list all;
+        cause_list_init(&all, CAUSE_MAX);
+        cause_add_event(&all, match);
+        cause_give(m->env->heap, out, &all);
     }
     return c.failed ? NULL : out;
 }

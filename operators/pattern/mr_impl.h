@@ -70,8 +70,8 @@ int mr_var_by_name(const struct mr_plan *p, struct slice name); /* -1 */
 
 struct mr_cell { /* rows of a group variable, newest first; shared by partials */
     struct mr_cell *prev;
-    struct evt *ev; /* kept */
-    uint32_t refs, len;
+    struct evt *ev;             /* kept */
+    uint32_t refs, len, number; /* number: scratch of saving */
 };
 union mr_slot {
     struct evt *ev; /* kept */
@@ -122,7 +122,7 @@ struct mr {
     uint64_t refused; /* beginnings beyond the limit */
 };
 
-/* mr_eval.c */
+void mr_clear(struct mr *m); /* mr_run.c: as if it had seen no row; the others: mr_eval.c */
 struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part);
 struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *p);
 void mr_partial_free(struct mr *m, struct mr_partial *p);
@@ -134,15 +134,17 @@ bool mr_defined(struct mr *m, const struct mr_partial *p, struct mr_part *part, 
 struct evt *mr_measure(struct mr *m, const struct mr_partial *p); /* NULL: an expression failed */
 struct dat mr_partition_key(struct mr *m, uint32_t i, struct evt *ev);
 void mr_eval_init(struct mr *m);
+void mr_cells_free(struct mr *m, struct mr_cell *c); /* one reference */
 /* mr_part.c */
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make);
+struct mr_part *mr_part_add(struct mr *m, const struct dat *key); /* NULL: it is there already */
 void mr_part_push(struct mr *m, struct mr_part *part, struct evt *ev); /* for prev */
 void mr_part_drop(struct mr *m, struct mr_part *part, const struct evt *ev);
 void mr_part_release(struct mr *m, struct mr_part *part); /* if nothing is left in it */
 void mr_part_free(struct mr *m, struct mr_part *part);
-/* mr_rank.c: of complete matches those that are reported; the others are freed. */
+/* mr_rank.c: of complete matches those that are reported; the others are freed. mr_better: whether
+ * a is preferred to b, which was there before and begins at the same row. */
 void mr_rank(struct mr *m, struct mr_partial **v, size_t *n);
-/* Whether a is preferred to b, which was there before and begins at the same row. */
 bool mr_better(const struct mr *m, const struct mr_partial *a, const struct mr_partial *b);
 
 #endif

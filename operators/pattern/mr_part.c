@@ -67,6 +67,15 @@ static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
     return p;
 }
 
+static struct mr_part *find(const struct mr *m, const struct dat *key, uint64_t hash)
+{
+    struct mr_part *p = m->n_buckets > 0 ? m->buckets[hash & (m->n_buckets - 1)] : NULL;
+    while (p != NULL && (p->hash != hash || !same_key(p->key, key, m->plan->n_partition))) {
+        p = p->chain;
+    }
+    return p;
+}
+
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
 {
     struct dat key[MR_KEYS_MAX];
@@ -76,11 +85,14 @@ struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
         key[i] = mr_partition_key(m, i, ev);
     }
     uint64_t hash = hash_of(key, n);
-    struct mr_part *p = m->n_buckets > 0 ? m->buckets[hash & (m->n_buckets - 1)] : NULL;
-    while (p != NULL && (p->hash != hash || !same_key(p->key, key, n))) {
-        p = p->chain;
-    }
+    struct mr_part *p = find(m, key, hash);
     return p == NULL && make ? add(m, key, hash) : p;
+}
+
+struct mr_part *mr_part_add(struct mr *m, const struct dat *key)
+{
+    uint64_t hash = hash_of(key, m->plan->n_partition);
+    return find(m, key, hash) == NULL ? add(m, key, hash) : NULL;
 }
 
 void mr_part_push(struct mr *m, struct mr_part *part, struct evt *ev)

@@ -26,21 +26,28 @@ struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, v
     return m;
 }
 
-void mr_free(struct mr *m)
+void mr_clear(struct mr *m)
 {
-    if (m == NULL) {
-        return;
-    }
     if (tmr_is_set(&m->timer)) {
         tmr_cancel(m->env->timers, &m->timer);
     }
     VEC_EACH (&m->held, p) {
         mr_partial_free(m, *p);
     }
+    VEC_CLEAR(&m->held);
     while (m->first != NULL) {
         mr_part_free(m, m->first);
     }
     assert(m->n_partials == 0);
+    m->seq = 0;
+}
+
+void mr_free(struct mr *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    mr_clear(m);
     while (m->spare != NULL) {
         struct mr_partial *next = m->spare->next_free;
         mem_free(m->spare);

@@ -107,6 +107,23 @@ struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
     return i;
 }
 
+struct pat_inst *pat_root(struct pat *p)
+{
+    assert(p->root == NULL);
+    p->root = inst_new(p, p->plan->root, NULL, 0);
+    return p->root;
+}
+
+void pat_begun_with(struct pat_inst *i, struct evt *begin)
+{
+    struct pat *p = i->pat;
+    if (begin != NULL) {
+        i->begin = evt_keep(begin);
+        i->counted = i->node->def->leaf && begin != p->begin;
+        p->partials += i->counted;
+    }
+}
+
 void pat_begin(struct pat_inst *i, struct evt *begin)
 {
     struct pat *p = i->pat;
@@ -116,11 +133,7 @@ void pat_begin(struct pat_inst *i, struct evt *begin)
         pat_quit(i);
         return;
     }
-    if (begin != NULL) {
-        i->begin = evt_keep(begin);
-        i->counted = i->node->def->leaf && begin != p->begin;
-        p->partials += i->counted;
-    }
+    pat_begun_with(i, begin);
     p->nesting++;
     i->node->def->start(i);
     p->nesting--;
@@ -325,8 +338,7 @@ static void discard(struct pat_inst *i)
     }
     const struct pat_def *d = i->node->def;
     if ((d->holds_begin && pat_used(i->begin)) || (d->holds_used != NULL && d->holds_used(i))) {
-        pat_quit(i);
-        pat_false(i, true);
+        pat_false(i, true); /* whoever hears it ends it */
         return;
     }
     for (struct pat_inst *k = i->first, *next; k != NULL; k = next) {
@@ -405,9 +417,7 @@ void pat_start(struct pat *p, struct evt *begin)
     }
     struct evt *before = p->begin;
     p->begin = begin;
-    struct pat_inst *i = inst_new(p, p->plan->root, NULL, 0);
-    p->root = i;
-    pat_begin(i, begin);
+    pat_begin(pat_root(p), begin);
     if (before != NULL) {
         evt_drop(p->env->heap, before);
     }
@@ -445,6 +455,7 @@ static void destroy(struct pat *p)
     VEC_DONE(&p->out);
     VEC_DONE(&p->taken);
     VEC_DONE(&p->first);
+    VEC_DONE(&p->named);
     mem_free(p->spare);
     mem_free(p);
 }
@@ -470,20 +481,4 @@ void pat_free(struct pat *p)
     pat_stop(p);
     p->freeing = true;
     pat_leave(p);
-}
-
-/* ---- save and load: see README.md ---- */
-
-int pat_save(struct pat *p, struct buf *out)
-{
-    (void)p;
-    (void)out;
-    return -ERR_UNSUPPORTED;
-}
-
-int pat_load(struct pat *p, struct slice *in)
-{
-    (void)p;
-    (void)in;
-    return -ERR_UNSUPPORTED;
 }

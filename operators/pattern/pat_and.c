@@ -166,10 +166,34 @@ static void and_destroy(struct pat_inst *i)
     }
 }
 
+static void and_save(struct pat_inst *i, struct save *s)
+{
+    struct and_inst *a = (struct and_inst *)i;
+    for (uint32_t k = 0; k < i->node->n_kids; k++) {
+        save_u(s, a->part[k].got.len);
+        VEC_EACH (&a->part[k].got, m) {
+            pat_save_match(i->pat, s, *m);
+        }
+    }
+}
+
+static void and_load(struct pat_inst *i, struct load *l)
+{
+    struct and_inst *a = (struct and_inst *)i;
+    for (uint32_t k = 0; k < i->node->n_kids; k++) {
+        a->part[k].kid = pat_kid(i, k);
+        for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
+            struct evt *m = pat_load_match(i->pat, l);
+            *VEC_PUSH(&a->part[k].got) = m != NULL ? evt_keep(m) : NULL;
+        }
+    }
+}
+
 const struct pat_def pat_def_and = {
     .node_bytes = sizeof(struct pat_node),
     .inst_bytes = sizeof(struct and_inst),
     .inst_extra = and_extra,
+    .one_each = true,
     .bind = and_bind,
     .start = and_start,
     .on_true = and_true,
@@ -177,4 +201,6 @@ const struct pat_def pat_def_and = {
     .holds_used = and_holds_used,
     .reset = and_reset,
     .destroy = and_destroy,
+    .save = and_save,
+    .load = and_load,
 };

@@ -61,6 +61,18 @@ static void at_quit(struct pat_inst *i)
     }
 }
 
+static void at_save(struct pat_inst *i, struct save *s)
+{
+    tmr_save(s, &((struct at_inst *)i)->timer);
+}
+
+static void at_load(struct pat_inst *i, struct load *l)
+{
+    struct at_inst *o = (struct at_inst *)i;
+    pat_timer(i, &o->timer, INT64_MAX, at_fire);
+    tmr_load(l, i->pat->env->timers, &o->timer);
+}
+
 const struct pat_def pat_def_at = {
     .node_bytes = sizeof(struct at_node),
     .inst_bytes = sizeof(struct at_inst),
@@ -70,4 +82,6 @@ const struct pat_def pat_def_at = {
     .bind = at_bind,
     .start = at_start,
     .quit = at_quit,
+    .save = at_save,
+    .load = at_load,
 };

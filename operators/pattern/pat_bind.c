@@ -168,7 +168,7 @@ static struct etype *full_type(struct pat_binder *x)
     VEC_EACH (&x->tags, t) {
         cols[n++] = (struct ecol){.name = t->name, .ty = tag_ty(x, t, t->repeats)};
     }
-    return ety_new(x->b->a, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
+    return ety_new(x->b->a, x->b->types, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
 }
 
 /* The type of the tags seen so far, without `self`. */
@@ -182,7 +182,7 @@ static const struct etype *view_type(struct pat_binder *x, struct slice self)
                 (struct ecol){.name = t->name, .ty = tag_ty(x, t, t->repeats && !t->in_body)};
         }
     }
-    struct etype *v = ety_new(x->b->a, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
+    struct etype *v = ety_new(x->b->a, x->b->types, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
     *VEC_PUSH(&x->views) = v;
     return v;
 }

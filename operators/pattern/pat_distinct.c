@@ -209,6 +209,29 @@ static void distinct_tell(const struct pat_node *node, struct pat_told *ret)
     ret->n_keys = n->n_keys;
 }
 
+static void distinct_save(struct pat_inst *i, struct save *s)
+{
+    struct distinct_inst *d = (struct distinct_inst *)i;
+    for (const struct pat_inst *k = i->first; k != NULL; k = k->next) {
+        const struct pat_keys *keys = find_line(d, k);
+        save_bool(s, keys != NULL);
+        if (keys != NULL) {
+            pat_keys_save(keys, s);
+        }
+    }
+}
+
+static void distinct_load(struct pat_inst *i, struct load *l)
+{
+    struct distinct_inst *d = (struct distinct_inst *)i;
+    for (struct pat_inst *k = i->first; k != NULL && load_ok(l); k = k->next) {
+        if (load_bool(l)) {
+            *VEC_PUSH(&d->lines) = (struct line){k, keys_new(d)};
+            pat_keys_load(VEC_LAST(&d->lines)->keys, l);
+        }
+    }
+}
+
 const struct pat_def pat_def_distinct = {
     .node_bytes = sizeof(struct distinct_node),
     .inst_bytes = sizeof(struct distinct_inst),
@@ -221,4 +244,6 @@ const struct pat_def pat_def_distinct = {
     .reset = distinct_reset,
     .destroy = distinct_destroy,
     .tell = distinct_tell,
+    .save = distinct_save,
+    .load = distinct_load,
 };

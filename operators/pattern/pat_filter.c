@@ -92,6 +92,26 @@ static void filter_tell(const struct pat_node *node, struct pat_told *ret)
     ret->tag = n->tag;
 }
 
+static void filter_save(struct pat_inst *i, struct save *s)
+{
+    const struct filter_inst *f = (const struct filter_inst *)i;
+    assert(f->leaf != NULL);
+    save_u(s, f->leaf->seq);
+}
+
+static void filter_load(struct pat_inst *i, struct load *l)
+{
+    struct filter_inst *f = (struct filter_inst *)i;
+    uint64_t seq = load_u(l);
+    const struct filter_node *n = (const struct filter_node *)i->node;
+    struct pat_env *env = i->pat->env;
+    if (load_ok(l)) {
+        f->leaf = route_add_at(env->route, &n->filter, i->begin, filter_event, f, env->inst,
+                               env->ops, env->rank, seq);
+        f->leaf->consume = n->consume;
+    }
+}
+
 const struct pat_def pat_def_filter = {
     .node_bytes = sizeof(struct filter_node),
     .inst_bytes = sizeof(struct filter_inst),
@@ -102,4 +122,6 @@ const struct pat_def pat_def_filter = {
     .start = filter_start,
     .quit = filter_quit,
     .tell = filter_tell,
+    .save = filter_save,
+    .load = filter_load,
 };

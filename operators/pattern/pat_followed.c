@@ -111,6 +111,30 @@ static void followed_tell(const struct pat_node *node, struct pat_told *ret)
     ret->bounded = ((const struct followed_node *)node)->max != NULL;
 }
 
+static void followed_save(struct pat_inst *i, struct save *s)
+{
+    const struct followed_node *n = (const struct followed_node *)i->node;
+    const struct followed_inst *f = (const struct followed_inst *)i;
+    for (uint32_t k = 0; n->max != NULL && k + 1 < n->node.n_kids; k++) {
+        save_i(s, f->arrow[k].max);
+    }
+}
+
+static void followed_load(struct pat_inst *i, struct load *l)
+{
+    const struct followed_node *n = (const struct followed_node *)i->node;
+    struct followed_inst *f = (struct followed_inst *)i;
+    for (uint32_t k = 0; n->max != NULL && k + 1 < n->node.n_kids; k++) {
+        f->arrow[k].max = load_i(l);
+        f->arrow[k].waiting = 0;
+    }
+    for (const struct pat_inst *k = i->first; n->max != NULL && k != NULL; k = k->next) {
+        if (k->slot > 0) {
+            f->arrow[k->slot - 1].waiting++;
+        }
+    }
+}
+
 const struct pat_def pat_def_followed = {
     .node_bytes = sizeof(struct followed_node),
     .inst_bytes = sizeof(struct followed_inst),
@@ -120,4 +144,6 @@ const struct pat_def pat_def_followed = {
     .on_true = followed_true,
     .on_false = followed_false,
     .tell = followed_tell,
+    .save = followed_save,
+    .load = followed_load,
 };

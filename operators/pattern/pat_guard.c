@@ -134,17 +134,38 @@ static void guard_false(struct pat_inst *i, struct pat_inst *from, bool again)
     pat_false(i, true);
 }
 
+static void guard_save(struct pat_inst *i, struct save *s)
+{
+    const struct guard_inst *g = (const struct guard_inst *)i;
+    save_i(s, g->passed);
+    save_i(s, g->max);
+    tmr_save(s, &g->timer);
+}
+
+static void guard_load(struct pat_inst *i, struct load *l)
+{
+    struct guard_inst *g = (struct guard_inst *)i;
+    g->kid = i->first;
+    g->passed = load_i(l);
+    g->max = load_i(l);
+    pat_timer(i, &g->timer, INT64_MAX, guard_fire);
+    tmr_load(l, i->pat->env->timers, &g->timer);
+}
+
 #define GUARD(name_)                                                                               \
     const struct pat_def pat_def_##name_ = {                                                       \
         .node_bytes = sizeof(struct guard_node),                                                   \
         .inst_bytes = sizeof(struct guard_inst),                                                   \
         .guard = true,                                                                             \
+        .one_each = true,                                                                          \
         .holds_begin = true,                                                                       \
         .bind = guard_bind,                                                                        \
         .start = guard_start,                                                                      \
         .on_true = guard_true,                                                                     \
         .on_false = guard_false,                                                                   \
         .quit = guard_quit,                                                                        \
+        .save = guard_save,                                                                        \
+        .load = guard_load,                                                                        \
     }
 
 GUARD(within);

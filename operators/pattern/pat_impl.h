@@ -27,6 +27,7 @@ struct pat_def {
     bool is_not;
     bool leaf;
     bool guard, observer; /* found by what pat.def says is written */
+    bool one_each;        /* at most one kid of each slot */
     bool holds_begin;     /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
     int (*bind)(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
                 struct err *reterr);
@@ -40,6 +41,9 @@ struct pat_def {
     void (*destroy)(struct pat_inst *i);    /* frees its memory */
     /* What pat_local.h wants to know of the node; NULL: nothing. */
     void (*tell)(const struct pat_node *n, struct pat_told *ret);
+    /* What the kind adds to begin and kids, which are there already when load is called. */
+    void (*save)(struct pat_inst *i, struct save *s);
+    void (*load)(struct pat_inst *i, struct load *l);
 };
 
 struct pat_node { /* of the plan; kinds embed it first */
@@ -80,6 +84,7 @@ struct pat {
     VEC(struct evt *) out;   /* matches, kept */
     VEC(struct evt *) taken; /* by the last pat_take */
     VEC(struct evt *) first; /* of them, those that are not suppressed */
+    VEC(struct evt *) named; /* of a save or load under way */
 };
 
 enum {
@@ -97,6 +102,8 @@ void pat_leave(struct pat *p);
 /* A new kid of the node's kid `slot`; not yet begun. */
 struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot);
 void pat_begin(struct pat_inst *i, struct evt *begin);
+struct pat_inst *pat_root(struct pat *p); /* a new root, not yet begun */
+void pat_begun_with(struct pat_inst *i, struct evt *begin);
 void pat_true(struct pat_inst *i, struct evt *m, bool quit);
 void pat_false(struct pat_inst *i, bool again);
 void pat_quit(struct pat_inst *i); /* and all below; fine if it has already */
@@ -112,6 +119,12 @@ bool pat_used(const struct evt *m); /* an event in it has its mark set */
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t));
 /* now plus a period; INT64_MAX if it is null. */
 int64_t pat_due(struct pat_inst *i, const struct ex *period);
+
+/* ---- pat_state.c ---- */
+struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot); /* the first; NULL */
+void pat_save_match(struct pat *p, struct save *s, struct evt *m); /* NULL is fine */
+struct evt *pat_load_match(struct pat *p, struct load *l);         /* NULL: none */
+bool pat_fits(const struct pat *p, int col, struct dat v);         /* as a value of that tag */
 
 #define PAT(name, text, locality, doc) extern const struct pat_def pat_def_##name;
 #include "operators/pattern/pat.def"

@@ -56,6 +56,18 @@ static void interval_quit(struct pat_inst *i)
     }
 }
 
+static void interval_save(struct pat_inst *i, struct save *s)
+{
+    tmr_save(s, &((struct interval_inst *)i)->timer);
+}
+
+static void interval_load(struct pat_inst *i, struct load *l)
+{
+    struct interval_inst *o = (struct interval_inst *)i;
+    pat_timer(i, &o->timer, INT64_MAX, interval_fire);
+    tmr_load(l, i->pat->env->timers, &o->timer);
+}
+
 const struct pat_def pat_def_interval = {
     .node_bytes = sizeof(struct interval_node),
     .inst_bytes = sizeof(struct interval_inst),
@@ -65,4 +77,6 @@ const struct pat_def pat_def_interval = {
     .bind = interval_bind,
     .start = interval_start,
     .quit = interval_quit,
+    .save = interval_save,
+    .load = interval_load,
 };

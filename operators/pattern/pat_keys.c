@@ -120,3 +120,24 @@ void pat_keys_done(struct pat_keys *k)
     mem_free(k->buckets);
     *k = (struct pat_keys){0};
 }
+
+void pat_keys_save(const struct pat_keys *k, struct save *s)
+{
+    save_u(s, pat_keys_count(k));
+    for (uint32_t i = k->head; i < k->len; i++) {
+        save_val(s, k->entries[i].v);
+        save_i(s, k->entries[i].until);
+    }
+}
+
+void pat_keys_load(struct pat_keys *k, struct load *l)
+{
+    assert(pat_keys_count(k) == 0);
+    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
+        struct dat v = load_val(l);
+        int64_t until = load_i(l);
+        if (load_ok(l) && pat_keys_seen(k, v, until)) {
+            load_fail(l, "a key of every-distinct twice");
+        }
+    }
+}

@@ -7,7 +7,7 @@
 #ifndef OPERATORS_PATTERN_PAT_KEYS_H
 #define OPERATORS_PATTERN_PAT_KEYS_H
 
-#include "operators/sig/dat.h"
+#include "operators/sig/load.h"
 
 struct pat_key {
     struct dat v; /* kept */
@@ -29,6 +29,8 @@ void pat_keys_expire(struct pat_keys *k, struct vheap *h, int64_t now);
 void pat_keys_copy(struct pat_keys *to, const struct pat_keys *from);
 void pat_keys_clear(struct pat_keys *k, struct vheap *h); /* keeps the memory */
 void pat_keys_done(struct pat_keys *k);                   /* after clear */
+void pat_keys_save(const struct pat_keys *k, struct save *s);
+void pat_keys_load(struct pat_keys *k, struct load *l); /* into an empty one */
 static inline uint32_t pat_keys_count(const struct pat_keys *k)
 {
     return k->len - k->head;

@@ -37,6 +37,7 @@ static void not_false(struct pat_inst *i, struct pat_inst *from, bool again)
 const struct pat_def pat_def_not = {
     .node_bytes = sizeof(struct pat_node),
     .inst_bytes = sizeof(struct pat_inst),
+    .one_each = true,
     .is_not = true,
     .holds_begin = true,
     .bind = not_bind,

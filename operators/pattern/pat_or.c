@@ -45,6 +45,7 @@ static void or_false(struct pat_inst *i, struct pat_inst *from, bool again)
 const struct pat_def pat_def_or = {
     .node_bytes = sizeof(struct pat_node),
     .inst_bytes = sizeof(struct pat_inst),
+    .one_each = true,
     .bind = or_bind,
     .start = or_start,
     .on_true = or_true,

@@ -189,6 +189,41 @@ static void schedule_quit(struct pat_inst *i)
     }
 }
 
+static void schedule_save(struct pat_inst *i, struct save *s)
+{
+    const struct schedule_inst *o = (const struct schedule_inst *)i;
+    save_bool(s, o->plan.has_start);
+    save_bool(s, o->plan.has_period);
+    save_bool(s, o->plan.has_reps);
+    save_i(s, o->plan.start);
+    save_i(s, o->plan.period.months);
+    save_i(s, o->plan.period.ms);
+    save_i(s, o->plan.reps);
+    save_i(s, o->at.at);
+    save_i(s, o->at.left);
+    tmr_save(s, &o->timer);
+}
+
+static void schedule_load(struct pat_inst *i, struct load *l)
+{
+    struct schedule_inst *o = (struct schedule_inst *)i;
+    struct err err;
+    o->plan.has_start = load_bool(l);
+    o->plan.has_period = load_bool(l);
+    o->plan.has_reps = load_bool(l);
+    o->plan.start = load_i(l);
+    o->plan.period.months = load_i(l);
+    o->plan.period.ms = load_i(l);
+    o->plan.reps = load_i(l);
+    o->at.at = load_i(l);
+    o->at.left = load_i(l);
+    pat_timer(i, &o->timer, INT64_MAX, schedule_fire);
+    tmr_load(l, i->pat->env->timers, &o->timer);
+    if (load_ok(l) && tmr_is_set(&o->timer) && tmr_schedule_check(&o->plan, &err) != 0) {
+        load_fail(l, "a schedule that cannot be");
+    }
+}
+
 const struct pat_def pat_def_schedule = {
     .node_bytes = sizeof(struct schedule_node),
     .inst_bytes = sizeof(struct schedule_inst),
@@ -199,4 +234,6 @@ const struct pat_def pat_def_schedule = {
     .bind = schedule_bind,
     .start = schedule_start,
     .quit = schedule_quit,
+    .save = schedule_save,
+    .load = schedule_load,
 };

@@ -261,11 +261,46 @@ static void until_destroy(struct pat_inst *i)
     }
 }
 
+static void until_save(struct pat_inst *i, struct save *s)
+{
+    const struct until_node *n = (const struct until_node *)i->node;
+    const struct until_inst *u = (const struct until_inst *)i;
+    save_i(s, u->low);
+    save_i(s, u->high);
+    save_i(s, u->count);
+    for (uint32_t k = 0; k < n->n_tags; k++) {
+        save_u(s, u->got[k].len);
+        save_vals(s, u->got[k].ptr, u->got[k].len);
+    }
+}
+
+static void until_load(struct pat_inst *i, struct load *l)
+{
+    const struct until_node *n = (const struct until_node *)i->node;
+    struct until_inst *u = (struct until_inst *)i;
+    u->body = pat_kid(i, 0);
+    u->end = pat_kid(i, 1);
+    u->low = load_i(l);
+    u->high = load_i(l);
+    u->count = load_i(l);
+    for (uint32_t k = 0; k < n->n_tags; k++) {
+        for (size_t left = load_count(l, 1); left > 0 && load_ok(l); left--) {
+            struct dat v = load_val(l);
+            if (v.kind != DAT_EVENT || !pat_fits(i->pat, n->tags[k], v)) {
+                load_fail(l, "a collected value that is no event of its tag");
+                break;
+            }
+            *VEC_PUSH(&u->got[k]) = dat_keep(v);
+        }
+    }
+}
+
 const struct pat_def pat_def_until = {
     .node_bytes = sizeof(struct until_node),
     .inst_bytes = sizeof(struct until_inst),
     .inst_extra = until_extra,
     .keeps_filter = true,
+    .one_each = true,
     .holds_begin = true,
     .bind = until_bind,
     .start = until_start,
@@ -274,4 +309,6 @@ const struct pat_def pat_def_until = {
     .holds_used = until_holds_used,
     .reset = until_reset,
     .destroy = until_destroy,
+    .save = until_save,
+    .load = until_load,
 };

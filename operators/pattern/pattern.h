@@ -7,7 +7,6 @@
 #ifndef OPERATORS_PATTERN_PATTERN_H
 #define OPERATORS_PATTERN_PATTERN_H
 
-#include "core/base/buf.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
 #include "operators/time/tmr.h"
@@ -25,6 +24,7 @@ struct pat_env { /* outlives the pattern */
     struct route *route;
     const int64_t *now;
     const struct ectx_ops *ops;
+    bool causes; /* rows of match_recognize tell theirs */
     struct inst *inst;
     uint64_t rank;
 };
@@ -47,7 +47,8 @@ void pat_stop(struct pat *p);       /* ends all partial matches; pat_start begin
 bool pat_dead(const struct pat *p); /* nothing can match any more */
 void pat_free(struct pat *p);
 size_t pat_partials(const struct pat *p);
-int pat_save(struct pat *p, struct buf *out);
-int pat_load(struct pat *p, struct slice *in);
+/* All instances, between two calls; loaded into a pattern that is new and not started. */
+void pat_save(struct pat *p, struct save *s);
+void pat_load(struct pat *p, struct load *l);
 
 #endif

@@ -289,7 +289,8 @@ static int structure(struct bind *b, const struct ast_expr *e, struct ex **ret, 
         }
         cols[i] = (struct ecol){.name = e->named[i].name, .ty = x->args[i]->ty};
     }
-    const struct etype *t = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, e->n_named, NULL, 0);
+    const struct etype *t =
+        ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, e->n_named, NULL, 0);
     if (t == NULL) {
         return bind_err(reterr, e->span, "a column stands twice in this structure");
     }

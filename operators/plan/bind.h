@@ -39,13 +39,12 @@ struct agg_call { /* one aggregation of a statement; equal ones are shared */
     struct ty ty;
     struct ex **args; /* bound in the scope of rows; for sorted, maxby: the criteria */
     bool *desc;       /* of criteria */
-    uint32_t n_args;
     struct ex *filter;
-    bool distinct, star;
-    int stream;           /* of first(*), window(s.*): which stream; -1 */
-    struct ex **group_by; /* local group_by:(...); NULL: the statement's */
-    uint32_t n_group_by;
-    bool has_group_by;
+    bool distinct, star, has_group_by;
+    int stream;                /* of first(*), window(s.*): which stream; -1 */
+    const struct etype *event; /* of that stream */
+    struct ex **group_by;      /* local group_by:(...); NULL: the statement's */
+    uint32_t n_args, n_group_by;
     const void *priv; /* left by the def's bind */
     int table_slot;   /* into table: the column that holds it; -1 */
 };
@@ -84,6 +83,7 @@ struct scope {
 
 struct bind {
     struct arena *a;
+    struct etypes *types; /* takes those that binding makes; may be NULL */
     struct catalog *cat;
     struct scope *scope;
     const struct ast_decl *decls; /* of the statement */

@@ -262,6 +262,13 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank)
 {
+    return route_add_at(r, f, bound, on, arg, inst, ops, rank, ++r->seq);
+}
+
+struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, struct evt *bound,
+                                void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                                const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+{
     struct route_leaf *l = r->spare;
     if (l != NULL) {
         r->spare = l->next;
@@ -275,7 +282,7 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
     l->inst = inst;
     l->ops = ops;
     l->rank = rank;
-    l->seq = ++r->seq;
+    l->seq = seq;
     l->consume = 0;
     l->dead = false;
     l->home = NULL;

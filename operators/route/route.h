@@ -63,6 +63,10 @@ void route_filter_init(struct arena *a, struct route_filter *f);
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank);
+/* ... with the number it had: the counter stays as it is (route_set_seq). */
+struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, struct evt *bound,
+                                void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                                const struct ectx_ops *ops, uint64_t rank, uint64_t seq);
 void route_remove(struct route *r, struct route_leaf *l); /* freed by the next route_sweep */
 /* Leaves that take the event, by (rank, seq). A condition that fails to evaluate does not take it.
  */

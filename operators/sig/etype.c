@@ -105,9 +105,26 @@ static bool set_supers(struct arena *a, struct etype *t, const struct etype *con
     return true;
 }
 
-struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
-                      const struct ecol *cols, uint32_t n_cols, const struct etype *const *supers,
-                      uint32_t n_supers)
+static void list(struct etypes *in, struct etype *t)
+{
+    t->made_by = in;
+    t->made_at = ++in->n;
+    *(in->last != NULL ? &in->last->made_next : &in->first) = t;
+    in->last = t;
+}
+
+const struct etype *etypes_at(const struct etypes *t, uint32_t place)
+{
+    const struct etype *e = t->first;
+    while (e != NULL && e->made_at != place) {
+        e = e->made_next;
+    }
+    return e;
+}
+
+struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind kind,
+                      struct slice name, const struct ecol *cols, uint32_t n_cols,
+                      const struct etype *const *supers, uint32_t n_supers)
 {
     struct etype *t = ARENA_NEW(a, struct etype);
     uint32_t room = n_cols;
@@ -139,7 +156,13 @@ struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
         *to = cols[i];
         to->name = arena_copy(a, cols[i].name);
     }
-    return set_supers(a, t, supers, n_supers) ? t : NULL;
+    if (!set_supers(a, t, supers, n_supers)) {
+        return NULL;
+    }
+    if (made_by != NULL) {
+        list(made_by, t);
+    }
+    return t;
 }
 
 bool ety_same_cols(const struct etype *a, const struct etype *b)

@@ -11,6 +11,15 @@
 #include "operators/sig/ty.h"
 
 struct agg_call;
+struct etype;
+
+/* The types that a statement's binding has made, in order: saved state names a type by statement
+ * and place, anonymous ones too. */
+struct etypes {
+    uint32_t owner; /* the statement's number once it runs; 0: it does not, or no longer */
+    uint32_t n;
+    struct etype *first, *last;
+};
 
 enum etype_kind {
     ETYPE_PLAIN,   /* create schema, or made by insert into */
@@ -47,17 +56,27 @@ struct etype {
     bool auto_made;         /* by an insert into, not declared */
     const struct etype **variants;
     uint32_t n_variants;
+    const struct etypes *made_by; /* or NULL */
+    uint32_t made_at;             /* its place there, from 1 */
+    struct etype *made_next;
 };
 
 int ety_col(const struct etype *t, struct slice name); /* -1 */
+/* The nameless column of a table's rows: where the table keeps them, no value. */
+static inline bool ety_is_place(const struct etype *t, uint32_t col)
+{
+    return t->kind == ETYPE_TABLE && t->cols[col].name.len == 0;
+}
 /* Whether an event of type t is one of type `of`. */
 bool ety_is(const struct etype *t, const struct etype *of);
 /* Slots of `of`'s columns in t, or NULL if t is not one of it, or is `of` itself. */
 const uint16_t *ety_view(const struct etype *t, const struct etype *of);
-/* A type of these columns; supers may be NULL; names are copied. Fails on columns twice. */
-struct etype *ety_new(struct arena *a, enum etype_kind kind, struct slice name,
-                      const struct ecol *cols, uint32_t n_cols, const struct etype *const *supers,
-                      uint32_t n_supers);
+/* A type of these columns; supers may be NULL; names are copied. Fails on columns twice. `made_by`
+ * lives as long as the arena; NULL: events of the type are never saved. */
+struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind kind,
+                      struct slice name, const struct ecol *cols, uint32_t n_cols,
+                      const struct etype *const *supers, uint32_t n_supers);
+const struct etype *etypes_at(const struct etypes *t, uint32_t place); /* NULL if there is none */
 bool ety_same_cols(const struct etype *a, const struct etype *b);
 
 #endif

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64, EVENTS_MAX = 1 << 28 };
+enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28 };
 
 struct load {
     const struct save_types *types;
@@ -264,6 +264,54 @@ struct dat load_val(struct load *l)
     return l->failed ? DAT_NONE : v;
 }
 
+/* Whether code that was bound for values of that type may look at it. */
+static bool fits(struct dat v, struct ty ty)
+{
+    bool ok = true;
+    switch (ty.kind) {
+    case TY_NULL:
+    case TY_OBJECT: return true;
+    case TY_BOOL: return v.kind == DAT_BOOL;
+    case TY_CHAR: return v.kind == DAT_CHAR;
+    case TY_BYTE:
+    case TY_SHORT:
+    case TY_INT:
+    case TY_LONG: return dat_is_integer(v);
+    case TY_FLOAT:
+    case TY_DOUBLE: return dat_is_float(v);
+    case TY_BIGINT:
+    case TY_BIGDEC: return v.kind == DAT_BIGINT || v.kind == DAT_BIGDEC;
+    case TY_STRING: return v.kind == DAT_STRING;
+    case TY_EVENT: return v.kind == DAT_EVENT && (ty.ev == NULL || ety_is(v.ev->type, ty.ev));
+    case TY_MAP:
+        for (uint32_t i = 0; ok && v.kind == DAT_MAP && ty.elem != NULL && i < v.m->len; i++) {
+            ok = dat_is_null(v.m->v[i].value) || fits(v.m->v[i].value, *ty.elem);
+        }
+        return ok && v.kind == DAT_MAP;
+    case TY_LIST:
+        for (uint32_t i = 0; ok && v.kind == DAT_LIST && ty.elem != NULL && i < v.l->len; i++) {
+            ok = dat_is_null(v.l->v[i]) || fits(v.l->v[i], *ty.elem);
+        }
+        return ok && v.kind == DAT_LIST;
+    }
+    return false;
+}
+
+bool load_more(const struct load *l)
+{
+    return !l->failed && l->in.len > 0;
+}
+
+struct dat load_val_of(struct load *l, struct ty ty)
+{
+    struct dat v = load_val(l);
+    if (!dat_is_null(v) && !fits(v, ty)) {
+        load_fail(l, "a value of kind %u for a %s", v.kind, ty_name(ty.kind));
+        return DAT_NONE;
+    }
+    return v;
+}
+
 void load_vals(struct load *l, struct dat *to, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -287,11 +335,18 @@ static void load_causes(struct load *l, struct evt *e)
     }
 }
 
+static struct dat null_of(struct load *l)
+{
+    if (!dat_is_null(load_val(l))) {
+        load_fail(l, "a row's place");
+    }
+    return DAT_NONE;
+}
+
 static struct evt *event_itself(struct load *l)
 {
     uint64_t serial = load_u(l), number = load_u(l);
-    const struct etype *type =
-        number < UINT32_MAX ? l->types->type(l->types->arg, (uint32_t)number) : NULL;
+    const struct etype *type = l->failed ? NULL : l->types->type(l->types->arg, number);
     if (l->failed || type == NULL) {
         load_fail(l, "an event of type %llu, which does not exist", (unsigned long long)number);
         return NULL;
@@ -313,7 +368,7 @@ static struct evt *event_itself(struct load *l)
         load_fail(l, "undeclared properties that are no map");
     }
     for (uint32_t i = 0; i < type->n_cols; i++) {
-        evt_set(e, i, load_val(l));
+        evt_set(e, i, ety_is_place(type, i) ? null_of(l) : load_val_of(l, type->cols[i].ty));
     }
     return e;
 }

@@ -252,8 +252,8 @@ static void add_seen(struct save *s, uint64_t serial, uint32_t chunk, uint32_t n
 
 static void event_itself(struct save *s, const struct evt *e)
 {
-    uint32_t type = s->types->number(s->types->arg, e->type);
-    assert(type != UINT32_MAX);
+    uint64_t type = s->types->number(s->types->arg, e->type);
+    assert(type != UINT64_MAX);
     save_u(s, e->serial);
     save_u(s, type);
     fixed(s, e->ref.hi);
@@ -265,7 +265,9 @@ static void event_itself(struct save *s, const struct evt *e)
         fixed(s, e->causes->r[i].lo);
     }
     save_val(s, e->extra == NULL ? DAT_NONE : dat_map(e->extra));
-    save_vals(s, e->p, e->type->n_cols);
+    for (uint32_t i = 0; i < e->type->n_cols; i++) {
+        save_val(s, ety_is_place(e->type, i) ? DAT_NONE : e->p[i]);
+    }
 }
 
 void save_evt(struct save *s, struct evt *e)

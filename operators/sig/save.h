@@ -8,7 +8,8 @@
  * Bytes do not depend on the machine: integers are varints, doubles their bits in little-endian
  * order. An event that several places hold is written once per chunk and stays one object when it
  * is loaded, also between chunks and nodes: it has a number of its own (evt.serial, given when it
- * is first saved). Lists, maps and strings are written wherever they stand.
+ * is first saved). Lists, maps and strings are written wherever they stand. What a row of a table
+ * has in its nameless column is the table's own business and not written.
  *
  * To add a node: two functions, save and load, beside each other in its file, that name the same
  * fields in the same order; whatever has changed meaning raises SAVE_FORMAT.
@@ -27,8 +28,8 @@ enum {
 };
 
 struct save_types {                                          /* how types are named; the engine's */
-    uint32_t (*number)(void *arg, const struct etype *t);    /* UINT32_MAX: it has none, a bug */
-    const struct etype *(*type)(void *arg, uint32_t number); /* NULL if there is none */
+    uint64_t (*number)(void *arg, const struct etype *t);    /* UINT64_MAX: it has none, a bug */
+    const struct etype *(*type)(void *arg, uint64_t number); /* NULL if there is none */
     void *arg;
 };
 

@@ -16,6 +16,8 @@ struct entry {
     struct evt *e;
     void *block;
     uint64_t hash;
+    struct cause_live *live; /* of statements that rows leave */
+    struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
     struct entry *chain, *next, *prev;
 };
 
@@ -58,6 +60,8 @@ static void entry_free(struct entry *n)
     if (n->block != NULL) {
         agg_block_free(&t->layout, n->block, t->heap);
     }
+    cause_live_free(n->live);
+    mem_free(n->ever);
     evt_drop(t->heap, n->e);
     mem_free(n);
 }
@@ -290,6 +294,42 @@ struct dat table_col(struct evt *row, uint16_t col, struct ectx *c)
     return agg_block_value(&n->rows->t->layout, n->block, n->rows->t->slot[col], c);
 }
 
+void table_cause(struct evt *row, struct ectx *c, uint32_t n_events, bool windowed, bool enter)
+{
+    struct entry *n = entry_of(row);
+    assert(n != NULL);
+    if (windowed && n->live == NULL) {
+        n->live = cause_live_new(c->heap, true);
+    } else if (!windowed && n->ever == NULL) {
+        n->ever = MEM_NEW(struct cause_ever);
+    }
+    for (uint32_t i = 0; i < n_events; i++) {
+        struct evt *e = c->row[i];
+        if (e == NULL) {
+            continue;
+        }
+        if (windowed && enter) {
+            cause_live_enter(n->live, e);
+        } else if (windowed) {
+            cause_live_leave(n->live, e);
+        } else if (enter) {
+            cause_ever_add(n->ever, c->now, e);
+        }
+    }
+}
+
+void table_causes(const struct evt *row, struct cause_list *to)
+{
+    const struct entry *n = entry_of(row);
+    cause_add_event(to, row);
+    if (n != NULL && n->live != NULL) {
+        cause_live_list(n->live, NULL, to);
+    }
+    if (n != NULL && n->ever != NULL) {
+        cause_ever_list(n->ever, NULL, to);
+    }
+}
+
 struct evt *table_shown(struct evt *row, struct ectx *c)
 {
     struct evt *copy = evt_new(c->heap, row->type);
@@ -317,4 +357,25 @@ struct dat table_keys(struct trows *r, struct vheap *h)
         vlist_set(l, i++, dat_list(k));
     }
     return dat_list(l);
+}
+
+/* ---- state ---- */
+
+void table_save(struct trows *r, struct save *s, bool by_key)
+{
+    (void)by_key;
+    save_u(s, table_count(r));
+}
+
+void table_load(struct trows *r, struct load *l, bool by_key)
+{
+    (void)r, (void)by_key;
+    if (load_u(l) > 0) {
+        load_fail(l, "tables cannot be loaded");
+    }
+}
+
+void table_loaded(struct trows *r)
+{
+    (void)r;
 }

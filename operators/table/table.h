@@ -8,6 +8,7 @@
 #define OPERATORS_TABLE_TABLE_H
 
 #include "operators/agg/agg.h"
+#include "operators/sig/cause.h"
 
 enum { TABLE_KEYS_MAX = 16 };
 
@@ -49,6 +50,17 @@ void *table_state(const struct table *t, const struct evt *row, uint16_t col);
 const struct table *table_by_row(const struct evt *row);
 /* A copy of the row with the values of its aggregations, which later changes do not touch. */
 struct evt *table_shown(struct evt *row, struct ectx *c);
+/* Causes of what `into table` puts into a row: what entered and left it. windowed: rows leave. */
+void table_cause(struct evt *row, struct ectx *c, uint32_t n_events, bool windowed, bool enter);
+/* The row as a cause: the event it was inserted as; what entered it. */
+void table_causes(const struct evt *row, struct cause_list *to);
 struct dat table_keys(struct trows *r, struct vheap *h);
+/* Rows, into rows just opened. With `by_key` each row is written under the key group of its primary
+ * key (save_group) and table_load is called for each chunk, which has nothing else (load_more), in
+ * any order; without, all rows stand in the chunk under way and something may follow.
+ * table_loaded, when nothing more comes, puts them in order. */
+void table_save(struct trows *r, struct save *s, bool by_key);
+void table_load(struct trows *r, struct load *l, bool by_key);
+void table_loaded(struct trows *r);
 
 #endif

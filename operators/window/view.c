@@ -208,7 +208,7 @@ static int add_keys(struct bind *b, struct view_plan *p, struct err *reterr)
     if (n == out->n_cols) {
         return 0;
     }
-    p->out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
+    p->out = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, n, NULL, 0);
     if (p->out == NULL) {
         return err_set(reterr, ERR_LIMIT, "the statement is too large");
     }
@@ -264,5 +264,21 @@ void view_poke(struct view *v)
 {
     if (v != NULL && v->ops->poke != NULL) {
         v->ops->poke(v);
+    }
+}
+
+void view_save(struct view *v, struct save *s)
+{
+    if (v != NULL && v->ops->save != NULL) {
+        v->ops->save(v, s);
+    }
+}
+
+void view_load(struct view *v, struct load *l)
+{
+    if (v != NULL && v->ops->load != NULL) {
+        v->ops->load(v, l);
+    } else if (v != NULL) {
+        load_fail(l, "#%s cannot be loaded", v->step != NULL ? v->step->def->name : "windows");
     }
 }

@@ -80,6 +80,18 @@ void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr
 
 /* ---- spans of time ---- */
 
+static int64_t about(struct win_span s)
+{
+    enum { MONTH_DAYS = 31 };
+    return tmr_add(s.months * MONTH_DAYS * TMR_DAY, s.ms);
+}
+
+bool win_span_ok(struct win_span s)
+{
+    const int64_t many = 1LL << 32;
+    return s.months < many && s.months > -many && about(s) > 0;
+}
+
 struct win_span win_span_of(struct view_env *env, const struct ex *period)
 {
     int64_t months = 0;
@@ -88,8 +100,8 @@ struct win_span win_span_of(struct view_env *env, const struct ex *period)
         months = 0;
         ms = 0;
     }
-    struct win_span s = {.months = months, .ms = (int64_t)ms};
-    if (s.months <= 0 && s.ms <= 0) { /* a variable with nonsense in it: the shortest there is */
+    struct win_span s = {.months = months, .ms = dat_to_long(dat_double(ms))};
+    if (!win_span_ok(s)) { /* a variable with nonsense in it: the shortest there is */
         s = (struct win_span){.months = 0, .ms = 1};
     }
     return s;
@@ -106,10 +118,8 @@ int64_t win_span_add(struct win_span s, int64_t to, int64_t times)
 
 int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at)
 {
-    enum { MONTH_DAYS = 31 };
-    int64_t about = s.months * MONTH_DAYS * TMR_DAY + s.ms;
-    assert(about > 0);
-    int64_t k = tmr_floor_div(tmr_add(at, -ref), about);
+    assert(win_span_ok(s));
+    int64_t k = tmr_floor_div(tmr_add(at, -ref), about(s));
     while (win_span_add(s, ref, k) > at) {
         k--;
     }
@@ -197,7 +207,9 @@ bool win_batch_flush(struct win_batch *b, bool force)
         evt_drop(h, last.ptr[i]);
     }
     b->hint = 0;
+    b->flushing = true;
     w->v.sink(w->v.sink_arg, w->nw.ptr, w->nw.len, last.ptr, last.len);
+    b->flushing = false;
     w->old.len = 0;
     return true;
 }
@@ -213,7 +225,11 @@ void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old)
 
 void win_batch_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
 {
-    win_ring_each(&((struct win_batch *)(void *)v)->ring, fn, arg);
+    struct win_batch *b = (struct win_batch *)(void *)v;
+    for (size_t i = 0; b->flushing && i < b->w.nw.len; i++) {
+        fn(arg, b->w.nw.ptr[i]);
+    }
+    win_ring_each(&b->ring, fn, arg);
 }
 
 /* Place of an event in the batch put out last, or its length. Rows ask in order. */

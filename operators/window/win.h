@@ -58,7 +58,8 @@ void win_held_expire(struct win_held *w);
 struct win_batch {
     struct win w; /* nw: the batch put out last, which the next one takes out; references of it */
     struct win_ring ring;
-    size_t hint; /* where prev looked last */
+    size_t hint;   /* where prev looked last */
+    bool flushing; /* the batch is on its way out: it is still what the window holds */
 };
 /* Puts the batch out, the one before it as old. force: even if both are empty. Whether something
  * was put out. */
@@ -76,6 +77,7 @@ struct win_span {
     int64_t months, ms;
 };
 struct win_span win_span_of(struct view_env *env, const struct ex *period);
+bool win_span_ok(struct win_span s); /* it leads forward, and is not beyond all dates */
 int64_t win_span_add(struct win_span s, int64_t to, int64_t times); /* to + s * times */
 /* The grid ref + k * s: the last point at or before `at`. */
 int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at);

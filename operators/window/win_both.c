@@ -284,12 +284,32 @@ static void poke(struct view *v)
     }
 }
 
+/* Each window: between two updates there is nothing else. */
+static void save(struct view *v, struct save *s)
+{
+    const struct both *b = (const struct both *)(const void *)v;
+    assert(b->phase == PHASE_IDLE);
+    for (uint32_t i = 0; i < b->n; i++) {
+        view_save(b->kids[i].v, s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct both *b = (struct both *)(void *)v;
+    for (uint32_t i = 0; i < b->n; i++) {
+        view_load(b->kids[i].v, l);
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
     .free = free_it,
     .idle = idle,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 struct view *win_both_new(struct view_step *const *steps, uint32_t n, struct view_env *env)

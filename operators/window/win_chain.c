@@ -63,11 +63,30 @@ static void poke(struct view *v)
     }
 }
 
+/* Each view. */
+static void save(struct view *v, struct save *s)
+{
+    const struct chain *c = (const struct chain *)(const void *)v;
+    for (uint32_t i = 0; i < c->n; i++) {
+        view_save(c->kids[i], s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct chain *c = (struct chain *)(void *)v;
+    for (uint32_t i = 0; i < c->n; i++) {
+        view_load(c->kids[i], l);
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
     .free = free_it,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 static struct view *part(struct view_step *const *steps, uint32_t n, bool retain_union,

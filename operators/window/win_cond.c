@@ -20,7 +20,7 @@ static const struct etype *pseudo_type(struct bind *b, const struct etype *in)
         [WIN_OLDEST_TIMESTAMP] = {.name = SLICE("oldest_timestamp"), .ty = TY(LONG)},
         [WIN_VIEW_REFERENCE] = {.name = SLICE("view_reference"), .ty = TY(OBJECT)},
     };
-    return ety_new(b->a, ETYPE_ANON, SLICE_NONE, cols, WIN_PSEUDOS, NULL, 0);
+    return ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, WIN_PSEUDOS, NULL, 0);
 }
 
 static bool has_var(const struct ex *e)
@@ -110,6 +110,20 @@ void win_cond_clear(struct win_cond_run *r)
     if (r->block != NULL) {
         agg_block_free(&r->s->layout, r->block, r->env->heap);
         r->block = agg_block_new(&r->s->layout);
+    }
+}
+
+void win_cond_save(const struct win_cond_run *r, struct save *s)
+{
+    if (r->block != NULL) {
+        agg_block_save(&r->s->layout, r->block, s);
+    }
+}
+
+void win_cond_load(struct win_cond_run *r, struct load *l)
+{
+    if (r->block != NULL) {
+        agg_block_load(&r->s->layout, r->block, l);
     }
 }
 

@@ -44,6 +44,8 @@ void win_cond_init(struct win_cond_run *r, const struct view_step *step, struct 
 void win_cond_done(struct win_cond_run *r);
 void win_cond_enter(struct win_cond_run *r, struct evt *e);
 void win_cond_leave(struct win_cond_run *r, struct evt *e);
+void win_cond_save(const struct win_cond_run *r, struct save *s); /* the aggregations */
+void win_cond_load(struct win_cond_run *r, struct load *l);
 void win_cond_clear(struct win_cond_run *r); /* aggregations begin anew */
 /* Whether it is true for a window of these ends, with `of` as the event. */
 bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t expired,

@@ -93,7 +93,7 @@ int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etyp
     if (rc != 0) {
         return rc;
     }
-    *ret_out = ety_new(b->a, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
+    *ret_out = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, f.cols, f.n_cols, NULL, 0);
     return *ret_out != NULL ? 0 : bind_err(reterr, v->span, "#%s: a column stands twice", d->name);
 }
 
@@ -103,6 +103,11 @@ void win_derived_init(struct win_derived *d, const struct view_ops *ops,
     win_init(&d->w, ops, step, env);
     d->s = (const struct win_derived_step *)(const void *)step;
     d->extra = mem_calloc(d->s->n_args - d->s->n_numbers + 1, sizeof *d->extra);
+    if (env->causes && env->leaves) {
+        d->live = cause_live_new(env->heap, false);
+    } else if (env->causes) {
+        d->ever = MEM_NEW(struct cause_ever);
+    }
 }
 
 void win_derived_done(struct win_derived *d)
@@ -115,7 +120,31 @@ void win_derived_done(struct win_derived *d)
         evt_drop(h, d->was);
     }
     mem_free(d->extra);
+    cause_live_free(d->live);
+    mem_free(d->ever);
     win_done(&d->w);
+}
+
+/* Values of the further columns; the row. */
+void win_derived_save(const struct win_derived *d, struct save *s)
+{
+    assert(d->was != NULL);
+    save_vals(s, d->extra, d->s->n_args - d->s->n_numbers);
+    save_evt(s, d->was);
+}
+
+void win_derived_load(struct win_derived *d, struct load *l)
+{
+    struct vheap *h = d->w.v.env->heap;
+    for (uint32_t i = 0; i < d->s->n_args - d->s->n_numbers; i++) {
+        dat_drop(h, d->extra[i]);
+        d->extra[i] = dat_keep(load_val(l));
+    }
+    struct evt *was = load_evt_of(l, d->s->step.out);
+    if (load_ok(l)) {
+        evt_drop(h, d->was);
+        d->was = evt_keep(was);
+    }
 }
 
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)
@@ -130,8 +159,24 @@ bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)
     return true;
 }
 
-void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw)
+static void cause(struct win_derived *d, struct evt **nw, size_t n_nw, struct evt **old,
+                  size_t n_old)
 {
+    for (size_t i = 0; d->live != NULL && i < n_nw; i++) {
+        cause_live_enter(d->live, nw[i]);
+    }
+    for (size_t i = 0; d->live != NULL && i < n_old; i++) {
+        cause_live_leave(d->live, old[i]);
+    }
+    for (size_t i = 0; d->ever != NULL && i < n_nw; i++) {
+        cause_ever_add(d->ever, d->w.v.env->ctx->now, nw[i]);
+    }
+}
+
+void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw, struct evt **old,
+                      size_t n_old)
+{
+    cause(d, nw, n_nw, old, n_old);
     uint32_t n = d->s->n_args - d->s->n_numbers;
     if (n_nw == 0) {
         return;
@@ -154,6 +199,16 @@ struct evt *win_derived_row(struct win_derived *d, const struct dat *own, uint32
     }
     for (uint32_t i = 0; i < n; i++) {
         evt_set(row, n_own + i, d->extra[i]);
+    }
+    if (d->live != NULL || d->ever != NULL) {
+        struct cause_list all;
+        cause_list_init(&all, CAUSE_KEPT);
+        if (d->live != NULL) {
+            cause_live_list(d->live, NULL, &all);
+        } else {
+            cause_ever_list(d->ever, NULL, &all);
+        }
+        cause_give(d->w.v.env->heap, row, &all);
     }
     return row;
 }

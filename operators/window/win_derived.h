@@ -7,6 +7,7 @@
 #ifndef OPERATORS_WINDOW_WIN_DERIVED_H
 #define OPERATORS_WINDOW_WIN_DERIVED_H
 
+#include "operators/sig/cause.h"
 #include "operators/window/win.h"
 
 struct win_derived_step {
@@ -18,8 +19,10 @@ struct win_derived_step {
 struct win_derived { /* first member of each */
     struct win w;
     const struct win_derived_step *s;
-    struct dat *extra; /* kept: values of the further columns */
-    struct evt *was;   /* kept: the row put out last */
+    struct dat *extra;       /* kept: values of the further columns */
+    struct evt *was;         /* kept: the row put out last */
+    struct cause_live *live; /* what is counted, if causes are wanted; or, where nothing leaves, */
+    struct cause_ever *ever; /* what ever was */
 };
 
 /* own: columns of the view itself. `*` among the further columns stands for all of them. */
@@ -29,10 +32,14 @@ int win_derived_bind(struct bind *b, const struct ast_view *v, const struct etyp
 void win_derived_init(struct win_derived *d, const struct view_ops *ops,
                       const struct view_step *step, struct view_env *env);
 void win_derived_done(struct win_derived *d);
+/* The further columns and the row put out last. */
+void win_derived_save(const struct win_derived *d, struct save *s);
+void win_derived_load(struct win_derived *d, struct load *l);
 /* The numbers of an event as doubles; false if one is null. */
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret);
-/* Takes the further columns of the last event that came. */
-void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw);
+/* Takes the further columns of the last event that came, and all of them as causes. */
+void win_derived_seen(struct win_derived *d, struct evt **nw, size_t n_nw, struct evt **old,
+                      size_t n_old);
 /* A row with these columns of the view's own and the further ones. */
 struct evt *win_derived_row(struct win_derived *d, const struct dat *own, uint32_t n_own);
 /* Puts out the row as it is now, and the one before. The very first `before` is of no events:

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/window/win_cond.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct expr {
     struct win_held h;
@@ -71,6 +72,23 @@ static bool idle(struct view *v)
     return ((const struct expr *)(const void *)v)->h.ring.live == 0;
 }
 
+/* Ring, with the times of arrival; aggregations; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct expr *w = (const struct expr *)(const void *)v;
+    win_ring_save(&w->h.ring, s);
+    win_cond_save(&w->cond, s);
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct expr *w = (struct expr *)(void *)v;
+    win_ring_load(&w->h.ring, l, v->step->in);
+    win_cond_load(&w->cond, l);
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_held_each,
@@ -80,6 +98,8 @@ static const struct view_ops ops = {
     .free = free_it,
     .idle = idle,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/window/win_cond.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct expr_batch {
     struct win_batch b;
@@ -83,6 +84,23 @@ static void free_it(struct view *v)
     mem_free(w);
 }
 
+/* Batch, with the times of arrival; aggregations; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct expr_batch *w = (const struct expr_batch *)(const void *)v;
+    win_batch_save(&w->b, s);
+    win_cond_save(&w->cond, s);
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct expr_batch *w = (struct expr_batch *)(void *)v;
+    win_batch_load(&w->b, l);
+    win_cond_load(&w->cond, l);
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_batch_each,
@@ -91,6 +109,8 @@ static const struct view_ops ops = {
     .at = win_batch_at,
     .free = free_it,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

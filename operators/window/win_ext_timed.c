@@ -6,6 +6,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct ext_step {
     struct view_step step;
@@ -44,6 +45,21 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     win_emit(win, win->nw.ptr, win->nw.len, win->old.ptr, win->old.len);
 }
 
+/* Period; ring, with the events' times. */
+static void save(struct view *v, struct save *s)
+{
+    const struct ext_timed *w = (const struct ext_timed *)(const void *)v;
+    win_span_save(w->span, s);
+    win_ring_save(&w->h.ring, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct ext_timed *w = (struct ext_timed *)(void *)v;
+    w->span = win_span_load(l);
+    win_ring_load(&w->h.ring, l, v->step->in);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_held_each,
@@ -51,6 +67,8 @@ static const struct view_ops ops = {
     .count = win_held_count,
     .at = win_held_at,
     .free = win_held_free,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -7,6 +7,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct ext_batch_step {
     struct view_step step;
@@ -59,6 +60,27 @@ static void free_it(struct view *v)
     mem_free(v);
 }
 
+/* Period; whether it has begun, reference, end; batch. */
+static void save(struct view *v, struct save *s)
+{
+    const struct ext_batch *w = (const struct ext_batch *)(const void *)v;
+    win_span_save(w->span, s);
+    save_bool(s, w->begun);
+    save_i(s, w->ref);
+    save_i(s, w->end);
+    win_batch_save(&w->b, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct ext_batch *w = (struct ext_batch *)(void *)v;
+    w->span = win_span_load(l);
+    w->begun = load_bool(l);
+    w->ref = load_i(l);
+    w->end = load_i(l);
+    win_batch_load(&w->b, l);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_batch_each,
@@ -66,6 +88,8 @@ static const struct view_ops ops = {
     .count = win_batch_count,
     .at = win_batch_at,
     .free = free_it,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -5,6 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct firsttime {
     struct win_held h;
@@ -25,7 +26,28 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     win_emit(&w->h.w, nw, n_nw, w->h.w.old.ptr, w->h.w.old.len);
 }
 
-static const struct view_ops ops = {.update = update, .each = win_held_each, .free = win_held_free};
+/* End; ring. */
+static void save(struct view *v, struct save *s)
+{
+    const struct firsttime *w = (const struct firsttime *)(const void *)v;
+    save_i(s, w->end);
+    win_ring_save(&w->h.ring, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct firsttime *w = (struct firsttime *)(void *)v;
+    w->end = load_i(l);
+    win_ring_load(&w->h.ring, l, v->step->in);
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = win_held_each,
+    .free = win_held_free,
+    .save = save,
+    .load = load,
+};
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {

@@ -5,6 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct firstunique {
     struct win w;
@@ -68,11 +69,26 @@ static bool idle(struct view *v)
     return ((struct firstunique *)(void *)v)->map.len == 0;
 }
 
+/* Events and keys in order of the keys' first arrival. */
+static void save(struct view *v, struct save *s)
+{
+    const struct firstunique *w = (const struct firstunique *)(const void *)v;
+    win_map_save_events(&w->map, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct firstunique *w = (struct firstunique *)(void *)v;
+    win_map_load_events(&w->map, l, v->step->in);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
     .free = free_it,
     .idle = idle,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

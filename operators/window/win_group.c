@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -61,6 +62,18 @@ static void group_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
     w->v.sink(w->v.sink_arg, w->nw.ptr, w->nw.len, w->old.ptr, w->old.len);
 }
 
+static struct group *new_group(struct group_win *g, struct win_node *node)
+{
+    struct group *gr = MEM_NEW(struct group);
+    gr->g = g;
+    gr->node = node;
+    node->what = gr;
+    gr->v = win_chain_new(g->p->steps + 1, g->p->n_steps - 1, g->p->retain_union, g->w.v.env);
+    gr->v->sink = group_out;
+    gr->v->sink_arg = gr;
+    return gr;
+}
+
 static struct group *group_of(struct group_win *g, struct evt *e, bool make)
 {
     struct view_env *env = g->w.v.env;
@@ -71,14 +84,7 @@ static struct group *group_of(struct group_win *g, struct evt *e, bool make)
     if (node != NULL || !make) {
         return node != NULL ? node->what : NULL;
     }
-    struct group *gr = MEM_NEW(struct group);
-    gr->g = g;
-    gr->node = win_map_add(&g->map, key, hash);
-    gr->node->what = gr;
-    gr->v = win_chain_new(g->p->steps + 1, g->p->n_steps - 1, g->p->retain_union, env);
-    gr->v->sink = group_out;
-    gr->v->sink_arg = gr;
-    return gr;
+    return new_group(g, win_map_add(&g->map, key, hash));
 }
 
 static void free_group(struct group_win *g, struct group *gr)
@@ -203,6 +209,43 @@ static void poke(struct view *v)
     }
 }
 
+/* Where the hand is (the place of its group from 1, 0: nowhere); number of groups, each: key, view.
+ */
+static void save(struct view *v, struct save *s)
+{
+    const struct group_win *g = (const struct group_win *)(const void *)v;
+    uint64_t hand = 0, i = 0;
+    assert(g->touched.len == 0);
+    for (const struct win_node *n = g->map.first; n != NULL; n = n->next) {
+        i++;
+        hand = n == g->hand ? i : hand;
+    }
+    save_u(s, hand);
+    save_u(s, g->map.len);
+    for (const struct win_node *n = g->map.first; n != NULL; n = n->next) {
+        win_key_save(&g->map, n, s);
+        view_save(((const struct group *)n->what)->v, s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct group_win *g = (struct group_win *)(void *)v;
+    uint64_t hand = load_u(l);
+    size_t n = load_count(l, 2);
+    for (size_t i = 0; i < n; i++) {
+        struct win_node *node = win_key_load(&g->map, l);
+        if (node == NULL) {
+            return;
+        }
+        view_load(new_group(g, node)->v, l);
+        g->hand = i + 1 == hand ? node : g->hand;
+    }
+    if (hand > n) {
+        load_fail(l, "group %llu of %zu", (unsigned long long)hand, n);
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
@@ -211,6 +254,8 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 struct view *win_group_new(const struct view_plan *p, struct view_env *env)

@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
@@ -25,6 +26,8 @@ static const struct view_ops ops = {
     .count = win_held_count,
     .at = win_held_at,
     .free = win_held_free,
+    .save = win_held_save,
+    .load = win_held_load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

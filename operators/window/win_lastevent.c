@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct lastevent {
     struct win w;
@@ -50,7 +51,31 @@ static void free_it(struct view *v)
     mem_free(w);
 }
 
-static const struct view_ops ops = {.update = update, .each = each, .free = free_it};
+/* The event, or none. */
+static void save(struct view *v, struct save *s)
+{
+    const struct lastevent *w = (const struct lastevent *)(const void *)v;
+    save_evt(s, w->last);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct lastevent *w = (struct lastevent *)(void *)v;
+    struct evt *e = load_evt(l);
+    if (e != NULL && ety_is(e->type, v->step->in)) {
+        w->last = evt_keep(e);
+    } else if (e != NULL) {
+        load_fail(l, "an event of another type");
+    }
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = each,
+    .free = free_it,
+    .save = save,
+    .load = load,
+};
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {

@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct length {
     struct win_held h;
@@ -27,6 +28,21 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     win_emit(win, nw, n_nw, win->old.ptr, win->old.len);
 }
 
+/* Size; ring. */
+static void save(struct view *v, struct save *s)
+{
+    const struct length *w = (const struct length *)(const void *)v;
+    win_size_save(w->size, s);
+    win_ring_save(&w->h.ring, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct length *w = (struct length *)(void *)v;
+    w->size = win_size_load(l);
+    win_ring_load(&w->h.ring, l, v->step->in);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_held_each,
@@ -34,6 +50,8 @@ static const struct view_ops ops = {
     .count = win_held_count,
     .at = win_held_at,
     .free = win_held_free,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct length_batch {
     struct win_batch b;
@@ -28,6 +29,21 @@ static void free_it(struct view *v)
     mem_free(v);
 }
 
+/* Size; batch. */
+static void save(struct view *v, struct save *s)
+{
+    const struct length_batch *w = (const struct length_batch *)(const void *)v;
+    win_size_save(w->size, s);
+    win_batch_save(&w->b, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct length_batch *w = (struct length_batch *)(void *)v;
+    w->size = win_size_load(l);
+    win_batch_load(&w->b, l);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_batch_each,
@@ -35,6 +51,8 @@ static const struct view_ops ops = {
     .count = win_batch_count,
     .at = win_batch_at,
     .free = free_it,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

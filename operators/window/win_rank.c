@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_sorted.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -112,6 +113,36 @@ static bool idle(struct view *v)
     return ((const struct rank *)(const void *)v)->sorted.len == 0;
 }
 
+/* Size; number of entries, each with its key. */
+static void save(struct view *v, struct save *s)
+{
+    const struct rank *w = (const struct rank *)(const void *)v;
+    win_size_save(w->size, s);
+    save_u(s, w->sorted.len);
+    for (size_t i = 0; i < w->sorted.len; i++) {
+        win_key_save(&w->map, w->sorted.all[i]->node, s);
+        win_entry_save(w->sorted.all[i], &w->s->by, s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct rank *w = (struct rank *)(void *)v;
+    w->size = win_size_load(l);
+    size_t n = load_count(l, 3);
+    if (n > w->size) {
+        load_fail(l, "%zu events in a window for %zu", n, w->size);
+    }
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        struct win_node *node = win_key_load(&w->map, l);
+        struct win_entry *x = win_entry_load(&w->sorted, &w->s->by, l, v->step->in);
+        if (x != NULL) {
+            x->node = node;
+            node->what = x;
+        }
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
@@ -120,6 +151,8 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -19,9 +19,8 @@ static struct evt *row_of(struct size *w)
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct size *w = (struct size *)(void *)v;
-    (void)old;
     w->n += (int64_t)n_nw - (int64_t)n_old;
-    win_derived_seen(&w->d, nw, n_nw);
+    win_derived_seen(&w->d, nw, n_nw, old, n_old);
     if (n_nw != n_old) {
         win_derived_put(&w->d, row_of(w));
     }
@@ -38,7 +37,28 @@ static void free_it(struct view *v)
     mem_free(v);
 }
 
-static const struct view_ops ops = {.update = update, .each = each, .free = free_it};
+/* What derived views have; number of events. */
+static void save(struct view *v, struct save *s)
+{
+    const struct size *w = (const struct size *)(const void *)v;
+    win_derived_save(&w->d, s);
+    save_i(s, w->n);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct size *w = (struct size *)(void *)v;
+    win_derived_load(&w->d, l);
+    w->n = load_i(l);
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = each,
+    .free = free_it,
+    .save = save,
+    .load = load,
+};
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {

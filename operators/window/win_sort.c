@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_sorted.h"
+#include "operators/window/win_state.h"
 
 struct sort_step {
     struct view_step step;
@@ -78,6 +79,30 @@ static bool idle(struct view *v)
     return ((const struct sort *)(const void *)v)->sorted.len == 0;
 }
 
+/* Size; number of entries, each. */
+static void save(struct view *v, struct save *s)
+{
+    const struct sort *w = (const struct sort *)(const void *)v;
+    win_size_save(w->size, s);
+    save_u(s, w->sorted.len);
+    for (size_t i = 0; i < w->sorted.len; i++) {
+        win_entry_save(w->sorted.all[i], w->by, s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct sort *w = (struct sort *)(void *)v;
+    w->size = win_size_load(l);
+    size_t n = load_count(l, 2);
+    if (n > w->size) {
+        load_fail(l, "%zu events in a window for %zu", n, w->size);
+    }
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        (void)win_entry_load(&w->sorted, w->by, l, v->step->in);
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
@@ -86,6 +111,8 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -35,29 +35,46 @@ static size_t first_not_before(const struct win_sorted *s, const struct win_crit
     return low;
 }
 
-struct win_entry *win_sorted_add(struct win_sorted *s, const struct win_criteria *c,
-                                 struct view_env *env, struct evt *e)
+/* A new entry at that place, with these values. */
+static struct win_entry *put(struct win_sorted *s, const struct win_criteria *c, size_t at,
+                             struct evt *e, const struct dat *by)
 {
     struct win_entry *x = s->free;
+    assert(at <= s->len);
     if (x != NULL) {
         s->free = x->next_free;
     } else {
         x = mem_alloc(sizeof *x + c->n * sizeof(struct dat));
     }
     *x = (struct win_entry){.e = evt_keep(e)};
-    win_eval_all(env, c->by, c->n, e, x->by);
     for (uint32_t i = 0; i < c->n; i++) {
-        (void)dat_keep(x->by[i]);
+        x->by[i] = dat_keep(by[i]);
     }
     if (s->len == s->cap) {
         s->cap = s->cap > 0 ? s->cap * 2 : 8;
         s->all = mem_realloc(s->all, s->cap * sizeof *s->all);
     }
-    size_t at = first_not_before(s, c, x->by);
     memmove(s->all + at + 1, s->all + at, (s->len - at) * sizeof *s->all);
     s->all[at] = x;
     s->len++;
     return x;
+}
+
+struct win_entry *win_sorted_add(struct win_sorted *s, const struct win_criteria *c,
+                                 struct view_env *env, struct evt *e)
+{
+    struct dat by[WIN_KEYS_MAX];
+    win_eval_all(env, c->by, c->n, e, by);
+    return put(s, c, first_not_before(s, c, by), e, by);
+}
+
+struct win_entry *win_sorted_append(struct win_sorted *s, const struct win_criteria *c,
+                                    struct evt *e, const struct dat *by)
+{
+    if (s->len > 0 && compare(c, s->all[s->len - 1]->by, by) > 0) {
+        return NULL;
+    }
+    return put(s, c, s->len, e, by);
 }
 
 struct evt *win_sorted_take(struct win_sorted *s, const struct win_criteria *c,

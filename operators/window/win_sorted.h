@@ -30,6 +30,9 @@ struct win_sorted { /* zeroed is empty */
 
 struct win_entry *win_sorted_add(struct win_sorted *s, const struct win_criteria *c,
                                  struct view_env *env, struct evt *e);
+/* Behind all others; NULL if it does not belong there. */
+struct win_entry *win_sorted_append(struct win_sorted *s, const struct win_criteria *c,
+                                    struct evt *e, const struct dat *by);
 /* Takes out the entry at a place, which gives back its references. */
 struct evt *win_sorted_take(struct win_sorted *s, const struct win_criteria *c,
                             struct view_env *env, size_t at);

@@ -6,6 +6,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -64,6 +65,23 @@ static bool idle(struct view *v)
     return ((struct time_win *)(void *)v)->h.ring.live == 0;
 }
 
+/* Period; ring, with the times of arrival; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct time_win *w = (const struct time_win *)(const void *)v;
+    win_span_save(w->span, s);
+    win_ring_save(&w->h.ring, s);
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct time_win *w = (struct time_win *)(void *)v;
+    w->span = win_span_load(l);
+    win_ring_load(&w->h.ring, l, v->step->in);
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_held_each,
@@ -72,6 +90,8 @@ static const struct view_ops ops = {
     .at = win_held_at,
     .free = free_it,
     .idle = idle,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -7,6 +7,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -71,6 +72,27 @@ static void free_it(struct view *v)
     mem_free(w);
 }
 
+/* Period; whether the grid is set, its reference; batch; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct time_batch *w = (const struct time_batch *)(const void *)v;
+    win_span_save(w->span, s);
+    save_bool(s, w->begun);
+    save_i(s, w->ref);
+    win_batch_save(&w->b, s);
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct time_batch *w = (struct time_batch *)(void *)v;
+    w->span = win_span_load(l);
+    w->begun = load_bool(l);
+    w->ref = load_i(l);
+    win_batch_load(&w->b, l);
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_batch_each,
@@ -78,6 +100,8 @@ static const struct view_ops ops = {
     .count = win_batch_count,
     .at = win_batch_at,
     .free = free_it,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

@@ -7,6 +7,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 struct tl_step {
     struct view_step step;
@@ -62,6 +63,25 @@ static void free_it(struct view *v)
     mem_free(w);
 }
 
+/* Period; size; batch; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct time_length *w = (const struct time_length *)(const void *)v;
+    win_span_save(w->span, s);
+    win_size_save(w->size, s);
+    win_batch_save(&w->b, s);
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct time_length *w = (struct time_length *)(void *)v;
+    w->span = win_span_load(l);
+    w->size = win_size_load(l);
+    win_batch_load(&w->b, l);
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = win_batch_each,
@@ -69,6 +89,8 @@ static const struct view_ops ops = {
     .count = win_batch_count,
     .at = win_batch_at,
     .free = free_it,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

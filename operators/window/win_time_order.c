@@ -9,6 +9,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -191,6 +192,43 @@ static bool idle(struct view *v)
     return ((struct order *)(void *)v)->len == 0;
 }
 
+static bool has_period(const struct order *w)
+{
+    return ((const struct order_step *)(const void *)w->w.v.step)->period != NULL;
+}
+
+/* Period, if there is one; number of events, each with its end; timer. */
+static void save(struct view *v, struct save *s)
+{
+    const struct order *w = (const struct order *)(const void *)v;
+    if (has_period(w)) {
+        win_span_save(w->span, s);
+    }
+    save_u(s, w->len);
+    for (size_t i = 0; i < w->len; i++) {
+        save_evt(s, w->slots[w->head + i].e);
+        save_i(s, w->slots[w->head + i].at);
+    }
+    tmr_save(s, &w->tmr);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct order *w = (struct order *)(void *)v;
+    if (has_period(w)) {
+        w->span = win_span_load(l);
+    }
+    size_t n = load_count(l, 2);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        struct evt *e = load_evt_of(l, v->step->in);
+        int64_t end = load_i(l);
+        if (load_ok(l)) {
+            insert(w, e, end);
+        }
+    }
+    tmr_load(l, v->env->timers, &w->tmr);
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
@@ -199,6 +237,8 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .save = save,
+    .load = load,
 };
 
 static struct view *make(const struct view_step *step, struct view_env *env)

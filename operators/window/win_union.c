@@ -6,6 +6,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win.h"
+#include "operators/window/win_state.h"
 
 #include <assert.h>
 
@@ -132,11 +133,39 @@ static void poke(struct view *v)
     }
 }
 
+/* Ring, with how many windows hold each event; each window. */
+static void save(struct view *v, struct save *s)
+{
+    const struct any *a = (const struct any *)(const void *)v;
+    assert(!a->busy && !a->deaf);
+    win_ring_save(&a->ring, s);
+    for (uint32_t i = 0; i < a->n; i++) {
+        view_save(a->kids[i].v, s);
+    }
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct any *a = (struct any *)(void *)v;
+    win_ring_load(&a->ring, l, v->step->in);
+    for (uint64_t i = a->ring.head; i < a->ring.tail; i++) {
+        int64_t held = a->ring.slots[i & (a->ring.cap - 1)].at;
+        if (held < 1 || held > a->n) {
+            load_fail(l, "an event held by %lld of %u windows", (long long)held, a->n);
+        }
+    }
+    for (uint32_t i = 0; i < a->n; i++) {
+        view_load(a->kids[i].v, l);
+    }
+}
+
 static const struct view_ops ops = {
     .update = update,
     .each = each,
     .free = free_it,
     .poke = poke,
+    .save = save,
+    .load = load,
 };
 
 struct view *win_union_new(struct view_step *const *steps, uint32_t n, struct view_env *env)

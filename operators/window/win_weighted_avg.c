@@ -5,7 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_derived.h"
-#include "operators/window/win_stat.h"
+#include "operators/window/win_state.h"
 
 static const struct ecol columns[] = {{.name = SLICE("average"), .ty = TY(DOUBLE)}};
 
@@ -34,7 +34,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             win_sums_add(&w->sums, x[1], x[0], -1);
         }
     }
-    win_derived_seen(&w->d, nw, n_nw);
+    win_derived_seen(&w->d, nw, n_nw, old, n_old);
     win_derived_put(&w->d, row_of(w));
 }
 
@@ -49,7 +49,28 @@ static void free_it(struct view *v)
     mem_free(v);
 }
 
-static const struct view_ops ops = {.update = update, .each = each, .free = free_it};
+/* What derived views have; sums. */
+static void save(struct view *v, struct save *s)
+{
+    const struct weighted *w = (const struct weighted *)(const void *)v;
+    win_derived_save(&w->d, s);
+    win_sums_save(&w->sums, s);
+}
+
+static void load(struct view *v, struct load *l)
+{
+    struct weighted *w = (struct weighted *)(void *)v;
+    win_derived_load(&w->d, l);
+    win_sums_load(&w->sums, l);
+}
+
+static const struct view_ops ops = {
+    .update = update,
+    .each = each,
+    .free = free_it,
+    .save = save,
+    .load = load,
+};
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {

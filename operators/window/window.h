@@ -10,7 +10,6 @@
 #ifndef OPERATORS_WINDOW_WINDOW_H
 #define OPERATORS_WINDOW_WINDOW_H
 
-#include "core/base/buf.h"
 #include "operators/expr/ectx.h"
 #include "operators/plan/bind.h"
 #include "operators/time/tmr.h"
@@ -26,6 +25,8 @@ struct view_env { /* of one stream of one statement instance; outlives its views
     uint64_t rank; /* for timers */
     void *inst;    /* likewise */
     bool prev;     /* the statement uses prev: keep what it needs */
+    bool causes;   /* rows of derived views tell theirs; events leave those: */
+    bool leaves;
 };
 
 struct view_def {
@@ -75,8 +76,8 @@ struct view_ops {
     struct evt *(*at)(struct view *v, const struct evt *of, size_t n);
     bool (*idle)(struct view *v);                 /* whether it is as if it were new; NULL: never */
     void (*free)(struct view *v);                 /* timers cancelled, events dropped */
-    int (*save)(struct view *v, struct buf *out); /* NULL until written */
-    int (*load)(struct view *v, struct slice *in);
+    void (*save)(struct view *v, struct save *s); /* NULL until written: load then fails */
+    void (*load)(struct view *v, struct load *l); /* into a new view */
     void (*poke)(struct view *v); /* a variable changed: #expr looks again at the next clock step */
 };
 
@@ -104,6 +105,9 @@ struct evt *view_prev(struct view *v, const struct evt *of, int64_t n);
 size_t view_count(struct view *v, const struct evt *of);
 struct evt *view_at(struct view *v, const struct evt *of, size_t n);
 void view_poke(struct view *v);
+/* All it holds, as a part of its stream's state; into a view just made. NULL has no state. */
+void view_save(struct view *v, struct save *s);
+void view_load(struct view *v, struct load *l);
 const struct view_def *view_find(struct slice name);
 /* What a shard may hold alone (window.def): any part of the stream, all events of a key, or the
  * whole stream. */

@@ -71,7 +71,7 @@ static void judge_plain_record(struct reading *rd, const struct bus_record *r)
     if ((p->rc == ERR_OK && p->offset != r->offset) ||
         (p->rc != ERR_OK && p->rc != ERR_UNKNOWN && p->rc != ERR_AGAIN)) {
         model_fail(rd->m, "raw/%u: put %" PRId64 " at %" PRId64 " ended %s at %" PRId64, rd->part,
-                   n, r->offset, err_name(p->rc), p->offset);
+                   n, r->offset, err_name((int)p->rc), p->offset);
     }
     *last = n;
     rd->found += p->rc == ERR_OK;

@@ -19,7 +19,7 @@ static const struct etype *make_type(struct arena *a)
 {
     struct ecol item[] = {{.name = SLICE("id"), .ty = TY(STRING)},
                           {.name = SLICE("n"), .ty = TY(INT)}};
-    const struct etype *of = ety_new(a, ETYPE_PLAIN, SLICE("Item"), item, 2, NULL, 0);
+    const struct etype *of = ety_new(a, NULL, ETYPE_PLAIN, SLICE("Item"), item, 2, NULL, 0);
     struct ecol cols[] = {
         {.name = SLICE("b"), .ty = TY(BOOL)},
         {.name = SLICE("i"), .ty = TY(INT)},
@@ -33,7 +33,7 @@ static const struct etype *make_type(struct arena *a)
         {.name = SLICE("e"), .ty = ty_list(a, ((struct ty){.kind = TY_EVENT, .ev = of}))},
         {.name = SLICE("g"), .ty = {.kind = TY_EVENT, .ev = of}},
     };
-    return ety_new(a, ETYPE_PLAIN, SLICE("All"), cols, ARRAY_LEN(cols), NULL, 0);
+    return ety_new(a, NULL, ETYPE_PLAIN, SLICE("All"), cols, ARRAY_LEN(cols), NULL, 0);
 }
 
 static struct evt *full(struct vheap *h, const struct etype *t)

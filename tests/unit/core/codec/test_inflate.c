@@ -102,8 +102,8 @@ TEST(inflate_reads_every_coding)
         struct slice s = sample(sizes[i]);
         for (int c = 0; c < INFLATE_CODINGS; c++) {
             if (c == INFLATE_SNAPPY_FRAMED) {
-                check_whole(z, c, frame(s, false), s);
-                check_whole(z, c, frame(s, true), s);
+                check_whole(z, (enum inflate_coding)c, frame(s, false), s);
+                check_whole(z, (enum inflate_coding)c, frame(s, true), s);
             } else if (c != INFLATE_IDENTITY || s.len > 0) {
                 check_whole(z, (enum inflate_coding)c, pack((enum inflate_coding)c, s), s);
             }

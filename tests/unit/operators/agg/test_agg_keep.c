@@ -30,7 +30,7 @@ TEST(agg_ring_gives_back_what_it_kept)
 {
     struct vheap *h = vheap_new();
     struct arena *a = arena_new(NULL, "test", 1 << 20);
-    const struct etype *type = ety_new(a, ETYPE_PLAIN, SLICE("E"), NULL, 0, NULL, 0);
+    const struct etype *type = ety_new(a, NULL, ETYPE_PLAIN, SLICE("E"), NULL, 0, NULL, 0);
     struct agg_ring r = {0};
     struct evt *e[20];
     for (int i = 0; i < 20; i++) {

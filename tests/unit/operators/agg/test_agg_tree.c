@@ -63,7 +63,7 @@ TEST(agg_tree_keeps_equal_keys_in_order_of_arrival)
 {
     struct vheap *h = vheap_new();
     struct arena *a = arena_new(NULL, "test", 1 << 20);
-    const struct etype *type = ety_new(a, ETYPE_PLAIN, SLICE("E"), NULL, 0, NULL, 0);
+    const struct etype *type = ety_new(a, NULL, ETYPE_PLAIN, SLICE("E"), NULL, 0, NULL, 0);
     struct agg_tree t = {0};
     struct evt *e[9];
     for (int i = 0; i < 9; i++) {

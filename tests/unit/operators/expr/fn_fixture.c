@@ -19,7 +19,7 @@ static struct ty list_of(struct fn_fixture *f, struct ty t)
 static const struct etype *type(struct fn_fixture *f, const char *name, struct ecol *cols,
                                 uint32_t n)
 {
-    struct etype *t = ety_new(f->a, ETYPE_PLAIN, slice_str(name), cols, n, NULL, 0);
+    struct etype *t = ety_new(f->a, NULL, ETYPE_PLAIN, slice_str(name), cols, n, NULL, 0);
     struct err err = {0};
     struct cat_entry *e = cat_add(&f->cat, CAT_TYPE, t->name, &err);
     CHECK(e != NULL);
@@ -74,7 +74,7 @@ void fn_fixture_init(struct fn_fixture *f)
     f->bag = type(f, "Bag", bag, ARRAY_LEN(bag));
     struct ecol job[] = {COL("name", TY(STRING)), COL("s", TY(LONG)), COL("e", TY(LONG)),
                          COL("p", of_sub)};
-    struct etype *t = ety_new(f->a, ETYPE_PLAIN, SLICE("Job"), job, 4, NULL, 0);
+    struct etype *t = ety_new(f->a, NULL, ETYPE_PLAIN, SLICE("Job"), job, 4, NULL, 0);
     t->start_col = 1;
     t->end_col = 2;
     f->job = t;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The output stage of an instance: what its files share. sel_out.c knows when to put out,
+ * sel_out_keep.c and sel_out_first.c what.
+ */
+#ifndef OPERATORS_GRAPH_SEL_OUT_H
+#define OPERATORS_GRAPH_SEL_OUT_H
+
+#include "operators/graph/sel.h"
+
+enum { /* what a condition may ask for */
+       OUT_COUNT_INSERT,
+       OUT_COUNT_REMOVE,
+       OUT_COUNT_INSERT_TOTAL,
+       OUT_COUNT_REMOVE_TOTAL,
+       OUT_LAST_TIME,
+       OUT_PSEUDO
+};
+
+struct out {
+    struct sel_inst *in;
+    struct tmr timer;
+    int64_t anchor; /* of the grid */
+    bool started, first_done, after_done;
+    int64_t events_nw, events_old; /* since the last output */
+    int64_t total_nw, total_old, last_time;
+    int64_t after_count, after_until;
+    struct orows nw, old;       /* kept rows */
+    VEC(struct group *) firsts; /* the groups whose row passes, in that order */
+    struct dat pseudo[OUT_PSEUDO];
+};
+
+struct out_rows { /* a batch */
+    struct evt **nw, **old;
+    size_t n_nw, n_old;
+};
+
+/* A kind of output: what it makes of a batch, and what it puts into in->nw, in->old when the
+ * condition holds. `pass`: `after` has passed. `take` false: the batch does not count. */
+struct out_way {
+    bool (*take)(struct out *o, const struct out_rows *b, bool pass);
+    void (*give)(struct out *o);
+};
+
+const struct out_way *out_way_keep(const struct sel_plan *p); /* all, last, snapshot, none */
+const struct out_way *out_way_first(const struct sel_plan *p);
+
+bool out_per_group(const struct sel_plan *p);
+void out_hold(struct orows *to, const struct orow *r); /* keeps it over a step */
+void out_let_go(struct vheap *h, struct orows *rows);
+/* The result rows of the batch, into in->nw and in->old. */
+void out_compute(struct out *o, const struct out_rows *b);
+
+typedef void out_row_fn(struct out *o, struct group *g, struct evt **row, bool enter);
+
+/* Every row of a batch with its group, at every level; `fn` (or NULL) before it is applied, if it
+ * is. */
+void out_each_row(struct out *o, const struct out_rows *b, out_row_fn *fn, bool apply);
+
+#endif

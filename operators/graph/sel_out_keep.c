@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is kept until the output condition holds: all rows, the last one, the groups that were
+ * touched; a snapshot keeps nothing and asks the windows.
+ */
+#include "operators/graph/sel_out.h"
+
+/* ---- rows ---- */
+
+static void keep_rows(struct out *o)
+{
+    VEC_EACH (&o->in->nw.v, r) {
+        out_hold(&o->nw, r);
+    }
+    VEC_EACH (&o->in->old.v, r) {
+        out_hold(&o->old, r);
+    }
+}
+
+/* What is dropped before `after` has passed: rows that no aggregation depends on. */
+static bool take_rows(struct out *o, const struct out_rows *b, bool pass)
+{
+    out_compute(o, b);
+    if (pass || o->in->p->cls != ROWS_PLAIN) {
+        keep_rows(o);
+    }
+    return true;
+}
+
+static void give_rows(struct out *o)
+{
+    VEC_EACH (&o->nw.v, k) {
+        orows_add(&o->in->nw, *k);
+    }
+    VEC_EACH (&o->old.v, k) {
+        orows_add(&o->in->old, *k);
+    }
+}
+
+static void last_of(struct vheap *h, const struct orows *from, struct orows *to)
+{
+    if (from->v.len > 0) {
+        out_let_go(h, to);
+        out_hold(to, VEC_LAST(&from->v));
+    }
+}
+
+static bool take_last(struct out *o, const struct out_rows *b, bool pass)
+{
+    struct vheap *h = o->in->in.eng->heap;
+    (void)pass;
+    out_compute(o, b);
+    last_of(h, &o->in->nw, &o->nw);
+    last_of(h, &o->in->old, &o->old);
+    return true;
+}
+
+/* ---- totals ---- */
+
+/* What had no row in the interval shows the value as it is now. */
+static void give_total(struct out *o)
+{
+    struct sel_inst *in = o->in;
+    struct orow r;
+    struct evt *row[64] = {NULL};
+    bool last = in->p->output.kind == OUT_LAST;
+    bool some = sel_row(in, row, aggr_total(in->aggr), false, &r);
+    if ((last || o->nw.v.len == 0) && some) {
+        orows_add(&in->nw, r);
+    }
+    for (size_t i = 0; !last && i < o->nw.v.len; i++) {
+        orows_add(&in->nw, o->nw.v.ptr[i]);
+    }
+    for (size_t i = 0; i < o->old.v.len && (!last || i == 0); i++) {
+        orows_add(&in->old, o->old.v.ptr[i]); /* last: the value at the interval's begin */
+    }
+    if (in->p->needs_old && o->old.v.len == 0 && some) {
+        orows_add(&in->old, r);
+    }
+}
+
+/* ---- groups ---- */
+
+/* The row kept of a group: the last known, or the value at the interval's begin. */
+static void group_hold(struct vheap *h, struct evt **e, struct vlist **key, const struct orow *r)
+{
+    struct evt *was = *e;
+    struct vlist *was_key = *key;
+    *e = r != NULL ? evt_keep(r->e) : NULL;
+    *key = r != NULL ? r->key : NULL;
+    if (*key != NULL) {
+        obj_keep(&(*key)->o);
+    }
+    if (was != NULL) {
+        evt_drop(h, was);
+    }
+    if (was_key != NULL) {
+        obj_drop(h, &was_key->o);
+    }
+}
+
+static void put_group(struct sel_inst *in, struct group *g, struct orows *to)
+{
+    struct orow r;
+    struct evt **row = g->row;
+    if (row != NULL && sel_row(in, row, g, false, &r)) {
+        orows_add(to, r);
+    }
+}
+
+static void groups_out(struct out *o, bool all)
+{
+    struct sel_inst *in = o->in;
+    bool by_event = in->p->cls == ROWS_EVENT_GROUP;
+    for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
+        if (!g->seen && !all) {
+            continue;
+        }
+        if (by_event && all) {
+            if (!g->seen) {
+                put_group(in, g, &in->nw);
+            }
+        } else if (by_event) {
+            if (g->out.nw != NULL) {
+                orows_add(&in->nw, (struct orow){.e = g->out.nw, .key = g->out.nw_key});
+            }
+            if (g->out.old != NULL) {
+                orows_add(&in->old, (struct orow){.e = g->out.old, .key = g->out.old_key});
+            }
+        } else {
+            put_group(in, g, &in->nw);
+            if (g->out.old != NULL) {
+                orows_add(&in->old, (struct orow){.e = g->out.old, .key = g->out.old_key});
+            }
+        }
+        g->seen = false;
+    }
+}
+
+/* At the begin of the next interval every group's value is its previous one. */
+static void remember_groups(struct out *o)
+{
+    struct sel_inst *in = o->in;
+    const struct sel_plan *p = in->p;
+    bool all = p->output.kind == OUT_ALL;
+    for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
+        struct orow r;
+        bool some = all && p->needs_old && p->cls != ROWS_EVENT_GROUP && g->row != NULL &&
+                    sel_row(in, g->row, g, true, &r);
+        group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, some ? &r : NULL);
+        if (p->cls == ROWS_EVENT_GROUP && !all) {
+            group_hold(in->in.eng->heap, &g->out.nw, &g->out.nw_key, NULL);
+        }
+    }
+}
+
+/* Marks a group, keeps its row, and before it changes its previous value: of `last` the one at its
+ * first row of the interval, if that fulfils having; of `all` the first that does. */
+static void mark_group(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct sel_inst *in = o->in;
+    const struct sel_plan *p = in->p;
+    struct orow r;
+    if (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL) {
+        aggr_keep_row(g, row);
+    }
+    bool first = !g->seen || p->output.kind != OUT_LAST;
+    if (first && g->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
+        sel_row(in, row, g, true, &r)) {
+        group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, &r);
+    }
+    g->seen = true;
+}
+
+/* last: the last row of each group is kept. */
+static void event_last(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct vheap *h = o->in->in.eng->heap;
+    struct orow r;
+    if (!sel_row(o->in, row, g, !enter, &r)) {
+        return;
+    }
+    if (enter) {
+        group_hold(h, &g->out.nw, &g->out.nw_key, &r);
+    } else if (o->in->p->needs_old) {
+        group_hold(h, &g->out.old, &g->out.old_key, &r);
+    }
+}
+
+/* all: rows of all events, and one more of each group that something left. */
+static void event_all(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    struct orow r;
+    if (enter || o->in->p->needs_old) {
+        if (sel_row(o->in, row, g, !enter, &r)) {
+            out_hold(enter ? &o->nw : &o->old, &r);
+        }
+    }
+    if (!enter && !g->touched) {
+        g->touched = true;
+        if (sel_row(o->in, g->row, g, false, &r)) {
+            out_hold(&o->nw, &r);
+        }
+    }
+}
+
+static void untouch(struct out *o, struct group *g, struct evt **row, bool enter)
+{
+    (void)o, (void)row, (void)enter;
+    g->touched = false;
+}
+
+static bool take_groups(struct out *o, const struct out_rows *b, bool pass)
+{
+    (void)pass;
+    out_each_row(o, b, mark_group, true);
+    return true;
+}
+
+static bool take_event_groups(struct out *o, const struct out_rows *b, bool pass)
+{
+    (void)pass;
+    out_each_row(o, b, mark_group, true);
+    out_each_row(o, b, o->in->p->output.kind == OUT_ALL ? event_all : event_last, false);
+    out_each_row(o, b, untouch, false);
+    return true;
+}
+
+static void give_groups(struct out *o)
+{
+    bool all = o->in->p->output.kind == OUT_ALL;
+    if (all && o->in->p->cls == ROWS_EVENT_GROUP) {
+        give_rows(o);
+    }
+    groups_out(o, all);
+    remember_groups(o);
+}
+
+/* ---- snapshots ---- */
+
+static bool take_snapshot(struct out *o, const struct out_rows *b, bool pass)
+{
+    (void)pass;
+    if (out_per_group(o->in->p)) {
+        out_each_row(o, b, mark_group, false);
+    }
+    out_compute(o, b);
+    return true;
+}
+
+static void give_snapshot(struct out *o)
+{
+    sel_snapshot(o->in, &o->in->nw);
+}
+
+const struct out_way *out_way_keep(const struct sel_plan *p)
+{
+    static const struct out_way rows = {take_rows, give_rows}, last = {take_last, give_rows},
+                                total = {take_rows, give_total},
+                                groups = {take_groups, give_groups},
+                                event_groups = {take_event_groups, give_groups},
+                                snapshot = {take_snapshot, give_snapshot};
+    enum ast_out_kind kind = p->output.kind;
+    if (kind == OUT_SNAPSHOT) {
+        return &snapshot;
+    }
+    if (p->cls == ROWS_TOTAL) {
+        return &total;
+    }
+    if (out_per_group(p) && (kind == OUT_LAST || kind == OUT_ALL)) {
+        return p->cls == ROWS_EVENT_GROUP ? &event_groups : &groups;
+    }
+    return kind == OUT_LAST ? &last : &rows;
+}
