@@ -58,6 +58,15 @@ const struct view_plan *nwin_views(const struct nwin *w)
     return &w->views;
 }
 
+bool nwin_batches(const struct nwin *w)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < w->views.n_steps; i++) {
+        any |= w->views.steps[i]->def->batch;
+    }
+    return any;
+}
+
 struct stmt *nwin_stmt(const struct nwin *w)
 {
     return w->st;
