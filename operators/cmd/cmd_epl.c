@@ -40,6 +40,9 @@ static const struct conf_row scenario_rows[] = {
     ROW_CAUSES,
     ROW_COUNT("partitions", partitions, KEY_PARTITIONS_MAX,
               "engines to divide the events among; 0: one alone"),
+    {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
+     "after each step save the engine, load a new one, and go on with that"},
+    ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
@@ -63,7 +66,7 @@ static const struct cmd_sub subs[] = {
      ROWS(output_rows), 1, 1, cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes | --partitions N]",
+    {"scenario", "FILE [--causes] [--reload] [--reload-every N] [--partitions N]",
      "run a scenario and print what is delivered, or whether N engines deliver the same",
      ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
