@@ -269,9 +269,8 @@ static struct dat run_minmax(const struct ex *e, struct ectx *c)
         if (dat_is_null(v)) {
             return v;
         }
-        int cmp = dat_cmp(v, best);
-        if (e->op == EX_MIN ? cmp < 0 : cmp > 0) {
-            best = v;
+        if (!dat_true(ex_compare(e->op == EX_MIN ? OP_LT : OP_GT, best, v, false))) {
+            best = v; /* not-a-number is neither less nor greater: the later one stays */
         }
     }
     return best;

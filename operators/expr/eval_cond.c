@@ -146,62 +146,67 @@ struct dat eval_between(const struct ex *e, struct ectx *c)
     return dat_bool(in != e->negated);
 }
 
-/* 1 found, 0 not, -1 met a null. */
-static int among(struct dat x, struct dat v, bool spread)
+enum among { NOT_AMONG, AMONG, MET_NULL, NO_ELEMENTS };
+
+/* What has elements and is null has none. */
+static enum among among(struct dat x, struct dat v, bool spread)
 {
     if (dat_is_null(v)) {
-        return -1;
+        return spread ? NO_ELEMENTS : MET_NULL;
     }
     if (spread && v.kind == DAT_LIST) {
-        int met = 0;
-        for (uint32_t i = 0; i < v.l->len && met != 1; i++) {
-            int r = among(x, v.l->v[i], false);
-            met = r == 1 || met == 0 ? r : met;
+        enum among met = v.l->len > 0 ? NOT_AMONG : NO_ELEMENTS;
+        for (uint32_t i = 0; i < v.l->len && met != AMONG; i++) {
+            enum among r = among(x, v.l->v[i], false);
+            met = r == AMONG || met == NOT_AMONG ? r : met;
         }
         return met;
     }
     if (spread && v.kind == DAT_MAP) {
         bool found = false;
         (void)vmap_get_val(v.m, x, &found);
-        return found;
+        return found ? AMONG : NOT_AMONG;
     }
-    return dat_same(x, v);
+    return dat_same(x, v) ? AMONG : NOT_AMONG;
 }
 
 struct dat eval_in(const struct ex *e, struct ectx *c)
 {
     struct dat x = ex_eval(e->args[0], c);
-    if (dat_is_null(x)) {
-        return DAT_NONE;
-    }
-    bool null = false;
+    bool null = false, some = false, all = e->args[0]->ty.kind != TY_LIST;
     for (uint32_t i = 1; i < e->n_args; i++) {
-        bool spread = e->args[0]->ty.kind != TY_LIST && e->args[0]->ty.kind != TY_MAP;
-        int r = among(x, ex_eval(e->args[i], c), spread);
-        if (r == 1) {
+        enum ty_kind kind = e->args[i]->ty.kind;
+        bool spread = all && e->args[0]->ty.kind != TY_MAP &&
+                      (kind == TY_LIST || kind == TY_MAP || kind == TY_OBJECT);
+        enum among r = among(x, ex_eval(e->args[i], c), spread);
+        if (r == AMONG && !dat_is_null(x)) {
             return dat_bool(!e->negated);
         }
-        null |= r < 0;
+        some |= r != NO_ELEMENTS;
+        null |= r == MET_NULL;
     }
-    return null ? DAT_NONE : dat_bool(e->negated);
+    return some && (null || dat_is_null(x)) ? DAT_NONE : dat_bool(e->negated);
 }
 
 struct dat eval_quant(const struct ex *e, struct ectx *c)
 {
     struct dat x = ex_eval(e->args[0], c);
-    bool null = false, any = false;
+    bool null = false, some = false; /* some: a comparison that was no null */
     for (uint32_t i = 1; i < e->n_args; i++) {
         struct dat v = ex_eval(e->args[i], c);
-        uint32_t n = v.kind == DAT_LIST ? v.l->len : 1;
+        bool list = v.kind == DAT_LIST || (dat_is_null(v) && e->args[i]->ty.kind == TY_LIST);
+        uint32_t n = !list ? 1 : dat_is_null(v) ? 0 : v.l->len;
         for (uint32_t k = 0; k < n; k++) {
-            struct dat r = ex_compare(e->cmp, x, v.kind == DAT_LIST ? v.l->v[k] : v, false);
-            any = true;
+            struct dat r = ex_compare(e->cmp, x, list ? v.l->v[k] : v, false);
             if (dat_is_null(r)) {
                 null = true;
             } else if (r.b != e->all) {
                 return dat_bool(!e->all);
+            } else {
+                some = true;
             }
         }
     }
-    return null && any ? DAT_NONE : dat_bool(e->all);
+    bool ordered = e->cmp != OP_EQ && e->cmp != OP_NE;
+    return !some || (null && (e->all || !ordered)) ? DAT_NONE : dat_bool(e->all);
 }

@@ -41,6 +41,19 @@ static int bind_condition(struct bind *b, const struct ast_output *o, struct out
     return rc;
 }
 
+/* A period of numbers none of which is above zero. */
+static bool never_ends(const struct ex *e)
+{
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        bool none = e->args[i]->op == EX_NEG ||
+                    (e->args[i]->op == EX_CONST && dat_to_double(e->args[i]->k) <= 0);
+        if (!none) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, struct err *reterr)
 {
     struct out_plan *out = &p->output;
@@ -62,6 +75,9 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     } else if (o->when == OUT_AT) {
         out->cron = ARENA_NEW(b->a, struct ex_cron);
         rc = ex_cron_bind(b, o->at, o->n_at, o->span, out->cron, reterr);
+    }
+    if (rc == 0 && o->when == OUT_EVERY_TIME && never_ends(out->every)) {
+        rc = bind_err(reterr, o->span, "output every wants a period that is longer than none");
     }
     if (rc == 0 && o->after != NULL) {
         rc = o->after_events ? bind_expr(b, o->after, &out->after, reterr)

@@ -34,6 +34,7 @@ struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name
 
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);
+int stmt_check_annots(const struct stmt *st, struct err *reterr);
 void stmt_run(struct stmt *st);
 void stmt_stop(struct stmt *st);
 void stmt_free(struct stmt *st);

@@ -148,6 +148,14 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
 static void arrive(void *arg, struct evt *e)
 {
     struct subq *s = arg;
+    const struct contained *of = s->p->q.streams[0].contained;
+    if (of != NULL) {
+        struct evts rows = {NULL, 0, 0};
+        (void)contained_expand(of, s->in, e, &rows);
+        view_update(s->view, rows.ptr, rows.len, NULL, 0);
+        evts_done(&rows);
+        return;
+    }
     view_update(s->view, &e, 1, NULL, 0);
 }
 
