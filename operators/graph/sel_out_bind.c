@@ -67,17 +67,20 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {
         rc = bind_period(b, o->every, &out->every, reterr);
+        if (rc == 0 && never_ends(out->every)) {
+            rc = bind_err(reterr, o->span, "output every wants a period that is longer than none");
+        }
     } else if (o->when == OUT_EVERY_EVENTS) {
         rc = bind_expr(b, o->every, &out->every, reterr);
         if (rc == 0 && !ty_is_number(out->every->ty)) {
             rc = bind_err(reterr, o->span, "output every wants a number of events");
         }
+        if (rc == 0 && out->every->op == EX_CONST && dat_to_long(out->every->k) <= 0) {
+            rc = bind_err(reterr, o->span, "output every wants a positive number of events");
+        }
     } else if (o->when == OUT_AT) {
         out->cron = ARENA_NEW(b->a, struct ex_cron);
         rc = ex_cron_bind(b, o->at, o->n_at, o->span, out->cron, reterr);
-    }
-    if (rc == 0 && o->when == OUT_EVERY_TIME && never_ends(out->every)) {
-        rc = bind_err(reterr, o->span, "output every wants a period that is longer than none");
     }
     if (rc == 0 && o->after != NULL) {
         rc = o->after_events ? bind_expr(b, o->after, &out->after, reterr)
@@ -85,10 +88,6 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     }
     if (rc == 0 && out->terminated && p->st->context == NULL) {
         rc = bind_err(reterr, o->span, "'when terminated' wants a context");
-    }
-    if (rc == 0 && o->when == OUT_EVERY_EVENTS && out->every->op == EX_CONST &&
-        dat_to_long(out->every->k) <= 0) {
-        rc = bind_err(reterr, o->span, "output every wants a positive number of events");
     }
     return rc == 0 ? bind_condition(b, o, out, reterr) : rc;
 }

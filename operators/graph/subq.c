@@ -145,30 +145,34 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
     (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
 }
 
+static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    s->view_ctx.now = s->in->eng->now;
+    view_update(s->view, nw, n_nw, old, n_old);
+}
+
 static void arrive(void *arg, struct evt *e)
 {
     struct subq *s = arg;
     const struct contained *of = s->p->q.streams[0].contained;
-    if (of != NULL) {
-        struct evts rows = {NULL, 0, 0};
-        (void)contained_expand(of, s->in, e, &rows);
-        view_update(s->view, rows.ptr, rows.len, NULL, 0);
-        evts_done(&rows);
+    if (of == NULL) {
+        take(s, &e, 1, NULL, 0);
         return;
     }
-    view_update(s->view, &e, 1, NULL, 0);
+    struct evts rows = {NULL, 0, 0};
+    (void)contained_expand(of, s->in, e, &rows);
+    take(s, rows.ptr, rows.len, NULL, 0);
+    evts_done(&rows);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    struct subq *s = arg;
-    view_update(s->view, nw, n_nw, old, n_old);
+    take(arg, nw, n_nw, old, n_old);
 }
 
 static void fill(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    view_update(s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void open_one(struct inst *in, struct subq_plan *p)
