@@ -142,7 +142,8 @@ int stmt_make(struct stmt *st, struct err *reterr)
     if ((size_t)a->kind >= ARRAY_LEN(kinds) || kinds[a->kind].bind == NULL) {
         return bind_err(reterr, a->span, "this is for on-demand queries only");
     }
-    int rc = kinds[a->kind].bind(st, reterr);
+    int rc = stmt_check_annots(st, reterr);
+    rc = rc == 0 ? kinds[a->kind].bind(st, reterr) : rc;
     rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
     return rc == 0 ? keys_user_check(st, reterr) : rc;
 }

@@ -67,6 +67,7 @@ void out_free(struct out *o)
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
     VEC_DONE(&o->firsts);
+    VEC_DONE(&o->first_nrs);
     mem_free(o);
 }
 

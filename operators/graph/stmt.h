@@ -38,6 +38,7 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deploym
 void eng_listen(struct deployment *d); /* from now on rows are delivered */
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);
+int stmt_check_annots(const struct stmt *st, struct err *reterr);
 void stmt_run(struct stmt *st);
 void stmt_stop(struct stmt *st);
 void stmt_free(struct stmt *st);
