@@ -19,9 +19,10 @@
 
 enum { SLOTS_MIN = 4, NEAR = 16, LOW_MAX = 24, INDEX_MIN = 16, IDLE_MIN = 64 };
 
-struct low_item {
+struct low_item { /* with what a row needs, so that it does not touch the event */
     uint64_t hash;
     const struct evt *e;
+    struct eref ref; /* 0,0: it stands for others */
 };
 
 struct low {
@@ -192,7 +193,7 @@ static void low_add(struct low *w, const struct evt *e)
     for (; i > 0 && w->v[i - 1].hash > hash; i--) {
         w->v[i] = w->v[i - 1];
     }
-    w->v[i] = (struct low_item){hash, e};
+    w->v[i] = (struct low_item){hash, e, e->ref};
 }
 
 static void low_remove(struct low *w, const struct evt *e)
@@ -325,6 +326,27 @@ void cause_live_leave(struct cause_live *l, struct evt *e)
 
 /* ---- the sample ---- */
 
+static void add_item(struct cause_list *to, const struct low_item *i)
+{
+    if ((i->ref.hi | i->ref.lo) != 0) {
+        cause_add(to, i->ref);
+    } else {
+        cause_add_event(to, i->e);
+    }
+}
+
+/* One of both ends: in small groups all events are among the smallest. */
+static void add_end(const struct cause_live *l, const struct evt *e, struct cause_list *to)
+{
+    for (uint32_t i = 0; l->live > 2 && i < l->low->len && l->low->all; i++) {
+        if (l->low->v[i].e == e) {
+            add_item(to, &l->low->v[i]);
+            return;
+        }
+    }
+    cause_add_event(to, e);
+}
+
 void cause_live_list(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
 {
     l->idle = 0;
@@ -335,14 +357,17 @@ void cause_live_list(struct cause_live *l, const struct cause_list *own, struct 
         to->max = max;
         return;
     }
-    cause_add_event(to, *at(l, l->from));
-    cause_add_event(to, *at(l, l->to - 1));
-    cause_add_all(to, own);
     if (l->live > 2 && (!l->low_on || (l->low->len < CAUSE_KEPT && !l->low->all))) {
         low_make(l);
     }
+    const struct evt *oldest = *at(l, l->from), *newest = *at(l, l->to - 1);
+    add_end(l, oldest, to);
+    add_end(l, newest, to);
+    cause_add_all(to, own);
     for (uint32_t i = 0; l->live > 2 && i < l->low->len && to->len < to->max; i++) {
-        cause_add_event(to, l->low->v[i].e);
+        if (l->low->v[i].e != oldest && l->low->v[i].e != newest) {
+            add_item(to, &l->low->v[i]);
+        }
     }
     to->max = max;
 }
