@@ -395,6 +395,7 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);
+    VEC_DONE(&e->foreign);
     faf_done(e);
     evts_done(&e->scratch);
     evts_done(&e->query_rows);

@@ -7,6 +7,7 @@
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/pattern/mr.h"
 
@@ -556,5 +557,13 @@ int stmt_select(struct stmt *st, struct err *reterr)
     return rc;
 }
 
-static const struct stmt_ops select_ops = {
-    .start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};
+static const struct stmt_ops select_ops = {.start = sel_start,
+                                           .flush = sel_flush,
+                                           .stop = sel_stop,
+                                           .end = sel_end,
+                                           .look = sel_look,
+                                           .save = sel_save,
+                                           .load = sel_load,
+                                           .save_keyed = sel_save_keyed,
+                                           .load_keyed = sel_load_keyed,
+                                           .loaded = sel_loaded};

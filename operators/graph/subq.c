@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
@@ -187,7 +188,9 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
                             in->st->rank);
     } else if (src->kind == SRC_WINDOW && s->view != NULL) {
-        nwin_each(src->win, in->props, fill, s);
+        if (!in->eng->loading) {
+            nwin_each(src->win, in->props, fill, s);
+        }
         nwin_consume(src->win, in, NULL, changed, s);
     }
 }
@@ -212,6 +215,29 @@ void subq_close_all(struct inst *in)
         mem_free(*s);
     }
     VEC_DONE(&in->subqs);
+}
+
+void subq_save_all(struct inst *in, struct save *s)
+{
+    save_u(s, in->subqs.len);
+    VEC_EACH (&in->subqs, q) {
+        state_save_leaf(s, (*q)->leaf);
+        save_i(s, (*q)->view_ctx.now);
+        view_save((*q)->view, s);
+    }
+}
+
+void subq_load_all(struct inst *in, struct load *l)
+{
+    if (load_u(l) != in->subqs.len) {
+        load_fail(l, "another number of subqueries");
+        return;
+    }
+    VEC_EACH (&in->subqs, q) {
+        state_load_leaf(l, (*q)->leaf);
+        (*q)->view_ctx.now = load_i(l);
+        view_load((*q)->view, l);
+    }
 }
 
 /* ---- evaluation ---- */
