@@ -19,7 +19,9 @@ struct cmd_opts {
     const char *events_file;
     int64_t events, warmup, runs, batch;
     const char *oracle;
-    bool causes;             /* with each row, what it is made of */
+    int from;    /* of bench: 0 = structs, 1 = bytes of batches */
+    bool causes; /* with each row, what it is made of */
+    bool allocs;
     const char *const *args; /* beside the options */
     size_t n_args;
 };
