@@ -28,7 +28,6 @@ static const char *const shorts[] = {"o", "output", NULL};
     }
 
 static const struct conf_row output_rows[] = {ROW_OUTPUT};
-static const struct conf_row scenario_rows[] = {ROW_CAUSES};
 static const struct conf_row run_rows[] = {
     ROW_OUTPUT,
     ROW_CAUSES,
@@ -36,6 +35,12 @@ static const struct conf_row run_rows[] = {
      "file of events and clock steps, one JSON object a line; - is standard input"},
 };
 static const char *const sources[] = {"event", "batch", NULL};
+static const struct conf_row scenario_rows[] = {
+    ROW_CAUSES,
+    {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
+     "after each step save the engine, load a new one, and go on with that"},
+    ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
+};
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
     {"from", CONF_ENUM, offsetof(struct cmd_opts, from), "event", 0, 0, sources, 0,
@@ -62,8 +67,8 @@ static const struct cmd_sub subs[] = {
      cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes]", "run a scenario and print what is delivered",
-     ROWS(scenario_rows), 1, 1, cmd_scenario},
+    {"scenario", "FILE [--causes] [--reload] [--reload-every N]",
+     "run a scenario and print what is delivered", ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},
     {"functions", "[-o text|json]", "list functions and methods", ROWS(output_rows), 0, 0,

@@ -10,6 +10,7 @@
 #include "core/base/map.h"
 #include "operators/cmd/cmd_epl.h"
 #include "operators/cmd/cmd_json.h"
+#include "operators/sig/save.h"
 
 struct cmd_play {
     struct eng *eng;
@@ -26,6 +27,9 @@ struct cmd_play {
 
 void cmd_play_init(struct cmd_play *p, bool causes);
 void cmd_play_done(struct cmd_play *p);
+/* A new engine with that state takes the place of the one there is. */
+int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n,
+                  struct err *reterr) NODISCARD;
 int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text,
                     struct err *reterr) NODISCARD;
 int cmd_play_undeploy(struct cmd_play *p, struct slice id, struct err *reterr) NODISCARD;

@@ -17,6 +17,7 @@ struct group {
     struct group *chain;       /* of its bucket */
     struct group *next, *prev; /* in order of appearance */
     uint64_t hash;
+    uint64_t nr;    /* in order of appearance */
     uint32_t level; /* of rollup */
     int64_t rows;   /* entered and not left */
     void *block;
@@ -25,6 +26,8 @@ struct group {
     struct cause_ever *ever; /* or, where nothing leaves, what ever was */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
+    bool left;  /* all of its rows have left: among those that begin anew */
+    bool whole; /* the level of rollup that all rows are in: it never begins anew */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
@@ -35,6 +38,8 @@ struct group {
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
+/* Groups whose rows have all left are forgotten, and not only begin anew. */
+void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
 /* Groups made from here on know their causes. windowed: rows leave. */
 void aggr_causes(struct aggregator *a, bool windowed);
@@ -42,6 +47,8 @@ void aggr_causes(struct aggregator *a, bool windowed);
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
 struct group *aggr_total(struct aggregator *a); /* without keys */
+/* What all rows have left keeps its values until some row of any group enters: only then does it
+ * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
@@ -50,7 +57,14 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
 void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
-void aggr_drop(struct group *g); /* forgets a group whose rows have all left */
 void aggr_keep_row(struct group *g, struct evt **row);
+/* State: counters, then groups, with by_key each under the group of its key, to be loaded from any
+ * number of chunks; aggr_loaded puts them in order. What only the owner can tell is `check`ed. */
+void aggr_save(const struct aggregator *a, struct save *s);
+void aggr_load(struct aggregator *a, struct load *l);
+void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
+void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
+                      void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
+void aggr_loaded(struct aggregator *a);
 
 #endif

@@ -218,12 +218,15 @@ static void process_queued(struct eng *e, const struct queued *q)
     evt_drop(e->heap, q->e);
 }
 
+/* What an event changes in named windows is told once for it and for the first row that it inserts
+ * into one. */
 void eng_work(struct eng *e)
 {
     struct queued q;
     for (size_t n = 0; n < WORK_MAX; n++) {
         eng_deliver(e);
-        if (e->wins_dirty.len > 0) {
+        bool wait = n == 0 && e->front.at < e->front.v.len;
+        if (!wait && e->wins_dirty.len > 0) {
             nwin_dispatch(e);
             flush_dirty(e);
         } else if (take(&e->front, &q) || take(&e->back, &q)) {
@@ -392,6 +395,7 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);
+    VEC_DONE(&e->foreign);
     faf_done(e);
     evts_done(&e->scratch);
     evts_done(&e->query_rows);

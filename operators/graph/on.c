@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/graph/var.h"
 
@@ -65,7 +66,9 @@ static struct inst *start(struct stmt *st, struct evt *props)
     if (p->trigger.kind == SRC_PATTERN) {
         in->pat_env = inst_pat_env(&in->in);
         in->pat = pat_new(&p->trigger.pat, &in->pat_env, matched, in);
-        pat_start(in->pat, NULL);
+        if (!e->loading) {
+            pat_start(in->pat, NULL);
+        }
     } else if (p->trigger.kind == SRC_WINDOW) {
         nwin_consume(p->trigger.win, &in->in, p->trigger.win_filter, from_window, in);
     } else {
@@ -108,7 +111,26 @@ static void stop(struct inst *base)
     mem_free(in);
 }
 
-static const struct stmt_ops ops = {.start = start, .flush = flush, .stop = stop};
+static void save(struct inst *base, struct save *s)
+{
+    struct on_inst *in = (struct on_inst *)(void *)base;
+    state_save_leaf(s, in->leaf);
+    if (in->pat != NULL) {
+        pat_save(in->pat, s);
+    }
+}
+
+static void load(struct inst *base, struct load *l)
+{
+    struct on_inst *in = (struct on_inst *)(void *)base;
+    state_load_leaf(l, in->leaf);
+    if (in->pat != NULL) {
+        pat_load(in->pat, l);
+    }
+}
+
+static const struct stmt_ops ops = {
+    .start = start, .flush = flush, .stop = stop, .save = save, .load = load};
 
 /* ---- binding ---- */
 
@@ -122,6 +144,7 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     q->streams = arena_array(b->a, 2, sizeof *q->streams);
     q->streams[0] = (struct sel_stream){.kind = p->win != NULL ? SRC_WINDOW : SRC_TABLE,
                                         .alias = p->alias,
+                                        .unnamed = st->ast->target->as.len == 0,
                                         .in = p->type,
                                         .type = p->type,
                                         .win = p->win,
@@ -138,12 +161,6 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     struct ast_select *plain = ARENA_NEW(b->a, struct ast_select);
     *plain = *s;
     plain->where = NULL;
-    struct ast_item *star = ARENA_NEW(b->a, struct ast_item);
-    if (s->n_items == 1 && s->items[0].star && s->items[0].stream.len == 0) {
-        *star = s->items[0]; /* all columns of the window's rows */
-        star->stream = p->alias;
-        plain->items = star;
-    }
     rc = sel_bind_clauses(st, b, plain, scope, q, reterr);
     if (rc == 0 && s->insert != NULL) {
         rc = ins_bind(st, b, s->insert, q, &q->insert, reterr);

@@ -7,10 +7,12 @@
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/pattern/mr.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { COLS_MAX = 1024, STREAMS_MAX = 64 };
 
@@ -101,6 +103,7 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
                        struct sel_stream *s, struct err *reterr)
 {
     s->alias = a->as.len > 0 ? a->as : a->type;
+    s->unnamed = a->as.len == 0;
     s->unidirectional = a->unidirectional;
     int rc = bind_source(st, b, a, s, reterr);
     if (rc != 0) {
@@ -270,6 +273,17 @@ static int stream_star(struct bind *b, const struct sel_plan *p, const struct as
                           : add_all(b, m, of, it->span, reterr);
 }
 
+/* The column of a whole stream: its name, or stream_0, stream_1 .... */
+static struct slice star_name(struct bind *b, const struct sel_plan *p, uint32_t i)
+{
+    if (!p->streams[i].unnamed) {
+        return p->streams[i].alias;
+    }
+    char text[32];
+    int n = snprintf(text, sizeof text, "stream_%u", i);
+    return arena_copy(b->a, (struct slice){text, (size_t)n});
+}
+
 static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item *it, bool alone,
                       struct making *m, struct err *reterr)
 {
@@ -283,7 +297,7 @@ static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item 
     }
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < p->n_streams; i++) {
-        rc = add(m, p->streams[i].alias, event_of(b, p, i, it->span), it->span, reterr);
+        rc = add(m, star_name(b, p, i), event_of(b, p, i, it->span), it->span, reterr);
     }
     return rc;
 }
@@ -543,5 +557,13 @@ int stmt_select(struct stmt *st, struct err *reterr)
     return rc;
 }
 
-static const struct stmt_ops select_ops = {
-    .start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};
+static const struct stmt_ops select_ops = {.start = sel_start,
+                                           .flush = sel_flush,
+                                           .stop = sel_stop,
+                                           .end = sel_end,
+                                           .look = sel_look,
+                                           .save = sel_save,
+                                           .load = sel_load,
+                                           .save_keyed = sel_save_keyed,
+                                           .load_keyed = sel_load_keyed,
+                                           .loaded = sel_loaded};

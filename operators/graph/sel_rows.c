@@ -65,8 +65,8 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     if (causes) {
         cause_list_init(&looked, CAUSE_EXTRA);
         c.causes = &looked;
-        if (in->in.st->looks_up && p->where != NULL) {
-            (void)ex_eval(p->where, &c); /* once more, to see what it looks at */
+        if (in->in.st->looks_up) {
+            sel_look_again(in, &c);
         }
     }
     if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {
@@ -180,14 +180,8 @@ static void touch(struct sel_inst *in, struct group *g, struct evt **row)
 
 static void untouch(struct sel_inst *in)
 {
-    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE &&
-                in->p->output.when == OUT_EVERY_NONE && in->p->into == NULL;
     for (size_t i = 0; i < in->touched.len; i++) {
-        struct group *g = in->touched.ptr[i].g;
-        g->touched = false;
-        if (drop && g->rows <= 0) {
-            aggr_drop(g);
-        }
+        in->touched.ptr[i].g->touched = false;
     }
     VEC_CLEAR(&in->touched);
 }

@@ -262,10 +262,14 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);
         s->pat = pat_new(&p->pat, &s->pat_env, on_match, s);
-        pat_start(s->pat, NULL);
+        if (!e->loading) {
+            pat_start(s->pat, NULL);
+        }
         break;
     case SRC_WINDOW:
-        fill(s);
+        if (!e->loading) {
+            fill(s);
+        }
         nwin_consume(p->win, &in->in, p->win_filter, on_window, s);
         break;
     case SRC_TABLE:
@@ -307,6 +311,8 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
         p->output.terminated) {
         in->out = out_new(in);
         out_open(in->out);
+    } else if (p->windowed && p->into == NULL) {
+        aggr_forgets(in->aggr);
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);
@@ -320,7 +326,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     for (uint32_t i = 0; i < p->n_streams; i++) {
         open_source(&in->src[i], &p->streams[i]);
     }
-    if (in->join != NULL) {
+    if (in->join != NULL && !st->eng->loading) {
         join_flush(in);
     }
     in->quiet = false;

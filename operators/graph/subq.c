@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
@@ -87,6 +88,18 @@ static int left_side(struct bind *b, const struct ast_expr *e, struct ex *x,
     return rc;
 }
 
+/* Of a named window that puts out batches a subquery sees what has been put out, so it holds that.
+ */
+static int hold_batches(struct bind *b, struct sel_stream *s, struct err *reterr)
+{
+    if (s->kind != SRC_WINDOW || s->views.n_steps > 0 || !nwin_batches(s->win)) {
+        return 0;
+    }
+    struct ast_view keepall = {.name = SLICE("keepall")};
+    struct ast_stream held = {.views = &keepall, .n_views = 1};
+    return view_plan(b, &held, s->type, &s->views, reterr);
+}
+
 int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, struct ex **ret,
               void *arg, struct err *reterr)
 {
@@ -98,6 +111,7 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
     p->q.st = st;
     b->scope = scope;
     int rc = sel_bind_streams(st, b, e->select, &p->q, reterr);
+    rc = rc == 0 ? hold_batches(b, &p->q.streams[0], reterr) : rc;
     if (rc == 0) {
         struct scope inner = sel_scope(st, b, &p->q);
         inner.outer = scope;
@@ -132,22 +146,25 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
     (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
 }
 
+static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    s->view_ctx.now = s->in->eng->now;
+    view_update(s->view, nw, n_nw, old, n_old);
+}
+
 static void arrive(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    view_update(s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    struct subq *s = arg;
-    view_update(s->view, nw, n_nw, old, n_old);
+    take(arg, nw, n_nw, old, n_old);
 }
 
 static void fill(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    view_update(s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void open_one(struct inst *in, struct subq_plan *p)
@@ -171,7 +188,9 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
                             in->st->rank);
     } else if (src->kind == SRC_WINDOW && s->view != NULL) {
-        nwin_each(src->win, in->props, fill, s);
+        if (!in->eng->loading) {
+            nwin_each(src->win, in->props, fill, s);
+        }
         nwin_consume(src->win, in, NULL, changed, s);
     }
 }
@@ -196,6 +215,29 @@ void subq_close_all(struct inst *in)
         mem_free(*s);
     }
     VEC_DONE(&in->subqs);
+}
+
+void subq_save_all(struct inst *in, struct save *s)
+{
+    save_u(s, in->subqs.len);
+    VEC_EACH (&in->subqs, q) {
+        state_save_leaf(s, (*q)->leaf);
+        save_i(s, (*q)->view_ctx.now);
+        view_save((*q)->view, s);
+    }
+}
+
+void subq_load_all(struct inst *in, struct load *l)
+{
+    if (load_u(l) != in->subqs.len) {
+        load_fail(l, "another number of subqueries");
+        return;
+    }
+    VEC_EACH (&in->subqs, q) {
+        state_load_leaf(l, (*q)->leaf);
+        (*q)->view_ctx.now = load_i(l);
+        view_load((*q)->view, l);
+    }
 }
 
 /* ---- evaluation ---- */
