@@ -17,7 +17,7 @@ enum cmd_format { CMD_TEXT, CMD_JSON };
 struct cmd_opts {
     int format; /* enum cmd_format */
     const char *events_file;
-    int64_t events, warmup, runs, batch;
+    int64_t events, warmup, runs, batch, partitions;
     bool reload;
     int64_t reload_every;
     const char *oracle;

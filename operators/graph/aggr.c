@@ -552,3 +552,12 @@ void aggr_loaded(struct aggregator *a)
         }
     }
 }
+
+struct group *aggr_number(const struct aggregator *a, uint64_t nr)
+{
+    struct group *g = a->first;
+    while (g != NULL && g->nr != nr) {
+        g = g->next;
+    }
+    return g;
+}
