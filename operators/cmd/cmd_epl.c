@@ -36,6 +36,7 @@ static const struct conf_row run_rows[] = {
     {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
      "file of events and clock steps, one JSON object a line; - is standard input"},
 };
+static const char *const sources[] = {"event", "batch", NULL};
 static const struct conf_row scenario_rows[] = {
     ROW_CAUSES,
     ROW_COUNT("partitions", partitions, KEY_PARTITIONS_MAX,
@@ -46,7 +47,12 @@ static const struct conf_row scenario_rows[] = {
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
-    ROW_CAUSES,
+    {"from", CONF_ENUM, offsetof(struct cmd_opts, from), "event", 0, 0, sources, 0,
+     "what is sent: event structs, or batches in bytes, decoded within the measure"},
+    {"causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "on", 0, 0, NULL, 0,
+     "whether rows tell their causes"},
+    {"allocs", CONF_BOOL, offsetof(struct cmd_opts, allocs), "off", 0, 0, NULL, 0,
+     "count allocations per event, too"},
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
     ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
     ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),

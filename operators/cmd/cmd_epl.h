@@ -21,7 +21,9 @@ struct cmd_opts {
     bool reload;
     int64_t reload_every;
     const char *oracle;
-    bool causes;             /* with each row, what it is made of */
+    int from;    /* of bench: 0 = structs, 1 = bytes of batches */
+    bool causes; /* with each row, what it is made of */
+    bool allocs;
     const char *const *args; /* beside the options */
     size_t n_args;
 };
