@@ -222,9 +222,20 @@ static void take_filter(struct agg_call *c)
     }
 }
 
-static int check_arguments(const struct agg_call *c, struct err *reterr)
+/* The criteria of what goes into a table stand in the column's declaration. */
+static bool declared(struct bind *b, const struct agg_call *c)
+{
+    return c->def->criteria && b->scope->aggs->into_table;
+}
+
+static int check_arguments(struct bind *b, const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
+    if (declared(b, c)) {
+        return c->n_args == 0 ? 0
+                              : bind_err(reterr, c->span,
+                                         "%s: the table's column says what to sort by", d->name);
+    }
     if (c->star && (!d->star_ok || c->n_args > 0)) {
         return bind_err(reterr, c->span, "%s cannot have '*'%s", d->name,
                         d->star_ok ? " beside other arguments" : "");
@@ -259,7 +270,7 @@ static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
     if (d->column_only || (d->column != NULL && !b->scope->aggs->into_table)) {
         return bind_err(reterr, c->span, "%s is for columns of tables", d->name);
     }
-    return check_arguments(c, reterr);
+    return check_arguments(b, c, reterr);
 }
 
 static struct slice text_of(struct bind *b, const struct ast_seg *seg)

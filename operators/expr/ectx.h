@@ -36,7 +36,7 @@ struct ectx {
     uint32_t grouping;         /* bit i: group-by expression i is rolled up */
     bool leaving;              /* a row of the remove stream: istream() is false */
     bool failed;               /* division by zero and the like: the statement gives no output */
-    char why[96];
+    const char *why;           /* the message's format: contexts are copied a lot */
 };
 
 enum { ECTX_LAMBDA_MAX = 32 };

@@ -12,19 +12,13 @@
 
 #include <assert.h>
 
-#include <stdarg.h>
-#include <stdio.h>
-
 void ectx_fail(struct ectx *c, const char *fmt, ...)
 {
     if (c->failed) {
         return;
     }
     c->failed = true;
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(c->why, sizeof c->why, fmt, ap);
-    va_end(ap);
+    c->why = fmt;
 }
 
 static struct evt *event_at(const struct ex *e, struct ectx *c)

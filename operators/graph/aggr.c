@@ -19,6 +19,8 @@ struct aggregator {
     struct group **buckets;
     size_t n_buckets, count;
     struct group *first, *last, *total;
+    VEC(struct group *) left; /* those that begin anew with the next row */
+    bool forgets;
     struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
 };
 
@@ -106,6 +108,7 @@ void aggr_free(struct aggregator *a)
         }
         mem_free(a->local);
     }
+    VEC_DONE(&a->left);
     mem_free(a->buckets);
     mem_free(a);
 }
@@ -170,15 +173,58 @@ struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level,
             return g;
         }
     }
-    return add(a, key, hash, level);
+    g = add(a, key, hash, level);
+    g->whole = rolled == (uint32_t)((1ULL << a->n_keys) - 1);
+    return g;
 }
 
 struct group *aggr_total(struct aggregator *a)
 {
     if (a->total == NULL) {
         a->total = add(a, NULL, 0, 0);
+        a->total->whole = true;
     }
     return a->total;
+}
+
+static void drop(struct group *g)
+{
+    struct aggregator *a = g->of;
+    struct group **p = &a->buckets[g->hash & (a->n_buckets - 1)];
+    while (*p != g) {
+        p = &(*p)->chain;
+    }
+    *p = g->chain;
+    *(g->prev != NULL ? &g->prev->next : &a->first) = g->next;
+    *(g->next != NULL ? &g->next->prev : &a->last) = g->prev;
+    if (a->total == g) {
+        a->total = NULL;
+    }
+    a->count--;
+    group_free(g);
+}
+
+void aggr_forgets(struct aggregator *a)
+{
+    a->forgets = true;
+}
+
+static void begin_anew(struct aggregator *a)
+{
+    for (size_t i = 0; i < a->left.len; i++) {
+        struct group *g = a->left.ptr[i];
+        g->left = false;
+        if (g->rows > 0) {
+            continue;
+        }
+        if (a->forgets && !g->touched) {
+            drop(g);
+        } else {
+            agg_block_free(a->layout, g->block, a->heap);
+            g->block = agg_block_new(a->layout);
+        }
+    }
+    VEC_CLEAR(&a->left);
 }
 
 /* The events of a row are causes of the group's values, or are no longer. */
@@ -201,6 +247,9 @@ static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
 
 void aggr_enter(struct group *g, struct ectx *ctx)
 {
+    if (UNLIKELY(g->of->left.len > 0)) {
+        begin_anew(g->of);
+    }
     g->rows++;
     agg_block_enter(g->of->layout, g->block, ctx);
     if (UNLIKELY(g->of->causes)) {
@@ -212,6 +261,10 @@ void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
     agg_block_leave(g->of->layout, g->block, ctx);
+    if (g->rows == 0 && !g->left && !g->whole) {
+        g->left = true;
+        *VEC_PUSH(&g->of->left) = g;
+    }
     if (UNLIKELY(g->of->causes)) {
         cause_row(g, ctx, false);
     }
@@ -257,23 +310,6 @@ struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
 struct group *aggr_first(struct aggregator *a)
 {
     return a->first;
-}
-
-void aggr_drop(struct group *g)
-{
-    struct aggregator *a = g->of;
-    struct group **p = &a->buckets[g->hash & (a->n_buckets - 1)];
-    while (*p != g) {
-        p = &(*p)->chain;
-    }
-    *p = g->chain;
-    *(g->prev != NULL ? &g->prev->next : &a->first) = g->next;
-    *(g->next != NULL ? &g->next->prev : &a->last) = g->prev;
-    if (a->total == g) {
-        a->total = NULL;
-    }
-    a->count--;
-    group_free(g);
 }
 
 void aggr_keep_row(struct group *g, struct evt **row)

@@ -25,6 +25,8 @@ struct group {
     struct cause_ever *ever; /* or, where nothing leaves, what ever was */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
+    bool left;  /* all of its rows have left: among those that begin anew */
+    bool whole; /* the level of rollup that all rows are in: it never begins anew */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
@@ -35,6 +37,8 @@ struct group {
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
+/* Groups whose rows have all left are forgotten, and not only begin anew. */
+void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
 /* Groups made from here on know their causes. windowed: rows leave. */
 void aggr_causes(struct aggregator *a, bool windowed);
@@ -42,6 +46,8 @@ void aggr_causes(struct aggregator *a, bool windowed);
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
 struct group *aggr_total(struct aggregator *a); /* without keys */
+/* What all rows have left keeps its values until some row of any group enters: only then does it
+ * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
@@ -50,7 +56,6 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
 void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
-void aggr_drop(struct group *g); /* forgets a group whose rows have all left */
 void aggr_keep_row(struct group *g, struct evt **row);
 
 #endif

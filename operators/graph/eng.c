@@ -218,12 +218,15 @@ static void process_queued(struct eng *e, const struct queued *q)
     evt_drop(e->heap, q->e);
 }
 
+/* What an event changes in named windows is told once for it and for the first row that it inserts
+ * into one. */
 void eng_work(struct eng *e)
 {
     struct queued q;
     for (size_t n = 0; n < WORK_MAX; n++) {
         eng_deliver(e);
-        if (e->wins_dirty.len > 0) {
+        bool wait = n == 0 && e->front.at < e->front.v.len;
+        if (!wait && e->wins_dirty.len > 0) {
             nwin_dispatch(e);
             flush_dirty(e);
         } else if (take(&e->front, &q) || take(&e->back, &q)) {
@@ -276,9 +279,11 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
     if (ev->ref.hi == 0 && ev->ref.lo == 0) {
         ev->ref = (struct eref){0, ++e->next_ref};
     }
-    const struct cat_entry *c = cat_type(&e->cat, ev->type->name);
-    if (c != NULL && c->kind == CAT_WINDOW) {
-        nwin_insert(c->what, ev, NULL);
+    if (UNLIKELY(ev->type->kind == ETYPE_WINDOW)) {
+        const struct cat_entry *c = cat_type(&e->cat, ev->type->name);
+        if (c != NULL && c->kind == CAT_WINDOW) {
+            nwin_insert(c->what, ev, NULL);
+        }
     }
     eng_process(e, ev, NULL);
     eng_settle(e);

@@ -119,14 +119,6 @@ void inst_done(struct inst *in)
     }
 }
 
-struct ectx inst_ctx(const struct inst *in, struct evt **row)
-{
-    struct ectx c = in->ctx;
-    c.row = row;
-    c.now = in->eng->now;
-    return c;
-}
-
 struct pat_env inst_pat_env(const struct inst *in)
 {
     return (struct pat_env){.heap = in->eng->heap,

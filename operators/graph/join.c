@@ -25,6 +25,7 @@ struct item { /* an event that a stream holds */
 
 struct store {
     struct item *first, *last;
+    struct item *spare; /* through next */
     struct item **by_id, **by_key;
     size_t n_buckets, count;
     bool keyed; /* all keys are needed at once: two streams */
@@ -34,7 +35,8 @@ struct join {
     struct sel_inst *in;
     struct store *s;
     struct evt **row;
-    struct evts out; /* rows made, flat */
+    struct evts out;     /* rows made, flat */
+    struct evts nw, old; /* those of the change under way */
     bool dedupe;
 };
 
@@ -63,12 +65,18 @@ void join_free(struct join *j)
             evt_drop(h, it->e);
             mem_free(it);
         }
+        for (struct item *it = j->s[i].spare, *next; it != NULL; it = next) {
+            next = it->next;
+            mem_free(it);
+        }
         mem_free(j->s[i].by_id);
         mem_free(j->s[i].by_key);
     }
     mem_free(j->s);
     mem_free(j->row);
     evts_done(&j->out);
+    evts_done(&j->nw);
+    evts_done(&j->old);
     mem_free(j);
 }
 
@@ -119,8 +127,14 @@ static void grow(struct store *s)
 static void hold(struct join *j, uint32_t num, struct evt *e)
 {
     struct store *s = &j->s[num];
-    struct item *it = MEM_NEW(struct item);
+    struct item *it = s->spare;
     bool null = false;
+    if (it != NULL) {
+        s->spare = it->next;
+    } else {
+        it = mem_alloc(sizeof *it);
+    }
+    it->next = NULL;
     it->e = evt_keep(e);
     it->hash = s->keyed ? hash_mine(j, num, e, &null) : 0;
     if (s->count >= s->n_buckets) {
@@ -166,7 +180,8 @@ static void let_go(struct join *j, uint32_t num, struct evt *e)
     *(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
     s->count--;
     evt_drop(j->in->in.eng->heap, e);
-    mem_free(it);
+    it->next = s->spare;
+    s->spare = it;
 }
 
 /* ---- putting rows together ---- */
@@ -457,6 +472,14 @@ static void forget_groups(struct sel_inst *in)
     in->aggr = sel_aggr(in);
 }
 
+static void swap(struct evts *out, struct evts *rows)
+{
+    struct evts t = *rows;
+    *rows = *out;
+    *out = t;
+    evts_clear(out);
+}
+
 void join_flush(struct sel_inst *in)
 {
     struct join *j = in->join;
@@ -467,12 +490,7 @@ void join_flush(struct sel_inst *in)
     }
     evts_clear(&j->out);
     rows_of_all(j, true);
-    size_t n_old = j->out.len;
-    struct evts old = {NULL, 0, 0};
-    for (size_t i = 0; i < n_old; i++) {
-        evts_add(&old, j->out.ptr[i]);
-    }
-    evts_clear(&j->out);
+    swap(&j->out, &j->old);
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
         bool holds = (in->p->join->uni & (1ULL << i)) == 0 || in->src[i].view != NULL;
         for (size_t k = 0; k < in->src[i].old.len; k++) {
@@ -491,15 +509,12 @@ void join_flush(struct sel_inst *in)
     size_t w = in->p->n_streams;
     assert(w > 0);
     if (go) {
-        struct evts rows = j->out;
-        j->out = (struct evts){NULL, 0, 0};
+        swap(&j->out, &j->nw);
         if (in->p->join->uni != 0 && in->p->aggs.calls.len > 0) {
             forget_groups(in);
         }
-        sel_process(in, rows.ptr, rows.len / w, old.ptr, old.len / w);
-        evts_done(&rows);
+        sel_process(in, j->nw.ptr, j->nw.len / w, j->old.ptr, j->old.len / w);
     }
-    evts_done(&old);
 }
 
 void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), void *arg)

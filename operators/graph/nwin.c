@@ -53,6 +53,15 @@ const struct etype *nwin_type(const struct nwin *w)
     return w->type;
 }
 
+bool nwin_batches(const struct nwin *w)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < w->views.n_steps; i++) {
+        any |= w->views.steps[i]->def->batch;
+    }
+    return any;
+}
+
 struct stmt *nwin_stmt(const struct nwin *w)
 {
     return w->st;

@@ -10,6 +10,7 @@
 
 struct nwin;
 
+bool nwin_batches(const struct nwin *w); /* whether it puts out whole batches */
 /* An event of the window's type enters (from: the partition it comes from, or NULL). */
 void nwin_insert(struct nwin *w, struct evt *e, struct inst *from);
 /* Rows as they are, oldest first; fn may change nothing. */

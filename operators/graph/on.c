@@ -122,6 +122,7 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     q->streams = arena_array(b->a, 2, sizeof *q->streams);
     q->streams[0] = (struct sel_stream){.kind = p->win != NULL ? SRC_WINDOW : SRC_TABLE,
                                         .alias = p->alias,
+                                        .unnamed = st->ast->target->as.len == 0,
                                         .in = p->type,
                                         .type = p->type,
                                         .win = p->win,
@@ -138,12 +139,6 @@ static int bind_select(struct stmt *st, struct bind *b, struct on_plan *p, struc
     struct ast_select *plain = ARENA_NEW(b->a, struct ast_select);
     *plain = *s;
     plain->where = NULL;
-    struct ast_item *star = ARENA_NEW(b->a, struct ast_item);
-    if (s->n_items == 1 && s->items[0].star && s->items[0].stream.len == 0) {
-        *star = s->items[0]; /* all columns of the window's rows */
-        star->stream = p->alias;
-        plain->items = star;
-    }
     rc = sel_bind_clauses(st, b, plain, scope, q, reterr);
     if (rc == 0 && s->insert != NULL) {
         rc = ins_bind(st, b, s->insert, q, &q->insert, reterr);

@@ -92,7 +92,9 @@ static int set_column(struct bind *b, const struct ast_named *s, const struct et
                         SLICE_ARG(type->cols[col].name));
     }
     struct ex *x = NULL;
+    b->scope->first_wins = true;
     int rc = bind_expr(b, s->e, &x, reterr);
+    b->scope->first_wins = false;
     rc = rc == 0 ? bind_convert(b, x, type->cols[col].ty, "set", &ret->value, reterr) : rc;
     ret->col = (uint16_t)col;
     return rc;

@@ -38,6 +38,11 @@ struct sel_src { /* of an instance: one stream */
     struct evts tmp;     /* of contained events */
 };
 
+struct touch { /* a group that a batch of rows changes, and the first of those rows */
+    struct group *g;
+    struct evt **row;
+};
+
 struct sel_inst {
     struct inst in;
     const struct sel_plan *p;
@@ -49,6 +54,9 @@ struct sel_inst {
     struct out *out;
     struct orows nw, old; /* of the batch under way */
     struct evts rows_nw, rows_old;
+    VEC(struct touch) touched; /* scratch of sel_rows, as is group_of: by row */
+    struct group **group_of;
+    size_t group_room;
     bool quiet; /* state is filled, nothing is put out */
     bool bare;  /* rows are made that nobody will see: without causes */
 };

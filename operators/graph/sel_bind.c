@@ -2,6 +2,7 @@
  *
  * Binding a select: its streams, its columns, its clauses; and which class of rows it is.
  */
+#include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
@@ -10,6 +11,7 @@
 #include "operators/pattern/mr.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { COLS_MAX = 1024, STREAMS_MAX = 64 };
 
@@ -100,6 +102,7 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
                        struct sel_stream *s, struct err *reterr)
 {
     s->alias = a->as.len > 0 ? a->as : a->type;
+    s->unnamed = a->as.len == 0;
     s->unidirectional = a->unidirectional;
     int rc = bind_source(st, b, a, s, reterr);
     if (rc != 0) {
@@ -269,6 +272,17 @@ static int stream_star(struct bind *b, const struct sel_plan *p, const struct as
                           : add_all(b, m, of, it->span, reterr);
 }
 
+/* The column of a whole stream: its name, or stream_0, stream_1 .... */
+static struct slice star_name(struct bind *b, const struct sel_plan *p, uint32_t i)
+{
+    if (!p->streams[i].unnamed) {
+        return p->streams[i].alias;
+    }
+    char text[32];
+    int n = snprintf(text, sizeof text, "stream_%u", i);
+    return arena_copy(b->a, (struct slice){text, (size_t)n});
+}
+
 static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item *it, bool alone,
                       struct making *m, struct err *reterr)
 {
@@ -282,7 +296,7 @@ static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item 
     }
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < p->n_streams; i++) {
-        rc = add(m, p->streams[i].alias, event_of(b, p, i, it->span), it->span, reterr);
+        rc = add(m, star_name(b, p, i), event_of(b, p, i, it->span), it->span, reterr);
     }
     return rc;
 }
@@ -325,7 +339,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
                    struct sel_plan *p, struct err *reterr)
 {
     (void)st;
-    struct making *m = ARENA_NEW(b->a, struct making);
+    struct making *m = MEM_NEW(struct making); /* large: not for the arena, which stays */
     p->wild = -1;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
@@ -339,17 +353,17 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
         rc = bind_expr(b, it->e, &x, reterr);
         rc = rc == 0 ? add(m, item_name(b, it), x, it->span, reterr) : rc;
     }
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        p->cols = arena_array(b->a, m->n + 1, sizeof(struct ex *));
+        memcpy(p->cols, m->ex, m->n * sizeof(struct ex *));
+        p->n_cols = m->n;
+        p->out = out_type(b, p, m);
+        rc = p->out != NULL ? 0
+                            : bind_err(reterr, items[0].span,
+                                       "a column stands twice: name them apart with 'as'");
     }
-    p->cols = arena_array(b->a, m->n + 1, sizeof(struct ex *));
-    memcpy(p->cols, m->ex, m->n * sizeof(struct ex *));
-    p->n_cols = m->n;
-    p->out = out_type(b, p, m);
-    if (p->out == NULL) {
-        return bind_err(reterr, items[0].span, "a column stands twice: name them apart with 'as'");
-    }
-    return 0;
+    mem_free(m);
+    return rc;
 }
 
 /* ---- order by, the rest ---- */

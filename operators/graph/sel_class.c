@@ -115,6 +115,9 @@ static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p
 int sel_bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                    struct err *reterr)
 {
+    if (s->n_group == 0) {
+        return 0;
+    }
     struct sets *all = ARENA_NEW(b->a, struct sets), *next = ARENA_NEW(b->a, struct sets);
     struct sets *part = ARENA_NEW(b->a, struct sets);
     p->group = arena_array(b->a, GROUP_MAX + 1, sizeof(struct ex *));

@@ -22,7 +22,8 @@ enum src_kind { SRC_FILTER, SRC_PATTERN, SRC_WINDOW, SRC_TABLE };
 
 struct sel_stream {
     enum src_kind kind;
-    struct slice alias;
+    struct slice alias; /* its name, or its type's if it has none */
+    bool unnamed;
     const struct etype *in;   /* of the source */
     const struct etype *type; /* of the events in rows */
     struct route_filter filter;

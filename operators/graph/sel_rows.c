@@ -165,40 +165,40 @@ static void event_total(struct sel_inst *in, const struct batch *b)
 
 /* ---- with groups ---- */
 
-struct touch {
-    struct group *g;
-    struct evt **row;
-};
-
-struct touched {
-    VEC(struct touch) v;
-};
-
-static void touch(struct touched *t, struct group *g, struct evt **row)
+static void touch(struct sel_inst *in, struct group *g, struct evt **row)
 {
     if (g->touched) {
         return;
     }
     g->touched = true;
-    *VEC_PUSH(&t->v) = (struct touch){g, row};
+    if (UNLIKELY(in->touched.len == in->touched.cap)) {
+        (void)VEC_PUSH(&in->touched);
+        in->touched.len--;
+    }
+    in->touched.ptr[in->touched.len++] = (struct touch){g, row};
 }
 
-static void untouch(struct sel_inst *in, struct touched *t)
+static void untouch(struct sel_inst *in)
 {
-    bool drop = in->p->windowed && in->p->output.kind == OUT_NONE &&
-                in->p->output.when == OUT_EVERY_NONE && in->p->into == NULL;
-    VEC_EACH (&t->v, it) {
-        it->g->touched = false;
-        if (drop && it->g->rows <= 0) {
-            aggr_drop(it->g);
-        }
+    for (size_t i = 0; i < in->touched.len; i++) {
+        in->touched.ptr[i].g->touched = false;
     }
-    VEC_DONE(&t->v);
+    VEC_CLEAR(&in->touched);
+}
+
+/* Room for the groups of n rows. */
+static struct group **room(struct sel_inst *in, size_t n)
+{
+    if (UNLIKELY(n > in->group_room)) {
+        mem_free(in->group_of);
+        in->group_room = MAX(n, 2 * in->group_room);
+        in->group_of = mem_calloc(in->group_room, sizeof(struct group *));
+    }
+    return in->group_of;
 }
 
 /* Groups of all rows at one level, in order of first touch; groups[i] of row i. */
-static void find(struct sel_inst *in, const struct batch *b, uint32_t level, struct touched *t,
-                 struct group **of)
+static void find(struct sel_inst *in, const struct batch *b, uint32_t level, struct group **of)
 {
     uint32_t rolled = in->p->n_levels > 0 ? in->p->levels[level] : 0;
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
@@ -209,7 +209,7 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
         if (in->in.st->query) {
             aggr_keep_row(of[i], row);
         }
-        touch(t, of[i], row);
+        touch(in, of[i], row);
     }
 }
 
@@ -237,30 +237,28 @@ static void grouped(struct sel_inst *in, const struct batch *b)
     const struct sel_plan *p = in->p;
     uint32_t levels = MAX(p->n_levels, 1u);
     size_t n = b->n_nw + b->n_old;
-    struct touched t = {0};
-    struct group **of = mem_calloc(n * levels, sizeof(struct group *));
+    struct group **of = room(in, n * levels);
+    assert(in->touched.len == 0);
     for (uint32_t l = 0; l < levels; l++) {
-        find(in, b, l, &t, of + l * n);
+        find(in, b, l, of + l * n);
     }
-    for (size_t i = 0; p->needs_old && i < t.v.len; i++) {
-        put(in, t.v.ptr[i].row, t.v.ptr[i].g, true, &in->old);
+    for (size_t i = 0; p->needs_old && i < in->touched.len; i++) {
+        put(in, in->touched.ptr[i].row, in->touched.ptr[i].g, true, &in->old);
     }
     for (uint32_t l = 0; l < levels; l++) {
         enter_leave(in, b, of + l * n, l == 0);
     }
-    for (size_t i = 0; i < t.v.len; i++) {
-        put(in, t.v.ptr[i].row, t.v.ptr[i].g, false, &in->nw);
+    for (size_t i = 0; i < in->touched.len; i++) {
+        put(in, in->touched.ptr[i].row, in->touched.ptr[i].g, false, &in->nw);
     }
-    mem_free(of);
-    untouch(in, &t);
+    untouch(in);
 }
 
 static void event_grouped(struct sel_inst *in, const struct batch *b)
 {
     size_t n = b->n_nw + b->n_old;
-    struct touched t = {0};
-    struct group **of = mem_calloc(n, sizeof(struct group *));
-    find(in, b, 0, &t, of);
+    struct group **of = room(in, n);
+    find(in, b, 0, of);
     enter_leave(in, b, of, true);
     for (size_t i = 0; i < b->n_nw; i++) {
         put(in, b->nw + i * b->w, of[i], false, &in->nw);
@@ -268,8 +266,7 @@ static void event_grouped(struct sel_inst *in, const struct batch *b)
     for (size_t i = 0; in->p->needs_old && i < b->n_old; i++) {
         put(in, b->old + i * b->w, of[b->n_nw + i], true, &in->old);
     }
-    mem_free(of);
-    untouch(in, &t);
+    untouch(in);
 }
 
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)

@@ -307,6 +307,8 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
         p->output.terminated) {
         in->out = out_new(in);
         out_open(in->out);
+    } else if (p->windowed && p->into == NULL) {
+        aggr_forgets(in->aggr);
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);
@@ -389,6 +391,8 @@ void sel_stop(struct inst *base)
     VEC_DONE(&in->old.v);
     evts_done(&in->rows_nw);
     evts_done(&in->rows_old);
+    VEC_DONE(&in->touched);
+    mem_free(in->group_of);
     inst_done(base);
     mem_free(in->src);
     mem_free(in->row);

@@ -10,7 +10,13 @@
 /* ---- inst.c ---- */
 void inst_init(struct inst *in, struct stmt *st, struct evt *props);
 void inst_done(struct inst *in);
-struct ectx inst_ctx(const struct inst *in, struct evt **row);
+static inline struct ectx inst_ctx(const struct inst *in, struct evt **row)
+{
+    struct ectx c = in->ctx;
+    c.row = row;
+    c.now = in->eng->now;
+    return c;
+}
 extern const struct ectx_ops eng_ectx_ops;
 struct pat_env inst_pat_env(const struct inst *in);
 struct inst *inst_of(const struct stmt *st, const struct evt *props); /* the partition's instance */

@@ -87,6 +87,18 @@ static int left_side(struct bind *b, const struct ast_expr *e, struct ex *x,
     return rc;
 }
 
+/* Of a named window that puts out batches a subquery sees what has been put out, so it holds that.
+ */
+static int hold_batches(struct bind *b, struct sel_stream *s, struct err *reterr)
+{
+    if (s->kind != SRC_WINDOW || s->views.n_steps > 0 || !nwin_batches(s->win)) {
+        return 0;
+    }
+    struct ast_view keepall = {.name = SLICE("keepall")};
+    struct ast_stream held = {.views = &keepall, .n_views = 1};
+    return view_plan(b, &held, s->type, &s->views, reterr);
+}
+
 int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, struct ex **ret,
               void *arg, struct err *reterr)
 {
@@ -98,6 +110,7 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
     p->q.st = st;
     b->scope = scope;
     int rc = sel_bind_streams(st, b, e->select, &p->q, reterr);
+    rc = rc == 0 ? hold_batches(b, &p->q.streams[0], reterr) : rc;
     if (rc == 0) {
         struct scope inner = sel_scope(st, b, &p->q);
         inner.outer = scope;

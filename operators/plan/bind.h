@@ -61,14 +61,14 @@ struct scope {
     struct scope *outer; /* of a subquery */
     struct bind_stream *streams;
     uint32_t n_streams;
+    bool first_wins; /* a name that several streams have is the first one's */
     struct bind_param *params;
     struct agg_set *aggs; /* NULL: aggregations are refused, with `no_aggs` as the reason */
     const char *no_aggs;
-    bool in_agg;                 /* inside an aggregation's argument */
+    bool in_agg, allow_prev;     /* in_agg: inside an aggregation's argument */
     const struct etype *context; /* properties of the context, or NULL */
     const struct etype *pseudo;  /* columns of #expr windows */
-    bool allow_prev;
-    struct ex **group; /* bound group-by expressions, for grouping() */
+    struct ex **group;           /* bound group-by expressions, for grouping() */
     uint32_t n_group;
     const struct slice *group_text;
     /* Takes part before anything else: 1 = bound, 0 = not its business, < 0 = error. */

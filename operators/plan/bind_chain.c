@@ -196,6 +196,9 @@ int bind_property(struct bind *b, const struct ast_seg *seg, struct ex **ret, st
         if (at < 0 || (seg->is_call && !is_key_call(seg, s->type->cols[at].ty))) {
             continue;
         }
+        if (found != NULL && b->scope->first_wins) {
+            continue;
+        }
         if (found != NULL) {
             return bind_err(reterr, seg->span,
                             "'" SLICE_FMT
@@ -334,11 +337,25 @@ static void shift(struct ex *e, uint16_t by)
     }
 }
 
+/* T.keys(): of the table, even where its rows are a stream of that name. */
+static bool asks_for_keys(struct bind *b, const struct ast_expr *e)
+{
+    if (e->n_segs < 2 || e->segs[0].is_call || !e->segs[1].is_call ||
+        !slice_eq_nocase(e->segs[1].name, SLICE("keys"))) {
+        return false;
+    }
+    const struct cat_entry *c = cat_type(b->cat, e->segs[0].name);
+    return c != NULL && c->kind == CAT_TABLE;
+}
+
 static int in_scopes(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     struct scope *save = b->scope;
     uint16_t depth = 0;
     int rc = 0;
+    if (asks_for_keys(b, e)) {
+        return 0;
+    }
     for (struct scope *s = save; s != NULL && rc == 0; s = s->outer, depth++) {
         b->scope = s;
         if (s->hook != NULL) {

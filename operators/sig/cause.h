@@ -95,4 +95,9 @@ void cause_ever_list(const struct cause_ever *s, const struct cause_list *own,
 void cause_ever_save(struct save *s, const struct cause_ever *c);
 void cause_ever_load(struct load *s, struct cause_ever *c);
 
+/* Both of a group, of which either or each may be NULL. Loading gives what there was: the caller's,
+ * to be freed by cause_live_free and mem_free. */
+void cause_save(struct save *s, const struct cause_live *live, const struct cause_ever *ever);
+void cause_load(struct load *l, struct cause_live **ret_live, struct cause_ever **ret_ever);
+
 #endif

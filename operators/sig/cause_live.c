@@ -380,3 +380,26 @@ struct cause_live *cause_live_load(struct load *s)
     }
     return l;
 }
+
+/* ---- both: whether there is the one, it; whether there is the other, it ---- */
+
+void cause_save(struct save *s, const struct cause_live *live, const struct cause_ever *ever)
+{
+    save_bool(s, live != NULL);
+    if (live != NULL) {
+        cause_live_save(s, live);
+    }
+    save_bool(s, ever != NULL);
+    if (ever != NULL) {
+        cause_ever_save(s, ever);
+    }
+}
+
+void cause_load(struct load *l, struct cause_live **ret_live, struct cause_ever **ret_ever)
+{
+    *ret_live = load_bool(l) ? cause_live_load(l) : NULL;
+    *ret_ever = load_bool(l) ? MEM_NEW(struct cause_ever) : NULL;
+    if (*ret_ever != NULL) {
+        cause_ever_load(l, *ret_ever);
+    }
+}

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 enum { BUCKETS_MIN = 16 };
 
@@ -16,6 +17,7 @@ struct entry {
     struct evt *e;
     void *block;
     uint64_t hash, bytes;
+    uint64_t order;          /* rises along the list: insertion */
     struct cause_live *live; /* of statements that rows leave */
     struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
     struct entry *chain, *next, *prev;
@@ -195,7 +197,7 @@ static void bucket_out(struct trows *r, struct entry *n)
     *p = n->chain;
 }
 
-static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
+static struct entry *add(struct trows *r, struct evt *row, uint64_t hash)
 {
     struct table *t = r->t;
     if (r->count >= r->n_buckets) {
@@ -205,6 +207,7 @@ static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
     *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash};
     row->p[t->block] = dat_long((int64_t)(uintptr_t)n);
     n->block = t->aggs.calls.len > 0 ? agg_block_new(&t->layout) : NULL;
+    n->order = r->last != NULL ? r->last->order + 1 : 1;
     n->prev = r->last;
     *(r->last != NULL ? &r->last->next : &r->first) = n;
     r->last = n;
@@ -213,7 +216,7 @@ static struct evt *add(struct trows *r, struct evt *row, uint64_t hash)
     t->changes++;
     lim_add(t->lim, LIM_ROWS, 1);
     count_bytes(n);
-    return row;
+    return n;
 }
 
 struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)
@@ -223,7 +226,7 @@ struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         evt_set(row, r->t->key[i], key[i]);
     }
-    return add(r, row, hash_of(key, n));
+    return add(r, row, hash_of(key, n))->e;
 }
 
 bool table_insert(struct trows *r, struct evt *e)
@@ -376,23 +379,88 @@ struct dat table_keys(struct trows *r, struct vheap *h)
     return dat_list(l);
 }
 
-/* ---- state ---- */
+/* ---- state: each row its order, columns, aggregations, causes; by key nothing else, else behind
+ * their number ---- */
 
 void table_save(struct trows *r, struct save *s, bool by_key)
 {
-    (void)by_key;
-    save_u(s, table_count(r));
+    const struct table *t = r->t;
+    struct dat key[TABLE_KEYS_MAX];
+    if (!by_key) {
+        save_u(s, r->count);
+    }
+    for (const struct entry *n = r->first; n != NULL; n = n->next) {
+        for (uint32_t i = 0; by_key && i < t->n_keys; i++) {
+            key[i] = n->e->p[t->key[i]];
+        }
+        if (by_key) {
+            save_group(s, save_group_of(key, t->n_keys));
+        }
+        save_u(s, n->order);
+        save_evt(s, n->e);
+        if (n->block != NULL) {
+            agg_block_save(&t->layout, n->block, s);
+        }
+        cause_save(s, n->live, n->ever);
+    }
+}
+
+static void load_row(struct trows *r, struct load *l)
+{
+    const struct table *t = r->t;
+    struct dat key[TABLE_KEYS_MAX];
+    uint64_t order = load_u(l);
+    struct evt *row = load_evt_of(l, t->type);
+    if (!load_ok(l)) {
+        return;
+    }
+    for (uint32_t i = 0; i < t->n_keys; i++) {
+        key[i] = row->p[t->key[i]];
+    }
+    uint64_t hash = hash_of(key, t->n_keys);
+    bool twice = t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, hash) != NULL;
+    if (twice || entry_of(row) != NULL) {
+        load_fail(l, "a row of '" SLICE_FMT "' stands twice", SLICE_ARG(t->name));
+        return;
+    }
+    struct entry *n = add(r, row, hash);
+    n->order = order;
+    if (n->block != NULL) {
+        agg_block_load(&t->layout, n->block, l);
+    }
+    cause_load(l, &n->live, &n->ever);
 }
 
 void table_load(struct trows *r, struct load *l, bool by_key)
 {
-    (void)r, (void)by_key;
-    if (load_u(l) > 0) {
-        load_fail(l, "tables cannot be loaded");
+    size_t n = by_key ? 0 : load_count(l, 2);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        load_row(r, l);
     }
+    while (by_key && load_more(l)) {
+        load_row(r, l);
+    }
+}
+
+static int by_order(const void *a, const void *b)
+{
+    uint64_t x = (*(struct entry *const *)a)->order, y = (*(struct entry *const *)b)->order;
+    return x < y ? -1 : x > y;
 }
 
 void table_loaded(struct trows *r)
 {
-    (void)r;
+    struct entry **all = mem_calloc(r->count + 1, sizeof(struct entry *));
+    size_t n = 0;
+    for (struct entry *e = r->first; e != NULL; e = e->next) {
+        all[n++] = e;
+    }
+    qsort(all, n, sizeof(struct entry *), by_order);
+    r->first = all[0];
+    r->last = n > 0 ? all[n - 1] : NULL;
+    for (size_t i = 0; i < n; i++) {
+        all[i]->prev = i > 0 ? all[i - 1] : NULL;
+        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
+    }
+    mem_free(all);
 }

@@ -252,7 +252,7 @@ void view_save(struct view *v, struct save *s)
 
 static void count_one(void *arg, struct evt *e)
 {
-    win_count(arg, &e, 1, NULL, 0);
+    win_hold(arg, &e, 1, NULL, 0);
 }
 
 static void count_loaded(struct view *v)
@@ -260,7 +260,7 @@ static void count_loaded(struct view *v)
     view_each(v, count_one, v);
     if (v->step->def->batch) { /* and the batch that was put out last */
         struct win_list *last = &((struct win_batch *)(void *)v)->w.nw;
-        win_count(v, last->ptr, last->len, NULL, 0);
+        win_hold(v, last->ptr, last->len, NULL, 0);
     }
 }
 

@@ -47,7 +47,7 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
     w->counts = w->v.holds && !step->def->batch;
 }
 
-void win_count(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct lim *l = v->env->lim;
     lim_add(l, LIM_ROWS, n_nw);
@@ -208,7 +208,7 @@ static void gather(void *arg, struct evt *e)
 void win_batch_push(struct win_batch *b, struct evt *e, int64_t at)
 {
     win_ring_push(&b->ring, e, at);
-    win_count(&b->w.v, &e, 1, NULL, 0);
+    win_hold(&b->w.v, &e, 1, NULL, 0);
 }
 
 bool win_batch_flush(struct win_batch *b, bool force)
@@ -219,7 +219,7 @@ bool win_batch_flush(struct win_batch *b, bool force)
         return false;
     }
     struct win_list last = w->nw;
-    win_count(&w->v, NULL, 0, last.ptr, last.len);
+    win_hold(&w->v, NULL, 0, last.ptr, last.len);
     w->nw = w->old;
     w->old = last;
     w->nw.len = 0;
@@ -243,7 +243,7 @@ void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old)
 {
     for (size_t i = 0; i < n_old; i++) {
         if (win_ring_remove(&b->ring, old[i])) {
-            win_count(&b->w.v, NULL, 0, &old[i], 1);
+            win_hold(&b->w.v, NULL, 0, &old[i], 1);
             evt_drop(b->w.v.env->heap, old[i]);
         }
     }

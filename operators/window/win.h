@@ -26,14 +26,14 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
               struct view_env *env);
 void win_done(struct win *w);
 /* Rows that a data window holds from now on, or no longer. */
-void win_count(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 /* To the sink, if there is anything: a data window that is no batch holds what it puts out. */
 static inline void win_emit(struct win *w, struct evt **nw, size_t n_nw, struct evt **old,
                             size_t n_old)
 {
     if (n_nw + n_old > 0) {
         if (w->counts) {
-            win_count(&w->v, nw, n_nw, old, n_old);
+            win_hold(&w->v, nw, n_nw, old, n_old);
         }
         w->v.sink(w->v.sink_arg, nw, n_nw, old, n_old);
     }

@@ -125,12 +125,31 @@ void win_derived_done(struct win_derived *d)
     win_done(&d->w);
 }
 
-/* Values of the further columns; the row. */
+/* Those that are wanted now take the place of the empty ones. */
+static void load_causes(struct win_derived *d, struct load *l)
+{
+    struct cause_live *live = NULL;
+    struct cause_ever *ever = NULL;
+    cause_load(l, &live, &ever);
+    if (d->live != NULL && live != NULL) {
+        cause_live_free(d->live);
+        d->live = live;
+        live = NULL;
+    }
+    if (d->ever != NULL && ever != NULL) {
+        *d->ever = *ever;
+    }
+    cause_live_free(live);
+    mem_free(ever);
+}
+
+/* Values of the further columns; the row; causes. */
 void win_derived_save(const struct win_derived *d, struct save *s)
 {
     assert(d->was != NULL);
     save_vals(s, d->extra, d->s->n_args - d->s->n_numbers);
     save_evt(s, d->was);
+    cause_save(s, d->live, d->ever);
 }
 
 void win_derived_load(struct win_derived *d, struct load *l)
@@ -145,6 +164,7 @@ void win_derived_load(struct win_derived *d, struct load *l)
         evt_drop(h, d->was);
         d->was = evt_keep(was);
     }
+    load_causes(d, l);
 }
 
 bool win_derived_numbers(struct win_derived *d, struct evt *e, double *ret)

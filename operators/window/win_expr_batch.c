@@ -38,7 +38,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     struct expr_batch *w = (struct expr_batch *)(void *)v;
     for (size_t i = 0; i < n_old; i++) {
         if (win_ring_remove(&w->b.ring, old[i])) {
-            win_count(v, NULL, 0, &old[i], 1);
+            win_hold(v, NULL, 0, &old[i], 1);
             win_cond_leave(&w->cond, old[i]);
             evt_drop(v->env->heap, old[i]);
         }
@@ -52,7 +52,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             flush(w);
         } else if (w->b.ring.live > 1) {
             (void)win_ring_remove(&w->b.ring, nw[i]);
-            win_count(v, NULL, 0, &nw[i], 1);
+            win_hold(v, NULL, 0, &nw[i], 1);
             flush(w);
             add(w, nw[i]);
             evt_drop(v->env->heap, nw[i]);

@@ -152,3 +152,52 @@ TEST(win_state_goes_on_as_if_nothing_had_been)
         }
     }
 }
+
+/* One byte changed, or the end cut off: refused, or something else that works. */
+static void spoil(const struct spec *s, uint64_t seed)
+{
+    enum { BEFORE = 40, TRIALS = 40, AFTER = 5 };
+    struct win_plan p;
+    struct win_world a, b;
+    struct buf bytes;
+    uint32_t id = 1;
+    buf_init(&bytes, 1 << 26);
+    win_plan_init(&p, s->views);
+    win_world_init(&a, &p, 100);
+    for (uint32_t i = 0; i < BEFORE; i++) {
+        happen(s, &seed, &id, &a, NULL);
+    }
+    win_world_save(&a);
+    for (uint32_t i = 0; i < TRIALS; i++) {
+        struct err err = {0};
+        buf_clear(&bytes);
+        buf_add_slice(&bytes, buf_slice(&p.state.bytes));
+        size_t at = state_draw(&seed, (uint32_t)bytes.len);
+        if (state_draw(&seed, 4) == 0) {
+            bytes.len = at;
+        } else {
+            bytes.ptr[at] = (char)(bytes.ptr[at] ^ (1 << state_draw(&seed, 8)));
+        }
+        win_world_init(&b, &p, a.ctx.now);
+        if (win_world_load(&b, buf_slice(&bytes), &err)) {
+            for (uint32_t k = 0; k < AFTER; k++) {
+                happen(s, &seed, &id, &b, NULL);
+            }
+        } else {
+            CHECK(err.msg[0] != '\0');
+        }
+        win_world_done(&b);
+    }
+    win_world_done(&a);
+    win_plan_done(&p);
+    buf_done(&bytes);
+}
+
+TEST(win_state_refuses_wrong_bytes_or_works)
+{
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            spoil(&specs[i], seed * 1000 + i);
+        }
+    }
+}
