@@ -28,7 +28,13 @@ static const char *const shorts[] = {"o", "output", NULL};
     }
 
 static const struct conf_row output_rows[] = {ROW_OUTPUT};
-static const struct conf_row scenario_rows[] = {ROW_CAUSES};
+static const struct conf_row scenario_rows[] = {
+    ROW_CAUSES,
+    {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
+     "limits of the engine: a file, or name=number[:policy] with commas between them"},
+    {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "false", 0, 0, NULL, 0,
+     "tell at the end the most that was held at a time of what has a limit"},
+};
 static const struct conf_row run_rows[] = {
     ROW_OUTPUT,
     ROW_CAUSES,
@@ -56,8 +62,8 @@ static const struct cmd_sub subs[] = {
      cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes]", "run a scenario and print what is delivered",
-     ROWS(scenario_rows), 1, 1, cmd_scenario},
+    {"scenario", "FILE [--causes] [--limits LIMITS] [--peaks]",
+     "run a scenario and print what is delivered", ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},
     {"functions", "[-o text|json]", "list functions and methods", ROWS(output_rows), 0, 0,

@@ -20,6 +20,8 @@ struct cmd_opts {
     int64_t events, warmup, runs, batch;
     const char *oracle;
     bool causes;             /* with each row, what it is made of */
+    const char *limits;      /* FILE, or name=number[:policy], ... */
+    bool peaks;              /* and at the end how much of each there was */
     const char *const *args; /* beside the options */
     size_t n_args;
 };

@@ -28,12 +28,24 @@ static void derived(void *arg, const struct evt *e)
     }
 }
 
-void cmd_play_init(struct cmd_play *p, bool causes)
+static void limit(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy)
+{
+    struct cmd_play *p = arg;
+    if (p->on_limit != NULL) {
+        p->on_limit(p->arg, statement, k, policy);
+    }
+}
+
+void cmd_play_init(struct cmd_play *p, bool causes, const struct lim_conf *limits)
 {
     *p = (struct cmd_play){.causes = causes};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
-    p->eng = eng_new(
-        &(struct eng_conf){.on_rows = deliver, .on_derived = derived, .arg = p, .causes = causes});
+    p->eng = eng_new(&(struct eng_conf){.on_rows = deliver,
+                                        .on_derived = derived,
+                                        .on_limit = limit,
+                                        .limits = limits,
+                                        .arg = p,
+                                        .causes = causes});
     map_init(&p->named, NAMES_MAX);
 }
 

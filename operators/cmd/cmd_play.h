@@ -21,10 +21,12 @@ struct cmd_play {
     uint64_t step; /* under way: names the event that is sent */
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
     void (*on_derived)(void *arg, const struct evt *e); /* with causes only */
+    void (*on_limit)(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy);
     void *arg;
 };
 
-void cmd_play_init(struct cmd_play *p, bool causes);
+/* limits: NULL for the defaults. */
+void cmd_play_init(struct cmd_play *p, bool causes, const struct lim_conf *limits);
 void cmd_play_done(struct cmd_play *p);
 int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text,
                     struct err *reterr) NODISCARD;

@@ -4,10 +4,13 @@
  * delivered at each step: {"step", "statement", "insert", "remove"}, {"step", "query"}, and
  * {"error"} where something was refused. tests/epl/README.md has the form of the file. With
  * --causes rows are {"row", "causes"}, and there are entries {"step", "derived", "type", "causes"}.
+ * With --limits there are entries {"step", "limit", "policy", "statement"} and at the end
+ * {"dropped": ...}; with --peaks {"peaks": ...}.
  */
 #include "operators/cmd/cmd_play.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { OUT_MAX = 1024 * 1024 * 1024 };
@@ -52,6 +55,50 @@ static void on_derived(void *arg, const struct evt *e)
     begin_step(s);
     cmd_play_derived(e, &s->out);
     (void)buf_add_str(&s->out, "}");
+}
+
+static void on_limit(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy)
+{
+    struct scenario *s = arg;
+    begin_step(s);
+    (void)buf_addf(&s->out,
+                   "\"limit\": \"%s\", \"policy\": \"%s\", \"statement\": ", lim_rows[k].name,
+                   lim_policy_name(policy));
+    cmd_json_string(statement, &s->out);
+    (void)buf_add_str(&s->out, "}");
+}
+
+/* {"peaks": {"rows": 12, ...}} */
+static void put_counts(struct scenario *s, const char *what,
+                       uint64_t (*of)(const struct eng *e, enum lim_kind k))
+{
+    begin_entry(s);
+    (void)buf_addf(&s->out, "\"%s\": {", what);
+    for (uint32_t k = 0; k < LIM_KINDS; k++) {
+        (void)buf_addf(&s->out, "%s\"%s\": %" PRIu64, k > 0 ? ", " : "", lim_rows[k].name,
+                       of(s->play.eng, (enum lim_kind)k));
+    }
+    (void)buf_add_str(&s->out, "}}");
+}
+
+/* Limits as the options say; with --peaks bytes are counted in any case. */
+static int limits_of(const struct cmd_opts *o, struct lim_conf *ret, struct err *reterr)
+{
+    struct buf text;
+    struct slice given = o->limits != NULL ? slice_str(o->limits) : SLICE_NONE;
+    int rc = 0;
+    buf_init(&text, CMD_FILE_MAX);
+    *ret = (struct lim_conf){.max = {0}};
+    if (given.len > 0 && slice_find(given, '=') == given.len) {
+        rc = cmd_read(o->limits, &text, reterr);
+        given = buf_slice(&text);
+    }
+    rc = rc == 0 ? lim_parse(given, ret, reterr) : rc;
+    if (o->peaks && ret->max[LIM_BYTES] == 0) {
+        ret->max[LIM_BYTES] = UINT64_MAX;
+    }
+    buf_done(&text);
+    return rc;
 }
 
 static struct slice text_at(const json_t *object, const char *key)
@@ -157,17 +204,28 @@ static void run_steps(struct scenario *s, const json_t *j)
     }
 }
 
-static int play(const json_t *j, bool causes, struct err *reterr)
+static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
 {
     struct scenario s = {.step = 0};
-    int rc = 0;
+    struct lim_conf limits;
+    int rc = limits_of(o, &limits, reterr);
+    if (rc != 0) {
+        return rc;
+    }
     buf_init(&s.out, OUT_MAX);
-    cmd_play_init(&s.play, causes);
+    cmd_play_init(&s.play, o->causes, &limits);
     s.play.named_only = true;
     s.play.on_rows = on_rows;
     s.play.on_derived = on_derived;
+    s.play.on_limit = on_limit;
     s.play.arg = &s;
     run_steps(&s, j);
+    if (o->limits != NULL) {
+        put_counts(&s, "dropped", eng_dropped);
+    }
+    if (o->peaks) {
+        put_counts(&s, "peaks", eng_peak);
+    }
     if (buf_failed(&s.out)) {
         rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
     } else {
@@ -192,7 +250,7 @@ int cmd_scenario(const struct cmd_opts *o)
     } else if ((j = cmd_json_parse(buf_slice(&text), &err)) == NULL) {
         (void)err_wrap(&err, "%s:%u:%u", o->args[0], err.line, err.col);
         code = cmd_fail(&err);
-    } else if (play(j, o->causes, &err) != 0) {
+    } else if (play(j, o, &err) != 0) {
         code = cmd_fail(&err);
     }
     json_decref(j);

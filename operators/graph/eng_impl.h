@@ -76,8 +76,10 @@ struct stmt {
     size_t n_by_props, in_by_props;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
-    VEC(struct subq_plan *) subqs; /* in its expressions */
-    struct evts nw, old;           /* to be delivered at the end of the cycle */
+    VEC(struct subq_plan *) subqs;  /* in its expressions */
+    uint64_t limit_turn[LIM_KINDS]; /* when it was last reported (lim.turn) */
+    bool halted;                    /* by a limit: it has no instances any more */
+    struct evts nw, old;            /* to be delivered at the end of the cycle */
     bool pending;
 };
 
@@ -107,6 +109,11 @@ struct eng {
     VEC(struct stmt *) pending;
     VEC(struct inst *) dirty;
     VEC(struct inst *) dying; /* stopped during this cycle */
+    struct lim lim;
+    uint64_t limit_turn[LIM_KINDS]; /* of what no statement asked for */
+    VEC(struct stmt *) halting;     /* statements that limits stop when this step is over */
+    int64_t out_second;             /* that lim.used[LIM_OUTPUT] belongs to */
+    bool out_cut;                   /* rows were dropped in it */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
     struct queue front, back;

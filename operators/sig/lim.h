@@ -6,8 +6,8 @@
  *
  * Whoever holds something calls lim_add and lim_sub; whoever lets something in asks lim_full before
  * and, if it is, acts by the policy and says so by lim_refuse. A limit that was hit has recovered
- * when an eighth of it is free again (`turn` then changes): each statement is reported once per
- * turn.
+ * when more than an eighth of it is free again (`turn` then changes): each statement is reported
+ * once per turn.
  */
 #ifndef OPERATORS_SIG_LIM_H
 #define OPERATORS_SIG_LIM_H
@@ -76,9 +76,18 @@ static inline void lim_sub(struct lim *l, enum lim_kind k, uint64_t n)
 {
     if (l != NULL) {
         l->used[k] -= n < l->used[k] ? n : l->used[k];
-        if (l->hit[k] && l->used[k] <= l->max[k] - l->max[k] / 8) {
+        if (l->hit[k] && l->used[k] < l->max[k] - l->max[k] / 8) {
             lim_recover(l, k);
         }
+    }
+}
+/* Some come and some go at once. */
+static inline void lim_change(struct lim *l, enum lim_kind k, uint64_t come, uint64_t go)
+{
+    if (come >= go) {
+        lim_add(l, k, come - go);
+    } else {
+        lim_sub(l, k, go - come);
     }
 }
 static inline bool lim_full(const struct lim *l, enum lim_kind k, uint64_t more)

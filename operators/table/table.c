@@ -61,8 +61,7 @@ static void count_bytes(struct entry *n)
     struct lim *l = n->rows->t->lim;
     if (l != NULL && l->bytes) {
         uint64_t now = lim_bytes(n->e);
-        lim_add(l, LIM_BYTES, now);
-        lim_sub(l, LIM_BYTES, n->bytes);
+        lim_change(l, LIM_BYTES, now, n->bytes);
         n->bytes = now;
     }
 }

@@ -50,13 +50,11 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
 void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct lim *l = v->env->lim;
-    lim_add(l, LIM_ROWS, n_nw);
-    lim_sub(l, LIM_ROWS, n_old);
+    lim_change(l, LIM_ROWS, n_nw, n_old);
     v->rows += n_nw - n_old; /* both at once: what comes may leave at once */
     if (l != NULL && l->bytes) {
         uint64_t in = lim_bytes_of(nw, n_nw), out = lim_bytes_of(old, n_old);
-        lim_add(l, LIM_BYTES, in);
-        lim_sub(l, LIM_BYTES, out);
+        lim_change(l, LIM_BYTES, in, out);
         v->bytes += in - out;
     }
 }
