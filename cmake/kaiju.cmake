@@ -46,7 +46,7 @@ if(KAIJU_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(KAIJU_COVERAGE)
-  add_compile_options(--coverage -O0)
+  add_compile_options(--coverage -O0 -Wno-error) # other warnings than those of optimized code
   add_link_options(--coverage)
 endif()
 

@@ -11,6 +11,7 @@
 #define PRINTF_LIKE(fmt, ap) __attribute__((format(printf, fmt, ap)))
 #define UNUSED               __attribute__((unused))
 #define COLD                 __attribute__((cold, noinline))
+#define ALWAYS_INLINE        __attribute__((always_inline))
 #define LIKELY(x)            __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)          __builtin_expect(!!(x), 0)
 /* CLEANUP(fn) on a local: fn(&local) runs when the scope is left. */

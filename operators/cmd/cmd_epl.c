@@ -28,18 +28,21 @@ static const char *const shorts[] = {"o", "output", NULL};
     }
 
 static const struct conf_row output_rows[] = {ROW_OUTPUT};
-static const struct conf_row scenario_rows[] = {
-    ROW_CAUSES,
-    {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
-     "limits of the engine: a file, or name=number[:policy] with commas between them"},
-    {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "false", 0, 0, NULL, 0,
-     "tell at the end the most that was held at a time of what has a limit"},
-};
 static const struct conf_row run_rows[] = {
     ROW_OUTPUT,
     ROW_CAUSES,
     {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
      "file of events and clock steps, one JSON object a line; - is standard input"},
+};
+static const struct conf_row scenario_rows[] = {
+    ROW_CAUSES,
+    {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
+     "after each step save the engine, load a new one, and go on with that"},
+    ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
+    {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
+     "limits of the engine: a file, or name=number[:policy] with commas between them"},
+    {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "no", 0, 0, NULL, 0,
+     "tell at the end the most that was held at a time of what has a limit"},
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
@@ -62,7 +65,7 @@ static const struct cmd_sub subs[] = {
      cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes] [--limits LIMITS] [--peaks]",
+    {"scenario", "FILE [--causes] [--reload] [--reload-every N] [--limits LIMITS] [--peaks]",
      "run a scenario and print what is delivered", ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},

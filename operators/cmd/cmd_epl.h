@@ -18,6 +18,8 @@ struct cmd_opts {
     int format; /* enum cmd_format */
     const char *events_file;
     int64_t events, warmup, runs, batch;
+    bool reload;
+    int64_t reload_every;
     const char *oracle;
     bool causes;             /* with each row, what it is made of */
     const char *limits;      /* FILE, or name=number[:policy], ... */

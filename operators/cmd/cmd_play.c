@@ -4,6 +4,8 @@
  */
 #include "operators/cmd/cmd_play.h"
 
+#include "operators/graph/eng_state.h"
+
 #include <assert.h>
 #include <inttypes.h>
 
@@ -36,16 +38,21 @@ static void limit(void *arg, struct slice statement, enum lim_kind k, enum lim_p
     }
 }
 
+static struct eng *new_eng(struct cmd_play *p)
+{
+    return eng_new(&(struct eng_conf){.on_rows = deliver,
+                                      .on_derived = derived,
+                                      .on_limit = limit,
+                                      .limits = p->limits,
+                                      .arg = p,
+                                      .causes = p->causes});
+}
+
 void cmd_play_init(struct cmd_play *p, bool causes, const struct lim_conf *limits)
 {
-    *p = (struct cmd_play){.causes = causes};
+    *p = (struct cmd_play){.causes = causes, .limits = limits};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
-    p->eng = eng_new(&(struct eng_conf){.on_rows = deliver,
-                                        .on_derived = derived,
-                                        .on_limit = limit,
-                                        .limits = limits,
-                                        .arg = p,
-                                        .causes = causes});
+    p->eng = new_eng(p);
     map_init(&p->named, NAMES_MAX);
 }
 
@@ -55,6 +62,17 @@ void cmd_play_done(struct cmd_play *p)
     eng_free(p->eng);
     map_done(&p->named);
     arena_free(p->arena);
+}
+
+int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n, struct err *reterr)
+{
+    struct eng *e = new_eng(p);
+    p->muted = true;
+    int rc = eng_load(e, chunks, n, reterr);
+    eng_free(rc == 0 ? p->eng : e);
+    p->eng = rc == 0 ? e : p->eng;
+    p->muted = false;
+    return rc;
 }
 
 /* Remembers which deployment each listened statement belongs to. */

@@ -10,6 +10,7 @@
 #include "core/base/map.h"
 #include "operators/cmd/cmd_epl.h"
 #include "operators/cmd/cmd_json.h"
+#include "operators/sig/save.h"
 
 struct cmd_play {
     struct eng *eng;
@@ -17,6 +18,7 @@ struct cmd_play {
     struct map named; /* statements with a name that begin with anything but create -> their id */
     bool named_only;  /* others are not listened to */
     bool muted;
+    const struct lim_conf *limits;
     bool causes;   /* of rows are printed */
     uint64_t step; /* under way: names the event that is sent */
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
@@ -25,9 +27,12 @@ struct cmd_play {
     void *arg;
 };
 
-/* limits: NULL for the defaults. */
+/* limits: NULL for the defaults; they outlive it. */
 void cmd_play_init(struct cmd_play *p, bool causes, const struct lim_conf *limits);
 void cmd_play_done(struct cmd_play *p);
+/* A new engine with that state takes the place of the one there is. */
+int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n,
+                  struct err *reterr) NODISCARD;
 int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text,
                     struct err *reterr) NODISCARD;
 int cmd_play_undeploy(struct cmd_play *p, struct slice id, struct err *reterr) NODISCARD;

@@ -57,14 +57,15 @@ static uint32_t crc_value(uint32_t crc, struct dat v, bool alone)
     }
 }
 
-struct dat eval_bucket(const struct ex *e, struct ectx *c)
+struct dat eval_bucket(const struct ex *e, struct ectx *c, const struct dat *args)
 {
+    (void)c;
     assert(e->i > 0 && e->n_args > 0);
     uint32_t crc = 0xffffffffu;
     uint32_t code = 0;
     bool any = false;
     for (uint32_t i = 0; i < e->n_args; i++) {
-        struct dat v = ex_eval(e->args[i], c);
+        struct dat v = args[i];
         if (!dat_is_null(v)) {
             any = true;
             crc = crc_value(crc, v, e->n_args == 1);

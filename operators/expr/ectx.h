@@ -41,11 +41,10 @@ struct ectx {
 
 enum { ECTX_LAMBDA_MAX = 32 };
 
+/* Runs the program of an expression, which is made when it is first needed (vm.h). */
 struct dat ex_eval(const struct ex *e, struct ectx *c);
-static inline bool ex_true(const struct ex *e, struct ectx *c)
-{
-    return e == NULL || dat_true(ex_eval(e, c));
-}
+/* Whether a condition is true, neither false nor null; NULL always is. */
+bool ex_true(const struct ex *e, struct ectx *c);
 void ectx_fail(struct ectx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Property `slot` of type `of` in an event that may be of a subtype. */

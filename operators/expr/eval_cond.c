@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Comparisons and three-valued logic. NaN equals NaN and is neither less nor greater than anything;
+ * Comparisons. NaN equals NaN and is neither less nor greater than anything;
  * a range with a null bound is false, whether negated or not.
  */
 #include "operators/expr/eval_impl.h"
 
 #include <math.h>
-
-#define OPERANDS                                                                                   \
-    struct dat a = ex_eval(e->args[0], c), b = ex_eval(e->args[1], c);                             \
-    if (dat_is_null(a) || dat_is_null(b)) {                                                        \
-        return DAT_NONE;                                                                           \
-    }
 
 static inline bool holds(enum ast_op op, int cmp)
 {
@@ -25,12 +19,6 @@ static inline bool holds(enum ast_op op, int cmp)
     }
 }
 
-struct dat eval_cmp_i(const struct ex *e, struct ectx *c)
-{
-    OPERANDS
-    return dat_bool(holds(e->cmp, a.i < b.i ? -1 : a.i > b.i));
-}
-
 static bool doubles_hold(enum ast_op op, double x, double y)
 {
     if (UNLIKELY(isnan(x) || isnan(y))) {
@@ -38,22 +26,6 @@ static bool doubles_hold(enum ast_op op, double x, double y)
         return op == OP_EQ ? both : op == OP_NE ? !both : false;
     }
     return holds(op, x < y ? -1 : x > y);
-}
-
-struct dat eval_cmp_d(const struct ex *e, struct ectx *c)
-{
-    OPERANDS
-    return dat_bool(doubles_hold(e->cmp, dat_to_double(a), dat_to_double(b)));
-}
-
-struct dat eval_cmp_s(const struct ex *e, struct ectx *c)
-{
-    OPERANDS
-    if (e->cmp == OP_EQ || e->cmp == OP_NE) {
-        bool same = a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
-        return dat_bool(same == (e->cmp == OP_EQ));
-    }
-    return dat_bool(holds(e->cmp, dat_cmp(a, b)));
 }
 
 struct dat ex_compare(enum ast_op cmp, struct dat x, struct dat y, bool strict_kinds)
@@ -76,78 +48,25 @@ struct dat ex_compare(enum ast_op cmp, struct dat x, struct dat y, bool strict_k
     return dat_bool(holds(cmp, dat_cmp(x, y)));
 }
 
-static bool is_loose(const struct ex *e)
+struct dat eval_between(struct dat x, struct dat lo, struct dat hi, unsigned flags)
 {
-    return e->ty.kind == TY_OBJECT;
-}
-
-struct dat eval_cmp_any(const struct ex *e, struct ectx *c)
-{
-    struct dat a = ex_eval(e->args[0], c), b = ex_eval(e->args[1], c);
-    return ex_compare(e->cmp, a, b, is_loose(e->args[0]) || is_loose(e->args[1]));
-}
-
-struct dat eval_is(const struct ex *e, struct ectx *c)
-{
-    struct dat a = ex_eval(e->args[0], c), b = ex_eval(e->args[1], c);
-    return dat_bool(dat_same(a, b) != e->negated);
-}
-
-struct dat eval_and(const struct ex *e, struct ectx *c)
-{
-    bool null = false;
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        struct dat v = ex_eval(e->args[i], c);
-        if (dat_is_null(v)) {
-            null = true;
-        } else if (!v.b) {
-            return v;
-        }
-    }
-    return null ? DAT_NONE : dat_bool(true);
-}
-
-struct dat eval_or(const struct ex *e, struct ectx *c)
-{
-    bool null = false;
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        struct dat v = ex_eval(e->args[i], c);
-        if (dat_is_null(v)) {
-            null = true;
-        } else if (v.b) {
-            return v;
-        }
-    }
-    return null ? DAT_NONE : dat_bool(false);
-}
-
-struct dat eval_not(const struct ex *e, struct ectx *c)
-{
-    struct dat v = ex_eval(e->args[0], c);
-    return dat_is_null(v) ? v : dat_bool(!v.b);
-}
-
-struct dat eval_between(const struct ex *e, struct ectx *c)
-{
-    struct dat x = ex_eval(e->args[0], c), lo = ex_eval(e->args[1], c), hi = ex_eval(e->args[2], c);
     if (dat_is_null(x) || dat_is_null(lo) || dat_is_null(hi)) {
         return dat_bool(false);
     }
-    bool lo_open = e->low_open, hi_open = e->high_open;
+    bool lo_open = (flags & VM_FLAG_LOW_OPEN) != 0, hi_open = (flags & VM_FLAG_HIGH_OPEN) != 0;
     if (dat_cmp(lo, hi) > 0) { /* bounds may stand in either order */
         struct dat swap = lo;
         lo = hi;
         hi = swap;
-        lo_open = e->high_open;
-        hi_open = e->low_open;
+        lo_open = (flags & VM_FLAG_HIGH_OPEN) != 0;
+        hi_open = (flags & VM_FLAG_LOW_OPEN) != 0;
     }
     bool in = dat_true(ex_compare(lo_open ? OP_GT : OP_GE, x, lo, false)) &&
               dat_true(ex_compare(hi_open ? OP_LT : OP_LE, x, hi, false));
-    return dat_bool(in != e->negated);
+    return dat_bool(in != ((flags & VM_FLAG_NOT) != 0));
 }
 
-/* 1 found, 0 not, -1 met a null. */
-static int among(struct dat x, struct dat v, bool spread)
+int eval_among(struct dat x, struct dat v, bool spread)
 {
     if (dat_is_null(v)) {
         return -1;
@@ -155,7 +74,7 @@ static int among(struct dat x, struct dat v, bool spread)
     if (spread && v.kind == DAT_LIST) {
         int met = 0;
         for (uint32_t i = 0; i < v.l->len && met != 1; i++) {
-            int r = among(x, v.l->v[i], false);
+            int r = eval_among(x, v.l->v[i], false);
             met = r == 1 || met == 0 ? r : met;
         }
         return met;
@@ -168,40 +87,70 @@ static int among(struct dat x, struct dat v, bool spread)
     return dat_same(x, v);
 }
 
-struct dat eval_in(const struct ex *e, struct ectx *c)
+static bool same_text(const struct vstr *a, struct dat v)
 {
-    struct dat x = ex_eval(e->args[0], c);
+    return v.kind == DAT_STRING && a->len == v.s->len && a->s[0] == v.s->s[0] &&
+           memcmp(a->s, v.s->s, a->len) == 0;
+}
+
+struct dat eval_in_const(struct dat x, const struct dat *k, uint32_t n, unsigned flags)
+{
+    bool null = false;
     if (dat_is_null(x)) {
         return DAT_NONE;
     }
-    bool null = false;
-    for (uint32_t i = 1; i < e->n_args; i++) {
-        bool spread = e->args[0]->ty.kind != TY_LIST && e->args[0]->ty.kind != TY_MAP;
-        int r = among(x, ex_eval(e->args[i], c), spread);
-        if (r == 1) {
-            return dat_bool(!e->negated);
+    for (uint32_t i = 0; i < n; i++) {
+        int is = x.kind == DAT_STRING && k[i].kind == DAT_STRING
+                     ? same_text(x.s, k[i])
+                     : eval_among(x, k[i], (flags & VM_FLAG_SPREAD) != 0);
+        if (is == 1) {
+            return dat_bool((flags & VM_FLAG_NOT) == 0);
         }
-        null |= r < 0;
+        null |= is < 0;
     }
-    return null ? DAT_NONE : dat_bool(e->negated);
+    return null ? DAT_NONE : dat_bool((flags & VM_FLAG_NOT) != 0);
 }
 
-struct dat eval_quant(const struct ex *e, struct ectx *c)
+/* Of lists: one that is null, or empty, has no elements; without any there is nothing to find, not
+ * even for null. */
+struct dat eval_in(const struct ex *e, struct ectx *c, const struct dat *v)
 {
-    struct dat x = ex_eval(e->args[0], c);
-    bool null = false, any = false;
+    (void)c;
+    bool spread = e->args[0]->ty.kind != TY_LIST && e->args[0]->ty.kind != TY_MAP;
+    bool null = false, some = false;
     for (uint32_t i = 1; i < e->n_args; i++) {
-        struct dat v = ex_eval(e->args[i], c);
-        uint32_t n = v.kind == DAT_LIST ? v.l->len : 1;
+        bool empty = ex_has_elements(e->args[i]) &&
+                     (dat_is_null(v[i]) || (v[i].kind == DAT_LIST && v[i].l->len == 0));
+        if (spread && empty) {
+            continue;
+        }
+        int is = eval_among(v[0], v[i], spread);
+        if (is == 1 && !dat_is_null(v[0])) {
+            return dat_bool(!e->negated);
+        }
+        some = true;
+        null |= is < 0;
+    }
+    return some && (null || dat_is_null(v[0])) ? DAT_NONE : dat_bool(e->negated);
+}
+
+/* A null is passed over by `< any` and its kin, if there is something else. */
+struct dat eval_quant(const struct ex *e, struct ectx *c, const struct dat *v)
+{
+    (void)c;
+    bool null = false, some = false; /* some: a comparison that was no null */
+    for (uint32_t i = 1; i < e->n_args; i++) {
+        bool list = v[i].kind == DAT_LIST, none = dat_is_null(v[i]) && ex_has_elements(e->args[i]);
+        uint32_t n = none ? 0 : list ? v[i].l->len : 1;
         for (uint32_t k = 0; k < n; k++) {
-            struct dat r = ex_compare(e->cmp, x, v.kind == DAT_LIST ? v.l->v[k] : v, false);
-            any = true;
-            if (dat_is_null(r)) {
-                null = true;
-            } else if (r.b != e->all) {
-                return dat_bool(!e->all);
+            struct dat r = ex_compare(e->cmp, v[0], list ? v[i].l->v[k] : v[i], false);
+            if (!dat_is_null(r) && r.b != e->all) {
+                return r;
             }
+            null |= dat_is_null(r);
+            some |= !dat_is_null(r);
         }
     }
-    return null && any ? DAT_NONE : dat_bool(e->all);
+    bool ordered = e->cmp != OP_EQ && e->cmp != OP_NE;
+    return !some || (null && (e->all || !ordered)) ? DAT_NONE : dat_bool(e->all);
 }

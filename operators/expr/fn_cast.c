@@ -26,9 +26,8 @@ static struct dat failed(struct ectx *c, struct slice text, const char *what)
     return DAT_NONE;
 }
 
-static struct dat dated(const struct ex *e, struct ectx *c, struct dat v)
+static struct dat dated(const struct ex *e, struct ectx *c, struct dat v, struct dat format)
 {
-    struct dat format = ex_eval(e->args[1], c);
     int64_t ms = 0;
     if (format.kind != DAT_STRING) {
         return DAT_NONE;
@@ -58,14 +57,14 @@ static struct dat to_event(struct dat v, struct ty to)
     return DAT_NONE;
 }
 
-struct dat fn_cast(const struct ex *e, struct ectx *c)
+struct dat fn_cast(const struct ex *e, struct ectx *c, const struct dat *args)
 {
-    struct dat v = ex_eval(e->args[0], c);
+    struct dat v = args[0];
     if (dat_is_null(v)) {
         return v;
     }
     if (e->n_args > 1) {
-        return dated(e, c, v);
+        return dated(e, c, v, args[1]);
     }
     switch (e->ty.kind) {
     case TY_STRING: return dat_str(dat_text(c->heap, v));
@@ -102,9 +101,10 @@ static bool is_of(struct dat v, struct ty t)
     }
 }
 
-struct dat fn_instanceof(const struct ex *e, struct ectx *c)
+struct dat fn_instanceof(const struct ex *e, struct ectx *c, const struct dat *args)
 {
-    struct dat v = ex_eval(e->args[0], c);
+    (void)c;
+    struct dat v = args[0];
     const struct ty *types = e->data;
     for (int64_t i = 0; i < e->i && !dat_is_null(v); i++) {
         if (is_of(v, types[i])) {
@@ -131,9 +131,9 @@ static struct slice elem_name(struct ty t)
                                                     : slice_str(names[kinds[t.kind]]);
 }
 
-struct dat fn_typeof(const struct ex *e, struct ectx *c)
+struct dat fn_typeof(const struct ex *e, struct ectx *c, const struct dat *args)
 {
-    struct dat v = ex_eval(e->args[0], c);
+    struct dat v = args[0];
     struct ty t = e->args[0]->ty;
     assert(v.kind < ARRAY_LEN(names));
     if (dat_is_null(v)) {

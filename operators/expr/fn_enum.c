@@ -594,9 +594,8 @@ static method *const methods[FN_COUNT] = {
     [FN_SEQUENCE_EQUAL] = run_sequence_equal,
 };
 
-struct dat fn_enum(const struct ex *e, struct ectx *c)
+struct dat fn_enum(const struct ex *e, struct ectx *c, struct dat list)
 {
-    struct dat list = ex_eval(e->args[0], c);
     if (list.kind != DAT_LIST) {
         return DAT_NONE;
     }

@@ -40,6 +40,8 @@ static inline struct dat fn_string(const struct fn_in *in, struct slice s)
 /* A number as the static type of the call. */
 struct dat fn_number(const struct fn_in *in, struct dat v);
 
+/* fn_table.c: NULL if there is none. */
+fn_run *fn_impl(enum fn_id id);
 /* fn_format.c */
 bool fn_format(struct slice format, const struct dat *args, uint32_t n, struct buf *out);
 int32_t fn_hash(struct dat v); /* Java's hashCode */

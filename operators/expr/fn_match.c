@@ -8,10 +8,9 @@
 
 #include <assert.h>
 
-struct dat fn_like(const struct ex *e, struct ectx *c)
+struct dat fn_like(const struct ex *e, struct ectx *c, const struct dat *args)
 {
-    struct dat v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
-    struct dat esc = e->n_args > 2 ? ex_eval(e->args[2], c) : DAT_NONE;
+    struct dat v = args[0], p = args[1], esc = e->n_args > 2 ? args[2] : DAT_NONE;
     if (dat_is_null(v) || p.kind != DAT_STRING) {
         return DAT_NONE;
     }
@@ -23,9 +22,9 @@ struct dat fn_like(const struct ex *e, struct ectx *c)
     return dat_bool(fn_like_match(vstr_slice(text), vstr_slice(p.s), escape) != e->negated);
 }
 
-struct dat fn_regexp(const struct ex *e, struct ectx *c)
+struct dat fn_regexp(const struct ex *e, struct ectx *c, const struct dat *args)
 {
-    struct dat v = ex_eval(e->args[0], c), p = ex_eval(e->args[1], c);
+    struct dat v = args[0], p = args[1];
     if (dat_is_null(v) || p.kind != DAT_STRING) {
         return DAT_NONE;
     }

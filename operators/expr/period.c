@@ -4,11 +4,30 @@
  */
 #include "operators/expr/period.h"
 
+#include "operators/expr/eval_impl.h"
 #include "operators/time/tmr.h"
 
 #include <assert.h>
 
-enum { UNITS_MAX = 300000000 }; /* years or months: more than 64 bits of ms have */
+enum {
+    UNITS_MAX = 300000000, /* years or months: more than 64 bits of ms have */
+    UNITS = 9              /* a period has at most one part of each */
+};
+
+bool eval_period(const struct ex *e, const struct dat *v, int64_t *ret_months, double *ret_ms)
+{
+    const struct bind_unit *u = e->data;
+    *ret_months = 0;
+    *ret_ms = 0;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!dat_is_number(v[i])) {
+            return false;
+        }
+        *ret_months += u[i].months * MAX(MIN(dat_to_long(v[i]), UNITS_MAX), -UNITS_MAX);
+        *ret_ms += u[i].ms * dat_to_double(v[i]);
+    }
+    return true;
+}
 
 bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *ret_ms)
 {
@@ -19,16 +38,12 @@ bool ex_period(const struct ex *e, struct ectx *c, int64_t *ret_months, double *
         *ret_ms = dat_is_number(v) ? dat_to_double(v) * 1000.0 : 0;
         return dat_is_number(v);
     }
-    const struct bind_unit *u = e->data;
+    assert(e->n_args <= UNITS);
+    struct dat v[UNITS];
     for (uint32_t i = 0; i < e->n_args; i++) {
-        struct dat v = ex_eval(e->args[i], c);
-        if (!dat_is_number(v)) {
-            return false;
-        }
-        *ret_months += u[i].months * MAX(MIN(dat_to_long(v), UNITS_MAX), -UNITS_MAX);
-        *ret_ms += u[i].ms * dat_to_double(v);
+        v[i] = ex_eval(e->args[i], c);
     }
-    return true;
+    return eval_period(e, v, ret_months, ret_ms);
 }
 
 int64_t ex_after(const struct ex *e, struct ectx *c, int64_t from, int sign)

@@ -18,6 +18,7 @@ struct group {
     struct group *chain;       /* of its bucket */
     struct group *next, *prev; /* in order of appearance */
     uint64_t hash;
+    uint64_t nr;    /* in order of appearance */
     uint32_t level; /* of rollup */
     int64_t rows;   /* entered and not left */
     void *block;
@@ -61,5 +62,14 @@ void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
 void aggr_keep_row(struct group *g, struct evt **row);
+/* State: counters, then groups, with by_key each under the group of its key, to be loaded from any
+ * number of chunks; aggr_loaded puts them in order. What only the owner can tell is `check`ed. */
+void aggr_save(const struct aggregator *a, struct save *s);
+void aggr_load(struct aggregator *a, struct load *l);
+void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
+void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
+                      void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
+void aggr_loaded(struct aggregator *a);
+struct group *aggr_number(const struct aggregator *a, uint64_t nr); /* walks; NULL if it is gone */
 
 #endif

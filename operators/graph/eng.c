@@ -273,15 +273,15 @@ void eng_settle(struct eng *e)
     }
     eng_work(e);
     eng_deliver(e);
+    if (UNLIKELY(e->halting.len > 0)) {
+        eng_limit_stops(e);
+    }
     route_sweep(e->route);
     for (size_t i = 0; i < e->dying.len; i++) {
         struct inst *in = e->dying.ptr[i];
         in->st->ops->stop(in);
     }
     VEC_CLEAR(&e->dying);
-    if (UNLIKELY(e->halting.len > 0)) {
-        eng_limit_stops(e);
-    }
     vheap_drain(e->heap);
 }
 
@@ -412,6 +412,7 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);
+    VEC_DONE(&e->foreign);
     faf_done(e);
     evts_done(&e->scratch);
     evts_done(&e->query_rows);

@@ -49,9 +49,6 @@ int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t
 uint64_t eng_held(const struct eng *e, enum lim_kind k);
 uint64_t eng_peak(const struct eng *e, enum lim_kind k);
 uint64_t eng_dropped(const struct eng *e, enum lim_kind k);
-/* Limits as a part of the engine's state; loaded after all that is counted. */
-void eng_limits_save(struct eng *e, struct save *s);
-void eng_limits_load(struct eng *e, struct load *l);
 /* Statement names in order of deployment, for tools. */
 size_t eng_statements(const struct eng *e, struct slice *ret, size_t max);
 

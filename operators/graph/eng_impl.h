@@ -32,6 +32,14 @@ struct stmt_ops {                                              /* per kind of st
     void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
     void (*stop)(struct inst *in);                /* and freed */
     void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
+    /* State (state.h); each may be NULL. Loaded into what was started with eng.loading set. */
+    void (*save)(struct inst *in, struct save *s);
+    void (*load)(struct inst *in, struct load *l);
+    /* What is kept by key. by_key: each under its key's group, loaded from chunks that have nothing
+     * else. Else all of it stands within the partition's state. */
+    void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
+    void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
+    void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
 };
 
 struct inst { /* embedded first in the instance of each kind of statement */
@@ -84,7 +92,8 @@ struct stmt {
 };
 
 struct deployment {
-    struct slice id;
+    struct slice id, text;
+    uint32_t first_order, first_stmt, first_type; /* what was given before it */
     struct arena *arena;
     VEC(struct stmt *) stmts;
     VEC(struct cat_entry *) made;
@@ -123,6 +132,9 @@ struct eng {
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */
     bool busy, vars_pending;
+    bool loading;                      /* instances begin without effects: their state comes */
+    uint64_t serial;                   /* of events that were saved */
+    VEC(const struct etype *) foreign; /* types of such, whose statements are gone */
     uint32_t next_type;
 };
 
@@ -132,7 +144,6 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
-
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */

@@ -209,7 +209,7 @@ uint64_t eng_dropped(const struct eng *e, enum lim_kind k)
 
 /* ---- state ---- */
 
-void eng_limits_save(struct eng *e, struct save *s)
+void eng_limit_save(struct eng *e, struct save *s)
 {
     begin_second(e);
     lim_save(&e->lim, s);
@@ -218,7 +218,6 @@ void eng_limits_save(struct eng *e, struct save *s)
     for (uint32_t k = 0; k < LIM_KINDS; k++) {
         save_u(s, e->limit_turn[k]);
     }
-    save_u(s, e->stmts.len);
     VEC_EACH (&e->stmts, st) {
         save_bool(s, (*st)->halted);
         for (uint32_t k = 0; k < LIM_KINDS; k++) {
@@ -227,25 +226,18 @@ void eng_limits_save(struct eng *e, struct save *s)
     }
 }
 
-void eng_limits_load(struct eng *e, struct load *l)
+void eng_limit_load(struct eng *e, struct load *l, struct lim *ret)
 {
-    lim_load(&e->lim, l);
+    lim_load(ret, l);
     e->out_second = load_i(l);
     e->out_cut = load_bool(l);
     for (uint32_t k = 0; k < LIM_KINDS; k++) {
         e->limit_turn[k] = load_u(l);
     }
-    if (load_u(l) != e->stmts.len) {
-        load_fail(l, "limits of other statements");
-    }
     VEC_EACH (&e->stmts, st) {
-        bool halted = load_bool(l);
+        (*st)->halted = load_bool(l);
         for (uint32_t k = 0; k < LIM_KINDS; k++) {
             (*st)->limit_turn[k] = load_u(l);
         }
-        if (halted && load_ok(l) && !(*st)->halted) {
-            *VEC_PUSH(&e->halting) = *st;
-        }
     }
-    eng_limit_stops(e);
 }

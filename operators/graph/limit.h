@@ -35,5 +35,9 @@ void eng_limit_cascade(struct eng *e, struct queue *q);
 void eng_limit_worked(struct eng *e, size_t n); /* they were not too many */
 /* Ends the statements that a policy has stopped; when nothing is under way. */
 void eng_limit_stops(struct eng *e);
+/* Limits as a part of the engine's own chunk. What is loaded into `ret` counts when all that is
+ * counted is there: lim_resume. */
+void eng_limit_save(struct eng *e, struct save *s);
+void eng_limit_load(struct eng *e, struct load *l, struct lim *ret);
 
 #endif

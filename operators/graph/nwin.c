@@ -9,6 +9,7 @@
 #include "operators/graph/ctx.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 
 #include <assert.h>
@@ -329,7 +330,23 @@ static void look(struct inst *in, bool at_clock)
     }
 }
 
-static const struct stmt_ops ops = {.start = start, .stop = stop, .look = look};
+static void save(struct inst *in, struct save *s)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    assert(!i->changed && "the step is over");
+    save_i(s, i->view_ctx.now);
+    view_save(i->view, s);
+}
+
+static void load(struct inst *in, struct load *l)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    i->view_ctx.now = load_i(l);
+    view_load(i->view, l);
+}
+
+static const struct stmt_ops ops = {
+    .start = start, .stop = stop, .look = look, .save = save, .load = load};
 
 /* Columns: declared, those of a type, or of a select. */
 static int columns(struct stmt *st, struct bind *b, const struct etype **ret, struct err *reterr)
@@ -442,7 +459,7 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     struct inst *in = start(st, props);
     struct nwin_inst *i = (struct nwin_inst *)(void *)in;
     struct filling *f = st->init;
-    if (f != NULL) {
+    if (f != NULL && !st->eng->loading) {
         f->in = in;
         nwin_each_all(f->w, fill_one, f);
         for (size_t k = 0; k < f->made.len; k++) {
@@ -455,7 +472,8 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     return in;
 }
 
-static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop, .look = look};
+static const struct stmt_ops ops_filled = {
+    .start = start_filled, .stop = stop, .look = look, .save = save, .load = load};
 
 int stmt_create_window(struct stmt *st, struct err *reterr)
 {

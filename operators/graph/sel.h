@@ -97,6 +97,8 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
 /* sel_cause.c: gives the row its causes; extra: what its expressions have looked at. */
 struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
                        const struct cause_list *extra, struct evt *e);
+/* Evaluates filters and where of the row once more, to see what they look up. */
+void sel_look_again(struct sel_inst *in, struct ectx *c);
 void sel_sample(struct cause_list *to, const struct evts *rows); /* rows that were looked up */
 /* Rows as they are now, for snapshots: appended to `to`. */
 void sel_snapshot(struct sel_inst *in, struct orows *to);

@@ -41,6 +41,23 @@ void sel_sample(struct cause_list *to, const struct evts *rows)
     }
 }
 
+void sel_look_again(struct sel_inst *in, struct ectx *c)
+{
+    const struct sel_plan *p = in->p;
+    for (uint32_t i = 0; i < p->n_streams; i++) {
+        const struct sel_stream *s = &p->streams[i];
+        if (s->kind == SRC_FILTER && s->filter.cond != NULL && s->in == s->type &&
+            c->row[i] != NULL) {
+            struct ectx x = *c;
+            x.row = c->row + i; /* a filter sees its stream alone */
+            (void)ex_eval(s->filter.cond, &x);
+        }
+    }
+    if (p->where != NULL) {
+        (void)ex_eval(p->where, c);
+    }
+}
+
 static void add_row(const struct sel_plan *p, struct evt **row, struct cause_list *to)
 {
     if (p->triggered) {
@@ -66,9 +83,6 @@ static void of_group(const struct sel_plan *p, struct evt **row, struct group *g
         cause_add_event(to, row[1]);
     }
     aggr_cause_list(g, &own, to);
-    if (to->len == 0) { /* nothing is left: the row that left */
-        add_row(p, row, to);
-    }
 }
 
 /* `select *` gives the event itself, which stands for itself; with other causes besides, a copy. */

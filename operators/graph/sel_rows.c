@@ -65,8 +65,8 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
     if (causes) {
         cause_list_init(&looked, CAUSE_EXTRA);
         c.causes = &looked;
-        if (in->in.st->looks_up && p->where != NULL) {
-            (void)ex_eval(p->where, &c); /* once more, to see what it looks at */
+        if (in->in.st->looks_up) {
+            sel_look_again(in, &c);
         }
     }
     if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {

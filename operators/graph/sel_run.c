@@ -122,7 +122,8 @@ static bool is_full(const struct sel_src *s)
     const struct sel_plan *p = s->in->p;
     const struct lim *l = &s->in->in.eng->lim;
     enum lim_kind k = p->into != NULL ? LIM_ROWS : LIM_GROUPS;
-    return p->n_group > 0 && UNLIKELY(l->used[k] >= l->max[k]) && !s->in->in.st->query;
+    bool counted = p->n_group > 0 || p->into != NULL;
+    return counted && UNLIKELY(l->used[k] >= l->max[k]) && !s->in->in.st->query;
 }
 
 static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -282,10 +283,14 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);
         s->pat = pat_new(&p->pat, &s->pat_env, on_match, s);
-        pat_start(s->pat, NULL);
+        if (!e->loading) {
+            pat_start(s->pat, NULL);
+        }
         break;
     case SRC_WINDOW:
-        fill(s);
+        if (!e->loading) {
+            fill(s);
+        }
         nwin_consume(p->win, &in->in, p->win_filter, on_window, s);
         break;
     case SRC_TABLE:
@@ -343,7 +348,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     for (uint32_t i = 0; i < p->n_streams; i++) {
         open_source(&in->src[i], &p->streams[i]);
     }
-    if (in->join != NULL) {
+    if (in->join != NULL && !st->eng->loading) {
         join_flush(in);
     }
     in->quiet = false;

@@ -10,6 +10,7 @@
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
@@ -146,22 +147,34 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
     (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
 }
 
+static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    s->view_ctx.now = s->in->eng->now;
+    eng_view_update(s->in, s->view, nw, n_nw, old, n_old);
+}
+
 static void arrive(void *arg, struct evt *e)
 {
     struct subq *s = arg;
-    eng_view_update(s->in, s->view, &e, 1, NULL, 0);
+    const struct contained *of = s->p->q.streams[0].contained;
+    if (of == NULL) {
+        take(s, &e, 1, NULL, 0);
+        return;
+    }
+    struct evts rows = {NULL, 0, 0};
+    (void)contained_expand(of, s->in, e, &rows);
+    take(s, rows.ptr, rows.len, NULL, 0);
+    evts_done(&rows);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    struct subq *s = arg;
-    eng_view_update(s->in, s->view, nw, n_nw, old, n_old);
+    take(arg, nw, n_nw, old, n_old);
 }
 
 static void fill(void *arg, struct evt *e)
 {
-    struct subq *s = arg;
-    eng_view_update(s->in, s->view, &e, 1, NULL, 0);
+    take(arg, &e, 1, NULL, 0);
 }
 
 static void open_one(struct inst *in, struct subq_plan *p)
@@ -186,7 +199,9 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
                             in->st->rank);
     } else if (src->kind == SRC_WINDOW && s->view != NULL) {
-        nwin_each(src->win, in->props, fill, s);
+        if (!in->eng->loading) {
+            nwin_each(src->win, in->props, fill, s);
+        }
         nwin_consume(src->win, in, NULL, changed, s);
     }
 }
@@ -211,6 +226,29 @@ void subq_close_all(struct inst *in)
         mem_free(*s);
     }
     VEC_DONE(&in->subqs);
+}
+
+void subq_save_all(struct inst *in, struct save *s)
+{
+    save_u(s, in->subqs.len);
+    VEC_EACH (&in->subqs, q) {
+        state_save_leaf(s, (*q)->leaf);
+        save_i(s, (*q)->view_ctx.now);
+        view_save((*q)->view, s);
+    }
+}
+
+void subq_load_all(struct inst *in, struct load *l)
+{
+    if (load_u(l) != in->subqs.len) {
+        load_fail(l, "another number of subqueries");
+        return;
+    }
+    VEC_EACH (&in->subqs, q) {
+        state_load_leaf(l, (*q)->leaf);
+        (*q)->view_ctx.now = load_i(l);
+        view_load((*q)->view, l);
+    }
 }
 
 /* ---- evaluation ---- */

@@ -2,7 +2,7 @@
  *
  * Bound expressions: typed trees in which every name has become a place (a stream and a column, a
  * slot of an aggregation, a variable) and every conversion stands as a node. Pure data; ex.def has
- * the operations and their operands, operators/expr runs them.
+ * the operations and their operands, operators/expr makes programs of them and runs those.
  *
  * `level` of a place: 0 = the row being looked at, 1 = the row of the query around a subquery, and
  * so on outwards.
@@ -13,10 +13,12 @@
 #include "operators/epl/ast.h"
 #include "operators/sig/dat.h"
 
+struct arena;
 struct fn_def;
 struct subq_plan;
 struct table;
 struct var;
+struct vm_prog;
 
 enum ex_op {
 #define EX(name, doc) EX_##name,
@@ -49,6 +51,9 @@ struct ex {
     struct subq_plan *subq;
     struct table *table;
     struct var *var;
+    struct arena *home;             /* it and its programs live there */
+    const struct vm_prog *value;    /* its program (operators/expr/vm.h), made at first use, */
+    const struct vm_prog *decision; /* and the one that only tells whether it is true */
 };
 
 #endif

@@ -176,7 +176,7 @@ void route_filter_init(struct arena *a, struct route_filter *f)
         f->rest = r.v.ptr[0];
     } else if (r.v.len > 1) {
         struct ex *all = ARENA_NEW(a, struct ex);
-        *all = (struct ex){.op = EX_AND, .ty = TY(BOOL), .n_args = (uint32_t)r.v.len};
+        *all = (struct ex){.op = EX_AND, .ty = TY(BOOL), .n_args = (uint32_t)r.v.len, .home = a};
         all->args = arena_array(a, r.v.len, sizeof(struct ex *));
         memcpy(all->args, r.v.ptr, r.v.len * sizeof(struct ex *));
         f->rest = all;
@@ -371,7 +371,7 @@ static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *con
     if (cond != NULL) {
         struct evt *row[2] = {e, l->bound};
         struct ectx c = context_of(r, l, row);
-        if (!dat_true(ex_eval(cond, &c)) || c.failed) {
+        if (!ex_true(cond, &c) || c.failed) {
             return;
         }
     }

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LIM_P(policy) (1U << LIM_P_##policy)
 enum { LIM_P_OLDEST = LIM_DROP_OLDEST, LIM_P_NEW = LIM_DROP_NEW, LIM_P_STOP = LIM_STOP };
@@ -192,22 +193,30 @@ void lim_save(const struct lim *l, struct save *s)
 {
     save_u(s, LIM_KINDS);
     for (uint32_t k = 0; k < LIM_KINDS; k++) {
+        save_u(s, l->used[k]); /* what is loaded must add up to it; but for output, see resume */
         save_u(s, l->dropped[k]);
         save_u(s, l->turn[k]);
         save_bool(s, l->hit[k]);
     }
-    save_u(s, l->used[LIM_OUTPUT]); /* of the second under way: nobody counts it anew */
 }
 
-void lim_load(struct lim *l, struct load *from)
+void lim_load(struct lim *aside, struct load *from)
 {
     if (load_u(from) != LIM_KINDS) {
         load_fail(from, "other limits");
     }
     for (uint32_t k = 0; k < LIM_KINDS; k++) {
-        l->dropped[k] = load_u(from);
-        l->turn[k] = load_u(from);
-        l->hit[k] = load_bool(from);
+        aside->used[k] = load_u(from);
+        aside->dropped[k] = load_u(from);
+        aside->turn[k] = load_u(from);
+        aside->hit[k] = load_bool(from);
     }
-    l->used[LIM_OUTPUT] = load_u(from);
+}
+
+void lim_resume(struct lim *l, const struct lim *aside)
+{
+    memcpy(l->dropped, aside->dropped, sizeof l->dropped);
+    memcpy(l->turn, aside->turn, sizeof l->turn);
+    memcpy(l->hit, aside->hit, sizeof l->hit);
+    l->used[LIM_OUTPUT] = aside->used[LIM_OUTPUT]; /* of the second under way */
 }

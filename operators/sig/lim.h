@@ -99,9 +99,10 @@ static inline bool lim_full(const struct lim *l, enum lim_kind k, uint64_t more)
 uint64_t lim_bytes(const struct evt *e);
 uint64_t lim_bytes_of(struct evt *const *e, size_t n);
 
-/* What is not counted anew while an engine's parts are loaded: what was dropped, what is hit.
- * Loaded last. */
+/* What is not counted anew while an engine's parts are loaded: what was dropped, what is hit. It is
+ * loaded aside and set when all parts are there. */
 void lim_save(const struct lim *l, struct save *s);
-void lim_load(struct lim *l, struct load *from);
+void lim_load(struct lim *aside, struct load *from);
+void lim_resume(struct lim *l, const struct lim *aside);
 
 #endif
