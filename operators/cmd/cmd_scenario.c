@@ -310,6 +310,9 @@ int cmd_scenario(const struct cmd_opts *o)
     } else if ((j = cmd_json_parse(buf_slice(&text), &err)) == NULL) {
         (void)err_wrap(&err, "%s:%u:%u", o->args[0], err.line, err.col);
         code = cmd_fail(&err);
+    } else if (o->partitions > 0) {
+        code = cmd_parts(j, (uint32_t)o->partitions, &err);
+        code = code == CMD_USAGE ? cmd_fail(&err) : code;
     } else if (play(j, o, &err) != 0) {
         code = cmd_fail(&err);
     }

@@ -270,6 +270,10 @@ static void begin_anew(struct aggregator *a)
         } else {
             agg_block_free(a->layout, g->block, a->heap);
             g->block = agg_block_new(a->layout);
+            if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
+                cause_live_free(g->live);
+                g->live = cause_live_new(a->heap, a->width > 1);
+            }
         }
     }
     VEC_CLEAR(&a->left);

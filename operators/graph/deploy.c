@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/stmt.h"
 
 #include <assert.h>
@@ -143,7 +144,8 @@ int stmt_make(struct stmt *st, struct err *reterr)
     }
     int rc = stmt_check_annots(st, reterr);
     rc = rc == 0 ? kinds[a->kind].bind(st, reterr) : rc;
-    return rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    return rc == 0 ? keys_user_check(st, reterr) : rc;
 }
 
 void stmt_run(struct stmt *st)

@@ -16,31 +16,13 @@
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
 #include "operators/graph/queue.h"
+#include "operators/graph/stmt_ops.h"
 #include "operators/graph/turn.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
-
-struct inst;
-struct stmt;
-
-struct stmt_ops {                                              /* per kind of statement */
-    struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
-    void (*flush)(struct inst *in);                            /* after all callbacks of an event */
-    void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
-    void (*stop)(struct inst *in);                /* and freed */
-    void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
-    /* State (state.h); each may be NULL. Loaded into what was started with eng.loading set. */
-    void (*save)(struct inst *in, struct save *s);
-    void (*load)(struct inst *in, struct load *l);
-    /* What is kept by key. by_key: each under its key's group, loaded from chunks that have nothing
-     * else. Else all of it stands within the partition's state. */
-    void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
-    void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
-    void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
-};
 
 struct inst { /* embedded first in the instance of each kind of statement */
     struct stmt *st;

@@ -12,11 +12,11 @@
 static bool table_has(struct sel_inst *in, struct ectx *c)
 {
     const struct sel_plan *p = in->p;
-    struct trows *rows = table_of(into_table(p), in->in.props);
+    struct trows *rows = table_of(into_rows_of(p), in->in.props);
     struct dat key[TABLE_KEYS_MAX];
     for (uint32_t i = 0; i < p->n_group; i++) {
         key[i] = dat_to_column(in->in.eng->heap, ex_eval(p->group[i], c),
-                               into_table(p)->type->cols[into_table(p)->key[i]].ty);
+                               into_rows_of(p)->type->cols[into_rows_of(p)->key[i]].ty);
     }
     return rows == NULL || table_find(rows, key, p->n_group) != NULL;
 }

@@ -5,6 +5,7 @@
 #include "operators/graph/sel_out.h"
 
 #include "operators/expr/cron.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/var.h"
 
 static const char *const pseudo_names[] = {"count_insert", "count_remove", "count_insert_total",
@@ -63,6 +64,7 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     *out = (struct out_plan){.kind = o->kind,
                              .when = o->when,
                              .after_events = o->after_events,
+                             .aligned = keys_user(p->st->ast).len > 0,
                              .terminated = o->and_terminated || o->when == OUT_TERMINATED};
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {

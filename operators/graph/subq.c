@@ -32,6 +32,11 @@ struct subq { /* of an instance */
     struct evt *row[1];
 };
 
+const struct sel_plan *subq_query(const struct subq_plan *p)
+{
+    return &p->q;
+}
+
 static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
 {
     switch (e->kind) {
