@@ -5,6 +5,8 @@
  */
 #include "operators/cmd/cmd_epl.h"
 
+#include "core/event/key.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -34,15 +36,23 @@ static const struct conf_row run_rows[] = {
     {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
      "file of events and clock steps, one JSON object a line; - is standard input"},
 };
+static const char *const sources[] = {"event", "batch", NULL};
 static const struct conf_row scenario_rows[] = {
     ROW_CAUSES,
+    ROW_COUNT("partitions", partitions, KEY_PARTITIONS_MAX,
+              "engines to divide the events among; 0: one alone"),
     {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
      "after each step save the engine, load a new one, and go on with that"},
     ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
-    ROW_CAUSES,
+    {"from", CONF_ENUM, offsetof(struct cmd_opts, from), "event", 0, 0, sources, 0,
+     "what is sent: event structs, or batches in bytes, decoded within the measure"},
+    {"causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "on", 0, 0, NULL, 0,
+     "whether rows tell their causes"},
+    {"allocs", CONF_BOOL, offsetof(struct cmd_opts, allocs), "off", 0, 0, NULL, 0,
+     "count allocations per event, too"},
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
     ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
     ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),
@@ -57,12 +67,14 @@ static const struct cmd_sub subs[] = {
     {"check", "FILE... [-o text|json]", "say what is wrong with statements, and where",
      ROWS(output_rows), 1, 1000, cmd_check},
     {"print", "FILE", "print statements as they were understood", NULL, 0, 1, 1, cmd_print},
-    {"explain", "FILE", "show what each statement reads, keeps and gives", NULL, 0, 1, 1,
-     cmd_explain},
+    {"explain", "FILE [-o text|json]",
+     "show what each statement reads, keeps and gives, and by which keys it may be cut into parts",
+     ROWS(output_rows), 1, 1, cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes] [--reload] [--reload-every N]",
-     "run a scenario and print what is delivered", ROWS(scenario_rows), 1, 1, cmd_scenario},
+    {"scenario", "FILE [--causes] [--reload] [--reload-every N] [--partitions N]",
+     "run a scenario and print what is delivered, or whether N engines deliver the same",
+     ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},
     {"functions", "[-o text|json]", "list functions and methods", ROWS(output_rows), 0, 0,

@@ -45,4 +45,8 @@ void cmd_play_derived(const struct evt *e, struct buf *out);
 int cmd_play_query(struct cmd_play *p, struct slice text, const json_t *params,
                    struct eng_rows *ret, struct err *reterr) NODISCARD;
 
+/* A scenario in `partitions` engines against one (cmd_parts.c). Gives the exit code: CMD_FINDINGS
+ * if they differ; CMD_USAGE and an error if it could not be planned. */
+int cmd_parts(const json_t *scenario, uint32_t partitions, struct err *reterr);
+
 #endif

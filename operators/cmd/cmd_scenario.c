@@ -122,7 +122,7 @@ static const struct step_row step_rows[] = {
     {"deploy", "compile", deploy},   {"undeploy", "undeploy", undeploy},
 };
 
-static const char *do_step(struct scenario *s, const json_t *step, struct err *reterr)
+static const char *take_step(struct scenario *s, const json_t *step, struct err *reterr)
 {
     const char *refused = "step";
     int rc = -ERR_UNKNOWN_KEY;
@@ -133,22 +133,36 @@ static const char *do_step(struct scenario *s, const json_t *step, struct err *r
             break;
         }
     }
-    return rc != 0 ? refused : NULL;
+    if (rc == 0) {
+        return NULL;
+    }
+    begin_step(s);
+    (void)buf_addf(&s->out, "\"error\": \"%s\"}", refused);
+    return refused;
 }
 
-static void do_as_twin(struct scenario *s, const json_t *step)
+/* The twin does the step, too; what it delivers must be what has been delivered from `from` on. */
+static int do_as_twin(struct scenario *s, const json_t *step, size_t from, size_t entries,
+                      struct err *reterr)
 {
     struct err err;
     err_clear(&err);
-    struct buf out = s->out;
-    size_t entries = s->entries;
+    struct buf real = s->out;
+    size_t real_entries = s->entries;
     buf_init(&s->out, OUT_MAX);
-    s->play = &s->twin;
-    (void)do_step(s, step, &err);
-    s->play = &s->real;
-    buf_done(&s->out);
-    s->out = out;
     s->entries = entries;
+    s->play = &s->twin;
+    take_step(s, step, &err);
+    s->play = &s->real;
+    struct slice is = slice_of(real.ptr + from, real.len - from);
+    bool same = s->entries == real_entries && (is.len == 0 || slice_eq(buf_slice(&s->out), is));
+    int rc = same ? 0
+                  : err_set(reterr, ERR_MISMATCH, "step %zu: without loading it would be %s",
+                            s->step, s->out.len > 0 ? buf_cstr(&s->out) : "nothing");
+    buf_done(&s->out);
+    s->out = real;
+    s->entries = real_entries;
+    return rc;
 }
 
 static int reload(struct scenario *s, struct err *reterr)
@@ -161,17 +175,14 @@ static int run_step(struct scenario *s, const json_t *step, struct err *reterr)
 {
     struct err err;
     err_clear(&err);
-    const char *refused = do_step(s, step, &err);
+    size_t from = s->out.len, entries = s->entries;
+    const char *refused = take_step(s, step, &err);
     if (refused != NULL) {
-        begin_step(s);
-        (void)buf_addf(&s->out, "\"error\": \"%s\"}", refused);
         fprintf(stderr, "step %zu: %s: %s\n", s->step, refused, err.msg);
     }
-    if (s->reload_every > 0) {
-        do_as_twin(s, step);
-    }
+    int rc = s->reload_every > 0 ? do_as_twin(s, step, from, entries, reterr) : 0;
     bool due = s->reload_every > 0 && (s->step + 1) % (uint64_t)s->reload_every == 0;
-    return due ? reload(s, reterr) : 0;
+    return rc == 0 && due ? reload(s, reterr) : rc;
 }
 
 static int run_steps(struct scenario *s, const json_t *j, struct err *reterr)
@@ -198,16 +209,22 @@ static int run_steps(struct scenario *s, const json_t *j, struct err *reterr)
     return rc;
 }
 
+static void listen(struct scenario *s, struct cmd_play *p)
+{
+    p->named_only = true;
+    p->on_rows = on_rows;
+    p->on_derived = on_derived;
+    p->arg = s;
+}
+
 static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
 {
     struct scenario s = {.play = &s.real, .reload_every = o->reload ? 1 : o->reload_every};
     buf_init(&s.out, OUT_MAX);
     cmd_play_init(&s.real, o->causes);
     cmd_play_init(&s.twin, o->causes);
-    s.real.named_only = true;
-    s.real.on_rows = on_rows;
-    s.real.on_derived = on_derived;
-    s.real.arg = &s;
+    listen(&s, &s.real);
+    listen(&s, &s.twin);
     int rc = run_steps(&s, j, reterr);
     if (rc == 0 && buf_failed(&s.out)) {
         rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
@@ -234,6 +251,9 @@ int cmd_scenario(const struct cmd_opts *o)
     } else if ((j = cmd_json_parse(buf_slice(&text), &err)) == NULL) {
         (void)err_wrap(&err, "%s:%u:%u", o->args[0], err.line, err.col);
         code = cmd_fail(&err);
+    } else if (o->partitions > 0) {
+        code = cmd_parts(j, (uint32_t)o->partitions, &err);
+        code = code == CMD_USAGE ? cmd_fail(&err) : code;
     } else if (play(j, o, &err) != 0) {
         code = cmd_fail(&err);
     }

@@ -232,6 +232,10 @@ static void begin_anew(struct aggregator *a)
         } else {
             agg_block_free(a->layout, g->block, a->heap);
             g->block = agg_block_new(a->layout);
+            if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
+                cause_live_free(g->live);
+                g->live = cause_live_new(a->heap, a->width > 1);
+            }
         }
     }
     VEC_CLEAR(&a->left);
@@ -551,4 +555,13 @@ void aggr_loaded(struct aggregator *a)
             put_in_order(p);
         }
     }
+}
+
+struct group *aggr_number(const struct aggregator *a, uint64_t nr)
+{
+    struct group *g = a->first;
+    while (g != NULL && g->nr != nr) {
+        g = g->next;
+    }
+    return g;
 }

@@ -262,6 +262,9 @@ static int table_column(struct stmt *st, struct bind *b, const struct ast_col *a
         }
         return rc;
     }
+    if (a->primary_key) {
+        return bind_err(reterr, a->span, "an aggregation cannot be a key");
+    }
     const struct etype *of = NULL;
     if (a->type.of.len > 0) {
         of = type_named(st, a->type.of, reterr);

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/stmt.h"
 
 #include <assert.h>
@@ -141,8 +142,10 @@ int stmt_make(struct stmt *st, struct err *reterr)
     if ((size_t)a->kind >= ARRAY_LEN(kinds) || kinds[a->kind].bind == NULL) {
         return bind_err(reterr, a->span, "this is for on-demand queries only");
     }
-    int rc = kinds[a->kind].bind(st, reterr);
-    return rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    int rc = stmt_check_annots(st, reterr);
+    rc = rc == 0 ? kinds[a->kind].bind(st, reterr) : rc;
+    rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    return rc == 0 ? keys_user_check(st, reterr) : rc;
 }
 
 void stmt_run(struct stmt *st)

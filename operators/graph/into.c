@@ -14,6 +14,11 @@ struct into_plan {
     uint16_t *col; /* of T, per aggregation call */
 };
 
+struct table *into_target(const struct into_plan *p)
+{
+    return p->t;
+}
+
 static int find_column(struct bind *b, const struct sel_plan *p, struct into_plan *to, uint32_t at,
                        struct span span, struct err *reterr)
 {

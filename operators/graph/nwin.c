@@ -54,6 +54,11 @@ const struct etype *nwin_type(const struct nwin *w)
     return w->type;
 }
 
+const struct view_plan *nwin_views(const struct nwin *w)
+{
+    return &w->views;
+}
+
 bool nwin_batches(const struct nwin *w)
 {
     bool any = false;

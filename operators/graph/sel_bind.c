@@ -123,6 +123,11 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
     if (rc == 0) {
         rc = view_plan(b, a, s->type, &s->views, reterr);
     }
+    bool holds = s->kind == SRC_WINDOW || s->kind == SRC_TABLE;
+    if (rc == 0 && holds && s->views.has_window) {
+        rc = bind_err(reterr, a->views[0].span,
+                      "rows of a named window or table cannot have a further window");
+    }
     b->scope = save;
     if (rc == 0) {
         s->type = s->views.n_steps > 0 ? s->views.out : s->type;
@@ -489,16 +494,29 @@ static void set_priors(struct sel_plan *p)
     }
 }
 
+static bool all_full(const struct ast_select *s)
+{
+    bool full = true;
+    for (uint32_t i = 1; i < s->n_from; i++) {
+        full &= s->joins[i - 1].kind == JOIN_FULL;
+    }
+    return full;
+}
+
 /* Every stream of a join holds events, or is unidirectional. */
 static int check_join(const struct ast_select *s, const struct sel_plan *p, struct err *reterr)
 {
-    bool uni = false;
+    uint32_t uni = 0;
     for (uint32_t i = 0; i < p->n_streams; i++) {
-        uni |= p->streams[i].unidirectional;
+        uni += p->streams[i].unidirectional;
     }
     for (uint32_t i = 0; p->n_streams > 1 && i < p->n_streams; i++) {
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
+        if (x->unidirectional && x->views.n_steps > 0) {
+            return bind_err(reterr, s->from[i].span,
+                            "a unidirectional stream cannot have a window: it is not looked into");
+        }
         if (!holds && !x->unidirectional &&
             !(x->kind != SRC_TABLE && p->n_streams == 2 && p->streams[1 - i].kind == SRC_TABLE)) {
             return bind_err(reterr, s->from[i].span,
@@ -506,7 +524,11 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
                             "in #lastevent");
         }
     }
-    if (p->n_streams == 1 && uni) {
+    if (uni > 1 && !all_full(s)) {
+        return bind_err(reterr, s->from[0].span,
+                        "only one stream can be unidirectional, but for full outer joins");
+    }
+    if (p->n_streams == 1 && uni > 0) {
         return bind_err(reterr, s->from[0].span, "'unidirectional' is for joins");
     }
     return 0;

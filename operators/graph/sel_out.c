@@ -67,6 +67,7 @@ void out_free(struct out *o)
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
     VEC_DONE(&o->firsts);
+    VEC_DONE(&o->first_nrs);
     mem_free(o);
 }
 
@@ -212,9 +213,10 @@ static void start(struct out *o)
 {
     const struct out_plan *p = &o->in->p->output;
     o->started = true;
-    o->anchor = o->in->in.eng->now;
+    int64_t now = o->in->in.eng->now;
+    o->anchor = p->aligned ? 0 : now;
     if (p->when == OUT_EVERY_TIME || p->when == OUT_AT) {
-        arm(o, o->anchor);
+        arm(o, now);
     }
 }
 

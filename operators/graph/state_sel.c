@@ -93,6 +93,10 @@ static void save_out(const struct out *o, struct save *s)
     }
     save_rows(&o->nw, s);
     save_rows(&o->old, s);
+    save_u(s, o->firsts.len);
+    VEC_EACH (&o->firsts, g) {
+        save_u(s, (*g)->nr);
+    }
 }
 
 static void load_out(struct out *o, struct load *l)
@@ -109,6 +113,22 @@ static void load_out(struct out *o, struct load *l)
     }
     load_rows(o, &o->nw, l);
     load_rows(o, &o->old, l);
+    for (size_t i = load_count(l, 1); i > 0; i--) {
+        *VEC_PUSH(&o->first_nrs) = load_u(l);
+    }
+}
+
+static void find_firsts(struct out *o, struct load *l)
+{
+    VEC_EACH (&o->first_nrs, nr) {
+        struct group *g = aggr_number(o->in->aggr, *nr);
+        if (g == NULL || g->row == NULL) {
+            load_fail(l, "group %llu, which is to be put out, is missing", (unsigned long long)*nr);
+            break;
+        }
+        *VEC_PUSH(&o->firsts) = g;
+    }
+    VEC_DONE(&o->first_nrs);
 }
 
 /* ---- the statement ---- */
@@ -174,6 +194,9 @@ void sel_load_keyed(struct inst *base, struct load *l, bool by_key)
 
 void sel_loaded(struct inst *base, struct load *l)
 {
-    (void)l;
-    aggr_loaded(sel_of(base)->aggr);
+    struct sel_inst *in = sel_of(base);
+    aggr_loaded(in->aggr);
+    if (in->out != NULL) {
+        find_firsts(in->out, l);
+    }
 }

@@ -38,6 +38,7 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deploym
 void eng_listen(struct deployment *d); /* from now on rows are delivered */
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);
+int stmt_check_annots(const struct stmt *st, struct err *reterr);
 void stmt_run(struct stmt *st);
 void stmt_stop(struct stmt *st);
 void stmt_free(struct stmt *st);
@@ -60,6 +61,10 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
               struct err *reterr);
 void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 /* Rows inserted into a table by a statement. */
+struct table;
+/* The table of an `into table`. */
+struct into_plan;
+struct table *into_target(const struct into_plan *p);
 void table_put(struct table *t, struct evt *e, struct inst *from);
 
 #endif

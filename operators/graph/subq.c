@@ -31,6 +31,11 @@ struct subq { /* of an instance */
     struct evt *row[1];
 };
 
+const struct sel_plan *subq_query(const struct subq_plan *p)
+{
+    return &p->q;
+}
+
 static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
 {
     switch (e->kind) {
@@ -154,7 +159,16 @@ static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old,
 
 static void arrive(void *arg, struct evt *e)
 {
-    take(arg, &e, 1, NULL, 0);
+    struct subq *s = arg;
+    const struct contained *of = s->p->q.streams[0].contained;
+    if (of == NULL) {
+        take(s, &e, 1, NULL, 0);
+        return;
+    }
+    struct evts rows = {NULL, 0, 0};
+    (void)contained_expand(of, s->in, e, &rows);
+    take(s, rows.ptr, rows.len, NULL, 0);
+    evts_done(&rows);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)

@@ -22,4 +22,7 @@ struct dat subq_value(struct ectx *c, const struct ex *e);
 /* The type of events it takes; NULL if it reads a window or table. */
 const struct etype *subq_event_type(const struct subq_plan *p);
 
+struct sel_plan;
+const struct sel_plan *subq_query(const struct subq_plan *p);
+
 #endif

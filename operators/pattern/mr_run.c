@@ -77,6 +77,9 @@ static void go_on(struct mr *m, struct mr_partial *p, const struct mr_state *s)
         bool last = i + 1 == s->n_next;
         struct mr_partial *to = last ? p : mr_partial_copy(m, p);
         if (s->next[i] == MR_END) {
+            if (m->plan->or_terminated && s->n_next == 1) { /* no row can extend it */
+                *VEC_PUSH(&m->over) = p->begin;
+            }
             to->end = m->seq;
             *VEC_PUSH(&m->ends) = to;
         } else {

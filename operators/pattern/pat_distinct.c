@@ -7,6 +7,7 @@
  */
 #include "operators/pattern/pat_bind.h"
 #include "operators/pattern/pat_keys.h"
+#include "operators/pattern/pat_local.h"
 
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
@@ -201,6 +202,13 @@ static void distinct_destroy(struct pat_inst *i)
     VEC_DONE(&d->lines);
 }
 
+static void distinct_tell(const struct pat_node *node, struct pat_told *ret)
+{
+    const struct distinct_node *n = (const struct distinct_node *)node;
+    ret->keys = n->keys;
+    ret->n_keys = n->n_keys;
+}
+
 static void distinct_save(struct pat_inst *i, struct save *s)
 {
     struct distinct_inst *d = (struct distinct_inst *)i;
@@ -235,6 +243,7 @@ const struct pat_def pat_def_distinct = {
     .on_false = distinct_false,
     .reset = distinct_reset,
     .destroy = distinct_destroy,
+    .tell = distinct_tell,
     .save = distinct_save,
     .load = distinct_load,
 };

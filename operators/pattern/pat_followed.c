@@ -4,6 +4,7 @@
  * part's matches go up. `-[n]>` drops further beginnings while n of the right-hand part wait.
  */
 #include "operators/pattern/pat_bind.h"
+#include "operators/pattern/pat_local.h"
 
 #include <assert.h>
 
@@ -105,6 +106,11 @@ static void followed_false(struct pat_inst *i, struct pat_inst *from, bool again
     }
 }
 
+static void followed_tell(const struct pat_node *node, struct pat_told *ret)
+{
+    ret->bounded = ((const struct followed_node *)node)->max != NULL;
+}
+
 static void followed_save(struct pat_inst *i, struct save *s)
 {
     const struct followed_node *n = (const struct followed_node *)i->node;
@@ -137,6 +143,7 @@ const struct pat_def pat_def_followed = {
     .start = followed_start,
     .on_true = followed_true,
     .on_false = followed_false,
+    .tell = followed_tell,
     .save = followed_save,
     .load = followed_load,
 };

@@ -18,6 +18,7 @@
 struct pat_inst;
 struct pat_binder;
 struct pat_node;
+struct pat_told;
 
 struct pat_def {
     size_t node_bytes, inst_bytes;
@@ -38,6 +39,8 @@ struct pat_def {
     bool (*holds_used)(struct pat_inst *i); /* it collected an event whose mark is set */
     void (*reset)(struct pat_inst *i);      /* drops what it holds, keeps its memory */
     void (*destroy)(struct pat_inst *i);    /* frees its memory */
+    /* What pat_local.h wants to know of the node; NULL: nothing. */
+    void (*tell)(const struct pat_node *n, struct pat_told *ret);
     /* What the kind adds to begin and kids, which are there already when load is called. */
     void (*save)(struct pat_inst *i, struct save *s);
     void (*load)(struct pat_inst *i, struct load *l);

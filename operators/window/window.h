@@ -109,6 +109,12 @@ void view_poke(struct view *v);
 void view_save(struct view *v, struct save *s);
 void view_load(struct view *v, struct load *l);
 const struct view_def *view_find(struct slice name);
+/* What a shard may hold alone (window.def): any part of the stream, all events of a key, or the
+ * whole stream. */
+enum view_locality { VIEW_ANY, VIEW_KEYED, VIEW_WHOLE };
+enum view_locality view_locality(const struct view_def *d);
+/* The keys of a view that is KEYED. */
+struct ex *const *view_keys(const struct view_step *s, uint32_t *ret_n);
 const struct view_def *const *view_all(size_t *ret_n); /* for tools and documentation */
 
 #endif
