@@ -196,7 +196,8 @@ static bool is_plain(const struct ex *e)
     case EX_COALESCE:
     case EX_MIN:
     case EX_MAX: return true;
-    default: return (e->op >= EX_CONV && e->op <= EX_BIT_XOR) || (e->op >= EX_CMP_I && e->op <= EX_IN);
+    default:
+        return (e->op >= EX_CONV && e->op <= EX_BIT_XOR) || (e->op >= EX_CMP_I && e->op <= EX_IN);
     }
 }
 
@@ -226,13 +227,22 @@ uint64_t route_ex_hash(const struct ex *e)
     return h;
 }
 
+static bool same_place(const struct ex *a, const struct ex *b)
+{
+    return a->of == b->of && a->level == b->level && a->stream == b->stream && a->slot == b->slot &&
+           slice_eq(a->name, b->name);
+}
+
+static bool same_operation(const struct ex *a, const struct ex *b)
+{
+    return a->op == b->op && a->cmp == b->cmp && a->i == b->i && a->fn == b->fn &&
+           a->negated == b->negated && a->low_open == b->low_open && a->high_open == b->high_open &&
+           a->all == b->all && ty_eq(a->ty, b->ty);
+}
+
 bool route_ex_same(const struct ex *a, const struct ex *b)
 {
-    if (a->op != b->op || !ty_eq(a->ty, b->ty) || a->n_args != b->n_args || a->of != b->of ||
-        a->level != b->level || a->stream != b->stream || a->slot != b->slot ||
-        a->negated != b->negated || a->low_open != b->low_open || a->high_open != b->high_open ||
-        a->all != b->all || a->cmp != b->cmp || a->i != b->i || a->fn != b->fn ||
-        !slice_eq(a->name, b->name)) {
+    if (a->n_args != b->n_args || !same_operation(a, b) || !same_place(a, b)) {
         return false;
     }
     if (a->op == EX_CONST && (a->k.kind != b->k.kind || !dat_same(a->k, b->k))) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See range.h. Recursion is as deep as the tree: twice the logarithm of the number of leaves, or so.
+ * See range.h. Recursion is as deep as the tree: twice the logarithm of the number of leaves, or
+ * so.
  */
 #include "operators/route/range.h"
 

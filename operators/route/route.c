@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Per event type: a list of the leaves without keys, for each set of key columns a hash table of
- * leaves, for each column that is bounded a tree of them; all chained through the leaves themselves,
- * so that adding and removing one costs no memory but its own. See route.h.
+ * leaves, for each column that is bounded a tree of them; all chained through the leaves
+ * themselves, so that adding and removing one costs no memory but its own. See route.h.
  */
 #include "core/base/mem.h"
 #include "operators/route/range.h"

@@ -29,7 +29,7 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     uint8_t null_ok;       /* bit i: key i was compared by `is`, null equals null */
     const struct ex *rest; /* what else must hold; NULL: nothing */
     /* Without keys: a numeric column that lies between what is known then. */
-    bool ranged, between;         /* between: the bounds may stand in either order */
+    bool ranged, between; /* between: the bounds may stand in either order */
     uint16_t range_slot;
     const struct ex *low, *high; /* NULL: no bound on that side; rest asks for them again */
     bool shared;                 /* rest depends on the event alone: */

@@ -35,7 +35,8 @@ static struct eng *open_engine(struct buf *out, bool unshared)
 {
     struct err err;
     err_clear(&err);
-    struct eng *e = eng_new(&(struct eng_conf){.on_rows = on_rows, .arg = out, .unshared = unshared});
+    struct eng *e =
+        eng_new(&(struct eng_conf){.on_rows = on_rows, .arg = out, .unshared = unshared});
     CHECK_OK(eng_deploy(e, SLICE("types"),
                         SLICE("create schema M(i int, l long, d double, s string);"
                               "create schema N() inherits M;"),
@@ -54,7 +55,7 @@ static void a_term(struct dice *d, struct buf *to)
     case 0: (void)buf_addf(to, "%s between %d and %d", col, a, b); break;
     case 1: (void)buf_addf(to, "%s in [%d:%d)", col, a, b); break;
     case 2: (void)buf_addf(to, "%s in (%d, %d)", col, a, b); break;
-    case 3: (void)buf_addf(to, "%d.5 %s %s", a, ops[roll(d, 4)], col); break;
+    case 3: (void)buf_addf(to, "%d.5 %s d", a, ops[roll(d, 4)]); break;
     case 4: (void)buf_addf(to, "s = '%c'", 'a' + (int)roll(d, 3)); break;
     case 5: (void)buf_addf(to, "%s %s i * 2", col, ops[roll(d, 6)]); break;
     case 6: (void)buf_addf(to, "(%s > %d or s is null)", col, a); break;
