@@ -45,12 +45,13 @@ static struct eng *new_eng(struct cmd_play *p)
                                       .on_limit = limit,
                                       .limits = p->limits,
                                       .arg = p,
-                                      .causes = p->causes});
+                                      .causes = p->causes,
+                                      .unshared = p->unshared});
 }
 
-void cmd_play_init(struct cmd_play *p, bool causes, const struct lim_conf *limits)
+void cmd_play_init(struct cmd_play *p, const struct cmd_opts *o)
 {
-    *p = (struct cmd_play){.causes = causes, .limits = limits};
+    *p = (struct cmd_play){.causes = o->causes, .unshared = o->unshared, .limits = o->limit_conf};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
     p->eng = new_eng(p);
     map_init(&p->named, NAMES_MAX);

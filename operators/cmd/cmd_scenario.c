@@ -274,8 +274,10 @@ static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
         return rc;
     }
     buf_init(&s.out, OUT_MAX);
-    cmd_play_init(&s.real, o->causes, &limits);
-    cmd_play_init(&s.twin, o->causes, &limits);
+    struct cmd_opts with = *o;
+    with.limit_conf = &limits;
+    cmd_play_init(&s.real, &with);
+    cmd_play_init(&s.twin, &with);
     listen(&s, &s.real);
     listen(&s, &s.twin);
     rc = run_steps(&s, j, reterr);
