@@ -257,9 +257,8 @@ void eng_settle(struct eng *e)
         VEC_CLEAR(&e->vars_changed);
         e->vars_pending = true;
         look_again(e, false);
+        eng_work(e);
     }
-    eng_work(e);
-    eng_deliver(e);
     route_sweep(e->route);
     for (size_t i = 0; i < e->dying.len; i++) {
         struct inst *in = e->dying.ptr[i];
