@@ -24,6 +24,7 @@ struct cmd_opts {
     int from;    /* of bench: 0 = structs, 1 = bytes of batches */
     bool causes; /* with each row, what it is made of */
     bool allocs;
+    bool unshared; /* equal conditions are evaluated one by one */
     const char *const *args; /* beside the options */
     size_t n_args;
 };

@@ -33,12 +33,12 @@ static void derived(void *arg, const struct evt *e)
 static struct eng *new_eng(struct cmd_play *p)
 {
     return eng_new(&(struct eng_conf){
-        .on_rows = deliver, .on_derived = derived, .arg = p, .causes = p->causes});
+        .on_rows = deliver, .on_derived = derived, .arg = p, .causes = p->causes, .unshared = p->unshared});
 }
 
-void cmd_play_init(struct cmd_play *p, bool causes)
+void cmd_play_init(struct cmd_play *p, const struct cmd_opts *o)
 {
-    *p = (struct cmd_play){.causes = causes};
+    *p = (struct cmd_play){.causes = o->causes, .unshared = o->unshared};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
     p->eng = new_eng(p);
     map_init(&p->named, NAMES_MAX);

@@ -221,8 +221,8 @@ static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
 {
     struct scenario s = {.play = &s.real, .reload_every = o->reload ? 1 : o->reload_every};
     buf_init(&s.out, OUT_MAX);
-    cmd_play_init(&s.real, o->causes);
-    cmd_play_init(&s.twin, o->causes);
+    cmd_play_init(&s.real, o);
+    cmd_play_init(&s.twin, o);
     listen(&s, &s.real);
     listen(&s, &s.twin);
     int rc = run_steps(&s, j, reterr);

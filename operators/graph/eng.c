@@ -36,7 +36,7 @@ struct eng *eng_new(const struct eng_conf *conf)
     e->arena = arena_new(NULL, "engine", ARENA_MAX);
     e->heap = vheap_new();
     cat_init(&e->cat, e->arena);
-    e->route = route_new(e->heap, &e->now);
+    e->route = route_new(e->heap, &e->now, e->conf.unshared);
     e->timers = tmr_queue_new();
     e->next_type = 1;
     return e;

@@ -42,6 +42,7 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
               struct view_env *env)
 {
     assert(ops->update != NULL && ops->each != NULL && ops->free != NULL);
+    assert((ops->idle == NULL) == (ops->renew == NULL));
     w->v = (struct view){.ops = ops, .step = step, .env = env};
 }
 
@@ -76,6 +77,12 @@ void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr
 {
     *t = (struct tmr){.fire = fire, .rank = env->rank, .inst = env->inst};
     tmr_enlist(env->timers, t); /* views as written, groups as they came */
+}
+
+void win_timer_renew(struct tmr *t, struct view_env *env)
+{
+    tmr_cancel(env->timers, t);
+    tmr_enlist(env->timers, t);
 }
 
 /* ---- spans of time ---- */

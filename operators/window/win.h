@@ -37,6 +37,7 @@ struct dat win_eval(struct view_env *env, const struct ex *e, struct evt *of);
 void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
                   struct dat *ret);
 void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now));
+void win_timer_renew(struct tmr *t, struct view_env *env); /* as if it were just made */
 
 /* A window that is a ring of events and no more: struct win, then the ring. */
 struct win_held {

@@ -276,6 +276,14 @@ static bool idle(struct view *v)
     return true;
 }
 
+static void renew(struct view *v)
+{
+    struct both *b = (struct both *)(void *)v;
+    for (uint32_t i = 0; i < b->n; i++) {
+        b->kids[i].v->ops->renew(b->kids[i].v);
+    }
+}
+
 static void poke(struct view *v)
 {
     struct both *b = (struct both *)(void *)v;
@@ -307,6 +315,7 @@ static const struct view_ops ops = {
     .each = each,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .poke = poke,
     .save = save,
     .load = load,

@@ -74,7 +74,9 @@ struct view_ops {
      * first (sorted ones: the first first). */
     size_t (*count)(struct view *v, const struct evt *of);
     struct evt *(*at)(struct view *v, const struct evt *of, size_t n);
-    bool (*idle)(struct view *v);                 /* whether it is as if it were new; NULL: never */
+    bool (*idle)(struct view *v); /* whether it is as if it were new; NULL: never */
+    /* Of an idle one: all as if it were just made, but for the memory it has. With idle only. */
+    void (*renew)(struct view *v);
     void (*free)(struct view *v);                 /* timers cancelled, events dropped */
     void (*save)(struct view *v, struct save *s); /* NULL until written: load then fails */
     void (*load)(struct view *v, struct load *l); /* into a new view */
