@@ -18,11 +18,13 @@ struct cmd_play {
     struct map named; /* statements with a name that begin with anything but create -> their id */
     bool named_only;  /* others are not listened to */
     bool muted;
-    bool causes;   /* of rows are printed */
+    const struct lim_conf *limits;
+    bool causes; /* of rows are printed */
     bool unshared;
     uint64_t step; /* under way: names the event that is sent */
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
     void (*on_derived)(void *arg, const struct evt *e); /* with causes only */
+    void (*on_limit)(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy);
     void *arg;
 };
 

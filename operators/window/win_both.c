@@ -326,6 +326,7 @@ struct view *win_both_new(struct view_step *const *steps, uint32_t n, struct vie
     struct both *b = mem_zalloc(sizeof *b + n * sizeof(struct kid));
     assert(n > 1);
     win_init(&b->w, &ops, steps[0], env);
+    b->w.v.holds = b->w.counts = false; /* its windows do */
     b->n = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kid *k = &b->kids[i];

@@ -12,6 +12,7 @@
 
 #include "operators/expr/ectx.h"
 #include "operators/plan/bind.h"
+#include "operators/sig/lim.h"
 #include "operators/time/tmr.h"
 
 struct view;
@@ -22,10 +23,11 @@ struct view_env { /* of one stream of one statement instance; outlives its views
     struct tmr_queue *timers;
     struct ectx *ctx; /* for key and ts expressions: row[stream] is set to the event before */
     uint16_t stream;
-    uint64_t rank; /* for timers */
-    void *inst;    /* likewise */
-    bool prev;     /* the statement uses prev: keep what it needs */
-    bool causes;   /* rows of derived views tell theirs; events leave those: */
+    uint64_t rank;   /* for timers */
+    void *inst;      /* likewise */
+    struct lim *lim; /* rows are counted there; or NULL */
+    bool prev;       /* the statement uses prev: keep what it needs */
+    bool causes;     /* rows of derived views tell theirs; events leave those: */
     bool leaves;
 };
 
@@ -89,6 +91,8 @@ struct view {
     struct view_env *env;
     view_sink *sink;
     void *sink_arg;
+    bool holds; /* it is a data window whose rows are counted in env->lim: */
+    uint64_t rows, bytes;
 };
 
 /* Binds the views of a stream. A plan without views has n_steps 0. */
