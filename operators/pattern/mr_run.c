@@ -179,6 +179,9 @@ static void withhold(struct mr *m, struct mr_partial *p)
 /* held[from, to) become complete. */
 static void let_go(struct mr *m, size_t from, size_t to)
 {
+    if (from == to) {
+        return;
+    }
     for (size_t i = from; i < to; i++) {
         m->held.ptr[i]->part->held--;
         *VEC_PUSH(&m->ends) = m->held.ptr[i];
