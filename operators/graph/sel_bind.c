@@ -374,7 +374,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 
 /* ---- order by, the rest ---- */
 
-/* A name of the select list that is no property stands for its column. */
+/* A name of the select list stands for its column, alone and within an expression. */
 static const struct ast_expr *by_alias(const struct ast_select *s, const struct ast_expr *e)
 {
     if (e->kind != AST_CHAIN || e->n_segs != 1 || e->n_args != 0 || e->segs[0].is_call ||
@@ -389,6 +389,36 @@ static const struct ast_expr *by_alias(const struct ast_select *s, const struct 
     return e;
 }
 
+static struct bind_param *aliases(struct bind *b, const struct ast_select *s)
+{
+    struct bind_param *all = b->scope->params;
+    for (uint32_t i = s->n_items; i-- > 0;) {
+        if (!s->items[i].star && s->items[i].as.len > 0) {
+            struct bind_param *p = ARENA_NEW(b->a, struct bind_param);
+            *p = (struct bind_param){
+                .name = s->items[i].as, .arg = s->items[i].e, .arg_scope = b->scope, .next = all};
+            all = p;
+        }
+    }
+    return all;
+}
+
+/* A key of the order: the names of the select list are parameters that stand for its columns. */
+static int bind_key(struct bind *b, const struct ast_select *s, const struct ast_expr *e,
+                    struct ex **ret, struct err *reterr)
+{
+    const struct ast_expr *column = by_alias(s, e);
+    if (column != e || e->kind == AST_CHAIN) {
+        return bind_expr(b, column, ret, reterr);
+    }
+    struct scope *save = b->scope, named = *save;
+    named.params = aliases(b, s);
+    b->scope = &named;
+    int rc = bind_expr(b, e, ret, reterr);
+    b->scope = save;
+    return rc;
+}
+
 static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                       struct err *reterr)
 {
@@ -397,7 +427,7 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->n_order; i++) {
         p->order[i].desc = s->order[i].desc;
-        rc = bind_expr(b, by_alias(s, s->order[i].e), &p->order[i].e, reterr);
+        rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
     }
     if (rc == 0 && s->limit != NULL) {
         rc = bind_expr(b, s->limit, &p->limit, reterr);
