@@ -15,6 +15,22 @@ static const struct agg_def *const defs[] = {
 #undef AGG
 };
 
+bool agg_splits(const struct agg_def *d)
+{
+    enum locality { LOCAL, MERGE, SPLIT };
+    static const enum locality localities[] = {
+#define AGG(name, locality, doc) locality,
+#include "operators/agg/agg.def"
+#undef AGG
+    };
+    size_t i = 0;
+    while (defs[i] != d) {
+        i++;
+        assert(i < ARRAY_LEN(defs));
+    }
+    return localities[i] == SPLIT;
+}
+
 const struct agg_def *agg_find(struct slice name)
 {
     for (size_t i = 0; i < ARRAY_LEN(defs); i++) {
@@ -121,12 +137,9 @@ void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *r
 
 void *agg_block_new(const struct agg_layout *l)
 {
-    char *block = mem_zalloc(l->bytes);
+    char *block = mem_alloc(l->bytes);
     for (size_t i = 0; i < l->set->calls.len; i++) {
-        const struct agg_call *c = l->set->calls.ptr[i];
-        if (c->def->init != NULL) {
-            c->def->init(c, agg_own(c, block + l->offset[i]));
-        }
+        agg_call_init(l->set->calls.ptr[i], block + l->offset[i]);
     }
     return block;
 }
@@ -140,6 +153,15 @@ void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h)
         agg_call_done(l->set->calls.ptr[i], (char *)block + l->offset[i], h);
     }
     mem_free(block);
+}
+
+void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        agg_call_done(c, (char *)block + l->offset[i], h);
+        agg_call_init(c, (char *)block + l->offset[i]);
+    }
 }
 
 void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx)

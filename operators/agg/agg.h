@@ -41,6 +41,7 @@ struct agg_def {
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
+bool agg_splits(const struct agg_def *d);          /* SPLIT in agg.def */
 /* Adds a call to a set that lives in the arena. */
 void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
 /* All of them, for tools and documentation. */
@@ -88,6 +89,7 @@ struct agg_layout {
 void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret);
 void *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h);
+void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h); /* as if new */
 static inline void *agg_block_state(const struct agg_layout *l, void *block, uint32_t slot)
 {
     return (char *)block + l->offset[slot];

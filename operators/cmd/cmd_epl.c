@@ -44,6 +44,12 @@ static const struct conf_row scenario_rows[] = {
     {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
      "after each step save the engine, load a new one, and go on with that"},
     ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
+    {"unshared", CONF_BOOL, offsetof(struct cmd_opts, unshared), "no", 0, 0, NULL, 0,
+     "statements with equal conditions evaluate them one by one"},
+    {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
+     "limits of the engine: a file, or name=number[:policy] with commas between them"},
+    {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "no", 0, 0, NULL, 0,
+     "tell at the end the most that was held at a time of what has a limit"},
 };
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
@@ -72,7 +78,10 @@ static const struct cmd_sub subs[] = {
      ROWS(output_rows), 1, 1, cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes] [--reload] [--reload-every N] [--partitions N]",
+    {"scenario",
+     "FILE [--causes] [--reload] [--reload-every N] [--unshared] [--partitions N] [--limits "
+     "LIMITS] "
+     "[--peaks]",
      "run a scenario and print what is delivered, or whether N engines deliver the same",
      ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",

@@ -24,7 +24,11 @@ struct cmd_opts {
     int from;    /* of bench: 0 = structs, 1 = bytes of batches */
     bool causes; /* with each row, what it is made of */
     bool allocs;
-    const char *const *args; /* beside the options */
+    bool unshared;                     /* equal conditions are evaluated one by one */
+    const char *limits;                /* FILE, or name=number[:policy], ... */
+    const struct lim_conf *limit_conf; /* ... as read by the subcommand */
+    bool peaks;                        /* and at the end how much of each there was */
+    const char *const *args;           /* beside the options */
     size_t n_args;
 };
 

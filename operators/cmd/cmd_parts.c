@@ -271,7 +271,7 @@ static void open_part(struct part *p, struct parts *all, const struct key_unit *
     p->all = all;
     p->unit = u;
     p->to = to;
-    cmd_play_init(&p->play, false);
+    cmd_play_init(&p->play, &(struct cmd_opts){.causes = false});
     p->play.named_only = true;
     p->play.on_rows = on_rows;
     p->play.arg = p;
@@ -487,7 +487,7 @@ int cmd_parts(const json_t *scenario, uint32_t n, struct err *reterr)
     struct parts p = {.scenario = scenario, .n = n};
     assert(n > 0);
     p.arena = arena_new(NULL, "parts", ARENA_MAX);
-    cmd_play_init(&p.planner, false);
+    cmd_play_init(&p.planner, &(struct cmd_opts){.causes = false});
     int code = CMD_USAGE;
     if (make_plan(&p, reterr) == 0) {
         open_parts(&p);

@@ -30,15 +30,28 @@ static void derived(void *arg, const struct evt *e)
     }
 }
 
-static struct eng *new_eng(struct cmd_play *p)
+static void limit(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy)
 {
-    return eng_new(&(struct eng_conf){
-        .on_rows = deliver, .on_derived = derived, .arg = p, .causes = p->causes});
+    struct cmd_play *p = arg;
+    if (p->on_limit != NULL) {
+        p->on_limit(p->arg, statement, k, policy);
+    }
 }
 
-void cmd_play_init(struct cmd_play *p, bool causes)
+static struct eng *new_eng(struct cmd_play *p)
 {
-    *p = (struct cmd_play){.causes = causes};
+    return eng_new(&(struct eng_conf){.on_rows = deliver,
+                                      .on_derived = derived,
+                                      .on_limit = limit,
+                                      .limits = p->limits,
+                                      .arg = p,
+                                      .causes = p->causes,
+                                      .unshared = p->unshared});
+}
+
+void cmd_play_init(struct cmd_play *p, const struct cmd_opts *o)
+{
+    *p = (struct cmd_play){.causes = o->causes, .unshared = o->unshared, .limits = o->limit_conf};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
     p->eng = new_eng(p);
     map_init(&p->named, NAMES_MAX);

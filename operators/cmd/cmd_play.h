@@ -18,14 +18,17 @@ struct cmd_play {
     struct map named; /* statements with a name that begin with anything but create -> their id */
     bool named_only;  /* others are not listened to */
     bool muted;
-    bool causes;   /* of rows are printed */
+    const struct lim_conf *limits;
+    bool causes; /* of rows are printed */
+    bool unshared;
     uint64_t step; /* under way: names the event that is sent */
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
     void (*on_derived)(void *arg, const struct evt *e); /* with causes only */
+    void (*on_limit)(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy);
     void *arg;
 };
 
-void cmd_play_init(struct cmd_play *p, bool causes);
+void cmd_play_init(struct cmd_play *p, const struct cmd_opts *o);
 void cmd_play_done(struct cmd_play *p);
 /* A new engine with that state takes the place of the one there is. */
 int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n,

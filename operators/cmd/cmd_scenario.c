@@ -4,10 +4,13 @@
  * delivered at each step: {"step", "statement", "insert", "remove"}, {"step", "query"}, and
  * {"error"} where something was refused. tests/epl/README.md has the form of the file. With
  * --causes rows are {"row", "causes"}, and there are entries {"step", "derived", "type", "causes"}.
+ * With --limits there are entries {"step", "limit", "policy", "statement"} and at the end
+ * {"dropped": ...}; with --peaks {"peaks": ...}.
  */
 #include "operators/cmd/cmd_reload.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { OUT_MAX = 1024 * 1024 * 1024 };
@@ -54,6 +57,50 @@ static void on_derived(void *arg, const struct evt *e)
     begin_step(s);
     cmd_play_derived(e, &s->out);
     (void)buf_add_str(&s->out, "}");
+}
+
+static void on_limit(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy)
+{
+    struct scenario *s = arg;
+    begin_step(s);
+    (void)buf_addf(&s->out,
+                   "\"limit\": \"%s\", \"policy\": \"%s\", \"statement\": ", lim_rows[k].name,
+                   lim_policy_name(policy));
+    cmd_json_string(statement, &s->out);
+    (void)buf_add_str(&s->out, "}");
+}
+
+/* {"peaks": {"rows": 12, ...}} */
+static void put_counts(struct scenario *s, const char *what,
+                       uint64_t (*of)(const struct eng *e, enum lim_kind k))
+{
+    begin_entry(s);
+    (void)buf_addf(&s->out, "\"%s\": {", what);
+    for (uint32_t k = 0; k < LIM_KINDS; k++) {
+        (void)buf_addf(&s->out, "%s\"%s\": %" PRIu64, k > 0 ? ", " : "", lim_rows[k].name,
+                       of(s->play->eng, (enum lim_kind)k));
+    }
+    (void)buf_add_str(&s->out, "}}");
+}
+
+/* Limits as the options say; with --peaks bytes are counted in any case. */
+static int limits_of(const struct cmd_opts *o, struct lim_conf *ret, struct err *reterr)
+{
+    struct buf text;
+    struct slice given = o->limits != NULL ? slice_str(o->limits) : SLICE_NONE;
+    int rc = 0;
+    buf_init(&text, CMD_FILE_MAX);
+    *ret = (struct lim_conf){.max = {0}};
+    if (given.len > 0 && slice_find(given, '=') == given.len) {
+        rc = cmd_read(o->limits, &text, reterr);
+        given = buf_slice(&text);
+    }
+    rc = rc == 0 ? lim_parse(given, ret, reterr) : rc;
+    if (o->peaks && ret->max[LIM_BYTES] == 0) {
+        ret->max[LIM_BYTES] = UINT64_MAX;
+    }
+    buf_done(&text);
+    return rc;
 }
 
 static struct slice text_at(const json_t *object, const char *key)
@@ -214,18 +261,32 @@ static void listen(struct scenario *s, struct cmd_play *p)
     p->named_only = true;
     p->on_rows = on_rows;
     p->on_derived = on_derived;
+    p->on_limit = on_limit;
     p->arg = s;
 }
 
 static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
 {
     struct scenario s = {.play = &s.real, .reload_every = o->reload ? 1 : o->reload_every};
+    struct lim_conf limits;
+    int rc = limits_of(o, &limits, reterr);
+    if (rc != 0) {
+        return rc;
+    }
     buf_init(&s.out, OUT_MAX);
-    cmd_play_init(&s.real, o->causes);
-    cmd_play_init(&s.twin, o->causes);
+    struct cmd_opts with = *o;
+    with.limit_conf = &limits;
+    cmd_play_init(&s.real, &with);
+    cmd_play_init(&s.twin, &with);
     listen(&s, &s.real);
     listen(&s, &s.twin);
-    int rc = run_steps(&s, j, reterr);
+    rc = run_steps(&s, j, reterr);
+    if (rc == 0 && o->limits != NULL) {
+        put_counts(&s, "dropped", eng_dropped);
+    }
+    if (rc == 0 && o->peaks) {
+        put_counts(&s, "peaks", eng_peak);
+    }
     if (rc == 0 && buf_failed(&s.out)) {
         rc = err_set(reterr, ERR_TOO_BIG, "more than %d MiB are delivered", OUT_MAX >> 20);
     } else if (rc == 0) {

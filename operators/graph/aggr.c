@@ -9,13 +9,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 16 };
+enum { BUCKETS_MIN = 16, KEYS_MAX = 32 };
 
 struct aggregator {
     const struct agg_layout *layout;
     struct ex **keys;
     uint32_t n_keys, width;
     struct vheap *heap;
+    struct lim *lim;       /* NULL: groups are not counted */
     bool causes, windowed; /* groups know their causes; rows leave */
     struct group **buckets;
     size_t n_buckets, count;
@@ -61,6 +62,17 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
     return a;
 }
 
+void aggr_limit(struct aggregator *a, struct lim *lim)
+{
+    assert(a->count == 0);
+    a->lim = lim;
+    for (size_t i = 0; a->local != NULL && i < a->layout->set->calls.len; i++) {
+        if (a->local[i] != NULL) {
+            a->local[i]->lim = lim;
+        }
+    }
+}
+
 void aggr_causes(struct aggregator *a, bool windowed)
 {
     assert(a->count == 0);
@@ -88,6 +100,9 @@ static void group_free(struct group *g)
         if (held[i] != NULL) {
             obj_drop(a->heap, held[i]);
         }
+    }
+    if (a->n_keys > 0) {
+        lim_sub(a->lim, LIM_GROUPS, 1);
     }
     agg_block_free(a->layout, g->block, a->heap);
     cause_live_free(g->live);
@@ -153,6 +168,9 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
     *(a->last != NULL ? &a->last->next : &a->first) = g;
     a->last = g;
     a->count++;
+    if (a->n_keys > 0) {
+        lim_add(a->lim, LIM_GROUPS, 1);
+    }
     return g;
 }
 
@@ -165,10 +183,11 @@ static uint64_t hash_of(const struct aggregator *a, const struct dat *key, uint3
     return hash ^ (hash >> 29);
 }
 
-struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
+/* The group of the row; if there is none, NULL, and its key and hash. */
+static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
+                          struct dat *key, uint64_t *ret_hash)
 {
-    struct dat key[32];
-    assert(a->n_keys <= ARRAY_LEN(key));
+    assert(a->n_keys <= KEYS_MAX);
     for (uint32_t i = 0; i < a->n_keys; i++) {
         key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
     }
@@ -182,6 +201,25 @@ struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level,
         if (same) {
             return g;
         }
+    }
+    *ret_hash = hash;
+    return NULL;
+}
+
+bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled)
+{
+    struct dat key[KEYS_MAX];
+    uint64_t hash;
+    return a->n_keys == 0 || find(a, ctx, 0, rolled, key, &hash) != NULL;
+}
+
+struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
+{
+    struct dat key[KEYS_MAX];
+    uint64_t hash;
+    struct group *g = find(a, ctx, level, rolled, key, &hash);
+    if (g != NULL) {
+        return g;
     }
     g = add(a, key, hash, level);
     g->whole = rolled == (uint32_t)((1ULL << a->n_keys) - 1);

@@ -9,6 +9,7 @@
 
 #include "operators/agg/agg.h"
 #include "operators/sig/cause.h"
+#include "operators/sig/lim.h"
 
 struct aggregator;
 
@@ -41,12 +42,15 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
 /* Groups whose rows have all left are forgotten, and not only begin anew. */
 void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
+/* Groups made from here on are counted. */
+void aggr_limit(struct aggregator *a, struct lim *lim);
 /* Groups made from here on know their causes. windowed: rows leave. */
 void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
-struct group *aggr_total(struct aggregator *a); /* without keys */
+bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
+struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it
  * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);

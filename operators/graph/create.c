@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
 #include "operators/table/table.h"
 
@@ -297,6 +298,7 @@ int stmt_create_table(struct stmt *st, struct err *reterr)
     b.a = arena;
     t->name = a->name;
     t->heap = st->eng->heap;
+    t->lim = &st->eng->lim;
     t->slot = arena_array(arena, a->n_cols + 1, sizeof *t->slot);
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < a->n_cols; i++) {
@@ -342,7 +344,9 @@ void table_put(struct table *t, struct evt *e, struct inst *from)
         }
         return;
     }
-    (void)table_insert(r, e); /* a key that is there already is left as it is */
+    if (eng_limit_row(from, r, t, e)) {
+        (void)table_insert(r, e); /* a key that is there already is left as it is */
+    }
 }
 
 /* ---- expression, index ---- */

@@ -159,6 +159,9 @@ void stmt_run(struct stmt *st)
 
 void stmt_stop(struct stmt *st)
 {
+    if (st->halted) {
+        return;
+    }
     if (st->context != NULL) {
         ctx_leave(st);
     }

@@ -16,31 +16,13 @@
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
 #include "operators/graph/queue.h"
+#include "operators/graph/stmt_ops.h"
 #include "operators/graph/turn.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
-
-struct inst;
-struct stmt;
-
-struct stmt_ops {                                              /* per kind of statement */
-    struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
-    void (*flush)(struct inst *in);                            /* after all callbacks of an event */
-    void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
-    void (*stop)(struct inst *in);                /* and freed */
-    void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
-    /* State (state.h); each may be NULL. Loaded into what was started with eng.loading set. */
-    void (*save)(struct inst *in, struct save *s);
-    void (*load)(struct inst *in, struct load *l);
-    /* What is kept by key. by_key: each under its key's group, loaded from chunks that have nothing
-     * else. Else all of it stands within the partition's state. */
-    void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
-    void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
-    void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
-};
 
 struct inst { /* embedded first in the instance of each kind of statement */
     struct stmt *st;
@@ -84,8 +66,10 @@ struct stmt {
     size_t n_by_props, in_by_props;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
-    VEC(struct subq_plan *) subqs; /* in its expressions */
-    struct evts nw, old;           /* to be delivered at the end of the cycle */
+    VEC(struct subq_plan *) subqs;  /* in its expressions */
+    uint64_t limit_turn[LIM_KINDS]; /* when it was last reported (lim.turn) */
+    bool halted;                    /* by a limit: it has no instances any more */
+    struct evts nw, old;            /* to be delivered at the end of the cycle */
     bool pending;
 };
 
@@ -116,6 +100,11 @@ struct eng {
     VEC(struct stmt *) pending;
     VEC(struct inst *) dirty;
     VEC(struct inst *) dying; /* stopped during this cycle */
+    struct lim lim;
+    uint64_t limit_turn[LIM_KINDS]; /* of what no statement asked for */
+    VEC(struct stmt *) halting;     /* statements that limits stop when this step is over */
+    int64_t out_second;             /* that lim.used[LIM_OUTPUT] belongs to */
+    bool out_cut;                   /* rows were dropped in it */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
     struct queue front, back;

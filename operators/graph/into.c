@@ -85,6 +85,11 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
     return rc;
 }
 
+const struct table *into_rows_of(const struct sel_plan *p)
+{
+    return p->into->t;
+}
+
 static struct evt *row_of(struct sel_inst *in, struct trows *rows, struct evt **row)
 {
     const struct sel_plan *p = in->p;

@@ -101,7 +101,8 @@ static const struct ex *column_of(struct keys_facts *f, const struct etype *t, s
         return NULL;
     }
     struct ex *e = ARENA_NEW(f->a, struct ex);
-    *e = (struct ex){.op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
+    *e = (struct ex){
+        .home = f->a, .op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
     return e;
 }
 

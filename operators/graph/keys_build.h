@@ -19,6 +19,7 @@ struct keys_scope {
     const struct keys_scope *outer;
     const struct keys_base *bases;
     uint32_t n;
+    bool one; /* the first base stands for whatever stream is named */
 };
 struct keys_build {
     struct keys_facts *f;

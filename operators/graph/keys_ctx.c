@@ -112,7 +112,7 @@ void keys_keyed(struct keys_build *b, uint32_t src)
         return;
     }
     struct keys_base base = {.src = (int)src};
-    struct keys_scope sc = {NULL, &base, 1};
+    struct keys_scope sc = {.outer = NULL, .bases = &base, .n = 1};
     keys_need_keys(b, &sc, KEYS_context, "its context", s->keys, s->n_keys, 0, false);
     bool first = b->keyed_src < 0, all = s->n_keys <= KEYS_COLS_MAX;
     for (uint32_t i = 0; all && i < s->n_keys; i++) {
@@ -185,7 +185,7 @@ static void tied_level(struct keys_build *b, const struct ctx_level *l)
     initiator(b, l);
     struct keys_base bases[2] = {{.src = b->initiator},
                                  {.src = -1, .tag_src = b->tag_src, .n_tags = b->n_tags}};
-    struct keys_scope sc = {NULL, bases, 2};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = 2};
     if (l->n_distinct > 0) {
         keys_need_keys(b, &sc, KEYS_context, "it", l->distinct, l->n_distinct, 0, false);
     }

@@ -54,7 +54,8 @@ int keys_column(struct keys_facts *f, struct keys_place *p, const struct etype *
         return -1;
     }
     struct ex *e = ARENA_NEW(f->a, struct ex);
-    *e = (struct ex){.op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
+    *e = (struct ex){
+        .home = f->a, .op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
     return keys_intern(f, p, t->cols[col].name, e);
 }
 
@@ -69,6 +70,16 @@ struct taking {
 
 static struct ex *take(struct taking *t, const struct ex *e);
 
+/* One that lives in the plan, with programs of its own. */
+static struct ex *copy_of(struct taking *t, const struct ex *e)
+{
+    struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
+    *x = *e;
+    x->home = t->b->f->a;
+    x->value = x->decision = NULL;
+    return x;
+}
+
 static bool is_of(struct taking *t, int src)
 {
     if (src < 0 || (t->src >= 0 && t->src != src)) {
@@ -81,7 +92,8 @@ static bool is_of(struct taking *t, int src)
 static struct ex *event_itself(struct taking *t, const struct ex *e)
 {
     struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
-    *x = (struct ex){.op = EX_STREAM, .ty = e->ty, .span = e->span, .of = e->of};
+    *x =
+        (struct ex){.home = t->b->f->a, .op = EX_STREAM, .ty = e->ty, .span = e->span, .of = e->of};
     return x;
 }
 
@@ -91,7 +103,10 @@ static const struct keys_base *base_of(const struct taking *t, const struct ex *
     for (uint16_t l = e->level; l > 0 && sc != NULL; l--) {
         sc = sc->outer;
     }
-    return sc != NULL && e->stream < sc->n ? &sc->bases[e->stream] : NULL;
+    if (sc == NULL || (!sc->one && e->stream >= sc->n)) {
+        return NULL;
+    }
+    return &sc->bases[sc->one ? 0 : e->stream];
 }
 
 static bool of_group_columns(const struct keys_base *base, const struct ex *e)
@@ -113,8 +128,7 @@ static struct ex *take_prop(struct taking *t, const struct ex *e)
     if (!is_of(t, base->src) || (e->op == EX_PROP && !of_group_columns(base, e))) {
         return NULL;
     }
-    struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
-    *x = *e;
+    struct ex *x = copy_of(t, e);
     x->level = 0;
     x->stream = 0;
     if (e->op == EX_PROP) {
@@ -137,8 +151,7 @@ static struct ex *take_field(struct taking *t, const struct ex *e)
     if (of == NULL) {
         return NULL;
     }
-    struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
-    *x = *e;
+    struct ex *x = copy_of(t, e);
     if (of->op == EX_STREAM) {
         x->op = EX_PROP;
         x->level = x->stream = 0;
@@ -165,8 +178,7 @@ static struct ex *take_const(struct taking *t, const struct ex *e)
     case DAT_LONG: (void)buf_addf(t->text, "%lld", (long long)e->k.i); break;
     default: return NULL;
     }
-    struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
-    *x = *e;
+    struct ex *x = copy_of(t, e);
     return x;
 }
 
@@ -192,8 +204,7 @@ static struct ex *take(struct taking *t, const struct ex *e)
         (e->fn != NULL && (e->fn->flags & FN_CLOCK) != 0)) {
         return NULL;
     }
-    struct ex *x = ARENA_NEW(t->b->f->a, struct ex);
-    *x = *e;
+    struct ex *x = copy_of(t, e);
     x->args = arena_array(t->b->f->a, e->n_args, sizeof(struct ex *));
     (void)buf_add_str(t->text, e->fn != NULL ? e->fn->name : functions[e->op]);
     if (e->op == EX_BUCKET || e->op == EX_CONV) {

@@ -66,14 +66,14 @@ void keys_pattern(struct keys_build *b, const struct pat_plan *plan, bool held, 
         }
         struct keys_base bases[2] = {{.src = (int)src},
                                      {.src = -1, .tag_src = tag_src, .n_tags = KEYS_TAGS_MAX}};
-        struct keys_scope sc = {NULL, bases, 2};
+        struct keys_scope sc = {.outer = NULL, .bases = bases, .n = 2};
         keys_keyed(b, src);
         keys_ties(b, &sc, a->filter->cond);
         keys_visit(b, &sc, NULL, a->filter->cond);
     }
     struct keys_base bases[2] = {{.src = -1},
                                  {.src = -1, .tag_src = tag_src, .n_tags = KEYS_TAGS_MAX}};
-    struct keys_scope sc = {NULL, bases, 2};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = 2};
     if (p->n_distinct > 0) {
         keys_need_keys(b, &sc, KEYS_pattern_distinct, "every-distinct", p->distinct, p->n_distinct,
                        0, true);
@@ -86,7 +86,7 @@ static void one_source(struct keys_build *b, const struct sel_stream *s,
     bool events = s->kind == SRC_FILTER;
     const char *what = tie == KEYS_subquery ? "a subquery" : events ? "a join" : "a join with it";
     base->src = (int)keys_add_src(b, s->in, events, tie, what);
-    struct keys_scope sc = {outer, base, 1};
+    struct keys_scope sc = {.outer = outer, .bases = base, .n = 1};
     if (events) {
         keys_keyed(b, (uint32_t)base->src);
         keys_ties(b, &sc, s->filter.cond);
@@ -115,7 +115,7 @@ void keys_stream(struct keys_build *b, const struct sel_stream *s, const struct 
     if (s->contained != NULL) {
         base = (struct keys_base){.src = -1}; /* rows are of another type */
     }
-    struct keys_scope sc = {outer, &base, 1};
+    struct keys_scope sc = {.outer = outer, .bases = &base, .n = 1, .one = true};
     keys_views(b, &sc, &s->views);
     if (s->views.n_steps > 0 && s->views.out != s->views.in) {
         base.views = &s->views;
@@ -262,7 +262,7 @@ void keys_clauses(struct keys_build *b, const struct keys_scope *sc, const struc
 void keys_subquery(struct keys_build *b, const struct keys_scope *outer, const struct sel_plan *q)
 {
     struct keys_base base;
-    struct keys_scope sc = {outer, &base, 1};
+    struct keys_scope sc = {.outer = outer, .bases = &base, .n = 1};
     assert(q->n_streams == 1);
     keys_stream(b, &q->streams[0], outer, KEYS_subquery, &base);
     keys_ties(b, &sc, q->where);
@@ -337,7 +337,7 @@ static void into_table(struct keys_build *b, const struct keys_scope *sc, const 
 void keys_select(struct keys_build *b, const struct sel_plan *p)
 {
     struct keys_base *bases = arena_array(b->f->a, p->n_streams + 1, sizeof *bases);
-    struct keys_scope sc = {NULL, bases, p->n_streams};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = p->n_streams};
     for (uint32_t i = 0; i < p->n_streams; i++) {
         keys_stream(b, &p->streams[i], NULL, KEYS_join, &bases[i]);
     }

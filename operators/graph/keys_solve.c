@@ -200,9 +200,10 @@ static bool need_met(const struct keys_stmt *s, const struct keys_need *n)
     if (keys_rows[n->node].locality == KEYS_NEVER) {
         return true; /* looked at before */
     }
+    bool of_rows = n->node == KEYS_group_by || n->node == KEYS_aggregate_local;
     for (uint32_t i = 0; i < n->n; i++) {
         const struct keys_side *k = &n->keys[i];
-        if (!s->srcs.ptr[k->src].optional && side_carries(s, k->src, k->expr)) {
+        if (!(of_rows && s->srcs.ptr[k->src].optional) && side_carries(s, k->src, k->expr)) {
             return true;
         }
     }

@@ -62,7 +62,7 @@ static void split(struct keys_build *b, const struct keys_base *trigger, const s
         if (r->contained != NULL) {
             base = (struct keys_base){.src = -1};
         }
-        struct keys_scope sc = {NULL, &base, 1};
+        struct keys_scope sc = {.outer = NULL, .bases = &base, .n = 1};
         keys_visit(b, &sc, NULL, r->where);
         for (uint32_t c = 0; c < r->rows.n_cols; c++) {
             keys_visit(b, &sc, NULL, r->rows.cols[c]);
@@ -83,7 +83,7 @@ void keys_on(struct keys_build *b)
     const struct stmt *st = b->s->st;
     const struct on_plan *p = st->plan;
     struct keys_base bases[ON_STREAMS] = {{.src = -1}, {.src = -1}, {.src = -1}};
-    struct keys_scope sc = {NULL, bases, ON_STREAMS};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = ON_STREAMS};
     keys_stream(b, &p->trigger, NULL, KEYS_join, &bases[ON_TRIGGER]);
     if (st->ast->kind == STMT_ON_SPLIT) {
         split(b, &bases[ON_TRIGGER], p);
@@ -118,7 +118,7 @@ void keys_window(struct keys_build *b)
         const struct nwin *w = st->plan;
         struct keys_base base = {.src =
                                      (int)keys_add_src(b, nwin_type(w), false, KEYS_table, "it")};
-        struct keys_scope sc = {NULL, &base, 1};
+        struct keys_scope sc = {.outer = NULL, .bases = &base, .n = 1};
         keys_shared(b, (uint32_t)base.src);
         keys_views(b, &sc, nwin_views(w));
         const struct cat_entry *from = cat_type(&b->f->eng->cat, st->ast->class_name);
@@ -154,7 +154,7 @@ void keys_update(struct keys_build *b)
     const struct stmt *st = b->s->st;
     int src = (int)keys_add_src(b, upd_type(st), true, KEYS_join, "it");
     struct keys_base bases[ON_STREAMS] = {{.src = src}, {.src = src}, {.src = src}};
-    struct keys_scope sc = {NULL, bases, ON_STREAMS};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = ON_STREAMS};
     keys_visit(b, &sc, NULL, upd_where(st));
     masks(b, &sc, upd_sets(st), upd_type(st));
 }
@@ -163,13 +163,8 @@ void keys_update(struct keys_build *b)
 
 static bool adds_up(const struct agg_call *c)
 {
-    static const char *const names[] = {"count", "sum", "min", "max", "avg"};
-    bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        known |= strcmp(c->def->name, names[i]) == 0;
-    }
     bool whole = strcmp(c->def->name, "sum") != 0 || ty_is_integer(c->ty);
-    return known && whole && !c->distinct && !c->has_group_by;
+    return agg_splits(c->def) && whole && !c->distinct && !c->has_group_by;
 }
 
 static bool sums_alone(const struct sel_plan *p)

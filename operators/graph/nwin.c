@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
 #include "operators/graph/state.h"
 #include "operators/graph/subq.h"
@@ -111,7 +112,7 @@ static void insert_foreign(struct nwin *w, struct evt *e)
         struct ectx c = inst_ctx(&i->in, &e);
         if (!i->in.stopped && ex_true(w->part, &c) && !c.failed) {
             i->view_ctx.now = i->in.eng->now;
-            view_update(i->view, &e, 1, NULL, 0);
+            eng_view_update(&i->in, i->view, &e, 1, NULL, 0);
         }
     }
 }
@@ -128,7 +129,7 @@ void nwin_insert(struct nwin *w, struct evt *e, struct inst *from)
     struct nwin_inst *i = of(w, from != NULL ? from->props : NULL);
     if (i != NULL) {
         i->view_ctx.now = i->in.eng->now;
-        view_update(i->view, &e, 1, NULL, 0);
+        eng_view_update(&i->in, i->view, &e, 1, NULL, 0);
     }
 }
 
@@ -138,7 +139,7 @@ void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_
     struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
     if (i != NULL) {
         i->view_ctx.now = i->in.eng->now;
-        view_update(i->view, nw, n_nw, old, n_old);
+        eng_view_update(&i->in, i->view, nw, n_nw, old, n_old);
     }
 }
 
@@ -297,6 +298,7 @@ static struct inst *start(struct stmt *st, struct evt *props)
     i->view_ctx = inst_ctx(&i->in, i->row);
     i->env = (struct view_env){.heap = st->eng->heap,
                                .timers = st->eng->timers,
+                               .lim = &st->eng->lim,
                                .ctx = &i->view_ctx,
                                .rank = st->rank,
                                .inst = &i->in,
@@ -466,7 +468,7 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
         f->in = in;
         nwin_each_all(f->w, fill_one, f);
         for (size_t k = 0; k < f->made.len; k++) {
-            view_update(i->view, &f->made.ptr[k], 1, NULL, 0);
+            eng_view_update(&i->in, i->view, &f->made.ptr[k], 1, NULL, 0);
         }
         evts_done(&f->made);
         evts_clear(&i->nw);

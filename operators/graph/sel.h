@@ -61,6 +61,9 @@ struct sel_inst {
     bool bare;  /* rows are made that nobody will see: without causes */
 };
 
+/* sel_admit.c: of nw those that may come in although it is full. */
+size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
+
 /* Binding a query (also on-select, subqueries and on-demand queries use it): `from` has been bound
  * into p->streams; the rest of the clauses follow. */
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,

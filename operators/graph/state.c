@@ -103,6 +103,9 @@ static void save_partitions(struct stmt *st, struct save *s)
 
 static void save_stmt(struct stmt *st, struct save *s)
 {
+    if (st->halted) {
+        return; /* it holds nothing any more */
+    }
     save_begin(s, node_of(st, BODY));
     if (st->context != NULL) {
         save_partitions(st, s);
@@ -314,7 +317,9 @@ static int load_all(struct loading *x)
     x->seen++;
     for (size_t i = 0; rc == 0 && i < e->stmts.len; i++) {
         struct stmt *st = e->stmts.ptr[i];
-        rc = st->context != NULL ? load_partitions(x, st) : load_alone(x, st);
+        if (!st->halted) {
+            rc = st->context != NULL ? load_partitions(x, st) : load_alone(x, st);
+        }
     }
     if (rc != 0) {
         return rc;

@@ -33,6 +33,7 @@ struct state_rest { /* what can be set only when all else is loaded */
     bool vars_pending;
     uint64_t ref, places, seq;
     uint32_t order, stmt, type;
+    struct lim lim;
 };
 void state_save_meta(struct eng *e, struct save *s);
 /* Modules are bound, clock and types are there. */

@@ -8,6 +8,7 @@
 #include "operators/graph/state.h"
 
 #include "operators/graph/eng_state.h"
+#include "operators/graph/limit.h"
 
 #include <assert.h>
 
@@ -267,6 +268,7 @@ void state_save_meta(struct eng *e, struct save *s)
     save_u(s, e->next_order);
     save_u(s, e->next_stmt);
     save_u(s, e->next_type);
+    eng_limit_save(e, s);
 }
 
 static int load_head(struct eng *e, struct load *l, struct err *reterr)
@@ -306,6 +308,7 @@ int state_load_meta(struct eng *e, struct load *l, struct state_rest *ret, struc
     ret->order = load_u32(l);
     ret->stmt = load_u32(l);
     ret->type = load_u32(l);
+    eng_limit_load(e, l, &ret->lim);
     if (ret->order < e->next_order || ret->stmt < e->next_stmt || ret->type < e->next_type) {
         load_fail(l, "counters that are behind");
     }
@@ -329,5 +332,6 @@ int state_set_rest(struct eng *e, const struct state_rest *r, struct err *reterr
     e->next_order = r->order;
     e->next_stmt = r->stmt;
     e->next_type = r->type;
+    lim_resume(&e->lim, &r->lim);
     return 0;
 }

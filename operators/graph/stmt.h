@@ -60,6 +60,7 @@ struct sel_inst;
 int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
               struct err *reterr);
 void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+const struct table *into_rows_of(const struct sel_plan *p);
 /* Rows inserted into a table by a statement. */
 struct table;
 /* The table of an `into table`. */

@@ -18,6 +18,7 @@ static const struct annot annots[] = {
     {"tag", PAIR}, /* name='...', value='...' */
     {"priority", NUMBER},
     {"drop", NOTHING},
+    {"partition", ANYTHING}, /* keys_user.c says what */
     {"hint", ANYTHING},
     {"hook", ANYTHING},
     {"audit", ANYTHING},

@@ -7,6 +7,7 @@
 #include "operators/graph/subq.h"
 
 #include "core/base/mem.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
 #include "operators/graph/state.h"
@@ -154,7 +155,7 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
 static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     s->view_ctx.now = s->in->eng->now;
-    view_update(s->view, nw, n_nw, old, n_old);
+    eng_view_update(s->in, s->view, nw, n_nw, old, n_old);
 }
 
 static void arrive(void *arg, struct evt *e)
@@ -192,6 +193,7 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->view_ctx = inst_ctx(in, s->row);
         s->env = (struct view_env){.heap = in->eng->heap,
                                    .timers = in->eng->timers,
+                                   .lim = in->st->query ? NULL : &in->eng->lim,
                                    .ctx = &s->view_ctx,
                                    .rank = in->st->rank,
                                    .inst = in,

@@ -70,6 +70,7 @@ static struct pat_keys *keys_new(struct distinct_inst *d)
 
 static void keys_free(struct distinct_inst *d, struct pat_keys *k)
 {
+    pat_release(d->i.pat, pat_keys_count(k));
     pat_keys_clear(k, d->i.pat->env->heap);
     *VEC_PUSH(&d->spare) = k;
 }
@@ -135,10 +136,16 @@ static bool seen(struct distinct_inst *d, struct pat_keys *keys, struct evt *m)
     struct dat key = key_of(n, &c);
     int64_t until = INT64_MAX;
     if (n->period != NULL) {
+        uint32_t had = pat_keys_count(keys);
         pat_keys_expire(keys, c.heap, c.now);
+        pat_release(d->i.pat, had - pat_keys_count(keys));
         int64_t at = ex_after(n->period, &c, c.now, 1);
         until = at == INT64_MIN ? INT64_MAX : at;
     }
+    if (pat_keys_has(keys, key) || pat_refuse(d->i.pat)) {
+        return true;
+    }
+    pat_hold(d->i.pat, 1);
     return pat_keys_seen(keys, key, until);
 }
 
@@ -157,6 +164,7 @@ static void distinct_true(struct pat_inst *i, struct pat_inst *from, struct evt 
         struct pat_keys *copy = keys_new(d);
         if (keys != NULL) {
             pat_keys_copy(copy, keys);
+            pat_hold(i->pat, pat_keys_count(copy));
         }
         begin_line(d, copy);
     } else if (quit && keys != NULL) {
@@ -228,6 +236,7 @@ static void distinct_load(struct pat_inst *i, struct load *l)
         if (load_bool(l)) {
             *VEC_PUSH(&d->lines) = (struct line){k, keys_new(d)};
             pat_keys_load(VEC_LAST(&d->lines)->keys, l);
+            pat_hold(i->pat, pat_keys_count(VEC_LAST(&d->lines)->keys));
         }
     }
 }

@@ -88,6 +88,12 @@ static void followed_true(struct pat_inst *i, struct pat_inst *from, struct evt 
         pat_true(i, m, i->first == NULL);
         return;
     }
+    if (pat_refuse(i->pat)) {
+        if (i->first == NULL) {
+            pat_false(i, true); /* nothing is left that could match */
+        }
+        return;
+    }
     if (n->max != NULL) {
         if (f->arrow[at].waiting >= f->arrow[at].max) {
             return;
@@ -139,6 +145,7 @@ const struct pat_def pat_def_followed = {
     .node_bytes = sizeof(struct followed_node),
     .inst_bytes = sizeof(struct followed_inst),
     .inst_extra = followed_extra,
+    .passes_on = true,
     .bind = followed_bind,
     .start = followed_start,
     .on_true = followed_true,

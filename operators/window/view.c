@@ -274,10 +274,27 @@ void view_save(struct view *v, struct save *s)
     }
 }
 
+static void count_one(void *arg, struct evt *e)
+{
+    win_hold(arg, &e, 1, NULL, 0);
+}
+
+static void count_loaded(struct view *v)
+{
+    view_each(v, count_one, v);
+    if (v->step->def->batch) { /* and the batch that was put out last */
+        struct win_list *last = &((struct win_batch *)(void *)v)->w.nw;
+        win_hold(v, last->ptr, last->len, NULL, 0);
+    }
+}
+
 void view_load(struct view *v, struct load *l)
 {
     if (v != NULL && v->ops->load != NULL) {
         v->ops->load(v, l);
+        if (v->holds && load_ok(l)) {
+            count_loaded(v);
+        }
     } else if (v != NULL) {
         load_fail(l, "#%s cannot be loaded", v->step != NULL ? v->step->def->name : "windows");
     }
