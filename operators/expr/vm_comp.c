@@ -567,7 +567,7 @@ static const struct vm_prog *finished(const struct comp *c)
         .n_regs = (uint16_t)c->most,
     };
     if (vm_verify(p, &err) != 0) {
-        assert(!"the compiler makes what the verifier takes");
+        assert(false && "the compiler makes what the verifier takes");
         return &refused;
     }
     return p;

@@ -17,12 +17,12 @@
 
 #include <assert.h>
 
-enum { SLOTS_MIN = 4, NEAR = 16, LOW_MAX = 24, INDEX_MIN = 16, IDLE_MIN = 64 };
+enum { SLOTS_MIN = 4, NEAR = 16, LOW_MAX = 16, INDEX_MIN = 16, IDLE_MIN = 64 };
 
-struct low_item { /* with what a row needs, so that it does not touch the event */
+struct low_item {
     uint64_t hash;
     const struct evt *e;
-    struct eref ref; /* 0,0: it stands for others */
+    struct eref ref; /* its own: a list is then made without looking at events; 0: it has none */
 };
 
 struct low {
@@ -42,12 +42,13 @@ struct cause_live {
     struct vheap *heap;
     struct evt **slot; /* by position & (cap - 1); NULL: it has left */
     uint32_t cap, live;
-    uint64_t from, to; /* positions; those at both ends are live */
+    uint64_t from, to;       /* positions; those at both ends are live */
+    struct eref first, last; /* references of those at the ends, likewise */
     struct place *index;
     size_t n_index;
-    struct low *low;
     bool low_on;
-    uint32_t idle; /* changes since the last row */
+    uint32_t idle;  /* changes since the last row */
+    struct low low; /* in one piece with the rest: fetched at one go */
 };
 
 static inline struct evt **at(const struct cause_live *l, uint64_t pos)
@@ -63,6 +64,10 @@ static void trim(struct cause_live *l)
     }
     while (l->from < l->to && *at(l, l->to - 1) == NULL) {
         l->to--;
+    }
+    if (l->from < l->to) {
+        l->first = (*at(l, l->from))->ref;
+        l->last = (*at(l, l->to - 1))->ref;
     }
 }
 
@@ -89,8 +94,15 @@ void cause_live_free(struct cause_live *l)
     }
     mem_free(l->slot);
     mem_free(l->index);
-    mem_free(l->low);
     mem_free(l);
+}
+
+void cause_live_soon(const struct cause_live *l)
+{
+    enum { LINE = 64 };
+    for (size_t i = 0; i < sizeof *l; i += LINE) {
+        __builtin_prefetch((const char *)l + i);
+    }
 }
 
 size_t cause_live_len(const struct cause_live *l)
@@ -209,14 +221,11 @@ static void low_remove(struct low *w, const struct evt *e)
 
 static void low_make(struct cause_live *l)
 {
-    if (l->low == NULL) {
-        l->low = MEM_NEW(struct low);
-    }
-    l->low->len = 0;
-    l->low->all = true;
+    l->low.len = 0;
+    l->low.all = true;
     for (uint64_t p = l->from; p < l->to; p++) {
         if (*at(l, p) != NULL) {
-            low_add(l->low, *at(l, p));
+            low_add(&l->low, *at(l, p));
         }
     }
     l->low_on = true;
@@ -272,10 +281,14 @@ void cause_live_enter(struct cause_live *l, struct evt *e)
     if (l->index != NULL) { /* it has four places for each slot */
         *place_of(l, e) = (struct place){e, l->to, 1};
     }
+    if (l->from == l->to) {
+        l->first = e->ref;
+    }
+    l->last = e->ref;
     l->to++;
     l->live++;
     if (l->low_on) {
-        low_add(l->low, e);
+        low_add(&l->low, e);
     }
 }
 
@@ -317,34 +330,28 @@ void cause_live_leave(struct cause_live *l, struct evt *e)
     assert(*at(l, pos) == e && l->live > 0);
     *at(l, pos) = NULL;
     l->live--;
-    trim(l);
+    if (LIKELY(pos == l->from && l->live > 0 && *at(l, pos + 1) != NULL)) {
+        l->from++;
+        l->first = (*at(l, l->from))->ref;
+    } else {
+        trim(l);
+    }
     if (l->low_on) {
-        low_remove(l->low, e);
+        low_remove(&l->low, e);
     }
     evt_drop(l->heap, e);
 }
 
 /* ---- the sample ---- */
 
-static void add_item(struct cause_list *to, const struct low_item *i)
+/* An event, by its reference if it has one. */
+static inline void list_add(struct cause_list *to, struct eref ref, const struct evt *e)
 {
-    if ((i->ref.hi | i->ref.lo) != 0) {
-        cause_add(to, i->ref);
+    if (LIKELY((ref.hi | ref.lo) != 0)) {
+        cause_add(to, ref);
     } else {
-        cause_add_event(to, i->e);
+        cause_add_event(to, e);
     }
-}
-
-/* One of both ends: in small groups all events are among the smallest. */
-static void add_end(const struct cause_live *l, const struct evt *e, struct cause_list *to)
-{
-    for (uint32_t i = 0; l->live > 2 && i < l->low->len && l->low->all; i++) {
-        if (l->low->v[i].e == e) {
-            add_item(to, &l->low->v[i]);
-            return;
-        }
-    }
-    cause_add_event(to, e);
 }
 
 void cause_live_list(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
@@ -357,17 +364,14 @@ void cause_live_list(struct cause_live *l, const struct cause_list *own, struct 
         to->max = max;
         return;
     }
-    if (l->live > 2 && (!l->low_on || (l->low->len < CAUSE_KEPT && !l->low->all))) {
+    list_add(to, l->first, *at(l, l->from));
+    list_add(to, l->last, *at(l, l->to - 1));
+    cause_add_all(to, own);
+    if (l->live > 2 && (!l->low_on || (l->low.len < CAUSE_KEPT && !l->low.all))) {
         low_make(l);
     }
-    const struct evt *oldest = *at(l, l->from), *newest = *at(l, l->to - 1);
-    add_end(l, oldest, to);
-    add_end(l, newest, to);
-    cause_add_all(to, own);
-    for (uint32_t i = 0; l->live > 2 && i < l->low->len && to->len < to->max; i++) {
-        if (l->low->v[i].e != oldest && l->low->v[i].e != newest) {
-            add_item(to, &l->low->v[i]);
-        }
+    for (uint32_t i = 0; l->live > 2 && i < l->low.len && to->len < to->max; i++) {
+        list_add(to, l->low.v[i].ref, l->low.v[i].e);
     }
     to->max = max;
 }
