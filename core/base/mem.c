@@ -14,6 +14,10 @@
 PROCESS_WIDE
 static _Thread_local uint64_t refuse_countdown;
 
+/* How often memory was asked for, likewise. */
+PROCESS_WIDE
+static _Thread_local uint64_t calls;
+
 static COLD _Noreturn void out_of_memory(size_t n)
 {
     fprintf(stderr, "kaiju: out of memory asking for %zu bytes; the log is intact, restart me\n",
@@ -23,6 +27,7 @@ static COLD _Noreturn void out_of_memory(size_t n)
 
 void *mem_alloc(size_t n)
 {
+    calls++;
     void *p = malloc(n > 0 ? n : 1);
     if (UNLIKELY(p == NULL)) {
         out_of_memory(n);
@@ -37,6 +42,7 @@ void *mem_zalloc(size_t n)
 
 void *mem_calloc(size_t n, size_t size)
 {
+    calls++;
     void *p = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
     if (UNLIKELY(p == NULL)) {
         out_of_memory(n * size);
@@ -46,6 +52,7 @@ void *mem_calloc(size_t n, size_t size)
 
 void *mem_realloc(void *p, size_t n)
 {
+    calls++;
     void *q = realloc(p, n > 0 ? n : 1);
     if (UNLIKELY(q == NULL)) {
         out_of_memory(n);
@@ -67,6 +74,11 @@ void *mem_dup(const void *p, size_t n)
 void mem_free(void *p)
 {
     free(p);
+}
+
+uint64_t mem_calls(void)
+{
+    return calls;
 }
 
 bool mem_limit_refused(void)

@@ -23,6 +23,10 @@ void *mem_realloc(void *p, size_t n);
 void *mem_dup(const void *p, size_t n); /* copies n bytes and adds a NUL */
 void mem_free(void *p);                 /* NULL is fine */
 
+/* How often this thread has asked for memory by any of these: what costs nothing in a steady state
+ * shows a difference of 0. */
+uint64_t mem_calls(void);
+
 #define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
 
 /* Called by every base type that has a limit, at the point where it might refuse. */

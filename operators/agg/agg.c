@@ -121,12 +121,9 @@ void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *r
 
 void *agg_block_new(const struct agg_layout *l)
 {
-    char *block = mem_zalloc(l->bytes);
+    char *block = mem_alloc(l->bytes);
     for (size_t i = 0; i < l->set->calls.len; i++) {
-        const struct agg_call *c = l->set->calls.ptr[i];
-        if (c->def->init != NULL) {
-            c->def->init(c, agg_own(c, block + l->offset[i]));
-        }
+        agg_call_init(l->set->calls.ptr[i], block + l->offset[i]);
     }
     return block;
 }
@@ -140,6 +137,15 @@ void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h)
         agg_call_done(l->set->calls.ptr[i], (char *)block + l->offset[i], h);
     }
     mem_free(block);
+}
+
+void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        const struct agg_call *c = l->set->calls.ptr[i];
+        agg_call_done(c, (char *)block + l->offset[i], h);
+        agg_call_init(c, (char *)block + l->offset[i]);
+    }
 }
 
 void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx)

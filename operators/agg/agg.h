@@ -88,6 +88,7 @@ struct agg_layout {
 void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret);
 void *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h);
+void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h); /* as if new */
 static inline void *agg_block_state(const struct agg_layout *l, void *block, uint32_t slot)
 {
     return (char *)block + l->offset[slot];

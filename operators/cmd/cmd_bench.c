@@ -7,6 +7,7 @@
  * resident size of the process, so each file is measured in a process of its own when there are
  * several, and that size has the batch of waiting events in it.
  */
+#include "operators/cmd/cmd_batch.h"
 #include "operators/cmd/cmd_epl.h"
 #include "operators/cmd/cmd_gen.h"
 
@@ -38,12 +39,14 @@ struct result {
     double wall;   /* ... per second */
     double oracle; /* 0: not asked */
     int64_t events, deliveries, rows, rss_bytes;
+    double allocs; /* per event, of the run that had the fewest */
 };
 
 struct bench {
     struct eng *eng;
     struct cmd_gen *gen;
     struct cmd_gen_item *items;
+    struct cmd_batch *bytes; /* NULL: structs are sent */
     size_t batch;
     int64_t deliveries, rows, warmup, events, runs;
 };
@@ -99,17 +102,34 @@ static int deploy_rules(struct bench *b, const json_t *rules, struct err *reterr
     return rc;
 }
 
-static void prepare(struct bench *b, size_t n)
+static void drop(struct bench *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        evt_drop(eng_heap(b->eng), b->items[i].e);
+    }
+    vheap_drain(eng_heap(b->eng));
+}
+
+static int prepare(struct bench *b, size_t n, struct err *reterr)
 {
     for (size_t i = 0; i < n; i++) {
         b->items[i] = cmd_gen_next(b->gen);
         (void)evt_keep(b->items[i].e);
     }
     vheap_drain(eng_heap(b->eng));
+    if (b->bytes == NULL) {
+        return 0;
+    }
+    int rc = cmd_batch_fill(b->bytes, b->items, n, reterr);
+    drop(b, n);
+    return rc;
 }
 
 static int send_all(struct bench *b, size_t n, struct err *reterr)
 {
+    if (b->bytes != NULL) {
+        return cmd_batch_send(b->bytes, reterr);
+    }
     for (size_t i = 0; i < n; i++) {
         if (b->items[i].advance_to >= 0) {
             eng_advance(b->eng, b->items[i].advance_to);
@@ -124,29 +144,39 @@ static int send_all(struct bench *b, size_t n, struct err *reterr)
 
 struct took {
     int64_t cpu_ns, wall_ns;
+    uint64_t allocs;
 };
+
+/* Calls for memory so far, and objects that no free list had. */
+static uint64_t allocations(struct bench *b)
+{
+    return mem_calls() + vheap_carved(eng_heap(b->eng));
+}
 
 /* `want` events; the time that sending them took. */
 static int stretch(struct bench *b, int64_t want, struct took *ret, struct err *reterr)
 {
     struct clock clock = clock_system();
-    struct vheap *heap = eng_heap(b->eng);
-    struct took t = {0, 0};
+    struct took t = {0, 0, 0};
     b->deliveries = b->rows = 0;
     for (int64_t done = 0; done < want;) {
         size_t n = (size_t)MIN((int64_t)b->batch, want - done);
-        prepare(b, n);
-        int64_t wall = clock_mono(&clock), cpu = clock_cpu_ns();
-        int rc = send_all(b, n, reterr);
-        t.cpu_ns += clock_cpu_ns() - cpu;
-        t.wall_ns += clock_mono(&clock) - wall;
+        int rc = prepare(b, n, reterr);
         if (rc != 0) {
             return rc;
         }
-        for (size_t i = 0; i < n; i++) {
-            evt_drop(heap, b->items[i].e);
+        uint64_t allocs = allocations(b);
+        int64_t wall = clock_mono(&clock), cpu = clock_cpu_ns();
+        rc = send_all(b, n, reterr);
+        t.cpu_ns += clock_cpu_ns() - cpu;
+        t.wall_ns += clock_mono(&clock) - wall;
+        t.allocs += allocations(b) - allocs;
+        if (rc != 0) {
+            return rc;
         }
-        vheap_drain(heap);
+        if (b->bytes == NULL) {
+            drop(b, n);
+        }
         done += (int64_t)n;
     }
     *ret = t;
@@ -155,7 +185,7 @@ static int stretch(struct bench *b, int64_t want, struct took *ret, struct err *
 
 static int measure(struct bench *b, struct result *ret, struct err *reterr)
 {
-    struct took t = {0, 0};
+    struct took t = {0, 0, 0};
     int rc = b->warmup > 0 ? stretch(b, b->warmup, &t, reterr) : 0;
     for (int64_t r = 0; rc == 0 && r < b->runs; r++) {
         rc = stretch(b, b->events, &t, reterr);
@@ -163,6 +193,8 @@ static int measure(struct bench *b, struct result *ret, struct err *reterr)
             double n = (double)b->events * 1e9;
             ret->best = MAX(ret->best, n / (double)t.cpu_ns);
             ret->wall = MAX(ret->wall, n / (double)t.wall_ns);
+            double allocs = (double)t.allocs / (double)b->events;
+            ret->allocs = r == 0 ? allocs : MIN(ret->allocs, allocs);
         }
     }
     struct rusage u;
@@ -189,6 +221,7 @@ static int bench_json(const struct cmd_opts *o, const json_t *j, struct result *
     b.warmup = whole(o->warmup, spec, "warmup", 50000);
     b.events = whole(o->events, spec, "events", 1000000);
     b.eng = eng_new(&(struct eng_conf){.on_rows = count_rows, .arg = &b, .causes = o->causes});
+    b.bytes = o->from == 1 ? cmd_batch_new(b.eng) : NULL;
     b.items = mem_calloc(b.batch, sizeof *b.items);
     int rc = deploy(&b, SLICE("main"), slice_str(json_is_string(epl) ? json_string_value(epl) : ""),
                     reterr);
@@ -201,6 +234,7 @@ static int bench_json(const struct cmd_opts *o, const json_t *j, struct result *
         rc = b.gen != NULL ? measure(&b, ret, reterr) : -ERR_SYNTAX;
     }
     cmd_gen_free(b.gen);
+    cmd_batch_free(b.bytes);
     mem_free(b.items);
     eng_free(b.eng);
     return rc;
@@ -297,12 +331,17 @@ static void show(const struct cmd_opts *o, const char *file, const struct result
     if (o->format == CMD_JSON) {
         printf("{\"file\": \"%s\", \"events_per_s\": %.0f, \"wall_events_per_s\": %.0f, "
                "\"events\": %" PRId64 ", \"deliveries\": %" PRId64 ", \"rows\": %" PRId64
-               ", \"rss_bytes\": %" PRId64 ", \"oracle_events_per_s\": %.0f}\n",
-               name, r->best, r->wall, r->events, r->deliveries, r->rows, r->rss_bytes, r->oracle);
+               ", \"rss_bytes\": %" PRId64 ", \"allocs_per_event\": %.4f"
+               ", \"oracle_events_per_s\": %.0f}\n",
+               name, r->best, r->wall, r->events, r->deliveries, r->rows, r->rss_bytes, r->allocs,
+               r->oracle);
         return;
     }
     printf("%-32s %10.3f M/s %8.1f ns %10" PRId64 " rows %8.1f MiB", name, r->best / 1e6,
            r->best > 0 ? 1e9 / r->best : 0, r->rows, mib);
+    if (o->allocs) {
+        printf(" %9.4f allocs", r->allocs);
+    }
     if (r->oracle > 0) {
         printf("  %6.2f times %.3f M/s", r->best / r->oracle, r->oracle / 1e6);
     }

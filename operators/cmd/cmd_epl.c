@@ -5,6 +5,8 @@
  */
 #include "operators/cmd/cmd_epl.h"
 
+#include "core/event/key.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -28,16 +30,35 @@ static const char *const shorts[] = {"o", "output", NULL};
     }
 
 static const struct conf_row output_rows[] = {ROW_OUTPUT};
-static const struct conf_row scenario_rows[] = {ROW_CAUSES};
 static const struct conf_row run_rows[] = {
     ROW_OUTPUT,
     ROW_CAUSES,
     {"events", CONF_STRING, offsetof(struct cmd_opts, events_file), NULL, 0, 0, NULL, 0,
      "file of events and clock steps, one JSON object a line; - is standard input"},
 };
+static const char *const sources[] = {"event", "batch", NULL};
+static const struct conf_row scenario_rows[] = {
+    ROW_CAUSES,
+    ROW_COUNT("partitions", partitions, KEY_PARTITIONS_MAX,
+              "engines to divide the events among; 0: one alone"),
+    {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
+     "after each step save the engine, load a new one, and go on with that"},
+    ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
+    {"unshared", CONF_BOOL, offsetof(struct cmd_opts, unshared), "no", 0, 0, NULL, 0,
+     "statements with equal conditions evaluate them one by one"},
+    {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
+     "limits of the engine: a file, or name=number[:policy] with commas between them"},
+    {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "no", 0, 0, NULL, 0,
+     "tell at the end the most that was held at a time of what has a limit"},
+};
 static const struct conf_row bench_rows[] = {
     ROW_OUTPUT,
-    ROW_CAUSES,
+    {"from", CONF_ENUM, offsetof(struct cmd_opts, from), "event", 0, 0, sources, 0,
+     "what is sent: event structs, or batches in bytes, decoded within the measure"},
+    {"causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "on", 0, 0, NULL, 0,
+     "whether rows tell their causes"},
+    {"allocs", CONF_BOOL, offsetof(struct cmd_opts, allocs), "off", 0, 0, NULL, 0,
+     "count allocations per event, too"},
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
     ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
     ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),
@@ -52,11 +73,16 @@ static const struct cmd_sub subs[] = {
     {"check", "FILE... [-o text|json]", "say what is wrong with statements, and where",
      ROWS(output_rows), 1, 1000, cmd_check},
     {"print", "FILE", "print statements as they were understood", NULL, 0, 1, 1, cmd_print},
-    {"explain", "FILE", "show what each statement reads, keeps and gives", NULL, 0, 1, 1,
-     cmd_explain},
+    {"explain", "FILE [-o text|json]",
+     "show what each statement reads, keeps and gives, and by which keys it may be cut into parts",
+     ROWS(output_rows), 1, 1, cmd_explain},
     {"run", "FILE --events EVENTS [--causes] [-o text|json]",
      "run statements over events in a file", ROWS(run_rows), 1, 1, cmd_run},
-    {"scenario", "FILE [--causes]", "run a scenario and print what is delivered",
+    {"scenario",
+     "FILE [--causes] [--reload] [--reload-every N] [--unshared] [--partitions N] [--limits "
+     "LIMITS] "
+     "[--peaks]",
+     "run a scenario and print what is delivered, or whether N engines deliver the same",
      ROWS(scenario_rows), 1, 1, cmd_scenario},
     {"bench", "FILE|DIRECTORY... [OPTION...]", "measure events per second and memory",
      ROWS(bench_rows), 1, 1000, cmd_bench},

@@ -17,10 +17,18 @@ enum cmd_format { CMD_TEXT, CMD_JSON };
 struct cmd_opts {
     int format; /* enum cmd_format */
     const char *events_file;
-    int64_t events, warmup, runs, batch;
+    int64_t events, warmup, runs, batch, partitions;
+    bool reload;
+    int64_t reload_every;
     const char *oracle;
-    bool causes;             /* with each row, what it is made of */
-    const char *const *args; /* beside the options */
+    int from;    /* of bench: 0 = structs, 1 = bytes of batches */
+    bool causes; /* with each row, what it is made of */
+    bool allocs;
+    bool unshared;                     /* equal conditions are evaluated one by one */
+    const char *limits;                /* FILE, or name=number[:policy], ... */
+    const struct lim_conf *limit_conf; /* ... as read by the subcommand */
+    bool peaks;                        /* and at the end how much of each there was */
+    const char *const *args;           /* beside the options */
     size_t n_args;
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `kaiju epl explain`: per statement what it reads (streams, filters, windows, patterns), what it
- * does with it, and where its rows go, in the order in which a row meets those parts. The module is
- * deployed first, so that what is explained is known to be right.
+ * does with it, and where its rows go, in the order in which a row meets those parts; then the keys
+ * by which units of statements may be cut into parts, and why. As JSON: the keys alone. The module
+ * is deployed first, so that what is explained is known to be right.
  */
 #include "operators/cmd/cmd_epl.h"
+#include "operators/cmd/cmd_keys.h"
 
 #include <stdio.h>
 
@@ -202,7 +204,8 @@ static void select_parts(struct buf *out, const struct ast_select *s)
     }
 }
 
-static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number)
+static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number,
+                      const struct key_plan *keys)
 {
     struct slice name = cmd_stmt_name(s);
     (void)buf_addf(out, "%u %s", number, kind_names[s->kind]);
@@ -233,6 +236,7 @@ static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number
         select_parts(out, s->select);
     }
     expr_line(out, "where", s->where);
+    cmd_keys_stmt(keys, number, out);
 }
 
 static int explain(const struct cmd_opts *o, struct arena *a, struct slice text, struct buf *out)
@@ -242,12 +246,20 @@ static int explain(const struct cmd_opts *o, struct arena *a, struct slice text,
     err_clear(&err);
     struct eng *e = eng_new(&(struct eng_conf){.on_rows = NULL});
     int code = CMD_OK;
-    if (epl_parse(a, text, &m, &err) != 0 || eng_deploy(e, SLICE("main"), text, &err) != 0) {
-        code = cmd_diag(&err, o->args[0], text, CMD_TEXT);
+    struct key_plan keys = {.arena = NULL};
+    if (epl_parse(a, text, &m, &err) != 0 || eng_deploy(e, SLICE("main"), text, &err) != 0 ||
+        eng_keys(e, SLICE_NONE, &keys, &err) != 0) {
+        code = cmd_diag(&err, o->args[0], text, o->format);
+    } else if (o->format == CMD_JSON) {
+        cmd_keys_json(&keys, out);
     }
-    for (uint32_t i = 0; code == CMD_OK && i < m->n_stmts; i++) {
-        statement(out, m->stmts[i], i + 1);
+    for (uint32_t i = 0; code == CMD_OK && o->format == CMD_TEXT && i < m->n_stmts; i++) {
+        statement(out, m->stmts[i], i + 1, &keys);
     }
+    if (o->format == CMD_TEXT) {
+        cmd_keys_text(&keys, out);
+    }
+    keys_done(&keys);
     eng_free(e);
     return code;
 }

@@ -4,6 +4,8 @@
  */
 #include "operators/cmd/cmd_play.h"
 
+#include "operators/graph/eng_state.h"
+
 #include <assert.h>
 #include <inttypes.h>
 
@@ -28,12 +30,30 @@ static void derived(void *arg, const struct evt *e)
     }
 }
 
-void cmd_play_init(struct cmd_play *p, bool causes)
+static void limit(void *arg, struct slice statement, enum lim_kind k, enum lim_policy policy)
 {
-    *p = (struct cmd_play){.causes = causes};
+    struct cmd_play *p = arg;
+    if (p->on_limit != NULL) {
+        p->on_limit(p->arg, statement, k, policy);
+    }
+}
+
+static struct eng *new_eng(struct cmd_play *p)
+{
+    return eng_new(&(struct eng_conf){.on_rows = deliver,
+                                      .on_derived = derived,
+                                      .on_limit = limit,
+                                      .limits = p->limits,
+                                      .arg = p,
+                                      .causes = p->causes,
+                                      .unshared = p->unshared});
+}
+
+void cmd_play_init(struct cmd_play *p, const struct cmd_opts *o)
+{
+    *p = (struct cmd_play){.causes = o->causes, .unshared = o->unshared, .limits = o->limit_conf};
     p->arena = arena_new(NULL, "play", ARENA_MAX);
-    p->eng = eng_new(
-        &(struct eng_conf){.on_rows = deliver, .on_derived = derived, .arg = p, .causes = causes});
+    p->eng = new_eng(p);
     map_init(&p->named, NAMES_MAX);
 }
 
@@ -43,6 +63,17 @@ void cmd_play_done(struct cmd_play *p)
     eng_free(p->eng);
     map_done(&p->named);
     arena_free(p->arena);
+}
+
+int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n, struct err *reterr)
+{
+    struct eng *e = new_eng(p);
+    p->muted = true;
+    int rc = eng_load(e, chunks, n, reterr);
+    eng_free(rc == 0 ? p->eng : e);
+    p->eng = rc == 0 ? e : p->eng;
+    p->muted = false;
+    return rc;
 }
 
 /* Remembers which deployment each listened statement belongs to. */

@@ -153,7 +153,7 @@ int cmd_run(const struct cmd_opts *o)
     err_clear(&err);
     buf_init(&text, CMD_FILE_MAX);
     buf_init(&events, (size_t)4 << 30);
-    cmd_play_init(&r.play, o->causes);
+    cmd_play_init(&r.play, o);
     r.play.on_rows = on_rows;
     r.play.on_derived = on_derived;
     r.play.arg = &r;

@@ -182,7 +182,7 @@ static bool parse_stream(struct parser *p, struct ast_stream *s)
     }
     s->unidirectional = parse_take_kw(p, KW_UNIDIRECTIONAL);
     bool ok = parse_retain(p, s);
-    s->unidirectional |= ok && parse_take_kw(p, KW_UNIDIRECTIONAL);
+    s->unidirectional = s->unidirectional || (ok && parse_take_kw(p, KW_UNIDIRECTIONAL));
     s->span = parse_span_from(p, first);
     return ok;
 }

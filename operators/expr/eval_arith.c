@@ -116,7 +116,8 @@ struct dat eval_extreme(struct dat a, struct dat b, int sign)
     if (dat_is_null(a) || dat_is_null(b)) {
         return DAT_NONE;
     }
-    return dat_cmp(b, a) * sign > 0 ? b : a;
+    /* not-a-number is neither less nor greater: the later one stays */
+    return dat_true(ex_compare(sign < 0 ? OP_LT : OP_GT, a, b, false)) ? a : b;
 }
 
 struct dat eval_concat(const struct dat *v, uint32_t n, struct ectx *c)

@@ -129,37 +129,46 @@ struct dat eval_in_const(struct dat x, const struct dat *k, uint32_t n, unsigned
     return null ? DAT_NONE : dat_bool(out);
 }
 
+/* Of lists: one that is null, or empty, has no elements; without any there is nothing to find, not
+ * even for null. */
 struct dat eval_in(const struct ex *e, struct ectx *c, const struct dat *v)
 {
     (void)c;
     bool spread = e->args[0]->ty.kind != TY_LIST && e->args[0]->ty.kind != TY_MAP;
-    return eval_in_const(v[0], v + 1, e->n_args - 1,
-                         (e->negated ? VM_FLAG_NOT : 0u) | (spread ? VM_FLAG_SPREAD : 0u));
-}
-
-bool eval_quant_step(const struct ex *e, struct dat x, struct dat v, struct dat *acc)
-{
-    uint32_t n = v.kind == DAT_LIST ? v.l->len : 1;
-    for (uint32_t k = 0; k < n; k++) {
-        struct dat r = ex_compare(e->cmp, x, v.kind == DAT_LIST ? v.l->v[k] : v, false);
-        if (dat_is_null(r)) {
-            *acc = r;
-        } else if (r.b != e->all) {
-            *acc = dat_bool(!e->all);
-            return true;
+    bool null = false, some = false;
+    for (uint32_t i = 1; i < e->n_args; i++) {
+        bool empty = ex_has_elements(e->args[i]) &&
+                     (dat_is_null(v[i]) || (v[i].kind == DAT_LIST && v[i].l->len == 0));
+        if (spread && empty) {
+            continue;
         }
+        int is = eval_among(v[0], v[i], spread);
+        if (is == 1 && !dat_is_null(v[0])) {
+            return dat_bool(!e->negated);
+        }
+        some = true;
+        null |= is < 0;
     }
-    return false;
+    return some && (null || dat_is_null(v[0])) ? DAT_NONE : dat_bool(e->negated);
 }
 
+/* A null is passed over by `< any` and its kin, if there is something else. */
 struct dat eval_quant(const struct ex *e, struct ectx *c, const struct dat *v)
 {
     (void)c;
-    struct dat acc = dat_bool(e->all);
+    bool null = false, some = false; /* some: a comparison that was no null */
     for (uint32_t i = 1; i < e->n_args; i++) {
-        if (eval_quant_step(e, v[0], v[i], &acc)) {
-            break;
+        bool list = v[i].kind == DAT_LIST, none = dat_is_null(v[i]) && ex_has_elements(e->args[i]);
+        uint32_t n = none ? 0 : list ? v[i].l->len : 1;
+        for (uint32_t k = 0; k < n; k++) {
+            struct dat r = ex_compare(e->cmp, v[0], list ? v[i].l->v[k] : v[i], false);
+            if (!dat_is_null(r) && r.b != e->all) {
+                return r;
+            }
+            null |= dat_is_null(r);
+            some |= !dat_is_null(r);
         }
     }
-    return acc;
+    bool ordered = e->cmp != OP_EQ && e->cmp != OP_NE;
+    return !some || (null && (e->all || !ordered)) ? DAT_NONE : dat_bool(e->all);
 }

@@ -26,7 +26,11 @@ struct dat eval_between(struct dat x, struct dat lo, struct dat hi, unsigned fla
 struct dat eval_in_const(struct dat x, const struct dat *k, uint32_t n, unsigned flags);
 int eval_among(struct dat x, struct dat v, bool spread); /* 1 found, 0 not, -1 met a null */
 /* Whether x cmp v settles it; `acc` is what is known so far. */
-bool eval_quant_step(const struct ex *e, struct dat x, struct dat v, struct dat *acc);
+/* A list or map whose elements `in` and `any` look at. */
+static inline bool ex_has_elements(const struct ex *e)
+{
+    return e->ty.kind == TY_LIST || e->ty.kind == TY_MAP;
+}
 struct dat eval_in(const struct ex *e, struct ectx *c, const struct dat *v);
 struct dat eval_quant(const struct ex *e, struct ectx *c, const struct dat *v);
 struct dat eval_bucket(const struct ex *e, struct ectx *c, const struct dat *v); /* bucket.c */

@@ -255,7 +255,7 @@ static struct dat run_between(const struct fn_in *in)
     }
     bool low_in = in->n < 5 || dat_true(in->v[3]), high_in = in->n < 5 || dat_true(in->v[4]);
     int64_t low = a.start, high = b.start;
-    if (low > high) {
+    if (low > high && low_in && high_in) { /* bounds that are told apart have an order */
         low = b.start;
         high = a.start;
     }

@@ -186,6 +186,11 @@ static struct dat run_bit_count(const struct fn_in *in)
     return dat_int(__builtin_popcountll((unsigned long long)in->v[0].i));
 }
 
+static struct dat run_bit_count_int(const struct fn_in *in)
+{
+    return dat_int(__builtin_popcount((unsigned)in->v[0].i));
+}
+
 static struct dat run_now(const struct fn_in *in)
 {
     return dat_long(in->c->now);
@@ -240,5 +245,6 @@ fn_run *const fn_numbers[FN_COUNT] = {
     [FN_IS_FINITE] = run_is_finite,
     [FN_COMPARE] = run_compare,
     [FN_BIT_COUNT] = run_bit_count,
+    [FN_BIT_COUNT_INT] = run_bit_count_int,
     [FN_NOW] = run_now,
 };

@@ -376,11 +376,6 @@ DO(IN_STEP)
     return i + 1;
 }
 
-DO(QUANT_STEP)
-{
-    return eval_quant_step(X(3)->e, R(1), R(2), &R(0)) ? TO(4) : i + 1;
-}
-
 /* ---- numbers ---- */
 
 #define WHOLE(a, b, kind_, op, of)                                                                 \

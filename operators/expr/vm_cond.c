@@ -260,6 +260,16 @@ static int common(const struct ex *e)
     return flags;
 }
 
+static bool any_elements(const struct ex *e)
+{
+    for (uint32_t i = 1; i < e->n_args; i++) {
+        if (ex_has_elements(e->args[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void many(struct comp *c, const struct ex *e, unsigned to)
 {
     comp_emit(c, COMP(APPLY_MANY, (uint16_t)to, comp_ref(c, e)));
@@ -306,7 +316,7 @@ void comp_in(struct comp *c, const struct ex *e, unsigned to)
 {
     struct label end = {0};
     unsigned top = c->top;
-    if (e->n_args > IN_MAX || e->n_args < 2) {
+    if (e->n_args > IN_MAX || e->n_args < 2 || any_elements(e)) {
         many(c, e, to);
         return;
     }
@@ -328,21 +338,7 @@ void comp_in(struct comp *c, const struct ex *e, unsigned to)
 
 void comp_quant(struct comp *c, const struct ex *e, unsigned to)
 {
-    struct label end = {0};
-    unsigned top = c->top;
-    if (e->n_args > IN_MAX) {
-        many(c, e, to);
-        return;
-    }
-    uint16_t r = (uint16_t)to, x = (uint16_t)comp_temp(c), t = (uint16_t)comp_temp(c);
-    comp_into(c, e->args[0], x);
-    comp_emit(c, COMP(CONST, r, comp_const(c, dat_bool(e->all))));
-    for (uint32_t i = 1; i < e->n_args; i++) {
-        comp_into(c, e->args[i], t);
-        comp_jump(c, COMP(QUANT_STEP, r, x, t, comp_ref(c, e)), &end);
-    }
-    comp_here(c, &end);
-    c->top = top;
+    many(c, e, to);
 }
 
 /* ---- logic ---- */

@@ -7,17 +7,20 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
-enum { BUCKETS_MIN = 16 };
+enum { BUCKETS_MIN = 16, KEYS_MAX = 32 };
 
 struct aggregator {
     const struct agg_layout *layout;
     struct ex **keys;
     uint32_t n_keys, width;
     struct vheap *heap;
+    struct lim *lim;       /* NULL: groups are not counted */
     bool causes, windowed; /* groups know their causes; rows leave */
     struct group **buckets;
     size_t n_buckets, count;
+    uint64_t next_nr;
     struct group *first, *last, *total;
     VEC(struct group *) left; /* those that begin anew with the next row */
     bool forgets;
@@ -59,6 +62,17 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
     return a;
 }
 
+void aggr_limit(struct aggregator *a, struct lim *lim)
+{
+    assert(a->count == 0);
+    a->lim = lim;
+    for (size_t i = 0; a->local != NULL && i < a->layout->set->calls.len; i++) {
+        if (a->local[i] != NULL) {
+            a->local[i]->lim = lim;
+        }
+    }
+}
+
 void aggr_causes(struct aggregator *a, bool windowed)
 {
     assert(a->count == 0);
@@ -86,6 +100,9 @@ static void group_free(struct group *g)
         if (held[i] != NULL) {
             obj_drop(a->heap, held[i]);
         }
+    }
+    if (a->n_keys > 0) {
+        lim_sub(a->lim, LIM_GROUPS, 1);
     }
     agg_block_free(a->layout, g->block, a->heap);
     cause_live_free(g->live);
@@ -133,6 +150,7 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
     }
     struct group *g = mem_zalloc(sizeof *g + a->n_keys * sizeof g->key[0]);
     g->of = a;
+    g->nr = a->next_nr++;
     g->hash = hash;
     g->level = level;
     for (uint32_t i = 0; key != NULL && i < a->n_keys; i++) {
@@ -150,19 +168,30 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
     *(a->last != NULL ? &a->last->next : &a->first) = g;
     a->last = g;
     a->count++;
+    if (a->n_keys > 0) {
+        lim_add(a->lim, LIM_GROUPS, 1);
+    }
     return g;
 }
 
-struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
+static uint64_t hash_of(const struct aggregator *a, const struct dat *key, uint32_t level)
 {
-    struct dat key[32];
-    assert(a->n_keys <= ARRAY_LEN(key));
     uint64_t hash = level * 0x9e3779b97f4a7c15ULL;
     for (uint32_t i = 0; i < a->n_keys; i++) {
-        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
         hash = (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(key[i]);
     }
-    hash ^= hash >> 29;
+    return hash ^ (hash >> 29);
+}
+
+/* The group of the row; if there is none, NULL, and its key and hash. */
+static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
+                          struct dat *key, uint64_t *ret_hash)
+{
+    assert(a->n_keys <= KEYS_MAX);
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
+    }
+    uint64_t hash = hash_of(a, key, level);
     struct group *g = a->n_buckets > 0 ? a->buckets[hash & (a->n_buckets - 1)] : NULL;
     for (; g != NULL; g = g->chain) {
         bool same = g->hash == hash && g->level == level;
@@ -172,6 +201,25 @@ struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level,
         if (same) {
             return g;
         }
+    }
+    *ret_hash = hash;
+    return NULL;
+}
+
+bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled)
+{
+    struct dat key[KEYS_MAX];
+    uint64_t hash;
+    return a->n_keys == 0 || find(a, ctx, 0, rolled, key, &hash) != NULL;
+}
+
+struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled)
+{
+    struct dat key[KEYS_MAX];
+    uint64_t hash;
+    struct group *g = find(a, ctx, level, rolled, key, &hash);
+    if (g != NULL) {
+        return g;
     }
     g = add(a, key, hash, level);
     g->whole = rolled == (uint32_t)((1ULL << a->n_keys) - 1);
@@ -222,6 +270,10 @@ static void begin_anew(struct aggregator *a)
         } else {
             agg_block_free(a->layout, g->block, a->heap);
             g->block = agg_block_new(a->layout);
+            if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
+                cause_live_free(g->live);
+                g->live = cause_live_new(a->heap, a->width > 1);
+            }
         }
     }
     VEC_CLEAR(&a->left);
@@ -325,4 +377,229 @@ void aggr_keep_row(struct group *g, struct evt **row)
             evt_drop(a->heap, was);
         }
     }
+}
+
+/* ---- state ---- */
+
+/* The aggregator itself, then those of calls with a local group_by. */
+static struct aggregator *part_of(const struct aggregator *a, uint64_t i)
+{
+    if (i == 0) {
+        return (struct aggregator *)(uintptr_t)a;
+    }
+    bool there = a->local != NULL && i <= a->layout->set->calls.len;
+    return there ? a->local[i - 1] : NULL;
+}
+
+static uint64_t parts(const struct aggregator *a)
+{
+    return a->local != NULL ? a->layout->set->calls.len + 1 : 1;
+}
+
+void aggr_save(const struct aggregator *a, struct save *s)
+{
+    for (uint64_t i = 0; i < parts(a); i++) {
+        const struct aggregator *p = part_of(a, i);
+        save_u(s, p != NULL ? p->next_nr : 0);
+    }
+}
+
+void aggr_load(struct aggregator *a, struct load *l)
+{
+    for (uint64_t i = 0; i < parts(a); i++) {
+        struct aggregator *p = part_of(a, i);
+        uint64_t nr = load_u(l);
+        if (p != NULL) {
+            p->next_nr = nr;
+        }
+    }
+}
+
+static void save_kept(const struct orow_kept *k, struct save *s)
+{
+    save_evt(s, k->nw);
+    save_evt(s, k->old);
+    save_val(s, k->nw_key != NULL ? dat_list(k->nw_key) : DAT_NONE);
+    save_val(s, k->old_key != NULL ? dat_list(k->old_key) : DAT_NONE);
+}
+
+static void load_kept(struct orow_kept *k, struct load *l)
+{
+    struct evt *nw = load_evt(l), *old = load_evt(l);
+    struct dat nw_key = load_val(l), old_key = load_val(l);
+    k->nw = nw != NULL ? evt_keep(nw) : NULL;
+    k->old = old != NULL ? evt_keep(old) : NULL;
+    k->nw_key = nw_key.kind == DAT_LIST ? dat_keep(nw_key).l : NULL;
+    k->old_key = old_key.kind == DAT_LIST ? dat_keep(old_key).l : NULL;
+}
+
+static void save_group_state(const struct aggregator *a, uint64_t part, struct group *g,
+                             struct save *s)
+{
+    save_u(s, g->nr);
+    save_bool(s, a->total == g);
+    save_u(s, g->level);
+    save_vals(s, g->key, a->n_keys);
+    save_i(s, g->rows);
+    save_bool(s, g->whole);
+    save_bool(s, g->left);
+    if (part > 0) {
+        agg_call_save(a->layout->set->calls.ptr[part - 1],
+                      agg_block_state(a->layout, g->block, (uint32_t)part - 1), s);
+        return;
+    }
+    agg_block_save(a->layout, g->block, s);
+    save_bool(s, g->row != NULL);
+    for (uint32_t i = 0; g->row != NULL && i < a->width; i++) {
+        save_evt(s, g->row[i]);
+    }
+    save_bool(s, g->touched);
+    save_bool(s, g->seen);
+    save_bool(s, g->has_first);
+    save_i(s, g->first_at);
+    save_i(s, g->first_in);
+    save_i(s, g->first_out);
+    save_kept(&g->out, s);
+    if (g->live != NULL) {
+        cause_live_save(s, g->live);
+    } else if (g->ever != NULL) {
+        cause_ever_save(s, g->ever);
+    }
+}
+
+static struct group *load_group_head(struct aggregator *a, struct load *l)
+{
+    struct dat key[32];
+    uint64_t nr = load_u(l);
+    bool total = load_bool(l);
+    uint64_t level = load_u(l);
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        key[i] = load_val_of(l, a->keys[i]->ty);
+    }
+    int64_t rows = load_i(l);
+    bool whole = load_bool(l), left = load_bool(l);
+    if (!load_ok(l) || level > UINT32_MAX || (total && a->total != NULL)) {
+        load_fail(l, "a second total");
+        return NULL;
+    }
+    uint64_t next = a->next_nr;
+    struct group *g = add(a, key, total ? 0 : hash_of(a, key, (uint32_t)level), (uint32_t)level);
+    a->next_nr = next;
+    a->total = total ? g : a->total;
+    g->nr = nr;
+    g->rows = rows;
+    g->whole = whole;
+    g->left = left;
+    return g;
+}
+
+static void load_group_state(struct aggregator *a, uint64_t part, struct group *g, struct load *l)
+{
+    if (part > 0) {
+        agg_call_load(a->layout->set->calls.ptr[part - 1],
+                      agg_block_state(a->layout, g->block, (uint32_t)part - 1), l);
+        return;
+    }
+    agg_block_load(a->layout, g->block, l);
+    if (load_bool(l)) {
+        g->row = mem_calloc(a->width, sizeof(struct evt *));
+        for (uint32_t i = 0; i < a->width; i++) {
+            struct evt *e = load_evt(l);
+            g->row[i] = e != NULL ? evt_keep(e) : NULL;
+        }
+    }
+    g->touched = load_bool(l);
+    g->seen = load_bool(l);
+    g->has_first = load_bool(l);
+    g->first_at = load_i(l);
+    g->first_in = load_i(l);
+    g->first_out = load_i(l);
+    load_kept(&g->out, l);
+    if (g->live != NULL) {
+        cause_live_free(g->live);
+        g->live = cause_live_load(l);
+    } else if (g->ever != NULL) {
+        cause_ever_load(l, g->ever);
+    }
+}
+
+void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key)
+{
+    for (uint64_t i = 0; i < parts(a); i++) {
+        const struct aggregator *p = part_of(a, i);
+        for (struct group *g = p != NULL ? p->first : NULL; g != NULL; g = g->next) {
+            if (by_key) {
+                save_group(s, p->n_keys > 0 ? save_group_of(g->key, p->n_keys) : SAVE_NO_GROUP);
+            } else {
+                save_bool(s, true);
+            }
+            save_u(s, i);
+            save_group_state(p, i, g, s);
+        }
+    }
+    if (!by_key) {
+        save_bool(s, false);
+    }
+}
+
+void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
+                      void (*check)(void *arg, const struct group *g, struct load *l), void *arg)
+{
+    while (by_key ? load_more(l) : load_bool(l)) {
+        uint64_t part = load_u(l);
+        struct aggregator *p = part_of(a, part);
+        struct group *g = p != NULL ? load_group_head(p, l) : NULL;
+        if (g == NULL) {
+            load_fail(l, "a group of no aggregation");
+            return;
+        }
+        load_group_state(p, part, g, l);
+        check(arg, g, l);
+    }
+}
+
+static int by_nr(const void *a, const void *b)
+{
+    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+    return x->nr < y->nr ? -1 : x->nr > y->nr;
+}
+
+static void put_in_order(struct aggregator *a)
+{
+    struct group **all = mem_calloc(a->count + 1, sizeof(struct group *));
+    size_t n = 0;
+    for (struct group *g = a->first; g != NULL; g = g->next) {
+        all[n++] = g;
+    }
+    qsort(all, n, sizeof(struct group *), by_nr);
+    a->first = a->last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        all[i]->prev = a->last;
+        all[i]->next = NULL;
+        *(a->last != NULL ? &a->last->next : &a->first) = all[i];
+        a->last = all[i];
+        if (all[i]->left) {
+            *VEC_PUSH(&a->left) = all[i];
+        }
+    }
+    mem_free(all);
+}
+
+void aggr_loaded(struct aggregator *a)
+{
+    for (uint64_t i = 0; i < parts(a); i++) {
+        struct aggregator *p = part_of(a, i);
+        if (p != NULL) {
+            put_in_order(p);
+        }
+    }
+}
+
+struct group *aggr_number(const struct aggregator *a, uint64_t nr)
+{
+    struct group *g = a->first;
+    while (g != NULL && g->nr != nr) {
+        g = g->next;
+    }
+    return g;
 }

@@ -9,6 +9,7 @@
 
 #include "operators/agg/agg.h"
 #include "operators/sig/cause.h"
+#include "operators/sig/lim.h"
 
 struct aggregator;
 
@@ -17,6 +18,7 @@ struct group {
     struct group *chain;       /* of its bucket */
     struct group *next, *prev; /* in order of appearance */
     uint64_t hash;
+    uint64_t nr;    /* in order of appearance */
     uint32_t level; /* of rollup */
     int64_t rows;   /* entered and not left */
     void *block;
@@ -40,12 +42,15 @@ struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32
 /* Groups whose rows have all left are forgotten, and not only begin anew. */
 void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
+/* Groups made from here on are counted. */
+void aggr_limit(struct aggregator *a, struct lim *lim);
 /* Groups made from here on know their causes. windowed: rows leave. */
 void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
-struct group *aggr_total(struct aggregator *a); /* without keys */
+bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
+struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it
  * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
@@ -57,5 +62,14 @@ void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);
 void aggr_keep_row(struct group *g, struct evt **row);
+/* State: counters, then groups, with by_key each under the group of its key, to be loaded from any
+ * number of chunks; aggr_loaded puts them in order. What only the owner can tell is `check`ed. */
+void aggr_save(const struct aggregator *a, struct save *s);
+void aggr_load(struct aggregator *a, struct load *l);
+void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
+void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
+                      void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
+void aggr_loaded(struct aggregator *a);
+struct group *aggr_number(const struct aggregator *a, uint64_t nr); /* walks; NULL if it is gone */
 
 #endif

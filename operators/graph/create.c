@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
 #include "operators/table/table.h"
 
@@ -219,7 +220,32 @@ static void table_stop(struct inst *in)
     mem_free(i);
 }
 
-static const struct stmt_ops table_ops = {.start = table_start, .stop = table_stop};
+static struct trows *rows_of(struct inst *in)
+{
+    return ((struct table_inst *)(void *)in)->rows;
+}
+
+static void table_inst_save(struct inst *in, struct save *s, bool by_key)
+{
+    table_save(rows_of(in), s, by_key);
+}
+
+static void table_inst_load(struct inst *in, struct load *l, bool by_key)
+{
+    table_load(rows_of(in), l, by_key);
+}
+
+static void table_inst_loaded(struct inst *in, struct load *l)
+{
+    (void)l;
+    table_loaded(rows_of(in));
+}
+
+static const struct stmt_ops table_ops = {.start = table_start,
+                                          .stop = table_stop,
+                                          .save_keyed = table_inst_save,
+                                          .load_keyed = table_inst_load,
+                                          .loaded = table_inst_loaded};
 
 static int table_column(struct stmt *st, struct bind *b, const struct ast_col *a, struct table *t,
                         struct ecol *c, uint32_t at, struct err *reterr)
@@ -236,6 +262,9 @@ static int table_column(struct stmt *st, struct bind *b, const struct ast_col *a
             t->key[t->n_keys++] = (uint16_t)at;
         }
         return rc;
+    }
+    if (a->primary_key) {
+        return bind_err(reterr, a->span, "an aggregation cannot be a key");
     }
     const struct etype *of = NULL;
     if (a->type.of.len > 0) {
@@ -269,6 +298,7 @@ int stmt_create_table(struct stmt *st, struct err *reterr)
     b.a = arena;
     t->name = a->name;
     t->heap = st->eng->heap;
+    t->lim = &st->eng->lim;
     t->slot = arena_array(arena, a->n_cols + 1, sizeof *t->slot);
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < a->n_cols; i++) {
@@ -314,7 +344,9 @@ void table_put(struct table *t, struct evt *e, struct inst *from)
         }
         return;
     }
-    (void)table_insert(r, e); /* a key that is there already is left as it is */
+    if (eng_limit_row(from, r, t, e)) {
+        (void)table_insert(r, e); /* a key that is there already is left as it is */
+    }
 }
 
 /* ---- expression, index ---- */

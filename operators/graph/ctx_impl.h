@@ -48,12 +48,18 @@ struct ctx_part {
     struct pat *end;
     struct pat_env env;
     struct tmr timer;
+    uint64_t nr;              /* of all parts of the context, in order of opening */
     VEC(struct inst *) insts; /* by number of the member */
     uint64_t seq;             /* leaves of its contents are newer */
 };
 
 /* ---- ctx_run.c ---- */
 
+/* Without parts, waiting for nothing: to be loaded. */
+struct ctx_ctl *ctx_ctl_bare(struct ctx_part *owner, const struct ctx_level *l);
+struct ctx_part *ctx_part_bare(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
+                               struct dat key);
+void ctx_link(struct ctx_ctl *c, struct ctx_part *p);
 struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l);
 void ctx_ctl_free(struct ctx_ctl *c);
 /* `key` may be null for levels without; events are offered by the caller. */
@@ -73,6 +79,9 @@ struct evt *ctx_new_props(const struct ctx_ctl *c);
  * ended the one before. */
 void ctx_wait(struct ctx_ctl *c, bool first, struct evt *again);
 /* Waiting for the part's end begins; its endTime is put into props, which is not shared yet. */
+/* The pattern and the timer it waits with, not set off. */
+struct pat *ctx_start_pat(struct ctx_ctl *c);
+void ctx_start_timer(struct ctx_ctl *c);
 int64_t ctx_end_due(const struct ctx_ctl *c, struct evt *match);
 void ctx_await_end(struct ctx_part *p, int64_t due);
 

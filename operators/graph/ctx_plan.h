@@ -68,6 +68,7 @@ struct ctx_plan {
     VEC(struct stmt *) members;
     struct ctx_part *first, *last; /* partitions, in order of opening */
     int32_t next_id;
+    uint64_t next_nr;
 };
 
 /* ---- ctx_bind.c ---- */

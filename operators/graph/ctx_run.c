@@ -7,6 +7,7 @@
  * the part: the route index is asked again, and only leaves that are newer than the part count.
  */
 #include "operators/graph/ctx_impl.h"
+#include "operators/graph/state.h"
 
 #include "core/base/mem.h"
 
@@ -79,7 +80,7 @@ static void part_free(struct ctx_part *p)
     mem_free(p);
 }
 
-static void link_part(struct ctx_ctl *c, struct ctx_part *p)
+void ctx_link(struct ctx_ctl *c, struct ctx_part *p)
 {
     p->prev = c->last;
     *(c->last != NULL ? &c->last->next : &c->first) = p;
@@ -150,11 +151,25 @@ static void init_inst(struct ctx_part *p, struct ctx_plan *plan, struct evt *pro
     p->in.ctx = (struct ectx){.heap = plan->st->eng->heap, .inst = &p->in, .ops = &eng_ectx_ops};
 }
 
+struct ctx_part *ctx_part_bare(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
+                               struct dat key)
+{
+    struct ctx_part *p = MEM_NEW(struct ctx_part);
+    init_inst(p, c->level->plan, props);
+    p->ctl = c;
+    p->match = match != NULL ? evt_keep(match) : NULL;
+    p->keyed = keyed;
+    if (keyed) {
+        p->key = dat_keep(key);
+        p->hash = dat_hash(key);
+    }
+    return p;
+}
+
 struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *match, bool keyed,
                           struct dat key)
 {
     struct ctx_plan *plan = c->level->plan;
-    struct ctx_part *p = MEM_NEW(struct ctx_part);
     bool leaf = c->level->depth + 1 == plan->n_levels;
     int64_t due = ctx_end_due(c, match);
     if (c->level->kind == CTX_START_END || c->level->kind == CTX_INIT_TERM) {
@@ -164,15 +179,10 @@ struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *matc
     for (uint32_t i = 0; match != NULL && i < c->level->match->n_cols; i++) {
         evt_set(props, c->level->tags + i, match->p[i]);
     }
-    init_inst(p, plan, whole_props(c, props, leaf ? plan->next_id++ : -1));
-    p->ctl = c;
-    p->match = match != NULL ? evt_keep(match) : NULL;
-    p->keyed = keyed;
-    if (keyed) {
-        p->key = dat_keep(key);
-        p->hash = dat_hash(key);
-    }
-    link_part(c, p);
+    struct ctx_part *p =
+        ctx_part_bare(c, whole_props(c, props, leaf ? plan->next_id++ : -1), match, keyed, key);
+    p->nr = plan->next_nr++;
+    ctx_link(c, p);
     ctx_await_end(p, due);
     uint64_t seq = route_seq(p->in.eng->route);
     for (size_t i = 0; leaf && !p->closed && i < plan->members.len; i++) {
@@ -321,13 +331,19 @@ static void open_categories(struct ctx_ctl *c)
     }
 }
 
-struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
+static struct ctx_ctl *ctl_of(struct ctx_part *owner, const struct ctx_level *l)
 {
     struct ctx_ctl *c = MEM_NEW(struct ctx_ctl);
     c->owner = owner;
     c->level = l;
     c->env = inst_pat_env(&owner->in);
     owner->inner = c;
+    return c;
+}
+
+struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
+{
+    struct ctx_ctl *c = ctl_of(owner, l);
     switch (l->kind) {
     case CTX_KEYED: add_leaves(c); break;
     case CTX_HASH:
@@ -338,6 +354,15 @@ struct ctx_ctl *ctx_ctl_new(struct ctx_part *owner, const struct ctx_level *l)
         break;
     case CTX_CATEGORY: open_categories(c); break;
     default: ctx_wait(c, true, NULL);
+    }
+    return c;
+}
+
+struct ctx_ctl *ctx_ctl_bare(struct ctx_part *owner, const struct ctx_level *l)
+{
+    struct ctx_ctl *c = ctl_of(owner, l);
+    if (l->kind == CTX_KEYED || l->kind == CTX_HASH) {
+        add_leaves(c);
     }
     return c;
 }
@@ -366,6 +391,9 @@ void ctx_join(struct stmt *st)
 {
     struct ctx_plan *plan = st->context->what;
     *VEC_PUSH(&plan->members) = st;
+    if (st->eng->loading) {
+        return; /* the partitions are there, the loader begins the instances */
+    }
     if (plan->members.len == 1) {
         assert(plan->root != NULL && plan->root->inner == NULL);
         (void)ctx_ctl_new(plan->root, &plan->levels[0]);
@@ -390,7 +418,7 @@ void ctx_leave(struct stmt *st)
         (void)VEC_REMOVE(&p->insts, at); /* its instances are stopped by the caller */
     }
     (void)VEC_REMOVE(&plan->members, at);
-    if (plan->members.len == 0) {
+    if (plan->members.len == 0 && plan->root->inner != NULL) {
         ctx_ctl_free(plan->root->inner);
         plan->root->inner = NULL;
         plan->next_id = 0;
@@ -415,10 +443,18 @@ static void stop(struct inst *in)
         return;
     }
     p->plan->root = NULL;
-    assert(p->inner == NULL && "the last statement left before");
+    if (p->inner != NULL) { /* no statement came: loading has failed before */
+        ctx_ctl_free(p->inner);
+    }
     VEC_DONE(&p->plan->members);
     inst_done(in);
     mem_free(p);
 }
 
-const struct stmt_ops ctx_ops = {.start = start, .stop = stop};
+const struct stmt_ops ctx_ops = {.start = start,
+                                 .stop = stop,
+                                 .save = ctx_save,
+                                 .load = ctx_load,
+                                 .save_keyed = ctx_save_parts,
+                                 .load_keyed = ctx_load_parts,
+                                 .loaded = ctx_loaded};

@@ -68,7 +68,9 @@ void ctx_await_end(struct ctx_part *p, int64_t due)
             p->env.rank = (2ULL << 48) - 1; /* plain statements see such an event first */
         }
         p->end = pat_new(&l->end.pat, &p->env, on_end, p);
-        pat_start(p->end, p->match);
+        if (!p->in.eng->loading) {
+            pat_start(p->end, p->match);
+        }
     }
 }
 
@@ -208,12 +210,23 @@ static bool running(const struct ctx_ctl *c)
     return l->starts[0].kind == POINT_AFTER && start_due(c) <= c->owner->in.eng->now;
 }
 
-static void wait_pattern(struct ctx_ctl *c, struct evt *again)
+struct pat *ctx_start_pat(struct ctx_ctl *c)
 {
-    struct eng *e = c->owner->in.eng;
     if (c->start == NULL) {
         c->start = pat_new(&c->level->starts[0].pat, &c->env, on_start, c);
     }
+    return c->start;
+}
+
+void ctx_start_timer(struct ctx_ctl *c)
+{
+    timer_at(c, INT64_MAX);
+}
+
+static void wait_pattern(struct ctx_ctl *c, struct evt *again)
+{
+    struct eng *e = c->owner->in.eng;
+    (void)ctx_start_pat(c);
     uint64_t seq = route_seq(e->route);
     pat_start(c->start, NULL);
     if (again != NULL && c->level->starts[0].kind == POINT_FILTER) {

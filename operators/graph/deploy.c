@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/stmt.h"
 
 #include <assert.h>
@@ -141,8 +142,10 @@ int stmt_make(struct stmt *st, struct err *reterr)
     if ((size_t)a->kind >= ARRAY_LEN(kinds) || kinds[a->kind].bind == NULL) {
         return bind_err(reterr, a->span, "this is for on-demand queries only");
     }
-    int rc = kinds[a->kind].bind(st, reterr);
-    return rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    int rc = stmt_check_annots(st, reterr);
+    rc = rc == 0 ? kinds[a->kind].bind(st, reterr) : rc;
+    rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
+    return rc == 0 ? keys_user_check(st, reterr) : rc;
 }
 
 void stmt_run(struct stmt *st)
@@ -156,6 +159,9 @@ void stmt_run(struct stmt *st)
 
 void stmt_stop(struct stmt *st)
 {
+    if (st->halted) {
+        return;
+    }
     if (st->context != NULL) {
         ctx_leave(st);
     }
@@ -204,7 +210,7 @@ static void undo(struct eng *e, struct deployment *d, size_t running)
     mem_free(d);
 }
 
-static void commit(struct eng *e, struct deployment *d)
+static void enlist(struct eng *e, struct deployment *d)
 {
     VEC_EACH (&d->stmts, st) {
         VEC_EACH (&(*st)->used, u) {
@@ -217,16 +223,17 @@ static void commit(struct eng *e, struct deployment *d)
         (*st)->types.owner = (*st)->id;
     }
     *VEC_PUSH(&e->deps) = d;
-    VEC_EACH (&d->stmts, st) {
-        stmt_run(*st);
-    }
-    eng_settle(e);
+}
+
+void eng_listen(struct deployment *d)
+{
     VEC_EACH (&d->stmts, st) {
         (*st)->listened = (*st)->name.len > 0 && !is_created((*st)->ast->kind);
     }
 }
 
-int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *reterr)
+int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deployment **ret,
+               struct err *reterr)
 {
     VEC_EACH (&e->deps, d) {
         if (slice_eq((*d)->id, id)) {
@@ -237,8 +244,12 @@ int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *re
     struct deployment *d = MEM_NEW(struct deployment);
     d->arena = arena_new(NULL, "deployment", DEPLOYMENT_MAX);
     d->id = arena_copy(d->arena, id);
+    d->text = arena_copy(d->arena, text);
+    d->first_order = e->next_order;
+    d->first_stmt = e->next_stmt;
+    d->first_type = e->next_type;
     struct ast_module *m = NULL;
-    int rc = epl_parse(d->arena, arena_copy(d->arena, text), &m, reterr);
+    int rc = epl_parse(d->arena, d->text, &m, reterr);
     for (uint32_t i = 0; rc == 0 && i < m->n_stmts; i++) {
         struct stmt *st = stmt_new(e, d, m->stmts[i]);
         *VEC_PUSH(&d->stmts) = st;
@@ -246,10 +257,26 @@ int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *re
     }
     if (rc != 0) {
         undo(e, d, 0);
+        return rc;
+    }
+    enlist(e, d);
+    *ret = d;
+    return 0;
+}
+
+int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *reterr)
+{
+    struct deployment *d = NULL;
+    int rc = eng_enlist(e, id, text, &d, reterr);
+    if (rc != 0) {
         vheap_drain(e->heap);
         return rc;
     }
-    commit(e, d);
+    VEC_EACH (&d->stmts, st) {
+        stmt_run(*st);
+    }
+    eng_settle(e);
+    eng_listen(d);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/faf.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/update.h"
 #include "operators/table/table.h"
@@ -13,10 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum {
-    ARENA_MAX = 1 << 30,
-    WORK_MAX = 1000000, /* events that one event may cause: a loop of insert into is cut there */
-};
+enum { ARENA_MAX = 1 << 30 };
 
 void evts_grow(struct evts *v)
 {
@@ -36,9 +34,10 @@ struct eng *eng_new(const struct eng_conf *conf)
     e->arena = arena_new(NULL, "engine", ARENA_MAX);
     e->heap = vheap_new();
     cat_init(&e->cat, e->arena);
-    e->route = route_new(e->heap, &e->now);
+    e->route = route_new(e->heap, &e->now, e->conf.unshared);
     e->timers = tmr_queue_new();
     e->next_type = 1;
+    eng_limit_init(e, conf->limits);
     return e;
 }
 
@@ -68,6 +67,11 @@ void eng_number(struct eng *e, struct evt *ev)
 void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     if (!st->listened || n_nw + n_old == 0) {
+        return;
+    }
+    n_nw = eng_limit_output(st, n_nw);
+    n_old = eng_limit_output(st, n_old);
+    if (n_nw + n_old == 0) {
         return;
     }
     for (size_t i = 0; i < n_nw; i++) {
@@ -220,23 +224,32 @@ static void process_queued(struct eng *e, const struct queued *q)
 
 /* What an event changes in named windows is told once for it and for the first row that it inserts
  * into one. */
+static bool waits(const struct queue *front, const struct queue *back)
+{
+    return front->at < front->v.len || back->at < back->v.len;
+}
+
 void eng_work(struct eng *e)
 {
     struct queued q;
-    for (size_t n = 0; n < WORK_MAX; n++) {
+    size_t n = 0;
+    for (;;) {
         eng_deliver(e);
-        bool wait = n == 0 && e->front.at < e->front.v.len;
-        if (!wait && e->wins_dirty.len > 0) {
+        if (e->wins_dirty.len > 0) {
             nwin_dispatch(e);
             flush_dirty(e);
+        } else if (UNLIKELY(n >= e->lim.max[LIM_CASCADE]) && waits(&e->front, &e->back)) {
+            eng_limit_cascade(e, &e->front);
+            eng_limit_cascade(e, &e->back);
+            return;
         } else if (take(&e->front, &q) || take(&e->back, &q)) {
+            n++;
             process_queued(e, &q);
         } else {
+            eng_limit_worked(e, n);
             return;
         }
     }
-    e->front.v.len = e->front.at = 0;
-    e->back.v.len = e->back.at = 0;
 }
 
 /* What depends on variables hears of their change when the step ends (windows, which look again
@@ -260,6 +273,9 @@ void eng_settle(struct eng *e)
     }
     eng_work(e);
     eng_deliver(e);
+    if (UNLIKELY(e->halting.len > 0)) {
+        eng_limit_stops(e);
+    }
     route_sweep(e->route);
     for (size_t i = 0; i < e->dying.len; i++) {
         struct inst *in = e->dying.ptr[i];
@@ -390,11 +406,13 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->pending);
     VEC_DONE(&e->dirty);
     VEC_DONE(&e->dying);
+    VEC_DONE(&e->halting);
     VEC_DONE(&e->wins_dirty);
     VEC_DONE(&e->updates);
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);
+    VEC_DONE(&e->foreign);
     faf_done(e);
     evts_done(&e->scratch);
     evts_done(&e->query_rows);

@@ -7,7 +7,7 @@
 #define OPERATORS_GRAPH_ENG_H
 
 #include "core/base/err.h"
-#include "operators/sig/dat.h"
+#include "operators/sig/lim.h"
 
 struct eng;
 
@@ -21,9 +21,13 @@ struct eng_conf {
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
     void *arg;
     bool prioritized; /* @Priority and @Drop have their effect */
+    bool unshared;    /* equal conditions are evaluated one by one; for tests */
     bool causes;      /* rows, and events that are inserted, tell their causes (sig/cause.h) */
     /* Each event that a statement inserts, with its reference and causes; NULL: nobody asks. */
     void (*on_derived)(void *arg, const struct evt *e);
+    const struct lim_conf *limits; /* NULL: the defaults */
+    /* A statement (it may have no name) met a limit: once, until the limit has recovered. */
+    void (*on_limit)(void *arg, struct slice statement, enum lim_kind kind, enum lim_policy policy);
 };
 
 struct eng *eng_new(const struct eng_conf *conf);
@@ -42,6 +46,10 @@ int64_t eng_now(const struct eng *e);
 /* On-demand query: rows as they are now, valid until the next call. */
 int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t n_params,
               struct eng_rows *ret, struct err *reterr) NODISCARD;
+/* What limits count: now, at most so far, and what was dropped. */
+uint64_t eng_held(const struct eng *e, enum lim_kind k);
+uint64_t eng_peak(const struct eng *e, enum lim_kind k);
+uint64_t eng_dropped(const struct eng *e, enum lim_kind k);
 /* Statement names in order of deployment, for tools. */
 size_t eng_statements(const struct eng *e, struct slice *ret, size_t max);
 

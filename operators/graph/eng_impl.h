@@ -16,23 +16,13 @@
 #include "operators/expr/period.h"
 #include "operators/graph/eng.h"
 #include "operators/graph/queue.h"
+#include "operators/graph/stmt_ops.h"
 #include "operators/graph/turn.h"
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
-
-struct inst;
-struct stmt;
-
-struct stmt_ops {                                              /* per kind of statement */
-    struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
-    void (*flush)(struct inst *in);                            /* after all callbacks of an event */
-    void (*end)(struct inst *in);                 /* its context ends: last output; may be NULL */
-    void (*stop)(struct inst *in);                /* and freed */
-    void (*look)(struct inst *in, bool at_clock); /* variables have changed; may be NULL */
-};
 
 struct inst { /* embedded first in the instance of each kind of statement */
     struct stmt *st;
@@ -76,13 +66,16 @@ struct stmt {
     size_t n_by_props, in_by_props;
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
-    VEC(struct subq_plan *) subqs; /* in its expressions */
-    struct evts nw, old;           /* to be delivered at the end of the cycle */
+    VEC(struct subq_plan *) subqs;  /* in its expressions */
+    uint64_t limit_turn[LIM_KINDS]; /* when it was last reported (lim.turn) */
+    bool halted;                    /* by a limit: it has no instances any more */
+    struct evts nw, old;            /* to be delivered at the end of the cycle */
     bool pending;
 };
 
 struct deployment {
-    struct slice id;
+    struct slice id, text;
+    uint32_t first_order, first_stmt, first_type; /* what was given before it */
     struct arena *arena;
     VEC(struct stmt *) stmts;
     VEC(struct cat_entry *) made;
@@ -107,6 +100,11 @@ struct eng {
     VEC(struct stmt *) pending;
     VEC(struct inst *) dirty;
     VEC(struct inst *) dying; /* stopped during this cycle */
+    struct lim lim;
+    uint64_t limit_turn[LIM_KINDS]; /* of what no statement asked for */
+    VEC(struct stmt *) halting;     /* statements that limits stop when this step is over */
+    int64_t out_second;             /* that lim.used[LIM_OUTPUT] belongs to */
+    bool out_cut;                   /* rows were dropped in it */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
     struct queue front, back;
@@ -116,6 +114,9 @@ struct eng {
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */
     bool busy, vars_pending;
+    bool loading;                      /* instances begin without effects: their state comes */
+    uint64_t serial;                   /* of events that were saved */
+    VEC(const struct etype *) foreign; /* types of such, whose statements are gone */
     uint32_t next_type;
 };
 
@@ -125,7 +126,6 @@ void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
 /* The event to those leaves; instances are flushed. */
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
 void eng_work(struct eng *e);
-
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */

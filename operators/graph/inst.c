@@ -127,6 +127,7 @@ struct pat_env inst_pat_env(const struct inst *in)
                             .now = &in->eng->now,
                             .ops = &eng_ectx_ops,
                             .inst = in->ctx.inst,
+                            .lim = &in->eng->lim,
                             .causes = in->eng->conf.causes,
                             .rank = in->st->rank};
 }

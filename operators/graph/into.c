@@ -14,6 +14,11 @@ struct into_plan {
     uint16_t *col; /* of T, per aggregation call */
 };
 
+struct table *into_target(const struct into_plan *p)
+{
+    return p->t;
+}
+
 static int find_column(struct bind *b, const struct sel_plan *p, struct into_plan *to, uint32_t at,
                        struct span span, struct err *reterr)
 {
@@ -78,6 +83,11 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
     p->into = to;
     (void)st;
     return rc;
+}
+
+const struct table *into_rows_of(const struct sel_plan *p)
+{
+    return p->into->t;
 }
 
 static struct evt *row_of(struct sel_inst *in, struct trows *rows, struct evt **row)

@@ -184,6 +184,28 @@ static void let_go(struct join *j, uint32_t num, struct evt *e)
     s->spare = it;
 }
 
+void join_save(const struct join *j, struct save *s)
+{
+    for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
+        save_u(s, j->s[i].count);
+        for (const struct item *it = j->s[i].first; it != NULL; it = it->next) {
+            save_evt(s, it->e);
+        }
+    }
+}
+
+void join_load(struct join *j, struct load *l)
+{
+    for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
+        for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
+            struct evt *e = load_evt_of(l, j->in->p->streams[i].type);
+            if (e != NULL && load_ok(l)) {
+                hold(j, i, e);
+            }
+        }
+    }
+}
+
 /* ---- putting rows together ---- */
 
 static bool have_row(const struct join *j)

@@ -100,6 +100,39 @@ static bool all_keys(const struct ex *e)
     return true;
 }
 
+static const struct ex *bare(const struct ex *e)
+{
+    while (e->op == EX_CONV && e->n_args > 0) {
+        e = e->args[0];
+    }
+    return e;
+}
+
+static bool is_property(const struct ex *e)
+{
+    e = bare(e);
+    while ((e->op == EX_FIELD || e->op == EX_DYN || e->op == EX_KEY || e->op == EX_INDEX) &&
+           e->n_args > 0) {
+        e = e->args[0];
+    }
+    return e->op == EX_PROP || e->op == EX_STREAM;
+}
+
+static bool all_properties(const struct ex *e)
+{
+    bool equal = e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ;
+    if (e->op != EX_AND) {
+        return equal && is_property(e->args[0]) && is_property(e->args[1]) &&
+               streams_of(e->args[0]) != streams_of(e->args[1]);
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!all_properties(e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j, uint32_t num,
                    struct err *reterr)
 {
@@ -109,6 +142,11 @@ static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j,
         int rc = bind_cond(b, on->cond, "on", &s->on, reterr);
         if (rc != 0) {
             return rc;
+        }
+        if (!all_properties(s->on)) {
+            return bind_err(reterr, on->cond->span,
+                            "'on' takes equalities of properties of two streams; the rest goes "
+                            "into where");
         }
         uint64_t others = streams_of(s->on) & ~(1ULL << num) & ((1ULL << num) - 1);
         if (others != 0) {

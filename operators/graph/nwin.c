@@ -7,7 +7,9 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 
 #include <assert.h>
@@ -51,6 +53,11 @@ struct nwin_inst {
 const struct etype *nwin_type(const struct nwin *w)
 {
     return w->type;
+}
+
+const struct view_plan *nwin_views(const struct nwin *w)
+{
+    return &w->views;
 }
 
 bool nwin_batches(const struct nwin *w)
@@ -105,7 +112,7 @@ static void insert_foreign(struct nwin *w, struct evt *e)
         struct ectx c = inst_ctx(&i->in, &e);
         if (!i->in.stopped && ex_true(w->part, &c) && !c.failed) {
             i->view_ctx.now = i->in.eng->now;
-            view_update(i->view, &e, 1, NULL, 0);
+            eng_view_update(&i->in, i->view, &e, 1, NULL, 0);
         }
     }
 }
@@ -122,7 +129,7 @@ void nwin_insert(struct nwin *w, struct evt *e, struct inst *from)
     struct nwin_inst *i = of(w, from != NULL ? from->props : NULL);
     if (i != NULL) {
         i->view_ctx.now = i->in.eng->now;
-        view_update(i->view, &e, 1, NULL, 0);
+        eng_view_update(&i->in, i->view, &e, 1, NULL, 0);
     }
 }
 
@@ -132,7 +139,7 @@ void nwin_change(struct nwin *w, const struct evt *props, struct evt **nw, size_
     struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
     if (i != NULL) {
         i->view_ctx.now = i->in.eng->now;
-        view_update(i->view, nw, n_nw, old, n_old);
+        eng_view_update(&i->in, i->view, nw, n_nw, old, n_old);
     }
 }
 
@@ -291,6 +298,7 @@ static struct inst *start(struct stmt *st, struct evt *props)
     i->view_ctx = inst_ctx(&i->in, i->row);
     i->env = (struct view_env){.heap = st->eng->heap,
                                .timers = st->eng->timers,
+                               .lim = &st->eng->lim,
                                .ctx = &i->view_ctx,
                                .rank = st->rank,
                                .inst = &i->in,
@@ -327,7 +335,23 @@ static void look(struct inst *in, bool at_clock)
     }
 }
 
-static const struct stmt_ops ops = {.start = start, .stop = stop, .look = look};
+static void save(struct inst *in, struct save *s)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    assert(!i->changed && "the step is over");
+    save_i(s, i->view_ctx.now);
+    view_save(i->view, s);
+}
+
+static void load(struct inst *in, struct load *l)
+{
+    struct nwin_inst *i = (struct nwin_inst *)(void *)in;
+    i->view_ctx.now = load_i(l);
+    view_load(i->view, l);
+}
+
+static const struct stmt_ops ops = {
+    .start = start, .stop = stop, .look = look, .save = save, .load = load};
 
 /* Columns: declared, those of a type, or of a select. */
 static int columns(struct stmt *st, struct bind *b, const struct etype **ret, struct err *reterr)
@@ -440,11 +464,11 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     struct inst *in = start(st, props);
     struct nwin_inst *i = (struct nwin_inst *)(void *)in;
     struct filling *f = st->init;
-    if (f != NULL) {
+    if (f != NULL && !st->eng->loading) {
         f->in = in;
         nwin_each_all(f->w, fill_one, f);
         for (size_t k = 0; k < f->made.len; k++) {
-            view_update(i->view, &f->made.ptr[k], 1, NULL, 0);
+            eng_view_update(&i->in, i->view, &f->made.ptr[k], 1, NULL, 0);
         }
         evts_done(&f->made);
         evts_clear(&i->nw);
@@ -453,7 +477,8 @@ static struct inst *start_filled(struct stmt *st, struct evt *props)
     return in;
 }
 
-static const struct stmt_ops ops_filled = {.start = start_filled, .stop = stop, .look = look};
+static const struct stmt_ops ops_filled = {
+    .start = start_filled, .stop = stop, .look = look, .save = save, .load = load};
 
 int stmt_create_window(struct stmt *st, struct err *reterr)
 {

@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/graph/var.h"
 
@@ -65,7 +66,9 @@ static struct inst *start(struct stmt *st, struct evt *props)
     if (p->trigger.kind == SRC_PATTERN) {
         in->pat_env = inst_pat_env(&in->in);
         in->pat = pat_new(&p->trigger.pat, &in->pat_env, matched, in);
-        pat_start(in->pat, NULL);
+        if (!e->loading) {
+            pat_start(in->pat, NULL);
+        }
     } else if (p->trigger.kind == SRC_WINDOW) {
         nwin_consume(p->trigger.win, &in->in, p->trigger.win_filter, from_window, in);
     } else {
@@ -108,7 +111,26 @@ static void stop(struct inst *base)
     mem_free(in);
 }
 
-static const struct stmt_ops ops = {.start = start, .flush = flush, .stop = stop};
+static void save(struct inst *base, struct save *s)
+{
+    struct on_inst *in = (struct on_inst *)(void *)base;
+    state_save_leaf(s, in->leaf);
+    if (in->pat != NULL) {
+        pat_save(in->pat, s);
+    }
+}
+
+static void load(struct inst *base, struct load *l)
+{
+    struct on_inst *in = (struct on_inst *)(void *)base;
+    state_load_leaf(l, in->leaf);
+    if (in->pat != NULL) {
+        pat_load(in->pat, l);
+    }
+}
+
+static const struct stmt_ops ops = {
+    .start = start, .flush = flush, .stop = stop, .save = save, .load = load};
 
 /* ---- binding ---- */
 

@@ -3,6 +3,7 @@
  * What triggered statements do. Rows of windows are never changed: an update is a copy that enters
  * and the original that leaves. Rows of tables are changed in place.
  */
+#include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/on.h"
 #include "operators/graph/var.h"
@@ -227,7 +228,7 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
         return;
     }
     struct trows *t = table_of(p->table, in->in.props);
-    if (t != NULL && table_insert(t, ev)) {
+    if (t != NULL && eng_limit_row(&in->in, t, p->table, ev) && table_insert(t, ev)) {
         evts_add(&in->nw, shown(in, ev));
     }
 }

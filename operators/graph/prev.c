@@ -26,7 +26,10 @@ static struct dat of_event(struct ectx *c, const struct ex *e, struct evt *ev)
 
 static struct dat prior(struct ectx *c, const struct ex *e, const struct sel_src *s)
 {
-    const struct evt *now = c->row[e->stream];
+    struct evt *now = c->row[e->stream];
+    if (e->i == 0) {
+        return of_event(c, e, now);
+    }
     for (size_t i = s->past.len; i > 0; i--) {
         if (s->past.ptr[i - 1] == now) {
             size_t at = i - 1;

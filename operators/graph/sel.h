@@ -61,6 +61,9 @@ struct sel_inst {
     bool bare;  /* rows are made that nobody will see: without causes */
 };
 
+/* sel_admit.c: of nw those that may come in although it is full. */
+size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
+
 /* Binding a query (also on-select, subqueries and on-demand queries use it): `from` has been bound
  * into p->streams; the rest of the clauses follow. */
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
@@ -120,6 +123,10 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
 struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
+/* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
+ */
+int ins_source(const struct ins_plan *p, uint32_t col);
+bool ins_as_is(const struct ins_plan *p);
 /* A value as a column of that type holds it: widened, a structure as a map or an event. */
 struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to);
 

@@ -7,6 +7,7 @@
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/pattern/mr.h"
 
@@ -121,6 +122,11 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
     }
     if (rc == 0) {
         rc = view_plan(b, a, s->type, &s->views, reterr);
+    }
+    bool holds = s->kind == SRC_WINDOW || s->kind == SRC_TABLE;
+    if (rc == 0 && holds && s->views.has_window) {
+        rc = bind_err(reterr, a->views[0].span,
+                      "rows of a named window or table cannot have a further window");
     }
     b->scope = save;
     if (rc == 0) {
@@ -368,7 +374,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 
 /* ---- order by, the rest ---- */
 
-/* A name of the select list that is no property stands for its column. */
+/* A name of the select list stands for its column, alone and within an expression. */
 static const struct ast_expr *by_alias(const struct ast_select *s, const struct ast_expr *e)
 {
     if (e->kind != AST_CHAIN || e->n_segs != 1 || e->n_args != 0 || e->segs[0].is_call ||
@@ -383,6 +389,36 @@ static const struct ast_expr *by_alias(const struct ast_select *s, const struct 
     return e;
 }
 
+static struct bind_param *aliases(struct bind *b, const struct ast_select *s)
+{
+    struct bind_param *all = b->scope->params;
+    for (uint32_t i = s->n_items; i-- > 0;) {
+        if (!s->items[i].star && s->items[i].as.len > 0) {
+            struct bind_param *p = ARENA_NEW(b->a, struct bind_param);
+            *p = (struct bind_param){
+                .name = s->items[i].as, .arg = s->items[i].e, .arg_scope = b->scope, .next = all};
+            all = p;
+        }
+    }
+    return all;
+}
+
+/* A key of the order: the names of the select list are parameters that stand for its columns. */
+static int bind_key(struct bind *b, const struct ast_select *s, const struct ast_expr *e,
+                    struct ex **ret, struct err *reterr)
+{
+    const struct ast_expr *column = by_alias(s, e);
+    if (column != e || e->kind == AST_CHAIN) {
+        return bind_expr(b, column, ret, reterr);
+    }
+    struct scope *save = b->scope, named = *save;
+    named.params = aliases(b, s);
+    b->scope = &named;
+    int rc = bind_expr(b, e, ret, reterr);
+    b->scope = save;
+    return rc;
+}
+
 static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                       struct err *reterr)
 {
@@ -391,7 +427,7 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->n_order; i++) {
         p->order[i].desc = s->order[i].desc;
-        rc = bind_expr(b, by_alias(s, s->order[i].e), &p->order[i].e, reterr);
+        rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
     }
     if (rc == 0 && s->limit != NULL) {
         rc = bind_expr(b, s->limit, &p->limit, reterr);
@@ -488,16 +524,29 @@ static void set_priors(struct sel_plan *p)
     }
 }
 
+static bool all_full(const struct ast_select *s)
+{
+    bool full = true;
+    for (uint32_t i = 1; i < s->n_from; i++) {
+        full &= s->joins[i - 1].kind == JOIN_FULL;
+    }
+    return full;
+}
+
 /* Every stream of a join holds events, or is unidirectional. */
 static int check_join(const struct ast_select *s, const struct sel_plan *p, struct err *reterr)
 {
-    bool uni = false;
+    uint32_t uni = 0;
     for (uint32_t i = 0; i < p->n_streams; i++) {
-        uni |= p->streams[i].unidirectional;
+        uni += p->streams[i].unidirectional;
     }
     for (uint32_t i = 0; p->n_streams > 1 && i < p->n_streams; i++) {
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
+        if (x->unidirectional && x->views.n_steps > 0) {
+            return bind_err(reterr, s->from[i].span,
+                            "a unidirectional stream cannot have a window: it is not looked into");
+        }
         if (!holds && !x->unidirectional &&
             !(x->kind != SRC_TABLE && p->n_streams == 2 && p->streams[1 - i].kind == SRC_TABLE)) {
             return bind_err(reterr, s->from[i].span,
@@ -505,7 +554,11 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
                             "in #lastevent");
         }
     }
-    if (p->n_streams == 1 && uni) {
+    if (uni > 1 && !all_full(s)) {
+        return bind_err(reterr, s->from[0].span,
+                        "only one stream can be unidirectional, but for full outer joins");
+    }
+    if (p->n_streams == 1 && uni > 0) {
         return bind_err(reterr, s->from[0].span, "'unidirectional' is for joins");
     }
     return 0;
@@ -556,5 +609,13 @@ int stmt_select(struct stmt *st, struct err *reterr)
     return rc;
 }
 
-static const struct stmt_ops select_ops = {
-    .start = sel_start, .flush = sel_flush, .stop = sel_stop, .end = sel_end, .look = sel_look};
+static const struct stmt_ops select_ops = {.start = sel_start,
+                                           .flush = sel_flush,
+                                           .stop = sel_stop,
+                                           .end = sel_end,
+                                           .look = sel_look,
+                                           .save = sel_save,
+                                           .load = sel_load,
+                                           .save_keyed = sel_save_keyed,
+                                           .load_keyed = sel_load_keyed,
+                                           .loaded = sel_loaded};

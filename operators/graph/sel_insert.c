@@ -25,6 +25,17 @@ const struct etype *ins_type(const struct ins_plan *p)
     return p->to;
 }
 
+int ins_source(const struct ins_plan *p, uint32_t col)
+{
+    assert(col < p->to->n_cols);
+    return p->as_is || p->source[col] == NO_COL ? -1 : p->source[col];
+}
+
+bool ins_as_is(const struct ins_plan *p)
+{
+    return p->as_is;
+}
+
 static struct slice column_name(const struct ast_insert *i, const struct etype *from, uint32_t at)
 {
     return i->n_cols > 0 ? i->cols[at] : from->cols[at].name;

@@ -45,10 +45,13 @@ void out_let_go(struct vheap *h, struct orows *rows)
     VEC_CLEAR(&rows->v);
 }
 
+static void fire(struct tmr *t, int64_t now);
+
 struct out *out_new(struct sel_inst *in)
 {
     struct out *o = MEM_NEW(struct out);
     o->in = in;
+    o->timer = (struct tmr){.rank = in->in.st->rank | 0xffff, .fire = fire, .inst = &in->in};
     return o;
 }
 
@@ -64,6 +67,7 @@ void out_free(struct out *o)
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
     VEC_DONE(&o->firsts);
+    VEC_DONE(&o->first_nrs);
     mem_free(o);
 }
 
@@ -191,8 +195,6 @@ static void arm(struct out *o, int64_t now)
             due = o->anchor + ((now - o->anchor) / step + 1) * step;
         }
     }
-    o->timer.rank = in->in.st->rank | 0xffff;
-    o->timer.inst = &in->in;
     tmr_set(in->in.eng->timers, &o->timer, due);
 }
 
@@ -211,10 +213,10 @@ static void start(struct out *o)
 {
     const struct out_plan *p = &o->in->p->output;
     o->started = true;
-    o->anchor = o->in->in.eng->now;
-    o->timer.fire = fire;
+    int64_t now = o->in->in.eng->now;
+    o->anchor = p->aligned ? 0 : now;
     if (p->when == OUT_EVERY_TIME || p->when == OUT_AT) {
-        arm(o, o->anchor);
+        arm(o, now);
     }
 }
 
@@ -313,6 +315,9 @@ void out_look(struct sel_inst *in)
 void out_open(struct out *o)
 {
     const struct sel_plan *q = o->in->p;
+    if (o->in->in.eng->loading) {
+        return;
+    }
     if (q->n_streams == 1 && q->streams[0].kind == SRC_TABLE) {
         start(o); /* a table sends nothing: the period begins with the statement */
     }

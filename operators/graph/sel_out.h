@@ -27,6 +27,7 @@ struct out {
     int64_t after_count, after_until;
     struct orows nw, old;       /* kept rows */
     VEC(struct group *) firsts; /* the groups whose row passes, in that order */
+    VEC(uint64_t) first_nrs;    /* their numbers, while they are loaded */
     struct dat pseudo[OUT_PSEUDO];
 };
 

@@ -5,6 +5,7 @@
 #include "operators/graph/sel_out.h"
 
 #include "operators/expr/cron.h"
+#include "operators/graph/keys_user.h"
 #include "operators/graph/var.h"
 
 static const char *const pseudo_names[] = {"count_insert", "count_remove", "count_insert_total",
@@ -41,6 +42,19 @@ static int bind_condition(struct bind *b, const struct ast_output *o, struct out
     return rc;
 }
 
+/* A period of numbers none of which is above zero. */
+static bool never_ends(const struct ex *e)
+{
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        bool none = e->args[i]->op == EX_NEG ||
+                    (e->args[i]->op == EX_CONST && dat_to_double(e->args[i]->k) <= 0);
+        if (!none) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, struct err *reterr)
 {
     struct out_plan *out = &p->output;
@@ -50,14 +64,21 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     *out = (struct out_plan){.kind = o->kind,
                              .when = o->when,
                              .after_events = o->after_events,
+                             .aligned = keys_user(p->st->ast).len > 0,
                              .terminated = o->and_terminated || o->when == OUT_TERMINATED};
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {
         rc = bind_period(b, o->every, &out->every, reterr);
+        if (rc == 0 && never_ends(out->every)) {
+            rc = bind_err(reterr, o->span, "output every wants a period that is longer than none");
+        }
     } else if (o->when == OUT_EVERY_EVENTS) {
         rc = bind_expr(b, o->every, &out->every, reterr);
         if (rc == 0 && !ty_is_number(out->every->ty)) {
             rc = bind_err(reterr, o->span, "output every wants a number of events");
+        }
+        if (rc == 0 && out->every->op == EX_CONST && dat_to_long(out->every->k) <= 0) {
+            rc = bind_err(reterr, o->span, "output every wants a positive number of events");
         }
     } else if (o->when == OUT_AT) {
         out->cron = ARENA_NEW(b->a, struct ex_cron);
@@ -69,10 +90,6 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     }
     if (rc == 0 && out->terminated && p->st->context == NULL) {
         rc = bind_err(reterr, o->span, "'when terminated' wants a context");
-    }
-    if (rc == 0 && o->when == OUT_EVERY_EVENTS && out->every->op == EX_CONST &&
-        dat_to_long(out->every->k) <= 0) {
-        rc = bind_err(reterr, o->span, "output every wants a positive number of events");
     }
     return rc == 0 ? bind_condition(b, o, out, reterr) : rc;
 }

@@ -62,6 +62,7 @@ struct out_plan {
     struct ex *after;
     bool after_events;
     bool terminated; /* [and] when terminated */
+    bool aligned;    /* @Partition: ticks stand on a grid that begins at 0 */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;
     struct ex_cron *cron;

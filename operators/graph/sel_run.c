@@ -3,6 +3,7 @@
  * Running a select: events come in at a stream, rows go out to aggregation and output. See sel.h.
  */
 #include "operators/graph/join.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
 #include "operators/pattern/mr.h"
@@ -115,18 +116,37 @@ static void remember(struct sel_src *s, struct evt **nw, size_t n)
     }
 }
 
+/* Whether the engine holds as many groups, or rows of tables, as it may. */
+static bool is_full(const struct sel_src *s)
+{
+    const struct sel_plan *p = s->in->p;
+    const struct lim *l = &s->in->in.eng->lim;
+    enum lim_kind k = p->into != NULL ? LIM_ROWS : LIM_GROUPS;
+    bool counted = p->n_group > 0 || p->into != NULL;
+    return counted && UNLIKELY(l->used[k] >= l->max[k]) && !s->in->in.st->query;
+}
+
 static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     const struct sel_stream *p = &s->in->p->streams[s->num];
+    struct evts some = {NULL, 0, 0};
+    if (n_nw > 0 && is_full(s)) {
+        n_nw = sel_admit(s, nw, n_nw, &some);
+        nw = some.ptr;
+        if (n_nw + n_old == 0) {
+            return;
+        }
+    }
     if (p->prior > 0) {
         remember(s, nw, n_nw);
     }
     if (s->view != NULL && n_nw + n_old > 0) {
         s->in->view_ctx.now = s->in->in.eng->now;
-        view_update(s->view, nw, n_nw, old, n_old);
+        eng_view_update(&s->in->in, s->view, nw, n_nw, old, n_old);
     } else {
         view_out(s, nw, n_nw, old, n_old);
     }
+    evts_done(&some);
 }
 
 static void on_event(void *arg, struct evt *e)
@@ -228,6 +248,7 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
     if (p->views.n_steps > 0) {
         s->env = (struct view_env){.heap = e->heap,
                                    .timers = e->timers,
+                                   .lim = in->in.st->query ? NULL : &e->lim,
                                    .ctx = &in->view_ctx,
                                    .stream = (uint16_t)s->num,
                                    .rank = in->in.st->rank + s->num,
@@ -262,10 +283,14 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);
         s->pat = pat_new(&p->pat, &s->pat_env, on_match, s);
-        pat_start(s->pat, NULL);
+        if (!e->loading) {
+            pat_start(s->pat, NULL);
+        }
         break;
     case SRC_WINDOW:
-        fill(s);
+        if (!e->loading) {
+            fill(s);
+        }
         nwin_consume(p->win, &in->in, p->win_filter, on_window, s);
         break;
     case SRC_TABLE:
@@ -286,6 +311,7 @@ struct aggregator *sel_aggr(const struct sel_inst *in)
     struct aggregator *a =
         aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
     bool grouped = p->cls != ROWS_PLAIN;
+    aggr_limit(a, in->in.st->query ? NULL : &in->in.eng->lim);
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
         aggr_causes(a, leave || p->triggered);
@@ -322,7 +348,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     for (uint32_t i = 0; i < p->n_streams; i++) {
         open_source(&in->src[i], &p->streams[i]);
     }
-    if (in->join != NULL) {
+    if (in->join != NULL && !st->eng->loading) {
         join_flush(in);
     }
     in->quiet = false;

@@ -32,8 +32,13 @@ void eng_declare(struct eng *e, struct etype *t); /* gives it an id */
 struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name,
                           struct err *reterr);
 
+/* Bound and listed, not begun. */
+int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deployment **ret,
+               struct err *reterr) NODISCARD;
+void eng_listen(struct deployment *d); /* from now on rows are delivered */
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);
+int stmt_check_annots(const struct stmt *st, struct err *reterr);
 void stmt_run(struct stmt *st);
 void stmt_stop(struct stmt *st);
 void stmt_free(struct stmt *st);
@@ -55,7 +60,12 @@ struct sel_inst;
 int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
               struct err *reterr);
 void into_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+const struct table *into_rows_of(const struct sel_plan *p);
 /* Rows inserted into a table by a statement. */
+struct table;
+/* The table of an `into table`. */
+struct into_plan;
+struct table *into_target(const struct into_plan *p);
 void table_put(struct table *t, struct evt *e, struct inst *from);
 
 #endif

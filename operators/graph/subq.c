@@ -7,8 +7,10 @@
 #include "operators/graph/subq.h"
 
 #include "core/base/mem.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/sel.h"
+#include "operators/graph/state.h"
 #include "operators/sig/cause.h"
 #include "operators/table/table.h"
 
@@ -29,6 +31,11 @@ struct subq { /* of an instance */
     struct ectx view_ctx;
     struct evt *row[1];
 };
+
+const struct sel_plan *subq_query(const struct subq_plan *p)
+{
+    return &p->q;
+}
 
 static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct sel_plan *q)
 {
@@ -148,12 +155,21 @@ static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
 static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     s->view_ctx.now = s->in->eng->now;
-    view_update(s->view, nw, n_nw, old, n_old);
+    eng_view_update(s->in, s->view, nw, n_nw, old, n_old);
 }
 
 static void arrive(void *arg, struct evt *e)
 {
-    take(arg, &e, 1, NULL, 0);
+    struct subq *s = arg;
+    const struct contained *of = s->p->q.streams[0].contained;
+    if (of == NULL) {
+        take(s, &e, 1, NULL, 0);
+        return;
+    }
+    struct evts rows = {NULL, 0, 0};
+    (void)contained_expand(of, s->in, e, &rows);
+    take(s, rows.ptr, rows.len, NULL, 0);
+    evts_done(&rows);
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -177,6 +193,7 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->view_ctx = inst_ctx(in, s->row);
         s->env = (struct view_env){.heap = in->eng->heap,
                                    .timers = in->eng->timers,
+                                   .lim = in->st->query ? NULL : &in->eng->lim,
                                    .ctx = &s->view_ctx,
                                    .rank = in->st->rank,
                                    .inst = in,
@@ -187,7 +204,9 @@ static void open_one(struct inst *in, struct subq_plan *p)
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
                             in->st->rank);
     } else if (src->kind == SRC_WINDOW && s->view != NULL) {
-        nwin_each(src->win, in->props, fill, s);
+        if (!in->eng->loading) {
+            nwin_each(src->win, in->props, fill, s);
+        }
         nwin_consume(src->win, in, NULL, changed, s);
     }
 }
@@ -212,6 +231,29 @@ void subq_close_all(struct inst *in)
         mem_free(*s);
     }
     VEC_DONE(&in->subqs);
+}
+
+void subq_save_all(struct inst *in, struct save *s)
+{
+    save_u(s, in->subqs.len);
+    VEC_EACH (&in->subqs, q) {
+        state_save_leaf(s, (*q)->leaf);
+        save_i(s, (*q)->view_ctx.now);
+        view_save((*q)->view, s);
+    }
+}
+
+void subq_load_all(struct inst *in, struct load *l)
+{
+    if (load_u(l) != in->subqs.len) {
+        load_fail(l, "another number of subqueries");
+        return;
+    }
+    VEC_EACH (&in->subqs, q) {
+        state_load_leaf(l, (*q)->leaf);
+        (*q)->view_ctx.now = load_i(l);
+        view_load((*q)->view, l);
+    }
 }
 
 /* ---- evaluation ---- */

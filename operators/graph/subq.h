@@ -15,9 +15,14 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
               void *arg, struct err *reterr);
 void subq_open_all(struct inst *in);
 void subq_close_all(struct inst *in);
+void subq_save_all(struct inst *in, struct save *s);
+void subq_load_all(struct inst *in, struct load *l);
 struct dat subq_value(struct ectx *c, const struct ex *e);
 
 /* The type of events it takes; NULL if it reads a window or table. */
 const struct etype *subq_event_type(const struct subq_plan *p);
+
+struct sel_plan;
+const struct sel_plan *subq_query(const struct subq_plan *p);
 
 #endif

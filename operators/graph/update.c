@@ -21,6 +21,21 @@ struct upd_plan {
     struct assigns sets;
 };
 
+const struct etype *upd_type(const struct stmt *st)
+{
+    return ((const struct upd_plan *)st->plan)->type;
+}
+
+const struct assigns *upd_sets(const struct stmt *st)
+{
+    return &((const struct upd_plan *)st->plan)->sets;
+}
+
+const struct ex *upd_where(const struct stmt *st)
+{
+    return ((const struct upd_plan *)st->plan)->where;
+}
+
 static struct evt *apply(struct upd_stream *u, struct evt *ev)
 {
     struct evt *row[ON_STREAMS] = {ev, ev, ev};

@@ -9,6 +9,11 @@
 
 struct upd_stream;
 
+struct assigns;
+/* Of a statement: the type it changes, and what it sets. */
+const struct etype *upd_type(const struct stmt *st);
+const struct assigns *upd_sets(const struct stmt *st);
+const struct ex *upd_where(const struct stmt *st);
 /* The event as all updates of its type leave it. */
 struct evt *upd_apply(struct eng *e, struct evt *ev);
 

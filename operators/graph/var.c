@@ -95,7 +95,8 @@ static struct inst *start(struct stmt *st, struct evt *props)
     struct var_inst *vi = MEM_NEW(struct var_inst);
     inst_init(&vi->in, st, props);
     struct ectx c = inst_ctx(&vi->in, NULL);
-    struct dat x = v->init != NULL ? ex_eval(v->init, &c) : DAT_NONE;
+    bool fresh = v->init != NULL && !st->eng->loading;
+    struct dat x = fresh ? ex_eval(v->init, &c) : DAT_NONE;
     *place(v, vi->in.props) = dat_keep(dat_to_column(st->eng->heap, x, v->ty));
     return &vi->in;
 }
@@ -110,7 +111,18 @@ static void stop(struct inst *in)
     mem_free(in);
 }
 
-static const struct stmt_ops ops = {.start = start, .stop = stop};
+static void save(struct inst *in, struct save *s)
+{
+    save_val(s, *place(in->st->plan, in->props));
+}
+
+static void load(struct inst *in, struct load *l)
+{
+    struct var *v = in->st->plan;
+    *place(v, in->props) = dat_keep(load_val_of(l, v->ty));
+}
+
+static const struct stmt_ops ops = {.start = start, .stop = stop, .save = save, .load = load};
 
 int stmt_create_variable(struct stmt *st, struct err *reterr)
 {

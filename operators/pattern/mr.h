@@ -17,7 +17,8 @@ int mr_bind(struct bind *b, const struct ast_matchrec *m, const struct etype *in
 const struct etype *mr_type(const struct mr_plan *p); /* columns: the measures */
 struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, void *arg);
 void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
-void mr_free(struct mr *m); /* NULL is fine */
+struct ex *const *mr_partition(const struct mr_plan *p, uint32_t *ret_n); /* over the one stream */
+void mr_free(struct mr *m);                                               /* NULL is fine */
 /* Partial matches and rows it keeps; loaded into one just made. */
 void mr_save(struct mr *m, struct save *s);
 void mr_load(struct mr *m, struct load *l);

@@ -323,3 +323,9 @@ const struct etype *mr_type(const struct mr_plan *p)
 {
     return p->out;
 }
+
+struct ex *const *mr_partition(const struct mr_plan *p, uint32_t *ret_n)
+{
+    *ret_n = p->n_partition;
+    return p->partition;
+}

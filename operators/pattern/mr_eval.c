@@ -39,6 +39,7 @@ struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
     p->part = part;
     p->count = (uint32_t *)(void *)&p->slot[m->plan->n_vars];
     m->n_partials++;
+    lim_add(m->env->lim, LIM_PARTIALS, 1);
     return p;
 }
 
@@ -83,6 +84,7 @@ void mr_partial_free(struct mr *m, struct mr_partial *p)
     p->next_free = m->spare;
     m->spare = p;
     m->n_partials--;
+    lim_sub(m->env->lim, LIM_PARTIALS, 1);
 }
 
 void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct evt *ev)

@@ -66,6 +66,20 @@ void mr_free(struct mr *m)
 
 /* ---- one row ---- */
 
+/* Whether one more partial is too many. */
+static bool refuse(struct mr *m)
+{
+    if (m->n_partials >= MR_PARTIALS_MAX) {
+        m->refused++;
+        return true;
+    }
+    if (lim_full(m->env->lim, LIM_PARTIALS, 1)) {
+        lim_refuse(m->env->lim, LIM_PARTIALS, 1, m->env->inst);
+        return true;
+    }
+    return false;
+}
+
 /* p, which has just taken the row in state s, goes on to each state that may follow; p is used up.
  */
 static void go_on(struct mr *m, struct mr_partial *p, const struct mr_state *s)
@@ -75,8 +89,14 @@ static void go_on(struct mr *m, struct mr_partial *p, const struct mr_state *s)
     }
     for (uint16_t i = 0; i < s->n_next; i++) {
         bool last = i + 1 == s->n_next;
+        if (!last && s->next[i] != MR_END && refuse(m)) {
+            continue;
+        }
         struct mr_partial *to = last ? p : mr_partial_copy(m, p);
         if (s->next[i] == MR_END) {
+            if (m->plan->or_terminated && s->n_next == 1) { /* no row can extend it */
+                *VEC_PUSH(&m->over) = p->begin;
+            }
             to->end = m->seq;
             *VEC_PUSH(&m->ends) = to;
         } else {
@@ -89,13 +109,9 @@ static void go_on(struct mr *m, struct mr_partial *p, const struct mr_state *s)
 static void begin(struct mr *m, struct mr_part *part, struct evt *ev)
 {
     const struct mr_plan *plan = m->plan;
-    if (m->n_partials >= MR_PARTIALS_MAX) {
-        m->refused++;
-        return;
-    }
     for (uint16_t i = 0; i < plan->n_starts; i++) {
         const struct mr_state *s = &plan->states[plan->starts[i]];
-        if (mr_defined(m, NULL, part, s->var, ev)) {
+        if (mr_defined(m, NULL, part, s->var, ev) && !refuse(m)) {
             struct mr_partial *p = mr_partial_new(m, part);
             p->begin = m->seq;
             p->begin_ms = *m->env->now;
@@ -176,6 +192,9 @@ static void withhold(struct mr *m, struct mr_partial *p)
 /* held[from, to) become complete. */
 static void let_go(struct mr *m, size_t from, size_t to)
 {
+    if (from == to) {
+        return;
+    }
     for (size_t i = from; i < to; i++) {
         m->held.ptr[i]->part->held--;
         *VEC_PUSH(&m->ends) = m->held.ptr[i];

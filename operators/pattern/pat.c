@@ -96,6 +96,7 @@ struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
 {
     assert(slot < parent->node->n_kids);
     struct pat_inst *i = inst_new(parent->pat, parent->node->kids[slot], parent, slot);
+    i->late = parent->late || (slot > 0 && parent->node->def->passes_on);
     i->linked = true;
     i->prev = parent->last;
     if (parent->last != NULL) {
@@ -116,11 +117,12 @@ struct pat_inst *pat_root(struct pat *p)
 
 void pat_begun_with(struct pat_inst *i, struct evt *begin)
 {
-    struct pat *p = i->pat;
     if (begin != NULL) {
         i->begin = evt_keep(begin);
-        i->counted = i->node->def->leaf && begin != p->begin;
-        p->partials += i->counted;
+    }
+    if (i->late && i->node->def->leaf) {
+        i->counted = true;
+        pat_hold(i->pat, 1);
     }
 }
 
@@ -153,7 +155,7 @@ void pat_quit(struct pat_inst *i)
     }
     struct pat *p = i->pat;
     i->dead = true;
-    p->partials -= i->counted;
+    pat_release(p, i->counted);
     unlink_kid(i);
     pat_quit_kids(i);
     if (i->node->def->quit != NULL) {
@@ -246,6 +248,28 @@ struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b)
         evt_set(e, k, dat_is_null(b->p[k]) ? a->p[k] : b->p[k]);
     }
     return e;
+}
+
+void pat_hold(struct pat *p, size_t n)
+{
+    p->partials += n;
+    lim_add(p->env->lim, LIM_PARTIALS, n);
+}
+
+void pat_release(struct pat *p, size_t n)
+{
+    assert(p->partials >= n);
+    p->partials -= n;
+    lim_sub(p->env->lim, LIM_PARTIALS, n);
+}
+
+bool pat_refuse(struct pat *p)
+{
+    if (!lim_full(p->env->lim, LIM_PARTIALS, 1)) {
+        return false;
+    }
+    lim_refuse(p->env->lim, LIM_PARTIALS, 1, p->env->inst);
+    return true;
 }
 
 struct ectx pat_ctx(struct pat *p, struct evt **row)

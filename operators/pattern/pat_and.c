@@ -64,10 +64,11 @@ static void end_parts(struct and_inst *a)
     }
 }
 
-static bool complete(const struct and_inst *a)
+/* All parts have a match, not regarding part `but`. */
+static bool complete(const struct and_inst *a, uint32_t but)
 {
     for (uint32_t k = 0; k < a->i.node->n_kids; k++) {
-        if (a->part[k].got.len == 0) {
+        if (k != but && a->part[k].got.len == 0) {
             return false;
         }
     }
@@ -97,6 +98,12 @@ static void combine(struct combos *c, uint32_t at, struct evt *m)
     }
 }
 
+static void collect(struct and_inst *a, uint32_t at, struct evt *m)
+{
+    *VEC_PUSH(&a->part[at].got) = m != NULL ? evt_keep(m) : NULL;
+    pat_hold(a->i.pat, 1);
+}
+
 static void and_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, bool quit)
 {
     struct and_inst *a = (struct and_inst *)i;
@@ -104,12 +111,20 @@ static void and_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, b
     if (a->part[at].kid != from) {
         return;
     }
+    bool all = complete(a, at);
+    if (!all && pat_refuse(i->pat)) {
+        if (quit) { /* it will not come again: all of it is over */
+            end_parts(a);
+            pat_false(i, true);
+        }
+        return;
+    }
     if (quit) {
         a->part[at].kid = NULL;
         pat_quit(from);
     }
-    *VEC_PUSH(&a->part[at].got) = m != NULL ? evt_keep(m) : NULL;
-    if (!complete(a)) {
+    if (!all) {
+        collect(a, at, m);
         return;
     }
     struct combos c = {.a = a, .from = at};
@@ -117,6 +132,8 @@ static void and_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, b
     bool over = only_nots(a);
     if (over) {
         end_parts(a);
+    } else if (!pat_refuse(i->pat)) {
+        collect(a, at, m);
     }
     for (size_t k = 0; k < c.out.len; k++) {
         pat_true(i, c.out.ptr[k], over);
@@ -153,6 +170,7 @@ static void and_reset(struct pat_inst *i)
                 evt_drop(i->pat->env->heap, *m);
             }
         }
+        pat_release(i->pat, a->part[k].got.len);
         VEC_CLEAR(&a->part[k].got);
         a->part[k].kid = NULL;
     }
@@ -184,7 +202,7 @@ static void and_load(struct pat_inst *i, struct load *l)
         a->part[k].kid = pat_kid(i, k);
         for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
             struct evt *m = pat_load_match(i->pat, l);
-            *VEC_PUSH(&a->part[k].got) = m != NULL ? evt_keep(m) : NULL;
+            collect(a, k, m);
         }
     }
 }

@@ -7,6 +7,7 @@
  */
 #include "operators/pattern/pat_bind.h"
 #include "operators/pattern/pat_keys.h"
+#include "operators/pattern/pat_local.h"
 
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
@@ -69,6 +70,7 @@ static struct pat_keys *keys_new(struct distinct_inst *d)
 
 static void keys_free(struct distinct_inst *d, struct pat_keys *k)
 {
+    pat_release(d->i.pat, pat_keys_count(k));
     pat_keys_clear(k, d->i.pat->env->heap);
     *VEC_PUSH(&d->spare) = k;
 }
@@ -134,10 +136,16 @@ static bool seen(struct distinct_inst *d, struct pat_keys *keys, struct evt *m)
     struct dat key = key_of(n, &c);
     int64_t until = INT64_MAX;
     if (n->period != NULL) {
+        uint32_t had = pat_keys_count(keys);
         pat_keys_expire(keys, c.heap, c.now);
+        pat_release(d->i.pat, had - pat_keys_count(keys));
         int64_t at = ex_after(n->period, &c, c.now, 1);
         until = at == INT64_MIN ? INT64_MAX : at;
     }
+    if (pat_keys_has(keys, key) || pat_refuse(d->i.pat)) {
+        return true;
+    }
+    pat_hold(d->i.pat, 1);
     return pat_keys_seen(keys, key, until);
 }
 
@@ -156,6 +164,7 @@ static void distinct_true(struct pat_inst *i, struct pat_inst *from, struct evt 
         struct pat_keys *copy = keys_new(d);
         if (keys != NULL) {
             pat_keys_copy(copy, keys);
+            pat_hold(i->pat, pat_keys_count(copy));
         }
         begin_line(d, copy);
     } else if (quit && keys != NULL) {
@@ -201,6 +210,13 @@ static void distinct_destroy(struct pat_inst *i)
     VEC_DONE(&d->lines);
 }
 
+static void distinct_tell(const struct pat_node *node, struct pat_told *ret)
+{
+    const struct distinct_node *n = (const struct distinct_node *)node;
+    ret->keys = n->keys;
+    ret->n_keys = n->n_keys;
+}
+
 static void distinct_save(struct pat_inst *i, struct save *s)
 {
     struct distinct_inst *d = (struct distinct_inst *)i;
@@ -220,6 +236,7 @@ static void distinct_load(struct pat_inst *i, struct load *l)
         if (load_bool(l)) {
             *VEC_PUSH(&d->lines) = (struct line){k, keys_new(d)};
             pat_keys_load(VEC_LAST(&d->lines)->keys, l);
+            pat_hold(i->pat, pat_keys_count(VEC_LAST(&d->lines)->keys));
         }
     }
 }
@@ -235,6 +252,7 @@ const struct pat_def pat_def_distinct = {
     .on_false = distinct_false,
     .reset = distinct_reset,
     .destroy = distinct_destroy,
+    .tell = distinct_tell,
     .save = distinct_save,
     .load = distinct_load,
 };

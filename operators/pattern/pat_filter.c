@@ -5,6 +5,7 @@
  * unless its parent collects (every, until): then it stays registered.
  */
 #include "operators/pattern/pat_bind.h"
+#include "operators/pattern/pat_local.h"
 
 #include <assert.h>
 
@@ -84,6 +85,13 @@ static void filter_start(struct pat_inst *i)
     f->leaf->consume = n->consume;
 }
 
+static void filter_tell(const struct pat_node *node, struct pat_told *ret)
+{
+    const struct filter_node *n = (const struct filter_node *)node;
+    ret->filter = &n->filter;
+    ret->tag = n->tag;
+}
+
 static void filter_save(struct pat_inst *i, struct save *s)
 {
     const struct filter_inst *f = (const struct filter_inst *)i;
@@ -113,6 +121,7 @@ const struct pat_def pat_def_filter = {
     .bind = filter_bind,
     .start = filter_start,
     .quit = filter_quit,
+    .tell = filter_tell,
     .save = filter_save,
     .load = filter_load,
 };

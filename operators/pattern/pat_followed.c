@@ -4,6 +4,7 @@
  * part's matches go up. `-[n]>` drops further beginnings while n of the right-hand part wait.
  */
 #include "operators/pattern/pat_bind.h"
+#include "operators/pattern/pat_local.h"
 
 #include <assert.h>
 
@@ -87,6 +88,12 @@ static void followed_true(struct pat_inst *i, struct pat_inst *from, struct evt 
         pat_true(i, m, i->first == NULL);
         return;
     }
+    if (pat_refuse(i->pat)) {
+        if (i->first == NULL) {
+            pat_false(i, true); /* nothing is left that could match */
+        }
+        return;
+    }
     if (n->max != NULL) {
         if (f->arrow[at].waiting >= f->arrow[at].max) {
             return;
@@ -103,6 +110,11 @@ static void followed_false(struct pat_inst *i, struct pat_inst *from, bool again
     if (i->first == NULL) {
         pat_false(i, true);
     }
+}
+
+static void followed_tell(const struct pat_node *node, struct pat_told *ret)
+{
+    ret->bounded = ((const struct followed_node *)node)->max != NULL;
 }
 
 static void followed_save(struct pat_inst *i, struct save *s)
@@ -133,10 +145,12 @@ const struct pat_def pat_def_followed = {
     .node_bytes = sizeof(struct followed_node),
     .inst_bytes = sizeof(struct followed_inst),
     .inst_extra = followed_extra,
+    .passes_on = true,
     .bind = followed_bind,
     .start = followed_start,
     .on_true = followed_true,
     .on_false = followed_false,
+    .tell = followed_tell,
     .save = followed_save,
     .load = followed_load,
 };

@@ -18,6 +18,7 @@
 struct pat_inst;
 struct pat_binder;
 struct pat_node;
+struct pat_told;
 
 struct pat_def {
     size_t node_bytes, inst_bytes;
@@ -26,6 +27,7 @@ struct pat_def {
     bool is_not;
     bool leaf;
     bool guard, observer; /* found by what pat.def says is written */
+    bool passes_on;       /* later parts begin with the matches of earlier ones */
     bool one_each;        /* at most one kid of each slot */
     bool holds_begin;     /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
     int (*bind)(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
@@ -38,6 +40,8 @@ struct pat_def {
     bool (*holds_used)(struct pat_inst *i); /* it collected an event whose mark is set */
     void (*reset)(struct pat_inst *i);      /* drops what it holds, keeps its memory */
     void (*destroy)(struct pat_inst *i);    /* frees its memory */
+    /* What pat_local.h wants to know of the node; NULL: nothing. */
+    void (*tell)(const struct pat_node *n, struct pat_told *ret);
     /* What the kind adds to begin and kids, which are there already when load is called. */
     void (*save)(struct pat_inst *i, struct save *s);
     void (*load)(struct pat_inst *i, struct load *l);
@@ -60,7 +64,7 @@ struct pat_inst { /* kinds embed it first */
     struct evt *begin;             /* kept; NULL: nothing matched so far */
     uint32_t slot;                 /* which kid of the parent's node it is */
     bool dead, linked;
-    bool counted;        /* among the partials */
+    bool late, counted;  /* it follows on a match so far; it is among the partials */
     bool probing, fired; /* being begun by every: a match now is swallowed and noted */
 };
 
@@ -112,6 +116,10 @@ struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct dat v);
 /* a with the columns that b has. */
 struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b);
 struct ectx pat_ctx(struct pat *p, struct evt **row);
+/* Partial matches: there are n more, or fewer; whether one more is too many (and is refused). */
+void pat_hold(struct pat *p, size_t n);
+void pat_release(struct pat *p, size_t n);
+bool pat_refuse(struct pat *p);
 bool pat_used(const struct evt *m); /* an event in it has its mark set */
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t));
 /* now plus a period; INT64_MAX if it is null. */

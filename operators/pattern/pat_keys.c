@@ -54,9 +54,8 @@ static void room(struct pat_keys *k)
     rebuild(k, k->cap);
 }
 
-bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
+static bool has(const struct pat_keys *k, struct dat v, uint64_t hash)
 {
-    uint64_t hash = dat_hash(v);
     if (k->n_buckets > 0) {
         for (uint32_t i = k->buckets[hash & (k->n_buckets - 1)]; i != 0;
              i = k->entries[i - 1].next) {
@@ -65,6 +64,20 @@ bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
                 return true;
             }
         }
+    }
+    return false;
+}
+
+bool pat_keys_has(const struct pat_keys *k, struct dat v)
+{
+    return has(k, v, dat_hash(v));
+}
+
+bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
+{
+    uint64_t hash = dat_hash(v);
+    if (has(k, v, hash)) {
+        return true;
     }
     room(k);
     assert(k->len < k->cap && k->n_buckets > 0);

@@ -25,6 +25,7 @@ struct pat_keys {
 
 /* Adds a key unless it is there; true if it was. */
 bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until);
+bool pat_keys_has(const struct pat_keys *k, struct dat v);
 void pat_keys_expire(struct pat_keys *k, struct vheap *h, int64_t now);
 void pat_keys_copy(struct pat_keys *to, const struct pat_keys *from);
 void pat_keys_clear(struct pat_keys *k, struct vheap *h); /* keeps the memory */

@@ -139,14 +139,20 @@ static void until_start(struct pat_inst *i)
     }
 }
 
+static void collect_one(struct until_inst *u, uint32_t k, struct dat v)
+{
+    *VEC_PUSH(&u->got[k]) = dat_keep(v);
+    pat_hold(u->i.pat, 1);
+}
+
 static void collect_val(struct until_inst *u, uint32_t k, struct dat v)
 {
     if (v.kind == DAT_LIST) { /* of an until within */
         for (uint32_t j = 0; j < v.l->len; j++) {
-            *VEC_PUSH(&u->got[k]) = dat_keep(v.l->v[j]);
+            collect_one(u, k, v.l->v[j]);
         }
     } else if (!dat_is_null(v)) {
-        *VEC_PUSH(&u->got[k]) = dat_keep(v);
+        collect_one(u, k, v);
     }
 }
 
@@ -176,6 +182,15 @@ static void finish(struct until_inst *u, struct evt *m)
 static void body_true(struct until_inst *u, struct pat_inst *from, struct evt *m, bool quit)
 {
     const struct until_node *n = (const struct until_node *)u->i.node;
+    bool last = u->low >= 0 && u->low == u->high && u->count + 1 == u->low;
+    if (!last && n->n_tags > 0 && pat_refuse(u->i.pat)) {
+        if (quit) { /* not collected: it is waited for again */
+            pat_quit(from);
+            u->body = pat_spawn(&u->i, 0);
+            pat_begin(u->body, u->i.begin);
+        }
+        return;
+    }
     u->count++;
     for (uint32_t k = 0; m != NULL && k < n->n_tags; k++) {
         collect_val(u, k, m->p[n->tags[k]]);
@@ -247,6 +262,7 @@ static void until_reset(struct pat_inst *i)
         VEC_EACH (&u->got[k], v) {
             dat_drop(i->pat->env->heap, *v);
         }
+        pat_release(i->pat, u->got[k].len);
         VEC_CLEAR(&u->got[k]);
     }
     u->body = u->end = NULL;
@@ -290,7 +306,7 @@ static void until_load(struct pat_inst *i, struct load *l)
                 load_fail(l, "a collected value that is no event of its tag");
                 break;
             }
-            *VEC_PUSH(&u->got[k]) = dat_keep(v);
+            collect_one(u, k, v);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
+#include "operators/sig/lim.h"
 #include "operators/time/tmr.h"
 
 struct pat_plan {
@@ -26,6 +27,7 @@ struct pat_env { /* outlives the pattern */
     const struct ectx_ops *ops;
     bool causes; /* rows of match_recognize tell theirs */
     struct inst *inst;
+    struct lim *lim; /* or NULL */
     uint64_t rank;
 };
 
@@ -46,6 +48,7 @@ size_t pat_take(struct pat *p, struct evt ***ret_matches);
 void pat_stop(struct pat *p);       /* ends all partial matches; pat_start begins anew */
 bool pat_dead(const struct pat *p); /* nothing can match any more */
 void pat_free(struct pat *p);
+/* Parts that wait for what follows on a match so far, and what was collected: as limits count. */
 size_t pat_partials(const struct pat *p);
 /* All instances, between two calls; loaded into a pattern that is new and not started. */
 void pat_save(struct pat *p, struct save *s);

@@ -55,7 +55,7 @@ struct agg_set {
     bool into_table; /* the calls are of an `into table`: their states are the table's */
 };
 
-struct subq_plan; /* made by scope->subquery, opaque here */
+struct subq_plan; /* made by scope->subquery */
 
 struct scope {
     struct scope *outer; /* of a subquery */
@@ -92,10 +92,9 @@ struct bind {
     uint16_t depth;           /* of declared expressions within one another */
     const struct dat *params; /* of an on-demand query */
     uint32_t n_params;
-    struct vheap *heap;           /* for constants; they are kept for good */
-    VEC(struct cat_entry *) used; /* declarations needed, for undeploy */
-    bool uses_context, uses_prev, uses_prior;
-    bool subq_list; /* the subquery being bound is asked for all of its rows */
+    struct vheap *heap;                                  /* for constants; they are kept for good */
+    VEC(struct cat_entry *) used;                        /* declarations needed, for undeploy */
+    bool uses_context, uses_prev, uses_prior, subq_list; /* subq_list: all rows are asked for */
     /* An aggregation call (operators/agg, which stands right of this layer): 1 = bound into
      * scope->aggs, 0 = no aggregation has that name, < 0 = error. */
     int (*agg)(struct bind *b, const struct ast_seg *seg, struct span span, struct ex **ret,

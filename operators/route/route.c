@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Per event type: a list of the leaves without keys, and for each set of key columns a hash table
- * of leaves, chained through the leaves themselves, so that adding and removing one costs no memory
- * but its own. See route.h.
+ * Per event type: a list of the leaves without keys, for each set of key columns a hash table of
+ * leaves, for each column that is bounded a tree of them; all chained through the leaves
+ * themselves, so that adding and removing one costs no memory but its own. See route.h.
  */
-#include "operators/route/route.h"
-
-#include "core/base/arena.h"
 #include "core/base/mem.h"
+#include "operators/route/range.h"
+#include "operators/route/route_impl.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { BUCKETS_MIN = 8 };
@@ -22,10 +22,16 @@ struct keyed { /* leaves that compare the same columns */
     size_t n_buckets, count;
 };
 
+struct ranged { /* leaves that bound the same column */
+    uint16_t slot;
+    struct route_leaf *root;
+};
+
 struct per_type {
     const struct etype *type;
     struct route_leaf *plain;
     VEC(struct keyed) keyed;
+    VEC(struct ranged) ranged;
 };
 
 struct route {
@@ -34,13 +40,16 @@ struct route {
     VEC(struct per_type *) types; /* by etype.id */
     struct route_leaf *spare;     /* free leaves, through next */
     VEC(struct route_leaf *) dead;
-    uint64_t seq;
+    struct route_tests tests;
+    bool unshared;
+    uint64_t seq, events, evals;
     size_t count;
 };
 
-struct route *route_new(struct vheap *heap, const int64_t *now)
+struct route *route_new(struct vheap *heap, const int64_t *now, bool unshared)
 {
     struct route *r = MEM_NEW(struct route);
+    r->unshared = unshared;
     r->heap = heap;
     r->now = now;
     return r;
@@ -52,6 +61,15 @@ static void free_list(struct route_leaf *l)
         struct route_leaf *next = l->next;
         mem_free(l);
         l = next;
+    }
+}
+
+static void free_tree(struct route_leaf *l)
+{
+    if (l != NULL) {
+        free_tree(l->kid[0]);
+        free_tree(l->kid[1]);
+        mem_free(l);
     }
 }
 
@@ -71,117 +89,19 @@ void route_free(struct route *r)
             }
             mem_free(k->buckets);
         }
+        VEC_EACH (&(*t)->ranged, k) {
+            free_tree(k->root);
+        }
         free_list((*t)->plain);
         VEC_DONE(&(*t)->keyed);
+        VEC_DONE(&(*t)->ranged);
         mem_free(*t);
     }
     free_list(r->spare);
     VEC_DONE(&r->types);
     VEC_DONE(&r->dead);
+    route_tests_done(&r->tests);
     mem_free(r);
-}
-
-/* ---- analysis of a filter ---- */
-
-static bool speaks_of_event(const struct ex *e)
-{
-    if ((e->op == EX_PROP || e->op == EX_STREAM) && e->level == 0 && e->stream == 0) {
-        return true;
-    }
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        if (speaks_of_event(e->args[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Known once the leaf is added, and the same ever after. */
-static bool is_fixed(const struct ex *e)
-{
-    switch (e->op) {
-    case EX_CONST:
-    case EX_PROP:
-    case EX_STREAM:
-    case EX_FIELD:
-    case EX_INDEX:
-    case EX_KEY:
-    case EX_CONV:
-    case EX_CONTEXT: break;
-    default: return false;
-    }
-    for (uint32_t i = 0; i < e->n_args; i++) {
-        if (!is_fixed(e->args[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_column(const struct route_filter *f, const struct ex *e)
-{
-    return e->op == EX_PROP && e->level == 0 && e->stream == 0 && e->of == f->type &&
-           e->ty.kind != TY_OBJECT;
-}
-
-/* Takes `column = fixed` as a key. */
-static bool take_key(struct route_filter *f, const struct ex *e)
-{
-    bool is = e->op == EX_IS && !e->negated;
-    bool equal = is || (e->op >= EX_CMP_I && e->op <= EX_CMP_ANY && e->cmp == OP_EQ);
-    if (!equal || f->n_keys == ROUTE_KEYS_MAX || f->type->kind == ETYPE_VARIANT) {
-        return false;
-    }
-    for (int i = 0; i < 2; i++) {
-        const struct ex *col = e->args[i], *other = e->args[1 - i];
-        if (is_column(f, col) && is_fixed(other) && !speaks_of_event(other) &&
-            other->ty.kind != TY_OBJECT) {
-            f->key_slot[f->n_keys] = col->slot;
-            f->null_ok = (uint8_t)(f->null_ok | (is ? 1u << f->n_keys : 0u));
-            f->key[f->n_keys++] = other;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct rests {
-    struct arena *a;
-    struct route_filter *f;
-    VEC(const struct ex *) v;
-};
-
-static void split(struct rests *r, const struct ex *e)
-{
-    if (e->op == EX_AND) {
-        for (uint32_t i = 0; i < e->n_args; i++) {
-            split(r, e->args[i]);
-        }
-    } else if (!take_key(r->f, e)) {
-        *VEC_PUSH(&r->v) = e;
-    }
-}
-
-void route_filter_init(struct arena *a, struct route_filter *f)
-{
-    f->n_keys = 0;
-    f->null_ok = 0;
-    f->rest = NULL;
-    if (f->cond == NULL) {
-        return;
-    }
-    struct rests r = {.a = a, .f = f};
-    split(&r, f->cond);
-    if (r.v.len == 1) {
-        f->rest = r.v.ptr[0];
-    } else if (r.v.len > 1) {
-        struct ex *all = ARENA_NEW(a, struct ex);
-        *all = (struct ex){.op = EX_AND, .ty = TY(BOOL), .n_args = (uint32_t)r.v.len, .home = a};
-        all->args = arena_array(a, r.v.len, sizeof(struct ex *));
-        memcpy(all->args, r.v.ptr, r.v.len * sizeof(struct ex *));
-        f->rest = all;
-    }
-    VEC_DONE(&r.v);
 }
 
 /* ---- leaves ---- */
@@ -258,6 +178,64 @@ static struct ectx context_of(struct route *r, const struct route_leaf *l, struc
         .heap = r->heap, .now = *r->now, .row = row, .inst = l->inst, .ops = l->ops};
 }
 
+static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
+{
+    const struct route_filter *f = l->filter;
+    struct evt *row[2] = {NULL, l->bound};
+    struct ectx c = context_of(r, l, row);
+    bool null = false;
+    for (uint32_t i = 0; i < f->n_keys; i++) {
+        l->key[i] = dat_keep(ex_eval(f->key[i], &c));
+        null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
+    }
+    if (null || c.failed) { /* = null is never true: such a leaf is in no list */
+        return;
+    }
+    struct keyed *k = keyed_for(t, f);
+    if (k->count >= k->n_buckets) {
+        grow(k);
+    }
+    k->count++;
+    l->hash = hash_keys(l->key, f->n_keys);
+    link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
+}
+
+static struct ranged *ranged_for(struct per_type *t, uint16_t slot)
+{
+    VEC_EACH (&t->ranged, k) {
+        if (k->slot == slot) {
+            return k;
+        }
+    }
+    struct ranged *k = VEC_PUSH(&t->ranged);
+    *k = (struct ranged){.slot = slot, .root = NULL};
+    return k;
+}
+
+/* A bound that no comparison can be true of (null, NaN, one that fails) leaves all open: the
+ * condition says no. */
+static double bound_of(struct ectx *c, const struct ex *e, double open)
+{
+    if (e == NULL) {
+        return open;
+    }
+    struct dat v = ex_eval(e, c);
+    double d = dat_is_integer(v) ? (double)v.i : dat_is_float(v) ? v.d : open;
+    return c->failed || isnan(d) ? open : d;
+}
+
+static void add_ranged(struct route *r, struct per_type *t, struct route_leaf *l)
+{
+    const struct route_filter *f = l->filter;
+    struct evt *row[2] = {NULL, l->bound};
+    struct ectx c = context_of(r, l, row);
+    double low = bound_of(&c, f->low, -INFINITY), high = bound_of(&c, f->high, INFINITY);
+    bool turned = f->between && low > high;
+    l->low = turned ? high : low;
+    l->high = turned ? low : high;
+    range_add(&ranged_for(t, f->range_slot)->root, l);
+}
+
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank)
@@ -287,35 +265,32 @@ struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, s
     l->dead = false;
     l->home = NULL;
     l->next = l->prev = NULL;
+    l->test = NULL;
+    if (f->shared && !r->unshared) {
+        route_test_join(&r->tests, l);
+    }
     r->count++;
     struct per_type *t = type_entry(r, f->type, true);
-    if (f->n_keys == 0) {
+    if (f->n_keys > 0) {
+        add_keyed(r, t, l);
+    } else if (f->ranged) {
+        add_ranged(r, t, l);
+    } else {
         link_in(&t->plain, l);
-        return l;
-    }
-    struct evt *row[2] = {NULL, bound};
-    struct ectx c = context_of(r, l, row);
-    bool null = false;
-    for (uint32_t i = 0; i < f->n_keys; i++) {
-        l->key[i] = dat_keep(ex_eval(f->key[i], &c));
-        null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
-    }
-    if (!null && !c.failed) { /* = null is never true: such a leaf is in no list */
-        struct keyed *k = keyed_for(t, f);
-        if (k->count >= k->n_buckets) {
-            grow(k);
-        }
-        k->count++;
-        l->hash = hash_keys(l->key, f->n_keys);
-        link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
     }
     return l;
 }
-
 void route_remove(struct route *r, struct route_leaf *l)
 {
     assert(!l->dead);
     l->dead = true;
+    if (l->test != NULL) {
+        route_test_leave(&r->tests, l);
+    }
+    if (l->filter->n_keys == 0 && l->filter->ranged) {
+        struct per_type *t = type_entry(r, l->filter->type, true);
+        range_remove(&ranged_for(t, l->filter->range_slot)->root, l);
+    }
     if (l->home != NULL) {
         if (l->prev != NULL) {
             l->prev->next = l->next;
@@ -365,16 +340,34 @@ size_t route_count(const struct route *r)
 
 /* ---- matching ---- */
 
-static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *cond, struct evt *e,
-                     struct route_hits *hits)
+struct asking {
+    struct route *r;
+    struct evt *e;
+    struct route_hits *hits;
+};
+
+static bool ask(struct route *r, struct route_leaf *l, struct evt *e)
 {
-    if (cond != NULL) {
-        struct evt *row[2] = {e, l->bound};
-        struct ectx c = context_of(r, l, row);
-        if (!ex_true(cond, &c) || c.failed) {
+    struct evt *row[2] = {e, l->bound};
+    struct ectx c = context_of(r, l, row);
+    r->evals++;
+    return ex_true(l->filter->rest, &c) && !c.failed;
+}
+
+static void try_leaf(struct asking *a, struct route_leaf *l)
+{
+    if (l->test != NULL) {
+        if (l->test->event != a->r->events) {
+            l->test->event = a->r->events;
+            l->test->answer = ask(a->r, l, a->e);
+        }
+        if (!l->test->answer) {
             return;
         }
+    } else if (l->filter->rest != NULL && !ask(a->r, l, a->e)) {
+        return;
     }
+    struct route_hits *hits = a->hits;
     if (UNLIKELY(hits->v.len == hits->v.cap)) {
         (void)VEC_PUSH(&hits->v);
         hits->v.len--;
@@ -382,12 +375,16 @@ static void try_leaf(struct route *r, struct route_leaf *l, const struct ex *con
     hits->v.ptr[hits->v.len++] = (struct route_hit){l, l->rank};
 }
 
-static void probe(struct route *r, const struct keyed *k, const uint16_t *view, struct evt *e,
-                  struct route_hits *hits)
+static void try_ranged(void *arg, struct route_leaf *l)
+{
+    try_leaf(arg, l);
+}
+
+static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
 {
     struct dat v[ROUTE_KEYS_MAX];
     for (uint32_t i = 0; i < k->n_keys; i++) {
-        v[i] = e->p[view != NULL ? view[k->slot[i]] : k->slot[i]];
+        v[i] = a->e->p[view != NULL ? view[k->slot[i]] : k->slot[i]];
         if (dat_is_null(v[i]) && (k->null_ok & (1u << i)) == 0) {
             return;
         }
@@ -399,24 +396,38 @@ static void probe(struct route *r, const struct keyed *k, const uint16_t *view, 
             same = dat_same(l->key[i], v[i]);
         }
         if (same) {
-            try_leaf(r, l, l->filter->rest, e, hits);
+            try_leaf(a, l);
         }
     }
 }
 
-static void match_type(struct route *r, const struct etype *t, const uint16_t *view, struct evt *e,
-                       struct route_hits *hits)
+static void probe_range(struct asking *a, const struct ranged *k, const uint16_t *view)
 {
-    struct per_type *p = type_entry(r, t, false);
+    struct dat v = a->e->p[view != NULL ? view[k->slot] : k->slot];
+    if (dat_is_integer(v)) {
+        range_find(k->root, (double)v.i, try_ranged, a);
+    } else if (dat_is_float(v)) {
+        range_find(k->root, v.d, try_ranged, a);
+    } /* null: no comparison is true */
+}
+
+static void match_type(struct asking *a, const struct etype *t, const uint16_t *view)
+{
+    struct per_type *p = type_entry(a->r, t, false);
     if (p == NULL) {
         return;
     }
     for (struct route_leaf *l = p->plain; l != NULL; l = l->next) {
-        try_leaf(r, l, l->filter->cond, e, hits);
+        try_leaf(a, l);
     }
     VEC_EACH (&p->keyed, k) {
         if (k->count > 0) {
-            probe(r, k, view, e, hits);
+            probe(a, k, view);
+        }
+    }
+    VEC_EACH (&p->ranged, k) {
+        if (k->root != NULL) {
+            probe_range(a, k, view);
         }
     }
 }
@@ -430,23 +441,35 @@ static int by_rank(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
-void route_match(struct route *r, struct evt *e, struct route_hits *hits)
+static void in_order(struct route_hits *hits)
 {
-    VEC_CLEAR(&hits->v);
-    match_type(r, e->type, NULL, e, hits);
-    for (uint32_t i = 0; i < e->type->n_supers; i++) {
-        match_type(r, e->type->supers[i].type, e->type->supers[i].slot, e, hits);
-    }
     if (hits->v.len > 1) {
         qsort(hits->v.ptr, hits->v.len, sizeof hits->v.ptr[0], by_rank);
     }
 }
 
+void route_match(struct route *r, struct evt *e, struct route_hits *hits)
+{
+    struct asking a = {r, e, hits};
+    VEC_CLEAR(&hits->v);
+    r->events++;
+    match_type(&a, e->type, NULL);
+    for (uint32_t i = 0; i < e->type->n_supers; i++) {
+        match_type(&a, e->type->supers[i].type, e->type->supers[i].slot);
+    }
+    in_order(hits);
+}
+
 void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)
 {
+    struct asking a = {r, e, hits};
     VEC_CLEAR(&hits->v);
-    match_type(r, as, NULL, e, hits);
-    if (hits->v.len > 1) {
-        qsort(hits->v.ptr, hits->v.len, sizeof hits->v.ptr[0], by_rank);
-    }
+    r->events++;
+    match_type(&a, as, NULL);
+    in_order(hits);
+}
+
+uint64_t route_evals(const struct route *r)
+{
+    return r->evals;
 }

@@ -28,6 +28,12 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     const struct ex *key[ROUTE_KEYS_MAX];
     uint8_t null_ok;       /* bit i: key i was compared by `is`, null equals null */
     const struct ex *rest; /* what else must hold; NULL: nothing */
+    /* Without keys: a numeric column that lies between what is known then. */
+    bool ranged, between; /* between: the bounds may stand in either order */
+    uint16_t range_slot;
+    const struct ex *low, *high; /* NULL: no bound on that side; rest asks for them again */
+    bool shared;                 /* rest depends on the event alone: */
+    uint64_t hash;               /* filters that ask the same have the same hash of it */
 };
 
 struct route;
@@ -46,6 +52,10 @@ struct route_leaf {
     struct route_leaf *next, *prev, **home; /* in its list */
     uint64_t hash;
     struct dat key[ROUTE_KEYS_MAX]; /* kept */
+    double low, high, top;          /* of filter->ranged; top: the greatest high below it */
+    struct route_leaf *kid[2];
+    struct route_test *test; /* what its filter asks; NULL: nothing, or it shares with nobody */
+    struct route_leaf *asks_next, *asks_prev; /* others that ask it */
 };
 
 struct route_hit {
@@ -57,7 +67,8 @@ struct route_hits {
     VEC(struct route_hit) v;
 };
 
-struct route *route_new(struct vheap *heap, const int64_t *now);
+/* unshared: each leaf evaluates its own condition, for tests. */
+struct route *route_new(struct vheap *heap, const int64_t *now, bool unshared);
 void route_free(struct route *r);
 void route_filter_init(struct arena *a, struct route_filter *f);
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
@@ -79,5 +90,6 @@ uint64_t route_seq(const struct route *r); /* of the newest leaf */
 /* Loaded state: leaves have the numbers they had, and so have those to come. */
 void route_set_seq(struct route *r, uint64_t newest);
 size_t route_count(const struct route *r);
+uint64_t route_evals(const struct route *r); /* conditions that were evaluated so far */
 
 #endif

@@ -23,8 +23,9 @@ void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);
 uint64_t vheap_epoch(
     const struct vheap *h); /* changes with each drain: until then no address is used anew */
-size_t vheap_live(const struct vheap *h);   /* objects */
-size_t vheap_pooled(const struct vheap *h); /* waiting for the drain */
+size_t vheap_live(const struct vheap *h);     /* objects */
+size_t vheap_pooled(const struct vheap *h);   /* waiting for the drain */
+uint64_t vheap_carved(const struct vheap *h); /* objects that no free list had */
 void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes);
 
 static inline bool dat_is_obj(struct dat v)

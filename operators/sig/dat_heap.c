@@ -25,6 +25,7 @@ struct vheap {
     VEC(void *) blocks;
     char *at, *end; /* of the newest block */
     size_t live;
+    uint64_t carved;
     uint64_t epoch;
 };
 
@@ -76,12 +77,14 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
     if (UNLIKELY(units > UNITS_MAX)) {
         o = mem_alloc(bytes);
         units = 0;
+        h->carved++;
     } else if (h->free[units] != NULL) {
         struct free_obj *f = h->free[units];
         h->free[units] = f->next;
         o = (struct obj *)(void *)f;
     } else {
         o = carve(h, units * UNIT);
+        h->carved++;
     }
     *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
     h->live++;
@@ -163,6 +166,11 @@ void obj_drop(struct vheap *h, struct obj *o)
 {
     assert(o->refs > 0);
     pool_push(h, o);
+}
+
+uint64_t vheap_carved(const struct vheap *h)
+{
+    return h->carved;
 }
 
 size_t vheap_live(const struct vheap *h)

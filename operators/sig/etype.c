@@ -113,7 +113,7 @@ static void list(struct etypes *in, struct etype *t)
     in->last = t;
 }
 
-const struct etype *etypes_at(const struct etypes *t, uint32_t place)
+const struct etype *ety_at(const struct etypes *t, uint32_t place)
 {
     const struct etype *e = t->first;
     while (e != NULL && e->made_at != place) {

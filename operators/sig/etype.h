@@ -76,7 +76,7 @@ const uint16_t *ety_view(const struct etype *t, const struct etype *of);
 struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind kind,
                       struct slice name, const struct ecol *cols, uint32_t n_cols,
                       const struct etype *const *supers, uint32_t n_supers);
-const struct etype *etypes_at(const struct etypes *t, uint32_t place); /* NULL if there is none */
+const struct etype *ety_at(const struct etypes *t, uint32_t place); /* NULL if there is none */
 bool ety_same_cols(const struct etype *a, const struct etype *b);
 
 #endif

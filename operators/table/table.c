@@ -16,7 +16,7 @@ struct entry {
     struct trows *rows;
     struct evt *e;
     void *block;
-    uint64_t hash;
+    uint64_t hash, bytes;
     uint64_t order;          /* rises along the list: insertion */
     struct cause_live *live; /* of statements that rows leave */
     struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
@@ -55,9 +55,22 @@ struct trows *table_open(struct table *t, struct evt *props)
     return r;
 }
 
+/* A row is there, or has changed. */
+static void count_bytes(struct entry *n)
+{
+    struct lim *l = n->rows->t->lim;
+    if (l != NULL && l->bytes) {
+        uint64_t now = lim_bytes(n->e);
+        lim_change(l, LIM_BYTES, now, n->bytes);
+        n->bytes = now;
+    }
+}
+
 static void entry_free(struct entry *n)
 {
     struct table *t = n->rows->t;
+    lim_sub(t->lim, LIM_ROWS, 1);
+    lim_sub(t->lim, LIM_BYTES, n->bytes);
     n->e->p[t->block] = DAT_NONE;
     if (n->block != NULL) {
         agg_block_free(&t->layout, n->block, t->heap);
@@ -200,6 +213,8 @@ static struct entry *add(struct trows *r, struct evt *row, uint64_t hash)
     bucket_in(r, n);
     r->count++;
     t->changes++;
+    lim_add(t->lim, LIM_ROWS, 1);
+    count_bytes(n);
     return n;
 }
 
@@ -276,6 +291,7 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
     row->p[col] = dat_keep(v);
     dat_drop(t->heap, was);
     t->changes++;
+    count_bytes(n);
     return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "operators/agg/agg.h"
 #include "operators/sig/cause.h"
+#include "operators/sig/lim.h"
 
 enum { TABLE_KEYS_MAX = 16 };
 
@@ -18,6 +19,7 @@ struct table { /* the declaration */
     struct slice name;
     const struct etype *type;
     struct vheap *heap;
+    struct lim *lim; /* rows are counted there; or NULL */
     uint32_t n_keys;
     uint16_t key[TABLE_KEYS_MAX]; /* columns */
     uint16_t *slot;               /* of each column: its aggregation, or UINT16_MAX */

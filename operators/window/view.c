@@ -7,7 +7,7 @@
  * views stand one behind the other (win_chain.c). All of that lives once per key behind #groupwin.
  */
 #include "core/base/mem.h"
-#include "operators/window/win.h"
+#include "operators/window/win_param.h"
 
 #include <assert.h>
 
@@ -22,6 +22,30 @@ static const char *const spaces[] = {
 #include "operators/window/window.def"
 #undef WIN
 };
+
+static const enum view_locality localities[] = {
+#define WIN(name, space, file, locality, parameters, doc) VIEW_##locality,
+#include "operators/window/window.def"
+#undef WIN
+};
+
+enum view_locality view_locality(const struct view_def *d)
+{
+    size_t i = 0;
+    while (defs[i] != d) {
+        i++;
+        assert(i < ARRAY_LEN(defs));
+    }
+    return localities[i];
+}
+
+struct ex *const *view_keys(const struct view_step *s, uint32_t *ret_n)
+{
+    assert(view_locality(s->def) == VIEW_KEYED);
+    const struct win_keys *k = (const struct win_keys *)(const void *)s;
+    *ret_n = k->n_keys;
+    return k->keys;
+}
 
 /* .win:length(2) is #length(2), .std:length(2) is nothing. */
 static bool fits(struct slice space, const struct view_def *d)
@@ -250,10 +274,27 @@ void view_save(struct view *v, struct save *s)
     }
 }
 
+static void count_one(void *arg, struct evt *e)
+{
+    win_hold(arg, &e, 1, NULL, 0);
+}
+
+static void count_loaded(struct view *v)
+{
+    view_each(v, count_one, v);
+    if (v->step->def->batch) { /* and the batch that was put out last */
+        struct win_list *last = &((struct win_batch *)(void *)v)->w.nw;
+        win_hold(v, last->ptr, last->len, NULL, 0);
+    }
+}
+
 void view_load(struct view *v, struct load *l)
 {
     if (v != NULL && v->ops->load != NULL) {
         v->ops->load(v, l);
+        if (v->holds && load_ok(l)) {
+            count_loaded(v);
+        }
     } else if (v != NULL) {
         load_fail(l, "#%s cannot be loaded", v->step != NULL ? v->step->def->name : "windows");
     }

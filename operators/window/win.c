@@ -42,11 +42,28 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
               struct view_env *env)
 {
     assert(ops->update != NULL && ops->each != NULL && ops->free != NULL);
+    assert((ops->idle == NULL) == (ops->renew == NULL));
     w->v = (struct view){.ops = ops, .step = step, .env = env};
+    w->v.holds = env->lim != NULL && step->def->data_window;
+    w->counts = w->v.holds && !step->def->batch;
+}
+
+void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct lim *l = v->env->lim;
+    lim_change(l, LIM_ROWS, n_nw, n_old);
+    v->rows += n_nw - n_old; /* both at once: what comes may leave at once */
+    if (l != NULL && l->bytes) {
+        uint64_t in = lim_bytes_of(nw, n_nw), out = lim_bytes_of(old, n_old);
+        lim_change(l, LIM_BYTES, in, out);
+        v->bytes += in - out;
+    }
 }
 
 void win_done(struct win *w)
 {
+    lim_sub(w->v.env->lim, LIM_ROWS, w->v.rows);
+    lim_sub(w->v.env->lim, LIM_BYTES, w->v.bytes);
     win_list_done(&w->nw);
     win_list_done(&w->old);
 }
@@ -76,6 +93,12 @@ void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr
 {
     *t = (struct tmr){.fire = fire, .rank = env->rank, .inst = env->inst};
     tmr_enlist(env->timers, t); /* views as written, groups as they came */
+}
+
+void win_timer_renew(struct tmr *t, struct view_env *env)
+{
+    tmr_cancel(env->timers, t);
+    tmr_enlist(env->timers, t);
 }
 
 /* ---- spans of time ---- */
@@ -187,6 +210,12 @@ static void gather(void *arg, struct evt *e)
     win_list_add(arg, evt_keep(e));
 }
 
+void win_batch_push(struct win_batch *b, struct evt *e, int64_t at)
+{
+    win_ring_push(&b->ring, e, at);
+    win_hold(&b->w.v, &e, 1, NULL, 0);
+}
+
 bool win_batch_flush(struct win_batch *b, bool force)
 {
     struct win *w = &b->w;
@@ -195,6 +224,7 @@ bool win_batch_flush(struct win_batch *b, bool force)
         return false;
     }
     struct win_list last = w->nw;
+    win_hold(&w->v, NULL, 0, last.ptr, last.len);
     w->nw = w->old;
     w->old = last;
     w->nw.len = 0;
@@ -218,6 +248,7 @@ void win_batch_forget(struct win_batch *b, struct evt **old, size_t n_old)
 {
     for (size_t i = 0; i < n_old; i++) {
         if (win_ring_remove(&b->ring, old[i])) {
+            win_hold(&b->w.v, NULL, 0, &old[i], 1);
             evt_drop(b->w.v.env->heap, old[i]);
         }
     }

@@ -20,15 +20,21 @@
 struct win { /* first member of each */
     struct view v;
     struct win_list nw, old; /* scratch of one emission */
+    bool counts;             /* its rows, as it puts them out */
 };
 void win_init(struct win *w, const struct view_ops *ops, const struct view_step *step,
               struct view_env *env);
 void win_done(struct win *w);
-/* To the sink, if there is anything. */
+/* Rows that a data window holds from now on, or no longer. */
+void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+/* To the sink, if there is anything: a data window that is no batch holds what it puts out. */
 static inline void win_emit(struct win *w, struct evt **nw, size_t n_nw, struct evt **old,
                             size_t n_old)
 {
     if (n_nw + n_old > 0) {
+        if (w->counts) {
+            win_hold(&w->v, nw, n_nw, old, n_old);
+        }
         w->v.sink(w->v.sink_arg, nw, n_nw, old, n_old);
     }
 }
@@ -37,6 +43,7 @@ struct dat win_eval(struct view_env *env, const struct ex *e, struct evt *of);
 void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct evt *of,
                   struct dat *ret);
 void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now));
+void win_timer_renew(struct tmr *t, struct view_env *env); /* as if it were just made */
 
 /* A window that is a ring of events and no more: struct win, then the ring. */
 struct win_held {
@@ -61,6 +68,7 @@ struct win_batch {
     size_t hint;   /* where prev looked last */
     bool flushing; /* the batch is on its way out: it is still what the window holds */
 };
+void win_batch_push(struct win_batch *b, struct evt *e, int64_t at);
 /* Puts the batch out, the one before it as old. force: even if both are empty. Whether something
  * was put out. */
 bool win_batch_flush(struct win_batch *b, bool force);

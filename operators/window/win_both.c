@@ -276,6 +276,14 @@ static bool idle(struct view *v)
     return true;
 }
 
+static void renew(struct view *v)
+{
+    struct both *b = (struct both *)(void *)v;
+    for (uint32_t i = 0; i < b->n; i++) {
+        b->kids[i].v->ops->renew(b->kids[i].v);
+    }
+}
+
 static void poke(struct view *v)
 {
     struct both *b = (struct both *)(void *)v;
@@ -307,6 +315,7 @@ static const struct view_ops ops = {
     .each = each,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .poke = poke,
     .save = save,
     .load = load,
@@ -317,6 +326,7 @@ struct view *win_both_new(struct view_step *const *steps, uint32_t n, struct vie
     struct both *b = mem_zalloc(sizeof *b + n * sizeof(struct kid));
     assert(n > 1);
     win_init(&b->w, &ops, steps[0], env);
+    b->w.v.holds = b->w.counts = false; /* its windows do */
     b->n = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kid *k = &b->kids[i];

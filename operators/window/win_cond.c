@@ -108,8 +108,7 @@ void win_cond_leave(struct win_cond_run *r, struct evt *e)
 void win_cond_clear(struct win_cond_run *r)
 {
     if (r->block != NULL) {
-        agg_block_free(&r->s->layout, r->block, r->env->heap);
-        r->block = agg_block_new(&r->s->layout);
+        agg_block_clear(&r->s->layout, r->block, r->env->heap);
     }
 }
 

@@ -72,6 +72,14 @@ static bool idle(struct view *v)
     return ((const struct expr *)(const void *)v)->h.ring.live == 0;
 }
 
+static void renew(struct view *v)
+{
+    struct expr *w = (struct expr *)(void *)v;
+    win_timer_renew(&w->tmr, v->env);
+    win_ring_renew(&w->h.ring, v->env->heap);
+    win_cond_clear(&w->cond);
+}
+
 /* Ring, with the times of arrival; aggregations; timer. */
 static void save(struct view *v, struct save *s)
 {
@@ -97,6 +105,7 @@ static const struct view_ops ops = {
     .at = win_held_at,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .poke = poke,
     .save = save,
     .load = load,

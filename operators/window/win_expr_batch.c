@@ -29,7 +29,7 @@ static void flush(struct expr_batch *w)
 
 static void add(struct expr_batch *w, struct evt *e)
 {
-    win_ring_push(&w->b.ring, e, w->b.w.v.env->ctx->now);
+    win_batch_push(&w->b, e, w->b.w.v.env->ctx->now);
     win_cond_enter(&w->cond, e);
 }
 
@@ -38,6 +38,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     struct expr_batch *w = (struct expr_batch *)(void *)v;
     for (size_t i = 0; i < n_old; i++) {
         if (win_ring_remove(&w->b.ring, old[i])) {
+            win_hold(v, NULL, 0, &old[i], 1);
             win_cond_leave(&w->cond, old[i]);
             evt_drop(v->env->heap, old[i]);
         }
@@ -51,6 +52,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             flush(w);
         } else if (w->b.ring.live > 1) {
             (void)win_ring_remove(&w->b.ring, nw[i]);
+            win_hold(v, NULL, 0, &nw[i], 1);
             flush(w);
             add(w, nw[i]);
             evt_drop(v->env->heap, nw[i]);

@@ -50,7 +50,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
             (void)win_batch_flush(&w->b, false);
             set_end(w, ts);
         }
-        win_ring_push(&w->b.ring, nw[i], 0);
+        win_batch_push(&w->b, nw[i], 0);
     }
 }
 

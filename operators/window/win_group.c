@@ -19,6 +19,7 @@ struct group {
     struct view *v;
     struct win_list nw, old; /* of the update under way */
     bool touched;
+    struct group *next; /* of those put aside */
 };
 
 struct group_win {
@@ -27,6 +28,8 @@ struct group_win {
     const struct view_plan *p;
     struct win_map map; /* what: struct group */
     struct win_node *hand;
+    struct group *spare; /* were given up; no state */
+    uint32_t n_spare;
     VEC(struct group *) touched;
 };
 
@@ -64,7 +67,16 @@ static void group_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
 
 static struct group *new_group(struct group_win *g, struct win_node *node)
 {
-    struct group *gr = MEM_NEW(struct group);
+    struct group *gr = g->spare;
+    if (gr != NULL) {
+        g->spare = gr->next;
+        g->n_spare--;
+        gr->node = node;
+        node->what = gr;
+        gr->v->ops->renew(gr->v);
+        return gr;
+    }
+    gr = MEM_NEW(struct group);
     gr->g = g;
     gr->node = node;
     node->what = gr;
@@ -87,13 +99,27 @@ static struct group *group_of(struct group_win *g, struct evt *e, bool make)
     return new_group(g, win_map_add(&g->map, key, hash));
 }
 
-static void free_group(struct group_win *g, struct group *gr)
+static void free_group(struct group *gr)
 {
     view_free(gr->v);
     win_list_done(&gr->nw);
     win_list_done(&gr->old);
-    win_map_remove(&g->map, g->w.v.env->heap, gr->node);
     mem_free(gr);
+}
+
+/* Its memory serves the next new one. */
+static void put_aside(struct group_win *g, struct group *gr)
+{
+    enum { SPARE_MAX = 1024 };
+    win_map_remove(&g->map, g->w.v.env->heap, gr->node);
+    if (g->n_spare == SPARE_MAX) {
+        free_group(gr);
+        return;
+    }
+    gr->v->ops->renew(gr->v); /* no timer of it is left */
+    gr->next = g->spare;
+    g->spare = gr;
+    g->n_spare++;
 }
 
 static void look_at_one(struct group_win *g)
@@ -105,7 +131,7 @@ static void look_at_one(struct group_win *g)
     g->hand = node->next;
     struct group *gr = node->what;
     if (gr->v->ops->idle != NULL && gr->v->ops->idle(gr->v)) {
-        free_group(g, gr);
+        put_aside(g, gr);
     }
 }
 
@@ -192,8 +218,12 @@ static struct evt *at(struct view *v, const struct evt *of, size_t n)
 static void free_it(struct view *v)
 {
     struct group_win *g = (struct group_win *)(void *)v;
-    while (g->map.first != NULL) {
-        free_group(g, g->map.first->what);
+    for (const struct win_node *n = g->map.first; n != NULL; n = n->next) {
+        free_group(n->what);
+    }
+    for (struct group *gr = g->spare, *next; gr != NULL; gr = next) {
+        next = gr->next;
+        free_group(gr);
     }
     win_map_done(&g->map, v->env->heap);
     VEC_DONE(&g->touched);

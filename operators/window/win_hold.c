@@ -11,6 +11,8 @@
 
 #include <assert.h>
 
+enum { SPARE = 64 }; /* slots that what is empty may keep */
+
 /* ---- index ---- */
 
 static size_t place_hash(const struct evt *e)
@@ -252,6 +254,14 @@ void win_ring_each(const struct win_ring *r, void (*fn)(void *arg, struct evt *e
     }
 }
 
+void win_ring_renew(struct win_ring *r, struct vheap *h)
+{
+    assert(r->live == 0);
+    if (r->cap > SPARE || r->indexed) {
+        win_ring_done(r, h);
+    }
+}
+
 void win_ring_done(struct win_ring *r, struct vheap *h)
 {
     for (uint64_t i = r->head; i < r->tail; i++) {
@@ -360,6 +370,14 @@ void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
     *(node->next != NULL ? &node->next->prev : &m->last) = node->prev;
     node->next = m->free;
     m->free = node;
+}
+
+void win_map_renew(struct win_map *m, struct vheap *h)
+{
+    assert(m->len == 0);
+    if (m->cap > SPARE) {
+        win_map_done(m, h);
+    }
 }
 
 void win_map_done(struct win_map *m, struct vheap *h)

@@ -59,6 +59,7 @@ bool win_ring_remove(struct win_ring *r, const struct evt *e);
 struct win_slot *win_ring_find(struct win_ring *r, const struct evt *e); /* NULL */
 struct evt *win_ring_nth(struct win_ring *r, size_t n); /* 0 = oldest; closes gaps */
 void win_ring_each(const struct win_ring *r, void (*fn)(void *arg, struct evt *e), void *arg);
+void win_ring_renew(struct win_ring *r, struct vheap *h); /* of an empty one: not too much memory */
 void win_ring_done(struct win_ring *r, struct vheap *h);
 
 /* ---- maps by key values ---- */
@@ -81,6 +82,7 @@ uint64_t win_key_hash(const struct dat *key, uint32_t n);
 struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash);
 struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash);
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node);
+void win_map_renew(struct win_map *m, struct vheap *h); /* as win_ring_renew */
 void win_map_done(struct win_map *m, struct vheap *h);
 
 #endif

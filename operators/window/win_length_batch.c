@@ -16,7 +16,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     struct length_batch *w = (struct length_batch *)(void *)v;
     win_batch_forget(&w->b, old, n_old);
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->b.ring, nw[i], 0);
+        win_batch_push(&w->b, nw[i], 0);
     }
     if (w->b.ring.live >= w->size) {
         (void)win_batch_flush(&w->b, false);

@@ -113,6 +113,11 @@ static bool idle(struct view *v)
     return ((const struct rank *)(const void *)v)->sorted.len == 0;
 }
 
+static void renew(struct view *v)
+{
+    win_map_renew(&((struct rank *)(void *)v)->map, v->env->heap); /* the size is a constant */
+}
+
 /* Size; number of entries, each with its key. */
 static void save(struct view *v, struct save *s)
 {
@@ -151,6 +156,7 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .save = save,
     .load = load,
 };

@@ -79,6 +79,12 @@ static bool idle(struct view *v)
     return ((const struct sort *)(const void *)v)->sorted.len == 0;
 }
 
+static void renew(struct view *v)
+{
+    struct sort *w = (struct sort *)(void *)v;
+    w->size = win_size_of(v->env, ((const struct sort_step *)(const void *)v->step)->size);
+}
+
 /* Size; number of entries, each. */
 static void save(struct view *v, struct save *s)
 {
@@ -111,6 +117,7 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .save = save,
     .load = load,
 };

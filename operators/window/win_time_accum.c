@@ -72,6 +72,14 @@ static bool idle(struct view *v)
     return ((struct accum *)(void *)v)->h.ring.live == 0;
 }
 
+static void renew(struct view *v)
+{
+    struct accum *w = (struct accum *)(void *)v;
+    win_timer_renew(&w->tmr, v->env);
+    win_ring_renew(&w->h.ring, v->env->heap);
+    w->span = win_span_of(v->env, win_one_of(v->step));
+}
+
 /* Period; ring, with the times of arrival; timer. */
 static void save(struct view *v, struct save *s)
 {
@@ -97,6 +105,7 @@ static const struct view_ops ops = {
     .at = win_held_at,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .save = save,
     .load = load,
 };

@@ -57,7 +57,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     struct time_batch *w = (struct time_batch *)(void *)v;
     win_batch_forget(&w->b, old, n_old);
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->b.ring, nw[i], 0);
+        win_batch_push(&w->b, nw[i], 0);
     }
     if (n_nw > 0 && !tmr_is_set(&w->tmr)) {
         arm(w, v->env->ctx->now);

@@ -45,7 +45,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
     struct time_length *w = (struct time_length *)(void *)v;
     win_batch_forget(&w->b, old, n_old);
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->b.ring, nw[i], 0);
+        win_batch_push(&w->b, nw[i], 0);
     }
     if (w->b.ring.live >= w->size) {
         arm(w);

@@ -13,6 +13,8 @@
 
 #include <assert.h>
 
+enum { SLOTS_SPARE = 64 }; /* that an empty one may keep */
+
 struct order_step {
     struct view_step step;
     struct ex *ts;
@@ -192,6 +194,22 @@ static bool idle(struct view *v)
     return ((struct order *)(void *)v)->len == 0;
 }
 
+static void renew(struct view *v)
+{
+    struct order *w = (struct order *)(void *)v;
+    const struct order_step *s = (const struct order_step *)(const void *)v->step;
+    win_timer_renew(&w->tmr, v->env);
+    w->head = 0;
+    if (w->cap > SLOTS_SPARE) {
+        mem_free(w->slots);
+        w->slots = NULL;
+        w->cap = 0;
+    }
+    if (s->period != NULL) {
+        w->span = win_span_of(v->env, s->period);
+    }
+}
+
 static bool has_period(const struct order *w)
 {
     return ((const struct order_step *)(const void *)w->w.v.step)->period != NULL;
@@ -237,6 +255,7 @@ static const struct view_ops ops = {
     .at = at,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .save = save,
     .load = load,
 };

@@ -173,6 +173,7 @@ struct view *win_union_new(struct view_step *const *steps, uint32_t n, struct vi
     struct any *a = mem_zalloc(sizeof *a + n * sizeof(struct kid));
     assert(n > 1);
     win_init(&a->w, &ops, steps[0], env);
+    a->w.v.holds = a->w.counts = false; /* its windows do */
     a->n = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kid *k = &a->kids[i];

@@ -79,6 +79,11 @@ static bool idle(struct view *v)
     return ((struct unique *)(void *)v)->map.len == 0;
 }
 
+static void renew(struct view *v)
+{
+    win_map_renew(&((struct unique *)(void *)v)->map, v->env->heap);
+}
+
 /* Events and keys in order of the keys' first arrival. */
 static void save(struct view *v, struct save *s)
 {
@@ -97,6 +102,7 @@ static const struct view_ops ops = {
     .each = each,
     .free = free_it,
     .idle = idle,
+    .renew = renew,
     .save = save,
     .load = load,
 };

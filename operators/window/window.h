@@ -12,6 +12,7 @@
 
 #include "operators/expr/ectx.h"
 #include "operators/plan/bind.h"
+#include "operators/sig/lim.h"
 #include "operators/time/tmr.h"
 
 struct view;
@@ -22,10 +23,11 @@ struct view_env { /* of one stream of one statement instance; outlives its views
     struct tmr_queue *timers;
     struct ectx *ctx; /* for key and ts expressions: row[stream] is set to the event before */
     uint16_t stream;
-    uint64_t rank; /* for timers */
-    void *inst;    /* likewise */
-    bool prev;     /* the statement uses prev: keep what it needs */
-    bool causes;   /* rows of derived views tell theirs; events leave those: */
+    uint64_t rank;   /* for timers */
+    void *inst;      /* likewise */
+    struct lim *lim; /* rows are counted there; or NULL */
+    bool prev;       /* the statement uses prev: keep what it needs */
+    bool causes;     /* rows of derived views tell theirs; events leave those: */
     bool leaves;
 };
 
@@ -74,7 +76,9 @@ struct view_ops {
      * first (sorted ones: the first first). */
     size_t (*count)(struct view *v, const struct evt *of);
     struct evt *(*at)(struct view *v, const struct evt *of, size_t n);
-    bool (*idle)(struct view *v);                 /* whether it is as if it were new; NULL: never */
+    bool (*idle)(struct view *v); /* whether it is as if it were new; NULL: never */
+    /* Of an idle one: all as if it were just made, but for the memory it has. With idle only. */
+    void (*renew)(struct view *v);
     void (*free)(struct view *v);                 /* timers cancelled, events dropped */
     void (*save)(struct view *v, struct save *s); /* NULL until written: load then fails */
     void (*load)(struct view *v, struct load *l); /* into a new view */
@@ -87,6 +91,8 @@ struct view {
     struct view_env *env;
     view_sink *sink;
     void *sink_arg;
+    bool holds; /* it is a data window whose rows are counted in env->lim: */
+    uint64_t rows, bytes;
 };
 
 /* Binds the views of a stream. A plan without views has n_steps 0. */
@@ -109,6 +115,12 @@ void view_poke(struct view *v);
 void view_save(struct view *v, struct save *s);
 void view_load(struct view *v, struct load *l);
 const struct view_def *view_find(struct slice name);
+/* What a shard may hold alone (window.def): any part of the stream, all events of a key, or the
+ * whole stream. */
+enum view_locality { VIEW_ANY, VIEW_KEYED, VIEW_WHOLE };
+enum view_locality view_locality(const struct view_def *d);
+/* The keys of a view that is KEYED. */
+struct ex *const *view_keys(const struct view_step *s, uint32_t *ret_n);
 const struct view_def *const *view_all(size_t *ret_n); /* for tools and documentation */
 
 #endif

@@ -94,6 +94,19 @@ class Commands(unittest.TestCase):
         self.assertEqual({"time": 500, "statement": "out", "insert": [{"k": "a", "s": 5}],
                           "remove": [{"k": "a", "s": 2}]}, json.loads(out.splitlines()[1]))
 
+    def test_run_tells_causes_as_the_manual_says(self):
+        with open(MANUAL, encoding="utf-8") as f:
+            shown = re.search(r"```text\n(\$ cat rules.epl.*?)```", f.read(), re.S).group(1)
+        parts = re.split(r"^\$ .*\n", shown, flags=re.M)
+        code, out, err = epl("run", self.file("r.epl", parts[1]), "--events", self.file("e", parts[2]), "--causes")
+        self.assertEqual((0, "", parts[3]), (code, err, out))
+
+    def test_causes_as_json(self):
+        events = '{"advance": 5}\n# a remark\n{"send": "A", "event": {"k": "a", "x": 2}}\n'
+        out = epl("run", self.file("r.epl", RULES), "--causes", "-o", "json", text=events)[1]
+        self.assertEqual({"time": 5, "statement": "out", "insert": [{"row": {"k": "a", "s": 2}, "causes": [1]}],
+                          "remove": [{"row": {"k": "a", "s": None}, "causes": []}]}, json.loads(out))
+
     def test_run_says_which_line_is_wrong(self):
         rules = self.file("a.epl", RULES)
         for line in ('{"send": "A", "event": {"x": "two"}}', '{"send": "Nope", "event": {}}', "{", "{}",

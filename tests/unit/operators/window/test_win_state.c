@@ -153,6 +153,56 @@ TEST(win_state_goes_on_as_if_nothing_had_been)
     }
 }
 
+/* Sizes and periods that variables gave are those of the state, whatever a new view would take. */
+static void check_size(const char *views, const char *others)
+{
+    struct win_plan p, q;
+    struct win_world a, b;
+    struct err err = {0};
+    struct spec s = {"", views, false};
+    uint64_t seed = 11;
+    uint32_t id = 1;
+    win_plan_init(&p, views);
+    win_plan_init(&q, others);
+    win_world_init(&a, &p, 100);
+    win_world_init(&b, &q, 100);
+    for (uint32_t i = 0; i < 20; i++) {
+        happen(&s, &seed, &id, &a, NULL);
+    }
+    win_world_save(&a);
+    b.ctx.now = a.ctx.now;
+    (void)q.state.types.number(&q.state, q.type);
+    CHECK_EQ(p.state.types.number(&p.state, p.type), q.state.types.number(&q.state, q.type));
+    if (!win_world_load(&b, buf_slice(&p.state.bytes), &err)) {
+        test_fail(__FILE__, __LINE__, "%s: %s", views, err.msg);
+    }
+    buf_clear(&a.out);
+    buf_clear(&b.out);
+    for (uint32_t i = 0; i < 40; i++) {
+        happen(&s, &seed, &id, &a, &b);
+    }
+    CHECK_STR(buf_cstr(&a.out), buf_cstr(&b.out));
+    win_world_done(&a);
+    win_world_done(&b);
+    win_plan_done(&p);
+    win_plan_done(&q);
+}
+
+TEST(win_state_has_sizes_and_periods)
+{
+    check_size("#length(4)", "#length(9)");
+    check_size("#length_batch(3)", "#length_batch(5)");
+    check_size("#firstlength(15)", "#firstlength(9)");
+    check_size("#sort(3, x)", "#sort(7, x)");
+    check_size("#time(2 sec)", "#time(5 sec)");
+    check_size("#time_batch(2 sec)", "#time_batch(5 sec)");
+    check_size("#time_length_batch(2 sec, 3)", "#time_length_batch(3 sec, 5)");
+    check_size("#time_accum(1 sec)", "#time_accum(2 sec)");
+    check_size("#ext_timed(ts, 2 sec)", "#ext_timed(ts, 1 min)");
+    check_size("#ext_timed_batch(ts, 2 sec)", "#ext_timed_batch(ts, 1 min)");
+    check_size("#time_order(ts, 2 sec)", "#time_order(ts, 1 min)");
+}
+
 /* One byte changed, or the end cut off: refused, or something else that works. */
 static void spoil(const struct spec *s, uint64_t seed)
 {

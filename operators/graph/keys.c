@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See keys.h: facts of all statements, units, a key for each.
+ */
+#include "operators/graph/keys_build.h"
+
+#include "core/event/key.h"
+#include "operators/graph/keys_user.h"
+#include "operators/graph/var.h"
+
+#include <assert.h>
+
+enum { ARENA_MAX = 256 * 1024 * 1024, KEY_BYTES_MAX = 65536 };
+
+const struct keys_row keys_rows[KEYS_NODE_COUNT] = {
+#define KEYS(name, locality, why, doc) [KEYS_##name] = {#name, why, doc, KEYS_##locality},
+#include "operators/graph/keys.def"
+#undef KEYS
+};
+
+const char *keys_choice_name(enum key_choice c)
+{
+    static const char *const names[] = {
+        [KEY_ONE] = "one task",
+        [KEY_BY] = "partitioned",
+        [KEY_ANY] = "partitioned anyhow",
+        [KEY_USER] = "partitioned by @Partition",
+    };
+    return names[c];
+}
+
+/* ---- facts ---- */
+
+void keys_gather(struct keys_facts *f, struct stmt *st)
+{
+    struct keys_stmt *s = ARENA_NEW(f->a, struct keys_stmt);
+    *s = (struct keys_stmt){.st = st, .user = keys_user(st->ast), .unit = (uint32_t)f->stmts.len};
+    *VEC_PUSH(&f->stmts) = s;
+    struct keys_build b = {.f = f, .s = s};
+    keys_enter(&b);
+    switch (st->ast->kind) {
+    case STMT_SELECT:
+        keys_select(&b, st->plan);
+        s->split = keys_may_split(st);
+        break;
+    case STMT_CREATE_WINDOW:
+    case STMT_CREATE_TABLE: keys_window(&b); break;
+    case STMT_CREATE_CONTEXT: keys_context(&b); break;
+    case STMT_UPDATE_ISTREAM: keys_update(&b); break;
+    case STMT_CREATE_SCHEMA:
+    case STMT_CREATE_VARIABLE:
+    case STMT_CREATE_EXPRESSION:
+    case STMT_CREATE_INDEX: break;
+    default: keys_on(&b); break;
+    }
+    if (b.ends && b.timed) {
+        keys_need(&b, KEYS_context_end, "it", false);
+    }
+}
+
+void keys_facts_done(struct keys_facts *f)
+{
+    VEC_EACH (&f->stmts, s) {
+        VEC_DONE(&(*s)->srcs);
+        VEC_DONE(&(*s)->ties);
+        VEC_DONE(&(*s)->needs);
+        VEC_DONE(&(*s)->flows);
+        VEC_DONE(&(*s)->masks);
+    }
+    VEC_EACH (&f->places, p) {
+        VEC_DONE(&(*p)->exprs);
+    }
+    VEC_DONE(&f->places);
+    VEC_DONE(&f->stmts);
+}
+
+/* A type that several supertypes of are read, none of which is another's: its events go to all of
+ * them, so it is an input of its own. */
+static void join_supers(struct keys_facts *f)
+{
+    size_t n = f->places.len;
+    MAP_EACH (&f->eng->cat.types, m) {
+        const struct cat_entry *c = m->value;
+        const struct etype *t = c->type;
+        uint32_t supers = 0;
+        for (size_t i = 0; c->kind == CAT_TYPE && t != NULL && i < n; i++) {
+            const struct keys_place *p = f->places.ptr[i];
+            supers +=
+                p->events && p->type != t && p->type->kind != ETYPE_VARIANT && ety_is(t, p->type);
+        }
+        if (supers > 1) {
+            (void)keys_place(f, t, true);
+        }
+    }
+}
+
+static const struct ex *column_of(struct keys_facts *f, const struct etype *t, struct slice text)
+{
+    int col = ety_col(t, text);
+    if (col < 0) {
+        return NULL;
+    }
+    struct ex *e = ARENA_NEW(f->a, struct ex);
+    *e = (struct ex){
+        .home = f->a, .op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
+    return e;
+}
+
+/* Expressions of `to` as such of `from`, whose columns have the same names. */
+static bool copy_exprs(struct keys_facts *f, const struct keys_place *to, struct keys_place *from)
+{
+    size_t was = from->exprs.len;
+    bool sub = ety_is(from->type, to->type);
+    for (size_t i = 0; i < to->exprs.len; i++) {
+        const struct keys_expr *x = &to->exprs.ptr[i];
+        const struct ex *e = sub ? x->e : column_of(f, from->type, x->text);
+        if (e != NULL) {
+            (void)keys_intern(f, from, x->text, e);
+        }
+    }
+    return from->exprs.len > was;
+}
+
+/* What places must be able to say, so that what others say of their rows can be followed back. */
+static void close_exprs(struct keys_facts *f)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        VEC_EACH (&f->stmts, s) {
+            VEC_EACH (&(*s)->flows, w) {
+                if (w->same >= 0) {
+                    changed |= copy_exprs(f, w->to, (*s)->srcs.ptr[w->same].place);
+                }
+            }
+        }
+        VEC_EACH (&f->places, p) {
+            VEC_EACH (&f->places, q) {
+                bool super = *p != *q && (*p)->events && (*q)->events &&
+                             (*p)->type->kind != ETYPE_VARIANT && ety_is((*q)->type, (*p)->type);
+                changed |= super && copy_exprs(f, *p, *q);
+            }
+        }
+    }
+}
+
+/* ---- units ---- */
+
+static void merge(struct keys_facts *f, uint32_t a, uint32_t b)
+{
+    uint32_t low = MIN(a, b), high = MAX(a, b);
+    for (size_t i = 0; low != high && i < f->stmts.len; i++) {
+        if (f->stmts.ptr[i]->unit == high) {
+            f->stmts.ptr[i]->unit = low;
+        }
+    }
+}
+
+static bool shares(const struct cat_entry *e)
+{
+    return e->kind == CAT_WINDOW || e->kind == CAT_TABLE || e->kind == CAT_CONTEXT ||
+           (e->kind == CAT_VAR && !e->constant);
+}
+
+static bool speaks_of(const struct stmt *s, const struct cat_entry *e)
+{
+    VEC_EACH (&s->used, u) {
+        if (*u == e) {
+            return true;
+        }
+    }
+    enum ast_stmt_kind k = s->ast->kind;
+    bool makes = k == STMT_CREATE_WINDOW || k == STMT_CREATE_TABLE || k == STMT_CREATE_VARIABLE ||
+                 k == STMT_CREATE_CONTEXT;
+    return s->context == e || (makes && e->deployment == s->dep && slice_eq(s->ast->name, e->name));
+}
+
+static void by_names(struct keys_facts *f, const struct map *names)
+{
+    MAP_EACH (names, m) {
+        const struct cat_entry *e = m->value;
+        const struct keys_stmt *first = NULL;
+        for (size_t i = 0; shares(e) && i < f->stmts.len; i++) {
+            struct keys_stmt *s = f->stmts.ptr[i];
+            if (speaks_of(s->st, e)) {
+                merge(f, first != NULL ? first->unit : s->unit, s->unit);
+                first = s;
+            }
+        }
+    }
+}
+
+/* Whether s looks at events of that type, as they are or as those of a supertype. */
+static bool reads(const struct keys_stmt *s, const struct etype *t)
+{
+    VEC_EACH (&s->srcs, x) {
+        if (ety_is(t, x->place->type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void by_flows(struct keys_facts *f)
+{
+    VEC_EACH (&f->stmts, a) {
+        VEC_EACH (&f->stmts, b) {
+            bool one = false;
+            VEC_EACH (&(*a)->flows, w) {
+                one |= reads(*b, w->to->type);
+                VEC_EACH (&(*b)->flows, v) {
+                    one |= v->to == w->to;
+                }
+            }
+            VEC_EACH (&(*a)->masks, m) {
+                VEC_EACH (&(*b)->srcs, x) {
+                    one |= ety_is(x->place->type, m->type) || ety_is(m->type, x->place->type);
+                }
+            }
+            if (one) {
+                merge(f, (*a)->unit, (*b)->unit);
+            }
+        }
+    }
+}
+
+/* ---- answers ---- */
+
+static void activate(struct keys_facts *f, uint32_t unit)
+{
+    VEC_EACH (&f->stmts, s) {
+        (*s)->active = (*s)->unit == unit;
+    }
+}
+
+static void fill_stmt(struct keys_facts *f, struct keys_stmt *s, struct key_stmt *to)
+{
+    struct keys_answer *a = ARENA_NEW(f->a, struct keys_answer);
+    VEC_EACH (&f->stmts, x) {
+        (*x)->active = *x == s;
+    }
+    keys_solve(f, a);
+    *to = (struct key_stmt){.name = s->st->name,
+                            .window = s->st->ast->name,
+                            .order = s->st->order,
+                            .deployment = s->st->dep->id,
+                            .choice = a->choice,
+                            .why = a->why,
+                            .may_split = s->split && a->choice == KEY_ONE};
+}
+
+static void fill_input(struct keys_facts *f, const struct key_unit *u, const struct keys_place *p,
+                       const int *chosen, struct key_input *to)
+{
+    const struct ex **cols = arena_array(f->a, u->n_cols + 1, sizeof *cols);
+    struct slice *texts = arena_array(f->a, u->n_cols + 1, sizeof *texts);
+    *to = (struct key_input){.type = p->type};
+    for (uint32_t i = 0; i < u->n_cols; i++) {
+        if (chosen[i] < 0) {
+            return;
+        }
+        cols[i] = p->exprs.ptr[chosen[i]].e;
+        texts[i] = p->exprs.ptr[chosen[i]].text;
+    }
+    to->cols = u->n_cols > 0 ? cols : NULL;
+    to->texts = texts;
+}
+
+/* Types that the unit makes itself may be sent as well: by what carries the key in them. */
+static void derived_input(struct keys_facts *f, struct key_unit *u, const struct keys_answer *a,
+                          struct keys_place *p)
+{
+    int chosen[KEYS_COLS_MAX];
+    for (uint32_t c = 0; c < u->n_cols; c++) {
+        for (uint32_t i = 0; i < a->n_inputs; i++) {
+            a->inputs[i]->chosen = a->cols[c][i];
+        }
+        chosen[c] = keys_carrier(f, p);
+    }
+    fill_input(f, u, p, chosen, &u->inputs[u->n_inputs++]);
+}
+
+static void fill_inputs(struct keys_facts *f, struct key_unit *u, const struct keys_answer *a)
+{
+    u->inputs = arena_array(f->a, f->places.len + 1, sizeof *u->inputs);
+    const struct etype **holds = arena_array(f->a, f->places.len + 1, sizeof *holds);
+    for (uint32_t i = 0; i < a->n_inputs; i++) {
+        int chosen[KEYS_COLS_MAX];
+        for (uint32_t c = 0; c < u->n_cols; c++) {
+            chosen[c] = a->cols[c][i];
+        }
+        fill_input(f, u, a->inputs[i], chosen, &u->inputs[u->n_inputs++]);
+    }
+    VEC_EACH (&f->places, p) {
+        if ((*p)->derived || (!(*p)->events && (*p)->read)) {
+            holds[u->n_holds++] = (*p)->type;
+        }
+        if ((*p)->derived && (*p)->events) {
+            derived_input(f, u, a, *p);
+        }
+    }
+    u->holds = holds;
+}
+
+static void fill_unit(struct keys_facts *f, uint32_t unit, uint32_t n, struct key_unit *u)
+{
+    struct keys_answer *a = ARENA_NEW(f->a, struct keys_answer);
+    *u = (struct key_unit){.stmts = arena_array(f->a, n + 1, sizeof *u->stmts)};
+    VEC_EACH (&f->stmts, s) {
+        if ((*s)->unit == unit) {
+            fill_stmt(f, *s, &u->stmts[u->n_stmts++]);
+        }
+    }
+    activate(f, unit);
+    keys_solve(f, a);
+    keys_by_user(f, a);
+    u->choice = a->choice;
+    u->why = a->why;
+    u->n_cols = a->n_cols;
+    u->as_double = a->as_double;
+    fill_inputs(f, u, a);
+}
+
+static bool wanted(const struct keys_facts *f, uint32_t unit, struct slice deployment,
+                   uint32_t *ret_n)
+{
+    bool of = deployment.len == 0, any = false;
+    *ret_n = 0;
+    VEC_EACH (&f->stmts, s) {
+        if ((*s)->unit == unit) {
+            ++*ret_n;
+            of |= slice_eq((*s)->st->dep->id, deployment);
+            any |= (*s)->srcs.len > 0 || (*s)->flows.len > 0 || (*s)->needs.len > 0;
+        }
+    }
+    return of && any;
+}
+
+int eng_keys(struct eng *e, struct slice deployment, struct key_plan *ret, struct err *reterr)
+{
+    struct arena *a = arena_new(NULL, "keys", ARENA_MAX);
+    struct keys_facts f = {.eng = e, .a = a};
+    struct key_plan plan = {.arena = a};
+    VEC_EACH (&e->stmts, st) {
+        keys_gather(&f, *st);
+    }
+    join_supers(&f);
+    close_exprs(&f);
+    by_names(&f, &e->cat.types);
+    by_names(&f, &e->cat.vars);
+    by_names(&f, &e->cat.contexts);
+    by_flows(&f);
+    plan.units = arena_array(a, f.stmts.len + 1, sizeof *plan.units);
+    for (uint32_t i = 0; i < f.stmts.len; i++) {
+        uint32_t n;
+        if (f.stmts.ptr[i]->unit == i && wanted(&f, i, deployment, &n)) {
+            fill_unit(&f, i, n, &plan.units[plan.n_units++]);
+        }
+    }
+    keys_facts_done(&f);
+    if (f.full) {
+        arena_free(a);
+        return err_set(reterr, ERR_LIMIT, "a statement reads too many streams to look for keys");
+    }
+    *ret = plan;
+    return 0;
+}
+
+void keys_done(struct key_plan *p)
+{
+    if (p->arena != NULL) {
+        arena_free(p->arena);
+    }
+    *p = (struct key_plan){.arena = NULL};
+}
+
+/* ---- events ---- */
+
+const struct key_input *keys_input(const struct key_unit *u, const struct etype *type)
+{
+    const struct key_input *super = NULL;
+    for (uint32_t i = 0; i < u->n_inputs; i++) {
+        const struct key_input *in = &u->inputs[i];
+        if (in->type == type) {
+            return in;
+        }
+        if (super == NULL && in->type->kind != ETYPE_VARIANT && ety_is(type, in->type)) {
+            super = in;
+        }
+    }
+    return super;
+}
+
+static bool add_value(struct buf *b, struct dat v, bool as_double)
+{
+    struct val x = {.tag = VAL_NULL};
+    switch (v.kind) {
+    case DAT_NULL: break;
+    case DAT_BOOL: x = (struct val){.tag = VAL_BOOL, .b = v.b}; break;
+    case DAT_BYTE:
+    case DAT_SHORT:
+    case DAT_INT:
+    case DAT_LONG: x = (struct val){.tag = VAL_INT, .i = v.i}; break;
+    case DAT_FLOAT:
+    case DAT_DOUBLE: x = (struct val){.tag = VAL_DOUBLE, .d = v.d}; break;
+    case DAT_STRING: x = val_string(slice_of(v.s->s, v.s->len)); break;
+    default: return false;
+    }
+    return key_add(b, as_double ? key_coerce(x, VAL_DOUBLE) : x);
+}
+
+bool keys_bytes(struct eng *e, const struct key_unit *u, const struct key_input *in, struct evt *ev,
+                struct buf *b)
+{
+    if (in->cols == NULL) {
+        for (uint32_t i = 0; i < ev->type->n_cols; i++) {
+            (void)add_value(b, ev->p[i], false);
+        }
+        return !buf_failed(b);
+    }
+    struct evt *row[2] = {ev, NULL};
+    struct ectx c = {.heap = e->heap, .now = e->now, .row = row, .ops = &eng_ectx_ops};
+    for (uint32_t i = 0; i < u->n_cols; i++) {
+        if (!add_value(b, ex_eval(in->cols[i], &c), u->as_double[i])) {
+            return false;
+        }
+    }
+    return !buf_failed(b);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts of statements that are not selects; and whether parts of a select's sums may be made apart.
+ */
+#include "operators/graph/keys_build.h"
+#include "operators/graph/nwin.h"
+#include "operators/graph/update.h"
+#include "operators/graph/var.h"
+#include "operators/table/table.h"
+
+#include <assert.h>
+
+static void masks(struct keys_build *b, const struct keys_scope *sc, const struct assigns *sets,
+                  const struct etype *t)
+{
+    for (uint32_t i = 0; i < sets->n; i++) {
+        keys_visit(b, sc, NULL, sets->a[i].value);
+        *VEC_PUSH(&b->s->masks) = (struct keys_mask){t, sets->a[i].col};
+    }
+}
+
+/* ---- on ... ---- */
+
+static void sets_variables(struct keys_build *b, const struct keys_scope *sc,
+                           const struct set_plan *s)
+{
+    bool shared = false;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct stmt *of = s->vars[i]->st;
+        shared |= !b->inner || of->context != b->s->st->context;
+        keys_visit(b, sc, NULL, s->values[i]);
+    }
+    if (shared) {
+        keys_need(b, KEYS_variable, "on set", false);
+    }
+}
+
+static void merge(struct keys_build *b, const struct keys_scope *sc, const struct on_plan *p)
+{
+    for (uint32_t i = 0; i < p->n_matched; i++) {
+        const struct on_matched *m = &p->matched[i];
+        keys_visit(b, sc, NULL, m->cond);
+        for (uint32_t k = 0; k < m->n_actions; k++) {
+            const struct on_action *a = &m->actions[k];
+            keys_visit(b, sc, NULL, a->where);
+            masks(b, sc, &a->sets, p->type);
+            for (uint32_t c = 0; a->kind == ACT_INSERT && c < a->rows.n_cols; c++) {
+                keys_visit(b, sc, NULL, a->rows.cols[c]);
+            }
+            if (a->kind == ACT_INSERT) {
+                keys_insert(b, sc, &a->rows, a->ins);
+            }
+        }
+    }
+}
+
+static void split(struct keys_build *b, const struct keys_base *trigger, const struct on_plan *p)
+{
+    for (uint32_t i = 0; i < p->n_branches; i++) {
+        const struct on_branch *r = &p->branches[i];
+        struct keys_base base = *trigger;
+        if (r->contained != NULL) {
+            base = (struct keys_base){.src = -1};
+        }
+        struct keys_scope sc = {.outer = NULL, .bases = &base, .n = 1};
+        keys_visit(b, &sc, NULL, r->where);
+        for (uint32_t c = 0; c < r->rows.n_cols; c++) {
+            keys_visit(b, &sc, NULL, r->rows.cols[c]);
+        }
+        keys_insert(b, &sc, &r->rows, r->ins);
+    }
+}
+
+/* on-merge without where that only inserts looks at no row. */
+static bool looks(const struct stmt *st, const struct on_plan *p)
+{
+    bool any = st->ast->kind != STMT_ON_MERGE || p->where != NULL;
+    return any || !st->ast->merge_insert_only;
+}
+
+void keys_on(struct keys_build *b)
+{
+    const struct stmt *st = b->s->st;
+    const struct on_plan *p = st->plan;
+    struct keys_base bases[ON_STREAMS] = {{.src = -1}, {.src = -1}, {.src = -1}};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = ON_STREAMS};
+    keys_stream(b, &p->trigger, NULL, KEYS_join, &bases[ON_TRIGGER]);
+    if (st->ast->kind == STMT_ON_SPLIT) {
+        split(b, &bases[ON_TRIGGER], p);
+        return;
+    }
+    if (st->ast->kind == STMT_ON_SET) {
+        sets_variables(b, &sc, p->vars);
+        return;
+    }
+    uint32_t src = keys_add_src(b, p->type, false, KEYS_target, "it");
+    bases[ON_TARGET].src = bases[ON_INITIAL].src = (int)src;
+    keys_shared(b, src);
+    b->s->srcs.ptr[src].lone |= !looks(st, p);
+    keys_ties(b, &sc, p->where);
+    keys_visit(b, &sc, NULL, p->where);
+    masks(b, &sc, &p->sets, p->type);
+    merge(b, &sc, p);
+    if (st->ast->kind == STMT_ON_SELECT) {
+        keys_clauses(b, &sc, &p->select, false);
+        if (p->select.insert != NULL) {
+            keys_insert(b, &sc, &p->select, p->select.insert);
+        }
+    }
+}
+
+/* ---- create window, table; update istream ---- */
+
+void keys_window(struct keys_build *b)
+{
+    const struct stmt *st = b->s->st;
+    if (st->ast->kind == STMT_CREATE_WINDOW) {
+        const struct nwin *w = st->plan;
+        struct keys_base base = {.src =
+                                     (int)keys_add_src(b, nwin_type(w), false, KEYS_table, "it")};
+        struct keys_scope sc = {.outer = NULL, .bases = &base, .n = 1};
+        keys_shared(b, (uint32_t)base.src);
+        keys_views(b, &sc, nwin_views(w));
+        const struct cat_entry *from = cat_type(&b->f->eng->cat, st->ast->class_name);
+        if (st->ast->insert_from && from != NULL) {
+            uint32_t src = keys_add_src(b, from->type, false, KEYS_table, "it");
+            b->s->srcs.ptr[src].lone = true;
+            struct keys_flow f = {.to = keys_place(b->f, nwin_type(w), false), .same = (int)src};
+            keys_gives(b, f);
+        }
+        return;
+    }
+    const struct cat_entry *e = cat_type(&b->f->eng->cat, st->ast->name);
+    const struct table *t = e->what;
+    struct keys_need x = {.node = KEYS_table_key, .what = SLICE("it")};
+    uint32_t src = keys_add_src(b, t->type, false, KEYS_table, "it");
+    keys_shared(b, src);
+    x.keys = arena_array(b->f->a, t->n_keys + 1, sizeof *x.keys);
+    for (uint32_t i = 0; i < t->n_keys; i++) {
+        int col = keys_column(b->f, b->s->srcs.ptr[src].place, t->type, t->key[i]);
+        if (col >= 0) {
+            x.keys[x.n++] = (struct keys_side){(uint16_t)src, (uint16_t)col};
+        }
+    }
+    if (t->n_keys == 0) {
+        keys_need(b, KEYS_table_all, "a table without primary key", true);
+    } else if (!b->inner) {
+        *VEC_PUSH(&b->s->needs) = x;
+    }
+}
+
+void keys_update(struct keys_build *b)
+{
+    const struct stmt *st = b->s->st;
+    int src = (int)keys_add_src(b, upd_type(st), true, KEYS_join, "it");
+    struct keys_base bases[ON_STREAMS] = {{.src = src}, {.src = src}, {.src = src}};
+    struct keys_scope sc = {.outer = NULL, .bases = bases, .n = ON_STREAMS};
+    keys_visit(b, &sc, NULL, upd_where(st));
+    masks(b, &sc, upd_sets(st), upd_type(st));
+}
+
+/* ---- parts of sums ---- */
+
+static bool adds_up(const struct agg_call *c)
+{
+    static const char *const names[] = {"count", "sum", "min", "max", "avg"};
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        known |= strcmp(c->def->name, names[i]) == 0;
+    }
+    bool whole = strcmp(c->def->name, "sum") != 0 || ty_is_integer(c->ty);
+    return known && whole && !c->distinct && !c->has_group_by;
+}
+
+static bool sums_alone(const struct sel_plan *p)
+{
+    bool all = p->aggs.calls.len > 0 && (p->cls == ROWS_TOTAL || p->cls == ROWS_GROUP) &&
+               p->n_levels == 0 && p->into == NULL;
+    for (size_t i = 0; all && i < p->aggs.calls.len; i++) {
+        all = adds_up(p->aggs.calls.ptr[i]);
+    }
+    return all;
+}
+
+/* Each part would count its rows of a pane; where the pane ends they are added up. */
+bool keys_may_split(const struct stmt *st)
+{
+    const struct sel_plan *p = st->plan;
+    const struct sel_stream *s = &p->streams[0];
+    const struct out_plan *o = &p->output;
+    bool plain = st->context == NULL && p->n_streams == 1 && s->kind == SRC_FILTER &&
+                 s->mr == NULL && st->subqs.len == 0;
+    if (!plain || p->distinct || p->n_order > 0 || p->limit != NULL || !sums_alone(p)) {
+        return false;
+    }
+    bool any = true;
+    for (uint32_t i = 0; i < s->views.n_steps; i++) {
+        any &= view_locality(s->views.steps[i]->def) == VIEW_ANY;
+    }
+    bool batch = s->views.n_steps == 1 && strcmp(s->views.steps[0]->def->name, "time_batch") == 0;
+    bool ticks = o->when == OUT_EVERY_TIME && o->kind != OUT_FIRST && !o->terminated;
+    return (batch && o->when == OUT_EVERY_NONE) || (ticks && any);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files of the index only.
+ */
+#ifndef OPERATORS_ROUTE_ROUTE_IMPL_H
+#define OPERATORS_ROUTE_ROUTE_IMPL_H
+
+#include "operators/route/route.h"
+
+/* filter.c: whether the event alone decides; whether two such conditions are the same question. */
+bool route_same_for_all(const struct ex *e);
+uint64_t route_ex_hash(const struct ex *e);
+bool route_ex_same(const struct ex *a, const struct ex *b);
+
+/* test.c: a condition that several leaves ask, evaluated once per event. */
+struct route_test {
+    const struct etype *type;
+    uint64_t hash;
+    uint64_t event; /* the one it was last asked about */
+    bool answer;
+    struct route_leaf *asking; /* at least one */
+    struct route_test *next;
+};
+
+struct route_tests {
+    struct route_test **buckets;
+    size_t n_buckets, count;
+};
+
+void route_test_join(struct route_tests *t, struct route_leaf *l);
+void route_test_leave(struct route_tests *t, struct route_leaf *l);
+void route_tests_done(struct route_tests *t);
+
+#endif
