@@ -15,6 +15,22 @@ static const struct agg_def *const defs[] = {
 #undef AGG
 };
 
+bool agg_splits(const struct agg_def *d)
+{
+    enum locality { LOCAL, MERGE, SPLIT };
+    static const enum locality localities[] = {
+#define AGG(name, locality, doc) locality,
+#include "operators/agg/agg.def"
+#undef AGG
+    };
+    size_t i = 0;
+    while (defs[i] != d) {
+        i++;
+        assert(i < ARRAY_LEN(defs));
+    }
+    return localities[i] == SPLIT;
+}
+
 const struct agg_def *agg_find(struct slice name)
 {
     for (size_t i = 0; i < ARRAY_LEN(defs); i++) {

@@ -41,6 +41,7 @@ struct agg_def {
 };
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
+bool agg_splits(const struct agg_def *d);          /* SPLIT in agg.def */
 /* Adds a call to a set that lives in the arena. */
 void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
 /* All of them, for tools and documentation. */

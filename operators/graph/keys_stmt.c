@@ -163,13 +163,8 @@ void keys_update(struct keys_build *b)
 
 static bool adds_up(const struct agg_call *c)
 {
-    static const char *const names[] = {"count", "sum", "min", "max", "avg"};
-    bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        known |= strcmp(c->def->name, names[i]) == 0;
-    }
     bool whole = strcmp(c->def->name, "sum") != 0 || ty_is_integer(c->ty);
-    return known && whole && !c->distinct && !c->has_group_by;
+    return agg_splits(c->def) && whole && !c->distinct && !c->has_group_by;
 }
 
 static bool sums_alone(const struct sel_plan *p)

@@ -30,11 +30,13 @@ struct slice keys_user(const struct ast_stmt *a)
 /* The next name of a list with commas; false at its end. */
 static bool next_name(struct slice *list, struct slice *ret)
 {
+    if (list->ptr == NULL) {
+        return false;
+    }
     size_t n = slice_find(*list, ',');
     *ret = slice_trim(slice_sub(*list, 0, MIN(n, list->len)));
-    bool more = list->len > 0;
-    *list = n < list->len ? slice_sub(*list, n + 1, list->len) : SLICE_NONE;
-    return more;
+    *list = n < list->len ? slice_of(list->ptr + n + 1, list->len - n - 1) : SLICE_NONE;
+    return true;
 }
 
 static int check_type(const struct etype *t, struct slice list, struct span span, uint32_t *ret_n,

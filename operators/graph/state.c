@@ -148,6 +148,7 @@ struct loading {
     struct err *err;
     struct state_rest rest;
     struct inst **by_at; /* of the statement under way: instances in the order they had */
+    bool *loaded;        /* and which of them, as they are, have their state */
 };
 
 static int by_node(const void *a, const void *b)
@@ -241,7 +242,7 @@ static int load_alone(struct loading *x, struct stmt *st)
     return rc == 0 ? finish(x, st) : rc;
 }
 
-static struct inst *inst_number(const struct stmt *st, int64_t number)
+static size_t inst_number(const struct stmt *st, int64_t number)
 {
     size_t low = 0, high = st->insts.len; /* in order of opening while they are loaded */
     while (low < high) {
@@ -252,20 +253,21 @@ static struct inst *inst_number(const struct stmt *st, int64_t number)
             high = mid;
         }
     }
-    bool found = low < st->insts.len && st->insts.ptr[low]->partition == number;
-    return found ? st->insts.ptr[low] : NULL;
+    return low < st->insts.len && st->insts.ptr[low]->partition == number ? low : st->insts.len;
 }
 
 static void partitions(struct loading *x, struct stmt *st)
 {
     while (load_more(x->l)) {
-        struct inst *in = inst_number(st, load_i(x->l));
+        size_t i = inst_number(st, load_i(x->l));
         uint64_t at = load_u(x->l);
-        if (in == NULL || at >= st->insts.len || x->by_at[at] != NULL) {
+        if (i == st->insts.len || x->loaded[i] || at >= st->insts.len || x->by_at[at] != NULL) {
             load_fail(x->l, "a partition that does not exist, or twice");
             return;
         }
+        struct inst *in = st->insts.ptr[i];
         x->by_at[at] = in;
+        x->loaded[i] = true;
         load_body(in, x->l);
         if (st->ops->load_keyed != NULL) {
             st->ops->load_keyed(in, x->l, false);
@@ -299,9 +301,11 @@ static int load_partitions(struct loading *x, struct stmt *st)
     }
     mem_free(parts);
     x->by_at = mem_calloc(n + 1, sizeof(struct inst *));
+    x->loaded = mem_calloc(n + 1, sizeof *x->loaded);
     int rc = each_chunk(x, st, BODY, partitions);
     rc = rc == 0 ? reorder(x, st) : rc;
     mem_free(x->by_at);
+    mem_free(x->loaded);
     return rc == 0 ? finish(x, st) : rc;
 }
 
@@ -309,6 +313,11 @@ static int load_all(struct loading *x)
 {
     struct eng *e = x->eng;
     size_t first;
+    for (size_t i = 1; i < x->n; i++) {
+        if (by_node(&x->chunks[i - 1], &x->chunks[i]) == 0) {
+            return err_set(x->err, ERR_CORRUPT, "saved state with a chunk twice");
+        }
+    }
     if (chunks_of(x, 0, &first) != 1) {
         return err_set(x->err, ERR_CORRUPT, "saved state without the engine's own chunk");
     }

@@ -9,6 +9,29 @@
 
 #include <assert.h>
 
+enum locality { ATOM, EACH, FIRST, ANY, ALONE, WHOLE };
+
+struct row {
+    const struct pat_def *def;
+    enum locality locality;
+};
+
+static const struct row rows[] = {
+#define PAT(name, text, locality, doc) {&pat_def_##name, locality},
+#include "operators/pattern/pat.def"
+#undef PAT
+};
+
+static enum locality locality_of(const struct pat_node *n)
+{
+    size_t i = 0;
+    while (rows[i].def != n->def) {
+        i++;
+        assert(i < ARRAY_LEN(rows));
+    }
+    return rows[i].locality;
+}
+
 struct walk {
     struct pat_local *to;
 };
@@ -53,14 +76,14 @@ static void held(struct walk *w, const struct pat_node *n, bool sure)
 /* What `every` begins anew with each event: an atom, or one of several. */
 static void each_event(struct walk *w, const struct pat_node *n, bool sure)
 {
-    if (n->def == &pat_def_filter) {
+    enum locality l = locality_of(n);
+    if (l == ATOM) {
         atom(w, n, true, sure);
         return;
     }
-    if (n->def != &pat_def_or) {
-        never(w, n->def->leaf || n->def->observer
-                     ? "a timer alone belongs to no key"
-                     : "'every' over several parts begins anew for all keys at once");
+    if (l != ANY) {
+        never(w, l == ALONE ? "a timer alone belongs to no key"
+                            : "'every' over several parts begins anew for all keys at once");
         held(w, n, false);
         return;
     }
@@ -69,37 +92,47 @@ static void each_event(struct walk *w, const struct pat_node *n, bool sure)
     }
 }
 
+static void each(struct walk *w, const struct pat_node *n, bool sure)
+{
+    struct pat_told t = told_of(n);
+    each_event(w, n->kids[0], sure);
+    if (t.n_keys > 0 && w->to->n_distinct > 0) {
+        never(w, "every-distinct stands twice");
+    } else if (t.n_keys > 0 && locality_of(n->kids[0]) != ATOM) {
+        never(w, "every-distinct over several parts compares keys of all of them");
+    } else if (t.n_keys > 0) {
+        w->to->distinct = t.keys;
+        w->to->n_distinct = t.n_keys;
+    }
+}
+
 static void open(struct walk *w, const struct pat_node *n, bool sure)
 {
-    const struct pat_def *d = n->def;
-    struct pat_told t = told_of(n);
-    if (d == &pat_def_every || d == &pat_def_distinct) {
-        each_event(w, n->kids[0], sure);
-        if (d == &pat_def_distinct && w->to->n_distinct > 0) {
-            never(w, "every-distinct stands twice");
-        } else if (d == &pat_def_distinct && n->kids[0]->def != &pat_def_filter) {
-            never(w, "every-distinct over several parts compares keys of all of them");
-        } else if (d == &pat_def_distinct) {
-            w->to->distinct = t.keys;
-            w->to->n_distinct = t.n_keys;
-        }
-    } else if (d == &pat_def_followed || d == &pat_def_within) {
-        if (t.bounded) {
+    switch (locality_of(n)) {
+    case EACH: each(w, n, sure); break;
+    case FIRST:
+        if (told_of(n).bounded) {
             never(w, "'-[n]>' counts what waits of all keys");
         }
         open(w, n->kids[0], sure);
         for (uint32_t i = 1; i < n->n_kids; i++) {
             held(w, n->kids[i], sure);
         }
-    } else if (d == &pat_def_or) {
+        break;
+    case ANY:
         for (uint32_t i = 0; i < n->n_kids; i++) {
             open(w, n->kids[i], false);
         }
-    } else {
-        never(w, d == &pat_def_filter ? "it begins without 'every': once for all keys"
-                 : d->observer        ? "a timer alone belongs to no key"
-                                      : "it begins with a part that holds for all keys at once");
+        break;
+    case ATOM:
+        never(w, "it begins without 'every': once for all keys");
         held(w, n, false);
+        break;
+    case ALONE: never(w, "a timer alone belongs to no key"); break;
+    case WHOLE:
+        never(w, "it begins with a part that holds for all keys at once");
+        held(w, n, false);
+        break;
     }
 }
 

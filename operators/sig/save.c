@@ -105,9 +105,25 @@ void save_end(struct save *s)
     memset(s->seen, 0, s->seen_size * sizeof *s->seen);
 }
 
+/* Events have no content to go by: their identity is not that of the next run. */
+static bool has_event(struct dat v)
+{
+    bool found = v.kind == DAT_EVENT;
+    for (uint32_t i = 0; v.kind == DAT_LIST && !found && i < v.l->len; i++) {
+        found = has_event(v.l->v[i]);
+    }
+    for (uint32_t i = 0; v.kind == DAT_MAP && !found && i < v.m->len; i++) {
+        found = has_event(v.m->v[i].key) || has_event(v.m->v[i].value);
+    }
+    return found;
+}
+
 /* As the log's own keys (core/event/key.h), so that a row's group is that of its state. */
 static struct val key_column(struct dat v)
 {
+    if (has_event(v)) {
+        return (struct val){.tag = VAL_NULL};
+    }
     switch (v.kind) {
     case DAT_NULL: return (struct val){.tag = VAL_NULL};
     case DAT_BOOL: return val_bool(v.b);

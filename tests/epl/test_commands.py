@@ -9,6 +9,17 @@ import unittest
 
 KAIJU = os.environ["KAIJU"]
 MANUAL = os.path.join(os.environ["KAIJU_SOURCE_DIR"], "docs", "epl.md")
+KEYED = """create schema A(k string, x int);
+create schema B(key string, x int);
+@name('sums') select k, sum(x) as s from A#time(10 sec) group by k;
+@name('pairs') select a.x as ax, b.x as bx from A#keepall as a, B#keepall as b where a.k = b.key;
+@name('all') select sum(x) as s from A output last every 10 sec;
+@name('plain') select k from A(x > 2);
+@Partition('k') @name('mine') select k, count(*) as n from A group by k output all every 5 sec;
+create window W#length(3) as (k string);
+@name('in') insert into W select k from A;
+@name('out') select k, count(*) as n from W group by k;
+"""
 RULES = """create schema A(k string, x int);
 @name('out') select irstream k, sum(x) as s from A(x > 1)#length(2) group by k;
 """
@@ -80,6 +91,45 @@ class Commands(unittest.TestCase):
         self.assertEqual(0, code)
         for word in ("'out'", "reads     A", "#length(2)", "group by  k"):
             self.assertIn(word, out)
+
+    def test_explain_shows_keys(self):
+        rules = self.file("a.epl", KEYED)
+        code, out, _ = epl("explain", rules)
+        self.assertEqual(0, code)
+        for words in ("unit 1 sums: partitioned by A(k)\n",
+                      "unit 2 pairs: partitioned by A(k), B(key)\n",
+                      "unit 3 all: one task: 'all': an aggregation without group by adds up events of all "
+                      "keys; its sums may be split\n",
+                      "unit 4 plain: partitioned anyhow: each event goes by itself\n",
+                      "unit 5 mine: partitioned by @Partition by A(k)\n",
+                      "unit 6 W, in, out: one task: 'W': #length counts, sorts or batches events of all keys\n"):
+            self.assertIn(words, out)
+
+    def test_explain_as_json(self):
+        code, out, _ = epl("explain", "-o", "json", self.file("a.epl", KEYED))
+        self.assertEqual(0, code)
+        units = json.loads(out)["units"]
+        self.assertEqual(["partitioned", "partitioned", "one task", "partitioned anyhow",
+                          "partitioned by @Partition", "one task"], [u["choice"] for u in units])
+        self.assertEqual([{"type": "A", "key": ["k"]}, {"type": "B", "key": ["key"]}], units[1]["inputs"])
+        self.assertEqual([False, False, True, False, False, False], [u["may_split"] for u in units])
+        self.assertEqual(["W", "in", "out"], [s["name"] for s in units[5]["statements"]])
+        self.assertIn("#length", units[5]["why"])
+
+    def test_partition_is_checked(self):
+        for value, words in (("('z')", "'A' has no property 'z'"), ("", "string of properties"), ("(3)", "string"),
+                             ("('')", "string"), ("('k,')", "1 to 16 properties"), ("('t')", "which is no key")):
+            rules = f"create schema A(k string, t string[]);\n@Partition{value} select k from A;"
+            code, _, err = epl("check", self.file("a.epl", rules))
+            self.assertEqual(1, code, value)
+            self.assertIn(words, err)
+
+    def test_partitions(self):
+        steps = [{"send": "A", "event": {"k": k, "x": 1}} for k in "abcab"]
+        scenario = {"epl": RULES, "steps": steps}
+        code, out, _ = epl("scenario", "--partitions", "4", "-", text=json.dumps(scenario))
+        self.assertEqual(0, code)
+        self.assertIn("different 0,", out)
 
     def test_run(self):
         events = self.file("e.jsonl", '# a comment\n\n{"send": "A", "event": {"k": "a", "x": 2}}\n'
