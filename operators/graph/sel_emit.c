@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The end of a select: distinct, order, limit over one batch, then insert into, then the listener.
+ * The end of a select: order, limit, distinct over one batch, then insert into, then the listener.
  */
 #include "operators/graph/sel.h"
 
@@ -102,14 +102,14 @@ static void limit(struct sel_inst *in, struct orows *rows)
 static void prepare(struct sel_inst *in, struct orows *rows)
 {
     const struct sel_plan *p = in->p;
-    if (p->distinct) {
-        distinct(rows);
-    }
     if (p->n_order > 0) {
         order(p, rows);
     }
     if (p->limit != NULL || p->offset != NULL) {
         limit(in, rows);
+    }
+    if (p->distinct) { /* of the rows that the limit leaves */
+        distinct(rows);
     }
 }
 
