@@ -49,6 +49,14 @@ void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
+/* The group is about to be used: what it needs is fetched into the cache while others are found. */
+static inline void aggr_soon(const struct group *g)
+{
+    __builtin_prefetch(g->block);
+    if (g->live != NULL) {
+        cause_live_soon(g->live);
+    }
+}
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it

@@ -273,9 +273,8 @@ void eng_settle(struct eng *e)
         VEC_CLEAR(&e->vars_changed);
         e->vars_pending = true;
         look_again(e, false);
+        eng_work(e);
     }
-    eng_work(e);
-    eng_deliver(e);
     if (UNLIKELY(e->halting.len > 0)) {
         eng_limit_stops(e);
     }
