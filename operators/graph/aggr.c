@@ -600,11 +600,18 @@ void aggr_loaded(struct aggregator *a)
     }
 }
 
-struct group *aggr_number(const struct aggregator *a, uint64_t nr)
+void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret)
 {
-    struct group *g = a->first;
-    while (g != NULL && g->nr != nr) {
-        g = g->next;
+    struct group **all = mem_calloc(a->count + 1, sizeof(struct group *));
+    size_t count = 0;
+    for (struct group *g = a->first; g != NULL; g = g->next) {
+        all[count++] = g;
     }
-    return g;
+    for (size_t i = 0; i < n; i++) {
+        struct group key = {.nr = nr[i]};
+        const struct group *want = &key;
+        struct group **found = bsearch(&want, all, count, sizeof(struct group *), by_nr);
+        ret[i] = found != NULL ? *found : NULL;
+    }
+    mem_free(all);
 }

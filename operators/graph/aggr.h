@@ -79,6 +79,7 @@ void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
 void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
                       void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
 void aggr_loaded(struct aggregator *a);
-struct group *aggr_number(const struct aggregator *a, uint64_t nr); /* walks; NULL if it is gone */
+/* Groups by their numbers; NULL for what is not there. */
+void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret);
 
 #endif
