@@ -61,6 +61,11 @@ struct sel_inst {
     bool bare;  /* rows are made that nobody will see: without causes */
 };
 
+/* What an event may add to what is counted: a group; a row of a table and one of the window. */
+static inline size_t sel_units(const struct sel_src *s)
+{
+    return s->in->p->into != NULL && s->view != NULL ? 2 : 1;
+}
 /* sel_admit.c: of nw those that may come in although it is full. */
 size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
 
