@@ -279,6 +279,11 @@ static void begin_anew(struct aggregator *a)
     VEC_CLEAR(&a->left);
 }
 
+void aggr_tidy(struct aggregator *a)
+{
+    begin_anew(a);
+}
+
 /* The events of a row are causes of the group's values, or are no longer. */
 static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
 {

@@ -62,6 +62,7 @@ struct group *aggr_total(struct aggregator *a);                         /* witho
 /* What all rows have left keeps its values until some row of any group enters: only then does it
  * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
+void aggr_tidy(struct aggregator *a); /* as if a row had entered */
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
