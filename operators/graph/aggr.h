@@ -62,6 +62,7 @@ struct group *aggr_total(struct aggregator *a);                         /* witho
 /* What all rows have left keeps its values until some row of any group enters: only then does it
  * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
+void aggr_tidy(struct aggregator *a); /* as if a row had entered */
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
@@ -78,6 +79,7 @@ void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
 void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
                       void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
 void aggr_loaded(struct aggregator *a);
-struct group *aggr_number(const struct aggregator *a, uint64_t nr); /* walks; NULL if it is gone */
+/* Groups by their numbers; NULL for what is not there. */
+void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret);
 
 #endif

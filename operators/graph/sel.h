@@ -127,6 +127,7 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
              struct ins_plan **ret, struct err *reterr);
 struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
+struct evt *ins_shown(const struct ins_plan *p, struct eng *e, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
 /* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
  */

@@ -28,7 +28,7 @@ static bool fits(struct sel_inst *in, struct evt *e)
         return false;
     }
     struct ectx c = inst_ctx(&in->in, &e);
-    if (p->where != NULL && !dat_true(ex_eval(p->where, &c))) {
+    if (p->where != NULL && !ex_true(p->where, &c)) {
         return true;
     }
     if (p->into != NULL) {
@@ -48,7 +48,12 @@ size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to)
     for (size_t i = 0; i < n; i++) {
         if (!mine || fits(in, nw[i])) {
             evts_add(to, nw[i]);
-        } else if (!lim_full(l, k, fresh + units)) {
+            continue;
+        }
+        if (in->p->into == NULL && lim_full(l, k, fresh + units)) {
+            aggr_tidy(in->aggr); /* the event would do it when it enters */
+        }
+        if (!lim_full(l, k, fresh + units)) {
             fresh += units;
             evts_add(to, nw[i]);
         } else {

@@ -147,6 +147,9 @@ void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old)
             evts_add(&e->scratch, old->v.ptr[i].e);
         }
         size_t n = first->v.len;
+        for (size_t i = 0; p->insert != NULL && i < e->scratch.len; i++) {
+            e->scratch.ptr[i] = ins_shown(p->insert, e, e->scratch.ptr[i]);
+        }
         stmt_out(in->in.st, e->scratch.ptr, n, e->scratch.ptr + n, e->scratch.len - n);
     }
     VEC_CLEAR(&nw->v);

@@ -20,27 +20,11 @@ void orows_add(struct orows *to, struct orow r)
     }
 }
 
-/* What goes into another stream has the columns that the source declares, whatever it is besides.
- */
-static struct evt *narrowed(const struct sel_inst *in, struct evt *e)
-{
-    const struct etype *to = in->p->streams[0].type, *of = e->type;
-    bool plain = to->kind == ETYPE_PLAIN && of->kind == ETYPE_PLAIN;
-    if (!plain || of == to || ins_type(in->p->insert)->kind == ETYPE_VARIANT) {
-        return e;
-    }
-    struct evt *row = evt_new(in->in.eng->heap, to);
-    for (uint32_t i = 0; i < to->n_cols; i++) {
-        evt_set(row, i, evt_get(e, to, (uint16_t)i));
-    }
-    return row;
-}
-
 static struct evt *make_row(struct sel_inst *in, struct ectx *c)
 {
     const struct sel_plan *p = in->p;
     if (p->pass) {
-        return p->insert != NULL ? narrowed(in, c->row[0]) : c->row[0];
+        return c->row[0];
     }
     struct evt *e = evt_new(in->in.eng->heap, p->out);
     uint32_t at = 0;
@@ -85,7 +69,7 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
             sel_look_again(in, &c);
         }
     }
-    if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {
+    if (p->having != NULL && !ex_true(p->having, &c)) {
         return false;
     }
     struct evt *e = make_row(in, &c);
