@@ -32,7 +32,7 @@ static void save_src(const struct sel_src *src, struct save *s)
 
 static void load_src(struct sel_src *src, struct load *l)
 {
-    state_load_leaf(l, src->leaf);
+    state_load_leaf(l, src->in->in.eng->route, src->leaf);
     if (src->pat != NULL) {
         pat_load(src->pat, l);
     }
