@@ -16,6 +16,7 @@
 #include "core/base/attr.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define VEC(type)                                                                                  \
     struct {                                                                                       \
@@ -25,7 +26,7 @@
 
 /* A pointer to a new zeroed element at the end. */
 #define VEC_PUSH(v)                                                                                \
-    ((v)->ptr = vec_grow((v)->ptr, (v)->len, &(v)->cap, sizeof *(v)->ptr), &(v)->ptr[(v)->len++])
+    ((v)->ptr = vec_room((v)->ptr, (v)->len, &(v)->cap, sizeof *(v)->ptr), &(v)->ptr[(v)->len++])
 #define VEC_DONE(v)  (vec_release((v)->ptr), (v)->ptr = NULL, (v)->len = (v)->cap = 0)
 #define VEC_CLEAR(v) ((void)((v)->len = 0))
 #define VEC_LAST(v)  (&(v)->ptr[(v)->len - 1])
@@ -37,6 +38,14 @@
 
 /* Room for one more behind len, and that one zeroed. Used by VEC_PUSH only. */
 void *vec_grow(void *ptr, size_t len, size_t *cap, size_t size);
+static inline void *vec_room(void *ptr, size_t len, size_t *cap, size_t size)
+{
+    if (UNLIKELY(len == *cap)) {
+        return vec_grow(ptr, len, cap, size);
+    }
+    memset((char *)ptr + len * size, 0, size);
+    return ptr;
+}
 void vec_close_gap(void *ptr, size_t len, size_t i, size_t size);
 void vec_release(void *ptr);
 

@@ -83,7 +83,8 @@ int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct et
 {
     const struct ast_seg *seg = call->n_segs == 1 ? &call->segs[0] : NULL;
     const struct agg_def *def = seg != NULL ? agg_find(seg->name) : NULL;
-    if (def == NULL || def->column != NULL) {
+    bool one = def == &agg_maxby || def == &agg_minby || def == &agg_first || def == &agg_last;
+    if (def == NULL || def->column != NULL || one) { /* of one event: ask sorted, window */
         return bind_err(reterr, call->span, "this is no aggregation that a table may hold");
     }
     struct agg_set set = {.windowed = true, .into_table = true};

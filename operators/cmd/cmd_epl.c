@@ -92,6 +92,8 @@ static const struct cmd_sub subs[] = {
      cmd_windows},
     {"aggregations", "[-o text|json]", "list aggregations", ROWS(output_rows), 0, 0,
      cmd_aggregations},
+    {"causes", "[-o text|json]", "list which events rows name as their causes", ROWS(output_rows),
+     0, 0, cmd_causes},
 };
 
 int cmd_fail(const struct err *e)

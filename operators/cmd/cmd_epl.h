@@ -49,6 +49,7 @@ int cmd_bench(const struct cmd_opts *o);
 int cmd_functions(const struct cmd_opts *o);
 int cmd_windows(const struct cmd_opts *o);
 int cmd_aggregations(const struct cmd_opts *o);
+int cmd_causes(const struct cmd_opts *o);
 
 /* The whole file ("-": standard input) behind what b holds; an error names the file. */
 int cmd_read(const char *path, struct buf *b, struct err *reterr) NODISCARD;

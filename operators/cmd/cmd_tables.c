@@ -155,6 +155,21 @@ int cmd_windows(const struct cmd_opts *o)
     return CMD_OK;
 }
 
+int cmd_causes(const struct cmd_opts *o)
+{
+    static const struct {
+        const char *node, *causes;
+    } rules[] = {
+#define CAUSE(node_, causes_, where_) {node_, causes_},
+#include "operators/sig/cause.def"
+#undef CAUSE
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        put(o->format, "causes", slice_str(rules[i].node), rules[i].causes);
+    }
+    return CMD_OK;
+}
+
 int cmd_aggregations(const struct cmd_opts *o)
 {
     for (size_t i = 0; i < ARRAY_LEN(agg_entries); i++) {

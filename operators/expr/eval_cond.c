@@ -87,28 +87,46 @@ int eval_among(struct dat x, struct dat v, bool spread)
     return dat_same(x, v);
 }
 
-static bool same_text(const struct vstr *a, struct dat v)
+static bool among_whole(int64_t x, const struct dat *k, uint32_t n)
 {
-    return v.kind == DAT_STRING && a->len == v.s->len && a->s[0] == v.s->s[0] &&
-           memcmp(a->s, v.s->s, a->len) == 0;
+    uint32_t i = 0;
+    while (i < n && k[i].i != x) {
+        i++;
+    }
+    return i < n;
+}
+
+static bool among_texts(const struct vstr *x, const struct dat *k, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct vstr *y = k[i].s;
+        if (x->len == y->len && x->s[0] == y->s[0] && memcmp(x->s, y->s, x->len) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct dat eval_in_const(struct dat x, const struct dat *k, uint32_t n, unsigned flags)
 {
-    bool null = false;
+    bool null = false, out = (flags & VM_FLAG_NOT) != 0;
     if (dat_is_null(x)) {
         return DAT_NONE;
     }
+    if ((flags & VM_FLAG_WHOLE) != 0 && dat_is_integer(x)) {
+        return dat_bool(among_whole(x.i, k, n) != out);
+    }
+    if ((flags & VM_FLAG_TEXT) != 0 && x.kind == DAT_STRING) {
+        return dat_bool(among_texts(x.s, k, n) != out);
+    }
     for (uint32_t i = 0; i < n; i++) {
-        int is = x.kind == DAT_STRING && k[i].kind == DAT_STRING
-                     ? same_text(x.s, k[i])
-                     : eval_among(x, k[i], (flags & VM_FLAG_SPREAD) != 0);
+        int is = eval_among(x, k[i], (flags & VM_FLAG_SPREAD) != 0);
         if (is == 1) {
-            return dat_bool((flags & VM_FLAG_NOT) == 0);
+            return dat_bool(!out);
         }
         null |= is < 0;
     }
-    return null ? DAT_NONE : dat_bool((flags & VM_FLAG_NOT) != 0);
+    return null ? DAT_NONE : dat_bool(out);
 }
 
 /* Of lists: one that is null, or empty, has no elements; without any there is nothing to find, not

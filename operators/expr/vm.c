@@ -123,11 +123,14 @@ DO(JUMP)
     return TO(0);
 }
 
+static inline unsigned truth(struct dat v)
+{
+    return dat_is_null(v) ? VM_IF_NULL : v.b ? VM_IF_TRUE : VM_IF_FALSE;
+}
+
 DO(JUMP_IF)
 {
-    struct dat v = R(0);
-    unsigned is = dat_is_null(v) ? VM_IF_NULL : v.b ? VM_IF_TRUE : VM_IF_FALSE;
-    return (is & i->v[1]) != 0 ? TO(2) : i + 1;
+    return (truth(R(0)) & i->v[1]) != 0 ? TO(2) : i + 1;
 }
 
 DO(JUMP_NULL)
@@ -138,6 +141,16 @@ DO(JUMP_NULL)
 DO(JUMP_SET)
 {
     return dat_is_null(R(0)) ? i + 1 : TO(1);
+}
+
+DO(JUMP_NULL_C)
+{
+    return dat_is_null(column(P(0), m->c->row)) ? TO(1) : i + 1;
+}
+
+DO(JUMP_SET_C)
+{
+    return dat_is_null(column(P(0), m->c->row)) ? i + 1 : TO(1);
 }
 
 DO(NULL_ENDS)
@@ -171,6 +184,11 @@ GIVE(RETURN_CONST)
 GIVE(RETURN_COLUMN)
 {
     return column(P(0), m->c->row);
+}
+
+GIVE(RETURN_AGG)
+{
+    return m->c->ops->agg(m->c, X(0)->e);
 }
 
 GIVE(RETURN_TRUE)
@@ -335,6 +353,18 @@ DO(IN_CONST)
     return i + 1;
 }
 
+DO(JUMP_IN)
+{
+    unsigned is = truth(eval_in_const(R(0), &K(1), i->v[2], i->v[3]));
+    return ((unsigned)i->v[3] >> VM_FLAG_SET & is) != 0 ? TO(4) : i + 1;
+}
+
+DO(JUMP_IN_C)
+{
+    unsigned is = truth(eval_in_const(column(P(0), m->c->row), &K(1), i->v[2], i->v[3]));
+    return ((unsigned)i->v[3] >> VM_FLAG_SET & is) != 0 ? TO(4) : i + 1;
+}
+
 DO(IN_STEP)
 {
     int is = eval_among(R(1), R(2), (i->v[3] & VM_FLAG_SPREAD) != 0);
@@ -385,6 +415,11 @@ DOUBLES(div, EX_DIV, /)
     {                                                                                              \
         R(0) = fn(R(1), K(2), m->c);                                                               \
         return i + 1;                                                                              \
+    }                                                                                              \
+    DO(name##_C)                                                                                   \
+    {                                                                                              \
+        R(0) = fn(R(1), COL(2), m->c);                                                             \
+        return i + 1;                                                                              \
     }
 BINARY(ADD_INT, add_int)
 BINARY(SUB_INT, sub_int)
@@ -431,15 +466,23 @@ DO(CONVERT)
     return i + 1;
 }
 
+static inline struct dat extreme(struct dat a, struct dat b, int sign)
+{
+    if (LIKELY(a.kind == b.kind && dat_is_integer(a))) {
+        return (sign < 0 ? b.i < a.i : b.i > a.i) ? b : a;
+    }
+    return eval_extreme(a, b, sign);
+}
+
 DO(MIN)
 {
-    R(0) = eval_extreme(R(1), R(2), -1);
+    R(0) = extreme(R(1), R(2), -1);
     return i + 1;
 }
 
 DO(MAX)
 {
-    R(0) = eval_extreme(R(1), R(2), 1);
+    R(0) = extreme(R(1), R(2), 1);
     return i + 1;
 }
 
@@ -543,7 +586,8 @@ BEYOND(CONTEXT, context)
 
 #define LABEL(name) (const void *)&&L_##name
 
-struct dat vm_run(const struct vm_prog *p, struct ectx *c)
+/* From instruction i on, before which no register was written. */
+static struct dat run_from(const struct vm_prog *p, struct ectx *c, const struct vm_ins *i)
 {
     static const void *const labels[VM_OP_COUNT] = {
 #define INS(name, operands, doc) LABEL(name),
@@ -554,7 +598,6 @@ struct dat vm_run(const struct vm_prog *p, struct ectx *c)
     };
     struct dat r[VM_REGS_MAX];
     const struct vm m = {r, p, c};
-    const struct vm_ins *i = p->ins;
     goto *labels[i->op];
 #define INS(name, operands, doc)                                                                   \
     L_##name : i = do_##name(&m, i);                                                               \
@@ -575,30 +618,69 @@ const struct vm_row vm_rows[VM_OP_COUNT] = {
 
 /* ---- entries ---- */
 
-static COLD const struct vm_prog *first_use(const struct ex *e, enum vm_use use)
+struct dat vm_run(const struct vm_prog *p, struct ectx *c)
 {
-    /* The program is a part of the expression that is made late: nobody sees the difference. */
-    struct ex *own = (struct ex *)(uintptr_t)e;
-    const struct vm_prog *p = vm_compile(e, use);
-    if (use == VM_VALUE) {
-        own->value = p;
-    } else {
-        own->decision = p;
-    }
-    return p;
+    return run_from(p, c, p->ins);
 }
 
+/* The program is a part of the expression that is made late: nobody sees the difference. */
+
+static COLD struct dat first_eval(const struct ex *e, struct ectx *c)
+{
+    struct ex *own = (struct ex *)(uintptr_t)e;
+    own->value = vm_compile(e, VM_VALUE);
+    return vm_run(e->value, c);
+}
+
+static COLD bool first_true(const struct ex *e, struct ectx *c)
+{
+    struct ex *own = (struct ex *)(uintptr_t)e;
+    own->decision = vm_compile(e, VM_DECISION);
+    return dat_true(vm_run(e->decision, c));
+}
+
+/* A column, a constant or an aggregation alone is had without the loop. */
 struct dat ex_eval(const struct ex *e, struct ectx *c)
 {
-    const struct vm_prog *p = e->value;
-    return vm_run(LIKELY(p != NULL) ? p : first_use(e, VM_VALUE), c);
+    if (e->op == EX_PROP && e->level == 0) {
+        const struct evt *ev = c->row[e->stream];
+        return UNLIKELY(ev == NULL) ? DAT_NONE : evt_get(ev, e->of, e->slot);
+    }
+    if (e->op == EX_CONST) {
+        return e->k;
+    }
+    if (e->op == EX_AGG) {
+        return c->ops->agg(c, e);
+    }
+    return LIKELY(e->value != NULL) ? vm_run(e->value, c) : first_eval(e, c);
 }
 
+/* Decisions begin with columns mostly, and often that is all: no registers, no loop. */
 bool ex_true(const struct ex *e, struct ectx *c)
 {
     if (e == NULL) {
         return true;
     }
+    if (UNLIKELY(e->decision == NULL)) {
+        return first_true(e, c);
+    }
     const struct vm_prog *p = e->decision;
-    return dat_true(vm_run(LIKELY(p != NULL) ? p : first_use(e, VM_DECISION), c));
+    const struct vm m = {NULL, p, c};
+    const struct vm_ins *i = p->ins;
+    for (;;) {
+        switch (i->op) {
+        case VM_JUMP_INT_CK: i = do_JUMP_INT_CK(&m, i); break;
+        case VM_JUMP_INT_CC: i = do_JUMP_INT_CC(&m, i); break;
+        case VM_JUMP_DOUBLE_CK: i = do_JUMP_DOUBLE_CK(&m, i); break;
+        case VM_JUMP_DOUBLE_CC: i = do_JUMP_DOUBLE_CC(&m, i); break;
+        case VM_JUMP_TEXT_CK: i = do_JUMP_TEXT_CK(&m, i); break;
+        case VM_JUMP_TEXT_CC: i = do_JUMP_TEXT_CC(&m, i); break;
+        case VM_JUMP_NULL_C: i = do_JUMP_NULL_C(&m, i); break;
+        case VM_JUMP_SET_C: i = do_JUMP_SET_C(&m, i); break;
+        case VM_JUMP_IN_C: i = do_JUMP_IN_C(&m, i); break;
+        case VM_RETURN_TRUE: return true;
+        case VM_RETURN_FALSE: return false;
+        default: return dat_true(run_from(p, c, i));
+        }
+    }
 }

@@ -69,6 +69,8 @@ enum vm_outcome { VM_LESS, VM_EQUAL, VM_GREATER, VM_ONE_NAN, VM_TWO_NANS, VM_ONE
 enum { VM_IF_TRUE = 1, VM_IF_FALSE = 2, VM_IF_NULL = 4 };
 /* Flags of BETWEEN, IN_CONST and IN_STEP. */
 enum { VM_FLAG_NOT = 1, VM_FLAG_LOW_OPEN = 2, VM_FLAG_HIGH_OPEN = 4, VM_FLAG_SPREAD = 2 };
+enum { VM_FLAG_WHOLE = 4, VM_FLAG_TEXT = 8 }; /* all constants are integers, are strings */
+enum { VM_FLAG_SET = 4 };                     /* bits to shift what JUMP_IN jumps at */
 
 /* Makes a program of an expression: verified, in its arena. */
 const struct vm_prog *vm_compile(const struct ex *e, enum vm_use use);

@@ -258,7 +258,8 @@ static bool is_of(const struct ex *e, enum ty_kind t)
     return e->ty.kind == t || e->ty.kind == TY_NULL;
 }
 
-/* The instruction for two registers; that with a constant is the next one. ARITH: none. */
+/* The instruction for two registers; those with a constant and a column to the right are the next
+ * two. ARITH: none. */
 static uint16_t arith_op(const struct ex *e)
 {
     static const uint16_t ints[] = {VM_ADD_INT, VM_SUB_INT, VM_MUL_INT},
@@ -277,18 +278,28 @@ static uint16_t arith_op(const struct ex *e)
     return t == TY_INT ? ints[e->op - EX_ADD] : t == TY_LONG ? longs[e->op - EX_ADD] : VM_ARITH;
 }
 
+static bool is_column(const struct ex *e)
+{
+    return e->op == EX_PROP && e->level == 0;
+}
+
 static void arith(struct comp *c, const struct ex *e, unsigned to)
 {
     uint16_t r = (uint16_t)to, op = arith_op(e);
     const struct ex *a = e->args[0], *b = e->args[1];
     unsigned top = c->top;
-    if ((e->op == EX_ADD || e->op == EX_MUL) && a->op == EX_CONST && op != VM_ARITH) {
+    bool either = (e->op == EX_ADD || e->op == EX_MUL) && op != VM_ARITH;
+    if (either && (a->op == EX_CONST || (is_column(a) && b->op != EX_CONST && !is_column(b)))) {
         a = e->args[1];
         b = e->args[0];
     }
     comp_into(c, a, to);
-    if (b->op == EX_CONST && op != VM_ARITH) {
+    if (op != VM_ARITH && b->op == EX_CONST) {
         comp_emit(c, (struct vm_ins){(uint16_t)(op + 1), {r, r, comp_const(c, b->k)}});
+        return;
+    }
+    if (op != VM_ARITH && is_column(b)) {
+        comp_emit(c, (struct vm_ins){(uint16_t)(op + 2), {r, r, comp_place(c, b)}});
         return;
     }
     uint16_t t = (uint16_t)comp_temp(c);
@@ -521,6 +532,8 @@ static void value(struct comp *c, const struct ex *e)
         comp_emit(c, COMP(RETURN_CONST, comp_const(c, e->k)));
     } else if (e->op == EX_PROP && e->level == 0) {
         comp_emit(c, COMP(RETURN_COLUMN, comp_place(c, e)));
+    } else if (e->op == EX_AGG) {
+        comp_emit(c, COMP(RETURN_AGG, comp_ref(c, e)));
     } else {
         unsigned r = comp_temp(c);
         comp_into(c, e, r);
@@ -566,11 +579,9 @@ static const struct vm_prog *finished(const struct comp *c)
         .n_refs = (uint16_t)c->refs.len,
         .n_regs = (uint16_t)c->most,
     };
-    if (vm_verify(p, &err) != 0) {
-        assert(false && "the compiler makes what the verifier takes");
-        return &refused;
-    }
-    return p;
+    int rc = vm_verify(p, &err);
+    assert(rc == 0 && "the compiler makes what the verifier takes");
+    return rc == 0 ? p : &refused;
 }
 
 const struct vm_prog *vm_compile(const struct ex *e, enum vm_use use)

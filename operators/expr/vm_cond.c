@@ -246,14 +246,18 @@ static unsigned in_flags(const struct ex *e)
     return (e->negated ? VM_FLAG_NOT : 0u) | (x != TY_LIST && x != TY_MAP ? VM_FLAG_SPREAD : 0u);
 }
 
-static bool all_constant(const struct ex *e)
+/* Flags: what the constants have in common; -1 if not all of them are constants. */
+static int common(const struct ex *e)
 {
+    int flags = VM_FLAG_WHOLE | VM_FLAG_TEXT;
     for (uint32_t i = 1; i < e->n_args; i++) {
+        struct dat k = e->args[i]->k;
         if (e->args[i]->op != EX_CONST) {
-            return false;
+            return -1;
         }
+        flags &= dat_is_integer(k) ? VM_FLAG_WHOLE : k.kind == DAT_STRING ? VM_FLAG_TEXT : 0;
     }
-    return true;
+    return flags;
 }
 
 static bool any_elements(const struct ex *e)
@@ -271,14 +275,41 @@ static void many(struct comp *c, const struct ex *e, unsigned to)
     comp_emit(c, COMP(APPLY_MANY, (uint16_t)to, comp_ref(c, e)));
 }
 
+static bool of_constants(const struct ex *e)
+{
+    return e->n_args >= 2 && e->n_args <= IN_MAX && common(e) >= 0;
+}
+
+/* The first of them; side by side, so not shared. */
+static uint16_t constants(struct comp *c, const struct ex *e)
+{
+    for (uint32_t i = 1; i < e->n_args; i++) {
+        *VEC_PUSH(&c->k) = e->args[i]->k;
+    }
+    return (uint16_t)(c->k.len - (e->n_args - 1));
+}
+
 static void in_constants(struct comp *c, const struct ex *e, unsigned to)
 {
-    uint16_t first = (uint16_t)c->k.len, r = (uint16_t)to, n = (uint16_t)(e->n_args - 1);
-    for (uint32_t i = 1; i < e->n_args; i++) {
-        *VEC_PUSH(&c->k) = e->args[i]->k; /* side by side, so not shared */
-    }
+    uint16_t r = (uint16_t)to, n = (uint16_t)(e->n_args - 1), first = constants(c, e);
     comp_into(c, e->args[0], to);
-    comp_emit(c, COMP(IN_CONST, r, r, first, n, (uint16_t)in_flags(e)));
+    comp_emit(c, COMP(IN_CONST, r, r, first, n, (uint16_t)(in_flags(e) | (unsigned)common(e))));
+}
+
+static void in_jump(struct comp *c, const struct ex *e, unsigned set, struct label *to)
+{
+    const struct ex *x = e->args[0];
+    uint16_t n = (uint16_t)(e->n_args - 1), first = constants(c, e);
+    uint16_t flags = (uint16_t)(in_flags(e) | (unsigned)common(e) | set << VM_FLAG_SET);
+    unsigned top = c->top;
+    if (is_column(x)) {
+        comp_jump(c, COMP(JUMP_IN_C, comp_place(c, x), first, n, flags), to);
+        return;
+    }
+    uint16_t t = (uint16_t)comp_temp(c);
+    comp_into(c, x, t);
+    comp_jump(c, COMP(JUMP_IN, t, first, n, flags), to);
+    c->top = top;
 }
 
 void comp_in(struct comp *c, const struct ex *e, unsigned to)
@@ -289,7 +320,7 @@ void comp_in(struct comp *c, const struct ex *e, unsigned to)
         many(c, e, to);
         return;
     }
-    if (all_constant(e)) {
+    if (of_constants(e)) {
         in_constants(c, e, to);
         return;
     }
@@ -422,8 +453,13 @@ static void by_value(struct comp *c, const struct ex *e, unsigned set, struct la
 
 static void null_test(struct comp *c, const struct ex *e, unsigned set, struct label *to)
 {
-    uint16_t t = (uint16_t)comp_temp(c);
     bool null = ((set & VM_IF_TRUE) != 0) != e->negated;
+    if (is_column(e->args[0])) {
+        uint16_t at = comp_place(c, e->args[0]);
+        comp_jump(c, null ? COMP(JUMP_NULL_C, at) : COMP(JUMP_SET_C, at), to);
+        return;
+    }
+    uint16_t t = (uint16_t)comp_temp(c);
     comp_into(c, e->args[0], t);
     comp_jump(c, null ? COMP(JUMP_NULL, t) : COMP(JUMP_SET, t), to);
     c->top = t;
@@ -469,6 +505,12 @@ void comp_cond(struct comp *c, const struct ex *e, unsigned set, struct label *t
     case EX_IS:
         if (is_null_const(e->args[1]) && set != VM_IF_NULL) {
             null_test(c, e, set, to);
+            return;
+        }
+        break;
+    case EX_IN:
+        if (of_constants(e)) {
+            in_jump(c, e, set, to);
             return;
         }
         break;

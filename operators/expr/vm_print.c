@@ -33,7 +33,8 @@ static void print_const(struct dat v, struct buf *out)
 static void print_consts(const struct vm_prog *p, const struct vm_ins *i, unsigned k,
                          struct buf *out)
 {
-    uint32_t n = i->op == VM_IN_CONST ? i->v[k + 1] : 1, shown = MIN(n, 8u);
+    bool several = i->op == VM_IN_CONST || i->op == VM_JUMP_IN || i->op == VM_JUMP_IN_C;
+    uint32_t n = several ? i->v[k + 1] : 1, shown = MIN(n, 8u);
     for (uint32_t at = 0; at < shown; at++) {
         (void)buf_add_str(out, at > 0 ? ", " : "");
         print_const(p->k[i->v[k] + at], out);

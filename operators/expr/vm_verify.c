@@ -127,7 +127,8 @@ static int check_const(struct checker *c, unsigned k, char letter)
 {
     const struct vm_prog *p = c->p;
     const struct vm_ins *i = &p->ins[c->n];
-    uint32_t n = i->op == VM_IN_CONST ? i->v[k + 1] : 1;
+    bool several = i->op == VM_IN_CONST || i->op == VM_JUMP_IN || i->op == VM_JUMP_IN_C;
+    uint32_t n = several ? i->v[k + 1] : 1;
     if (n == 0 || (uint32_t)i->v[k] + n > p->n_k) {
         return wrong(c, "there is no such constant", k);
     }

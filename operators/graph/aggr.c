@@ -279,6 +279,11 @@ static void begin_anew(struct aggregator *a)
     VEC_CLEAR(&a->left);
 }
 
+void aggr_tidy(struct aggregator *a)
+{
+    begin_anew(a);
+}
+
 /* The events of a row are causes of the group's values, or are no longer. */
 static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
 {
@@ -595,11 +600,18 @@ void aggr_loaded(struct aggregator *a)
     }
 }
 
-struct group *aggr_number(const struct aggregator *a, uint64_t nr)
+void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret)
 {
-    struct group *g = a->first;
-    while (g != NULL && g->nr != nr) {
-        g = g->next;
+    struct group **all = mem_calloc(a->count + 1, sizeof(struct group *));
+    size_t count = 0;
+    for (struct group *g = a->first; g != NULL; g = g->next) {
+        all[count++] = g;
     }
-    return g;
+    for (size_t i = 0; i < n; i++) {
+        struct group key = {.nr = nr[i]};
+        const struct group *want = &key;
+        struct group **found = bsearch(&want, all, count, sizeof(struct group *), by_nr);
+        ret[i] = found != NULL ? *found : NULL;
+    }
+    mem_free(all);
 }

@@ -49,11 +49,20 @@ void aggr_causes(struct aggregator *a, bool windowed);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
+/* The group is about to be used: what it needs is fetched into the cache while others are found. */
+static inline void aggr_soon(const struct group *g)
+{
+    __builtin_prefetch(g->block);
+    if (g->live != NULL) {
+        cause_live_soon(g->live);
+    }
+}
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it
  * begin anew, or is forgotten if it is not of the batch under way (touched). */
 void aggr_enter(struct group *g, struct ectx *ctx);
+void aggr_tidy(struct aggregator *a); /* as if a row had entered */
 void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
@@ -70,6 +79,7 @@ void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
 void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
                       void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
 void aggr_loaded(struct aggregator *a);
-struct group *aggr_number(const struct aggregator *a, uint64_t nr); /* walks; NULL if it is gone */
+/* Groups by their numbers; NULL for what is not there. */
+void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret);
 
 #endif

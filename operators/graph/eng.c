@@ -229,13 +229,16 @@ static bool waits(const struct queue *front, const struct queue *back)
     return front->at < front->v.len || back->at < back->v.len;
 }
 
+/* What an event changes in named windows is told once for it and for the first row that it inserts
+ * into one. */
 void eng_work(struct eng *e)
 {
     struct queued q;
     size_t n = 0;
-    for (;;) {
+    bool wait = e->front.at < e->front.v.len;
+    for (;; wait = false) {
         eng_deliver(e);
-        if (e->wins_dirty.len > 0) {
+        if (!wait && e->wins_dirty.len > 0) {
             nwin_dispatch(e);
             flush_dirty(e);
         } else if (UNLIKELY(n >= e->lim.max[LIM_CASCADE]) && waits(&e->front, &e->back)) {
@@ -270,9 +273,8 @@ void eng_settle(struct eng *e)
         VEC_CLEAR(&e->vars_changed);
         e->vars_pending = true;
         look_again(e, false);
+        eng_work(e);
     }
-    eng_work(e);
-    eng_deliver(e);
     if (UNLIKELY(e->halting.len > 0)) {
         eng_limit_stops(e);
     }

@@ -492,6 +492,7 @@ static void forget_groups(struct sel_inst *in)
 {
     aggr_free(in->aggr);
     in->aggr = sel_aggr(in);
+    aggr_limit(in->aggr, in->in.st->query ? NULL : &in->in.eng->lim);
 }
 
 static void swap(struct evts *out, struct evts *rows)

@@ -61,6 +61,11 @@ struct sel_inst {
     bool bare;  /* rows are made that nobody will see: without causes */
 };
 
+/* What an event may add to what is counted: a group; a row of a table and one of the window. */
+static inline size_t sel_units(const struct sel_src *s)
+{
+    return s->in->p->into != NULL && s->view != NULL ? 2 : 1;
+}
 /* sel_admit.c: of nw those that may come in although it is full. */
 size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
 
@@ -122,6 +127,7 @@ int ins_bind(struct stmt *st, struct bind *b, const struct ast_insert *i, const 
              struct ins_plan **ret, struct err *reterr);
 struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
+struct evt *ins_shown(const struct ins_plan *p, struct eng *e, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
 /* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
  */

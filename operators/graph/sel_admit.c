@@ -43,9 +43,18 @@ size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to)
     const struct sel_stream *p = &in->p->streams[s->num];
     struct lim *l = &in->in.eng->lim;
     enum lim_kind k = in->p->into != NULL ? LIM_ROWS : LIM_GROUPS;
+    size_t units = sel_units(s), fresh = 0; /* that may be new, of those let in */
     bool mine = p->kind != SRC_WINDOW && p->kind != SRC_TABLE && p->mr == NULL && !in->quiet;
     for (size_t i = 0; i < n; i++) {
         if (!mine || fits(in, nw[i])) {
+            evts_add(to, nw[i]);
+            continue;
+        }
+        if (in->p->into == NULL && lim_full(l, k, fresh + units)) {
+            aggr_tidy(in->aggr); /* the event would do it when it enters */
+        }
+        if (!lim_full(l, k, fresh + units)) {
+            fresh += units;
             evts_add(to, nw[i]);
         } else {
             lim_refuse(l, k, 1, &in->in);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The end of a select: distinct, order, limit over one batch, then insert into, then the listener.
+ * The end of a select: order, limit, distinct over one batch, then insert into, then the listener.
  */
 #include "operators/graph/sel.h"
 
@@ -102,14 +102,14 @@ static void limit(struct sel_inst *in, struct orows *rows)
 static void prepare(struct sel_inst *in, struct orows *rows)
 {
     const struct sel_plan *p = in->p;
-    if (p->distinct) {
-        distinct(rows);
-    }
     if (p->n_order > 0) {
         order(p, rows);
     }
     if (p->limit != NULL || p->offset != NULL) {
         limit(in, rows);
+    }
+    if (p->distinct) { /* of the rows that the limit leaves */
+        distinct(rows);
     }
 }
 
@@ -147,6 +147,9 @@ void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old)
             evts_add(&e->scratch, old->v.ptr[i].e);
         }
         size_t n = first->v.len, rest = e->scratch.len - n;
+        for (size_t i = 0; p->insert != NULL && i < e->scratch.len; i++) {
+            e->scratch.ptr[i] = ins_shown(p->insert, e, e->scratch.ptr[i]);
+        }
         stmt_out(in->in.st, e->scratch.ptr, n, rest > 0 ? e->scratch.ptr + n : NULL, rest);
     }
     VEC_CLEAR(&nw->v);

@@ -247,6 +247,30 @@ struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row)
     return made;
 }
 
+/* What a listener sees of a row that goes into a stream: an event of the stream's type. */
+struct evt *ins_shown(const struct ins_plan *p, struct eng *e, struct evt *row)
+{
+    if (p->to->kind == ETYPE_TABLE || row->type == p->to) {
+        return row;
+    }
+    struct evt *made = evt_new(e->heap, p->to);
+    for (uint32_t i = 0; i < p->to->n_cols; i++) {
+        int at = p->as_is                 ? ety_col(row->type, p->to->cols[i].name)
+                 : p->source[i] != NO_COL ? (int)p->source[i]
+                                          : -1;
+        if (at >= 0) {
+            struct dat v = p->as_is ? row->p[at] : evt_get(row, p->from, (uint16_t)at);
+            evt_set(made, i, dat_to_column(e->heap, v, p->to->cols[i].ty));
+        }
+    }
+    made->ref = row->ref;
+    made->causes = row->causes;
+    if (made->causes != NULL) {
+        obj_keep(&made->causes->o);
+    }
+    return made;
+}
+
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row)
 {
     struct queued q = {.e = ins_make(p, in->eng, row), .from = in, .as = p->as_is ? p->to : NULL};

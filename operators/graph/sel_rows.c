@@ -209,6 +209,7 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
         if (in->in.st->query) {
             aggr_keep_row(of[i], row);
         }
+        aggr_soon(of[i]);
         touch(in, of[i], row);
     }
 }

@@ -116,21 +116,21 @@ static void remember(struct sel_src *s, struct evt **nw, size_t n)
     }
 }
 
-/* Whether the engine holds as many groups, or rows of tables, as it may. */
-static bool is_full(const struct sel_src *s)
+/* Whether n events might make more groups, or rows of tables, than the engine may hold. */
+static bool is_full(const struct sel_src *s, size_t n)
 {
     const struct sel_plan *p = s->in->p;
     const struct lim *l = &s->in->in.eng->lim;
     enum lim_kind k = p->into != NULL ? LIM_ROWS : LIM_GROUPS;
     bool counted = p->n_group > 0 || p->into != NULL;
-    return counted && UNLIKELY(l->used[k] >= l->max[k]) && !s->in->in.st->query;
+    return counted && UNLIKELY(lim_full(l, k, n * sel_units(s))) && !s->in->in.st->query;
 }
 
 static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     const struct sel_stream *p = &s->in->p->streams[s->num];
     struct evts some = {NULL, 0, 0};
-    if (n_nw > 0 && is_full(s)) {
+    if (n_nw > 0 && is_full(s, n_nw)) {
         n_nw = sel_admit(s, nw, n_nw, &some);
         nw = some.ptr;
         if (n_nw + n_old == 0) {
@@ -311,7 +311,6 @@ struct aggregator *sel_aggr(const struct sel_inst *in)
     struct aggregator *a =
         aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
     bool grouped = p->cls != ROWS_PLAIN;
-    aggr_limit(a, in->in.st->query ? NULL : &in->in.eng->lim);
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
         aggr_causes(a, leave || p->triggered);
@@ -329,6 +328,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     inst_init(&in->in, st, props);
     in->view_ctx = inst_ctx(&in->in, in->row);
     in->aggr = sel_aggr(in);
+    aggr_limit(in->aggr, st->query ? NULL : &st->eng->lim);
     if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
         p->output.terminated) {
         in->out = out_new(in);

@@ -111,10 +111,46 @@ static void snap_held(struct sel_inst *in, struct snap *s)
     untouch(in);
 }
 
+static void count_row(void *arg, struct evt *e)
+{
+    struct sel_inst *in = arg;
+    const struct sel_plan *p = in->p;
+    struct evt *row[1] = {e};
+    struct ectx c = inst_ctx(&in->in, row);
+    if (!ex_true(p->where, &c)) {
+        return;
+    }
+    for (uint32_t l = 0; l < MAX(p->n_levels, 1u); l++) {
+        uint32_t rolled = p->n_levels > 0 ? p->levels[l] : 0;
+        struct group *g =
+            p->n_group == 0 ? aggr_total(in->aggr) : aggr_group(in->aggr, &c, l, rolled);
+        aggr_keep_row(g, row);
+        c.group = g;
+        aggr_enter(g, &c);
+    }
+    aggr_local(in->aggr, &c, true);
+}
+
+/* A table sends no rows that aggregations could follow: they are of what it holds now. */
+static void count_table(struct sel_inst *in)
+{
+    const struct sel_plan *p = in->p;
+    struct trows *t = table_of(p->streams[0].table, in->in.props);
+    aggr_free(in->aggr);
+    in->aggr = aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
+    if (t != NULL) {
+        table_each(t, count_row, in);
+    }
+}
+
 void sel_snapshot(struct sel_inst *in, struct orows *to)
 {
     const struct sel_plan *p = in->p;
     struct snap s = {in, to};
+    if (p->streams[0].kind == SRC_TABLE && p->n_streams == 1 && !in->in.st->query &&
+        p->cls != ROWS_PLAIN) {
+        count_table(in);
+    }
     bool by_group = p->cls == ROWS_GROUP || p->cls == ROWS_ROLLUP;
     if (p->cls == ROWS_TOTAL) {
         snap_total(in, to);

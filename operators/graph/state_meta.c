@@ -261,6 +261,8 @@ void state_save_meta(struct eng *e, struct save *s)
         save_u(s, (*in)->at);
     }
     save_bool(s, e->vars_pending);
+    save_u(s, e->at_clock.buckets);
+    save_u(s, e->at_event.buckets);
     save_u(s, e->next_ref);
     save_u(s, e->serial);
     save_u(s, tmr_places(e->timers));
@@ -269,6 +271,16 @@ void state_save_meta(struct eng *e, struct save *s)
     save_u(s, e->next_stmt);
     save_u(s, e->next_type);
     eng_limit_save(e, s);
+}
+
+/* 0 or a power of two (turn.c). */
+static uint32_t load_buckets(struct load *l)
+{
+    uint32_t n = load_u32(l);
+    if ((n & (n - 1)) != 0) {
+        load_fail(l, "%u buckets of turns", n);
+    }
+    return n;
 }
 
 static int load_head(struct eng *e, struct load *l, struct err *reterr)
@@ -301,6 +313,8 @@ int state_load_meta(struct eng *e, struct load *l, struct state_rest *ret, struc
         *VEC_PUSH(&ret->dirty) = (struct state_dirty){id, load_u(l)};
     }
     ret->vars_pending = load_bool(l);
+    e->at_clock.buckets = load_buckets(l);
+    e->at_event.buckets = load_buckets(l);
     ret->ref = load_u(l);
     e->serial = load_u(l);
     ret->places = load_u(l);

@@ -2,6 +2,7 @@
  *
  * State of a select: its streams, its join, its output stage; its groups by key. See state.h.
  */
+#include "core/base/mem.h"
 #include "operators/graph/join.h"
 #include "operators/graph/sel_out.h"
 #include "operators/graph/state.h"
@@ -120,14 +121,17 @@ static void load_out(struct out *o, struct load *l)
 
 static void find_firsts(struct out *o, struct load *l)
 {
-    VEC_EACH (&o->first_nrs, nr) {
-        struct group *g = aggr_number(o->in->aggr, *nr);
-        if (g == NULL || g->row == NULL) {
-            load_fail(l, "group %llu, which is to be put out, is missing", (unsigned long long)*nr);
-            break;
+    size_t n = o->first_nrs.len;
+    struct group **g = mem_calloc(n + 1, sizeof(struct group *));
+    aggr_numbers(o->in->aggr, o->first_nrs.ptr, n, g);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        if (g[i] == NULL || g[i]->row == NULL) {
+            load_fail(l, "a group that is to be put out is missing");
+        } else {
+            *VEC_PUSH(&o->firsts) = g[i];
         }
-        *VEC_PUSH(&o->firsts) = g;
     }
+    mem_free(g);
     VEC_DONE(&o->first_nrs);
 }
 

@@ -71,6 +71,7 @@ struct cause_live;
 /* many: an event may enter several times before it leaves (rows of joins). */
 struct cause_live *cause_live_new(struct vheap *h, bool many);
 void cause_live_free(struct cause_live *l);
+void cause_live_soon(const struct cause_live *l); /* it is about to be used: into the cache */
 void cause_live_enter(struct cause_live *l, struct evt *e);
 void cause_live_leave(struct cause_live *l, struct evt *e);
 /* The sample: oldest, newest, `own` (what the row is about; NULL: the group alone), then by hash.

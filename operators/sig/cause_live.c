@@ -17,11 +17,12 @@
 
 #include <assert.h>
 
-enum { SLOTS_MIN = 4, NEAR = 16, LOW_MAX = 24, INDEX_MIN = 16, IDLE_MIN = 64 };
+enum { SLOTS_MIN = 4, NEAR = 16, LOW_MAX = 16, INDEX_MIN = 16, IDLE_MIN = 64 };
 
 struct low_item {
     uint64_t hash;
     const struct evt *e;
+    struct eref ref; /* its own: a list is then made without looking at events; 0: it has none */
 };
 
 struct low {
@@ -41,12 +42,13 @@ struct cause_live {
     struct vheap *heap;
     struct evt **slot; /* by position & (cap - 1); NULL: it has left */
     uint32_t cap, live;
-    uint64_t from, to; /* positions; those at both ends are live */
+    uint64_t from, to;       /* positions; those at both ends are live */
+    struct eref first, last; /* references of those at the ends, likewise */
     struct place *index;
     size_t n_index;
-    struct low *low;
     bool low_on;
-    uint32_t idle; /* changes since the last row */
+    uint32_t idle;  /* changes since the last row */
+    struct low low; /* in one piece with the rest: fetched at one go */
 };
 
 static inline struct evt **at(const struct cause_live *l, uint64_t pos)
@@ -62,6 +64,10 @@ static void trim(struct cause_live *l)
     }
     while (l->from < l->to && *at(l, l->to - 1) == NULL) {
         l->to--;
+    }
+    if (l->from < l->to) {
+        l->first = (*at(l, l->from))->ref;
+        l->last = (*at(l, l->to - 1))->ref;
     }
 }
 
@@ -88,8 +94,15 @@ void cause_live_free(struct cause_live *l)
     }
     mem_free(l->slot);
     mem_free(l->index);
-    mem_free(l->low);
     mem_free(l);
+}
+
+void cause_live_soon(const struct cause_live *l)
+{
+    enum { LINE = 64 };
+    for (size_t i = 0; i < sizeof *l; i += LINE) {
+        __builtin_prefetch((const char *)l + i);
+    }
 }
 
 size_t cause_live_len(const struct cause_live *l)
@@ -192,7 +205,7 @@ static void low_add(struct low *w, const struct evt *e)
     for (; i > 0 && w->v[i - 1].hash > hash; i--) {
         w->v[i] = w->v[i - 1];
     }
-    w->v[i] = (struct low_item){hash, e};
+    w->v[i] = (struct low_item){hash, e, e->ref};
 }
 
 static void low_remove(struct low *w, const struct evt *e)
@@ -208,14 +221,11 @@ static void low_remove(struct low *w, const struct evt *e)
 
 static void low_make(struct cause_live *l)
 {
-    if (l->low == NULL) {
-        l->low = MEM_NEW(struct low);
-    }
-    l->low->len = 0;
-    l->low->all = true;
+    l->low.len = 0;
+    l->low.all = true;
     for (uint64_t p = l->from; p < l->to; p++) {
         if (*at(l, p) != NULL) {
-            low_add(l->low, *at(l, p));
+            low_add(&l->low, *at(l, p));
         }
     }
     l->low_on = true;
@@ -271,10 +281,14 @@ void cause_live_enter(struct cause_live *l, struct evt *e)
     if (l->index != NULL) { /* it has four places for each slot */
         *place_of(l, e) = (struct place){e, l->to, 1};
     }
+    if (l->from == l->to) {
+        l->first = e->ref;
+    }
+    l->last = e->ref;
     l->to++;
     l->live++;
     if (l->low_on) {
-        low_add(l->low, e);
+        low_add(&l->low, e);
     }
 }
 
@@ -316,14 +330,29 @@ void cause_live_leave(struct cause_live *l, struct evt *e)
     assert(*at(l, pos) == e && l->live > 0);
     *at(l, pos) = NULL;
     l->live--;
-    trim(l);
+    if (LIKELY(pos == l->from && l->live > 0 && *at(l, pos + 1) != NULL)) {
+        l->from++;
+        l->first = (*at(l, l->from))->ref;
+    } else {
+        trim(l);
+    }
     if (l->low_on) {
-        low_remove(l->low, e);
+        low_remove(&l->low, e);
     }
     evt_drop(l->heap, e);
 }
 
 /* ---- the sample ---- */
+
+/* An event, by its reference if it has one. */
+static inline void list_add(struct cause_list *to, struct eref ref, const struct evt *e)
+{
+    if (LIKELY((ref.hi | ref.lo) != 0)) {
+        cause_add(to, ref);
+    } else {
+        cause_add_event(to, e);
+    }
+}
 
 void cause_live_list(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
 {
@@ -335,14 +364,14 @@ void cause_live_list(struct cause_live *l, const struct cause_list *own, struct 
         to->max = max;
         return;
     }
-    cause_add_event(to, *at(l, l->from));
-    cause_add_event(to, *at(l, l->to - 1));
+    list_add(to, l->first, *at(l, l->from));
+    list_add(to, l->last, *at(l, l->to - 1));
     cause_add_all(to, own);
-    if (l->live > 2 && (!l->low_on || (l->low->len < CAUSE_KEPT && !l->low->all))) {
+    if (l->live > 2 && (!l->low_on || (l->low.len < CAUSE_KEPT && !l->low.all))) {
         low_make(l);
     }
-    for (uint32_t i = 0; l->live > 2 && i < l->low->len && to->len < to->max; i++) {
-        cause_add_event(to, l->low->v[i].e);
+    for (uint32_t i = 0; l->live > 2 && i < l->low.len && to->len < to->max; i++) {
+        list_add(to, l->low.v[i].ref, l->low.v[i].e);
     }
     to->max = max;
 }

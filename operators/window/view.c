@@ -282,7 +282,7 @@ static void count_one(void *arg, struct evt *e)
 static void count_loaded(struct view *v)
 {
     view_each(v, count_one, v);
-    if (v->step->def->batch) { /* and the batch that was put out last */
+    if (!((struct win *)(void *)v)->counts) { /* and the batch that was put out last */
         struct win_list *last = &((struct win_batch *)(void *)v)->w.nw;
         win_hold(v, last->ptr, last->len, NULL, 0);
     }

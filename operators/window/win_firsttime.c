@@ -53,6 +53,7 @@ static struct view *make(const struct view_step *step, struct view_env *env)
 {
     struct firsttime *w = MEM_NEW(struct firsttime);
     win_init(&w->h.w, &ops, step, env);
+    w->h.w.counts = w->h.w.v.holds; /* it gathers none */
     w->end = win_span_add(win_span_of(env, win_one_of(step)), env->ctx->now, 1);
     return &w->h.w.v;
 }

@@ -22,6 +22,7 @@ import sys
 from run_scenarios import SKIPPED, equal, files_below
 
 KEPT = 8  # of an aggregate
+NOTHING = -1  # below a derived event without causes
 
 # What a statement may have in it that makes its rows depend on more than events that contributed.
 EXCEPT = [
@@ -168,8 +169,8 @@ class Check:
     def ask(self, e, row, sent, leaves):
         text = self.rules.by_name.get(e["statement"])
         why = self.rules.why_none or (self.rules.why_not(text) if text else "unknown statement")
-        if not why and not sent:
-            why = "no causes"
+        if not why and (not sent or NOTHING in sent):
+            why = "nothing is left in a group, or only time has made it"
         if not why and len(row["causes"]) >= KEPT:
             why = "a sample"
         if not why and re.search(AGGREGATES, text, re.I) and re.search(r"\boutput\b", text, re.I):
@@ -197,7 +198,7 @@ class Check:
         derived = {}
         for e in entries:
             if "derived" in e:
-                derived[e["derived"]] = self.inputs(e["causes"], e["step"], derived)
+                derived[e["derived"]] = self.inputs(e["causes"], e["step"], derived) or {NOTHING}
             for i, row in enumerate((e.get("insert") or []) + (e.get("remove") or [])):
                 sent = self.inputs(row["causes"], e["step"], derived)
                 self.rows += 1
