@@ -7,6 +7,7 @@
  */
 #include "operators/cmd/cmd_epl.h"
 #include "operators/cmd/cmd_keys.h"
+#include "operators/graph/programs.h"
 
 #include <stdio.h>
 
@@ -239,6 +240,21 @@ static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number
     cmd_keys_stmt(keys, number, out);
 }
 
+static void program(void *arg, const struct eng_program *p)
+{
+    struct buf *out = arg;
+    line(out, "program");
+    (void)buf_add_str(out, p->what);
+    if (p->number >= 0) {
+        (void)buf_addf(out, " %d", p->number);
+    }
+    if (p->name.len > 0) {
+        (void)buf_addf(out, " " SLICE_FMT, SLICE_ARG(p->name));
+    }
+    (void)buf_add_byte(out, '\n');
+    vm_print(vm_compile(p->e, p->use), SLICE("              "), out);
+}
+
 static int explain(const struct cmd_opts *o, struct arena *a, struct slice text, struct buf *out)
 {
     struct ast_module *m;
@@ -255,6 +271,7 @@ static int explain(const struct cmd_opts *o, struct arena *a, struct slice text,
     }
     for (uint32_t i = 0; code == CMD_OK && o->format == CMD_TEXT && i < m->n_stmts; i++) {
         statement(out, m->stmts[i], i + 1, &keys);
+        eng_programs(e, i, program, out);
     }
     if (o->format == CMD_TEXT) {
         cmd_keys_text(&keys, out);

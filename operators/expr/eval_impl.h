@@ -25,7 +25,6 @@ struct dat eval_extreme(struct dat a, struct dat b, int sign);
 struct dat eval_between(struct dat x, struct dat lo, struct dat hi, unsigned flags);
 struct dat eval_in_const(struct dat x, const struct dat *k, uint32_t n, unsigned flags);
 int eval_among(struct dat x, struct dat v, bool spread); /* 1 found, 0 not, -1 met a null */
-/* Whether x cmp v settles it; `acc` is what is known so far. */
 /* A list or map whose elements `in` and `any` look at. */
 static inline bool ex_has_elements(const struct ex *e)
 {

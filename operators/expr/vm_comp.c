@@ -182,7 +182,7 @@ static unsigned in_a_row(struct comp *c, struct ex *const *e, uint32_t n)
     return first;
 }
 
-static void apply(struct comp *c, const struct ex *e, unsigned to)
+void comp_apply(struct comp *c, const struct ex *e, unsigned to)
 {
     unsigned top = c->top;
     assert(eval_applies[e->op] != NULL);
@@ -200,7 +200,7 @@ static void cast(struct comp *c, const struct ex *e, unsigned to)
     const struct ex *of = e->args[0];
     bool numbers = ty_is_number(of->ty) && ty_is_number(e->ty);
     if (e->n_args > 1) {
-        apply(c, e, to);
+        comp_apply(c, e, to);
         return;
     }
     comp_into(c, of, to);
@@ -443,10 +443,10 @@ static maker *const makers[EX_OP_COUNT] = {
     [EX_STREAM] = whole_event,
     [EX_FIELD] = unary,
     [EX_DYN] = unary,
-    [EX_EXISTS_DYN] = apply,
-    [EX_KEY] = apply,
-    [EX_INDEX] = apply,
-    [EX_TAG_AT] = apply,
+    [EX_EXISTS_DYN] = comp_apply,
+    [EX_KEY] = comp_apply,
+    [EX_INDEX] = comp_apply,
+    [EX_TAG_AT] = comp_apply,
     [EX_LAMBDA] = simple,
     [EX_VAR] = beyond,
     [EX_CONTEXT] = beyond,
@@ -479,20 +479,20 @@ static maker *const makers[EX_OP_COUNT] = {
     [EX_BETWEEN] = comp_between,
     [EX_RANGE] = comp_between,
     [EX_IN] = comp_in,
-    [EX_LIKE] = apply,
-    [EX_REGEXP] = apply,
+    [EX_LIKE] = comp_apply,
+    [EX_REGEXP] = comp_apply,
     [EX_CASE] = cases,
     [EX_CASE_VALUE] = case_value,
     [EX_COALESCE] = coalesce,
     [EX_MIN] = extreme,
     [EX_MAX] = extreme,
     [EX_CAST] = cast,
-    [EX_INSTANCEOF] = apply,
-    [EX_TYPEOF] = apply,
+    [EX_INSTANCEOF] = comp_apply,
+    [EX_TYPEOF] = comp_apply,
     [EX_GROUP_KEY] = group_key,
     [EX_ISTREAM] = simple,
     [EX_GROUPING] = simple,
-    [EX_GROUPING_ID] = apply,
+    [EX_GROUPING_ID] = comp_apply,
     [EX_NEW] = made,
     [EX_ARRAY] = made,
     [EX_CALL] = call,
@@ -509,11 +509,11 @@ static maker *const makers[EX_OP_COUNT] = {
     [EX_SUBQ_IN] = beyond,
     [EX_SUBQ_QUANT] = beyond,
     [EX_SUBQ_LIST] = beyond,
-    [EX_QUANT] = comp_quant,
-    [EX_PERIOD] = apply,
+    [EX_QUANT] = comp_apply,
+    [EX_PERIOD] = comp_apply,
     [EX_MR_GROUP] = simple,
     [EX_WINDOW_PROP] = simple,
-    [EX_BUCKET] = apply,
+    [EX_BUCKET] = comp_apply,
 };
 
 void comp_into(struct comp *c, const struct ex *e, unsigned to)

@@ -36,8 +36,9 @@ uint16_t comp_place(struct comp *c, const struct ex *e);
 uint16_t comp_ref(struct comp *c, const struct ex *e);
 /* Whether an expression is to be a program of its own, as this one has become large. */
 bool comp_full(const struct comp *c, const struct ex *e);
-/* The value of e to register `to`. */
+/* The value of e to register `to`; that of a function of its operands' values (eval_applies). */
 void comp_into(struct comp *c, const struct ex *e, unsigned to);
+void comp_apply(struct comp *c, const struct ex *e, unsigned to);
 
 #define COMP(op_, ...) ((struct vm_ins){.op = VM_##op_, .v = {__VA_ARGS__}})
 
@@ -50,6 +51,5 @@ void comp_logic(struct comp *c, const struct ex *e, unsigned to);
 void comp_is(struct comp *c, const struct ex *e, unsigned to);
 void comp_between(struct comp *c, const struct ex *e, unsigned to);
 void comp_in(struct comp *c, const struct ex *e, unsigned to);
-void comp_quant(struct comp *c, const struct ex *e, unsigned to);
 
 #endif

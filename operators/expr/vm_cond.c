@@ -270,11 +270,6 @@ static bool any_elements(const struct ex *e)
     return false;
 }
 
-static void many(struct comp *c, const struct ex *e, unsigned to)
-{
-    comp_emit(c, COMP(APPLY_MANY, (uint16_t)to, comp_ref(c, e)));
-}
-
 static bool of_constants(const struct ex *e)
 {
     return e->n_args >= 2 && e->n_args <= IN_MAX && common(e) >= 0;
@@ -317,7 +312,7 @@ void comp_in(struct comp *c, const struct ex *e, unsigned to)
     struct label end = {0};
     unsigned top = c->top;
     if (e->n_args > IN_MAX || e->n_args < 2 || any_elements(e)) {
-        many(c, e, to);
+        comp_apply(c, e, to);
         return;
     }
     if (of_constants(e)) {
@@ -334,11 +329,6 @@ void comp_in(struct comp *c, const struct ex *e, unsigned to)
     }
     comp_here(c, &end);
     c->top = top;
-}
-
-void comp_quant(struct comp *c, const struct ex *e, unsigned to)
-{
-    many(c, e, to);
 }
 
 /* ---- logic ---- */

@@ -30,11 +30,16 @@ static void print_const(struct dat v, struct buf *out)
     (void)buf_addf(out, "%s%s", quote, v.kind == DAT_LONG ? "L" : v.kind == DAT_FLOAT ? "f" : "");
 }
 
+/* Has several constants side by side, how many, flags. */
+static bool is_in(const struct vm_ins *i)
+{
+    return i->op == VM_IN_CONST || i->op == VM_JUMP_IN || i->op == VM_JUMP_IN_C;
+}
+
 static void print_consts(const struct vm_prog *p, const struct vm_ins *i, unsigned k,
                          struct buf *out)
 {
-    bool several = i->op == VM_IN_CONST || i->op == VM_JUMP_IN || i->op == VM_JUMP_IN_C;
-    uint32_t n = several ? i->v[k + 1] : 1, shown = MIN(n, 8u);
+    uint32_t n = is_in(i) ? i->v[k + 1] : 1, shown = MIN(n, 8u);
     for (uint32_t at = 0; at < shown; at++) {
         (void)buf_add_str(out, at > 0 ? ", " : "");
         print_const(p->k[i->v[k] + at], out);
@@ -109,6 +114,24 @@ static void print_truths(unsigned set, struct buf *out)
     (void)buf_add_str(out, words[set & 7u]);
 }
 
+static void print_number(const struct vm_ins *i, unsigned k, struct buf *out)
+{
+    uint16_t v = i->v[k];
+    if (i->op == VM_JUMP_IF) {
+        print_truths(v, out);
+    } else if (i->op == VM_CMP_ANY && k == 3) {
+        (void)buf_add_str(out, ast_op_text((enum ast_op)v));
+    } else if (is_in(i)) {
+        (void)buf_add_str(out, (v & VM_FLAG_NOT) != 0 ? "not in" : "in");
+        if (i->op != VM_IN_CONST) {
+            (void)buf_add_byte(out, ' ');
+            print_truths((unsigned)v >> VM_FLAG_SET, out);
+        }
+    } else {
+        (void)buf_addf(out, "%u", v);
+    }
+}
+
 static void print_operand(const struct vm_prog *p, const struct vm_ins *i, unsigned k,
                           struct buf *out)
 {
@@ -123,14 +146,7 @@ static void print_operand(const struct vm_prog *p, const struct vm_ins *i, unsig
     case 'm': (void)buf_add_str(out, ty_name((enum ty_kind)v)); break;
     case 'o': print_outcomes(v, out); break;
     case 'j': (void)buf_addf(out, "->%u", v); break;
-    default:
-        if (i->op == VM_JUMP_IF) {
-            print_truths(v, out);
-        } else if (i->op == VM_CMP_ANY && k == 3) {
-            (void)buf_add_str(out, ast_op_text((enum ast_op)v));
-        } else {
-            (void)buf_addf(out, "%u", v);
-        }
+    default: print_number(i, k, out); break;
     }
 }
 
@@ -147,8 +163,11 @@ void vm_print(const struct vm_prog *p, struct slice indent, struct buf *out)
             (void)buf_add_byte(out, ' ');
         }
         for (unsigned k = 0; k < n_operands; k++) {
-            (void)buf_add_str(out, k > 0 ? ", " : "");
-            print_operand(p, i, k, out);
+            bool count = k > 0 && is_in(i) && vm_operand((enum vm_op)i->op, k - 1)[0] == 'k';
+            (void)buf_add_str(out, k > 0 && !count ? ", " : "");
+            if (!count) {
+                print_operand(p, i, k, out);
+            }
         }
         (void)buf_add_byte(out, '\n');
     }

@@ -28,7 +28,7 @@ static bool fits(struct sel_inst *in, struct evt *e)
         return false;
     }
     struct ectx c = inst_ctx(&in->in, &e);
-    if (p->where != NULL && !dat_true(ex_eval(p->where, &c))) {
+    if (p->where != NULL && !ex_true(p->where, &c)) {
         return true;
     }
     if (p->into != NULL) {

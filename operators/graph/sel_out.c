@@ -158,7 +158,7 @@ static bool holds(struct out *o, const struct ex *cond)
     set_pseudo(o);
     struct ectx c = inst_ctx(&o->in->in, NULL);
     c.pseudo = o->pseudo;
-    return dat_true(ex_eval(cond, &c));
+    return ex_true(cond, &c);
 }
 
 static void run_sets(struct out *o, const struct set_plan *sets)

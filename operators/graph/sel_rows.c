@@ -69,7 +69,7 @@ bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leavin
             sel_look_again(in, &c);
         }
     }
-    if (p->having != NULL && !dat_true(ex_eval(p->having, &c))) {
+    if (p->having != NULL && !ex_true(p->having, &c)) {
         return false;
     }
     struct evt *e = make_row(in, &c);

@@ -20,7 +20,7 @@ static void keep_if(struct sel_inst *in, struct evt **rows, size_t n, struct evt
     size_t w = in->p->n_streams;
     for (size_t i = 0; i < n; i++) {
         struct ectx c = inst_ctx(&in->in, rows + i * w);
-        if (dat_true(ex_eval(in->p->where, &c)) && !c.failed) {
+        if (ex_true(in->p->where, &c) && !c.failed) {
             for (size_t k = 0; k < w; k++) {
                 evts_add(to, rows[i * w + k]);
             }

@@ -340,7 +340,7 @@ static void group_values(struct subq *s, struct ectx *outer, const struct evts *
     for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
         struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
         c.group = g;
-        if (q->having == NULL || dat_true(ex_eval(q->having, &c))) {
+        if (q->having == NULL || ex_true(q->having, &c)) {
             *VEC_PUSH(&to->v) = row_value(s, &c);
         }
     }
@@ -360,7 +360,7 @@ static void collect(struct subq *s, struct ectx *outer, struct values *to)
     } else {
         for (size_t i = 0; i < w.found.len; i++) {
             struct ectx c = inner_ctx(s, outer, &w.found.ptr[i]);
-            if (q->having == NULL || dat_true(ex_eval(q->having, &c))) {
+            if (q->having == NULL || ex_true(q->having, &c)) {
                 *VEC_PUSH(&to->v) = row_value(s, &c);
             }
         }

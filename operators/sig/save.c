@@ -14,6 +14,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { SEEN_MIN = 64, SEEN_KEPT = 4096 };
+
 struct seen { /* an event in a chunk */
     uint64_t serial;
     uint32_t chunk, number; /* number 0: free */
@@ -47,7 +49,7 @@ struct save *save_new(const struct save_types *types, uint64_t *serial,
     s->serial = serial;
     s->on_chunk = on_chunk;
     s->arg = arg;
-    s->seen_size = 64;
+    s->seen_size = SEEN_MIN;
     s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
     return s;
 }
@@ -86,6 +88,19 @@ void save_group(struct save *s, uint16_t group)
     s->at = s->part_of[group] - 1U;
 }
 
+/* What one large node has needed is not swept for each small one behind it. */
+static void forget_seen(struct save *s)
+{
+    if (s->seen_size > SEEN_KEPT) {
+        mem_free(s->seen);
+        s->seen_size = SEEN_MIN;
+        s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
+    } else if (s->n_seen > 0) {
+        memset(s->seen, 0, s->seen_size * sizeof *s->seen);
+    }
+    s->n_seen = 0;
+}
+
 void save_end(struct save *s)
 {
     for (size_t group = 0; group <= SAVE_NO_GROUP; group++) {
@@ -101,8 +116,7 @@ void save_end(struct save *s)
         s->part_of[group] = 0;
     }
     s->n_parts = 0;
-    s->n_seen = 0;
-    memset(s->seen, 0, s->seen_size * sizeof *s->seen);
+    forget_seen(s);
 }
 
 /* Events have no content to go by: their identity is not that of the next run. */

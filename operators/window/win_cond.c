@@ -139,6 +139,6 @@ bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t 
     r->pseudo[WIN_NEWEST_TIMESTAMP] = dat_long(newest.at);
     r->pseudo[WIN_OLDEST_TIMESTAMP] = dat_long(oldest.at);
     r->pseudo[WIN_VIEW_REFERENCE] = dat_bool(true); /* something; nothing can be done with it */
-    bool is_true = dat_true(ex_eval(r->s->cond, c));
+    bool is_true = ex_true(r->s->cond, c);
     return is_true && !c->failed;
 }

@@ -92,6 +92,19 @@ class Commands(unittest.TestCase):
         for word in ("'out'", "reads     A", "#length(2)", "group by  k"):
             self.assertIn(word, out)
 
+    def test_explain_shows_programs(self):
+        rules = self.file("a.epl", "create schema A(k string, x int);\n"
+                                   "select x + 1 as y from A(k = 'a' and x > 5) where x < 9;\n")
+        code, out, _ = epl("explain", rules)
+        self.assertEqual(0, code)
+        lines = [line.strip() for line in out.split("\n")]
+        for line in ("program   looked up by k", "0  return_const    'a'",
+                     "program   and then filter of stream 0",
+                     "0  jump_int_ck     s0.x, 5, not > or null, ->2",
+                     "program   where", "0  jump_int_ck     s0.x, 9, not < or null, ->2",
+                     "program   column y", "1  add_int_k       r0, r0, 1"):
+            self.assertIn(line, lines)
+
     def test_explain_shows_keys(self):
         rules = self.file("a.epl", KEYED)
         code, out, _ = epl("explain", rules)

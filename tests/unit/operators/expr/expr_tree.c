@@ -189,8 +189,7 @@ static struct dat run_minmax(const struct ex *e, struct ectx *c)
         if (dat_is_null(v)) {
             return v;
         }
-        int cmp = dat_cmp(v, best);
-        if (e->op == EX_MIN ? cmp < 0 : cmp > 0) {
+        if (!dat_true(ex_compare(e->op == EX_MIN ? OP_LT : OP_GT, best, v, false))) {
             best = v;
         }
     }
@@ -436,40 +435,24 @@ static struct dat tree_between(const struct ex *e, struct ectx *c)
 
 static struct dat tree_in(const struct ex *e, struct ectx *c)
 {
-    struct dat x = tree_eval(e->args[0], c);
-    if (dat_is_null(x)) {
-        return DAT_NONE;
-    }
-    bool null = false;
     for (uint32_t i = 1; i < e->n_args; i++) {
-        bool spread = e->args[0]->ty.kind != TY_LIST && e->args[0]->ty.kind != TY_MAP;
-        int r = eval_among(x, tree_eval(e->args[i], c), spread);
-        if (r == 1) {
+        if (ex_has_elements(e->args[i])) {
+            return run_apply(e, c);
+        }
+    }
+    struct dat x = tree_eval(e->args[0], c);
+    bool null = false, all = e->args[0]->ty.kind == TY_LIST || e->args[0]->ty.kind == TY_MAP;
+    if (dat_is_null(x)) {
+        return x;
+    }
+    for (uint32_t i = 1; i < e->n_args; i++) {
+        int is = eval_among(x, tree_eval(e->args[i], c), !all);
+        if (is == 1) {
             return dat_bool(!e->negated);
         }
-        null |= r < 0;
+        null |= is < 0;
     }
     return null ? DAT_NONE : dat_bool(e->negated);
-}
-
-static struct dat tree_quant(const struct ex *e, struct ectx *c)
-{
-    struct dat x = tree_eval(e->args[0], c);
-    bool null = false, any = false;
-    for (uint32_t i = 1; i < e->n_args; i++) {
-        struct dat v = tree_eval(e->args[i], c);
-        uint32_t n = v.kind == DAT_LIST ? v.l->len : 1;
-        for (uint32_t k = 0; k < n; k++) {
-            struct dat r = ex_compare(e->cmp, x, v.kind == DAT_LIST ? v.l->v[k] : v, false);
-            any = true;
-            if (dat_is_null(r)) {
-                null = true;
-            } else if (r.b != e->all) {
-                return dat_bool(!e->all);
-            }
-        }
-    }
-    return null && any ? DAT_NONE : dat_bool(e->all);
 }
 
 /* ---- all of it ---- */
@@ -548,7 +531,7 @@ static runner *const runs[EX_OP_COUNT] = {
     [EX_SUBQ_IN] = run_subq,
     [EX_SUBQ_QUANT] = run_subq,
     [EX_SUBQ_LIST] = run_subq,
-    [EX_QUANT] = tree_quant,
+    [EX_QUANT] = run_apply,
     [EX_PERIOD] = run_apply,
     [EX_MR_GROUP] = run_pseudo,
     [EX_WINDOW_PROP] = run_pseudo,
