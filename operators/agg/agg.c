@@ -74,7 +74,7 @@ void agg_call_done(const struct agg_call *c, void *state, struct vheap *h)
 /* The row's arguments; false if it does not count. */
 static bool arguments(const struct agg_call *c, struct dat *v, struct ectx *ctx)
 {
-    if (!ex_true(c->filter, ctx)) {
+    if (c->filter != NULL && !ex_true(c->filter, ctx)) {
         return false;
     }
     if (c->def->takes_event) {
@@ -91,7 +91,8 @@ static bool arguments(const struct agg_call *c, struct dat *v, struct ectx *ctx)
 void agg_column_enter(const struct agg_call *column, void *state, const struct agg_call *call,
                       struct ectx *ctx)
 {
-    struct dat v[AGG_ARGS_MAX] = {DAT_NONE};
+    struct dat v[AGG_ARGS_MAX];
+    v[0] = DAT_NONE;
     assert(call->n_args <= AGG_ARGS_MAX);
     if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_add(state, v[0]))) {
         column->def->enter(column, agg_own(column, state), v, ctx);
@@ -101,7 +102,8 @@ void agg_column_enter(const struct agg_call *column, void *state, const struct a
 void agg_column_leave(const struct agg_call *column, void *state, const struct agg_call *call,
                       struct ectx *ctx)
 {
-    struct dat v[AGG_ARGS_MAX] = {DAT_NONE};
+    struct dat v[AGG_ARGS_MAX];
+    v[0] = DAT_NONE;
     assert(call->n_args <= AGG_ARGS_MAX);
     if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_remove(state, ctx->heap, v[0]))) {
         column->def->leave(column, agg_own(column, state), v, ctx);

@@ -354,6 +354,16 @@ static inline void list_add(struct cause_list *to, struct eref ref, const struct
     }
 }
 
+static inline bool among(const struct cause_list *l, uint32_t n, struct eref r)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (l->r[i].lo == r.lo && l->r[i].hi == r.hi) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cause_live_list(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
 {
     l->idle = 0;
@@ -370,8 +380,15 @@ void cause_live_list(struct cause_live *l, const struct cause_list *own, struct 
     if (l->live > 2 && (!l->low_on || (l->low.len < CAUSE_KEPT && !l->low.all))) {
         low_make(l);
     }
+    uint32_t ends = to->len;
     for (uint32_t i = 0; l->live > 2 && i < l->low.len && to->len < to->max; i++) {
-        list_add(to, l->low.v[i].ref, l->low.v[i].e);
+        const struct low_item *it = &l->low.v[i];
+        if (UNLIKELY((it->ref.hi | it->ref.lo) == 0 || (i > 0 && it->hash == it[-1].hash))) {
+            list_add(to, it->ref, it->e);
+            ends = to->len;
+        } else if (!among(to, ends, it->ref)) { /* they differ from each other */
+            to->r[to->len++] = it->ref;
+        }
     }
     to->max = max;
 }

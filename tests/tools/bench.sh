@@ -11,7 +11,7 @@ all=()
 for exe in build/release/bench/bench_*; do
     [ -x "$exe" ] && all+=("$(basename "$exe")")
 done
-all+=(bench_collector) # has no program of its own: it runs bench_ingest
+all+=(bench_collector bench_epl) # have no programs of their own: they run bench_ingest and kaiju
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do
     name=bench_${name#bench_}
