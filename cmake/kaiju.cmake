@@ -6,7 +6,7 @@
 #   kaiju_bench(NAME SOURCES ... [DEPS ...])                    one benchmark, run by ./dev bench
 # Labels of tests choose the presets that run them (CMakePresets.json): threads (also under TSan),
 # kafka (needs a broker), crash (kills processes), python (needs packages), peers (programs that
-# others wrote), long (only by hand).
+# others wrote), broad (many runs each; not under sanitizers), long (only by hand).
 
 option(KAIJU_TESTS "build tests and benchmarks, too" ON)
 option(KAIJU_FUZZ "build the libFuzzer targets (needs clang)" OFF)

@@ -14,6 +14,15 @@
 #define ALWAYS_INLINE        __attribute__((always_inline))
 #define LIKELY(x)            __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)          __builtin_expect(!!(x), 0)
+/* Into this function only what is ALWAYS_INLINE is inlined: for a loop whose variables must stay in
+ * registers. */
+#ifdef __clang__
+#define INLINES_LITTLE
+#else
+#define INLINES_LITTLE                                                                             \
+    __attribute__((optimize("no-inline-functions", "no-inline-small-functions",                    \
+                            "no-inline-functions-called-once")))
+#endif
 /* CLEANUP(fn) on a local: fn(&local) runs when the scope is left. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 

@@ -33,7 +33,7 @@ struct vm {
 
 /* ---- values ---- */
 
-static inline struct dat column(const struct vm_place *at, struct evt **row)
+static inline ALWAYS_INLINE struct dat column(const struct vm_place *at, struct evt **row)
 {
     const struct evt *e = row[at->stream];
     return UNLIKELY(e == NULL) ? DAT_NONE : evt_get(e, at->of, at->slot);
@@ -98,7 +98,7 @@ DO(ISTREAM)
     return i + 1;
 }
 
-static inline bool is_rolled(const struct ectx *c, uint16_t group)
+static inline ALWAYS_INLINE bool is_rolled(const struct ectx *c, uint16_t group)
 {
     return ((c->grouping >> group) & 1u) != 0;
 }
@@ -123,7 +123,7 @@ DO(JUMP)
     return TO(0);
 }
 
-static inline unsigned truth(struct dat v)
+static inline ALWAYS_INLINE unsigned truth(struct dat v)
 {
     return dat_is_null(v) ? VM_IF_NULL : v.b ? VM_IF_TRUE : VM_IF_FALSE;
 }
@@ -256,7 +256,7 @@ DO(IS)
 
 /* ---- comparisons ---- */
 
-static inline unsigned order_INT(struct dat a, struct dat b)
+static inline ALWAYS_INLINE unsigned order_INT(struct dat a, struct dat b)
 {
     if (UNLIKELY(dat_is_null(a) || dat_is_null(b))) {
         return VM_ONE_NULL;
@@ -276,7 +276,7 @@ static COLD unsigned order_odd(struct dat a, struct dat b)
     return 1u + (unsigned)(x > y) - (unsigned)(x < y);
 }
 
-static inline unsigned order_DOUBLE(struct dat a, struct dat b)
+static inline ALWAYS_INLINE unsigned order_DOUBLE(struct dat a, struct dat b)
 {
     if (UNLIKELY(!dat_is_float(a) || !dat_is_float(b) || isunordered(a.d, b.d))) {
         return order_odd(a, b);
@@ -284,7 +284,7 @@ static inline unsigned order_DOUBLE(struct dat a, struct dat b)
     return 1u + (unsigned)(a.d > b.d) - (unsigned)(a.d < b.d);
 }
 
-static inline unsigned order_TEXT(struct dat a, struct dat b)
+static inline ALWAYS_INLINE unsigned order_TEXT(struct dat a, struct dat b)
 {
     if (UNLIKELY(a.kind != DAT_STRING || b.kind != DAT_STRING)) {
         bool null = dat_is_null(a) || dat_is_null(b);
@@ -295,7 +295,7 @@ static inline unsigned order_TEXT(struct dat a, struct dat b)
     return same ? VM_EQUAL : VM_LESS;
 }
 
-static inline unsigned order_ORDER(struct dat a, struct dat b)
+static inline ALWAYS_INLINE unsigned order_ORDER(struct dat a, struct dat b)
 {
     if (dat_is_null(a) || dat_is_null(b)) {
         return VM_ONE_NULL;
@@ -304,7 +304,7 @@ static inline unsigned order_ORDER(struct dat a, struct dat b)
     return 1u + (unsigned)(o > 0) - (unsigned)(o < 0);
 }
 
-static inline struct dat told(unsigned outcome, unsigned among)
+static inline ALWAYS_INLINE struct dat told(unsigned outcome, unsigned among)
 {
     return outcome == VM_ONE_NULL ? DAT_NONE : dat_bool(((among >> outcome) & 1u) != 0);
 }
@@ -384,17 +384,18 @@ DO(IN_STEP)
 #define AS_LONG(x) dat_long((int64_t)(x))
 
 #define ARITH(name, ex_op, op)                                                                     \
-    static inline struct dat name##_int(struct dat a, struct dat b, struct ectx *c)                \
+    static inline ALWAYS_INLINE struct dat name##_int(struct dat a, struct dat b, struct ectx *c)  \
     {                                                                                              \
         return WHOLE(a, b, DAT_INT, op, AS_INT) : eval_arith(ex_op, TY_INT, a, b, c);              \
     }                                                                                              \
-    static inline struct dat name##_long(struct dat a, struct dat b, struct ectx *c)               \
+    static inline ALWAYS_INLINE struct dat name##_long(struct dat a, struct dat b, struct ectx *c) \
     {                                                                                              \
         return WHOLE(a, b, DAT_LONG, op, AS_LONG) : eval_arith(ex_op, TY_LONG, a, b, c);           \
     }                                                                                              \
     DOUBLES(name, ex_op, op)
 #define DOUBLES(name, ex_op, op)                                                                   \
-    static inline struct dat name##_double(struct dat a, struct dat b, struct ectx *c)             \
+    static inline ALWAYS_INLINE struct dat name##_double(struct dat a, struct dat b,               \
+                                                         struct ectx *c)                           \
     {                                                                                              \
         return LIKELY(a.kind == DAT_DOUBLE && b.kind == DAT_DOUBLE)                                \
                    ? dat_double(a.d op b.d)                                                        \
@@ -466,7 +467,7 @@ DO(CONVERT)
     return i + 1;
 }
 
-static inline struct dat extreme(struct dat a, struct dat b, int sign)
+static inline ALWAYS_INLINE struct dat extreme(struct dat a, struct dat b, int sign)
 {
     if (LIKELY(a.kind == b.kind && dat_is_integer(a))) {
         return (sign < 0 ? b.i < a.i : b.i > a.i) ? b : a;
@@ -587,7 +588,8 @@ BEYOND(CONTEXT, context)
 #define LABEL(name) (const void *)&&L_##name
 
 /* From instruction i on, before which no register was written. */
-static struct dat run_from(const struct vm_prog *p, struct ectx *c, const struct vm_ins *i)
+static INLINES_LITTLE struct dat run_from(const struct vm_prog *p, struct ectx *c,
+                                          const struct vm_ins *i)
 {
     static const void *const labels[VM_OP_COUNT] = {
 #define INS(name, operands, doc) LABEL(name),

@@ -544,6 +544,10 @@ static void value(struct comp *c, const struct ex *e)
 static void decision(struct comp *c, const struct ex *e)
 {
     struct label no = {0};
+    if (e->ty.kind != TY_BOOL && e->ty.kind != TY_NULL) {
+        value(c, e); /* is not true, whatever it is */
+        return;
+    }
     comp_cond(c, e, VM_IF_FALSE | VM_IF_NULL, &no);
     comp_emit(c, COMP(RETURN_TRUE, 0));
     comp_here(c, &no);

@@ -247,7 +247,6 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deploym
     d->text = arena_copy(d->arena, text);
     d->first_order = e->next_order;
     d->first_stmt = e->next_stmt;
-    d->first_type = e->next_type;
     struct ast_module *m = NULL;
     int rc = epl_parse(d->arena, d->text, &m, reterr);
     for (uint32_t i = 0; rc == 0 && i < m->n_stmts; i++) {

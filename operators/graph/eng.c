@@ -270,9 +270,9 @@ void eng_settle(struct eng *e)
 {
     eng_work(e);
     if (e->vars_changed.len > 0) {
-        VEC_CLEAR(&e->vars_changed);
         e->vars_pending = true;
         look_again(e, false);
+        VEC_CLEAR(&e->vars_changed);
         eng_work(e);
     }
     if (UNLIKELY(e->halting.len > 0)) {

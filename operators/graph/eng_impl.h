@@ -75,7 +75,7 @@ struct stmt {
 
 struct deployment {
     struct slice id, text;
-    uint32_t first_order, first_stmt, first_type; /* what was given before it */
+    uint32_t first_order, first_stmt; /* what was given before it */
     struct arena *arena;
     VEC(struct stmt *) stmts;
     VEC(struct cat_entry *) made;

@@ -87,6 +87,13 @@ static size_t id_of(const struct evt *e)
     return (size_t)((uintptr_t)e >> 4) * 0x9e3779b97f4a7c15ULL >> 20;
 }
 
+/* One side of a key, as both sides are compared. */
+static struct dat key_value(const struct join_key *k, const struct ex *side, struct ectx *c)
+{
+    struct dat v = ex_eval(side, c);
+    return k->floats && dat_is_number(v) ? dat_as(c->heap, v, DAT_DOUBLE) : v;
+}
+
 static uint64_t hash_mine(struct join *j, uint32_t num, struct evt *e, bool *ret_null)
 {
     const struct join_stream *p = &j->in->p->join->s[num];
@@ -96,7 +103,7 @@ static uint64_t hash_mine(struct join *j, uint32_t num, struct evt *e, bool *ret
     uint64_t h = 0;
     *ret_null = false;
     for (uint32_t i = 0; i < p->n_keys; i++) {
-        struct dat v = ex_eval(p->keys[i].mine, &c);
+        struct dat v = key_value(&p->keys[i], p->keys[i].mine, &c);
         *ret_null |= dat_is_null(v);
         h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(v);
     }
@@ -248,7 +255,7 @@ static bool keys_hold(struct join *j, uint32_t num, uint64_t bound)
         if ((k->needs & ~bound) != 0) {
             continue;
         }
-        struct dat x = ex_eval(k->mine, &c), y = ex_eval(k->theirs, &c);
+        struct dat x = key_value(k, k->mine, &c), y = key_value(k, k->theirs, &c);
         if (dat_is_null(x) || dat_is_null(y)) { /* `on` of outer joins compares like a hash table */
             if (!j->in->p->join->outer || !dat_is_null(x) || !dat_is_null(y)) {
                 return false;
@@ -303,7 +310,8 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     struct ectx x = inst_ctx(&j->in->in, j->row);
     uint64_t h = 0;
     for (uint32_t i = 0; i < p->n_keys; i++) {
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(ex_eval(p->keys[i].theirs, &x));
+        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL +
+            dat_hash(key_value(&p->keys[i], p->keys[i].theirs, &x));
     }
     h ^= h >> 29;
     struct item *found[64];
@@ -516,11 +524,11 @@ void join_flush(struct sel_inst *in)
     swap(&j->out, &j->old);
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
         bool holds = (in->p->join->uni & (1ULL << i)) == 0 || in->src[i].view != NULL;
-        for (size_t k = 0; k < in->src[i].old.len; k++) {
-            let_go(j, i, in->src[i].old.ptr[k]);
-        }
         for (size_t k = 0; holds && k < in->src[i].nw.len; k++) {
             hold(j, i, in->src[i].nw.ptr[k]);
+        }
+        for (size_t k = 0; k < in->src[i].old.len; k++) { /* some only just came */
+            let_go(j, i, in->src[i].old.ptr[k]);
         }
     }
     rows_of_all(j, false);

@@ -41,6 +41,11 @@ static bool is_plain(const struct ex *e)
     return true;
 }
 
+static bool is_binary(struct ty t)
+{
+    return ty_is_number(t) && t.kind != TY_BIGINT && t.kind != TY_BIGDEC;
+}
+
 static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine,
                     const struct ex *theirs, uint64_t needs)
 {
@@ -50,7 +55,12 @@ static void add_key(struct bind *b, struct join_stream *s, const struct ex *mine
     if (s->keys == NULL) {
         s->keys = arena_array(b->a, JOIN_KEYS_MAX, sizeof *s->keys);
     }
-    s->keys[s->n_keys++] = (struct join_key){mine, theirs, needs};
+    bool mixed = ty_is_integer(mine->ty) != ty_is_integer(theirs->ty);
+    s->keys[s->n_keys++] =
+        (struct join_key){.mine = mine,
+                          .theirs = theirs,
+                          .needs = needs,
+                          .floats = mixed && is_binary(mine->ty) && is_binary(theirs->ty)};
 }
 
 /* An equality of two streams: bit 0 or 1 set if that side is of one stream and can be looked up. */

@@ -12,6 +12,7 @@ enum { JOIN_KEYS_MAX = 8 };
 struct join_key { /* mine = theirs */
     const struct ex *mine, *theirs;
     uint64_t needs; /* streams that `theirs` speaks of */
+    bool floats;    /* a whole number against a fraction: both as doubles */
 };
 
 struct join_stream {

@@ -65,6 +65,14 @@ static uint64_t over(const struct lim *l, enum lim_kind k, uint64_t more)
     return lim_full(l, k, more) ? l->used[k] + more - l->max[k] : 0;
 }
 
+/* What one event less takes off the excess: a row in each window that holds it. */
+static void less_by(const struct view *v, const struct evt *e, uint64_t *rows, uint64_t *bytes)
+{
+    uint64_t size = *bytes > 0 ? lim_bytes(e) * v->windows : 0;
+    *rows -= MIN(v->windows, *rows);
+    *bytes -= MIN(size, *bytes);
+}
+
 /* The view's oldest rows, until the excess is gone; `of` names the group. */
 static void oldest(struct view *v, const struct evt *of, uint64_t *rows, uint64_t *bytes,
                    struct evts *to)
@@ -75,10 +83,8 @@ static void oldest(struct view *v, const struct evt *of, uint64_t *rows, uint64_
         if (e == NULL) {
             return;
         }
-        uint64_t size = *bytes > 0 ? lim_bytes(e) : 0;
         evts_add(to, e);
-        *rows -= *rows > 0 ? 1 : 0;
-        *bytes -= MIN(size, *bytes);
+        less_by(v, e, rows, bytes);
     }
 }
 
@@ -87,8 +93,9 @@ void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n
 {
     struct lim *l = &in->eng->lim;
     size_t more = n_nw > n_old ? n_nw - n_old : 0; /* an update of rows adds none */
-    uint64_t rows = more > 0 ? over(l, LIM_ROWS, more) : 0;
-    uint64_t bytes = more > 0 && l->bytes ? over(l, LIM_BYTES, lim_bytes_of(nw, n_nw)) : 0;
+    uint64_t rows = more > 0 ? over(l, LIM_ROWS, more * v->windows) : 0;
+    uint64_t bytes =
+        more > 0 && l->bytes ? over(l, LIM_BYTES, lim_bytes_of(nw, n_nw) * v->windows) : 0;
     if (rows == 0 && bytes == 0) {
         view_update(v, nw, n_nw, old, n_old);
         return;
@@ -103,10 +110,7 @@ void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n
     }
     size_t dropped = gone.len - n_old;
     while (n_nw > 0 && (rows > 0 || bytes > 0)) {
-        uint64_t size = bytes > 0 ? lim_bytes(nw[n_nw - 1]) : 0;
-        rows -= rows > 0 ? 1 : 0;
-        bytes -= MIN(size, bytes);
-        n_nw--;
+        less_by(v, nw[--n_nw], &rows, &bytes);
         dropped++;
     }
     lim_refuse(l, k, dropped, in);

@@ -125,7 +125,7 @@ static void save(struct inst *base, struct save *s)
 static void load(struct inst *base, struct load *l)
 {
     struct on_inst *in = (struct on_inst *)(void *)base;
-    state_load_leaf(l, in->leaf);
+    state_load_leaf(l, base->eng->route, in->leaf);
     if (in->pat != NULL) {
         pat_load(in->pat, l);
     }

@@ -116,8 +116,9 @@ struct out *out_new(struct sel_inst *in);
 void out_free(struct out *o);
 void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 void out_terminated(struct sel_inst *in);
-void out_look(struct sel_inst *in); /* a variable changed, or the clock */
-void out_open(struct out *o);       /* the statement begins */
+/* Variables have changed (eng.vars_changed); the clock step after that. */
+void out_look(struct sel_inst *in, bool at_clock);
+void out_open(struct out *o); /* the statement begins */
 
 /* sel_emit.c: order, distinct, limit; then insert into and the listener. */
 void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old);

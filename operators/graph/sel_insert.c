@@ -73,6 +73,17 @@ static int make_type(struct stmt *st, const struct ast_insert *i, struct ins_pla
     return 0;
 }
 
+/* Columns of named windows take their own type only: nothing is widened on the way in. */
+static bool is_exact(const struct ins_plan *p, struct ty have, struct ty want)
+{
+    if (p->entry->kind != CAT_WINDOW) {
+        return true;
+    }
+    bool numbers = ty_is_number(have) && ty_is_number(want);
+    bool made = have.kind == TY_EVENT && want.kind == TY_MAP;
+    return numbers ? have.kind == want.kind : !made;
+}
+
 static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at,
                         bool wild, struct err *reterr)
 {
@@ -90,7 +101,8 @@ static int check_column(const struct ast_insert *i, const struct ins_plan *p, ui
                                "column '" SLICE_FMT "' is an aggregation: use into table",
                                SLICE_ARG(name));
     }
-    if (!ty_widens(have, want) && !(wild && have.kind == TY_OBJECT)) {
+    bool fits = ty_widens(have, want) && (wild || is_exact(p, have, want));
+    if (!fits && !(wild && have.kind == TY_OBJECT)) {
         return bind_err(
             reterr, i->span, "column '" SLICE_FMT "' of '" SLICE_FMT "' is a %s, not a %s",
             SLICE_ARG(name), SLICE_ARG(i->into), ty_name(want.kind), ty_name(have.kind));

@@ -304,11 +304,31 @@ void out_terminated(struct sel_inst *in)
     }
 }
 
-/* A variable has changed: `output when` looks again. */
-void out_look(struct sel_inst *in)
+static bool speaks_of(const struct ex *e, const struct var *v)
 {
-    if (in->out != NULL && in->p->output.when == OUT_WHEN && in->out->started && look(in->out)) {
-        condition_met(in->out);
+    bool found = e->op == EX_VAR && e->var == v;
+    for (uint32_t i = 0; !found && i < e->n_args; i++) {
+        found = speaks_of(e->args[i], v);
+    }
+    return found;
+}
+
+/* Variables have changed; at the next clock step `output when` looks again if it speaks of one. */
+void out_look(struct sel_inst *in, bool at_clock)
+{
+    struct out *o = in->out;
+    if (o == NULL || in->p->output.when != OUT_WHEN || !o->started) {
+        return;
+    }
+    if (!at_clock) {
+        VEC_EACH (&in->in.eng->vars_changed, v) {
+            o->looks |= speaks_of(in->p->output.cond, *v);
+        }
+    } else if (o->looks) {
+        o->looks = false;
+        if (look(o)) {
+            condition_met(o);
+        }
     }
 }
 

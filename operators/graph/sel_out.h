@@ -22,6 +22,7 @@ struct out {
     struct tmr timer;
     int64_t anchor; /* of the grid */
     bool started, first_done, after_done;
+    bool looks;                    /* a variable of the condition has changed */
     int64_t events_nw, events_old; /* since the last output */
     int64_t total_nw, total_old, last_time;
     int64_t after_count, after_until;

@@ -382,9 +382,7 @@ void sel_look(struct inst *base, bool at_clock)
             view_poke(in->src[i].view);
         }
     }
-    if (at_clock) {
-        out_look(in);
-    }
+    out_look(in, at_clock);
 }
 
 void sel_stop(struct inst *base)

@@ -32,10 +32,10 @@ void state_save_leaf(struct save *s, const struct route_leaf *leaf)
     }
 }
 
-void state_load_leaf(struct load *l, struct route_leaf *leaf)
+void state_load_leaf(struct load *l, struct route *r, struct route_leaf *leaf)
 {
     if (leaf != NULL) {
-        leaf->seq = load_u(l);
+        route_renumber(r, leaf, load_u(l));
     }
 }
 

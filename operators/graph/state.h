@@ -15,7 +15,7 @@
 
 /* ---- state.c: pieces ---- */
 void state_save_leaf(struct save *s, const struct route_leaf *leaf); /* NULL is fine */
-void state_load_leaf(struct load *l, struct route_leaf *leaf);
+void state_load_leaf(struct load *l, struct route *r, struct route_leaf *leaf);
 /* A list that keeps its events. */
 void state_save_evts(struct save *s, const struct evts *v);
 void state_load_evts(struct load *l, const struct etype *type, struct evts *to);
@@ -32,7 +32,7 @@ struct state_rest { /* what can be set only when all else is loaded */
     VEC(struct state_dirty) dirty;
     bool vars_pending;
     uint64_t ref, places, seq;
-    uint32_t order, stmt, type;
+    uint32_t order, stmt;
     struct lim lim;
 };
 void state_save_meta(struct eng *e, struct save *s);

@@ -34,7 +34,7 @@ static struct ctx_ctl *load_ctl(struct ctx_part *owner, const struct ctx_level *
 {
     struct ctx_ctl *c = ctx_ctl_bare(owner, level);
     for (uint32_t i = 0; i < c->n_leaves; i++) {
-        state_load_leaf(l, c->leaves[i].leaf);
+        state_load_leaf(l, owner->in.eng->route, c->leaves[i].leaf);
     }
     bool waits = level->kind == CTX_START_END || level->kind == CTX_INIT_TERM;
     if (load_bool(l)) {
@@ -142,7 +142,7 @@ void ctx_load(struct inst *root, struct load *l)
     int64_t id = load_i(l);
     p->plan->next_id = (int32_t)id;
     p->plan->next_nr = load_u(l);
-    if (id < 0 || id > INT32_MAX) {
+    if (id < 0 || id > INT32_MAX / 2) {
         load_fail(l, "partition %lld", (long long)id);
     }
     if (load_bool(l)) {

@@ -13,7 +13,8 @@
 #include <assert.h>
 
 enum { PLACE_BITS = 20, COLS_MAX = 1 << 16 };
-#define FOREIGN (1ULL << 63)
+#define FOREIGN    (1ULL << 63)
+#define SERIAL_MAX (1ULL << 62) /* what is counted never gets there */
 
 /* ---- types ---- */
 
@@ -208,7 +209,6 @@ static void save_modules(const struct eng *e, struct save *s)
         save_bytes(s, (*d)->text);
         save_u(s, (*d)->first_order);
         save_u(s, (*d)->first_stmt);
-        save_u(s, (*d)->first_type);
     }
 }
 
@@ -217,7 +217,7 @@ static uint32_t load_u32(struct load *l)
     enum { MANY = 1 << 30 };
     uint64_t v = load_u(l);
     if (v > MANY) {
-        load_fail(l, "%llu statements, or types", (unsigned long long)v);
+        load_fail(l, "%llu statements", (unsigned long long)v);
         return 0;
     }
     return (uint32_t)v;
@@ -225,17 +225,16 @@ static uint32_t load_u32(struct load *l)
 
 static int load_modules(struct eng *e, struct load *l, struct err *reterr)
 {
-    size_t n = load_count(l, 5);
+    size_t n = load_count(l, 4);
     for (size_t i = 0; i < n && load_ok(l); i++) {
         struct slice id = load_bytes(l), text = load_bytes(l);
-        uint32_t order = load_u32(l), stmt = load_u32(l), types = load_u32(l);
-        if (!load_ok(l) || order < e->next_order || stmt < e->next_stmt || types < e->next_type) {
+        uint32_t order = load_u32(l), stmt = load_u32(l);
+        if (!load_ok(l) || order < e->next_order || stmt < e->next_stmt) {
             load_fail(l, "modules out of order");
             break;
         }
         e->next_order = order;
         e->next_stmt = stmt;
-        e->next_type = types;
         struct deployment *d = NULL;
         int rc = eng_enlist(e, id, text, &d, reterr);
         if (rc != 0) {
@@ -269,7 +268,6 @@ void state_save_meta(struct eng *e, struct save *s)
     save_u(s, route_seq(e->route));
     save_u(s, e->next_order);
     save_u(s, e->next_stmt);
-    save_u(s, e->next_type);
     eng_limit_save(e, s);
 }
 
@@ -321,9 +319,8 @@ int state_load_meta(struct eng *e, struct load *l, struct state_rest *ret, struc
     ret->seq = load_u(l);
     ret->order = load_u32(l);
     ret->stmt = load_u32(l);
-    ret->type = load_u32(l);
     eng_limit_load(e, l, &ret->lim);
-    if (ret->order < e->next_order || ret->stmt < e->next_stmt || ret->type < e->next_type) {
+    if (ret->order < e->next_order || ret->stmt < e->next_stmt) {
         load_fail(l, "counters that are behind");
     }
     return load_end(l, reterr);
@@ -342,10 +339,11 @@ int state_set_rest(struct eng *e, const struct state_rest *r, struct err *reterr
     e->vars_pending = r->vars_pending;
     e->next_ref = r->ref;
     tmr_set_places(e->timers, r->places);
-    route_set_seq(e->route, r->seq);
+    if (!route_set_seq(e->route, r->seq) || r->seq > SERIAL_MAX || e->serial > SERIAL_MAX) {
+        return err_set(reterr, ERR_CORRUPT, "saved state with counters that are behind");
+    }
     e->next_order = r->order;
     e->next_stmt = r->stmt;
-    e->next_type = r->type;
     lim_resume(&e->lim, &r->lim);
     return 0;
 }

@@ -32,7 +32,7 @@ static void save_src(const struct sel_src *src, struct save *s)
 
 static void load_src(struct sel_src *src, struct load *l)
 {
-    state_load_leaf(l, src->leaf);
+    state_load_leaf(l, src->in->in.eng->route, src->leaf);
     if (src->pat != NULL) {
         pat_load(src->pat, l);
     }
@@ -87,6 +87,7 @@ static void save_out(const struct out *o, struct save *s)
     save_bool(s, o->started);
     save_bool(s, o->first_done);
     save_bool(s, o->after_done);
+    save_bool(s, o->looks);
     const int64_t n[] = {o->events_nw, o->events_old,  o->total_nw,   o->total_old,
                          o->last_time, o->after_count, o->after_until};
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
@@ -107,6 +108,7 @@ static void load_out(struct out *o, struct load *l)
     o->started = load_bool(l);
     o->first_done = load_bool(l);
     o->after_done = load_bool(l);
+    o->looks = load_bool(l);
     int64_t *n[] = {&o->events_nw, &o->events_old,  &o->total_nw,   &o->total_old,
                     &o->last_time, &o->after_count, &o->after_until};
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {

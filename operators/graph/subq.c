@@ -250,7 +250,7 @@ void subq_load_all(struct inst *in, struct load *l)
         return;
     }
     VEC_EACH (&in->subqs, q) {
-        state_load_leaf(l, (*q)->leaf);
+        state_load_leaf(l, in->eng->route, (*q)->leaf);
         (*q)->view_ctx.now = load_i(l);
         view_load((*q)->view, l);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See update.h. Updates of a type run by priority, then in order of deployment.
+ * See update.h. Updates of a type run from the lowest priority to the
+ * highest, which has the last word, then in order of deployment.
  */
 #include "operators/graph/update.h"
 
@@ -89,7 +90,7 @@ static struct inst *start(struct stmt *st, struct evt *props)
     inst_init(&u->in, st, props);
     (void)VEC_PUSH(&st->eng->updates);
     size_t at = st->eng->updates.len - 1;
-    while (at > 0 && st->eng->updates.ptr[at - 1]->in.st->priority < st->priority) {
+    while (at > 0 && st->eng->updates.ptr[at - 1]->in.st->priority > st->priority) {
         st->eng->updates.ptr[at] = st->eng->updates.ptr[at - 1];
         at--;
     }

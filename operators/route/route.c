@@ -42,7 +42,8 @@ struct route {
     VEC(struct route_leaf *) dead;
     struct route_tests tests;
     bool unshared;
-    uint64_t seq, events, evals;
+    uint64_t seq, named; /* of the newest leaf; the highest that was not given here */
+    uint64_t events, evals;
     size_t count;
 };
 
@@ -236,16 +237,9 @@ static void add_ranged(struct route *r, struct per_type *t, struct route_leaf *l
     range_add(&ranged_for(t, f->range_slot)->root, l);
 }
 
-struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
-                             void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
-                             const struct ectx_ops *ops, uint64_t rank)
-{
-    return route_add_at(r, f, bound, on, arg, inst, ops, rank, ++r->seq);
-}
-
-struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, struct evt *bound,
-                                void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
-                                const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+static struct route_leaf *add(struct route *r, const struct route_filter *f, struct evt *bound,
+                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                              const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
 {
     struct route_leaf *l = r->spare;
     if (l != NULL) {
@@ -280,6 +274,28 @@ struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, s
     }
     return l;
 }
+
+struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
+                             void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                             const struct ectx_ops *ops, uint64_t rank)
+{
+    return add(r, f, bound, on, arg, inst, ops, rank, ++r->seq);
+}
+
+struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, struct evt *bound,
+                                void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                                const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+{
+    r->named = MAX(r->named, seq);
+    return add(r, f, bound, on, arg, inst, ops, rank, seq);
+}
+
+void route_renumber(struct route *r, struct route_leaf *l, uint64_t seq)
+{
+    r->named = MAX(r->named, seq);
+    l->seq = seq;
+}
+
 void route_remove(struct route *r, struct route_leaf *l)
 {
     assert(!l->dead);
@@ -328,9 +344,10 @@ uint64_t route_seq(const struct route *r)
     return r->seq;
 }
 
-void route_set_seq(struct route *r, uint64_t newest)
+bool route_set_seq(struct route *r, uint64_t newest)
 {
-    r->seq = newest;
+    r->seq = MAX(newest, r->named); /* what is newer than all must be so */
+    return r->seq == newest;
 }
 
 size_t route_count(const struct route *r)

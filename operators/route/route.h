@@ -87,8 +87,10 @@ void route_match_as(struct route *r, const struct etype *as, struct evt *e,
                     struct route_hits *hits);
 void route_sweep(struct route *r);
 uint64_t route_seq(const struct route *r); /* of the newest leaf */
-/* Loaded state: leaves have the numbers they had, and so have those to come. */
-void route_set_seq(struct route *r, uint64_t newest);
+/* Loaded state: leaves have the numbers they had, and so have those to come. false: there is a leaf
+ * with a higher number (route_add_at, route_renumber), which cannot be. */
+void route_renumber(struct route *r, struct route_leaf *l, uint64_t seq);
+bool route_set_seq(struct route *r, uint64_t newest);
 size_t route_count(const struct route *r);
 uint64_t route_evals(const struct route *r); /* conditions that were evaluated so far */
 

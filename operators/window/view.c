@@ -228,6 +228,10 @@ struct view *view_new(const struct view_plan *p, struct view_env *env, view_sink
                                   : win_chain_new(p->steps, p->n_steps, p->retain_union, env);
     v->sink = sink;
     v->sink_arg = arg;
+    v->windows = 0;
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        v->windows += p->steps[i]->def->data_window;
+    }
     return v;
 }
 

@@ -91,7 +91,8 @@ struct view {
     struct view_env *env;
     view_sink *sink;
     void *sink_arg;
-    bool holds; /* it is a data window whose rows are counted in env->lim: */
+    uint32_t windows; /* of view_new: how many hold each event, one row in each */
+    bool holds;       /* it is a data window whose rows are counted in env->lim: */
     uint64_t rows, bytes;
 };
 

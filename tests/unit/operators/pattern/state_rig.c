@@ -161,7 +161,9 @@ int rig_load(struct rig *r, const struct rig *like, struct slice bytes, struct e
     int rc = load_end(l, reterr);
     r->serial = like->serial;
     r->e->next_ref = like->e->next_ref;
-    route_set_seq(r->e->route, route_seq(like->e->route));
+    if (!route_set_seq(r->e->route, route_seq(like->e->route)) && rc == 0) {
+        rc = err_set(reterr, ERR_CORRUPT, "leaves that are newer than the newest");
+    }
     tmr_set_places(r->e->timers, tmr_places(like->e->timers));
     load_free(l);
     vheap_drain(eng_heap(r->e));
