@@ -20,6 +20,9 @@ int64_t ctx_end_due(const struct ctx_ctl *c, struct evt *match)
     struct ectx x = inst_ctx(&c->owner->in, row);
     if (end->kind == POINT_AFTER) {
         int64_t due = ex_after(end->after, &x, x.now, 1);
+        if (due <= x.now && due != INT64_MIN && c->level->kind == CTX_START_END) {
+            due = x.now + 1; /* one follows the other: they must get on */
+        }
         return due == INT64_MIN ? INT64_MAX : due;
     }
     struct tmr_cron cron;
@@ -152,22 +155,6 @@ static void on_start(void *arg, struct evt *match)
     begin(c, match);
 }
 
-static void set_timer(struct ctx_ctl *c);
-
-static void start_fires(struct tmr *t, int64_t now)
-{
-    struct ctx_ctl *c = CONTAINER_OF(t, struct ctx_ctl, timer);
-    if (c->level->starts[0].kind == POINT_NONE) { /* @now, put off */
-        ctx_wait(c, false, NULL);
-        return;
-    }
-    (void)now;
-    if (c->level->kind == CTX_INIT_TERM) {
-        set_timer(c);
-    }
-    begin(c, NULL);
-}
-
 static int64_t start_due(const struct ctx_ctl *c)
 {
     const struct ctx_point *s = &c->level->starts[0];
@@ -182,6 +169,8 @@ static int64_t start_due(const struct ctx_ctl *c)
     return ex_cron_eval(&s->cron, &x, &cron, &err) == 0 ? tmr_cron_next(&cron, x.now) : INT64_MAX;
 }
 
+static void start_fires(struct tmr *t, int64_t now);
+
 static void timer_at(struct ctx_ctl *c, int64_t due)
 {
     struct eng *e = c->owner->in.eng;
@@ -190,6 +179,19 @@ static void timer_at(struct ctx_ctl *c, int64_t due)
     if (due != INT64_MAX) {
         tmr_set(e->timers, &c->timer, due);
     }
+}
+
+static void start_fires(struct tmr *t, int64_t now)
+{
+    struct ctx_ctl *c = CONTAINER_OF(t, struct ctx_ctl, timer);
+    if (c->level->starts[0].kind == POINT_NONE) { /* @now, put off */
+        ctx_wait(c, false, NULL);
+        return;
+    }
+    if (c->level->kind == CTX_INIT_TERM) {
+        timer_at(c, MAX(start_due(c), now + 1)); /* `after 0 sec` must get on, too */
+    }
+    begin(c, NULL);
 }
 
 static void set_timer(struct ctx_ctl *c)

@@ -101,6 +101,8 @@ static void stop(struct inst *base)
         aggr_free(in->sel->aggr);
         VEC_DONE(&in->sel->nw.v);
         VEC_DONE(&in->sel->old.v);
+        VEC_DONE(&in->sel->touched);
+        mem_free(in->sel->group_of);
         mem_free(in->sel);
     }
     evts_done(&in->found);

@@ -392,7 +392,7 @@ void on_select(struct on_inst *in, struct evt *trigger)
         evts_add(&in->tmp, in->found.ptr[i]);
         evts_add(&in->tmp, trigger);
     }
-    aggr_free(s->aggr);
+    assert(s->aggr == NULL);
     s->aggr = sel_aggr(s);
     VEC_CLEAR(&s->nw.v);
     VEC_CLEAR(&s->old.v);
@@ -408,6 +408,8 @@ void on_select(struct on_inst *in, struct evt *trigger)
     if (s->nw.v.len > 0) {
         sel_emit(s, &s->nw, &s->old);
     }
+    aggr_free(s->aggr); /* nothing stays from one trigger to the next */
+    s->aggr = NULL;
     if (in->in.st->ast->select->and_delete && in->found.len > 0) {
         drop_rows(in, in->found.ptr, in->found.len);
     }

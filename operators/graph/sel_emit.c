@@ -146,11 +146,11 @@ void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old)
         for (size_t i = 0; both && i < old->v.len; i++) {
             evts_add(&e->scratch, old->v.ptr[i].e);
         }
-        size_t n = first->v.len;
+        size_t n = first->v.len, rest = e->scratch.len - n;
         for (size_t i = 0; p->insert != NULL && i < e->scratch.len; i++) {
             e->scratch.ptr[i] = ins_shown(p->insert, e, e->scratch.ptr[i]);
         }
-        stmt_out(in->in.st, e->scratch.ptr, n, e->scratch.ptr + n, e->scratch.len - n);
+        stmt_out(in->in.st, e->scratch.ptr, n, rest > 0 ? e->scratch.ptr + n : NULL, rest);
     }
     VEC_CLEAR(&nw->v);
     VEC_CLEAR(&old->v);

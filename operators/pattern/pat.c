@@ -132,6 +132,7 @@ void pat_begin(struct pat_inst *i, struct evt *begin)
     assert(!i->dead && i->begin == NULL);
     if (p->live > PAT_LIVE_MAX || p->nesting >= PAT_NESTING_MAX) {
         p->refused++;
+        p->root = p->root == i ? NULL : p->root;
         pat_quit(i);
         return;
     }

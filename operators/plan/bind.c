@@ -31,6 +31,7 @@ struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span,
 {
     struct ex *e = ARENA_NEW(b->a, struct ex);
     assert(e != NULL && "the arena of a deployment has room for its text");
+    b->n_nodes++;
     *e = (struct ex){.op = op, .ty = ty, .span = span, .n_args = n_args, .home = b->a};
     e->args = arena_array(b->a, n_args + 1, sizeof(struct ex *));
     return e;

@@ -91,6 +91,8 @@ struct bind {
     uint32_t n_decls;
     uint16_t lambda_next;     /* free slot */
     uint16_t depth;           /* of declared expressions within one another */
+    uint16_t lambda_depth;    /* of lambdas within one another */
+    uint32_t n_nodes;         /* made so far: declared expressions may multiply */
     const struct dat *params; /* of an on-demand query */
     uint32_t n_params;
     struct vheap *heap;                                  /* for constants; they are kept for good */

@@ -467,6 +467,8 @@ static const struct ast_decl *declared(struct bind *b, struct slice name)
     return c != NULL ? c->decl : NULL;
 }
 
+enum { EXPANDED_MAX = 50000 };
+
 /* A declared expression is bound anew where it is used, its parameters standing for the arguments.
  */
 static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret,
@@ -481,6 +483,11 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
     if (n != d->n_params) {
         return bind_err(reterr, seg->span, "expression '" SLICE_FMT "' has %u parameters, not %u",
                         SLICE_ARG(d->name), d->n_params, n);
+    }
+    if (b->n_nodes > EXPANDED_MAX) {
+        return bind_err(reterr, seg->span,
+                        "declared expressions that use each other come to more than %d operations",
+                        EXPANDED_MAX);
     }
     struct scope body = *b->scope, *save = b->scope;
     body.params = NULL;

@@ -7,7 +7,10 @@
 
 #include <assert.h>
 
-enum { SLOTS = 32 }; /* ECTX_LAMBDA_MAX */
+enum {
+    SLOTS = 32,     /* ECTX_LAMBDA_MAX */
+    NESTED_MAX = 4, /* each level multiplies the work */
+};
 
 static bool is_lambda_letter(char c)
 {
@@ -82,7 +85,11 @@ static int lambda(struct bind *b, const struct ast_expr *e, char letter, struct 
         return bind_err(reterr, e->span, "the lambda wants %u to %u parameters, not %u", first + 1,
                         first + 3, e->n_names);
     }
+    if (b->lambda_depth >= NESTED_MAX) {
+        return bind_err(reterr, e->span, "more than %d lambdas within one another", NESTED_MAX);
+    }
     struct bind_param *save = b->scope->params;
+    b->lambda_depth++;
     *ret_slots = (struct fn_lambda){.is = true, .acc = -1};
     int rc = first == 1 ? param(b, e, 0, acc, &ret_slots->acc, reterr) : 0;
     rc = rc == 0 ? param(b, e, first, elem, &ret_slots->value, reterr) : rc;
@@ -94,6 +101,7 @@ static int lambda(struct bind *b, const struct ast_expr *e, char letter, struct 
         rc = bind_expr(b, e->args[0], ret, reterr);
     }
     b->scope->params = save;
+    b->lambda_depth--;
     return rc;
 }
 

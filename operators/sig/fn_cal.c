@@ -93,8 +93,9 @@ static void civil(int64_t days, struct fn_cal *c)
 struct fn_cal fn_cal_split(int64_t ms)
 {
     struct fn_cal c = {0};
-    int64_t days = floor_div(ms, DAY_MS), rest = ms - days * DAY_MS;
-    civil(days, &c);
+    int64_t rest = ms % DAY_MS;
+    rest = rest < 0 ? rest + DAY_MS : rest;
+    civil(floor_div(ms, DAY_MS), &c);
     c.hour = rest / 3600000;
     c.minute = rest / 60000 % 60;
     c.second = rest / 1000 % 60;

@@ -111,7 +111,7 @@ static int64_t about(struct win_span s)
 
 bool win_span_ok(struct win_span s)
 {
-    const int64_t many = 1LL << 32;
+    const int64_t many = 1LL << 31;
     return s.months < many && s.months > -many && about(s) > 0;
 }
 
@@ -132,7 +132,11 @@ struct win_span win_span_of(struct view_env *env, const struct ex *period)
 
 int64_t win_span_add(struct win_span s, int64_t to, int64_t times)
 {
-    int64_t at = s.months != 0 ? tmr_add_months(to, s.months * times) : to, ms;
+    int64_t months, ms;
+    if (__builtin_mul_overflow(s.months, times, &months)) {
+        months = times > 0 ? INT64_MAX : INT64_MIN;
+    }
+    int64_t at = months != 0 ? tmr_add_months(to, months) : to;
     if (__builtin_mul_overflow(s.ms, times, &ms)) {
         return times > 0 ? INT64_MAX : INT64_MIN;
     }

@@ -9,9 +9,17 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 grown=$top/build/fuzz-corpus/$name findings=$top/build/fuzz-findings/$name
 seeds=$top/tests/fuzz/corpus/$name dictionary=$top/tests/fuzz/$name.dict
 mkdir -p "$grown" "$findings"
-args=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$findings/" -print_final_stats=1)
-[ -f "$dictionary" ] && args+=(-dict="$dictionary")
 dirs=("$grown")
 [ -d "$seeds" ] && dirs+=("$seeds")
+case $name in
+    fuzz_epl_*) # words and seeds out of the sources
+        python3 "$top/tests/tools/fuzz_epl.py" "$top/build/fuzz-seeds"
+        dictionary=$top/build/fuzz-seeds/fuzz_epl.dict
+        dirs+=("$top/build/fuzz-seeds/$name")
+        ;;
+esac
+args=(-max_total_time="$seconds" -timeout=10 -report_slow_units=2 -rss_limit_mb=2048
+    -artifact_prefix="$findings/" -print_final_stats=1)
+[ -f "$dictionary" ] && args+=(-dict="$dictionary")
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 "$exe" "${args[@]}" "${dirs[@]}"
