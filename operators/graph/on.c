@@ -98,9 +98,7 @@ static void stop(struct inst *base)
     }
     pat_free(in->pat);
     if (in->sel != NULL) {
-        aggr_free(in->sel->aggr);
-        VEC_DONE(&in->sel->nw.v);
-        VEC_DONE(&in->sel->old.v);
+        sel_rows_done(in->sel);
         mem_free(in->sel);
     }
     evts_done(&in->found);
