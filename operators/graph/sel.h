@@ -98,6 +98,7 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
 
 /* sel_rows.c: rows of the batch into in->nw, in->old. */
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+void sel_rows_done(struct sel_inst *in); /* groups and scratch of it */
 /* The row of a class that has one at any time (total, a group), or of a row. false: having. */
 bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
              struct orow *ret);

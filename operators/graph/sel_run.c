@@ -411,13 +411,9 @@ void sel_stop(struct inst *base)
     }
     join_free(in->join);
     out_free(in->out);
-    aggr_free(in->aggr);
-    VEC_DONE(&in->nw.v);
-    VEC_DONE(&in->old.v);
+    sel_rows_done(in);
     evts_done(&in->rows_nw);
     evts_done(&in->rows_old);
-    VEC_DONE(&in->touched);
-    mem_free(in->group_of);
     inst_done(base);
     mem_free(in->src);
     mem_free(in->row);
