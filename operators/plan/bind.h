@@ -75,11 +75,10 @@ struct scope {
     /* Takes part before anything else: 1 = bound, 0 = not its business, < 0 = error. */
     int (*hook)(struct bind *b, const struct ast_expr *chain, struct ex **ret, void *arg,
                 struct err *reterr);
-    void *hook_arg;
     /* Makes a plan of a subquery; NULL: subqueries are refused. `scope` is where it stands. */
     int (*subquery)(struct bind *b, struct scope *scope, const struct ast_expr *e, struct ex **ret,
                     void *arg, struct err *reterr);
-    void *subquery_arg;
+    void *hook_arg, *subquery_arg;
 };
 
 struct bind {
@@ -89,11 +88,10 @@ struct bind {
     struct scope *scope;
     const struct ast_decl *decls; /* of the statement */
     uint32_t n_decls;
-    uint16_t lambda_next;     /* free slot */
-    uint16_t depth;           /* of declared expressions within one another */
-    uint16_t lambda_depth;    /* of lambdas within one another */
-    uint32_t n_nodes;         /* made so far: declared expressions may multiply */
-    const struct dat *params; /* of an on-demand query */
+    uint16_t lambda_next;         /* free slot */
+    uint16_t depth, lambda_depth; /* of declared expressions, of lambdas within one another */
+    uint32_t n_nodes;             /* made so far: declared expressions may multiply */
+    const struct dat *params;     /* of an on-demand query */
     uint32_t n_params;
     struct vheap *heap;                                  /* for constants; they are kept for good */
     VEC(struct cat_entry *) used;                        /* declarations needed, for undeploy */
