@@ -88,11 +88,10 @@ struct bind {
     struct scope *scope;
     const struct ast_decl *decls; /* of the statement */
     uint32_t n_decls;
-    uint16_t lambda_next;     /* free slot */
-    uint16_t depth;           /* of declared expressions within one another */
-    uint16_t lambda_depth;    /* of lambdas within one another */
-    uint32_t n_nodes;         /* made so far: declared expressions may multiply */
-    const struct dat *params; /* of an on-demand query */
+    uint16_t lambda_next;         /* free slot */
+    uint16_t depth, lambda_depth; /* of declared expressions, of lambdas within one another */
+    uint32_t n_nodes;             /* made so far: declared expressions may multiply */
+    const struct dat *params;     /* of an on-demand query */
     uint32_t n_params;
     struct vheap *heap;                                  /* for constants; they are kept for good */
     VEC(struct cat_entry *) used;                        /* declarations needed, for undeploy */
