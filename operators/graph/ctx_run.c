@@ -8,6 +8,7 @@
  */
 #include "operators/graph/ctx_impl.h"
 #include "operators/graph/state.h"
+#include "operators/graph/subq.h"
 
 #include "core/base/mem.h"
 
@@ -231,14 +232,16 @@ void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct route_hits hits = {0};
         route_match(e->route, events[i], &hits);
-        size_t kept = 0;
-        for (size_t k = 0; k < hits.v.len; k++) {
-            if (hits.v.ptr[k].leaf->seq > seq) {
-                hits.v.ptr[kept++] = hits.v.ptr[k];
+        struct route_hits kept = {0};
+        for (int subqueries = 0; subqueries < 2; subqueries++) { /* those see it later here */
+            VEC_EACH (&hits.v, h) {
+                if (h->leaf->seq > seq && subq_owns(h->leaf) == (subqueries != 0)) {
+                    *VEC_PUSH(&kept.v) = *h;
+                }
             }
         }
-        hits.v.len = kept;
-        eng_hand_out(e, &hits, events[i]);
+        eng_hand_out(e, &kept, events[i]);
+        VEC_DONE(&kept.v);
         VEC_DONE(&hits.v);
     }
 }

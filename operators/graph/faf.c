@@ -81,6 +81,12 @@ static void read_partitions(struct stmt *st)
 
 static int run_select(struct stmt *st, struct err *reterr)
 {
+    struct ast_select *s = st->ast->select;
+    if (s->output != NULL) {
+        return bind_err(reterr, s->span, "an on-demand query answers once: no output clause");
+    }
+    s->streams =
+        s->streams == STREAM_RSTREAM ? STREAM_ISTREAM : s->streams; /* the rows there are */
     int rc = stmt_select(st, reterr);
     rc = rc == 0 ? check_sources(st, reterr) : rc;
     if (rc != 0) {

@@ -98,11 +98,7 @@ static void stop(struct inst *base)
     }
     pat_free(in->pat);
     if (in->sel != NULL) {
-        aggr_free(in->sel->aggr);
-        VEC_DONE(&in->sel->nw.v);
-        VEC_DONE(&in->sel->old.v);
-        VEC_DONE(&in->sel->touched);
-        mem_free(in->sel->group_of);
+        sel_rows_done(in->sel);
         mem_free(in->sel);
     }
     evts_done(&in->found);

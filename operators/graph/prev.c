@@ -6,7 +6,25 @@
 #include "operators/graph/prev.h"
 
 #include "operators/graph/sel.h"
+#include "operators/graph/subq.h"
 #include "operators/sig/cause.h"
+
+#include <string.h>
+
+void prev_remember(struct vheap *h, struct evts *past, struct evt **nw, size_t n, size_t want)
+{
+    for (size_t i = 0; i < n; i++) {
+        evts_add(past, evt_keep(nw[i]));
+    }
+    if (past->len > 2 * want + 16) {
+        size_t drop = past->len - want;
+        for (size_t i = 0; i < drop; i++) {
+            evt_drop(h, past->ptr[i]);
+        }
+        memmove(past->ptr, past->ptr + drop, want * sizeof(struct evt *));
+        past->len = want;
+    }
+}
 
 /* The value expression for another event in the stream's place. */
 static struct dat of_event(struct ectx *c, const struct ex *e, struct evt *ev)
@@ -24,16 +42,16 @@ static struct dat of_event(struct ectx *c, const struct ex *e, struct evt *ev)
     return v;
 }
 
-static struct dat prior(struct ectx *c, const struct ex *e, const struct sel_src *s)
+static struct dat prior(struct ectx *c, const struct ex *e, const struct evts *past)
 {
     struct evt *now = c->row[e->stream];
     if (e->i == 0) {
         return of_event(c, e, now);
     }
-    for (size_t i = s->past.len; i > 0; i--) {
-        if (s->past.ptr[i - 1] == now) {
+    for (size_t i = past->len; i > 0; i--) {
+        if (past->ptr[i - 1] == now) {
             size_t at = i - 1;
-            return at >= (size_t)e->i ? of_event(c, e, s->past.ptr[at - (size_t)e->i]) : DAT_NONE;
+            return at >= (size_t)e->i ? of_event(c, e, past->ptr[at - (size_t)e->i]) : DAT_NONE;
         }
     }
     return DAT_NONE;
@@ -64,23 +82,30 @@ static struct dat whole(struct ectx *c, const struct ex *e, struct view *v)
 
 struct dat prev_value(struct ectx *c, const struct ex *e)
 {
-    struct sel_inst *in = (struct sel_inst *)(void *)c->inst;
-    const struct sel_src *s = &in->src[e->stream];
+    struct view *view = NULL;
+    const struct evts *past = NULL;
+    if (e->subq != NULL) {
+        subq_prev(c, e, &view, &past);
+    } else {
+        const struct sel_src *s = &((struct sel_inst *)(void *)c->inst)->src[e->stream];
+        view = s->view;
+        past = &s->past;
+    }
     if (c->row[e->stream] == NULL) {
         return DAT_NONE;
     }
     if (e->op == EX_PRIOR) {
-        return prior(c, e, s);
+        return prior(c, e, past);
     }
-    if (s->view == NULL || c->leaving) {
+    if (view == NULL || c->leaving) {
         return DAT_NONE;
     }
     if (e->op != EX_PREV) {
-        return whole(c, e, s->view);
+        return whole(c, e, view);
     }
     struct dat at = ex_eval(e->args[1], c);
     if (!dat_is_integer(at) || at.i < 0) {
         return DAT_NONE;
     }
-    return of_event(c, e, view_prev(s->view, c->row[e->stream], at.i));
+    return of_event(c, e, view_prev(view, c->row[e->stream], at.i));
 }

@@ -7,6 +7,10 @@
 
 #include "operators/expr/ectx.h"
 
+struct evts;
+
+/* For prior: n events have come; of the past the last `want` may still be asked for. */
+void prev_remember(struct vheap *h, struct evts *past, struct evt **nw, size_t n, size_t want);
 struct dat prev_value(struct ectx *c, const struct ex *e);
 
 #endif

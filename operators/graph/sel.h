@@ -73,6 +73,8 @@ size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
  * into p->streams; the rest of the clauses follow. */
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct sel_plan *p, struct err *reterr);
+/* Per stream, how far back prior looks. */
+void sel_set_priors(struct sel_plan *p);
 int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct scope *scope, struct sel_plan *p, struct err *reterr);
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
@@ -96,6 +98,7 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
 
 /* sel_rows.c: rows of the batch into in->nw, in->old. */
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+void sel_rows_done(struct sel_inst *in); /* groups and scratch of it */
 /* The row of a class that has one at any time (total, a group), or of a row. false: having. */
 bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
              struct orow *ret);

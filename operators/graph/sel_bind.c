@@ -458,6 +458,7 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
 {
     assert(b->scope == scope);
     int rc = bind_where(b, s, p, reterr);
+    scope->allow_prev |= scope->subq != NULL;
     if (rc == 0) {
         struct agg_set *aggs = scope->aggs;
         scope->aggs = NULL;
@@ -507,7 +508,7 @@ static uint32_t max_prior(const struct ex *e, uint32_t stream)
     return most;
 }
 
-static void set_priors(struct sel_plan *p)
+void sel_set_priors(struct sel_plan *p)
 {
     for (uint32_t s = 0; s < p->n_streams; s++) {
         uint32_t most = p->where != NULL ? max_prior(p->where, s) : 0;
@@ -522,6 +523,7 @@ static void set_priors(struct sel_plan *p)
         }
         p->streams[s].prior = most;
     }
+    p->where_first = p->n_streams == 1 && p->where != NULL && max_prior(p->where, 0) == 0;
 }
 
 static bool all_full(const struct ast_select *s)
@@ -600,7 +602,7 @@ int stmt_select(struct stmt *st, struct err *reterr)
         rc = rc == 0 && s->into_table.len > 0 ? into_bind(st, &b, s, p, reterr) : rc;
     }
     if (rc == 0) {
-        set_priors(p);
+        sel_set_priors(p);
         st->rank |= stmt_class(st, p->streams, p->n_streams, s->n_order > 0) << 48;
         st->plan = p;
         st->ops = &select_ops;

@@ -74,6 +74,7 @@ struct sel_plan {
     uint32_t n_streams;
     struct join_plan *join; /* with two streams and more */
     struct ex *where, *having;
+    bool where_first; /* prior counts what it lets pass: a stream alone, and none in the where */
     enum row_class cls;
     struct ex **group;
     struct slice *group_text;

@@ -283,3 +283,12 @@ void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **ol
     case ROWS_EVENT_GROUP: event_grouped(in, &b); break;
     }
 }
+
+void sel_rows_done(struct sel_inst *in)
+{
+    aggr_free(in->aggr);
+    VEC_DONE(&in->nw.v);
+    VEC_DONE(&in->old.v);
+    VEC_DONE(&in->touched);
+    mem_free(in->group_of);
+}

@@ -5,6 +5,7 @@
 #include "operators/graph/join.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/prev.h"
 #include "operators/graph/sel.h"
 #include "operators/pattern/mr.h"
 #include "operators/table/table.h"
@@ -86,33 +87,37 @@ static void mr_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, si
     stream_out(arg, nw, n_nw, old, n_old);
 }
 
+/* For prior: what the window has let in, as far back as it and the largest prior reach. Without a
+ * window, what the where lets pass. */
+static void remember(struct sel_src *s, struct evt **nw, size_t n)
+{
+    const struct sel_plan *p = s->in->p;
+    const struct sel_stream *from = &p->streams[s->num];
+    struct vheap *h = s->in->in.eng->heap;
+    size_t want = (size_t)MAX(s->live, 0) + n + from->prior + 1;
+    if (s->view != NULL || !p->where_first) {
+        prev_remember(h, &s->past, nw, n, want);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ectx c = inst_ctx(&s->in->in, &nw[i]);
+        if (ex_true(p->where, &c)) {
+            prev_remember(h, &s->past, &nw[i], 1, want);
+        }
+    }
+}
+
 static void view_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct sel_src *s = arg;
     s->live += (int64_t)n_nw - (int64_t)n_old;
+    if (s->in->p->streams[s->num].prior > 0) {
+        remember(s, nw, n_nw);
+    }
     if (s->mr != NULL) {
         mr_update(s->mr, nw, n_nw, old, n_old);
     } else {
         stream_out(s, nw, n_nw, old, n_old);
-    }
-}
-
-/* For prior: what has arrived, as far back as the window and the largest prior reach. */
-static void remember(struct sel_src *s, struct evt **nw, size_t n)
-{
-    struct vheap *h = s->in->in.eng->heap;
-    for (size_t i = 0; i < n; i++) {
-        evts_add(&s->past, evt_keep(nw[i]));
-    }
-    const struct sel_stream *p = &s->in->p->streams[s->num];
-    size_t want = (size_t)MAX(s->live, 0) + n + p->prior + 1;
-    if (s->past.len > 2 * want + 16) {
-        size_t drop = s->past.len - want;
-        for (size_t i = 0; i < drop; i++) {
-            evt_drop(h, s->past.ptr[i]);
-        }
-        memmove(s->past.ptr, s->past.ptr + drop, want * sizeof(struct evt *));
-        s->past.len = want;
     }
 }
 
@@ -128,7 +133,6 @@ static bool is_full(const struct sel_src *s, size_t n)
 
 static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    const struct sel_stream *p = &s->in->p->streams[s->num];
     struct evts some = {NULL, 0, 0};
     if (n_nw > 0 && is_full(s, n_nw)) {
         n_nw = sel_admit(s, nw, n_nw, &some);
@@ -136,9 +140,6 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
         if (n_nw + n_old == 0) {
             return;
         }
-    }
-    if (p->prior > 0) {
-        remember(s, nw, n_nw);
     }
     if (s->view != NULL && n_nw + n_old > 0) {
         s->in->view_ctx.now = s->in->in.eng->now;
@@ -410,13 +411,9 @@ void sel_stop(struct inst *base)
     }
     join_free(in->join);
     out_free(in->out);
-    aggr_free(in->aggr);
-    VEC_DONE(&in->nw.v);
-    VEC_DONE(&in->old.v);
+    sel_rows_done(in);
     evts_done(&in->rows_nw);
     evts_done(&in->rows_old);
-    VEC_DONE(&in->touched);
-    mem_free(in->group_of);
     inst_done(base);
     mem_free(in->src);
     mem_free(in->row);

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/prev.h"
 #include "operators/graph/sel.h"
 #include "operators/graph/state.h"
 #include "operators/sig/cause.h"
@@ -30,6 +31,8 @@ struct subq { /* of an instance */
     struct view_env env;
     struct ectx view_ctx;
     struct evt *row[1];
+    struct evts past; /* for prior */
+    int64_t live;     /* events in the window, if prior is asked for */
 };
 
 const struct sel_plan *subq_query(const struct subq_plan *p)
@@ -122,10 +125,12 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
         struct scope inner = sel_scope(st, b, &p->q);
         inner.outer = scope;
         inner.context = NULL;
-        inner.allow_prev = false;
+        inner.allow_prev = false; /* until the where is bound */
+        inner.subq = p;
         b->scope = &inner;
         rc = sel_bind_clauses(st, b, e->select, &inner, &p->q, reterr);
     }
+    sel_set_priors(&p->q);
     b->scope = save;
     b->subq_list = list;
     enum ex_op op = op_of(b, e, &p->q);
@@ -147,9 +152,17 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
 
 /* ---- state ---- */
 
-static void nowhere(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+/* What the window puts out goes nowhere; prior wants to know what came. */
+static void put_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
-    (void)arg, (void)nw, (void)n_nw, (void)old, (void)n_old;
+    struct subq *s = arg;
+    uint32_t prior = s->p->q.streams[0].prior;
+    (void)old;
+    if (prior > 0) {
+        s->live += (int64_t)n_nw - (int64_t)n_old;
+        prev_remember(s->in->eng->heap, &s->past, nw, n_nw,
+                      (size_t)MAX(s->live, 0) + n_nw + prior + 1);
+    }
 }
 
 static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -170,6 +183,11 @@ static void arrive(void *arg, struct evt *e)
     (void)contained_expand(of, s->in, e, &rows);
     take(s, rows.ptr, rows.len, NULL, 0);
     evts_done(&rows);
+}
+
+bool subq_owns(const struct route_leaf *l)
+{
+    return l->on == arrive;
 }
 
 static void changed(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -198,7 +216,7 @@ static void open_one(struct inst *in, struct subq_plan *p)
                                    .rank = in->st->rank,
                                    .inst = in,
                                    .prev = true};
-        s->view = view_new(&src->views, &s->env, nowhere, s);
+        s->view = view_new(&src->views, &s->env, put_out, s);
     }
     if (src->kind == SRC_FILTER) {
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
@@ -228,6 +246,10 @@ void subq_close_all(struct inst *in)
             nwin_forget(in, *s);
         }
         view_free((*s)->view);
+        for (size_t k = 0; k < (*s)->past.len; k++) {
+            evt_drop(in->eng->heap, (*s)->past.ptr[k]);
+        }
+        evts_done(&(*s)->past);
         mem_free(*s);
     }
     VEC_DONE(&in->subqs);
@@ -240,6 +262,8 @@ void subq_save_all(struct inst *in, struct save *s)
         state_save_leaf(s, (*q)->leaf);
         save_i(s, (*q)->view_ctx.now);
         view_save((*q)->view, s);
+        state_save_evts(s, &(*q)->past);
+        save_i(s, (*q)->live);
     }
 }
 
@@ -253,6 +277,9 @@ void subq_load_all(struct inst *in, struct load *l)
         state_load_leaf(l, in->eng->route, (*q)->leaf);
         (*q)->view_ctx.now = load_i(l);
         view_load((*q)->view, l);
+        const struct sel_stream *p = &(*q)->p->q.streams[0];
+        state_load_evts(l, p->views.n_steps > 0 ? p->views.in : p->type, &(*q)->past);
+        (*q)->live = load_i(l);
     }
 }
 
@@ -426,6 +453,15 @@ static struct dat answer(const struct subq *s, const struct ex *e, struct ectx *
     /* Several columns of no row, or of more than one: a structure of nulls. */
     bool structure = e->op == EX_SUBQ_ROW && !s->p->q.pass;
     return structure ? dat_evt(evt_new(c->heap, s->p->q.out)) : DAT_NONE;
+}
+
+void subq_prev(const struct ectx *c, const struct ex *e, struct view **ret_view,
+               const struct evts **ret_past)
+{
+    assert(c->inst != NULL && e->subq->num < c->inst->subqs.len);
+    const struct subq *s = c->inst->subqs.ptr[e->subq->num];
+    *ret_view = s->view;
+    *ret_past = &s->past;
 }
 
 struct dat subq_value(struct ectx *c, const struct ex *e)

@@ -22,6 +22,12 @@ struct dat subq_value(struct ectx *c, const struct ex *e);
 /* The type of events it takes; NULL if it reads a window or table. */
 const struct etype *subq_event_type(const struct subq_plan *p);
 
+/* Whether a leaf of the route index feeds a subquery. */
+bool subq_owns(const struct route_leaf *l);
+/* Where prev and prior of a subquery's columns look. */
+void subq_prev(const struct ectx *c, const struct ex *e, struct view **ret_view,
+               const struct evts **ret_past);
+
 struct sel_plan;
 const struct sel_plan *subq_query(const struct subq_plan *p);
 

@@ -66,6 +66,7 @@ struct scope {
     struct agg_set *aggs; /* NULL: aggregations are refused, with `no_aggs` as the reason */
     const char *no_aggs;
     bool in_agg, allow_prev;     /* in_agg: inside an aggregation's argument */
+    struct subq_plan *subq;      /* whose clauses these are; NULL: the statement's */
     const struct etype *context; /* properties of the context, or NULL */
     const struct etype *pseudo;  /* columns of #expr windows */
     struct ex **group;           /* bound group-by expressions, for grouping() */

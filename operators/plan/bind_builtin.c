@@ -135,6 +135,7 @@ static int bind_prev(struct bind *b, const struct ast_seg *seg, enum ex_op op, s
         x->i = at->op == EX_CONST ? at->k.i : 0;
     }
     x->stream = (uint16_t)num;
+    x->subq = b->scope->subq;
     b->uses_prev |= op != EX_PRIOR;
     b->uses_prior |= op == EX_PRIOR;
     *ret = x;

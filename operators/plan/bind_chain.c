@@ -499,6 +499,10 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
     }
     struct scope *kept = ARENA_NEW(b->a, struct scope); /* subqueries may refer to it later */
     *kept = body;
+    if (!d->alias && n == 0) { /* it sees events through parameters only */
+        kept->n_streams = 0;
+        kept->outer = NULL;
+    }
     b->scope = kept;
     int rc = bind_expr(b, d->body, ret, reterr);
     b->scope = save;

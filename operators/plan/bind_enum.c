@@ -32,6 +32,9 @@ static const struct fn_def *choose(const struct ast_seg *seg)
         bool fits = seg->n_args == low;
         for (uint32_t i = 0; fits && i < seg->n_args; i++) {
             fits = is_lambda_letter(fn_arg(f, i)) == (seg->args[i]->kind == AST_LAMBDA);
+            bool two = fits && i > 0 && is_lambda_letter(fn_arg(f, i)) &&
+                       is_lambda_letter(fn_arg(f, i - 1));
+            fits &= !two || seg->args[i]->n_names == seg->args[i - 1]->n_names;
         }
         if (fits) {
             return f;
