@@ -40,7 +40,7 @@ struct ex *ex_new(struct bind *b, enum ex_op op, struct ty ty, struct span span,
 struct ex *ex_const(struct bind *b, struct dat v, struct ty ty, struct span span)
 {
     struct ex *e = ex_new(b, EX_CONST, ty, span, 0);
-    e->k = dat_keep(v); /* for good: plans live as long as their heap */
+    e->k = vheap_for_good(b->heap, v); /* for good: plans live as long as their heap */
     e->pure = true;
     return e;
 }

@@ -21,11 +21,11 @@
 struct vheap *vheap_new(void);
 void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);
-uint64_t vheap_epoch(
-    const struct vheap *h); /* changes with each drain: until then no address is used anew */
+uint64_t vheap_epoch(const struct vheap *h);  /* of the drain; no address is anew within one */
 size_t vheap_live(const struct vheap *h);     /* objects */
 size_t vheap_pooled(const struct vheap *h);   /* waiting for the drain */
 uint64_t vheap_carved(const struct vheap *h); /* objects that no free list had */
+struct dat vheap_for_good(struct vheap *h, struct dat v); /* kept until the heap ends */
 void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes);
 
 static inline bool dat_is_obj(struct dat v)

@@ -23,7 +23,8 @@ struct vheap {
     struct free_obj *free[UNITS_MAX + 1];
     VEC(struct obj *) pool;
     VEC(void *) blocks;
-    char *at, *end; /* of the newest block */
+    VEC(struct obj *) for_good; /* large objects that plans keep */
+    char *at, *end;             /* of the newest block */
     size_t live;
     uint64_t carved;
     uint64_t epoch;
@@ -43,6 +44,10 @@ void vheap_free(struct vheap *h)
     VEC_EACH (&h->blocks, b) {
         mem_free(*b);
     }
+    VEC_EACH (&h->for_good, o) {
+        mem_free(*o);
+    }
+    VEC_DONE(&h->for_good);
     VEC_DONE(&h->blocks);
     VEC_DONE(&h->pool);
     mem_free(h);
@@ -55,6 +60,18 @@ static inline void pool_push(struct vheap *h, struct obj *o)
     } else {
         *VEC_PUSH(&h->pool) = o;
     }
+}
+
+struct dat vheap_for_good(struct vheap *h, struct dat v)
+{
+    bool noted = !dat_is_obj(v) || v.o->units > 0; /* small ones go with their block */
+    for (size_t i = 0; !noted && i < h->for_good.len; i++) {
+        noted = h->for_good.ptr[i] == v.o;
+    }
+    if (!noted) {
+        *VEC_PUSH(&h->for_good) = v.o;
+    }
+    return dat_keep(v);
 }
 
 static void *carve(struct vheap *h, size_t bytes)
