@@ -11,6 +11,7 @@
 #include "operators/table/table.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum { QUERY_MAX = 64 << 20 };
 
@@ -272,8 +273,15 @@ int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t
     st->query = true;
     st->params = params;
     st->n_params = (uint32_t)n_params;
+    e->query_cut = false;
     rc = run(st, reterr);
     stmt_free(st);
+    if (rc == 0 && e->query_cut) {
+        rc = err_set(reterr, ERR_LIMIT,
+                     "the query would join more than %" PRIu64 " rows: ask for "
+                     "fewer by keys that both sides have",
+                     e->lim.max[LIM_JOINED]);
+    }
     if (rc == 0) {
         eng_settle(e);
     }

@@ -9,6 +9,8 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/join_bind.h"
+#include "operators/graph/join_rows.h"
+#include "operators/graph/limit.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
@@ -35,9 +37,9 @@ struct join {
     struct sel_inst *in;
     struct store *s;
     struct evt **row;
-    struct evts out;     /* rows made, flat */
-    struct evts nw, old; /* those of the change under way */
-    bool dedupe;
+    struct join_rows nw, old; /* of the change under way */
+    struct join_rows *out;    /* the one that takes rows now */
+    VEC(struct item *) found; /* a stack: candidates of the streams that are bound */
 };
 
 struct join *join_new(struct sel_inst *in)
@@ -47,6 +49,8 @@ struct join *join_new(struct sel_inst *in)
     j->in = in;
     j->s = mem_calloc(n, sizeof *j->s);
     j->row = mem_calloc(n, sizeof(struct evt *));
+    j->nw.width = j->old.width = n;
+    j->nw.max = j->old.max = in->in.eng->lim.max[LIM_JOINED];
     for (uint32_t i = 0; i < n; i++) {
         j->s[i].keyed = n == 2 && in->p->join->s[i].n_keys > 0;
     }
@@ -74,9 +78,9 @@ void join_free(struct join *j)
     }
     mem_free(j->s);
     mem_free(j->row);
-    evts_done(&j->out);
-    evts_done(&j->nw);
-    evts_done(&j->old);
+    join_rows_done(&j->nw);
+    join_rows_done(&j->old);
+    VEC_DONE(&j->found);
     mem_free(j);
 }
 
@@ -215,25 +219,9 @@ void join_load(struct join *j, struct load *l)
 
 /* ---- putting rows together ---- */
 
-static bool have_row(const struct join *j)
-{
-    size_t w = j->in->p->n_streams;
-    for (size_t i = 0; i + w <= j->out.len; i += w) {
-        if (memcmp(&j->out.ptr[i], j->row, w * sizeof(struct evt *)) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void made(struct join *j)
 {
-    if (j->dedupe && have_row(j)) {
-        return;
-    }
-    for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
-        evts_add(&j->out, j->row[i]);
-    }
+    join_rows_add(j->out, j->row);
 }
 
 struct walk {
@@ -278,6 +266,9 @@ struct candidates {
 static void try_candidate(void *arg, struct evt *e)
 {
     struct candidates *c = arg;
+    if (c->j->out->cut) {
+        return;
+    }
     c->j->row[c->num] = e;
     if (keys_hold(c->j, c->num, c->bound)) {
         c->fn(c->arg, e);
@@ -314,17 +305,14 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
             dat_hash(key_value(&p->keys[i], p->keys[i].theirs, &x));
     }
     h ^= h >> 29;
-    struct item *found[64];
-    size_t n = 0;
+    size_t base = j->found.len;
     for (struct item *it = s->by_key[h & (s->n_buckets - 1)]; it != NULL; it = it->by_key) {
-        if (it->hash == h && n < ARRAY_LEN(found)) {
-            found[n++] = it;
-        } else if (it->hash == h) {
-            try_candidate(&c, it->e);
+        if (it->hash == h) {
+            *VEC_PUSH(&j->found) = it;
         }
     }
-    while (n > 0) { /* oldest first */
-        try_candidate(&c, found[--n]->e);
+    while (j->found.len > base) { /* oldest first */
+        try_candidate(&c, j->found.ptr[--j->found.len]->e);
     }
 }
 
@@ -503,25 +491,40 @@ static void forget_groups(struct sel_inst *in)
     aggr_limit(in->aggr, in->in.st->query ? NULL : &in->in.eng->lim);
 }
 
-static void swap(struct evts *out, struct evts *rows)
+static void begin_rows(struct join *j, struct join_rows *r, bool once)
 {
-    struct evts t = *rows;
-    *rows = *out;
-    *out = t;
-    evts_clear(out);
+    join_rows_begin(r, once);
+    j->out = r;
+}
+
+/* Rows that were not made would be missed when they should leave: there is no going on. */
+static bool too_many(struct join *j)
+{
+    struct eng *e = j->in->in.eng;
+    struct lim *l = &e->lim;
+    size_t n = MAX(join_rows_count(&j->nw), join_rows_count(&j->old));
+    l->peak[LIM_JOINED] = MAX(l->peak[LIM_JOINED], n);
+    if (LIKELY(!j->nw.cut && !j->old.cut)) {
+        return false;
+    }
+    if (j->in->in.st->query) {
+        e->query_cut = true;
+    } else {
+        lim_refuse(l, LIM_JOINED, 1, &j->in->in);
+    }
+    return true;
 }
 
 void join_flush(struct sel_inst *in)
 {
     struct join *j = in->join;
     size_t events = 0;
-    j->dedupe = changes(in, &events);
+    bool once = changes(in, &events);
     if (events == 0) {
         return;
     }
-    evts_clear(&j->out);
+    begin_rows(j, &j->old, once);
     rows_of_all(j, true);
-    swap(&j->out, &j->old);
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
         bool holds = (in->p->join->uni & (1ULL << i)) == 0 || in->src[i].view != NULL;
         for (size_t k = 0; holds && k < in->src[i].nw.len; k++) {
@@ -531,20 +534,19 @@ void join_flush(struct sel_inst *in)
             let_go(j, i, in->src[i].old.ptr[k]);
         }
     }
+    begin_rows(j, &j->nw, once);
     rows_of_all(j, false);
     bool go = triggers(in);
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
         evts_clear(&in->src[i].nw);
         evts_clear(&in->src[i].old);
     }
-    size_t w = in->p->n_streams;
-    assert(w > 0);
-    if (go) {
-        swap(&j->out, &j->nw);
+    if (go && !too_many(j)) {
         if (in->p->join->uni != 0 && in->p->aggs.calls.len > 0) {
             forget_groups(in);
         }
-        sel_process(in, j->nw.ptr, j->nw.len / w, j->old.ptr, j->old.len / w);
+        sel_process(in, j->nw.list.ptr, join_rows_count(&j->nw), j->old.list.ptr,
+                    join_rows_count(&j->old));
     }
 }
 
@@ -552,15 +554,15 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
 {
     struct join *j = in->join;
     size_t w = in->p->n_streams;
-    evts_clear(&j->out);
     bool outer = in->p->join->outer; /* else every row is made from the first stream's events */
-    j->dedupe = outer;
+    begin_rows(j, &j->nw, outer);
+    join_rows_begin(&j->old, false);
     for (uint32_t i = 0; i < (outer ? w : 1); i++) {
         for (struct item *it = j->s[i].first; it != NULL; it = it->next) {
             rows_of(j, i, it->e);
         }
     }
-    for (size_t k = 0; k + w <= j->out.len; k += w) {
-        fn(arg, &j->out.ptr[k]);
+    for (size_t k = 0; !too_many(j) && k < j->nw.list.len; k += w) {
+        fn(arg, &j->nw.list.ptr[k]);
     }
 }

@@ -346,7 +346,8 @@ void keys_visit(struct keys_build *b, const struct keys_scope *sc, const struct 
     if (e == NULL) {
         return;
     }
-    if (e->subq != NULL) {
+    bool prev = e->op >= EX_PREV && e->op <= EX_PRIOR; /* subq: whose window */
+    if (e->subq != NULL && !prev) {
         keys_subquery(b, sc, subq_query(e->subq));
     } else if (e->op == EX_TABLE_ROW) {
         visit_table(b, sc, e);

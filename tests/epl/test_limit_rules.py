@@ -144,6 +144,22 @@ class Limits(unittest.TestCase):
         self.assertEqual([([[10]], [])], rows[1])
         self.assertEqual({"cascade": 1}, dropped)
 
+    def test_a_join_of_too_many_rows_ends(self):
+        rules = ("@name('s') select a.x as x, b.x as y from A#keepall as a, B#keepall as b;"
+                 "@name('t') select x from B")
+        rows, met, dropped = play("joined=2", rules, a("a", 1), a("a", 2), a("b", 3, "B"), a("a", 4),
+                                  a("a", 5), a("b", 6, "B"), a("b", 7, "B"))
+        self.assertEqual(2, len(rows[2]))
+        self.assertEqual([([[6]], [])], rows[5])
+        self.assertEqual([([[7]], [])], rows[6])
+        self.assertEqual([(5, "joined", "s")], met)
+        self.assertEqual({"joined": 1}, dropped)
+
+    def test_a_join_of_many_streams_takes_no_long_time(self):
+        rules = "@name('s') select count(*) as n from " + ", ".join(f"A#keepall as a{i}" for i in range(20))
+        _, met, _ = play("joined=1000", rules, a("a", 1), a("a", 2), a("a", 3))
+        self.assertEqual([(1, "joined", "s")], met)
+
     def test_wrong_limits_are_refused(self):
         for limits in ("rows=0", "rows=1:what", "what=1", "output=1:drop_oldest"):
             with self.assertRaises(AssertionError):
