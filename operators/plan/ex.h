@@ -48,7 +48,7 @@ struct ex {
     int64_t i;                              /* calendar months of a period; other small operands */
     const struct fn_def *fn;                /* EX_CALL, EX_METHOD */
     const void *data;                       /* what the function's binding left for its run */
-    struct subq_plan *subq; /* of a subquery; of prev and prior: in whose window */
+    struct subq_plan *subq;                 /* of a subquery; of prev and prior: in whose window */
     struct table *table;
     struct var *var;
     struct arena *home;             /* it and its programs live there */
