@@ -357,6 +357,7 @@ bool merge_next(struct merge *m, struct merge_take *ret)
                                .index = i,
                                .offset = p->offset,
                                .k = s->k,
+                               .first = p->first,
                                .event = mark ? NULL : &p->events[i]};
     ret->late = !mark && ret->event->ts < m->clock;
     s->largest = largest_with_head(s);

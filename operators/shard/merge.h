@@ -37,7 +37,8 @@ struct merge_piece { /* one record */
     int64_t offset;
     const struct rec *events;
     uint32_t n;
-    int64_t mark; /* the author's clock behind the events, or MERGE_NO_MARK */
+    int64_t mark;   /* the author's clock behind the events, or MERGE_NO_MARK */
+    uint64_t first; /* derived events: the number of the first */
     void *owner;
 };
 
@@ -54,6 +55,7 @@ struct merge_skip {
 struct merge_take {
     uint32_t sub, index;
     int64_t offset, k;
+    uint64_t first;          /* of its piece */
     const struct rec *event; /* NULL: a mark */
     bool late;               /* its ts lies before the clock */
 };
