@@ -96,21 +96,20 @@ static void on_derived(void *arg, const struct evt *e)
 
 /* ---- making, and the clock ---- */
 
-int task_new(const struct task_plan *plan, struct intern *keys, struct task **ret,
-             struct err *reterr)
+struct task *task_new(const struct task_plan *plan, struct intern *keys,
+                      const struct merge_conf *conf)
 {
     assert(plan->n_subs > 0 && plan->parts > 0);
     struct task *t = MEM_NEW(struct task);
     *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1};
-    const struct eng_conf conf = {.on_derived = on_derived,
-                                  .arg = t,
-                                  .causes = true,
-                                  .prioritized = true,
-                                  .lineage = plan->lineage,
-                                  .limits = plan->limits};
-    t->eng = eng_new(&conf);
-    const struct merge_conf mconf = {t->plan->on_done, t->plan->arg};
-    t->merge = merge_new(&mconf, plan->subs, plan->n_subs);
+    const struct eng_conf econf = {.on_derived = on_derived,
+                                   .arg = t,
+                                   .causes = true,
+                                   .prioritized = true,
+                                   .lineage = plan->lineage,
+                                   .limits = plan->limits};
+    t->eng = eng_new(&econf);
+    t->merge = merge_new(conf, plan->subs, plan->n_subs);
     t->emit = emit_new(plan->lineage, plan->name, plan->to, plan->n_to);
     t->intake = dat_intake_new(eng_heap(t->eng), keys);
     t->scratch = arena_new(NULL, "task", SCRATCH_MAX);
@@ -120,9 +119,19 @@ int task_new(const struct task_plan *plan, struct intern *keys, struct task **re
     buf_init(&t->key, KEY_MAX);
     buf_init(&t->journal, JOURNAL_BYTES_MAX + 4096);
     t->clock_marked = MERGE_NO_CLOCK;
-    (void)reterr;
-    *ret = t;
-    return 0;
+    return t;
+}
+
+const struct err *task_failed(const struct task *t)
+{
+    return t->has_failed ? &t->failed : NULL;
+}
+
+void task_seek(struct task *t, uint32_t sub, struct merge_pos pos)
+{
+    assert(t->seq == 0 && merge_takes(t->merge) == 0);
+    merge_seek(t->merge, sub, pos, INT64_MIN);
+    t->last[sub] = pos;
 }
 
 void task_free(struct task *t)
@@ -288,6 +297,11 @@ void task_finish(struct task *t, int64_t clock)
     if (t->started && clock > merge_clock(t->merge)) {
         task_tick(t, clock);
     }
+}
+
+size_t task_put_bytes(const struct task *t)
+{
+    return emit_bytes(t->emit);
 }
 
 struct hash128 task_state_hash(struct task *t)

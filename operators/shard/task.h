@@ -46,8 +46,6 @@ struct task_plan {
     uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
     enum task_late late;
     const struct lim_conf *limits;
-    void (*on_done)(void *arg, void *owner); /* of pieces: see merge.h */
-    void *arg;
 };
 
 struct task_cut {
@@ -62,10 +60,13 @@ struct task_counts {
 
 struct task;
 
-/* keys: the intern table of whoever decodes the batches that are pushed. ERR_SYNTAX and others: the
- * plan's rules do not compile. */
-int task_new(const struct task_plan *plan, struct intern *keys, struct task **ret,
-             struct err *reterr) NODISCARD;
+/* keys: the intern table of whoever decodes the batches that are pushed. */
+struct task *task_new(const struct task_plan *plan, struct intern *keys,
+                      const struct merge_conf *conf);
+/* Its rules could not be deployed; NULL: they could, or nothing has come yet. */
+const struct err *task_failed(const struct task *t);
+/* A task without a journal: where it begins. */
+void task_seek(struct task *t, uint32_t sub, struct merge_pos pos);
 void task_free(struct task *t);
 const struct task_plan *task_plan(const struct task *t);
 /* For pushing, skipping and asking: its order, its clock. */
@@ -79,6 +80,7 @@ void task_tick(struct task *t, int64_t clock);
 /* The clock of a run whose inputs have all ended goes to `clock`, timer by timer. */
 void task_finish(struct task *t, int64_t clock);
 
+size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
 bool task_is_dirty(const struct task *t);
 /* The next cut may be taken when the end of the one before is known. ret is valid until then. */

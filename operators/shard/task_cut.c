@@ -19,14 +19,15 @@ static bool moved(const struct task *t, uint32_t sub)
 
 bool task_is_dirty(const struct task *t)
 {
-    return merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
+    bool begins = t->seq == 0 && t->replay == NULL; /* its first record says where it begins */
+    return begins || merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
 }
 
 static uint32_t list_reads(struct task *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        if (moved(t, i)) {
+        if (t->seq == 0 || moved(t, i)) {
             t->reads[n++] = (struct journal_read){i, t->last[i], merge_pos(t->merge, i)};
             t->last[i] = merge_pos(t->merge, i);
         }
@@ -103,7 +104,7 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
                 struct err *reterr)
 {
-    assert(t->replay == NULL && !task_is_dirty(t));
+    assert(t->replay == NULL && (t->seq == 0 || !task_is_dirty(t)));
     if (r->lineage != t->plan->lineage || r->seq != t->seq + 1 ||
         (t->seq > 0 && r->prev_sum != t->prev_sum)) {
         return err_set(reterr, ERR_CORRUPT,
@@ -116,6 +117,10 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
     }
     for (uint32_t i = 0; i < r->n_reads; i++) {
         const struct journal_read *x = &r->reads[i];
+        if (t->seq == 0 && x->sub < t->plan->n_subs) {
+            task_seek(t, x->sub, x->from);
+            t->replay_to[x->sub] = x->from;
+        }
         struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
         if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
             now.index != x->from.index) {
