@@ -9,7 +9,7 @@
  * What varies with time alone (offsets at which earlier outputs lie) is in the record, too, but not
  * in what replay must repeat.
  *
- * To add a decision: a row in journal.def, and what it does in task_replay.c.
+ * To add a decision: a row in journal.def, who makes it, and its line in decide_again (task.c).
  */
 #ifndef OPERATORS_SHARD_JOURNAL_H
 #define OPERATORS_SHARD_JOURNAL_H
