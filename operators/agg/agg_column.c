@@ -58,6 +58,10 @@ static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_c
             c->star = true;
             continue;
         }
+        if (seg->args[i]->kind == AST_NAMED_ARG) {
+            return bind_err(reterr, seg->args[i]->span, "%s has no argument named '" SLICE_FMT "'",
+                            c->def->name, SLICE_ARG(seg->args[i]->text));
+        }
         int rc = type_argument(b, c, seg->args[i], reterr);
         if (rc != 0) {
             return rc;
@@ -70,6 +74,13 @@ static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_c
         (c->n_args < c->def->min_args || c->n_args > c->def->max_args)) {
         return bind_err(reterr, c->span, "%s has %u arguments, not %u", c->def->name,
                         c->def->min_args, c->n_args);
+    }
+    if (c->star && (!c->def->star_ok || c->def->criteria)) {
+        return bind_err(reterr, c->span, "%s cannot have '*'", c->def->name);
+    }
+    if (c->distinct && (!c->def->distinct_ok || c->star)) {
+        return bind_err(reterr, c->span, "%s cannot be of distinct %s", c->def->name,
+                        c->def->distinct_ok ? "rows: name a type" : "values");
     }
     if (c->def->takes_event && b->scope->n_streams == 0) {
         return bind_err(reterr, c->span, "%s keeps events: say of which type with @type(X)",
