@@ -34,7 +34,7 @@ struct obj {
 };
 
 struct dat {
-    uint8_t kind;
+    uint64_t kind; /* as wide as the value: no padding that would be moved about */
     union {
         bool b;
         int64_t i;
