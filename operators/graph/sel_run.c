@@ -307,6 +307,15 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     }
 }
 
+/* Whether what leaves is always the oldest that entered, and stands for itself: a where might let
+ * one in and not see it leave, deletes take from the middle. */
+static bool in_a_queue(const struct sel_plan *p)
+{
+    const struct sel_stream *s = &p->streams[0];
+    return p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL && s->mr == NULL &&
+           s->views.queue && p->where == NULL && !p->triggered;
+}
+
 struct aggregator *sel_aggr(const struct sel_inst *in)
 {
     const struct sel_plan *p = in->p;
@@ -315,7 +324,7 @@ struct aggregator *sel_aggr(const struct sel_inst *in)
     bool grouped = p->cls != ROWS_PLAIN;
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
-        aggr_causes(a, leave || p->triggered);
+        aggr_causes(a, leave || p->triggered, in_a_queue(p));
     }
     return a;
 }
