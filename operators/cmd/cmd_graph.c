@@ -62,11 +62,10 @@ bool cmd_graph_options(const struct cmd *self, const struct conf_row *rows, size
                        int *ret_code)
 {
     static const char *const shorts[] = {"o", "output", "f", "file", NULL};
-    static char *none[] = {NULL};
     struct conf_table table = {self->name, rows, n_rows, o};
     struct conf *c = conf_new(&table, 1);
     *ret_conf = c;
-    int rc = conf_load(c, &(struct conf_input){argc, argv, none, shorts});
+    int rc = conf_load(c, &(struct conf_input){argc, argv, NULL, shorts});
     if (rc != 0) {
         fprintf(stderr, "%s", conf_errors(c));
         *ret_code = CMD_USAGE;

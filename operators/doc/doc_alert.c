@@ -50,12 +50,14 @@ bool doc_has_property(const struct etype *t, struct slice name)
 struct slice doc_near_column(const struct etype *t, struct slice name)
 {
     struct slice near = SLICE_NONE;
-    unsigned least = 4;
+    unsigned least = 8;
     for (uint32_t i = 0; i < t->n_cols; i++) {
-        unsigned d = slice_distance(t->cols[i].name, name, least);
-        if (d < least && t->cols[i].name.len > 0) {
+        struct slice col = t->cols[i].name;
+        bool begins = col.len > 0 && name.len > 0 && col.ptr[0] == name.ptr[0];
+        unsigned d = 2 * slice_distance(col, name, 3) + !begins;
+        if (d < least && col.len > 0) {
             least = d;
-            near = t->cols[i].name;
+            near = col;
         }
     }
     return near;

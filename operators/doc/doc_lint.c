@@ -38,32 +38,26 @@ static bool has_every(const struct ast_pat *p)
     return found;
 }
 
-/* Waits that begin again and again, and end with an event alone. `again`: every stands above, or
- * before in a row. NULL: there is none. */
-static const struct ast_pat *endless(const struct ast_pat *p, bool again)
+/* Of `every a -> b` it is b: each a begins a wait of its own, and nothing ends it but an event.
+ * (`every (a -> b)` has one at a time.) NULL: there is none. */
+static const struct ast_pat *endless(const struct ast_pat *p)
 {
+    bool renewed = false;
     if (is_bound(p)) {
         return NULL;
     }
-    if (p->kind == PAT_EVERY || p->kind == PAT_EVERY_DISTINCT) {
-        again = true;
-    }
     for (uint32_t i = 0; i < p->n_kids; i++) {
         const struct ast_pat *kid = p->kids[i];
-        bool waits = p->kind == PAT_FOLLOWED && i > 0;
-        bool limited = waits && p->max != NULL && p->max[i - 1] != NULL;
-        bool renewed = again || (waits && has_every(p->kids[0]));
-        bool timer = kid->kind == PAT_OBSERVER;
-        if (waits && renewed && !limited && !timer && !is_bound(kid)) {
+        bool limited = i > 0 && p->max != NULL && p->max[i - 1] != NULL;
+        bool ends = kid->kind == PAT_OBSERVER || is_bound(kid) || limited;
+        if (p->kind == PAT_FOLLOWED && renewed && !ends) {
             return kid;
         }
-        if (p->kind == PAT_AND && again && !timer && !is_bound(kid)) {
-            return kid;
-        }
-        const struct ast_pat *found = endless(kid, again && !waits);
+        const struct ast_pat *found = endless(kid);
         if (found != NULL) {
             return found;
         }
+        renewed |= has_every(kid);
     }
     return NULL;
 }
@@ -150,7 +144,7 @@ static bool siblings(const struct lint *l, const struct ast_pat *p)
 
 static void pattern(const struct lint *l, const struct ast_pat *p)
 {
-    const struct ast_pat *wait = endless(p, false);
+    const struct ast_pat *wait = endless(p);
     (void)siblings(l, p);
     if (wait != NULL) {
         struct doc_note *n =
