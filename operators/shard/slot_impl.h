@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of a slot: slot.c (its life), slot_read.c (scans: one position, fetch and decode for
- * all tasks that read a partition), slot_commit.c (transactions), slot_recover.c (journals).
+ * The inside of a slot: its life is in slot.c, the rest in the files named below.
  */
 #ifndef OPERATORS_SHARD_SLOT_IMPL_H
 #define OPERATORS_SHARD_SLOT_IMPL_H

@@ -274,10 +274,40 @@ static void make_topics(struct world *w)
     CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
 }
 
+static void check_outputs(struct world *w, int seed)
+{
+    struct found *f = MEM_NEW(struct found);
+    int64_t total = 0;
+    read_all(w, f);
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        if (f->seen[i] != 1) {
+            test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
+        }
+    }
+    for (uint32_t i = 0; i < HOSTS; i++) {
+        total += f->total[i];
+    }
+    CHECK_EQ(EVENTS, total);
+    CHECK(f->means > 10 && f->marks > 10);
+    mem_free(f);
+}
+
+/* Who begins again has the state that his predecessor had. */
+static void check_state(struct world *w)
+{
+    struct hash128 live = task_state_hash(slot_task(w->slot, 0));
+    kill_worker(w);
+    begin(w);
+    while (slot_state(w->slot) != SLOT_LIVE) {
+        pass(w, 1000000);
+    }
+    struct hash128 again = task_state_hash(slot_task(w->slot, 0));
+    CHECK(memcmp(&live, &again, sizeof live) == 0);
+}
+
 static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
 {
     struct world *w = MEM_NEW(struct world);
-    struct found *f = MEM_NEW(struct found);
     struct err err;
     w->seed = seed;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
@@ -307,33 +337,13 @@ static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
         pass(w, 100000000);
     }
     CHECK(slot_is_drained(w->slot));
-    struct hash128 live = task_state_hash(slot_task(w->slot, 0));
-    read_all(w, f);
-    for (uint32_t i = 0; i < EVENTS; i++) {
-        if (f->seen[i] != 1) {
-            test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", (int)seed, i,
-                      f->seen[i]);
-        }
-    }
-    int64_t total = 0;
-    for (uint32_t i = 0; i < HOSTS; i++) {
-        total += f->total[i];
-    }
-    CHECK_EQ(EVENTS, total);
-    CHECK(f->means > 10 && f->marks > 10);
-    kill_worker(w);
-    begin(w);
-    while (slot_state(w->slot) != SLOT_LIVE) {
-        pass(w, 1000000);
-    }
-    struct hash128 again = task_state_hash(slot_task(w->slot, 0));
-    CHECK(memcmp(&live, &again, sizeof live) == 0);
+    check_outputs(w, (int)seed);
+    check_state(w);
     slot_free(w->slot);
     bus_client_free(w->worker);
     bus_writer_close(w->out);
     bus_client_free(w->sender);
     bus_free(w->bus);
-    mem_free(f);
     mem_free(w);
 }
 
