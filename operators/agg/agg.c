@@ -137,24 +137,33 @@ void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *r
     ret->bytes = at;
 }
 
+void agg_block_init(const struct agg_layout *l, void *block)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        agg_call_init(l->set->calls.ptr[i], (char *)block + l->offset[i]);
+    }
+}
+
+void agg_block_done(const struct agg_layout *l, void *block, struct vheap *h)
+{
+    for (size_t i = 0; i < l->set->calls.len; i++) {
+        agg_call_done(l->set->calls.ptr[i], (char *)block + l->offset[i], h);
+    }
+}
+
 void *agg_block_new(const struct agg_layout *l)
 {
-    char *block = mem_alloc(l->bytes);
-    for (size_t i = 0; i < l->set->calls.len; i++) {
-        agg_call_init(l->set->calls.ptr[i], block + l->offset[i]);
-    }
+    void *block = mem_alloc(l->bytes);
+    agg_block_init(l, block);
     return block;
 }
 
 void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h)
 {
-    if (block == NULL) {
-        return;
+    if (block != NULL) {
+        agg_block_done(l, block, h);
+        mem_free(block);
     }
-    for (size_t i = 0; i < l->set->calls.len; i++) {
-        agg_call_done(l->set->calls.ptr[i], (char *)block + l->offset[i], h);
-    }
-    mem_free(block);
 }
 
 void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h)

@@ -87,6 +87,8 @@ struct agg_layout {
     size_t bytes;
 };
 void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret);
+void agg_block_init(const struct agg_layout *l, void *block); /* l->bytes of it, aligned to 16 */
+void agg_block_done(const struct agg_layout *l, void *block, struct vheap *h);
 void *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, void *block, struct vheap *h);
 void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h); /* as if new */

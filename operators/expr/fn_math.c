@@ -178,7 +178,10 @@ static struct dat run_is_finite(const struct fn_in *in)
 
 static struct dat run_compare(const struct fn_in *in)
 {
-    return dat_int(dat_cmp(in->v[0], in->v[1]));
+    const struct dat *v = in->v;
+    bool zeros = dat_is_float(v[0]) && dat_is_float(v[1]) && v[0].d == 0 && v[1].d == 0;
+    int sign = zeros ? (signbit(v[1].d) != 0) - (signbit(v[0].d) != 0) : dat_cmp(v[0], v[1]);
+    return dat_int(sign); /* -0.0 is less than 0.0 */
 }
 
 static struct dat run_bit_count(const struct fn_in *in)

@@ -9,17 +9,29 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 16, KEYS_MAX = 32 };
+enum { CELLS_MIN = 16, KEYS_MAX = 32 };
+
+struct cell {      /* of the table of groups; id 0: free */
+    uint32_t hash; /* upper half */
+    uint32_t id;
+};
+
+struct entry {
+    struct group *g;        /* NULL: nobody has this id */
+    const struct obj *key0; /* its first key, if that is an object */
+};
 
 struct aggregator {
     const struct agg_layout *layout;
     struct ex **keys;
     uint32_t n_keys, width;
     struct vheap *heap;
-    struct lim *lim;       /* NULL: groups are not counted */
-    bool causes, windowed; /* groups know their causes; rows leave */
-    struct group **buckets;
-    size_t n_buckets, count;
+    struct lim *lim;              /* NULL: groups are not counted */
+    bool causes, windowed, queue; /* groups know their causes; rows leave; in order */
+    struct cell *cells;           /* open addressing; at most three of four are taken */
+    size_t n_cells, count;
+    VEC(struct entry) by_id; /* from id 1 on */
+    VEC(uint32_t) free_ids;
     uint64_t next_nr;
     struct group *first, *last, *total;
     VEC(struct group *) left; /* those that begin anew with the next row */
@@ -73,11 +85,12 @@ void aggr_limit(struct aggregator *a, struct lim *lim)
     }
 }
 
-void aggr_causes(struct aggregator *a, bool windowed)
+void aggr_causes(struct aggregator *a, bool windowed, bool queue)
 {
-    assert(a->count == 0);
+    assert(a->count == 0 && (a->width == 1 || !queue));
     a->causes = true;
     a->windowed = windowed;
+    a->queue = windowed && queue;
 }
 
 static void group_free(struct group *g)
@@ -104,7 +117,10 @@ static void group_free(struct group *g)
     if (a->n_keys > 0) {
         lim_sub(a->lim, LIM_GROUPS, 1);
     }
-    agg_block_free(a->layout, g->block, a->heap);
+    agg_block_done(a->layout, g->block, a->heap);
+    if (g->refs != NULL) {
+        cause_refs_done(g->refs);
+    }
     cause_live_free(g->live);
     mem_free(g->ever);
     mem_free(g);
@@ -126,44 +142,98 @@ void aggr_free(struct aggregator *a)
         mem_free(a->local);
     }
     VEC_DONE(&a->left);
-    mem_free(a->buckets);
+    VEC_DONE(&a->by_id);
+    VEC_DONE(&a->free_ids);
+    mem_free(a->cells);
     mem_free(a);
+}
+
+/* ---- the table of groups ---- */
+
+static void cell_put(struct aggregator *a, uint64_t hash, uint32_t id)
+{
+    size_t i = hash & (a->n_cells - 1);
+    while (a->cells[i].id != 0) {
+        i = (i + 1) & (a->n_cells - 1);
+    }
+    a->cells[i] = (struct cell){(uint32_t)(hash >> 32), id};
 }
 
 static void grow(struct aggregator *a)
 {
-    size_t n = MAX((size_t)BUCKETS_MIN, a->n_buckets * 2);
-    struct group **to = mem_calloc(n, sizeof(struct group *));
+    mem_free(a->cells);
+    a->n_cells = MAX((size_t)CELLS_MIN, a->n_cells * 2);
+    a->cells = mem_calloc(a->n_cells, sizeof *a->cells);
     for (struct group *g = a->first; g != NULL; g = g->next) {
-        g->chain = to[g->hash & (n - 1)];
-        to[g->hash & (n - 1)] = g;
+        cell_put(a, g->hash, g->id);
     }
-    mem_free(a->buckets);
-    a->buckets = to;
-    a->n_buckets = n;
+}
+
+static void enlist(struct aggregator *a, struct group *g)
+{
+    if (a->free_ids.len > 0) {
+        g->id = a->free_ids.ptr[--a->free_ids.len];
+    } else {
+        (void)VEC_PUSH(&a->by_id);
+        g->id = (uint32_t)a->by_id.len;
+    }
+    bool object = a->n_keys > 0 && dat_is_obj(g->key[0]);
+    a->by_id.ptr[g->id - 1] = (struct entry){g, object ? g->key[0].o : NULL};
+    cell_put(a, g->hash, g->id);
+}
+
+/* Those behind it move up, so that searches end at the first free cell. */
+static void delist(struct aggregator *a, struct group *g)
+{
+    size_t mask = a->n_cells - 1, gap = g->hash & mask;
+    while (a->cells[gap].id != g->id) {
+        assert(a->cells[gap].id != 0 && "it was added");
+        gap = (gap + 1) & mask;
+    }
+    for (size_t i = (gap + 1) & mask; a->cells[i].id != 0; i = (i + 1) & mask) {
+        size_t home = a->by_id.ptr[a->cells[i].id - 1].g->hash & mask;
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            a->cells[gap] = a->cells[i];
+            gap = i;
+        }
+    }
+    a->cells[gap] = (struct cell){0, 0};
+    a->by_id.ptr[g->id - 1] = (struct entry){NULL, NULL};
+    *VEC_PUSH(&a->free_ids) = g->id;
+}
+
+/* One piece: itself, keys, block, and the references its causes are. */
+static struct group *make(struct aggregator *a)
+{
+    size_t block_at = (sizeof(struct group) + a->n_keys * sizeof(struct dat) + 15) & ~(size_t)15;
+    size_t refs_at = block_at + a->layout->bytes;
+    struct group *g = mem_zalloc(refs_at + (a->queue ? sizeof *g->refs : 0));
+    g->of = a;
+    g->block = (char *)g + block_at;
+    agg_block_init(a->layout, g->block);
+    if (a->queue) {
+        g->refs = (struct cause_refs *)(void *)((char *)g + refs_at);
+    } else if (a->causes && a->windowed) {
+        g->live = cause_live_new(a->heap, a->width > 1);
+    } else if (a->causes) {
+        g->ever = MEM_NEW(struct cause_ever);
+    }
+    return g;
 }
 
 static struct group *add(struct aggregator *a, const struct dat *key, uint64_t hash, uint32_t level)
 {
-    if (a->count >= a->n_buckets) {
+    if ((a->count + 1) * 4 > a->n_cells * 3) {
         grow(a);
     }
-    struct group *g = mem_zalloc(sizeof *g + a->n_keys * sizeof g->key[0]);
-    g->of = a;
+    struct group *g = make(a);
     g->nr = a->next_nr++;
     g->hash = hash;
     g->level = level;
     for (uint32_t i = 0; key != NULL && i < a->n_keys; i++) {
         g->key[i] = dat_keep(key[i]);
     }
-    g->block = agg_block_new(a->layout);
-    if (a->causes && a->windowed) {
-        g->live = cause_live_new(a->heap, a->width > 1);
-    } else if (a->causes) {
-        g->ever = MEM_NEW(struct cause_ever);
-    }
-    g->chain = a->buckets[hash & (a->n_buckets - 1)];
-    a->buckets[hash & (a->n_buckets - 1)] = g;
+    enlist(a, g);
     g->prev = a->last;
     *(a->last != NULL ? &a->last->next : &a->first) = g;
     a->last = g;
@@ -183,6 +253,23 @@ static uint64_t hash_of(const struct aggregator *a, const struct dat *key, uint3
     return hash ^ (hash >> 29);
 }
 
+static inline bool key_same(struct dat a, struct dat b)
+{
+    if (a.kind == DAT_STRING && b.kind == DAT_STRING) { /* most of them */
+        return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
+    }
+    return dat_same(a, b);
+}
+
+static bool is_of(const struct group *g, const struct dat *key, uint64_t hash, uint32_t level)
+{
+    bool same = g->hash == hash && g->level == level;
+    for (uint32_t i = 0; same && i < g->of->n_keys; i++) {
+        same = key_same(g->key[i], key[i]);
+    }
+    return same;
+}
+
 /* The group of the row; if there is none, NULL, and its key and hash. */
 static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
                           struct dat *key, uint64_t *ret_hash)
@@ -192,17 +279,22 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
         key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
     }
     uint64_t hash = hash_of(a, key, level);
-    struct group *g = a->n_buckets > 0 ? a->buckets[hash & (a->n_buckets - 1)] : NULL;
-    for (; g != NULL; g = g->chain) {
-        bool same = g->hash == hash && g->level == level;
-        for (uint32_t i = 0; same && i < a->n_keys; i++) {
-            same = dat_same(g->key[i], key[i]);
+    uint32_t upper = (uint32_t)(hash >> 32);
+    size_t mask = a->n_cells - 1;
+    *ret_hash = hash;
+    if (a->count == 0) {
+        return NULL;
+    }
+    for (size_t i = hash & mask; a->cells[i].id != 0; i = (i + 1) & mask) {
+        if (a->cells[i].hash != upper) {
+            continue;
         }
-        if (same) {
-            return g;
+        const struct entry *e = &a->by_id.ptr[a->cells[i].id - 1];
+        __builtin_prefetch(e->key0);
+        if (LIKELY(is_of(e->g, key, hash, level))) {
+            return e->g;
         }
     }
-    *ret_hash = hash;
     return NULL;
 }
 
@@ -238,11 +330,7 @@ struct group *aggr_total(struct aggregator *a)
 static void drop(struct group *g)
 {
     struct aggregator *a = g->of;
-    struct group **p = &a->buckets[g->hash & (a->n_buckets - 1)];
-    while (*p != g) {
-        p = &(*p)->chain;
-    }
-    *p = g->chain;
+    delist(a, g);
     *(g->prev != NULL ? &g->prev->next : &a->first) = g->next;
     *(g->next != NULL ? &g->next->prev : &a->last) = g->prev;
     if (a->total == g) {
@@ -268,8 +356,7 @@ static void begin_anew(struct aggregator *a)
         if (a->forgets && !g->touched) {
             drop(g);
         } else {
-            agg_block_free(a->layout, g->block, a->heap);
-            g->block = agg_block_new(a->layout);
+            agg_block_clear(a->layout, g->block, a->heap);
             if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
                 cause_live_free(g->live);
                 g->live = cause_live_new(a->heap, a->width > 1);
@@ -287,6 +374,11 @@ void aggr_tidy(struct aggregator *a)
 /* The events of a row are causes of the group's values, or are no longer. */
 static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
 {
+    if (LIKELY(g->refs != NULL)) {
+        struct eref r = ctx->row[0]->ref;
+        enter ? cause_refs_enter(g->refs, r) : cause_refs_leave(g->refs, r);
+        return;
+    }
     for (uint32_t i = 0; i < g->of->width; i++) {
         struct evt *e = ctx->row[i];
         if (e == NULL) {
@@ -329,7 +421,9 @@ void aggr_leave(struct group *g, struct ectx *ctx)
 
 void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to)
 {
-    if (g->live != NULL) {
+    if (LIKELY(g->refs != NULL)) {
+        cause_refs_list(g->refs, own, to);
+    } else if (g->live != NULL) {
         cause_live_list(g->live, own, to);
     } else if (g->ever != NULL) {
         cause_ever_list(g->ever, own, to);
@@ -465,7 +559,9 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_i(s, g->first_in);
     save_i(s, g->first_out);
     save_kept(&g->out, s);
-    if (g->live != NULL) {
+    if (g->refs != NULL) {
+        cause_refs_save(s, g->refs);
+    } else if (g->live != NULL) {
         cause_live_save(s, g->live);
     } else if (g->ever != NULL) {
         cause_ever_save(s, g->ever);
@@ -520,7 +616,9 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
     g->first_in = load_i(l);
     g->first_out = load_i(l);
     load_kept(&g->out, l);
-    if (g->live != NULL) {
+    if (g->refs != NULL) {
+        cause_refs_load(l, g->refs);
+    } else if (g->live != NULL) {
         cause_live_free(g->live);
         g->live = cause_live_load(l);
     } else if (g->ever != NULL) {

@@ -8,27 +8,30 @@
 #define OPERATORS_GRAPH_AGGR_H
 
 #include "operators/agg/agg.h"
-#include "operators/sig/cause.h"
+#include "operators/sig/cause_refs.h"
 #include "operators/sig/lim.h"
 
 struct aggregator;
 
 struct group {
     struct aggregator *of;
-    struct group *chain;       /* of its bucket */
-    struct group *next, *prev; /* in order of appearance */
-    uint64_t hash;
-    uint64_t nr;    /* in order of appearance */
-    uint32_t level; /* of rollup */
+    void *block; /* behind the keys */
+    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
+     * else what is, by references (`refs`, behind the block) or as events. */
+    struct cause_refs *refs;
+    struct cause_live *live;
+    struct cause_ever *ever;
     int64_t rows;   /* entered and not left */
-    void *block;
-    struct evt **row;        /* the last row of it, kept; NULL */
-    struct cause_live *live; /* what its values come from, if causes are wanted: what is in it */
-    struct cause_ever *ever; /* or, where nothing leaves, what ever was */
+    uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
+    uint32_t level; /* of rollup */
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
     bool left;  /* all of its rows have left: among those that begin anew */
     bool whole; /* the level of rollup that all rows are in: it never begins anew */
+    uint64_t hash;
+    struct group *next, *prev; /* in order of appearance */
+    uint64_t nr;               /* likewise */
+    struct evt **row;          /* the last row of it, kept; NULL */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
@@ -44,16 +47,18 @@ void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
 /* Groups made from here on are counted. */
 void aggr_limit(struct aggregator *a, struct lim *lim);
-/* Groups made from here on know their causes. windowed: rows leave. */
-void aggr_causes(struct aggregator *a, bool windowed);
+/* Groups made from here on know their causes. windowed: rows leave; queue: all do, in the order in
+ * which they entered, and all their events have references. */
+void aggr_causes(struct aggregator *a, bool windowed, bool queue);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
 /* The group is about to be used: what it needs is fetched into the cache while others are found. */
 static inline void aggr_soon(const struct group *g)
 {
-    __builtin_prefetch(g->block);
-    if (g->live != NULL) {
+    if (g->refs != NULL) {
+        cause_refs_soon(g->refs);
+    } else if (g->live != NULL) {
         cause_live_soon(g->live);
     }
 }
@@ -67,6 +72,10 @@ void aggr_leave(struct group *g, struct ectx *ctx);
 /* Calls with a local group_by: once per row, whatever the levels. */
 void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter);
 /* A sample of what the group's values come from; own: what the row is about besides, or NULL. */
+static inline bool aggr_has_causes(const struct group *g)
+{
+    return g->refs != NULL || g->live != NULL || g->ever != NULL;
+}
 void aggr_cause_list(struct group *g, const struct cause_list *own, struct cause_list *to);
 struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx);
 struct group *aggr_first(struct aggregator *a);

@@ -419,6 +419,20 @@ static int bind_key(struct bind *b, const struct ast_select *s, const struct ast
     return rc;
 }
 
+/* A whole number of rows, that no row decides. */
+static int bind_rows(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+{
+    if (e == NULL) {
+        return 0;
+    }
+    int rc = bind_expr(b, e, ret, reterr);
+    const struct ex *x = *ret;
+    if (rc == 0 && ((x->op != EX_VAR && !ex_is_const(x)) || !ty_is_number(x->ty))) {
+        rc = bind_err(reterr, e->span, "limit and offset want a number or a variable that is one");
+    }
+    return rc;
+}
+
 static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                       struct err *reterr)
 {
@@ -429,13 +443,8 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
         p->order[i].desc = s->order[i].desc;
         rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
     }
-    if (rc == 0 && s->limit != NULL) {
-        rc = bind_expr(b, s->limit, &p->limit, reterr);
-    }
-    if (rc == 0 && s->offset != NULL) {
-        rc = bind_expr(b, s->offset, &p->offset, reterr);
-    }
-    return rc;
+    rc = rc == 0 ? bind_rows(b, s->limit, &p->limit, reterr) : rc;
+    return rc == 0 ? bind_rows(b, s->offset, &p->offset, reterr) : rc;
 }
 
 static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p,

@@ -100,7 +100,7 @@ struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
 {
     const struct sel_plan *p = in->p;
     struct vheap *h = in->in.eng->heap;
-    bool of_events = g == NULL || (g->live == NULL && g->ever == NULL);
+    bool of_events = g == NULL || !aggr_has_causes(g);
     assert(e != NULL);
     if (of_events && p->n_streams == 1 && extra->len == 0 && row[0] != NULL &&
         cause_has_ref(row[0])) { /* most rows */

@@ -3,6 +3,7 @@
  * Running a select: events come in at a stream, rows go out to aggregation and output. See sel.h.
  */
 #include "operators/graph/join.h"
+#include "operators/graph/join_bind.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
@@ -33,7 +34,7 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
 {
     const struct sel_plan *p = in->p;
     bool had = n_nw + n_old > 0;
-    if (p->where != NULL && had) {
+    if (p->where != NULL && had && (p->join == NULL || !p->join->tested)) {
         evts_clear(&in->rows_nw);
         evts_clear(&in->rows_old);
         keep_if(in, nw, n_nw, &in->rows_nw);
@@ -306,6 +307,15 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     }
 }
 
+/* Whether what leaves is always the oldest that entered, and stands for itself: a where might let
+ * one in and not see it leave, deletes take from the middle. */
+static bool in_a_queue(const struct sel_plan *p)
+{
+    const struct sel_stream *s = &p->streams[0];
+    return p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL && s->mr == NULL &&
+           s->views.queue && p->where == NULL && !p->triggered;
+}
+
 struct aggregator *sel_aggr(const struct sel_inst *in)
 {
     const struct sel_plan *p = in->p;
@@ -314,7 +324,7 @@ struct aggregator *sel_aggr(const struct sel_inst *in)
     bool grouped = p->cls != ROWS_PLAIN;
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
-        aggr_causes(a, leave || p->triggered);
+        aggr_causes(a, leave || p->triggered, in_a_queue(p));
     }
     return a;
 }

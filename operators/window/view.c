@@ -153,6 +153,7 @@ static void sum_up(struct view_plan *p)
     for (uint32_t i = first; i < p->n_steps; i++) {
         p->has_window |= p->steps[i]->def->data_window;
     }
+    p->queue = p->n_steps == 1 && p->steps[0]->def->queue;
     p->prev_ok = p->n_steps == first + 1 && p->steps[first]->def->prev;
 }
 

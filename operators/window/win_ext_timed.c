@@ -96,6 +96,7 @@ const struct view_def view_def_ext_timed = {
     .parameters = "timestamp ms, period",
     .step_bytes = sizeof(struct ext_step),
     .data_window = true,
+    .queue = true,
     .prev = true,
     .bind = bind_it,
     .make = make,

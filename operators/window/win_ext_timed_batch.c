@@ -121,6 +121,7 @@ const struct view_def view_def_ext_timed_batch = {
     .parameters = "timestamp ms, period [, reference ms]",
     .step_bytes = sizeof(struct ext_batch_step),
     .data_window = true,
+    .queue = true,
     .batch = true,
     .prev = true,
     .bind = bind_it,

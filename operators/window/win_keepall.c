@@ -42,6 +42,7 @@ const struct view_def view_def_keepall = {
     .parameters = "",
     .step_bytes = sizeof(struct view_step),
     .data_window = true,
+    .queue = true,
     .prev = true,
     .bind = win_bind_none,
     .make = make,

@@ -89,6 +89,7 @@ const struct view_def view_def_lastevent = {
     .parameters = "",
     .step_bytes = sizeof(struct view_step),
     .data_window = true,
+    .queue = true,
     .bind = win_bind_none,
     .make = make,
 };

@@ -67,6 +67,7 @@ const struct view_def view_def_length = {
     .parameters = "size",
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
+    .queue = true,
     .prev = true,
     .bind = win_bind_size,
     .make = make,

@@ -68,6 +68,7 @@ const struct view_def view_def_length_batch = {
     .parameters = "size",
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
+    .queue = true,
     .batch = true,
     .prev = true,
     .bind = win_bind_size,

@@ -124,6 +124,7 @@ const struct view_def view_def_time_accum = {
     .parameters = "period",
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
+    .queue = true,
     .prev = true,
     .bind = win_bind_period,
     .make = make,

@@ -141,6 +141,7 @@ const struct view_def view_def_time_batch = {
     .parameters = "period [, reference ms] [, 'FORCE_UPDATE, START_EAGER']",
     .step_bytes = sizeof(struct batch_step),
     .data_window = true,
+    .queue = true,
     .batch = true,
     .prev = true,
     .bind = bind_it,

@@ -127,6 +127,7 @@ const struct view_def view_def_time_length_batch = {
     .parameters = "period, size [, 'FORCE_UPDATE, START_EAGER']",
     .step_bytes = sizeof(struct tl_step),
     .data_window = true,
+    .queue = true,
     .batch = true,
     .prev = true,
     .bind = bind_it,

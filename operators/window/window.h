@@ -39,6 +39,7 @@ struct view_def {
     bool batch;             /* emits whole batches */
     bool refuses;           /* may not take an event at all (the first of each key ...) */
     bool prev;              /* prev can look into it */
+    bool queue;             /* events leave in the order in which they came */
     /* Parameters are bound in a scope of the one stream (its type is `in`); *ret_out is the type of
      * what comes out (`in` for data windows, a new one for derived views). */
     int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
@@ -57,6 +58,7 @@ struct view_plan {
     bool retain_union;
     const struct etype *in, *out;
     bool has_window;       /* some step is a data window */
+    bool queue;            /* one alone, from which events leave in the order they came */
     bool group_win;        /* the first is #groupwin: the rest lives once per key */
     bool prev_ok;          /* prev and its kin may be used: one data window that has an order */
     const int *group_cols; /* keys that are the last columns of `out` */

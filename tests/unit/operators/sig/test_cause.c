@@ -6,7 +6,7 @@
  */
 #include "core/base/arena.h"
 #include "core/base/mem.h"
-#include "operators/sig/cause.h"
+#include "operators/sig/cause_refs.h"
 #include "tests/test.h"
 #include "tests/unit/operators/state_fixture.h"
 
@@ -174,7 +174,8 @@ TEST(cause_union_is_the_set_of_all_events)
 struct live_run {
     struct world w;
     struct cause_live *l;
-    struct evt *v[MANY]; /* kept by the list alone */
+    struct cause_refs refs; /* the same */
+    struct evt *v[MANY];    /* kept by the list alone */
     size_t n;
     struct state_fixture f;
 };
@@ -187,10 +188,15 @@ static void check_live(struct live_run *r)
     cause_live_list(r->l, NULL, &got);
     CHECK(same(&want, &got));
     CHECK_EQ(r->n, cause_live_len(r->l));
+    cause_list_init(&got, CAUSE_MAX);
+    cause_refs_list(&r->refs, NULL, &got);
+    CHECK(same(&want, &got));
+    CHECK_EQ(r->n, r->refs.live);
 }
 
 static void leave(struct live_run *r, size_t at)
 {
+    cause_refs_leave(&r->refs, r->v[at]->ref);
     cause_live_leave(r->l, r->v[at]);
     memmove(&r->v[at], &r->v[at + 1], (r->n - at - 1) * sizeof r->v[0]);
     r->n--;
@@ -204,6 +210,7 @@ static void random_live(uint64_t seed, size_t size, bool fifo, uint32_t rows)
     r.l = cause_live_new(r.w.h, false);
     for (uint64_t i = 1; i < 4000; i++) {
         r.v[r.n] = event(&r.w, i);
+        cause_refs_enter(&r.refs, r.v[r.n]->ref);
         cause_live_enter(r.l, r.v[r.n++]);
         while (r.n > size || (r.n > 0 && state_draw(&r.w.seed, 50) == 0)) {
             leave(&r, fifo ? 0 : state_draw(&r.w.seed, (uint32_t)r.n));
@@ -214,6 +221,7 @@ static void random_live(uint64_t seed, size_t size, bool fifo, uint32_t rows)
         vheap_drain(r.w.h);
     }
     cause_live_free(r.l);
+    cause_refs_done(&r.refs);
     world_done(&r.w);
 }
 
@@ -263,17 +271,29 @@ TEST(cause_live_takes_an_event_twice)
     struct world w;
     world_init(&w, 3);
     struct cause_live *l = cause_live_new(w.h, false);
+    struct cause_refs refs = {.v = NULL};
     struct evt *v[40];
     for (uint64_t i = 0; i < 40; i++) {
         v[i] = event(&w, i + 1);
         cause_live_enter(l, v[i]);
         cause_live_enter(l, v[i]);
+        cause_refs_enter(&refs, v[i]->ref);
+        cause_refs_enter(&refs, v[i]->ref);
     }
     for (int i = 39; i > 0; i--) { /* the newest first: they are looked up */
         cause_live_leave(l, v[i]);
         cause_live_leave(l, v[i]);
+        cause_refs_leave(&refs, v[i]->ref);
+        cause_refs_leave(&refs, v[i]->ref);
     }
     struct cause_list got;
+    cause_list_init(&got, CAUSE_MAX);
+    cause_refs_list(&refs, NULL, &got);
+    CHECK_EQ(1, got.len);
+    CHECK_EQ(1, got.r[0].lo);
+    cause_refs_leave(&refs, v[5]->ref); /* it is not there */
+    CHECK_EQ(2, refs.live);
+    cause_refs_done(&refs);
     cause_list_init(&got, CAUSE_MAX);
     cause_live_list(l, NULL, &got);
     CHECK_EQ(1, got.len);
@@ -287,21 +307,25 @@ TEST(cause_own_event_is_in_the_sample)
     struct world w;
     world_init(&w, 3);
     struct cause_live *l = cause_live_new(w.h, false);
+    struct cause_refs refs = {.v = NULL};
     struct cause_ever ever = {0};
     struct cause_list own, got;
     for (uint64_t i = 1; i <= 100; i++) {
         struct evt *e = event(&w, i);
         cause_live_enter(l, e);
+        cause_refs_enter(&refs, e->ref);
         cause_ever_add(&ever, (int64_t)i, e);
         cause_list_init(&own, CAUSE_KEPT);
         cause_add(&own, e->ref);
     }
     own.r[0].hi = 7;
     own.r[0].lo = 50;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         cause_list_init(&got, CAUSE_MAX);
         if (i == 0) {
             cause_live_list(l, &own, &got);
+        } else if (i == 1) {
+            cause_refs_list(&refs, &own, &got);
         } else {
             cause_ever_list(&ever, &own, &got);
         }
@@ -311,6 +335,7 @@ TEST(cause_own_event_is_in_the_sample)
         CHECK_EQ(50, got.r[2].lo);
     }
     cause_live_free(l);
+    cause_refs_done(&refs);
     world_done(&w);
 }
 
@@ -401,6 +426,49 @@ static void check_saved(bool many, bool fifo)
     cause_live_free(r.l);
     cause_live_free(now.live);
     mem_free(now.ever);
+    state_fixture_done(&r.f);
+    world_done(&r.w);
+}
+
+static void write_refs(void *arg, struct save *s)
+{
+    cause_refs_save(s, arg);
+}
+
+static void read_refs(void *arg, struct load *l)
+{
+    cause_refs_load(l, arg);
+}
+
+TEST(cause_references_are_the_same_after_loading)
+{
+    struct live_run r = {.n = 0};
+    struct cause_refs now = {.v = NULL};
+    struct err err;
+    world_init(&r.w, 5);
+    state_fixture_init(&r.f);
+    for (uint64_t i = 1; i < 200; i++) {
+        cause_refs_enter(&r.refs, event(&r.w, i)->ref);
+    }
+    for (uint64_t i = 1; i < 150; i++) { /* not in order: there are gaps */
+        cause_refs_leave(&r.refs, event(&r.w, i * 7 % 199 + 1)->ref);
+    }
+    state_fixture_save(&r.f, write_refs, &r.refs);
+    CHECK(state_fixture_load(&r.f, buf_slice(&r.f.bytes), r.w.h, read_refs, &now, &err));
+    struct cause_list x, y;
+    cause_list_init(&x, CAUSE_MAX);
+    cause_list_init(&y, CAUSE_MAX);
+    cause_refs_list(&r.refs, NULL, &x);
+    cause_refs_list(&now, NULL, &y);
+    CHECK(same(&x, &y));
+    CHECK_EQ(50, now.live);
+    cause_refs_done(&now);
+    for (size_t cut = 0; cut < r.f.bytes.len; cut += 7) {
+        struct slice part = slice_of(r.f.bytes.ptr, cut);
+        CHECK(!state_fixture_load(&r.f, part, r.w.h, read_refs, &now, &err));
+        cause_refs_done(&now);
+    }
+    cause_refs_done(&r.refs);
     state_fixture_done(&r.f);
     world_done(&r.w);
 }
