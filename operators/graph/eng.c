@@ -365,6 +365,12 @@ int64_t eng_due(const struct eng *e)
     return tmr_next(e->timers);
 }
 
+void eng_number_from(struct eng *e, uint64_t n)
+{
+    assert(n >= e->next_ref);
+    e->next_ref = n;
+}
+
 uint64_t eng_numbered(const struct eng *e)
 {
     return e->next_ref;

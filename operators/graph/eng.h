@@ -44,6 +44,8 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr) NODISCARD;
 void eng_advance(struct eng *e, int64_t ms);      /* one jump */
 void eng_advance_span(struct eng *e, int64_t ms); /* from due timer to due timer */
 int64_t eng_now(const struct eng *e);
+/* Goes on counting behind n. */
+void eng_number_from(struct eng *e, uint64_t n);
 int64_t eng_due(const struct eng *e);       /* of the next timer; INT64_MAX: none is set */
 uint64_t eng_numbered(const struct eng *e); /* events that were given a number of this engine */
 /* On-demand query: rows as they are now, valid until the next call. */

@@ -161,6 +161,7 @@ static void record(struct pass *p, struct journal_record *r)
     num(p, &r->lineage);
     num(p, &r->epoch);
     num(p, &r->seq);
+    num(p, &r->plan);
     num32(p, &r->engine);
     snum(p, &r->prev_offset);
     raw(p, &r->prev_sum, sizeof r->prev_sum);
@@ -226,6 +227,15 @@ int journal_read(struct slice bytes, struct arena *a, struct journal_record *ret
     *ret = r;
     *ret_sum = endian_be64(bytes.ptr + bytes.len - SUM_BYTES);
     return 0;
+}
+
+bool journal_begins(const struct journal_record *r)
+{
+    bool begins = r->seq == 1;
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        begins |= r->decisions[i].kind == JOURNAL_SUCCEEDS;
+    }
+    return begins;
 }
 
 const char *journal_kind_name(enum journal_kind kind)

@@ -59,6 +59,7 @@ struct journal_span { /* where outputs of the record before lie */
 
 struct journal_record {
     uint64_t lineage, epoch, seq;
+    uint64_t plan; /* hash of the rules */
     uint32_t engine;
     int64_t prev_offset; /* of the record before; -1: this is the first */
     uint64_t prev_sum;
@@ -82,6 +83,8 @@ int journal_write(const struct journal_record *r, struct buf *out, uint64_t *ret
 /* Arrays lie in the arena, texts in `bytes`. ERR_CORRUPT; ERR_UNSUPPORTED: a newer format. */
 int journal_read(struct slice bytes, struct arena *a, struct journal_record *ret, uint64_t *ret_sum,
                  struct err *reterr) NODISCARD;
+/* The record is the first of its rules: what lies before it is another's. */
+bool journal_begins(const struct journal_record *r);
 const char *journal_kind_name(enum journal_kind kind);
 
 #endif

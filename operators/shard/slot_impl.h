@@ -69,7 +69,8 @@ struct slot_one { /* a task and what the slot knows of it */
     struct task *task;
     const struct slot_task *conf;
     VEC(struct slot_record) journal;
-    size_t at; /* in it */
+    size_t at;          /* in it */
+    uint64_t last_plan; /* of its last record */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;

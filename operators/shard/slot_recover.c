@@ -80,12 +80,17 @@ static bool next_record(struct slot *s, struct slot_one *o)
     return rc == 0;
 }
 
-static void forget_journal(struct slot_one *o)
+static void drop_records(struct slot_one *o)
 {
     VEC_EACH (&o->journal, r) {
         mem_free(r->bytes);
     }
     VEC_DONE(&o->journal);
+}
+
+static void forget_journal(struct slot_one *o)
+{
+    drop_records(o);
     arena_free(o->arena);
     o->arena = NULL;
 }
@@ -103,11 +108,31 @@ static void seek_fresh(struct slot *s, uint32_t task)
     }
 }
 
+/* The rules have changed: they begin where their predecessors ended, with nothing in memory. */
+static void succeed(struct slot *s, struct slot_one *o)
+{
+    struct err err;
+    struct arena *a = arena_new(NULL, "journal record", RECORD_ARENA);
+    const struct slot_record *r = VEC_LAST(&o->journal);
+    struct journal_record rec;
+    uint64_t sum;
+    if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
+        task_succeed(o->task, &rec, r->offset, sum);
+    } else {
+        slot_lose(s, "%s", err.msg);
+    }
+    arena_free(a);
+    drop_records(o);
+}
+
 static void begin_replay(struct slot *s)
 {
     s->state = SLOT_REPLAY;
     for (uint32_t i = 0; i < s->n_tasks && s->state == SLOT_REPLAY; i++) {
         struct slot_one *o = &s->tasks[i];
+        if (o->journal.len > 0 && o->last_plan != o->conf->plan->hash) {
+            succeed(s, o);
+        }
         if (o->journal.len == 0) {
             seek_fresh(s, i);
         } else {
@@ -181,6 +206,27 @@ static void look_at(struct slot_one *o, struct slice bytes)
     arena_free(a);
 }
 
+/* Of journals of several rules, one after another, only the last is kept. */
+static void keep_record(struct slot *s, struct slot_one *o, const struct bus_record *r)
+{
+    struct err err;
+    struct arena *a = arena_new(NULL, "journal record", RECORD_ARENA);
+    struct journal_record rec;
+    uint64_t sum;
+    if (journal_read(r->value, a, &rec, &sum, &err) != 0) {
+        slot_lose(s, "the journal of '" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name), err.msg);
+    } else {
+        if (journal_begins(&rec)) {
+            drop_records(o);
+        }
+        struct slot_record *to = VEC_PUSH(&o->journal);
+        *to = (struct slot_record){r->offset, mem_alloc(r->value.len + 1), r->value.len};
+        memcpy(to->bytes, r->value.ptr, r->value.len);
+        o->last_plan = rec.plan;
+    }
+    arena_free(a);
+}
+
 static void take_records(struct slot *s, struct slot_journal *j, const struct bus_ev *ev)
 {
     for (uint32_t i = 0; i < ev->count; i++) {
@@ -194,9 +240,7 @@ static void take_records(struct slot *s, struct slot_journal *j, const struct bu
             look_at(&s->tasks[t], r->value);
             continue;
         }
-        struct slot_record *to = VEC_PUSH(&s->tasks[t].journal);
-        *to = (struct slot_record){r->offset, mem_alloc(r->value.len + 1), r->value.len};
-        memcpy(to->bytes, r->value.ptr, r->value.len);
+        keep_record(s, &s->tasks[t], r);
     }
 }
 

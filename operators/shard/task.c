@@ -101,7 +101,7 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
 {
     assert(plan->n_subs > 0 && plan->parts > 0);
     struct task *t = MEM_NEW(struct task);
-    *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1};
+    *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
     const struct eng_conf econf = {.on_derived = on_derived,
                                    .arg = t,
                                    .causes = true,
@@ -129,7 +129,7 @@ const struct err *task_failed(const struct task *t)
 
 void task_seek(struct task *t, uint32_t sub, struct merge_pos pos)
 {
-    assert(t->seq == 0 && merge_takes(t->merge) == 0);
+    assert(t->fresh && merge_takes(t->merge) == 0);
     merge_seek(t->merge, sub, pos, INT64_MIN);
     t->last[sub] = pos;
 }
@@ -181,7 +181,7 @@ static void start(struct task *t, int64_t clock)
     }
     for (uint32_t i = 0; i < t->plan->n_reads; i++) {
         const struct etype *type = eng_type(t->eng, t->plan->reads[i]);
-        if (type != NULL) {
+        if (type != NULL && !dat_intake_builtin(t->intake, type, t->plan->world)) {
             dat_intake_type(t->intake, type);
         }
     }
@@ -227,6 +227,11 @@ static void take(struct task *t, const struct merge_take *in)
     if (in->late && t->plan->late != TASK_LATE_ADMIT) {
         t->counts.dropped++;
         return;
+    }
+    if (in->sub != t->last_sub || in->offset != t->last_offset) {
+        dat_intake_begin(t->intake);
+        t->last_sub = in->sub;
+        t->last_offset = in->offset;
     }
     struct evt *e = dat_intake_event(t->intake, in->event);
     if (e == NULL) {

@@ -18,6 +18,7 @@
 #include "operators/graph/eng.h"
 #include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
+#include "operators/sig/builtin.h"
 
 enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
 
@@ -36,6 +37,7 @@ struct task_out { /* events of that type leave the task */
 struct task_plan {
     struct slice name; /* tenant/graph/level/partition: for people */
     uint64_t lineage;
+    uint64_t hash; /* of the rules: whose journal another's is not */
     uint32_t part, parts;
     const struct task_module *modules;
     const struct slice *reads; /* names of types that the inputs may have */
@@ -45,6 +47,7 @@ struct task_plan {
     const struct task_out *outs;
     uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
     enum task_late late;
+    enum builtin_world world; /* of built-in types among them */
     const struct lim_conf *limits;
 };
 
@@ -93,6 +96,8 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
  * false. The record is borrowed until then. */
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
                 struct err *reterr) NODISCARD;
+/* Begins behind another's last record: the rules were changed. State is empty, numbers go on. */
+void task_succeed(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum);
 bool task_replaying(const struct task *t);
 /* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
 int task_replayed(struct task *t, struct err *reterr) NODISCARD;

@@ -19,7 +19,7 @@ static bool moved(const struct task *t, uint32_t sub)
 
 bool task_is_dirty(const struct task *t)
 {
-    bool begins = t->seq == 0 && t->replay == NULL; /* its first record says where it begins */
+    bool begins = t->fresh && t->replay == NULL; /* its first record says where it begins */
     return begins || merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
 }
 
@@ -27,7 +27,7 @@ static uint32_t list_reads(struct task *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        if (t->seq == 0 || moved(t, i)) {
+        if (t->fresh || moved(t, i)) {
             t->reads[n++] = (struct journal_read){i, t->last[i], merge_pos(t->merge, i)};
             t->last[i] = merge_pos(t->merge, i);
         }
@@ -58,6 +58,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
                                .seq = t->seq + 1,
+                               .plan = t->plan->hash,
                                .engine = JOURNAL_ENGINE_NUMBER,
                                .prev_offset = t->prev_offset,
                                .prev_sum = t->prev_sum,
@@ -79,6 +80,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     VEC_CLEAR(&t->decisions);
     VEC_CLEAR(&t->spans);
     t->seq++;
+    t->fresh = false;
     t->cutting = true;
     t->counts.records++;
     *ret = (struct task_cut){buf_slice(&t->journal), t->parcel, t->seq};
@@ -101,12 +103,38 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
 
 /* ---- replay ---- */
 
+/* A successor's first record says in its decision from where events are numbered. */
+static void task_number_from(struct task *t, const struct journal_record *r)
+{
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
+            eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
+        }
+    }
+}
+
+void task_succeed(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum)
+{
+    assert(t->fresh && t->seq == 0);
+    t->seq = last->seq;
+    t->prev_offset = offset;
+    t->prev_sum = sum;
+    eng_number_from(t->eng, last->outputs);
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
+}
+
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
                 struct err *reterr)
 {
-    assert(t->replay == NULL && (t->seq == 0 || !task_is_dirty(t)));
+    assert(t->replay == NULL && (t->fresh || !task_is_dirty(t)));
+    if (t->fresh && t->seq == 0 && journal_begins(r)) { /* what came before it is gone */
+        t->seq = r->seq - 1;
+        t->prev_sum = r->prev_sum;
+        task_number_from(t, r);
+    }
     if (r->lineage != t->plan->lineage || r->seq != t->seq + 1 ||
-        (t->seq > 0 && r->prev_sum != t->prev_sum)) {
+        (r->seq > 1 && r->prev_sum != t->prev_sum)) {
         return err_set(reterr, ERR_CORRUPT,
                        "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
                        " does not follow record %" PRIu64,
@@ -117,7 +145,7 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
     }
     for (uint32_t i = 0; i < r->n_reads; i++) {
         const struct journal_read *x = &r->reads[i];
-        if (t->seq == 0 && x->sub < t->plan->n_subs) {
+        if (t->fresh && x->sub < t->plan->n_subs) {
             task_seek(t, x->sub, x->from);
             t->replay_to[x->sub] = x->from;
         }
@@ -166,6 +194,7 @@ int task_replayed(struct task *t, struct err *reterr)
     }
     t->clock_marked = clock;
     t->seq = r->seq;
+    t->fresh = false;
     t->prev_offset = t->replay_offset;
     t->prev_sum = t->replay_sum;
     t->replay = NULL;

@@ -20,6 +20,8 @@ struct task {
     struct buf key;
     VEC(uint32_t) outs; /* by number of the type: 0 = stays inside, else rule + 1 */
     int64_t floor;      /* no event that is put out is older */
+    uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
+    int64_t last_offset;
     bool started, has_failed;
     struct err failed;
     struct task_counts counts;
@@ -38,7 +40,7 @@ struct task {
     uint64_t seq; /* of the last record */
     int64_t prev_offset;
     uint64_t prev_sum;
-    bool cutting;
+    bool cutting, fresh; /* fresh: the next record is the first of these rules */
 
     /* replay */
     const struct journal_record *replay;
