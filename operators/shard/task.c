@@ -318,3 +318,8 @@ struct task_counts task_counts(const struct task *t)
 {
     return t->counts;
 }
+
+uint64_t task_seq(const struct task *t)
+{
+    return t->seq;
+}

@@ -104,6 +104,7 @@ int task_replayed(struct task *t, struct err *reterr) NODISCARD;
 
 /* xxh128 over the whole state. Costs as much as saving it. */
 struct hash128 task_state_hash(struct task *t);
+uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);
 
 #endif
