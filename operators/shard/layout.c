@@ -48,10 +48,10 @@ struct making {
 
 /* ---- each level alone ---- */
 
-static int made_by(const struct making *m, struct slice type, uint32_t before)
+static int made_by(const struct making *m, struct slice type)
 {
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        if (m->doc->made[i].level < before && slice_eq(m->doc->made[i].name, type)) {
+        if (slice_eq(m->doc->made[i].name, type)) {
             return (int)m->doc->made[i].level;
         }
     }
@@ -64,7 +64,10 @@ static void add_read(struct making *m, uint32_t at, const struct key_unit *u,
 {
     struct level *l = &m->levels[at];
     struct read r = {.type = arena_copy(m->a, in->type->name), .keyed = in->cols != NULL};
-    r.made_by = made_by(m, r.type, at);
+    r.made_by = made_by(m, r.type);
+    if (r.made_by == (int)at) {
+        return; /* its own */
+    }
     for (uint32_t i = 0; r.keyed && i < u->n_cols; i++) {
         if (i == KEY_COLS_MAX || ety_col(in->type, in->texts[i]) < 0) {
             l->why = SLICE("its key is no column of what it reads");
