@@ -86,10 +86,12 @@ static const struct join_vals *key_of(struct join *j, uint32_t num, struct evt *
 void join_save(const struct join *j, struct save *s)
 {
     for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
+        struct evt **all = join_store_all(&j->s[i]);
         save_u(s, j->s[i].count);
-        for (const struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
-            save_evt(s, it->e);
+        for (size_t k = 0; k < j->s[i].count; k++) {
+            save_evt(s, all[k]);
         }
+        mem_free(all);
     }
 }
 
@@ -224,7 +226,7 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     }
     if (!j->keyed) {
         for (struct join_item *it = s->first; it != NULL; it = it->next) {
-            try_candidate(&c, it->e);
+            try_candidate(&c, it->h.e);
         }
         return;
     }
@@ -232,10 +234,17 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     if (key->null && !j->in->p->join->outer) {
         return;
     }
-    for (struct join_item *it = join_store_find(s, key); it != NULL && !j->out->cut;
-         it = it->knext) {
-        j->row[num] = it->e;
-        fn(arg, it->e);
+    const struct join_slot *at = join_store_find(s, key);
+    if (at == NULL) {
+        return;
+    }
+    j->row[num] = at->h.e;
+    fn(arg, at->h.e);
+    for (struct join_item *it = at->more; it != NULL && !j->out->cut;) {
+        it = it->next;
+        j->row[num] = it->h.e;
+        fn(arg, it->h.e);
+        it = it != at->more ? it : NULL;
     }
     j->row[num] = NULL;
 }
@@ -504,9 +513,11 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
     begin_rows(j, &j->nw, outer);
     join_rows_begin(&j->old, false);
     for (uint32_t i = 0; i < (outer ? w : 1); i++) {
-        for (struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
-            rows_of(j, i, it->e);
+        struct evt **all = join_store_all(&j->s[i]);
+        for (size_t k = 0; k < j->s[i].count; k++) {
+            rows_of(j, i, all[k]);
         }
+        mem_free(all);
     }
     for (size_t k = 0; !too_many(j) && k < j->nw.list.len; k += w) {
         fn(arg, &j->nw.list.ptr[k]);
