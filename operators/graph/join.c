@@ -24,7 +24,8 @@ struct join {
     struct join_rows *out;    /* the one that takes rows now */
     bool keyed;               /* two streams; what is theirs of one's keys is mine of the other's */
     bool no_old;              /* nobody asks for rows that leave */
-    const struct evt *of;     /* the event of stream `of_num` whose key is in `key`; NULL */
+    const struct evt *of;     /* the event of stream `of_num` whose key is in `key`, or NULL; */
+    uint64_t of_epoch;        /* as long as no address is anew */
     uint32_t of_num;
     struct join_vals key;
 };
@@ -75,12 +76,23 @@ void join_free(struct join *j)
 /* The key of an event of a stream; asked for several times during a change. */
 static const struct join_vals *key_of(struct join *j, uint32_t num, struct evt *e)
 {
-    if (j->keyed && (j->of != e || j->of_num != num)) {
+    uint64_t epoch = vheap_epoch(j->in->in.eng->heap);
+    if (j->keyed && (j->of != e || j->of_num != num || j->of_epoch != epoch)) {
         join_store_vals(&j->s[num], e, &j->key);
         j->of = e;
         j->of_num = num;
+        j->of_epoch = epoch;
     }
     return &j->key;
+}
+
+void join_soon(struct join *j, uint32_t num, struct evt *e)
+{
+    if (j->keyed) {
+        uint64_t hash = key_of(j, num, e)->hash;
+        join_store_soon(&j->s[num], hash);
+        join_store_soon(&j->s[1 - num], hash);
+    }
 }
 
 void join_save(const struct join *j, struct save *s)
@@ -459,6 +471,9 @@ static void change_store(struct join *j, uint32_t num)
     struct join_store *s = &j->s[num];
     bool holds = (j->in->p->join->uni & (1ULL << num)) == 0 || src->view != NULL;
     bool one = j->keyed && holds && src->nw.len == 1 && src->old.len == 1;
+    if (one) {
+        join_store_near(&j->s[1 - num], key_of(j, num, src->nw.ptr[0])->hash);
+    }
     if (one &&
         join_store_swap(s, src->nw.ptr[0], key_of(j, num, src->nw.ptr[0]), src->old.ptr[0])) {
         return;
@@ -480,7 +495,6 @@ void join_flush(struct sel_inst *in)
     if (events == 0) {
         return;
     }
-    j->of = NULL;
     begin_rows(j, &j->old, once_old);
     if (!j->no_old) {
         rows_of_all(j, true);
@@ -509,7 +523,6 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
     struct join *j = in->join;
     size_t w = in->p->n_streams;
     bool outer = in->p->join->outer; /* else every row is made from the first stream's events */
-    j->of = NULL;
     begin_rows(j, &j->nw, outer);
     join_rows_begin(&j->old, false);
     for (uint32_t i = 0; i < (outer ? w : 1); i++) {

@@ -64,6 +64,21 @@ const struct join_slot *join_store_find(const struct join_store *s, const struct
 /* All events as they came, `count` of them; the list is the caller's, by mem_free. */
 struct evt **join_store_all(const struct join_store *s);
 
+/* Fetches the place of a hash; then the event that stands there. */
+static inline void join_store_soon(const struct join_store *s, uint64_t hash)
+{
+    if (s->n_slots > 0) {
+        __builtin_prefetch(&s->slots[hash & (s->n_slots - 1)]);
+    }
+}
+static inline void join_store_near(const struct join_store *s, uint64_t hash)
+{
+    const struct evt *e = s->n_slots > 0 ? s->slots[hash & (s->n_slots - 1)].h.e : NULL;
+    if (e != NULL) {
+        __builtin_prefetch(e->p);
+    }
+}
+
 /* One side of a key for an event of its stream, as both sides are compared. */
 struct dat join_side(const struct join_key *k, const struct ex *side, struct ectx *c);
 
