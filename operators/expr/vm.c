@@ -641,15 +641,25 @@ static COLD bool first_true(const struct ex *e, struct ectx *c)
     return dat_true(vm_run(e->decision, c));
 }
 
-/* A column, a constant or an aggregation alone is had without the loop. */
+static inline ALWAYS_INLINE struct dat own_column(const struct ex *e, const struct ectx *c)
+{
+    const struct evt *ev = c->row[e->stream];
+    return UNLIKELY(ev == NULL) ? DAT_NONE : evt_get(ev, e->of, e->slot);
+}
+
+/* A column, one of an event in a column, a constant or an aggregation alone is had without the
+ * loop. */
 struct dat ex_eval(const struct ex *e, struct ectx *c)
 {
     if (e->op == EX_PROP && e->level == 0) {
-        const struct evt *ev = c->row[e->stream];
-        return UNLIKELY(ev == NULL) ? DAT_NONE : evt_get(ev, e->of, e->slot);
+        return own_column(e, c);
     }
     if (e->op == EX_CONST) {
         return e->k;
+    }
+    if (e->op == EX_FIELD && e->args[0]->op == EX_PROP && e->args[0]->level == 0) {
+        struct dat v = own_column(e->args[0], c);
+        return v.kind != DAT_EVENT ? DAT_NONE : evt_get(v.ev, e->of, e->slot);
     }
     if (e->op == EX_AGG) {
         return c->ops->agg(c, e);

@@ -79,11 +79,13 @@ static int by_turn(const void *a, const void *b)
 void turns_of_event(struct turns *t, struct route_hits *hits)
 {
     size_t first = hits->v.len;
+    bool several = false;
     while (first > 0 && hits->v.ptr[first - 1].rank >> 48 == 2) {
         first--;
+        several |= hits->v.ptr[first].leaf->inst != hits->v.ptr[hits->v.len - 1].leaf->inst;
     }
     size_t n = hits->v.len - first;
-    if (n < 2) {
+    if (!several) { /* they are in order of rank and number already */
         return;
     }
     turns_begin(t);

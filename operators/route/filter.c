@@ -43,6 +43,20 @@ static bool is_fixed(const struct ex *e)
     return true;
 }
 
+/* What the match so far or the plan holds, and goes on holding. */
+static bool is_path(const struct ex *e)
+{
+    switch (e->op) {
+    case EX_CONST: return true;
+    case EX_PROP:
+    case EX_STREAM: return e->level == 0;
+    case EX_FIELD:
+    case EX_INDEX:
+    case EX_KEY: return is_path(e->args[0]);
+    default: return false;
+    }
+}
+
 static bool is_column(const struct route_filter *f, const struct ex *e)
 {
     return e->op == EX_PROP && e->level == 0 && e->stream == 0 && e->of == f->type &&
@@ -63,6 +77,7 @@ static bool take_key(struct route_filter *f, const struct ex *e)
             other->ty.kind != TY_OBJECT) {
             f->key_slot[f->n_keys] = col->slot;
             f->null_ok = (uint8_t)(f->null_ok | (is ? 1u << f->n_keys : 0u));
+            f->made = (uint8_t)(f->made | (is_path(other) ? 0u : 1u << f->n_keys));
             f->key[f->n_keys++] = other;
             return true;
         }
@@ -151,7 +166,7 @@ static void split(struct rests *r, const struct ex *e)
 void route_filter_init(struct arena *a, struct route_filter *f)
 {
     f->n_keys = 0;
-    f->null_ok = 0;
+    f->null_ok = f->made = 0;
     f->rest = f->low = f->high = NULL;
     f->ranged = f->between = f->shared = false;
     if (f->cond == NULL) {

@@ -186,7 +186,10 @@ static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
     struct ectx c = context_of(r, l, row);
     bool null = false;
     for (uint32_t i = 0; i < f->n_keys; i++) {
-        l->key[i] = dat_keep(ex_eval(f->key[i], &c));
+        l->key[i] = ex_eval(f->key[i], &c);
+        if ((f->made & (1u << i)) != 0) {
+            (void)dat_keep(l->key[i]);
+        }
         null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
     }
     if (null || c.failed) { /* = null is never true: such a leaf is in no list */
@@ -248,7 +251,7 @@ static struct route_leaf *add(struct route *r, const struct route_filter *f, str
         l = mem_alloc(sizeof *l);
     }
     l->filter = f;
-    l->bound = bound != NULL ? evt_keep(bound) : NULL;
+    l->bound = bound;
     l->on = on;
     l->arg = arg;
     l->inst = inst;
@@ -320,11 +323,10 @@ void route_remove(struct route *r, struct route_leaf *l)
             keyed_for(type_entry(r, l->filter->type, true), l->filter)->count--;
         }
     }
-    for (uint32_t i = 0; i < l->filter->n_keys; i++) {
-        dat_drop(r->heap, l->key[i]);
-    }
-    if (l->bound != NULL) {
-        evt_drop(r->heap, l->bound);
+    for (uint32_t i = 0; l->filter->made != 0 && i < l->filter->n_keys; i++) {
+        if ((l->filter->made & (1u << i)) != 0) {
+            dat_drop(r->heap, l->key[i]);
+        }
     }
     r->count--;
     *VEC_PUSH(&r->dead) = l;
@@ -397,6 +399,19 @@ static void try_ranged(void *arg, struct route_leaf *l)
     try_leaf(arg, l);
 }
 
+/* What takes the event is on its way to the cache while keys are compared. */
+static inline void soon(const struct route_leaf *l)
+{
+    enum { LINE = 64 };
+    __builtin_prefetch(l->arg);
+    __builtin_prefetch((const char *)l->arg + LINE);
+    __builtin_prefetch(&l->rank);
+    if (l->bound != NULL) {
+        __builtin_prefetch(l->bound);
+        __builtin_prefetch(l->bound->p);
+    }
+}
+
 static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
 {
     struct dat v[ROUTE_KEYS_MAX];
@@ -409,6 +424,9 @@ static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
     uint64_t h = hash_keys(v, k->n_keys);
     for (struct route_leaf *l = k->buckets[h & (k->n_buckets - 1)]; l != NULL; l = l->next) {
         bool same = l->hash == h;
+        if (same) {
+            soon(l);
+        }
         for (uint32_t i = 0; same && i < k->n_keys; i++) {
             same = dat_same(l->key[i], v[i]);
         }
@@ -449,19 +467,33 @@ static void match_type(struct asking *a, const struct etype *t, const uint16_t *
     }
 }
 
+enum { FEW = 16 }; /* hits that are put in order by insertion */
+
+static inline bool comes_before(const struct route_hit *x, const struct route_hit *y)
+{
+    return x->rank != y->rank ? x->rank < y->rank : x->leaf->seq < y->leaf->seq;
+}
+
 static int by_rank(const void *a, const void *b)
 {
-    const struct route_hit *x = a, *y = b;
-    if (x->rank != y->rank) {
-        return x->rank < y->rank ? -1 : 1;
-    }
-    return x->leaf->seq < y->leaf->seq ? -1 : 1;
+    return comes_before(a, b) ? -1 : 1;
 }
 
 static void in_order(struct route_hits *hits)
 {
-    if (hits->v.len > 1) {
-        qsort(hits->v.ptr, hits->v.len, sizeof hits->v.ptr[0], by_rank);
+    struct route_hit *v = hits->v.ptr;
+    if (hits->v.len > FEW) {
+        qsort(v, hits->v.len, sizeof v[0], by_rank);
+        return;
+    }
+    for (size_t i = 1; i < hits->v.len; i++) {
+        struct route_hit h = v[i];
+        size_t k = i;
+        while (k > 0 && comes_before(&h, &v[k - 1])) {
+            v[k] = v[k - 1];
+            k--;
+        }
+        v[k] = h;
     }
 }
 

@@ -26,7 +26,8 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     uint32_t n_keys;
     uint16_t key_slot[ROUTE_KEYS_MAX];
     const struct ex *key[ROUTE_KEYS_MAX];
-    uint8_t null_ok;       /* bit i: key i was compared by `is`, null equals null */
+    uint8_t null_ok; /* bit i: key i was compared by `is`, null equals null */
+    uint8_t made;    /* bit i: key i may be made by asking: else the match or the plan has it */
     const struct ex *rest; /* what else must hold; NULL: nothing */
     /* Without keys: a numeric column that lies between what is known then. */
     bool ranged, between; /* between: the bounds may stand in either order */
@@ -40,7 +41,7 @@ struct route;
 
 struct route_leaf {
     const struct route_filter *filter;
-    struct evt *bound; /* kept; NULL if none */
+    struct evt *bound; /* whoever adds the leaf keeps it; NULL if none */
     void (*on)(void *arg, struct evt *e);
     void *arg;
     struct inst *inst; /* statement instance, for the engine */
@@ -51,7 +52,7 @@ struct route_leaf {
     bool dead;
     struct route_leaf *next, *prev, **home; /* in its list */
     uint64_t hash;
-    struct dat key[ROUTE_KEYS_MAX]; /* kept */
+    struct dat key[ROUTE_KEYS_MAX]; /* kept if made */
     double low, high, top;          /* of filter->ranged; top: the greatest high below it */
     struct route_leaf *kid[2];
     struct route_test *test; /* what its filter asks; NULL: nothing, or it shares with nobody */

@@ -42,6 +42,7 @@ struct vmap *vmap_new(struct vheap *h, size_t len)
 {
     struct vmap *m = vheap_obj(h, DAT_MAP, sizeof *m + len * sizeof m->v[0]);
     m->len = (uint32_t)len;
+    m->hash = 0;
     for (size_t i = 0; i < len; i++) {
         m->v[i] = (struct vpair){DAT_NONE, DAT_NONE};
     }
@@ -197,6 +198,17 @@ static uint64_t hash_event(const struct evt *e)
     return mix((uint64_t)(uintptr_t)e);
 }
 
+/* In any order of entries. */
+static uint64_t hash_map(struct vmap *m)
+{
+    uint64_t x = 7;
+    for (uint32_t i = 0; m->hash == 0 && i < m->len; i++) {
+        x += mix(dat_hash(m->v[i].key) ^ (dat_hash(m->v[i].value) * 31));
+    }
+    m->hash = m->hash != 0 ? m->hash : (uint32_t)(x ^ (x >> 32)) | 1;
+    return mix(m->hash);
+}
+
 uint64_t dat_hash(struct dat v)
 {
     uint64_t x = 7;
@@ -217,14 +229,15 @@ uint64_t dat_hash(struct dat v)
             x = mix(x ^ dat_hash(v.l->v[i]));
         }
         return x;
-    case DAT_MAP: /* in any order */
-        for (uint32_t i = 0; i < v.m->len; i++) {
-            x += mix(dat_hash(v.m->v[i].key) ^ (dat_hash(v.m->v[i].value) * 31));
-        }
-        return x;
+    case DAT_MAP: return hash_map(v.m);
     case DAT_EVENT: return hash_event(v.ev);
     default: return mix((uint64_t)v.i);
     }
+}
+
+static inline bool one_string(struct dat a, struct dat b)
+{
+    return a.kind == DAT_STRING && b.kind == DAT_STRING && a.s == b.s;
 }
 
 static bool maps_same(const struct vmap *a, const struct vmap *b)
@@ -232,14 +245,15 @@ static bool maps_same(const struct vmap *a, const struct vmap *b)
     if (a == b) {
         return true;
     }
-    if (a->len != b->len) {
+    bool hashed = a->hash != 0 && b->hash != 0;
+    if (a->len != b->len || (hashed && a->hash != b->hash)) {
         return false;
     }
     for (uint32_t i = 0; i < a->len; i++) {
         struct dat k = a->v[i].key;
-        bool found = i < b->len && dat_same(b->v[i].key, k); /* often in the same order */
+        bool found = one_string(b->v[i].key, k) || dat_same(b->v[i].key, k); /* mostly in order */
         struct dat other = found ? b->v[i].value : vmap_get_val(b, k, &found);
-        if (!found || !dat_same(a->v[i].value, other)) {
+        if (!found || !(one_string(a->v[i].value, other) || dat_same(a->v[i].value, other))) {
             return false;
         }
     }
@@ -278,6 +292,9 @@ static bool numbers_same(struct dat a, struct dat b)
 
 bool dat_same(struct dat a, struct dat b)
 {
+    if (a.kind == DAT_STRING && b.kind == DAT_STRING) {
+        return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
+    }
     if (dat_is_number(a) && dat_is_number(b)) {
         return numbers_same(a, b);
     }
@@ -287,8 +304,6 @@ bool dat_same(struct dat a, struct dat b)
     switch (a.kind) {
     case DAT_NULL: return true;
     case DAT_BOOL: return a.b == b.b;
-    case DAT_STRING:
-        return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
     case DAT_LIST:
         if (a.l->len != b.l->len) {
             return false;

@@ -32,10 +32,6 @@ static inline bool dat_is_obj(struct dat v)
 {
     return v.kind >= DAT_BIGINT;
 }
-static inline void obj_keep(struct obj *o)
-{
-    o->refs++;
-}
 static inline struct dat dat_keep(struct dat v)
 {
     if (dat_is_obj(v)) {
@@ -43,7 +39,6 @@ static inline struct dat dat_keep(struct dat v)
     }
     return v;
 }
-void obj_drop(struct vheap *h, struct obj *o);
 static inline void dat_drop(struct vheap *h, struct dat v)
 {
     if (dat_is_obj(v)) {

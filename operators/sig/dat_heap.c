@@ -167,8 +167,14 @@ static void let_go(struct vheap *h, struct obj *o)
 
 void vheap_drain(struct vheap *h)
 {
-    for (size_t i = 0; i < h->pool.len; i++) { /* nothing is added while objects die */
-        let_go(h, h->pool.ptr[i]);
+    enum { AHEAD = 4 };
+    struct obj **o = h->pool.ptr, **end = o + h->pool.len;
+    for (; end - o > AHEAD; o++) { /* nothing is added while objects die */
+        __builtin_prefetch(o[AHEAD]);
+        let_go(h, *o);
+    }
+    for (; o < end; o++) {
+        let_go(h, *o);
     }
     VEC_CLEAR(&h->pool);
     h->epoch++;
@@ -179,9 +185,9 @@ uint64_t vheap_epoch(const struct vheap *h)
     return h->epoch;
 }
 
-void obj_drop(struct vheap *h, struct obj *o)
+void obj_drop_last(struct vheap *h, struct obj *o)
 {
-    assert(o->refs > 0);
+    assert(o->refs == 1);
     pool_push(h, o);
 }
 

@@ -33,8 +33,23 @@ struct obj {
     uint16_t units; /* of 16 bytes; 0: too large for the free lists */
 };
 
+static inline void obj_keep(struct obj *o)
+{
+    o->refs++;
+}
+struct vheap;
+void obj_drop_last(struct vheap *h, struct obj *o);
+static inline void obj_drop(struct vheap *h, struct obj *o)
+{
+    if (o->refs > 1) { /* whoever holds it besides keeps it to the end of the step */
+        o->refs--;
+    } else {
+        obj_drop_last(h, o);
+    }
+}
+
 struct dat {
-    uint8_t kind;
+    uint64_t kind; /* as wide as the value: no padding that would be moved about */
     union {
         bool b;
         int64_t i;
@@ -68,6 +83,7 @@ struct vpair {
 struct vmap { /* in order of insertion */
     struct obj o;
     uint32_t len;
+    uint32_t hash; /* 0: not computed yet */
     struct vpair v[];
 };
 
