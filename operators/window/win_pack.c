@@ -125,7 +125,7 @@ void win_pack_push(struct win_pack *k, struct evt *e, int64_t at)
     r->group = 0;
     for (uint32_t i = 0; i < p->n; i++) {
         struct dat v = dat_keep(evt_get(e, p->in, p->slot[i]));
-        r->kind[i] = v.kind;
+        r->kind[i] = (uint8_t)v.kind;
         to[i] = v.i;
     }
     *ref_of(k, r) = e->ref;
@@ -283,7 +283,7 @@ void win_pack_load(struct win_pack *k, struct load *l)
         r->group = 0;
         for (uint32_t c = 0; c < k->p->n; c++) {
             struct dat v = dat_keep(load_val_of(l, k->p->type->cols[c].ty));
-            r->kind[c] = v.kind;
+            r->kind[c] = (uint8_t)v.kind;
             values_of(k, r)[c] = v.i;
         }
         ref_of(k, r)->hi = load_u(l);
