@@ -309,13 +309,16 @@ static void update_row(struct on_inst *in, const struct on_action *a, struct evt
     if (p->win != NULL) {
         evts_add(&m->nw, now);
         evts_add(&m->old, target);
+        c->row[ON_TARGET] = now;
     }
 }
 
+/* Conditions ask the row as earlier actions of the branch have left it, which is in the context; it
+ * is still `target` that a window loses. */
 static void act(struct on_inst *in, const struct on_action *a, struct evt *target, struct ectx *c,
                 struct merging *m)
 {
-    c->row[ON_INITIAL] = target;
+    c->row[ON_INITIAL] = c->row[ON_TARGET];
     c->failed = false;
     if (!ex_true(a->where, c)) {
         return;
