@@ -280,11 +280,13 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
     }
 }
 
+/* `seen`: the row as earlier actions of the branch have left it, which is what conditions ask; it
+ * is still the first that a window loses. */
 static void act(struct on_inst *in, const struct on_action *a, struct evt *target,
-                struct evt *trigger, struct merging *m)
+                struct evt **seen, struct evt *trigger, struct merging *m)
 {
     const struct on_plan *p = in->p;
-    struct evt *row[ON_STREAMS] = {target, trigger, target};
+    struct evt *row[ON_STREAMS] = {*seen, trigger, *seen};
     struct ectx c = row_ctx(in, row);
     if (!ex_true(a->where, &c)) {
         return;
@@ -309,6 +311,7 @@ static void act(struct on_inst *in, const struct on_action *a, struct evt *targe
         if (p->win != NULL) {
             evts_add(&m->nw, now);
             evts_add(&m->old, target);
+            *seen = now;
         }
     }
 }
@@ -327,8 +330,9 @@ static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigge
         if (!ex_true(w->cond, &c)) {
             continue;
         }
+        struct evt *seen = target;
         for (uint32_t k = 0; k < w->n_actions; k++) {
-            act(in, &w->actions[k], target, trigger, m);
+            act(in, &w->actions[k], target, &seen, trigger, m);
         }
         return;
     }

@@ -389,8 +389,8 @@ void sel_look(struct inst *base, bool at_clock)
     struct sel_inst *in = (struct sel_inst *)(void *)base;
     in->view_ctx.now = base->eng->now;
     for (uint32_t i = 0; !at_clock && i < in->p->n_streams; i++) {
-        if (in->src[i].view != NULL) {
-            view_poke(in->src[i].view);
+        VEC_EACH (&base->eng->vars_changed, v) {
+            view_poke(in->src[i].view, *v);
         }
     }
     out_look(in, at_clock);

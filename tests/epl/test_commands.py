@@ -100,8 +100,8 @@ class Commands(unittest.TestCase):
         lines = [line.strip() for line in out.split("\n")]
         for line in ("program   looked up by k", "0  return_const    'a'",
                      "program   and then filter of stream 0",
-                     "0  jump_int_ck     s0.x, 5, not > or null, ->2",
-                     "program   where", "0  jump_int_ck     s0.x, 9, not < or null, ->2",
+                     "0  jump_int_ck     s0.x, 5, not > or null, ->3",
+                     "1  jump_int_ck     s0.x, 9, not < or null, ->3",
                      "program   column y", "1  add_int_k       r0, r0, 1"):
             self.assertIn(line, lines)
 
