@@ -19,7 +19,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TAG_GRAPHS = 1, TAG_WRITER = 2, TAG_PUT = 3, TAG_LEAD = 16, ARENA_MAX = 256 << 20 };
+enum {
+    TAG_GRAPHS = 1,
+    TAG_WRITER = 2,
+    TAG_PUT = 3,
+    TAG_LEAD = 16,
+    ARENA_MAX = 256 << 20,
+    TELL_MAX = 8192
+};
 
 #define LOOK_NS CLOCK_NS_PER_S
 
@@ -159,8 +166,9 @@ static void on_graph(struct operator* o, const struct bus_record *r)
 
 static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
 
-static char *tell(const struct operator* o, struct graph *g, uint32_t group, uint32_t part,
-                  uint32_t task)
+/* Into text: how many bytes. */
+static size_t tell(const struct operator* o, const struct graph *g, uint32_t group, uint32_t part,
+                   uint32_t task, char text[TELL_MAX])
 {
     const struct layout *l = worker_layout(g->worker);
     struct worker_look look = worker_look(g->worker);
@@ -189,9 +197,9 @@ static char *tell(const struct operator* o, struct graph *g, uint32_t group, uin
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         json_object_set_new(j, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     }
-    char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t n = json_dumpb(j, text, TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
-    return text;
+    return n <= TELL_MAX ? n : 0;
 }
 
 static void put_task(struct operator* o, struct slice key, struct slice value)
@@ -235,9 +243,9 @@ static void look(void *arg)
         const struct layout *l = worker_layout(g->worker);
         for (uint32_t i = 0; i < l->n_groups; i++) {
             for (uint32_t k = 0; k < l->groups[i].parts; k++) {
-                char *text = tell(o, g, i, k, task++);
-                put_task(o, l->groups[i].tasks[k].plan->name, slice_str(text));
-                free(text); /* jansson's */
+                char text[TELL_MAX];
+                size_t n = tell(o, g, i, k, task++, text);
+                put_task(o, l->groups[i].tasks[k].plan->name, slice_of(text, n));
             }
         }
     }

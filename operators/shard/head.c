@@ -24,7 +24,7 @@ bool head_write(struct buf *b, const struct head *h)
 
 bool head_read(struct slice bytes, struct head *ret)
 {
-    uint64_t v[5];
+    uint64_t v[5] = {0};
     const char *p = bytes.ptr, *end = bytes.ptr + bytes.len;
     for (size_t i = 0; i < ARRAY_LEN(v) && p != NULL; i++) {
         p = varint_read(p, end, &v[i]);

@@ -103,7 +103,7 @@ struct slot {
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted; /* in a row */
     bool draining;
-    int64_t timer_at; /* INT64_MAX: none is set */
+    int64_t timer_at; /* INT64_MAX: none */
 
     /* reading journals */
     VEC(struct slot_journal) journals;
@@ -124,7 +124,6 @@ static inline int64_t slot_now(const struct slot *s)
 }
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* slot_read.c */
 void slot_scans_make(struct slot *s);
 void slot_scans_begin(struct slot *s); /* from where its tasks stand */
 void slot_scans_free(struct slot *s);
