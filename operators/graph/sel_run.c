@@ -143,6 +143,9 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
         }
     }
     if (s->view != NULL && n_nw + n_old > 0) {
+        if (s->in->join != NULL && n_nw == 1) {
+            join_soon(s->in->join, s->num, nw[0]);
+        }
         s->in->view_ctx.now = s->in->in.eng->now;
         eng_view_update(&s->in->in, s->view, nw, n_nw, old, n_old);
     } else {
