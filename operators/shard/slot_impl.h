@@ -9,6 +9,7 @@
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_snap.h"
 
 enum slot_tag { /* low byte of a tag; the rest is an index */
                 SLOT_TAG_OPEN = 1,
@@ -60,9 +61,10 @@ struct slot_record { /* of a journal, until it is replayed */
     size_t len;
 };
 
-struct slot_journal { /* a partition of the journal */
+struct slot_journal { /* a partition of the journal, or of the snapshots */
     struct bus_tp tp;
     int64_t from, end; /* read up to; the stable end after the open */
+    bool snapshots;
 };
 
 struct slot_one { /* a task and what the slot knows of it */
@@ -74,7 +76,9 @@ struct slot_one { /* a task and what the slot knows of it */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
-    bool in_cut, seen;               /* seen: its record was found after UNKNOWN */
+    struct slot_snap snap;
+    bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
+    int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
 };
 
@@ -98,8 +102,7 @@ struct slot {
 
     /* the transaction under way */
     bool sending, committing;
-    uint32_t send_task, send_record;
-    bool send_journal; /* the journal record of send_task is put */
+    uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted; /* in a row */
     bool draining;
@@ -108,7 +111,8 @@ struct slot {
     /* reading journals */
     VEC(struct slot_journal) journals;
     uint32_t waits; /* answers that are still to come */
-    bool looking;   /* after UNKNOWN: for the records of the cut */
+    bool reading_snapshots;
+    bool looking; /* after UNKNOWN: for the records of the cut */
 
     char why[160];
     struct slot_counts counts;
@@ -146,5 +150,6 @@ void slot_opened(struct slot *s, const struct bus_ev *ev);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
 struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
+uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
 
 #endif
