@@ -52,8 +52,7 @@ static int type_argument(struct bind *b, struct agg_call *c, const struct ast_ex
 
 static int check(const struct bind *b, const struct agg_call *c, struct err *reterr)
 {
-    if (!c->star && !c->def->column_only &&
-        (c->n_args < c->def->min_args || c->n_args > c->def->max_args)) {
+    if (!c->star && (c->n_args < c->def->min_args || c->n_args > c->def->max_args)) {
         return bind_err(reterr, c->span, "%s has %u arguments, not %u", c->def->name,
                         c->def->min_args, c->n_args);
     }
@@ -74,7 +73,11 @@ static int check(const struct bind *b, const struct agg_call *c, struct err *ret
 static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_call *c,
                          struct err *reterr)
 {
-    for (uint32_t i = 0; i < seg->n_args && !c->def->column_only; i++) {
+    if (c->def->column_only) {
+        int rc = agg_sketch_options(b, c, seg, reterr);
+        return rc == 0 ? c->def->type(b, c, reterr) : rc;
+    }
+    for (uint32_t i = 0; i < seg->n_args; i++) {
         if (seg->args[i]->kind == AST_STAR) {
             c->star = true;
             continue;
