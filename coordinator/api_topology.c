@@ -100,8 +100,12 @@ static json_t *statement(const struct doc_stmt *s)
     if (s->name.len > 0) {
         (void)json_object_set_new(o, "name", api_text(s->name));
     }
-    if (s->into.len > 0) {
-        (void)json_object_set_new(o, "into", api_text(s->into));
+    if (s->n_inserts > 0) {
+        json_t *inserts = json_array();
+        for (uint32_t i = 0; i < s->n_inserts; i++) {
+            (void)json_array_append_new(inserts, api_text(s->inserts[i]));
+        }
+        (void)json_object_set_new(o, "inserts", inserts);
     }
     if (s->alert != NULL) {
         (void)json_object_set_new(o, "alert", api_text(s->alert->severity));
@@ -109,41 +113,22 @@ static json_t *statement(const struct doc_stmt *s)
     return o;
 }
 
-/* The level that makes a type; NULL: none does, it comes with the telemetry (or is the level's
- * own).
- */
-static const struct doc_level *maker(const struct doc *d, const char *type)
+/* From the levels that make what this one reads. */
+static void add_edges(json_t *edges, const struct doc *d, uint32_t level)
 {
+    const struct doc_level *l = &d->g.levels[level];
     for (uint32_t i = 0; i < d->n_made; i++) {
-        if (slice_eq(d->made[i].name, slice_str(type))) {
-            return &d->g.levels[d->made[i].level];
+        const struct doc_type *t = &d->made[i];
+        bool reads = false;
+        for (uint32_t k = 0; t->level != level && !reads && k < l->n_stmts; k++) {
+            reads = doc_stmt_reads(d, &l->stmts[k], t->name);
+        }
+        if (reads) {
+            (void)json_array_append_new(
+                edges, json_pack("{s:o, s:o, s:o}", "from", api_text(d->g.levels[t->level].name),
+                                 "to", api_text(l->name), "type", api_text(t->name)));
         }
     }
-    return NULL;
-}
-
-static void add_edges(json_t *edges, const struct doc *d, const struct doc_level *l,
-                      const json_t *stmts)
-{
-    json_t *seen = json_object(), *v;
-    size_t i, k;
-    const json_t *s;
-    json_array_foreach(stmts, i, s)
-    {
-        json_t *reads = json_object_get(s, "reads");
-        json_array_foreach(reads, k, v)
-        {
-            const char *type = json_string_value(v);
-            const struct doc_level *from = maker(d, type);
-            if (from != NULL && from != l && json_object_get(seen, type) == NULL) {
-                (void)json_object_set_new(seen, type, json_true());
-                (void)json_array_append_new(edges, json_pack("{s:o, s:o, s:s}", "from",
-                                                             api_text(from->name), "to",
-                                                             api_text(l->name), "type", type));
-            }
-        }
-    }
-    json_decref(seen);
 }
 
 static json_t *draw(const struct doc *d)
@@ -160,7 +145,7 @@ static json_t *draw(const struct doc *d)
                 (void)json_array_append_new(makes, api_text(d->made[k].name));
             }
         }
-        add_edges(edges, d, l, stmts);
+        add_edges(edges, d, i);
         (void)json_array_append_new(levels, json_pack("{s:o, s:o, s:o}", "name", api_text(l->name),
                                                       "makes", makes, "statements", stmts));
     }
