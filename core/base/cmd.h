@@ -18,6 +18,7 @@ enum cmd_exit {
     CMD_OK = 0,
     CMD_FINDINGS = 1, /* it worked and found something to report */
     CMD_USAGE = 2,    /* wrong use, or an error without a code of its own */
+    CMD_LINT = 3,     /* warnings, where they were said to be fatal */
     CMD_NOT_FOUND = 5,
     CMD_UNREACHABLE = 7, /* bus or server does not answer */
     CMD_TIMEOUT = 8,

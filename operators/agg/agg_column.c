@@ -50,13 +50,41 @@ static int type_argument(struct bind *b, struct agg_call *c, const struct ast_ex
     return rc;
 }
 
+static int check(const struct bind *b, const struct agg_call *c, struct err *reterr)
+{
+    if (!c->star && (c->n_args < c->def->min_args || c->n_args > c->def->max_args)) {
+        return bind_err(reterr, c->span, "%s has %u arguments, not %u", c->def->name,
+                        c->def->min_args, c->n_args);
+    }
+    if (c->star && (!c->def->star_ok || c->def->criteria)) {
+        return bind_err(reterr, c->span, "%s cannot have '*'", c->def->name);
+    }
+    if (c->distinct && (!c->def->distinct_ok || c->star)) {
+        return bind_err(reterr, c->span, "%s cannot be of distinct %s", c->def->name,
+                        c->def->distinct_ok ? "rows: name a type" : "values");
+    }
+    if (c->def->takes_event && b->scope->n_streams == 0) {
+        return bind_err(reterr, c->span, "%s keeps events: say of which type with @type(X)",
+                        c->def->name);
+    }
+    return 0;
+}
+
 static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_call *c,
                          struct err *reterr)
 {
-    for (uint32_t i = 0; i < seg->n_args && !c->def->column_only; i++) {
+    if (c->def->column_only) {
+        int rc = agg_sketch_options(b, c, seg, reterr);
+        return rc == 0 ? c->def->type(b, c, reterr) : rc;
+    }
+    for (uint32_t i = 0; i < seg->n_args; i++) {
         if (seg->args[i]->kind == AST_STAR) {
             c->star = true;
             continue;
+        }
+        if (seg->args[i]->kind == AST_NAMED_ARG) {
+            return bind_err(reterr, seg->args[i]->span, "%s has no argument named '" SLICE_FMT "'",
+                            c->def->name, SLICE_ARG(seg->args[i]->text));
         }
         int rc = type_argument(b, c, seg->args[i], reterr);
         if (rc != 0) {
@@ -66,16 +94,8 @@ static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_c
     if (c->n_args > 1 && c->args[c->n_args - 1]->ty.kind == TY_BOOL && !c->def->criteria) {
         c->n_args--; /* fmax(double, boolean): the place of the filter */
     }
-    if (!c->star && !c->def->column_only &&
-        (c->n_args < c->def->min_args || c->n_args > c->def->max_args)) {
-        return bind_err(reterr, c->span, "%s has %u arguments, not %u", c->def->name,
-                        c->def->min_args, c->n_args);
-    }
-    if (c->def->takes_event && b->scope->n_streams == 0) {
-        return bind_err(reterr, c->span, "%s keeps events: say of which type with @type(X)",
-                        c->def->name);
-    }
-    return c->def->type(b, c, reterr);
+    int rc = check(b, c, reterr);
+    return rc == 0 ? c->def->type(b, c, reterr) : rc;
 }
 
 int agg_column_bind(struct bind *b, const struct ast_expr *call, const struct etype *of,

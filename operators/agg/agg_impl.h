@@ -105,6 +105,9 @@ int agg_want_index(struct bind *b, const struct agg_call *c, uint32_t arg, struc
 int agg_want_stream(struct bind *b, struct agg_call *c, uint32_t n, struct ty *ret_event,
                     struct err *reterr);
 bool agg_joined(const struct bind *b); /* an event may be in several rows */
+/* What stands in the parentheses of a countMinSketch column. */
+int agg_sketch_options(struct bind *b, struct agg_call *c, const struct ast_seg *seg,
+                       struct err *reterr);
 /* Of sorted and its kin: an event's key, and the order of keys. */
 struct dat agg_sorted_key(const struct agg_call *c, struct evt *ev, struct ectx *ctx);
 int agg_sorted_cmp(const struct agg_call *c, struct dat a, struct dat b);

@@ -2,18 +2,18 @@
  *
  * countMinSketch: approximate counts of values in a fixed space. DEPTH rows of WIDTH counters; a
  * value adds one to a counter of each row and is as frequent as the least of them says: never too
- * few, rarely too many. Beside them the TOP most frequent values. The state is one list object that
- * is changed in place; the methods countMinSketchFrequency and countMinSketchTopk (agg_method.c)
- * get it as the value of the column.
+ * few, rarely too many. Beside them the `topk` most frequent values, none unless asked for. The
+ * state is one list object that is changed in place; the methods countMinSketchFrequency and
+ * countMinSketchTopk (agg_method.c) get it as the value of the column.
  */
 #include "operators/agg/agg_sketch.h"
 
 #include "operators/agg/agg_impl.h"
 
-enum { DEPTH = 5, WIDTH = 4096, TOP = 10 };
+enum { DEPTH = 5, WIDTH = 4096, TOP_MAX = 1000 };
 
 struct sketch {
-    struct vlist *cells; /* DEPTH * WIDTH counters, then TOP pairs of value and count; kept */
+    struct vlist *cells; /* DEPTH * WIDTH counters, then `topk` pairs of value and count; kept */
 };
 
 static size_t sketch_bytes(const struct agg_call *c)
@@ -49,9 +49,48 @@ int64_t agg_sketch_frequency(const struct vlist *cells, struct dat x)
     return least;
 }
 
+/* countMinSketch({topk: n}); what else may be said is about how exact it is: that is given. */
+int agg_sketch_options(struct bind *b, struct agg_call *c, const struct ast_seg *seg,
+                       struct err *reterr)
+{
+    static const char *const others[] = {"epsOfTotalCount", "confidence", "seed", "agent"};
+    uint32_t *top = ARENA_NEW(b->a, uint32_t);
+    c->priv = top;
+    if (seg->n_args > 1 || (seg->n_args == 1 && seg->args[0]->kind != AST_OBJECT)) {
+        return bind_err(reterr, c->span, "%s is written so: %s({topk: 10})", c->def->name,
+                        c->def->name);
+    }
+    for (uint32_t i = 0; seg->n_args > 0 && i < seg->args[0]->n_named; i++) {
+        const struct ast_named *o = &seg->args[0]->named[i];
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(others); k++) {
+            known = known || slice_eq_nocase(o->name, slice_str(others[k]));
+        }
+        int64_t n = 0;
+        if (!known && !slice_eq_nocase(o->name, SLICE("topk"))) {
+            return bind_err(reterr, o->span, "%s has no option '" SLICE_FMT "'; there is topk",
+                            c->def->name, SLICE_ARG(o->name));
+        }
+        int rc = known ? 0 : bind_const_int(b, o->e, "topk", &n, reterr);
+        if (rc != 0) {
+            return rc;
+        }
+        if (n > TOP_MAX) {
+            return bind_err(reterr, o->span, "topk is at most %d", TOP_MAX);
+        }
+        *top = known || n < 0 ? *top : (uint32_t)n;
+    }
+    return 0;
+}
+
+static uint32_t tops(const struct vlist *cells)
+{
+    return (cells->len - DEPTH * WIDTH) / 2;
+}
+
 bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct dat *ret_value, int64_t *ret_n)
 {
-    if (i >= TOP || cells->v[DEPTH * WIDTH + 2 * i + 1].i == 0) {
+    if (i >= tops(cells) || cells->v[DEPTH * WIDTH + 2 * i + 1].i == 0) {
         return false;
     }
     *ret_value = cells->v[DEPTH * WIDTH + 2 * i];
@@ -59,20 +98,20 @@ bool agg_sketch_top(const struct vlist *cells, uint32_t i, struct dat *ret_value
     return true;
 }
 
-/* Keeps the TOP pairs in descending order of count. */
+/* Keeps the pairs in descending order of count. */
 static void rank(struct vlist *cells, struct dat x, struct vheap *h)
 {
     struct dat *top = &cells->v[DEPTH * WIDTH];
     int64_t n = agg_sketch_frequency(cells, x);
-    uint32_t at = 0;
-    while (at < TOP && top[2 * at + 1].i > 0 && !dat_same(top[2 * at], x)) {
+    uint32_t at = 0, max = tops(cells);
+    while (at < max && top[2 * at + 1].i > 0 && !dat_same(top[2 * at], x)) {
         at++;
     }
-    if (at == TOP) {
-        at = TOP - 1;
-        if (top[2 * at + 1].i >= n) {
+    if (at == max) {
+        if (max == 0 || top[2 * max - 1].i >= n) {
             return;
         }
+        at = max - 1;
     }
     dat_drop(h, top[2 * at]);
     for (; at > 0 && top[2 * at - 1].i < n; at--) {
@@ -83,9 +122,10 @@ static void rank(struct vlist *cells, struct dat x, struct vheap *h)
     top[2 * at + 1] = dat_long(n);
 }
 
-static struct vlist *new_cells(struct vheap *h)
+static struct vlist *new_cells(const struct agg_call *c, struct vheap *h)
 {
-    struct vlist *cells = vlist_new(h, DEPTH * WIDTH + 2 * TOP);
+    uint32_t top = *(const uint32_t *)c->priv;
+    struct vlist *cells = vlist_new(h, DEPTH * WIDTH + 2 * top);
     (void)dat_keep(dat_list(cells));
     for (uint32_t i = 0; i < cells->len; i++) {
         cells->v[i] = i < DEPTH * WIDTH || i % 2 == 1 ? dat_long(0) : DAT_NONE;
@@ -96,13 +136,12 @@ static struct vlist *new_cells(struct vheap *h)
 static void sketch_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
-    (void)c;
     struct sketch *s = state;
     if (dat_is_null(v[0])) {
         return;
     }
     if (s->cells == NULL) {
-        s->cells = new_cells(ctx->heap);
+        s->cells = new_cells(c, ctx->heap);
     }
     for (uint32_t row = 0; row < DEPTH; row++) {
         s->cells->v[cell(row, v[0])].i++;
@@ -172,11 +211,10 @@ static void sketch_save(const struct agg_call *c, void *state, struct save *s)
 
 static void sketch_load(const struct agg_call *c, void *state, struct load *l)
 {
-    (void)c;
     if (!load_bool(l)) {
         return;
     }
-    struct vlist *cells = new_cells(load_heap(l));
+    struct vlist *cells = new_cells(c, load_heap(l));
     ((struct sketch *)state)->cells = cells;
     uint64_t at = 0;
     size_t n = load_count(l, 2);
@@ -190,7 +228,7 @@ static void sketch_load(const struct agg_call *c, void *state, struct load *l)
         cells->v[at] = dat_long(load_i(l));
     }
     n = load_count(l, 2);
-    if (n > TOP) {
+    if (n > tops(cells)) {
         load_fail(l, "%zu values at the top", n);
         return;
     }

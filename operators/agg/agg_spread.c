@@ -243,6 +243,11 @@ static struct dat median_value(const struct agg_call *c, void *state, struct ect
     return dat_double(n % 2 == 1 ? upper : (agg_tree_at(t, n / 2 - 1, true)->key.d + upper) / 2);
 }
 
+static bool is_share(double percent)
+{
+    return percent >= 0 && percent <= 100;
+}
+
 static struct dat percentile_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     const struct agg_tree *t = state;
@@ -252,7 +257,7 @@ static struct dat percentile_value(const struct agg_call *c, void *state, struct
         return DAT_NONE;
     }
     double share = dat_to_double(p);
-    if (!(share >= 0 && share <= 100)) {
+    if (!is_share(share)) {
         return DAT_NONE;
     }
     double at = share / 100 * (double)(n - 1), below = floor(at);
@@ -270,6 +275,10 @@ static int percentile_type(struct bind *b, struct agg_call *c, struct err *reter
     rc = rc == 0 ? agg_want_number(b, c, 1, reterr) : rc;
     if (rc == 0 && agg_stream_of(c->args[1]) != AGG_NO_STREAM) {
         rc = bind_err(reterr, c->args[1]->span, "the share of percentile is one for all rows");
+    }
+    if (rc == 0 && ex_is_const(c->args[1]) && !dat_is_null(c->args[1]->k) &&
+        !is_share(dat_to_double(c->args[1]->k))) {
+        rc = bind_err(reterr, c->args[1]->span, "the share of percentile is between 0 and 100");
     }
     return rc;
 }

@@ -114,12 +114,16 @@ static void stream(struct buf *out, const struct ast_stream *s)
 
 static void groups(struct buf *out, const struct ast_group *g, uint32_t n)
 {
+    static const char *const kinds[] = {
+        [GROUP_EXPR] = "",     [GROUP_ROLLUP] = "rollup",       [GROUP_CUBE] = "cube",
+        [GROUP_COMBINED] = "", [GROUP_SETS] = "grouping sets ",
+    };
     for (uint32_t i = 0; i < n; i++) {
         (void)buf_add_str(out, i > 0 ? ", " : "");
         if (g[i].e != NULL) {
             epl_print_expr(g[i].e, out);
         } else {
-            (void)buf_add_byte(out, '(');
+            (void)buf_addf(out, "%s(", kinds[g[i].kind]);
             groups(out, g[i].kids, g[i].n_kids);
             (void)buf_add_byte(out, ')');
         }
@@ -129,6 +133,7 @@ static void groups(struct buf *out, const struct ast_group *g, uint32_t n)
 static void columns(struct buf *out, const struct ast_select *s)
 {
     line(out, "gives");
+    (void)buf_add_str(out, s->distinct ? "distinct " : "");
     for (uint32_t i = 0; i < s->n_items; i++) {
         const struct ast_item *item = &s->items[i];
         (void)buf_add_str(out, i > 0 ? ", " : "");
@@ -148,6 +153,11 @@ static void output(struct buf *out, const struct ast_output *o)
 {
     static const char *const kinds[] = {"", "all ", "first ", "last ", "snapshot "};
     line(out, "output");
+    if (o->after != NULL) {
+        (void)buf_add_str(out, "after ");
+        epl_print_expr(o->after, out);
+        (void)buf_add_str(out, o->after_events ? " events: " : ": ");
+    }
     (void)buf_add_str(out, kinds[o->kind]);
     switch (o->when) {
     case OUT_EVERY_EVENTS:
@@ -180,7 +190,8 @@ static void select_parts(struct buf *out, const struct ast_select *s)
     }
     if (s->matchrec != NULL) {
         line(out, "matches");
-        (void)buf_add_str(out, "rows in a row, of each ");
+        (void)buf_add_str(out, s->matchrec->n_partition > 0 ? "rows in a row, of each "
+                                                            : "rows in a row");
         exprs(out, s->matchrec->partition, s->matchrec->n_partition);
         (void)buf_add_byte(out, '\n');
     }
@@ -195,6 +206,16 @@ static void select_parts(struct buf *out, const struct ast_select *s)
     if (s->output != NULL) {
         output(out, s->output);
     }
+    for (uint32_t i = 0; i < s->n_order; i++) {
+        if (i == 0) {
+            line(out, "order by");
+        }
+        epl_print_expr(s->order[i].e, out);
+        (void)buf_add_str(out, s->order[i].desc ? " desc" : "");
+        (void)buf_add_str(out, i + 1 < s->n_order ? ", " : "\n");
+    }
+    expr_line(out, "limit", s->limit);
+    expr_line(out, "offset", s->offset);
     if (s->insert != NULL) {
         line(out, "into");
         (void)buf_addf(out, "stream " SLICE_FMT "\n", SLICE_ARG(s->insert->into));

@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-enum { ARENA_MAX = 64 * 1024 * 1024, KEYS_MAX = 10000000, KEY_MAX = 256 };
+enum { ARENA_MAX = 64 * 1024 * 1024, KEYS_MAX = 10000000, KEY_MAX = 256, ARRAY_MAX = 10000 };
 
 enum gen_kind {
     GEN_CONST,
@@ -196,11 +196,14 @@ static int compile_map(struct cmd_gen *g, const struct stream *s, struct spec *p
 static int compile_array(struct cmd_gen *g, const struct stream *s, struct spec *p, const json_t *j,
                          struct err *reterr)
 {
-    p->n = (uint32_t)json_integer_value(json_object_get(j, "n"));
-    p->kids = arena_array(g->arena, 1, sizeof(struct spec *));
+    int64_t n = json_integer_value(json_object_get(j, "n"));
     const json_t *of = json_object_get(j, "of");
-    return of != NULL ? compile(g, s, element(p->ty), of, &p->kids[0], reterr)
-                      : bad("array wants n and of", reterr);
+    if (n < 0 || n > ARRAY_MAX || of == NULL) {
+        return bad("array wants n, up to 10000, and of", reterr);
+    }
+    p->n = (uint32_t)n;
+    p->kids = arena_array(g->arena, 1, sizeof(struct spec *));
+    return compile(g, s, element(p->ty), of, &p->kids[0], reterr);
 }
 
 static const char *const kind_keys[] = {
@@ -209,6 +212,19 @@ static const char *const kind_keys[] = {
     [GEN_SEQ] = "seq",     [GEN_CLOCK] = "clock", [GEN_COUNTER] = "counter",
     [GEN_MAP] = "map",     [GEN_ARRAY] = "array",
 };
+
+/* Constants are converted; what is made goes by the type of the property. */
+static bool fits(enum gen_kind kind, struct ty ty)
+{
+    switch (kind) {
+    case GEN_CONST:
+    case GEN_PICK: return true;
+    case GEN_KEY: return ty.kind == TY_STRING || ty.kind == TY_OBJECT;
+    case GEN_MAP: return ty.kind == TY_MAP || ty.kind == TY_EVENT || ty.kind == TY_OBJECT;
+    case GEN_ARRAY: return ty.kind == TY_LIST || ty.kind == TY_OBJECT;
+    default: return ty_is_number(ty) || ty.kind == TY_OBJECT;
+    }
+}
 
 static int compile(struct cmd_gen *g, const struct stream *s, struct ty ty, const json_t *j,
                    struct spec **ret, struct err *reterr)
@@ -225,6 +241,9 @@ static int compile(struct cmd_gen *g, const struct stream *s, struct ty ty, cons
     p->kind = (enum gen_kind)(k - 1);
     p->ty = ty;
     *ret = p;
+    if (!fits(p->kind, ty)) {
+        return bad("a property of another type", reterr);
+    }
     switch (p->kind) {
     case GEN_CONST:
     case GEN_PICK: return compile_values(g, p, arg, reterr);

@@ -80,10 +80,18 @@ struct doc_graph {
     int64_t idle_after, archive_every, replay_horizon, rollback_window;
 };
 
+struct doc_type { /* an event type that a level makes */
+    struct slice name;
+    struct slice epl; /* declares it, and those that its columns need */
+    uint32_t level;
+};
+
 struct doc {
     struct arena *arena;
     const struct doc_tree *tree;
     struct doc_graph g;
+    struct doc_type *made; /* by doc_check, in order of levels */
+    uint32_t n_made;
 };
 
 enum { DOC_LEVELS_MAX = 64, DOC_NAME_MAX = 63 };
@@ -95,6 +103,10 @@ struct doc *doc_read(struct arena *a, struct slice text, struct doc_notes *notes
 int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *notes,
               struct err *reterr) NODISCARD;
 
+/* What is deployed into the engine of a level before its statements: built-in types, and those that
+ * levels before it make. Behind doc_check. */
+void doc_prelude(const struct doc *d, uint32_t level, struct buf *out);
+
 /* The same document in the same words: defaults filled in, keys sorted, JSON. What means the same
  * has the same text and hash (comments, order of keys, anchors, styles aside). */
 void doc_canonical(const struct doc *d, struct buf *out);
@@ -103,6 +115,7 @@ uint64_t doc_hash(const struct doc *d);
 void doc_schema(struct buf *out);
 void doc_reference(struct buf *out);
 
+bool doc_is_name(struct slice s); /* of graphs, tenants, levels */
 const char *doc_scale_name(int scale);
 const char *doc_types_name(int types);
 const char *doc_late_name(int late);

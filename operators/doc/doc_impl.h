@@ -63,7 +63,10 @@ void doc_bounds(const char *arg, double *ret_low, double *ret_high);
 /* "5m", "1h30m", "PT5M", "P7D" to ns, and back: the shortest of the first kind. */
 bool doc_duration(struct slice s, int64_t *ret);
 void doc_duration_print(int64_t ns, struct buf *out);
-bool doc_is_name(struct slice s);
+
+/* ---- doc_types.c ---- */
+/* Declares the type; world: enum doc_types of the level that makes it. */
+void doc_type_epl(struct doc *d, int world, const struct etype *e, struct buf *out);
 
 /* ---- doc_cross.c ---- */
 void doc_cross(const struct doc *d, struct doc_notes *notes);

@@ -408,6 +408,12 @@ struct doc *doc_read(struct arena *a, struct slice text, struct doc_notes *notes
     d->arena = a;
     d->tree = t;
     read_object(&r, "graph", t->root, (char *)&d->g);
+    for (uint32_t i = 0; i < d->g.n_levels; i++) {
+        const struct doc_node *n = d->g.levels[i].node;
+        if (n->kind == DOC_MAP && doc_get(n, "limits") == NULL) {
+            d->g.levels[i].limits = d->g.limits;
+        }
+    }
     doc_cross(d, notes);
     doc_notes_sort(notes);
     return d;

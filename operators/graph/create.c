@@ -363,6 +363,29 @@ int stmt_create_expression(struct stmt *st, struct err *reterr)
     return 0;
 }
 
+static int index_column(const struct stmt *st, const struct etype *t, uint32_t at,
+                        struct err *reterr)
+{
+    const struct ast_stmt *a = st->ast;
+    struct slice name = a->index_cols[at].name;
+    struct span span = a->index_cols[at].span;
+    int col = ety_col(t, name);
+    if (col < 0) {
+        return bind_err(reterr, span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
+                        SLICE_ARG(t->name), SLICE_ARG(name));
+    }
+    if (t->cols[col].agg) {
+        return bind_err(reterr, span, "column '" SLICE_FMT "' is an aggregation and has no index",
+                        SLICE_ARG(name));
+    }
+    for (uint32_t i = 0; i < at; i++) {
+        if (slice_eq(a->index_cols[i].name, name)) {
+            return bind_err(reterr, span, "column '" SLICE_FMT "' stands twice", SLICE_ARG(name));
+        }
+    }
+    return 0;
+}
+
 int stmt_create_index(struct stmt *st, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
@@ -374,10 +397,9 @@ int stmt_create_index(struct stmt *st, struct err *reterr)
         return bind_err(reterr, a->span, "an index is for named windows and tables");
     }
     for (uint32_t i = 0; i < a->n_index_cols; i++) {
-        if (ety_col(t, a->index_cols[i].name) < 0) {
-            return bind_err(reterr, a->index_cols[i].span,
-                            "'" SLICE_FMT "' has no column '" SLICE_FMT "'", SLICE_ARG(t->name),
-                            SLICE_ARG(a->index_cols[i].name));
+        int rc = index_column(st, t, i, reterr);
+        if (rc != 0) {
+            return rc;
         }
     }
     st->ops = &nothing;

@@ -283,6 +283,12 @@ static int bind_streams(struct ctx_level *l, struct bind *b, const struct etype 
         if (rc != 0) {
             return rc;
         }
+        for (uint32_t k = 0; k < i; k++) {
+            if (l->streams[k].type == s->type) {
+                return bind_err(reterr, s->ast->stream.span, "type '" SLICE_FMT "' stands twice",
+                                SLICE_ARG(s->type->name));
+            }
+        }
         if (i > 0 && s->n_keys != l->streams[0].n_keys) {
             return bind_err(reterr, s->ast->stream.span,
                             "each stream of a context wants the same number of keys");

@@ -10,49 +10,49 @@
 #include "core/base/mem.h"
 #include "operators/graph/join_bind.h"
 #include "operators/graph/join_rows.h"
+#include "operators/graph/join_store.h"
 #include "operators/graph/limit.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
 
-enum { BUCKETS_MIN = 16 };
-
-struct item { /* an event that a stream holds */
-    struct evt *e;
-    struct item *next, *prev; /* in order of arrival */
-    struct item *chain;       /* by identity */
-    struct item *by_key;      /* by all keys of the stream */
-    uint64_t hash;
-};
-
-struct store {
-    struct item *first, *last;
-    struct item *spare; /* through next */
-    struct item **by_id, **by_key;
-    size_t n_buckets, count;
-    bool keyed; /* all keys are needed at once: two streams */
-};
-
 struct join {
     struct sel_inst *in;
-    struct store *s;
+    struct join_store *s;
     struct evt **row;
     struct join_rows nw, old; /* of the change under way */
     struct join_rows *out;    /* the one that takes rows now */
-    VEC(struct item *) found; /* a stack: candidates of the streams that are bound */
+    bool keyed;               /* two streams; what is theirs of one's keys is mine of the other's */
+    bool no_old;              /* nobody asks for rows that leave */
+    const struct evt *of;     /* the event of stream `of_num` whose key is in `key`; NULL */
+    uint32_t of_num;
+    struct join_vals key;
 };
+
+static bool is_keyed(const struct sel_plan *p)
+{
+    const struct join_stream *a = &p->join->s[0], *b = &p->join->s[1];
+    bool keyed = p->n_streams == 2 && a->n_keys > 0 && a->n_keys == b->n_keys;
+    for (uint32_t i = 0; keyed && i < a->n_keys; i++) {
+        keyed = a->keys[i].mine == b->keys[i].theirs && a->keys[i].theirs == b->keys[i].mine;
+    }
+    return keyed;
+}
 
 struct join *join_new(struct sel_inst *in)
 {
     struct join *j = MEM_NEW(struct join);
-    uint32_t n = in->p->n_streams;
+    const struct sel_plan *p = in->p;
+    uint32_t n = p->n_streams;
     j->in = in;
     j->s = mem_calloc(n, sizeof *j->s);
     j->row = mem_calloc(n, sizeof(struct evt *));
     j->nw.width = j->old.width = n;
     j->nw.max = j->old.max = in->in.eng->lim.max[LIM_JOINED];
+    j->keyed = is_keyed(p);
+    j->no_old = p->cls == ROWS_PLAIN && !p->needs_old && p->into == NULL && in->out == NULL;
     for (uint32_t i = 0; i < n; i++) {
-        j->s[i].keyed = n == 2 && in->p->join->s[i].n_keys > 0;
+        join_store_init(&j->s[i], &in->in, j->row, &p->join->s[i], i, j->keyed);
     }
     return j;
 }
@@ -62,144 +62,32 @@ void join_free(struct join *j)
     if (j == NULL) {
         return;
     }
-    struct vheap *h = j->in->in.eng->heap;
     for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
-        for (struct item *it = j->s[i].first, *next; it != NULL; it = next) {
-            next = it->next;
-            evt_drop(h, it->e);
-            mem_free(it);
-        }
-        for (struct item *it = j->s[i].spare, *next; it != NULL; it = next) {
-            next = it->next;
-            mem_free(it);
-        }
-        mem_free(j->s[i].by_id);
-        mem_free(j->s[i].by_key);
+        join_store_done(&j->s[i]);
     }
     mem_free(j->s);
     mem_free(j->row);
     join_rows_done(&j->nw);
     join_rows_done(&j->old);
-    VEC_DONE(&j->found);
     mem_free(j);
 }
 
-/* ---- what a stream holds ---- */
-
-static size_t id_of(const struct evt *e)
+/* The key of an event of a stream; asked for several times during a change. */
+static const struct join_vals *key_of(struct join *j, uint32_t num, struct evt *e)
 {
-    return (size_t)((uintptr_t)e >> 4) * 0x9e3779b97f4a7c15ULL >> 20;
-}
-
-/* One side of a key, as both sides are compared. */
-static struct dat key_value(const struct join_key *k, const struct ex *side, struct ectx *c)
-{
-    struct dat v = ex_eval(side, c);
-    return k->floats && dat_is_number(v) ? dat_as(c->heap, v, DAT_DOUBLE) : v;
-}
-
-static uint64_t hash_mine(struct join *j, uint32_t num, struct evt *e, bool *ret_null)
-{
-    const struct join_stream *p = &j->in->p->join->s[num];
-    struct evt *was = j->row[num];
-    j->row[num] = e;
-    struct ectx c = inst_ctx(&j->in->in, j->row);
-    uint64_t h = 0;
-    *ret_null = false;
-    for (uint32_t i = 0; i < p->n_keys; i++) {
-        struct dat v = key_value(&p->keys[i], p->keys[i].mine, &c);
-        *ret_null |= dat_is_null(v);
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(v);
+    if (j->keyed && (j->of != e || j->of_num != num)) {
+        join_store_vals(&j->s[num], e, &j->key);
+        j->of = e;
+        j->of_num = num;
     }
-    j->row[num] = was;
-    return h ^ (h >> 29);
-}
-
-static void grow(struct store *s)
-{
-    size_t n = MAX((size_t)BUCKETS_MIN, s->n_buckets * 2);
-    mem_free(s->by_id);
-    mem_free(s->by_key);
-    s->by_id = mem_calloc(n, sizeof(struct item *));
-    s->by_key = s->keyed ? mem_calloc(n, sizeof(struct item *)) : NULL;
-    s->n_buckets = n;
-    for (struct item *it = s->first; it != NULL; it = it->next) {
-        struct item **b = &s->by_id[id_of(it->e) & (n - 1)];
-        it->chain = *b;
-        *b = it;
-        if (s->keyed) {
-            struct item **k = &s->by_key[it->hash & (n - 1)];
-            it->by_key = *k;
-            *k = it;
-        }
-    }
-}
-
-static void hold(struct join *j, uint32_t num, struct evt *e)
-{
-    struct store *s = &j->s[num];
-    struct item *it = s->spare;
-    bool null = false;
-    if (it != NULL) {
-        s->spare = it->next;
-    } else {
-        it = mem_alloc(sizeof *it);
-    }
-    it->next = NULL;
-    it->e = evt_keep(e);
-    it->hash = s->keyed ? hash_mine(j, num, e, &null) : 0;
-    if (s->count >= s->n_buckets) {
-        grow(s);
-    }
-    it->prev = s->last;
-    *(s->last != NULL ? &s->last->next : &s->first) = it;
-    s->last = it;
-    s->count++;
-    struct item **b = &s->by_id[id_of(e) & (s->n_buckets - 1)];
-    it->chain = *b;
-    *b = it;
-    if (s->keyed) {
-        struct item **k = &s->by_key[it->hash & (s->n_buckets - 1)];
-        it->by_key = *k;
-        *k = it;
-    }
-}
-
-static void let_go(struct join *j, uint32_t num, struct evt *e)
-{
-    struct store *s = &j->s[num];
-    if (s->n_buckets == 0) {
-        return;
-    }
-    struct item **p = &s->by_id[id_of(e) & (s->n_buckets - 1)];
-    while (*p != NULL && (*p)->e != e) {
-        p = &(*p)->chain;
-    }
-    struct item *it = *p;
-    if (it == NULL) {
-        return;
-    }
-    *p = it->chain;
-    if (s->keyed) {
-        struct item **k = &s->by_key[it->hash & (s->n_buckets - 1)];
-        while (*k != it) {
-            k = &(*k)->by_key;
-        }
-        *k = it->by_key;
-    }
-    *(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
-    *(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
-    s->count--;
-    evt_drop(j->in->in.eng->heap, e);
-    it->next = s->spare;
-    s->spare = it;
+    return &j->key;
 }
 
 void join_save(const struct join *j, struct save *s)
 {
     for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
         save_u(s, j->s[i].count);
-        for (const struct item *it = j->s[i].first; it != NULL; it = it->next) {
+        for (const struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
             save_evt(s, it->e);
         }
     }
@@ -211,7 +99,11 @@ void join_load(struct join *j, struct load *l)
         for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
             struct evt *e = load_evt_of(l, j->in->p->streams[i].type);
             if (e != NULL && load_ok(l)) {
-                hold(j, i, e);
+                struct join_vals v;
+                if (j->keyed) {
+                    join_store_vals(&j->s[i], e, &v);
+                }
+                join_store_add(&j->s[i], e, &v);
             }
         }
     }
@@ -219,8 +111,17 @@ void join_load(struct join *j, struct load *l)
 
 /* ---- putting rows together ---- */
 
+/* The rest of the where is asked before the row is taken; it counts as made all the same. */
 static void made(struct join *j)
 {
+    const struct ex *rest = j->in->p->join->rest;
+    if (rest != NULL) {
+        struct ectx c = inst_ctx(&j->in->in, j->row);
+        if (!ex_true(rest, &c) || c.failed) {
+            join_rows_pass(j->out);
+            return;
+        }
+    }
     join_rows_add(j->out, j->row);
 }
 
@@ -243,7 +144,7 @@ static bool keys_hold(struct join *j, uint32_t num, uint64_t bound)
         if ((k->needs & ~bound) != 0) {
             continue;
         }
-        struct dat x = key_value(k, k->mine, &c), y = key_value(k, k->theirs, &c);
+        struct dat x = join_side(k, k->mine, &c), y = join_side(k, k->theirs, &c);
         if (dat_is_null(x) || dat_is_null(y)) { /* `on` of outer joins compares like a hash table */
             if (!j->in->p->join->outer || !dat_is_null(x) || !dat_is_null(y)) {
                 return false;
@@ -276,44 +177,67 @@ static void try_candidate(void *arg, struct evt *e)
     c->j->row[c->num] = NULL;
 }
 
+/* The row of a table whose primary key is compared with what is bound, if all of it is. */
+static bool by_primary_key(struct join *j, const struct table *t, struct trows *rows,
+                           const struct candidates *c)
+{
+    const struct join_stream *p = &j->in->p->join->s[c->num];
+    struct ectx x = inst_ctx(&j->in->in, j->row);
+    struct dat key[TABLE_KEYS_MAX];
+    for (uint32_t i = 0; i < t->n_keys; i++) {
+        uint32_t k = 0;
+        while (k < p->n_keys &&
+               ((p->keys[k].needs & ~c->bound) != 0 || p->keys[k].floats ||
+                p->keys[k].mine->op != EX_PROP || p->keys[k].mine->slot != t->key[i])) {
+            k++;
+        }
+        if (k == p->n_keys) {
+            return false;
+        }
+        key[i] = ex_eval(p->keys[k].theirs, &x);
+    }
+    struct evt *row = table_find(rows, key, t->n_keys);
+    if (row != NULL) {
+        try_candidate((void *)(uintptr_t)c, row);
+    }
+    return true;
+}
+
+static void each_of_table(struct join *j, const struct table *t, struct candidates *c)
+{
+    struct trows *rows = table_of(t, j->in->in.props);
+    if (rows != NULL && (t->n_keys == 0 || !by_primary_key(j, t, rows, c))) {
+        table_each(rows, try_candidate, c);
+    }
+}
+
 /* Events of stream num that fit what is bound, by hash if two streams are compared by keys. */
 static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
                            void (*fn)(void *arg, struct evt *e), void *arg)
 {
     struct candidates c = {j, num, bound, fn, arg};
     const struct sel_stream *src = &j->in->p->streams[num];
-    struct store *s = &j->s[num];
+    struct join_store *s = &j->s[num];
     if (src->kind == SRC_TABLE && !j->in->in.st->query) {
-        struct trows *t = table_of(src->table, j->in->in.props);
-        if (t != NULL) {
-            table_each(t, try_candidate, &c);
-        }
+        each_of_table(j, src->table, &c);
         return;
     }
-    if (!s->keyed || s->n_buckets == 0) {
-        for (struct item *it = s->first, *next; it != NULL; it = next) {
-            next = it->next;
+    if (!j->keyed) {
+        for (struct join_item *it = s->first; it != NULL; it = it->next) {
             try_candidate(&c, it->e);
         }
         return;
     }
-    const struct join_stream *p = &j->in->p->join->s[num];
-    struct ectx x = inst_ctx(&j->in->in, j->row);
-    uint64_t h = 0;
-    for (uint32_t i = 0; i < p->n_keys; i++) {
-        h = (h ^ (h >> 31)) * 0x9e3779b97f4a7c15ULL +
-            dat_hash(key_value(&p->keys[i], p->keys[i].theirs, &x));
+    const struct join_vals *key = key_of(j, 1 - num, j->row[1 - num]);
+    if (key->null && !j->in->p->join->outer) {
+        return;
     }
-    h ^= h >> 29;
-    size_t base = j->found.len;
-    for (struct item *it = s->by_key[h & (s->n_buckets - 1)]; it != NULL; it = it->by_key) {
-        if (it->hash == h) {
-            *VEC_PUSH(&j->found) = it;
-        }
+    for (struct join_item *it = join_store_find(s, key); it != NULL && !j->out->cut;
+         it = it->knext) {
+        j->row[num] = it->e;
+        fn(arg, it->e);
     }
-    while (j->found.len > base) { /* oldest first */
-        try_candidate(&c, j->found.ptr[--j->found.len]->e);
-    }
+    j->row[num] = NULL;
 }
 
 static void inner(struct walk *w);
@@ -459,16 +383,21 @@ static void rows_of_all(struct join *j, bool old)
     }
 }
 
-static bool changes(const struct sel_inst *in, size_t *ret_events)
+/* Whether a row may be made twice: by events of several streams, or one that comes twice. */
+static void changes(const struct sel_inst *in, size_t *ret_events, bool *ret_nw, bool *ret_old)
 {
     uint32_t streams = 0;
     *ret_events = 0;
+    *ret_nw = *ret_old = false;
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
-        size_t n = in->src[i].nw.len + in->src[i].old.len;
-        *ret_events += n;
-        streams += n > 0;
+        size_t nw = in->src[i].nw.len, old = in->src[i].old.len;
+        *ret_events += nw + old;
+        *ret_nw |= nw > 1;
+        *ret_old |= old > 1;
+        streams += nw + old > 0;
     }
-    return streams > 1 || *ret_events > 1;
+    *ret_nw |= streams > 1;
+    *ret_old |= streams > 1;
 }
 
 static bool triggers(const struct sel_inst *in)
@@ -502,7 +431,7 @@ static bool too_many(struct join *j)
 {
     struct eng *e = j->in->in.eng;
     struct lim *l = &e->lim;
-    size_t n = MAX(join_rows_count(&j->nw), join_rows_count(&j->old));
+    uint64_t n = MAX(join_rows_made(&j->nw), join_rows_made(&j->old));
     l->peak[LIM_JOINED] = MAX(l->peak[LIM_JOINED], n);
     if (LIKELY(!j->nw.cut && !j->old.cut)) {
         return false;
@@ -515,26 +444,42 @@ static bool too_many(struct join *j)
     return true;
 }
 
+static void change_store(struct join *j, uint32_t num)
+{
+    struct sel_src *src = &j->in->src[num];
+    struct join_store *s = &j->s[num];
+    bool holds = (j->in->p->join->uni & (1ULL << num)) == 0 || src->view != NULL;
+    bool one = j->keyed && holds && src->nw.len == 1 && src->old.len == 1;
+    if (one &&
+        join_store_swap(s, src->nw.ptr[0], key_of(j, num, src->nw.ptr[0]), src->old.ptr[0])) {
+        return;
+    }
+    for (size_t k = 0; holds && k < src->nw.len; k++) {
+        join_store_add(s, src->nw.ptr[k], key_of(j, num, src->nw.ptr[k]));
+    }
+    for (size_t k = 0; k < src->old.len; k++) { /* some only just came */
+        join_store_remove(s, src->old.ptr[k]);
+    }
+}
+
 void join_flush(struct sel_inst *in)
 {
     struct join *j = in->join;
     size_t events = 0;
-    bool once = changes(in, &events);
+    bool once_nw, once_old;
+    changes(in, &events, &once_nw, &once_old);
     if (events == 0) {
         return;
     }
-    begin_rows(j, &j->old, once);
-    rows_of_all(j, true);
-    for (uint32_t i = 0; i < in->p->n_streams; i++) {
-        bool holds = (in->p->join->uni & (1ULL << i)) == 0 || in->src[i].view != NULL;
-        for (size_t k = 0; holds && k < in->src[i].nw.len; k++) {
-            hold(j, i, in->src[i].nw.ptr[k]);
-        }
-        for (size_t k = 0; k < in->src[i].old.len; k++) { /* some only just came */
-            let_go(j, i, in->src[i].old.ptr[k]);
-        }
+    j->of = NULL;
+    begin_rows(j, &j->old, once_old);
+    if (!j->no_old) {
+        rows_of_all(j, true);
     }
-    begin_rows(j, &j->nw, once);
+    for (uint32_t i = 0; i < in->p->n_streams; i++) {
+        change_store(j, i);
+    }
+    begin_rows(j, &j->nw, once_nw);
     rows_of_all(j, false);
     bool go = triggers(in);
     for (uint32_t i = 0; i < in->p->n_streams; i++) {
@@ -555,10 +500,11 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
     struct join *j = in->join;
     size_t w = in->p->n_streams;
     bool outer = in->p->join->outer; /* else every row is made from the first stream's events */
+    j->of = NULL;
     begin_rows(j, &j->nw, outer);
     join_rows_begin(&j->old, false);
     for (uint32_t i = 0; i < (outer ? w : 1); i++) {
-        for (struct item *it = j->s[i].first; it != NULL; it = it->next) {
+        for (struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
             rows_of(j, i, it->e);
         }
     }

@@ -170,6 +170,65 @@ static int bind_on(struct bind *b, const struct ast_on *on, struct join_plan *j,
     return 0;
 }
 
+/* ---- the where ---- */
+
+/* It may be asked when a row is made, as the copy that was bound for the keys. */
+static bool may_test(const struct ex *e)
+{
+    bool beyond = (e->op >= EX_PREV && e->op <= EX_SUBQ_LIST) || e->op == EX_AGG ||
+                  e->op == EX_AGG_METHOD || e->subq != NULL;
+    for (uint32_t i = 0; !beyond && i < e->n_args; i++) {
+        beyond = !may_test(e->args[i]);
+    }
+    return !beyond;
+}
+
+/* An equality that holds for what is found by its key. */
+static bool is_said(const struct ex *e)
+{
+    enum ty_kind k = TY_OBJECT, m = TY_OBJECT;
+    if (e->n_args == 2) {
+        k = e->args[0]->ty.kind;
+        m = e->args[1]->ty.kind;
+    }
+    bool whole = k >= TY_BYTE && k <= TY_LONG && m >= TY_BYTE && m <= TY_LONG;
+    bool same = k == m && (k == TY_STRING || k == TY_BOOL);
+    return (whole || same) && key_sides(e) == 3;
+}
+
+static void add_rest(struct ex *all, struct ex *e)
+{
+    for (uint32_t i = 0; e->op == EX_AND && i < e->n_args; i++) {
+        add_rest(all, e->args[i]);
+    }
+    if (e->op != EX_AND && !is_said(e)) {
+        all->args[all->n_args++] = e;
+    }
+}
+
+static uint32_t conjuncts(const struct ex *e)
+{
+    uint32_t n = e->op != EX_AND;
+    for (uint32_t i = 0; e->op == EX_AND && i < e->n_args; i++) {
+        n += conjuncts(e->args[i]);
+    }
+    return n;
+}
+
+static void plan_rest(struct bind *b, struct join_plan *j, struct ex *where, uint32_t n_streams)
+{
+    j->tested = may_test(where);
+    j->rest = j->tested ? where : NULL;
+    if (!j->tested || n_streams > 2 || j->s[0].n_keys >= JOIN_KEYS_MAX) {
+        return;
+    }
+    struct ex *all = ARENA_NEW(b->a, struct ex);
+    *all = (struct ex){.op = EX_AND, .ty = TY(BOOL), .span = where->span, .home = b->a};
+    all->args = arena_array(b->a, conjuncts(where) + 1, sizeof(struct ex *));
+    add_rest(all, where);
+    j->rest = all->n_args > 1 ? all : all->n_args == 1 ? all->args[0] : NULL;
+}
+
 int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
 {
     struct join_plan *j = ARENA_NEW(b->a, struct join_plan);
@@ -186,6 +245,7 @@ int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, st
         rc = bind_cond(b, s->where, "where", &where, reterr);
         if (rc == 0) {
             find_keys(b, j, where);
+            plan_rest(b, j, where, p->n_streams);
         }
     }
     for (uint32_t i = 1; j->outer && i < p->n_streams; i++) {

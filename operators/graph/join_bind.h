@@ -28,6 +28,8 @@ struct join_plan {
     struct join_stream *s;
     bool outer;   /* some join is an outer join */
     uint64_t uni; /* unidirectional streams */
+    bool tested;  /* rows are made of what the where lets pass: what is beyond the keys is */
+    const struct ex *rest; /* or NULL */
 };
 
 int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr);

@@ -43,7 +43,7 @@ void join_rows_begin(struct join_rows *r, bool once)
             *place(r, &r->list.ptr[(k - 1) * r->width]) = 0;
         }
     }
-    r->used = 0;
+    r->used = r->passed = 0;
     r->once = once;
     r->cut = false;
     evts_clear(&r->list);
@@ -61,7 +61,7 @@ void join_rows_add(struct join_rows *r, struct evt *const *row)
             return;
         }
     }
-    if (join_rows_count(r) >= r->max) {
+    if (UNLIKELY(join_rows_made(r) >= r->max)) {
         r->cut = true;
         return;
     }
@@ -71,6 +71,15 @@ void join_rows_add(struct join_rows *r, struct evt *const *row)
     if (at != NULL) {
         *at = (uint32_t)++r->used;
     }
+}
+
+void join_rows_pass(struct join_rows *r)
+{
+    if (UNLIKELY(join_rows_made(r) >= r->max)) {
+        r->cut = true;
+        return;
+    }
+    r->passed++;
 }
 
 void join_rows_done(struct join_rows *r)

@@ -153,6 +153,45 @@ void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, st
     }
 }
 
+struct told {
+    struct evts *nw; /* those not told yet */
+    void (*fn)(void *arg, struct evt *e);
+    void *arg;
+};
+
+static bool holds(const struct evts *v, const struct evt *e)
+{
+    for (size_t k = 0; k < v->len; k++) {
+        if (v->ptr[k] == e) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void each_told(void *arg, struct evt *e)
+{
+    const struct told *t = arg;
+    if (!holds(t->nw, e)) {
+        t->fn(t->arg, e);
+    }
+}
+
+void nwin_each_told(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e),
+                    void *arg)
+{
+    struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
+    if (i == NULL || !i->changed) {
+        nwin_each(w, props, fn, arg);
+        return;
+    }
+    struct told t = {&i->nw, fn, arg};
+    for (size_t k = 0; k < i->old.len; k++) {
+        each_told(&t, i->old.ptr[k]);
+    }
+    nwin_each(w, props, each_told, &t);
+}
+
 void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *arg)
 {
     VEC_EACH (&w->st->insts, in) {
@@ -331,7 +370,9 @@ static void look(struct inst *in, bool at_clock)
     struct nwin_inst *i = (struct nwin_inst *)(void *)in;
     i->view_ctx.now = in->eng->now;
     if (!at_clock) {
-        view_poke(i->view);
+        VEC_EACH (&in->eng->vars_changed, v) {
+            view_poke(i->view, *v);
+        }
     }
 }
 

@@ -16,6 +16,9 @@ void nwin_insert(struct nwin *w, struct evt *e, struct inst *from);
 /* Rows as they are, oldest first; fn may change nothing. */
 void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e),
                void *arg);
+/* Rows as consumers know them: what has changed since they were told does not count. */
+void nwin_each_told(struct nwin *w, const struct evt *props, void (*fn)(void *arg, struct evt *e),
+                    void *arg);
 /* Rows of all partitions. */
 void nwin_each_all(struct nwin *w, void (*fn)(void *arg, struct evt *e), void *arg);
 /* on-delete, on-update: rows leave, copies take their place. */

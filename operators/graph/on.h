@@ -13,13 +13,20 @@ enum { ON_TARGET, ON_TRIGGER, ON_INITIAL, ON_STREAMS };
 
 struct assign {
     uint16_t col;
+    bool as_is;   /* the column takes any value that comes */
+    uint8_t kind; /* else values of this kind; DAT_NULL: none */
     struct ex *value;
 };
 
 struct assigns {
     struct assign *a;
     uint32_t n;
-    bool uses_initial; /* the row as it was is asked for */
+    bool in_place;       /* of a table: no key is assigned */
+    bool whole;          /* the row as it was is asked for, and more of it than columns */
+    bool late;           /* a column of it is asked for after it has been assigned; and then */
+    struct evt *initial; /* takes for the time of the assignments */
+    uint16_t *was;       /* all columns of it that are asked for */
+    uint32_t n_was;
 };
 
 struct on_action {
@@ -54,6 +61,7 @@ struct on_plan {
     struct slice alias;
     struct ex *where;
     struct ex **key; /* table: values of its primary key, if where says so; else NULL */
+    bool key_alone;  /* and says no more */
     struct assigns sets;
     struct on_matched *matched;
     uint32_t n_matched;

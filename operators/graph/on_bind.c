@@ -100,13 +100,59 @@ static int set_column(struct bind *b, const struct ast_named *s, const struct et
     return rc;
 }
 
-static bool speaks_of_initial(const struct ex *e)
+static bool has(const uint16_t *v, uint32_t n, uint16_t col)
 {
-    bool is = (e->op == EX_PROP || e->op == EX_STREAM) && e->stream == ON_INITIAL;
-    for (uint32_t i = 0; !is && i < e->n_args; i++) {
-        is = speaks_of_initial(e->args[i]);
+    uint32_t i = 0;
+    while (i < n && v[i] != col) {
+        i++;
     }
-    return is || e->subq != NULL;
+    return i < n;
+}
+
+/* What an assignment asks of the row as it was, when the columns of those before it are set. */
+static void find_initial(struct assigns *s, uint32_t at, const struct etype *type,
+                         const struct ex *e)
+{
+    if (e->op == EX_PROP && e->level == 0 && e->stream == ON_INITIAL && e->of == type) {
+        for (uint32_t i = 0; i < at; i++) {
+            s->late |= s->a[i].col == e->slot;
+        }
+        if (!has(s->was, s->n_was, e->slot)) {
+            s->was[s->n_was++] = e->slot;
+        }
+        return;
+    }
+    bool is = (e->op == EX_PROP || e->op == EX_STREAM) && e->stream == ON_INITIAL;
+    s->whole |= is || e->subq != NULL;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        find_initial(s, at, type, e->args[i]);
+    }
+}
+
+static void plan_sets(struct bind *b, const struct etype *type, struct assigns *s)
+{
+    static const uint8_t kinds[] = {
+        [TY_BYTE] = DAT_BYTE,     [TY_SHORT] = DAT_SHORT,   [TY_INT] = DAT_INT,
+        [TY_LONG] = DAT_LONG,     [TY_FLOAT] = DAT_FLOAT,   [TY_DOUBLE] = DAT_DOUBLE,
+        [TY_BIGINT] = DAT_BIGINT, [TY_BIGDEC] = DAT_BIGDEC,
+    };
+    s->in_place = true;
+    s->was = arena_array(b->a, type->n_cols + 1, sizeof *s->was);
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct ecol *col = &type->cols[s->a[i].col];
+        bool number = ty_is_number(col->ty);
+        s->a[i].kind = number ? kinds[col->ty.kind] : DAT_NULL;
+        s->a[i].as_is = !number && col->ty.kind != TY_MAP && col->ty.kind != TY_EVENT;
+        s->in_place &= !col->key;
+        find_initial(s, i, type, s->a[i].value);
+    }
+    if (s->late) {
+        size_t bytes = sizeof *s->initial + type->n_cols * sizeof s->initial->p[0];
+        s->initial = arena_alloc(b->a, bytes);
+        memset(s->initial, 0, bytes);
+        s->initial->o = (struct obj){.refs = 1, .kind = DAT_EVENT};
+        s->initial->type = type;
+    }
 }
 
 int on_bind_sets(struct bind *b, const struct ast_named *sets, uint32_t n, const struct etype *type,
@@ -117,7 +163,9 @@ int on_bind_sets(struct bind *b, const struct ast_named *sets, uint32_t n, const
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         rc = set_column(b, &sets[i], type, alias, &ret->a[i], reterr);
-        ret->uses_initial |= rc == 0 && speaks_of_initial(ret->a[i].value);
+    }
+    if (rc == 0) {
+        plan_sets(b, type, ret);
     }
     return rc;
 }
@@ -135,16 +183,25 @@ static bool speaks_of_target(const struct ex *e)
     return e->subq != NULL;
 }
 
-static void take_key(struct on_plan *p, struct ex **key, const struct ex *e)
+/* Whether looking a key up finds what comparing finds; but for null. */
+static bool alike(const struct ex *mine, const struct ex *other)
 {
+    enum ty_kind k = mine->ty.kind;
+    return k == other->ty.kind && (k == TY_STRING || k == TY_INT || k == TY_LONG || k == TY_BOOL);
+}
+
+/* Whether nothing is left of the condition when the key is equal. */
+static bool take_key(struct on_plan *p, struct ex **key, const struct ex *e)
+{
+    bool all = e->op == EX_AND;
     if (e->op == EX_AND) {
         for (uint32_t i = 0; i < e->n_args; i++) {
-            take_key(p, key, e->args[i]);
+            all &= take_key(p, key, e->args[i]);
         }
-        return;
+        return all;
     }
     if (e->op < EX_CMP_I || e->op > EX_CMP_ANY || e->cmp != OP_EQ) {
-        return;
+        return false;
     }
     for (int i = 0; i < 2; i++) {
         struct ex *mine = e->args[i], *other = e->args[1 - i];
@@ -154,10 +211,12 @@ static void take_key(struct on_plan *p, struct ex **key, const struct ex *e)
         }
         for (uint32_t k = 0; k < p->table->n_keys; k++) {
             if (p->table->key[k] == mine->slot) {
+                all = key[k] == NULL && alike(mine, other);
                 key[k] = other;
             }
         }
     }
+    return all;
 }
 
 int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *where,
@@ -169,12 +228,12 @@ int on_bind_where(struct bind *b, struct on_plan *p, const struct ast_expr *wher
     int rc = bind_cond(b, where, "where", &p->where, reterr);
     if (rc == 0 && p->table != NULL && p->table->n_keys > 0) {
         struct ex **key = arena_array(b->a, p->table->n_keys, sizeof(struct ex *));
-        take_key(p, key, p->where);
-        bool all = true;
+        bool alone = take_key(p, key, p->where), all = true;
         for (uint32_t k = 0; k < p->table->n_keys; k++) {
             all &= key[k] != NULL;
         }
         p->key = all ? key : NULL;
+        p->key_alone = all && alone;
     }
     return rc;
 }

@@ -52,11 +52,15 @@ void on_find(struct on_inst *in, struct evt *trigger)
     struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
     struct ectx c = row_ctx(in, row);
     struct dat key[TABLE_KEYS_MAX];
+    bool null = false;
     for (uint32_t i = 0; i < p->table->n_keys; i++) {
         key[i] = ex_eval(p->key[i], &c);
+        null |= dat_is_null(key[i]);
     }
     struct evt *hit = table_find(t, key, p->table->n_keys);
-    if (hit != NULL) {
+    if (hit != NULL && p->key_alone && !null && !c.failed) {
+        evts_add(&in->found, hit);
+    } else if (hit != NULL) {
         find_one(&f, hit);
     }
 }
@@ -71,12 +75,56 @@ static struct evt *copy_of(struct eng *e, const struct evt *row)
     return copy;
 }
 
+/* The row as it was: its columns that are read, if one of them is after it has been assigned. */
+static struct evt *initial(const struct assigns *s, struct evt *row)
+{
+    if (s->initial == NULL) {
+        return row;
+    }
+    for (uint32_t i = 0; i < s->n_was; i++) { /* the pool keeps what is dropped meanwhile */
+        s->initial->p[s->was[i]] = row->p[s->was[i]];
+    }
+    return s->initial;
+}
+
+static inline struct dat fit(struct eng *e, const struct assign *a, const struct etype *type,
+                             struct dat v)
+{
+    if (LIKELY(v.kind == a->kind || a->as_is)) {
+        return v;
+    }
+    return dat_to_column(e->heap, v, type->cols[a->col].ty);
+}
+
+static struct evt *assign_row(struct inst *in, const struct assigns *sets, struct table *table,
+                              struct evt *row, struct evt *trigger)
+{
+    struct eng *e = in->eng;
+    struct evt *r[ON_STREAMS] = {row, trigger, initial(sets, row)};
+    struct ectx c = inst_ctx(in, r);
+    for (uint32_t i = 0; i < sets->n; i++) {
+        const struct assign *a = &sets->a[i];
+        struct dat v = fit(e, a, row->type, ex_eval(a->value, &c));
+        if (UNLIKELY(c.failed)) {
+            table_changed(table, row, i);
+            return NULL;
+        }
+        dat_drop(e->heap, row->p[a->col]);
+        evt_set(row, a->col, v);
+    }
+    table_changed(table, row, sets->n);
+    return row;
+}
+
 struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table *table,
                       struct evt *row, struct evt *trigger)
 {
+    if (table != NULL && sets->in_place && !sets->whole) {
+        return assign_row(in, sets, table, row, trigger);
+    }
     struct eng *e = in->eng;
     struct evt *to = table != NULL ? row : copy_of(e, row), *was = row;
-    if (table != NULL && sets->uses_initial) {
+    if (table != NULL) {
         was = copy_of(e, row);
         was->p[table->block] = DAT_NONE;
     }
@@ -84,8 +132,7 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
     struct ectx c = inst_ctx(in, r);
     for (uint32_t i = 0; i < sets->n; i++) {
         uint16_t col = sets->a[i].col;
-        struct dat v =
-            dat_to_column(e->heap, ex_eval(sets->a[i].value, &c), row->type->cols[col].ty);
+        struct dat v = fit(e, &sets->a[i], row->type, ex_eval(sets->a[i].value, &c));
         if (c.failed) {
             return NULL;
         }
@@ -233,11 +280,13 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
     }
 }
 
+/* `seen`: the row as earlier actions of the branch have left it, which is what conditions ask; it
+ * is still the first that a window loses. */
 static void act(struct on_inst *in, const struct on_action *a, struct evt *target,
-                struct evt *trigger, struct merging *m)
+                struct evt **seen, struct evt *trigger, struct merging *m)
 {
     const struct on_plan *p = in->p;
-    struct evt *row[ON_STREAMS] = {target, trigger, target};
+    struct evt *row[ON_STREAMS] = {*seen, trigger, *seen};
     struct ectx c = row_ctx(in, row);
     if (!ex_true(a->where, &c)) {
         return;
@@ -262,6 +311,7 @@ static void act(struct on_inst *in, const struct on_action *a, struct evt *targe
         if (p->win != NULL) {
             evts_add(&m->nw, now);
             evts_add(&m->old, target);
+            *seen = now;
         }
     }
 }
@@ -280,8 +330,9 @@ static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigge
         if (!ex_true(w->cond, &c)) {
             continue;
         }
+        struct evt *seen = target;
         for (uint32_t k = 0; k < w->n_actions; k++) {
-            act(in, &w->actions[k], target, trigger, m);
+            act(in, &w->actions[k], target, &seen, trigger, m);
         }
         return;
     }

@@ -419,6 +419,20 @@ static int bind_key(struct bind *b, const struct ast_select *s, const struct ast
     return rc;
 }
 
+/* A whole number of rows, that no row decides. */
+static int bind_rows(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+{
+    if (e == NULL) {
+        return 0;
+    }
+    int rc = bind_expr(b, e, ret, reterr);
+    const struct ex *x = *ret;
+    if (rc == 0 && ((x->op != EX_VAR && !ex_is_const(x)) || !ty_is_number(x->ty))) {
+        rc = bind_err(reterr, e->span, "limit and offset want a number or a variable that is one");
+    }
+    return rc;
+}
+
 static int bind_order(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                       struct err *reterr)
 {
@@ -429,13 +443,8 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
         p->order[i].desc = s->order[i].desc;
         rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
     }
-    if (rc == 0 && s->limit != NULL) {
-        rc = bind_expr(b, s->limit, &p->limit, reterr);
-    }
-    if (rc == 0 && s->offset != NULL) {
-        rc = bind_expr(b, s->offset, &p->offset, reterr);
-    }
-    return rc;
+    rc = rc == 0 ? bind_rows(b, s->limit, &p->limit, reterr) : rc;
+    return rc == 0 ? bind_rows(b, s->offset, &p->offset, reterr) : rc;
 }
 
 static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p,
@@ -481,6 +490,8 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
     p->distinct = s->distinct;
     p->streams_out = s->streams;
     p->cls = sel_classify(p);
+    sel_own_keys(p);
+    out_set_waits(p);
     if (p->n_levels > 0 && p->cls == ROWS_ROLLUP) {
         for (uint32_t i = 0; i < p->n_cols; i++) {
             if (!sel_fixed_in_group(p, p->cols[i])) {
@@ -524,6 +535,38 @@ void sel_set_priors(struct sel_plan *p)
         p->streams[s].prior = most;
     }
     p->where_first = p->n_streams == 1 && p->where != NULL && max_prior(p->where, 0) == 0;
+}
+
+/* Whether it asks for more than the event, the clock, variables and the context. */
+static bool looks_elsewhere(const struct ex *e)
+{
+    bool any = (e->op >= EX_PREV && e->op <= EX_SUBQ_LIST) ||
+               (e->op >= EX_TABLE_ROW && e->op <= EX_TABLE_KEYS);
+    for (uint32_t i = 0; !any && i < e->n_args; i++) {
+        any = looks_elsewhere(e->args[i]);
+    }
+    return any;
+}
+
+/* Without a window the where of a stream decides with its filter, as the event is matched: before
+ * any statement has worked on it. */
+static void where_to_filter(struct bind *b, struct sel_plan *p)
+{
+    struct sel_stream *s = p->streams;
+    bool bare = p->n_streams == 1 && s->kind == SRC_FILTER && s->views.n_steps == 0 &&
+                s->contained == NULL && s->mr == NULL;
+    if (!bare || p->where == NULL || looks_elsewhere(p->where)) {
+        return;
+    }
+    struct ex *both = p->where;
+    if (s->filter.cond != NULL) {
+        both = ex_new(b, EX_AND, TY(BOOL), p->where->span, 2);
+        both->args[0] = (struct ex *)s->filter.cond;
+        both->args[1] = p->where;
+    }
+    s->filter = (struct route_filter){.type = s->filter.type, .cond = both};
+    route_filter_init(b->a, &s->filter);
+    p->where = NULL;
 }
 
 static bool all_full(const struct ast_select *s)
@@ -602,6 +645,7 @@ int stmt_select(struct stmt *st, struct err *reterr)
         rc = rc == 0 && s->into_table.len > 0 ? into_bind(st, &b, s, p, reterr) : rc;
     }
     if (rc == 0) {
+        where_to_filter(&b, p);
         sel_set_priors(p);
         sel_flatten(&b, p);
         st->rank |= stmt_class(st, p->streams, p->n_streams, s->n_order > 0) << 48;

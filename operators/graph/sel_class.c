@@ -205,28 +205,61 @@ static bool of_trigger(const struct sel_plan *p, const struct ex *e)
     return p->triggered && e->stream == 1;
 }
 
-/* A column that the context partitions by: the filter has `column is context.key1`. */
-static bool is_partition_key(const struct ex *cond, const struct ex *e)
+/* A column that the context partitions by, as property of the context: the filter has
+ * `column is context.key1`. NULL: it is another column. */
+static const struct ex *partition_key(const struct ex *cond, const struct ex *e)
 {
     if (cond == NULL || e->op != EX_PROP) {
-        return false;
+        return NULL;
     }
     for (uint32_t i = 0; cond->op == EX_AND && i < cond->n_args; i++) {
-        if (is_partition_key(cond->args[i], e)) {
-            return true;
+        const struct ex *key = partition_key(cond->args[i], e);
+        if (key != NULL) {
+            return key;
         }
     }
     if ((cond->op != EX_IS && cond->cmp != OP_EQ) || cond->n_args != 2) {
-        return false;
+        return NULL;
     }
     for (uint32_t i = 0; i < 2; i++) {
         const struct ex *col = cond->args[i];
         if (cond->args[1 - i]->op == EX_CONTEXT && col->op == EX_PROP && col->slot == e->slot &&
             col->of == e->of) {
-            return true;
+            return cond->args[1 - i];
         }
     }
-    return false;
+    return NULL;
+}
+
+/* What the context partitions by has its value where there is no event, too. */
+static void to_context(const struct sel_plan *p, struct ex *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    if (e->op == EX_PROP && e->level == 0 && e->stream < p->n_streams) {
+        const struct ex *key = partition_key(p->streams[e->stream].filter.cond, e);
+        if (key != NULL) {
+            *e = *key;
+        }
+    }
+    for (uint32_t i = 0; e->op != EX_SUBQ && i < e->n_args; i++) {
+        to_context(p, e->args[i]);
+    }
+}
+
+void sel_own_keys(struct sel_plan *p)
+{
+    if (p->st->context == NULL || p->n_levels > 0 || (p->cls != ROWS_TOTAL && p->n_streams < 2)) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        to_context(p, p->cols[i]);
+    }
+    to_context(p, p->having);
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        to_context(p, p->order[i].e);
+    }
 }
 
 /* Speaks only of what is the same for all rows of a group. */
@@ -244,7 +277,7 @@ bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e)
         }
     }
     if (is_path(e) &&
-        (of_trigger(p, e) || is_partition_key(p->streams[e->stream].filter.cond, e))) {
+        (of_trigger(p, e) || partition_key(p->streams[e->stream].filter.cond, e) != NULL)) {
         return true;
     }
     if (is_path(e)) {

@@ -64,6 +64,9 @@ void out_free(struct out *o)
     tmr_cancel(e->timers, &o->timer);
     out_let_go(e->heap, &o->nw);
     out_let_go(e->heap, &o->old);
+    out_wait_clear(o);
+    VEC_DONE(&o->raw);
+    VEC_DONE(&o->sizes);
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
     VEC_DONE(&o->firsts);
@@ -226,7 +229,9 @@ static bool look(struct out *o)
     const struct out_plan *p = &o->in->p->output;
     if (p->when == OUT_WHEN) {
         if (holds(o, p->cond)) {
+            o->own_from = o->in->in.eng->vars_changed.len;
             run_sets(o, p->sets);
+            o->own_to = o->in->in.eng->vars_changed.len;
             return true;
         }
         return false;
@@ -313,22 +318,30 @@ static bool speaks_of(const struct ex *e, const struct var *v)
     return found;
 }
 
-/* Variables have changed; at the next clock step `output when` looks again if it speaks of one. */
+/* Variables have changed: where the condition holds by that, its assignments are made, and the
+ * output comes with the next clock step. */
 void out_look(struct sel_inst *in, bool at_clock)
 {
     struct out *o = in->out;
     if (o == NULL || in->p->output.when != OUT_WHEN || !o->started) {
         return;
     }
-    if (!at_clock) {
-        VEC_EACH (&in->in.eng->vars_changed, v) {
-            o->looks |= speaks_of(in->p->output.cond, *v);
-        }
-    } else if (o->looks) {
-        o->looks = false;
-        if (look(o)) {
+    if (at_clock) {
+        if (o->looks) {
+            o->looks = false;
             condition_met(o);
         }
+        return;
+    }
+    bool asked = false;
+    for (size_t i = 0; i < in->in.eng->vars_changed.len; i++) {
+        bool own = i >= o->own_from && i < o->own_to;
+        asked |= !own && speaks_of(in->p->output.cond, in->in.eng->vars_changed.ptr[i]);
+    }
+    o->own_from = o->own_to = 0;
+    if (asked && holds(o, in->p->output.cond)) {
+        o->looks = true;
+        run_sets(o, in->p->output.sets);
     }
 }
 
@@ -338,6 +351,7 @@ void out_open(struct out *o)
     if (o->in->in.eng->loading) {
         return;
     }
+    o->last_time = o->in->in.eng->now;
     if (q->n_streams == 1 && q->streams[0].kind == SRC_TABLE) {
         start(o); /* a table sends nothing: the period begins with the statement */
     }

@@ -17,16 +17,23 @@ enum { /* what a condition may ask for */
        OUT_PSEUDO
 };
 
+struct out_size { /* rows of a batch that waits */
+    size_t n_nw, n_old;
+};
+
 struct out {
     struct sel_inst *in;
     struct tmr timer;
     int64_t anchor; /* of the grid */
     bool started, first_done, after_done;
-    bool looks;                    /* a variable of the condition has changed */
+    bool looks;                    /* a variable has made the condition true */
+    size_t own_from, own_to;       /* changes of this step that are its own assignments */
     int64_t events_nw, events_old; /* since the last output */
     int64_t total_nw, total_old, last_time;
     int64_t after_count, after_until;
     struct orows nw, old;       /* kept rows */
+    VEC(struct evt *) raw;      /* batches that wait, one behind the other (sel_out_wait.c), */
+    VEC(struct out_size) sizes; /* and the rows of each */
     VEC(struct group *) firsts; /* the groups whose row passes, in that order */
     VEC(uint64_t) first_nrs;    /* their numbers, while they are loaded */
     struct dat pseudo[OUT_PSEUDO];
@@ -45,8 +52,13 @@ struct out_way {
 };
 
 const struct out_way *out_way_keep(const struct sel_plan *p); /* all, last, snapshot, none */
+const struct out_way *out_way_wait(const struct sel_plan *p);
 const struct out_way *out_way_first(const struct sel_plan *p);
 
+void out_wait_add(struct out *o, const struct out_rows *b);
+void out_wait_clear(struct out *o);
+void out_keep_rows(struct out *o); /* those just computed */
+void out_give_rows(struct out *o);
 bool out_per_group(const struct sel_plan *p);
 void out_hold(struct orows *to, const struct orow *r); /* keeps it over a step */
 void out_let_go(struct vheap *h, struct orows *rows);

@@ -7,7 +7,7 @@
 
 /* ---- rows ---- */
 
-static void keep_rows(struct out *o)
+void out_keep_rows(struct out *o)
 {
     VEC_EACH (&o->in->nw.v, r) {
         out_hold(&o->nw, r);
@@ -22,13 +22,19 @@ static bool take_rows(struct out *o, const struct out_rows *b, bool pass)
 {
     out_compute(o, b);
     if (pass || o->in->p->cls != ROWS_PLAIN) {
-        keep_rows(o);
+        out_keep_rows(o);
     }
     return true;
 }
 
-static void give_rows(struct out *o)
+static void give_total(struct out *o);
+
+void out_give_rows(struct out *o)
 {
+    if (o->in->p->cls == ROWS_TOTAL) {
+        give_total(o);
+        return;
+    }
     VEC_EACH (&o->nw.v, k) {
         orows_add(&o->in->nw, *k);
     }
@@ -230,7 +236,7 @@ static void give_groups(struct out *o)
 {
     bool all = o->in->p->output.kind == OUT_ALL;
     if (all && o->in->p->cls == ROWS_EVENT_GROUP) {
-        give_rows(o);
+        out_give_rows(o);
     }
     groups_out(o, all);
     remember_groups(o);
@@ -255,12 +261,16 @@ static void give_snapshot(struct out *o)
 
 const struct out_way *out_way_keep(const struct sel_plan *p)
 {
-    static const struct out_way rows = {take_rows, give_rows}, last = {take_last, give_rows},
-                                total = {take_rows, give_total},
+    static const struct out_way rows = {take_rows, out_give_rows},
+                                last = {take_last, out_give_rows},
+                                total = {take_rows, out_give_rows},
                                 groups = {take_groups, give_groups},
                                 event_groups = {take_event_groups, give_groups},
                                 snapshot = {take_snapshot, give_snapshot};
     enum ast_out_kind kind = p->output.kind;
+    if (p->output.waits) {
+        return out_way_wait(p);
+    }
     if (kind == OUT_SNAPSHOT) {
         return &snapshot;
     }

@@ -65,6 +65,7 @@ struct out_plan {
     bool after_events;
     bool terminated; /* [and] when terminated */
     bool aligned;    /* @Partition: ticks stand on a grid that begins at 0 */
+    bool waits;      /* rows are made when they are put out (sel_out_wait.c) */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;
     struct ex_cron *cron;
@@ -102,5 +103,9 @@ struct sel_plan {
     bool windowed;  /* something leaves */
     bool triggered; /* an on-select: stream 1 is the trigger */
 };
+
+/* When the class of rows is known. */
+void sel_own_keys(struct sel_plan *p);
+void out_set_waits(struct sel_plan *p);
 
 #endif

@@ -3,6 +3,7 @@
  * Running a select: events come in at a stream, rows go out to aggregation and output. See sel.h.
  */
 #include "operators/graph/join.h"
+#include "operators/graph/join_bind.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
@@ -33,7 +34,7 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
 {
     const struct sel_plan *p = in->p;
     bool had = n_nw + n_old > 0;
-    if (p->where != NULL && had) {
+    if (p->where != NULL && had && (p->join == NULL || !p->join->tested)) {
         evts_clear(&in->rows_nw);
         evts_clear(&in->rows_old);
         keep_if(in, nw, n_nw, &in->rows_nw);
@@ -391,8 +392,8 @@ void sel_look(struct inst *base, bool at_clock)
     struct sel_inst *in = (struct sel_inst *)(void *)base;
     in->view_ctx.now = base->eng->now;
     for (uint32_t i = 0; !at_clock && i < in->p->n_streams; i++) {
-        if (in->src[i].view != NULL) {
-            view_poke(in->src[i].view);
+        VEC_EACH (&base->eng->vars_changed, v) {
+            view_poke(in->src[i].view, *v);
         }
     }
     out_look(in, at_clock);

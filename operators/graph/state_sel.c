@@ -80,6 +80,51 @@ static void load_rows(struct out *o, struct orows *to, struct load *l)
     }
 }
 
+static void save_waiting(const struct out *o, struct save *s)
+{
+    struct evt **row = o->raw.ptr;
+    size_t w = o->in->p->n_streams;
+    save_u(s, o->sizes.len);
+    VEC_EACH (&o->sizes, b) {
+        save_u(s, b->n_nw);
+        save_u(s, b->n_old);
+        for (size_t i = 0; i < (b->n_nw + b->n_old) * w; i++) {
+            save_evt(s, *row++);
+        }
+    }
+}
+
+static void load_rows_of(struct out *o, struct load *l, size_t n, struct evts *to)
+{
+    const struct sel_plan *p = o->in->p;
+    for (size_t i = 0; i < n * p->n_streams && load_ok(l); i++) {
+        const struct sel_stream *st = &p->streams[i % p->n_streams];
+        const struct etype *type = st->type;
+        struct evt *e = load_evt(l);
+        if (e == NULL ? p->n_streams == 1 : !ety_is(e->type, type)) {
+            load_fail(l, "a waiting row that is not of this statement");
+            return;
+        }
+        evts_add(to, e);
+    }
+}
+
+static void load_waiting(struct out *o, struct load *l)
+{
+    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
+        struct evts rows = {NULL, 0, 0};
+        struct out_rows b = {.n_nw = load_count(l, 1)};
+        b.n_old = load_count(l, 1);
+        load_rows_of(o, l, b.n_nw + b.n_old, &rows);
+        if (load_ok(l)) {
+            b.nw = rows.ptr;
+            b.old = rows.ptr + b.n_nw * o->in->p->n_streams;
+            out_wait_add(o, &b);
+        }
+        evts_done(&rows);
+    }
+}
+
 static void save_out(const struct out *o, struct save *s)
 {
     tmr_save(s, &o->timer);
@@ -95,6 +140,7 @@ static void save_out(const struct out *o, struct save *s)
     }
     save_rows(&o->nw, s);
     save_rows(&o->old, s);
+    save_waiting(o, s);
     save_u(s, o->firsts.len);
     VEC_EACH (&o->firsts, g) {
         save_u(s, (*g)->nr);
@@ -116,6 +162,7 @@ static void load_out(struct out *o, struct load *l)
     }
     load_rows(o, &o->nw, l);
     load_rows(o, &o->old, l);
+    load_waiting(o, l);
     for (size_t i = load_count(l, 1); i > 0; i--) {
         *VEC_PUSH(&o->first_nrs) = load_u(l);
     }

@@ -29,6 +29,7 @@ static const struct annot annots[] = {
     {"private", NOTHING},
     {"protected", NOTHING},
     {"buseventtype", NOTHING},
+    {"alert", ANYTHING}, /* operators/doc reads it */
 };
 
 static bool fits(const struct annot *a, const struct ast_annot *n)

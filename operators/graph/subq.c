@@ -320,7 +320,7 @@ static void all_rows(struct walk *w)
         w->s->view_ctx.now = w->s->in->eng->now;
         view_each(w->s->view, try_row, w);
     } else if (src->kind == SRC_WINDOW) {
-        nwin_each(src->win, props, try_row, w);
+        nwin_each_told(src->win, props, try_row, w);
     } else {
         struct trows *t = table_of(src->table, props);
         if (t != NULL) {

@@ -48,7 +48,7 @@ static int distinct_bind(struct pat_binder *x, const struct ast_pat *p, struct p
         } else {
             struct ex **key = &n->keys[n->n_keys++];
             rc = pat_bind_operand(x, p->args[i], PAT_WANT_ANY, "every-distinct", key, reterr);
-            if (rc == 0 && ex_is_const(*key)) {
+            if (rc == 0 && (ex_is_const(*key) || k == AST_PERIOD)) {
                 rc =
                     bind_err(reterr, p->args[i]->span, "a key of every-distinct is not a constant");
             }

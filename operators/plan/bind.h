@@ -128,7 +128,7 @@ int bind_const_int(struct bind *b, const struct ast_expr *e, const char *what, i
 int bind_all(struct bind *b, struct ast_expr *const *e, uint32_t n, const char *what,
              struct ex **ret, struct err *reterr) NODISCARD;
 /* The filters of a stream (stream 0 of the scope): as bind_all, and strict about numbers: what a
- * column is compared with must not be of a wider type than the column. */
+ * column is compared with must not be of a wider type than the column; bounds of ranges may. */
 int bind_filters(struct bind *b, struct ast_expr *const *e, uint32_t n, struct ex **ret,
                  struct err *reterr) NODISCARD;
 

@@ -102,6 +102,10 @@ static int prev_refused(const struct ast_seg *seg, enum ex_op op, const struct b
     if (op == EX_PRIOR && at->op != EX_CONST) {
         return bind_err(reterr, seg->span, "'prior' wants a constant first argument");
     }
+    if (op == EX_PRIOR && dat_is_integer(at->k) && at->k.i < 0) {
+        return bind_err(reterr, seg->span, "'prior' looks back, not %lld events ahead",
+                        -(long long)at->k.i);
+    }
     return 0;
 }
 

@@ -53,9 +53,7 @@ static int check(struct bind *b, const struct ex *e, struct err *reterr)
     case EX_CMP_D:
         rc = check_pair(b, e->args[0], e->args[1], reterr);
         return rc == 0 ? check_pair(b, e->args[1], e->args[0], reterr) : rc;
-    case EX_IN:
-    case EX_BETWEEN:
-    case EX_RANGE:
+    case EX_IN: /* but not ranges: those compare as numbers of the wider type */
         for (uint32_t i = 1; rc == 0 && i < e->n_args; i++) {
             rc = check_pair(b, e->args[0], e->args[i], reterr);
         }

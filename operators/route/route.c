@@ -482,18 +482,20 @@ static void match_type(struct asking *a, const struct etype *t, const uint16_t *
     }
 }
 
+enum { FEW = 16 }; /* hits that are put in order by insertion */
+
+static inline bool comes_before(const struct route_hit *x, const struct route_hit *y)
+{
+    return x->rank != y->rank ? x->rank < y->rank : x->leaf->seq < y->leaf->seq;
+}
+
 static int by_rank(const void *a, const void *b)
 {
-    const struct route_hit *x = a, *y = b;
-    if (x->rank != y->rank) {
-        return x->rank < y->rank ? -1 : 1;
-    }
-    return x->leaf->seq < y->leaf->seq ? -1 : 1;
+    return comes_before(a, b) ? -1 : 1;
 }
 
 static void in_order(struct route_hits *hits)
 {
-    enum { FEW = 8 };
     struct route_hit *v = hits->v.ptr;
     if (hits->v.len > FEW) {
         qsort(v, hits->v.len, sizeof v[0], by_rank);
@@ -502,8 +504,9 @@ static void in_order(struct route_hits *hits)
     for (size_t i = 1; i < hits->v.len; i++) {
         struct route_hit h = v[i];
         size_t k = i;
-        for (; k > 0 && by_rank(&h, &v[k - 1]) < 0; k--) {
+        while (k > 0 && comes_before(&h, &v[k - 1])) {
             v[k] = v[k - 1];
+            k--;
         }
         v[k] = h;
     }

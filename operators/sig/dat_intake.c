@@ -2,27 +2,11 @@
  *
  * See dat_intake.h.
  */
-#include "operators/sig/dat_intake.h"
+#include "operators/sig/dat_intake_impl.h"
 
 #include "core/base/mem.h"
-#include "core/base/vec.h"
 
 #include <assert.h>
-
-struct place { /* where a column's value was found the last time */
-    uint32_t key, payload, context;
-};
-
-struct kind {
-    const struct etype *type;
-    struct place *cols;
-};
-
-struct dat_intake {
-    struct vheap *heap;
-    struct intern *keys;
-    VEC(struct kind) kinds; /* by the number of the name; type NULL: not declared */
-};
 
 struct dat_intake *dat_intake_new(struct vheap *heap, struct intern *keys)
 {
@@ -32,39 +16,104 @@ struct dat_intake *dat_intake_new(struct vheap *heap, struct intern *keys)
     return in;
 }
 
+static void forget(struct dat_intake *in, struct intake_kind *k)
+{
+    for (uint32_t i = 0; k->from != NULL && i < k->type->n_cols; i++) {
+        dat_drop(in->heap, k->of_context[i]);
+        k->of_context[i] = DAT_NONE;
+    }
+    k->from = NULL;
+}
+
+static void kind_done(struct dat_intake *in, struct intake_kind *k)
+{
+    forget(in, k);
+    mem_free(k->cols);
+    mem_free(k->of_context);
+}
+
 void dat_intake_free(struct dat_intake *in)
 {
     if (in == NULL) {
         return;
     }
     VEC_EACH (&in->kinds, k) {
-        mem_free(k->cols);
+        kind_done(in, k);
+    }
+    VEC_EACH (&in->names, n) {
+        if (n->text != NULL) {
+            obj_drop(in->heap, &n->text->o);
+        }
     }
     VEC_DONE(&in->kinds);
+    VEC_DONE(&in->names);
+    VEC_DONE(&in->pairs);
+    VEC_DONE(&in->items);
     mem_free(in);
 }
 
-void dat_intake_type(struct dat_intake *in, const struct etype *type)
+static void add_kind(struct dat_intake *in, struct slice record, const struct etype *type,
+                     const struct builtin_type *row)
 {
-    uint32_t id = intern_id(in->keys, type->name);
+    uint32_t id = intern_id(in->keys, record);
     if (id == 0) {
         return; /* the table is full: such records are looked up by text */
     }
     while (in->kinds.len <= id) {
-        *VEC_PUSH(&in->kinds) = (struct kind){NULL, NULL};
+        *VEC_PUSH(&in->kinds) = (struct intake_kind){.type = NULL};
     }
-    struct kind *k = &in->kinds.ptr[id];
-    mem_free(k->cols);
-    k->type = type;
+    struct intake_kind *k = &in->kinds.ptr[id];
+    kind_done(in, k);
+    *k = (struct intake_kind){.type = type};
     k->cols = mem_calloc(type->n_cols + 1, sizeof *k->cols);
+    k->of_context = mem_calloc(type->n_cols + 1, sizeof *k->of_context);
     for (uint32_t i = 0; i < type->n_cols; i++) {
-        k->cols[i].key = intern_id(in->keys, type->cols[i].name);
+        struct slice name = type->cols[i].name;
+        k->cols[i].fill = row != NULL ? builtin_column(row, name) : NULL;
+        const char *key = k->cols[i].fill != NULL ? k->cols[i].fill->key : "";
+        k->cols[i].key = intern_id(in->keys, key[0] != '\0' ? slice_str(key) : name);
     }
 }
 
-/* ---- values ---- */
+void dat_intake_type(struct dat_intake *in, const struct etype *type)
+{
+    add_kind(in, type->name, type, NULL);
+}
 
-static struct dat value(struct dat_intake *in, struct val v, struct ty to);
+bool dat_intake_builtin(struct dat_intake *in, const struct etype *type, enum builtin_world world)
+{
+    const struct builtin_type *row = builtin_find(world, type->name);
+    if (row == NULL) {
+        return false;
+    }
+    struct slice rest = slice_str(row->records), record;
+    while (slice_split(&rest, ' ', &record)) {
+        if (record.len > 0) {
+            add_kind(in, record, type, row);
+        }
+    }
+    if (world == BUILTIN_ORIGINAL && slice_eq(type->name, SLICE("Batch"))) {
+        in->batch = type;
+    }
+    return true;
+}
+
+void dat_intake_skip(struct dat_intake *in, const struct etype *type, uint32_t col)
+{
+    assert(col < type->n_cols);
+    VEC_EACH (&in->kinds, k) {
+        if (k->type == type) {
+            k->cols[col].skip = true;
+        }
+    }
+}
+
+void dat_intake_begin(struct dat_intake *in)
+{
+    in->turn++;
+}
+
+/* ---- values ---- */
 
 static struct dat number(struct dat_intake *in, struct dat v, struct ty to)
 {
@@ -84,7 +133,7 @@ static struct dat list(struct dat_intake *in, struct val v, struct ty to)
     struct ty elem = to.kind == TY_LIST && to.elem != NULL ? *to.elem : TY(OBJECT);
     struct vlist *l = vlist_new(in->heap, v.len);
     for (uint32_t i = 0; i < v.len; i++) {
-        vlist_set(l, i, value(in, v.list[i], elem));
+        vlist_set(l, i, dat_of_val(in, v.list[i], elem));
     }
     return dat_list(l);
 }
@@ -96,7 +145,7 @@ static struct dat map(struct dat_intake *in, struct val v, struct ty to)
         for (uint32_t i = 0; i < to.ev->n_cols; i++) {
             const struct val *x = val_map_get(v, to.ev->cols[i].name);
             if (x != NULL) {
-                evt_set(e, i, value(in, *x, to.ev->cols[i].ty));
+                evt_set(e, i, dat_of_val(in, *x, to.ev->cols[i].ty));
             }
         }
         return dat_evt(e);
@@ -105,13 +154,12 @@ static struct dat map(struct dat_intake *in, struct val v, struct ty to)
     struct vmap *m = vmap_new(in->heap, v.len);
     for (uint32_t i = 0; i < v.len; i++) {
         vmap_set(m, i, dat_str(vstr_new(in->heap, val_key(&v.map[i]))),
-                 value(in, v.map[i].value, elem));
+                 dat_of_val(in, v.map[i].value, elem));
     }
     return dat_map(m);
 }
 
-/* What does not fit is null. */
-static struct dat value(struct dat_intake *in, struct val v, struct ty to)
+struct dat dat_of_val(struct dat_intake *in, struct val v, struct ty to)
 {
     bool any = to.kind == TY_OBJECT;
     switch (v.tag) {
@@ -129,7 +177,7 @@ static struct dat value(struct dat_intake *in, struct val v, struct ty to)
 
 /* ---- events ---- */
 
-static const struct val *look(const struct rec *r, struct place *p, struct slice name)
+const struct val *dat_look(const struct rec *r, struct intake_place *p, struct slice name)
 {
     if (UNLIKELY(p->key == 0)) {
         const struct val *v = rec_find_text(r->payload, r->payload_len, name);
@@ -142,18 +190,48 @@ static const struct val *look(const struct rec *r, struct place *p, struct slice
     return v;
 }
 
+/* Columns out of the context: once for each context. */
+static void from_context(struct dat_intake *in, struct intake_kind *k, const struct rec *r)
+{
+    if (k->from == r->context && k->turn == in->turn && in->turn > 0) {
+        return;
+    }
+    forget(in, k);
+    k->from = r->context;
+    k->turn = in->turn;
+    for (uint32_t i = 0; i < k->type->n_cols; i++) {
+        struct intake_place *p = &k->cols[i];
+        if (p->fill != NULL && !p->skip && dat_fill_of_context(p->fill->fill)) {
+            k->of_context[i] = dat_keep(dat_fill(in, r, p, k->type->cols[i].ty));
+        }
+    }
+}
+
 struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
 {
     uint32_t id = r->type_id != 0 ? r->type_id : intern_find(in->keys, r->type);
     if (id >= in->kinds.len || in->kinds.ptr[id].type == NULL) {
         return NULL;
     }
-    const struct kind *k = &in->kinds.ptr[id];
+    struct intake_kind *k = &in->kinds.ptr[id];
     struct evt *e = evt_new(in->heap, k->type);
+    if (k->type->n_cols > 0 && k->cols[0].fill != NULL && r->context != NULL) {
+        from_context(in, k, r);
+    }
     for (uint32_t i = 0; i < k->type->n_cols; i++) {
-        const struct val *v = look(r, &k->cols[i], k->type->cols[i].name);
+        struct intake_place *p = &k->cols[i];
+        struct ty to = k->type->cols[i].ty;
+        if (p->skip) {
+            continue;
+        }
+        if (p->fill != NULL) {
+            bool shared = dat_fill_of_context(p->fill->fill);
+            evt_set(e, i, shared ? k->of_context[i] : dat_fill(in, r, p, to));
+            continue;
+        }
+        const struct val *v = dat_look(r, p, k->type->cols[i].name);
         if (v != NULL) {
-            evt_set(e, i, value(in, *v, k->type->cols[i].ty));
+            evt_set(e, i, dat_of_val(in, *v, to));
         }
     }
     return e;

@@ -49,7 +49,7 @@ static inline void obj_drop(struct vheap *h, struct obj *o)
 }
 
 struct dat {
-    uint8_t kind;
+    uint64_t kind; /* as wide as the value: no padding that would be moved about */
     union {
         bool b;
         int64_t i;

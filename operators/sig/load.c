@@ -306,7 +306,7 @@ struct dat load_val_of(struct load *l, struct ty ty)
 {
     struct dat v = load_val(l);
     if (!dat_is_null(v) && !fits(v, ty)) {
-        load_fail(l, "a value of kind %u for a %s", v.kind, ty_name(ty.kind));
+        load_fail(l, "a value of kind %u for a %s", (unsigned)v.kind, ty_name(ty.kind));
         return DAT_NONE;
     }
     return v;

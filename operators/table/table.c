@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See table.h. The nameless column of a row holds a pointer to its entry, which has the block, the
- * table and the place in the hash table.
+ * table and the hash of the key. The hash table is open addressing over the rows themselves: the
+ * hash beside them and the key in them is all that a look-up touches.
  */
 #include "operators/table/table.h"
 
@@ -10,7 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 16 };
+enum { SLOTS_MIN = 32 };
 
 struct entry {
     struct trows *rows;
@@ -20,17 +21,23 @@ struct entry {
     uint64_t order;          /* rises along the list: insertion */
     struct cause_live *live; /* of statements that rows leave */
     struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
-    struct entry *chain, *next, *prev;
+    struct entry *next, *prev;
+};
+
+struct slot {
+    uint64_t hash;
+    struct evt *row; /* NULL: free */
 };
 
 struct trows {
     struct table *t;
     struct evt *props;
-    struct entry **buckets, *first, *last;
-    size_t n_buckets, count;
+    struct entry *first, *last;
+    struct slot *slots;
+    size_t n_slots, count;
     /* The last look-up by a string, as one event asks for the same row many times. */
     const struct vstr *last_key;
-    struct entry *last_found;
+    struct evt *last_found;
     uint64_t last_epoch;
 };
 
@@ -66,6 +73,14 @@ static void count_bytes(struct entry *n)
     }
 }
 
+void table_changed(struct table *t, const struct evt *row, uint32_t n)
+{
+    t->changes += n;
+    if (t->lim != NULL && t->lim->bytes) {
+        count_bytes(entry_of(row));
+    }
+}
+
 static void entry_free(struct entry *n)
 {
     struct table *t = n->rows->t;
@@ -94,7 +109,7 @@ void table_close(struct trows *r)
             break;
         }
     }
-    mem_free(r->buckets);
+    mem_free(r->slots);
     mem_free(r);
 }
 
@@ -129,18 +144,21 @@ static uint64_t hash_of(const struct dat *key, uint32_t n)
     return h ^ (h >> 29);
 }
 
-static struct entry *find(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
+static struct evt *find(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
 {
-    if (r->n_buckets == 0) {
+    if (r->n_slots == 0) {
         return NULL;
     }
-    for (struct entry *e = r->buckets[hash & (r->n_buckets - 1)]; e != NULL; e = e->chain) {
-        bool same = e->hash == hash;
-        for (uint32_t i = 0; same && i < n; i++) {
-            same = dat_same(e->e->p[r->t->key[i]], key[i]);
+    size_t mask = r->n_slots - 1;
+    const uint16_t *cols = r->t->key;
+    for (size_t i = hash & mask; r->slots[i].row != NULL; i = (i + 1) & mask) {
+        struct evt *row = r->slots[i].row;
+        bool same = r->slots[i].hash == hash;
+        for (uint32_t k = 0; same && k < n; k++) {
+            same = dat_same(row->p[cols[k]], key[k]);
         }
         if (same) {
-            return e;
+            return row;
         }
     }
     return NULL;
@@ -157,49 +175,57 @@ struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n)
     uint64_t epoch = vheap_epoch(r->t->heap);
     bool one = n == 1 && key[0].kind == DAT_STRING;
     if (one && r->last_key == key[0].s && r->last_epoch == epoch) {
-        return r->last_found->e;
+        return r->last_found;
     }
-    struct entry *e = find(r, key, n, hash_of(key, n));
-    if (one && e != NULL) {
+    struct evt *row = find(r, key, n, hash_of(key, n));
+    if (one && row != NULL) {
         r->last_key = key[0].s;
-        r->last_found = e;
+        r->last_found = row;
         r->last_epoch = epoch;
     }
-    return e != NULL ? e->e : NULL;
+    return row;
+}
+
+static void slot_in(struct trows *r, struct evt *row, uint64_t hash)
+{
+    size_t i = hash & (r->n_slots - 1);
+    while (r->slots[i].row != NULL) {
+        i = (i + 1) & (r->n_slots - 1);
+    }
+    r->slots[i] = (struct slot){hash, row};
 }
 
 static void grow(struct trows *r)
 {
-    size_t n = MAX((size_t)BUCKETS_MIN, r->n_buckets * 2);
-    mem_free(r->buckets);
-    r->buckets = mem_calloc(n, sizeof(struct entry *));
-    r->n_buckets = n;
+    r->n_slots = MAX((size_t)SLOTS_MIN, r->n_slots * 2);
+    mem_free(r->slots);
+    r->slots = mem_calloc(r->n_slots, sizeof *r->slots);
     for (struct entry *e = r->first; e != NULL; e = e->next) {
-        e->chain = r->buckets[e->hash & (n - 1)];
-        r->buckets[e->hash & (n - 1)] = e;
+        slot_in(r, e->e, e->hash);
     }
 }
 
-static void bucket_in(struct trows *r, struct entry *n)
+/* Takes it out and closes the gap, so that look-ups end at the first free place. */
+static void slot_out(struct trows *r, const struct entry *n)
 {
-    struct entry **to = &r->buckets[n->hash & (r->n_buckets - 1)];
-    n->chain = *to;
-    *to = n;
-}
-
-static void bucket_out(struct trows *r, struct entry *n)
-{
-    struct entry **p = &r->buckets[n->hash & (r->n_buckets - 1)];
-    while (*p != n) {
-        p = &(*p)->chain;
+    size_t mask = r->n_slots - 1, gap = n->hash & mask;
+    while (r->slots[gap].row != n->e) {
+        assert(r->slots[gap].row != NULL);
+        gap = (gap + 1) & mask;
     }
-    *p = n->chain;
+    for (size_t i = (gap + 1) & mask; r->slots[i].row != NULL; i = (i + 1) & mask) {
+        if (((i - r->slots[i].hash) & mask) >= ((i - gap) & mask)) {
+            r->slots[gap] = r->slots[i];
+            gap = i;
+        }
+    }
+    r->slots[gap].row = NULL;
 }
 
 static struct entry *add(struct trows *r, struct evt *row, uint64_t hash)
 {
     struct table *t = r->t;
-    if (r->count >= r->n_buckets) {
+    if (2 * (r->count + 1) > r->n_slots) {
         grow(r);
     }
     struct entry *n = MEM_NEW(struct entry);
@@ -210,7 +236,7 @@ static struct entry *add(struct trows *r, struct evt *row, uint64_t hash)
     n->prev = r->last;
     *(r->last != NULL ? &r->last->next : &r->first) = n;
     r->last = n;
-    bucket_in(r, n);
+    slot_in(r, row, hash);
     r->count++;
     t->changes++;
     lim_add(t->lim, LIM_ROWS, 1);
@@ -236,8 +262,7 @@ bool table_insert(struct trows *r, struct evt *e)
         key[i] = e->p[t->key[i]];
     }
     uint64_t hash = hash_of(key, t->n_keys);
-    struct entry *had = t->n_keys == 0 ? r->first : find(r, key, t->n_keys, hash);
-    if (had != NULL) {
+    if (t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, hash) != NULL) {
         return false;
     }
     struct evt *row = evt_new(t->heap, t->type);
@@ -258,7 +283,7 @@ void table_delete(struct trows *r, struct evt *row)
         return;
     }
     r->last_key = NULL;
-    bucket_out(r, n);
+    slot_out(r, n);
     *(n->prev != NULL ? &n->prev->next : &r->first) = n->next;
     *(n->next != NULL ? &n->next->prev : &r->last) = n->prev;
     r->count--;
@@ -284,9 +309,9 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
             return false;
         }
         r->last_key = NULL;
-        bucket_out(r, n);
+        slot_out(r, n);
         n->hash = hash;
-        bucket_in(r, n);
+        slot_in(r, row, hash);
     }
     row->p[col] = dat_keep(v);
     dat_drop(t->heap, was);

@@ -46,6 +46,8 @@ void table_delete(struct trows *r, struct evt *row);
 /* Assigns a plain column. A key column moves the row; false (nothing done) if the new key is taken.
  */
 bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v);
+/* Its caller has assigned n plain columns, no keys, of a row of the table. */
+void table_changed(struct table *t, const struct evt *row, uint32_t n);
 struct dat table_col(struct evt *row, uint16_t col, struct ectx *c);
 /* State of an aggregation column, or NULL. */
 void *table_state(const struct table *t, const struct evt *row, uint16_t col);

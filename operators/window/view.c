@@ -265,10 +265,10 @@ struct evt *view_at(struct view *v, const struct evt *of, size_t n)
     return v->ops->at != NULL ? v->ops->at(v, of, n) : NULL;
 }
 
-void view_poke(struct view *v)
+void view_poke(struct view *v, const struct var *changed)
 {
     if (v != NULL && v->ops->poke != NULL) {
-        v->ops->poke(v);
+        v->ops->poke(v, changed);
     }
 }
 

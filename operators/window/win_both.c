@@ -284,11 +284,11 @@ static void renew(struct view *v)
     }
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct both *b = (struct both *)(void *)v;
     for (uint32_t i = 0; i < b->n; i++) {
-        view_poke(b->kids[i].v);
+        view_poke(b->kids[i].v, changed);
     }
 }
 

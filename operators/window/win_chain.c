@@ -55,11 +55,11 @@ static void free_it(struct view *v)
     mem_free(c);
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct chain *c = (struct chain *)(void *)v;
     for (uint32_t i = 0; i < c->n; i++) {
-        view_poke(c->kids[i]);
+        view_poke(c->kids[i], changed);
     }
 }
 

@@ -23,13 +23,18 @@ static const struct etype *pseudo_type(struct bind *b, const struct etype *in)
     return ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, WIN_PSEUDOS, NULL, 0);
 }
 
-static bool has_var(const struct ex *e)
+static bool asks(const struct ex *e, const struct var *v)
 {
-    bool found = e->op == EX_VAR;
+    bool found = e->op == EX_VAR && e->var == v;
     for (uint32_t i = 0; !found && i < e->n_args; i++) {
-        found = e->args[i] != NULL && has_var(e->args[i]);
+        found = e->args[i] != NULL && asks(e->args[i], v);
     }
     return found;
+}
+
+bool win_cond_asks(const struct win_cond_step *s, const struct var *v)
+{
+    return asks(s->cond, v);
 }
 
 int win_cond_bind(struct bind *b, const struct ast_view *v, const struct etype *in,
@@ -43,7 +48,6 @@ int win_cond_bind(struct bind *b, const struct ast_view *v, const struct etype *
     if (rc != 0) {
         return rc;
     }
-    s->uses_vars = has_var(s->cond);
     if (s->aggs.calls.len > 0) {
         agg_layout(b->a, &s->aggs, &s->layout);
     }
@@ -130,7 +134,7 @@ bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t 
                    struct win_slot oldest, struct win_slot newest)
 {
     struct ectx *c = context(r);
-    assert(oldest.e != NULL && newest.e != NULL);
+    assert(count == 0 || (oldest.e != NULL && newest.e != NULL));
     c->row[r->env->stream] = of;
     r->pseudo[WIN_CURRENT_COUNT] = dat_int((int32_t)count);
     r->pseudo[WIN_EXPIRED_COUNT] = dat_int((int32_t)expired);

@@ -25,7 +25,6 @@ struct win_cond_step {
     struct ex *cond;
     struct agg_set aggs;
     struct agg_layout layout;
-    bool uses_vars;
     bool with_trigger; /* of #expr_batch */
 };
 
@@ -40,6 +39,7 @@ struct win_cond_run { /* of an instance */
 
 int win_cond_bind(struct bind *b, const struct ast_view *v, const struct etype *in,
                   struct win_cond_step *s, struct err *reterr);
+bool win_cond_asks(const struct win_cond_step *s, const struct var *v);
 void win_cond_init(struct win_cond_run *r, const struct view_step *step, struct view_env *env);
 void win_cond_done(struct win_cond_run *r);
 void win_cond_enter(struct win_cond_run *r, struct evt *e);
@@ -47,7 +47,7 @@ void win_cond_leave(struct win_cond_run *r, struct evt *e);
 void win_cond_save(const struct win_cond_run *r, struct save *s); /* the aggregations */
 void win_cond_load(struct win_cond_run *r, struct load *l);
 void win_cond_clear(struct win_cond_run *r); /* aggregations begin anew */
-/* Whether it is true for a window of these ends, with `of` as the event. */
+/* Whether it is true for a window of these ends, with `of` as the event. Empty: none. */
 bool win_cond_true(struct win_cond_run *r, struct evt *of, size_t count, size_t expired,
                    struct win_slot oldest, struct win_slot newest);
 

@@ -47,14 +47,21 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
 static void fire(struct tmr *t, int64_t now)
 {
     struct expr *w = CONTAINER_OF(t, struct expr, tmr);
-    w->h.w.v.env->ctx->now = now;
-    update(&w->h.w.v, NULL, 0, NULL, 0);
+    struct view *v = &w->h.w.v;
+    v->env->ctx->now = now;
+    w->h.w.old.len = 0;
+    expire(w);
+    if (w->h.w.old.len > 0) {
+        win_emit(&w->h.w, NULL, 0, w->h.w.old.ptr, w->h.w.old.len);
+    } else {
+        v->sink(v->sink_arg, NULL, 0, NULL, 0); /* totals come again */
+    }
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct expr *w = (struct expr *)(void *)v;
-    if (w->cond.s->uses_vars && !tmr_is_set(&w->tmr)) {
+    if (win_cond_asks(w->cond.s, changed) && !tmr_is_set(&w->tmr)) {
         tmr_set(v->env->timers, &w->tmr, v->env->ctx->now);
     }
 }

@@ -18,7 +18,10 @@ struct expr_batch {
 static bool is_full(struct expr_batch *w)
 {
     const struct win_slot *last = win_ring_last(&w->b.ring);
-    return win_cond_true(&w->cond, last->e, w->b.ring.live, 0, *win_ring_first(&w->b.ring), *last);
+    struct win_slot none = {0};
+    return last == NULL ? win_cond_true(&w->cond, NULL, 0, 0, none, none)
+                        : win_cond_true(&w->cond, last->e, w->b.ring.live, 0,
+                                        *win_ring_first(&w->b.ring), *last);
 }
 
 static void flush(struct expr_batch *w)
@@ -64,15 +67,15 @@ static void fire(struct tmr *t, int64_t now)
 {
     struct expr_batch *w = CONTAINER_OF(t, struct expr_batch, tmr);
     w->b.w.v.env->ctx->now = now;
-    if (w->b.ring.live > 0 && is_full(w)) {
+    if (is_full(w)) {
         flush(w);
     }
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct expr_batch *w = (struct expr_batch *)(void *)v;
-    if (w->cond.s->uses_vars && !tmr_is_set(&w->tmr)) {
+    if (win_cond_asks(w->cond.s, changed) && !tmr_is_set(&w->tmr)) {
         tmr_set(v->env->timers, &w->tmr, v->env->ctx->now);
     }
 }

@@ -231,11 +231,11 @@ static void free_it(struct view *v)
     mem_free(g);
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct group_win *g = (struct group_win *)(void *)v;
     for (struct win_node *n = g->map.first; n != NULL; n = n->next) {
-        view_poke(((struct group *)n->what)->v);
+        view_poke(((struct group *)n->what)->v, changed);
     }
 }
 

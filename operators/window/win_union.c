@@ -125,11 +125,11 @@ static void free_it(struct view *v)
     mem_free(a);
 }
 
-static void poke(struct view *v)
+static void poke(struct view *v, const struct var *changed)
 {
     struct any *a = (struct any *)(void *)v;
     for (uint32_t i = 0; i < a->n; i++) {
-        view_poke(a->kids[i].v);
+        view_poke(a->kids[i].v, changed);
     }
 }
 

@@ -84,7 +84,8 @@ struct view_ops {
     void (*free)(struct view *v);                 /* timers cancelled, events dropped */
     void (*save)(struct view *v, struct save *s); /* NULL until written: load then fails */
     void (*load)(struct view *v, struct load *l); /* into a new view */
-    void (*poke)(struct view *v); /* a variable changed: #expr looks again at the next clock step */
+    /* A variable changed: #expr looks again at the next clock step if it asks for it. */
+    void (*poke)(struct view *v, const struct var *changed);
 };
 
 struct view {
@@ -113,7 +114,7 @@ void view_free(struct view *v);
 struct evt *view_prev(struct view *v, const struct evt *of, int64_t n);
 size_t view_count(struct view *v, const struct evt *of);
 struct evt *view_at(struct view *v, const struct evt *of, size_t n);
-void view_poke(struct view *v);
+void view_poke(struct view *v, const struct var *changed);
 /* All it holds, as a part of its stream's state; into a view just made. NULL has no state. */
 void view_save(struct view *v, struct save *s);
 void view_load(struct view *v, struct load *l);

@@ -100,8 +100,8 @@ class Commands(unittest.TestCase):
         lines = [line.strip() for line in out.split("\n")]
         for line in ("program   looked up by k", "0  return_const    'a'",
                      "program   and then filter of stream 0",
-                     "0  jump_int_ck     s0.x, 5, not > or null, ->2",
-                     "program   where", "0  jump_int_ck     s0.x, 9, not < or null, ->2",
+                     "0  jump_int_ck     s0.x, 5, not > or null, ->3",
+                     "1  jump_int_ck     s0.x, 9, not < or null, ->3",
                      "program   column y", "1  add_int_k       r0, r0, 1"):
             self.assertIn(line, lines)
 
@@ -239,6 +239,227 @@ class Commands(unittest.TestCase):
         self.assertEqual(0, code)
         for name in ("Math.sqrt(", "anyOf(", "substring(", "roundFloor("):
             self.assertIn(name, out)
+
+    BENCH = ("create schema P(q int, w string);\n"
+             "create schema E(k string, x int, l long, d double, f float, s short, y byte, big BigInteger, "
+             "dec BigDecimal, b boolean, o Object, m Map, t Map<string,double>, arr int[], p P, ps P[]);\n"
+             "create schema Other(x int);\n"
+             "@name('out') select * from E;")
+    EVENT = {"k": {"key": "k", "n": 16}, "x": {"int": [-5, 5]}, "l": {"long": [0, 10**12]}, "d": {"double": [0, 1]},
+             "f": {"double": [0, 1]}, "s": {"seq": 1}, "y": {"const": 3}, "big": {"seq": 1}, "dec": {"int": [0, 9]},
+             "b": {"pick": [True, False, None]}, "o": {"pick": ["a", 1, 2.5]},
+             "m": {"map": {"a": {"seq": 1}, "b": {"const": "c"}, "n": {"key": "n", "n": 3}}},
+             "t": {"map": {"u": {"counter": {"key": "k", "by": 2.5}}}}, "arr": {"array": {"n": 3, "of": {"int": [0, 7]}}},
+             "p": {"map": {"q": {"clock": 1}, "w": {"pick": ["a"]}}},
+             "ps": {"array": {"n": 2, "of": {"map": {"q": {"const": 1}}}}}}
+
+    def bench(self, streams, *options, **more):
+        spec = {"warmup": 0, "events": 200, "streams": streams, **more}
+        return epl("bench", self.file("b.json", json.dumps({"epl": self.BENCH, "bench": spec})), "--runs", "1", *options)
+
+    def test_bench_makes_every_kind_of_value(self):
+        streams = [{"type": "E", "weight": 3, "event": self.EVENT}, {"type": "Other", "event": {}}]
+        results = []
+        for options in ((), ("--from", "batch"), ("--batch", "7"), ("--causes",), ("--allocs",)):
+            code, out, err = self.bench(streams, "-o", "json", *options, advance_every=10, advance_ms=5)
+            self.assertEqual((0, ""), (code, err), options)
+            results.append(json.loads(out)["rows"])
+        self.assertEqual(1, len(set(results)), "the same events whichever way they are sent")
+        self.assertTrue(100 < results[0] < 200)
+
+    def test_bench_refuses_what_it_cannot_make(self):
+        for prop, value, words in (
+                ("k", {"key": 5, "n": 3}, "key wants"), ("k", {"key": "k", "n": 0}, "key wants"),
+                ("k", {"int": [1, 2]}, "another type"), ("x", {"key": "k", "n": 3}, "another type"),
+                ("x", {"pick": []}, "pick wants"), ("x", {"pick": ["a"]}, "a string"), ("x", {"const": "a"}, "a string"),
+                ("x", {"int": [1]}, "two numbers"), ("x", {"double": "a"}, "two numbers"),
+                ("x", {"nonsense": 1}, "no known kind"), ("x", 5, "no known kind"),
+                ("d", {"counter": {"key": "none", "by": 1}}, "counter wants"),
+                ("d", {"counter": {"key": "k"}}, "counter wants"), ("arr", {"array": {"n": 3}}, "array wants"),
+                ("arr", {"array": {"n": -1, "of": {"seq": 1}}}, "array wants"),
+                ("x", {"array": {"n": 1, "of": {"seq": 1}}}, "another type"), ("d", {"map": {}}, "another type"),
+                ("p", {"map": {"none": {"seq": 1}}}, "does not have"), ("p", {"map": {"q": {"pick": []}}}, "pick wants"),
+                ("none", {"seq": 1}, "no property 'none'")):
+            code, _, err = self.bench([{"type": "E", "event": {prop: value}}])
+            self.assertEqual(1, code, value)
+            self.assertIn(words, err)
+            self.assertIn("b.json", err)
+        for streams, words in (([], "no streams"), ([{"type": "None", "event": {}}], "no event type 'None'"),
+                               ([{"event": {}}], "no event type ''"),
+                               ([{"type": "E", "weight": 0, "event": {}}], "weights")):
+            code, _, err = self.bench(streams)
+            self.assertEqual(1, code)
+            self.assertIn(words, err)
+
+    def test_bench_deploys_many_rules(self):
+        streams = [{"type": "Other", "event": {"x": {"int": [0, 5]}}}]
+        rules = {"count": 5, "epl": "@name('r${i}') select ${i} as n, x from Other(x = ${i});"}
+        code, out, _ = self.bench(streams, "-o", "json", rules=rules)
+        self.assertEqual((0, 200), (code, json.loads(out)["rows"]))
+        code, _, err = self.bench(streams, rules={"count": 2, "epl": "select nope${i} from Other;"})
+        self.assertEqual(1, code)
+        self.assertIn("1:8", err)
+
+    def test_bench_of_several_files_goes_on_after_a_bad_one(self):
+        good = {"epl": self.BENCH, "bench": {"warmup": 0, "events": 50, "streams": [{"type": "Other", "event": {}}]}}
+        for name in ("a.json", "c.json"):
+            self.file(name, json.dumps(good))
+        self.file("b.json", "{")
+        self.file("ignored.txt", "")
+        for options in (("-o", "json"), ()):
+            code, out, err = epl("bench", self.folder, "--runs", "1", *options)
+            self.assertEqual(1, code)
+            self.assertIn("b.json", err)
+            names = re.findall(r"\b[abc]\.json", out)
+            self.assertEqual(["a.json", "b.json", "c.json"], names)
+            self.assertIn("failed", out)
+            self.assertIn("geometric", out)
+        code, _, err = epl("bench", os.path.join(self.folder, "none.json"))
+        self.assertEqual(1, code)
+        self.assertIn("No such file", err)
+
+    def test_bench_compares_with_another_engine(self):
+        oracle = self.file("oracle.sh", "#!/bin/sh\necho \"asked: $*\" >&2\necho starting\necho BEST 2000000 events\n")
+        os.chmod(oracle, 0o755)
+        streams = [{"type": "Other", "event": {"x": {"seq": 1}}}]
+        code, out, err = self.bench(streams, "-o", "json", "--oracle", oracle, "--events", "60")
+        self.assertEqual((0, 2000000), (code, json.loads(out)["oracle_events_per_s"]))
+        self.assertRegex(err, r"--bench .*b\.json --events 60")
+        code, out, _ = self.bench(streams, "--oracle", oracle)
+        self.assertIn("times 2.000 M/s", out)
+        code, out, _ = self.bench(streams, "--oracle", "false")
+        self.assertNotIn("times", out)
+
+    def test_explain_shows_every_clause(self):
+        rules = """create schema A(k string, x int, its It[]);
+create schema B(k string, y int);
+create variable int lim = 1;
+@name('join') select a.*, b.y as yy, a.x + 1 from A as a unidirectional, B#length(3)#unique(k) as b;
+@name('pattern') select * from pattern [every a=A(x > 1) -> (timer:interval(5 sec) and not B)];
+@name('groups') select k, x, sum(x) as s from A#time(5 sec) group by grouping sets((k, x), k, ()) having sum(x) > 1
+  output after 2 sec snapshot every 3 events order by k desc, x limit 3 offset 1;
+@name('roll') select k, sum(x) as s from A group by rollup(k) output last every 5 sec;
+@name('cube') select k, sum(x) as s from A group by cube(k) output first at (*/5, *, *, *, *);
+@name('when') select irstream distinct x from A output all when lim > 1 then set lim = 0;
+@name('contained') select * from A[its where qty > 1];
+@name('term') select rstream * from A limit 2;
+create table T(k string primary key, n count(*));
+into table T select count(*) as n from A group by k;
+create window W#keepall as A;
+on A as a delete from W where W.k = a.k;
+on A merge W where W.k = A.k when matched then delete when not matched then insert select *;
+on A set lim = x;
+update istream A set x = 2;
+create context C partition by k from A;
+context C select count(*) as n from A output when terminated;
+select * from A match_recognize (measures P.x as px pattern (P Q) define Q as Q.x > P.x);
+create expression dbl { v => v * 2 };
+create index i on W(k);
+insert into N select k, (select max(y) from B#keepall) as m from A;
+on A insert into N1 select 1 as q insert into N2 select 2 as q output all;
+""".replace("create schema A(", "create schema It(qty int);\ncreate schema A(")
+        path = self.file("a.epl", rules)
+        code, out, err = epl("explain", path)
+        self.assertEqual((0, ""), (code, err))
+        for words in ("which alone triggers", "a pattern over A, timer:interval, B",
+                      "keeps     #length(3) #unique(k): their intersection", "group by  grouping sets ((k, x), k, ())",
+                      "A, each of its", "gives     a.*, yy, a.x+1", "having    sum(x) > 1", "group by  rollup(k)",
+                      "group by  cube(k)", "gives     distinct x", "order by  k desc, x", "limit     3", "offset    1",
+                      "output    after 2 seconds: snapshot every 3 events", "output    last every 5 seconds",
+                      "output    first at */5, *, *, *, *", "output    all when lim > 1", "output    when the partition ends",
+                      "matches   rows in a row\n", "into      table T", "into      stream N", "on rows of W",
+                      "context   C: once per partition", "17 on-merge (line 18)"):
+            self.assertIn(words, out)
+        code, out, _ = epl("explain", "-o", "json", path)
+        self.assertEqual(0, code)
+        self.assertEqual(22, len(json.loads(out)["units"][0]["statements"]))
+        code, _, err = epl("explain", self.file("b.epl", "select x from A;"))
+        self.assertEqual(1, code)
+        self.assertIn("there is no event type 'A'", err)
+        self.assertEqual(2, epl("explain", "/does/not/exist")[0])
+
+    def test_events_are_read_as_their_types_say(self):
+        rules = self.file("a.epl", "create schema P(q int);\ncreate schema E(c char, t Map<string,int>, p P, ps P[], "
+                                   "arr int[], b boolean, s string, big BigInteger, dec BigDecimal, f float);\n"
+                                   "@name('out') select * from E;")
+        for prop, value, words in (
+                ("c", "", "c: "), ("c", 5, "c: "), ("t", {"u": "a"}, "t: ('u')"), ("t", [1], "t: "), ("p", 5, "p: "),
+                ("p", {"q": "a"}, "p: q: "), ("ps", [{}, {"q": 1.5}], None), ("ps", {"q": 1}, "ps: "),
+                ("ps", [{}, 7], "ps: [1]"), ("arr", [1, True], "arr: [1]"), ("b", 1, "b: "), ("s", 1, "s: "),
+                ("big", "1x", "big: "), ("dec", "", "dec: "), ("f", "wide", "f: "), ("s", ["x"], "a list")):
+            line = json.dumps({"send": "E", "event": {prop: value}})
+            code, _, err = epl("run", rules, "--events", "-", text=line)
+            self.assertEqual(2 if words else 0, code, (prop, value))
+            self.assertIn(words or "", err)
+        event = {"c": "\u20ac", "big": "123456789012345678901234567890", "dec": "1.50", "f": "Infinity", "s": "\b\f\r\t\\"}
+        code, out, _ = epl("run", rules, "--events", "-", "-o", "json", text=json.dumps({"send": "E", "event": event}))
+        self.assertEqual(0, code)
+        row = json.loads(out)["insert"][0]
+        self.assertEqual({"c": "\u20ac", "big": 123456789012345678901234567890, "dec": 1.5, "f": "Infinity",
+                          "s": "\b\f\r\t\\"}, {k: row[k] for k in event})
+        code, out, _ = epl("run", rules, "--events", "-", "-o", "json",
+                           text='{"send": "E", "event": {"big": 1e3, "dec": 0.1, "c": "ab", "f": "NaN"}}\n'
+                                '{"send": "E", "event": {"f": "-Infinity", "c": "\u00e9"}}')
+        rows = [json.loads(line)["insert"][0] for line in out.splitlines()]
+        self.assertEqual([1000, 0.1, "a", "NaN"], [rows[0][k] for k in ("big", "dec", "c", "f")])
+        self.assertEqual(["-Infinity", "\u00e9"], [rows[1][k] for k in ("f", "c")])
+
+    def test_run_answers_queries(self):
+        rules = self.file("a.epl", "create schema A(k string, x int);\ncreate window W#keepall as A;\n"
+                                   "insert into W select * from A;\n@name('out') select * from A#time(2 sec);")
+        lines = ['{"send": "A", "event": {"k": "a", "x": 1}}', '{"send": "A", "event": {"k": "b", "x": 2}}',
+                 '{"advance_span": 3000}', '{"query": "select k from W where x > ?", "params": [1]}',
+                 '{"query": "select k from W where x > 5"}', '{"query": "delete from W"}',
+                 '{"query": "select count(*) as n from W"}']
+        code, out, err = epl("run", rules, "--events", "-", text="\n".join(lines))
+        self.assertEqual((0, ""), (code, err))
+        self.assertIn('3000 (query) + {"k": "b"}', out)
+        self.assertIn('3000 (query) + {"n": 0}', out)
+        for line, words in (('{"query": "select nope from W"}', "nope"), ('{"query": "select * from A"}', "on-demand"),
+                            ('{"query": 5}', ""), ('{"query": "select * from W where x > ?"}', "")):
+            code, _, err = epl("run", rules, "--events", "-", text=line)
+            self.assertEqual(2, code, line)
+            self.assertIn(words, err)
+        self.assertEqual(2, epl("run", rules, "--events", "/does/not/exist")[0])
+        self.assertEqual(2, epl("run", "/does/not/exist", "--events", "-", text="")[0])
+        self.assertEqual(1, epl("run", self.file("b.epl", "select x from Nope;"), "--events", "-", text="")[0])
+        self.assertEqual(2, epl("run", rules, "--config", "/does/not/exist")[0])
+
+    def test_scenario_says_what_is_wrong(self):
+        for text, words in (("{", "-:1:1"), ("[]", ""), ('{"epl": 5}', ""), ('{"epl": "", "steps": {}}', "")):
+            code, out, err = epl("scenario", "-", text=text)
+            self.assertIn(code, (0, 1, 2))
+            self.assertIn(words, err)
+        self.assertEqual(2, epl("scenario", "/does/not/exist")[0])
+        base = {"epl": RULES, "steps": [{"deploy": "select nope from A", "as": "x"}, {"undeploy": "x"}, {"nonsense": 1},
+                                        {"deploy": "@name('q') select k from A", "as": "x"}, {"advance": 5},
+                                        {"send": "A", "event": {"k": "a"}}, {"undeploy": "x"}, {"undeploy": "main"}]}
+        for options in ((), ("--reload",), ("--reload-every", "2"), ("--unshared",), ("--causes",), ("--peaks",)):
+            code, out, _ = epl("scenario", "-", *options, text=json.dumps(base))
+            self.assertEqual(0, code, options)
+            self.assertIn('{"step": 0, "error": "compile"}', out)
+            self.assertIn('{"step": 1, "error": "undeploy"}', out)
+            self.assertIn('"statement": "q"', out)
+        for limits in ("nonsense=5", "rows=x", "rows=5:nonsense", "/does/not/exist"):
+            code, _, err = epl("scenario", "-", "--limits", limits, text=json.dumps(base))
+            self.assertNotEqual((0, ""), (code, err), limits)
+
+    def test_tables_in_both_formats(self):
+        for name in ("functions", "windows", "aggregations", "causes"):
+            code, out, _ = epl(name)
+            self.assertEqual(0, code)
+            self.assertGreater(len(out.splitlines()), 5)
+            code, out, _ = epl(name, "-o", "json")
+            self.assertEqual(0, code)
+            for line in out.splitlines():
+                json.loads(line)
+            self.assertEqual(2, epl(name, "superfluous")[0])
+
+    def test_print_says_what_is_wrong(self):
+        code, _, err = epl("print", self.file("a.epl", "select from A;"))
+        self.assertEqual(1, code)
+        self.assertIn("a.epl:1:", err)
+        self.assertEqual(2, epl("print", "/does/not/exist")[0])
 
 
 if __name__ == "__main__":

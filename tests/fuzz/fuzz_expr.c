@@ -127,9 +127,9 @@ static _Noreturn void differ(const struct ex *e, struct slice text, struct dat w
     buf_init(&out, 1 << 20);
     (void)buf_addf(&out, SLICE_FMT "\ntree ", SLICE_ARG(text));
     dat_text_to(want, &out);
-    (void)buf_addf(&out, " (%d)\nprogram ", want.kind);
+    (void)buf_addf(&out, " (%d)\nprogram ", (int)want.kind);
     dat_text_to(have, &out);
-    (void)buf_addf(&out, " (%d)\n", have.kind);
+    (void)buf_addf(&out, " (%d)\n", (int)have.kind);
     vm_print(vm_compile(e, VM_VALUE), SLICE(""), &out);
     vm_print(vm_compile(e, VM_DECISION), SLICE(""), &out);
     fputs(buf_cstr(&out), stderr);
