@@ -298,6 +298,30 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
     return NULL;
 }
 
+struct group *aggr_by_id(const struct aggregator *a, uint32_t id)
+{
+    return id > 0 && id <= a->by_id.len ? a->by_id.ptr[id - 1].g : NULL;
+}
+
+void aggr_soon_far(const struct aggregator *a, uint32_t id)
+{
+    enum { LINE = 64 };
+    const struct group *g = aggr_by_id(a, id);
+    size_t n = g != NULL ? sizeof *g + a->layout->bytes + sizeof *g->refs : 0;
+    for (size_t i = 0; i < n; i += LINE) {
+        __builtin_prefetch((const char *)g + i);
+    }
+}
+
+void aggr_soon_near(const struct aggregator *a, uint32_t id)
+{
+    const struct group *g = aggr_by_id(a, id);
+    if (g != NULL) {
+        __builtin_prefetch(a->by_id.ptr[id - 1].key0);
+        aggr_soon(g);
+    }
+}
+
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled)
 {
     struct dat key[KEYS_MAX];

@@ -62,6 +62,11 @@ static inline void aggr_soon(const struct group *g)
         cause_live_soon(g->live);
     }
 }
+struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
+/* The group with that id (0: none) will be used before long: it is fetched; and what it points to,
+ * when it has come. */
+void aggr_soon_far(const struct aggregator *a, uint32_t id);
+void aggr_soon_near(const struct aggregator *a, uint32_t id);
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it

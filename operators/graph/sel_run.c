@@ -250,7 +250,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
 {
     struct sel_inst *in = s->in;
     struct eng *e = in->in.eng;
+    const struct stmt *st = in->in.st;
     if (p->views.n_steps > 0) {
+        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes;
         s->env = (struct view_env){.heap = e->heap,
                                    .timers = e->timers,
                                    .lim = in->in.st->query ? NULL : &e->lim,
@@ -258,6 +260,7 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
                                    .stream = (uint16_t)s->num,
                                    .rank = in->in.st->rank + s->num,
                                    .inst = &in->in,
+                                   .pack = whole ? NULL : p->pack,
                                    .prev = in->in.st->uses_prev,
                                    .causes = in->in.st->causes,
                                    .leaves = p->views.has_window || p->kind == SRC_WINDOW};

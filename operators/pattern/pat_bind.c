@@ -474,6 +474,7 @@ int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *an
     if (rc == 0) {
         rc = pat_bind_node(&x, p, &plan.root, reterr);
     }
+    pat_order_finish(&x);
     if (rc == 0) {
         finish_type(&x);
         plan.type = x.full;

@@ -22,6 +22,7 @@ struct pat_binder {
     VEC(const struct etype *) views; /* partial types filters were bound with */
     struct etype *view;              /* of the tags seen now; NULL: to be made */
     uint32_t n_nodes;
+    VEC(struct pat_place *) places; /* of filters (pat_order.c) */
 };
 
 int pat_bind_node(struct pat_binder *x, const struct ast_pat *p, struct pat_node **ret,
@@ -43,6 +44,9 @@ struct pat_scope {
 };
 const struct etype *pat_scope_open(struct pat_binder *x, struct pat_scope *ps);
 void pat_scope_close(struct pat_binder *x, struct pat_scope *ps);
+/* Which of its leaves hears of an event first; *ret_order is set by pat_order_finish. */
+void pat_order_add(struct pat_binder *x, const struct route_filter *f, uint16_t *ret_order);
+void pat_order_finish(struct pat_binder *x);
 int pat_tag_find(const struct pat_binder *x, struct slice name); /* its column, or -1 */
 
 #endif

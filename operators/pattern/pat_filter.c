@@ -14,6 +14,7 @@ struct filter_node {
     struct route_filter filter;
     int tag; /* -1: none */
     int consume;
+    uint16_t order; /* of the leaves of the pattern, for one event */
 };
 
 struct filter_inst {
@@ -31,6 +32,7 @@ static int filter_bind(struct pat_binder *x, const struct ast_pat *p, struct pat
     if (rc != 0) {
         return rc;
     }
+    pat_order_add(x, &n->filter, &n->order);
     n->consume = p->consume ? 1 : 0;
     if (p->consume_level != NULL) {
         int64_t level = 0;
@@ -99,7 +101,7 @@ static void filter_start(struct pat_inst *i)
     const struct filter_node *n = (const struct filter_node *)i->node;
     struct pat_env *env = i->pat->env;
     f->leaf = route_add(env->route, &n->filter, i->begin, filter_event, f, env->inst, env->ops,
-                        env->rank);
+                        env->rank + n->order * PAT_ORDER_STEP);
     f->leaf->consume = n->consume;
 }
 
@@ -125,7 +127,7 @@ static void filter_load(struct pat_inst *i, struct load *l)
     struct pat_env *env = i->pat->env;
     if (load_ok(l)) {
         f->leaf = route_add_at(env->route, &n->filter, i->begin, filter_event, f, env->inst,
-                               env->ops, env->rank, seq);
+                               env->ops, env->rank + n->order * PAT_ORDER_STEP, seq);
         f->leaf->consume = n->consume;
     }
 }

@@ -93,6 +93,8 @@ enum {
     PAT_NESTING_MAX = 1000, /* starts within starts: timers of no length under until */
     PAT_NODES_MAX = 1 << 12,
     PAT_TAGS_MAX = 1 << 10,
+    PAT_ORDER_STEP = 64, /* between the ranks of leaves: streams of a statement lie below */
+    PAT_ORDER_MAX = 1023,
     PAT_TIMER_RANK =
         0x1000, /* timers due at once: windows, then nodes as they stand, outer first */
 };

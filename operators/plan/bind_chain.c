@@ -6,6 +6,7 @@
  * aggregations and functions. Every further step is a member of what stands before it.
  */
 #include "core/base/buf.h"
+#include "operators/plan/bind_fn.h"
 #include "operators/plan/bind_impl.h"
 
 #include <assert.h>
@@ -471,6 +472,21 @@ enum { EXPANDED_MAX = 50000 };
 
 /* A declared expression is bound anew where it is used, its parameters standing for the arguments.
  */
+/* f(*): the event of the only stream. */
+static const struct ast_expr *star_argument(struct bind *b, const struct ast_seg *seg)
+{
+    if (!seg->star || seg->n_args > 0 || b->scope->n_streams != 1) {
+        return NULL;
+    }
+    const struct bind_stream *s = &b->scope->streams[0];
+    struct ast_expr *e = ARENA_NEW(b->a, struct ast_expr);
+    struct ast_seg *name = ARENA_NEW(b->a, struct ast_seg);
+    *name =
+        (struct ast_seg){.span = seg->span, .name = s->alias.len > 0 ? s->alias : s->type->name};
+    *e = (struct ast_expr){.kind = AST_CHAIN, .span = seg->span, .segs = name, .n_segs = 1};
+    return e;
+}
+
 static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret,
                        struct err *reterr)
 {
@@ -479,7 +495,8 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
     if (d == NULL || (!d->alias && !seg->is_call)) {
         return 0;
     }
-    uint32_t n = seg->is_call ? seg->n_args : 0;
+    const struct ast_expr *star = star_argument(b, seg);
+    uint32_t n = star != NULL ? 1 : seg->is_call ? seg->n_args : 0;
     if (n != d->n_params) {
         return bind_err(reterr, seg->span, "expression '" SLICE_FMT "' has %u parameters, not %u",
                         SLICE_ARG(d->name), d->n_params, n);
@@ -493,8 +510,10 @@ static int declaration(struct bind *b, const struct ast_expr *e, struct ex **ret
     body.params = NULL;
     for (uint32_t i = 0; i < n; i++) {
         struct bind_param *p = ARENA_NEW(b->a, struct bind_param);
-        *p = (struct bind_param){
-            .name = d->params[i], .arg = seg->args[i], .arg_scope = save, .next = body.params};
+        *p = (struct bind_param){.name = d->params[i],
+                                 .arg = star != NULL ? star : seg->args[i],
+                                 .arg_scope = save,
+                                 .next = body.params};
         body.params = p;
     }
     struct scope *kept = ARENA_NEW(b->a, struct scope); /* subqueries may refer to it later */
@@ -605,7 +624,8 @@ int bind_chain(struct bind *b, const struct ast_expr *e, struct ex **ret, struct
     int at = 0;
     if (e->n_args > 0) {
         bool was = b->subq_list;
-        b->subq_list = e->args[0]->kind == AST_SUBQUERY && e->n_segs > 0 && e->segs[0].is_call;
+        b->subq_list = e->args[0]->kind == AST_SUBQUERY && e->segs[0].is_call &&
+                       fn_find(FN_ENUM, e->segs[0].name, NULL) != NULL;
         int rc = bind_expr(b, e->args[0], &x, reterr);
         b->subq_list = was;
         if (rc != 0) {
