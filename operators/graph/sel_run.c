@@ -255,7 +255,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
     struct eng *e = in->in.eng;
     const struct stmt *st = in->in.st;
     if (p->views.n_steps > 0) {
-        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes;
+        /* Groups that do not lose their events in order know them by address. */
+        bool known = st->causes && in->p->where != NULL && in->p->cls != ROWS_PLAIN;
+        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes || known;
         s->env = (struct view_env){.heap = e->heap,
                                    .timers = e->timers,
                                    .lim = in->in.st->query ? NULL : &e->lim,
