@@ -13,35 +13,41 @@
 
 struct aggregator;
 
-struct group {
-    struct aggregator *of;
-    void *block; /* behind the keys */
-    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
-     * else what is, by references (`refs`, behind the block) or as events. */
-    struct cause_refs *refs;
-    struct cause_live *live;
-    struct cause_ever *ever;
-    int64_t rows;   /* entered and not left */
-    uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
-    uint32_t level; /* of rollup */
-    /* For the batch and the output stage: */
-    bool touched, seen, has_first;
-    bool left;  /* all of its rows have left: among those that begin anew */
-    bool whole; /* the level of rollup that all rows are in: it never begins anew */
-    uint64_t hash;
-    struct group *next, *prev; /* in order of appearance */
-    uint64_t nr;               /* likewise */
-    struct evt **row;          /* the last row of it, kept; NULL */
+struct group_kept { /* what the output stage keeps of a group */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
     } out;
     int64_t first_at, first_in, first_out; /* output first: since when; rows since then */
+};
+
+struct group {
+    uint64_t hash;
+    struct aggregator *of;
+    int64_t rows;   /* entered and not left */
+    uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
+    uint32_t level; /* of rollup */
+    /* For the batch and the output stage: */
+    bool touched, seen, has_first;
+    bool left;   /* all of its rows have left: among those that begin anew */
+    bool whole;  /* the level of rollup that all rows are in: it never begins anew */
+    void *block; /* behind the keys */
+    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
+     * else what is, by references (`refs`, behind the block) or as events. */
+    struct cause_refs *refs;
+    struct group_kept *kept; /* NULL without an output stage */
+    struct cause_live *live;
+    struct cause_ever *ever;
+    struct evt **row;          /* the last row of it, kept; NULL */
+    struct group *next, *prev; /* in order of appearance */
+    uint64_t nr;               /* likewise */
     struct dat key[];
 };
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
+/* Groups made from here on have room for what the output stage keeps. */
+void aggr_keeps(struct aggregator *a);
 /* Groups whose rows have all left are forgotten, and not only begin anew. */
 void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);

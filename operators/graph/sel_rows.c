@@ -209,6 +209,7 @@ static struct win_pack *pack_of(const struct sel_inst *in)
 static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct batch *b,
                         struct group **of)
 {
+    struct ectx c = inst_ctx(&in->in, NULL);
     for (size_t i = 0; i < b->n_old; i++) { /* first: they are fetched while others are found */
         of[b->n_nw + i] = b->old[i]->group != 0 ? aggr_by_id(in->aggr, b->old[i]->group) : NULL;
         if (of[b->n_nw + i] != NULL) {
@@ -218,7 +219,7 @@ static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         struct evt **row = i < b->n_nw ? b->nw + i : b->old + (i - b->n_nw);
         if (i < b->n_nw || of[i] == NULL) {
-            struct ectx c = inst_ctx(&in->in, row);
+            c.row = row;
             c.leaving = i >= b->n_nw;
             of[i] = aggr_group(in->aggr, &c, 0, 0);
             aggr_soon(of[i]);
@@ -257,12 +258,13 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
 
 static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, bool local)
 {
+    struct ectx c = inst_ctx(&in->in, NULL);
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         bool enter = i < b->n_nw;
-        struct evt **row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
-        struct ectx c = inst_ctx(&in->in, row);
+        c.row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
         c.group = of[i];
         c.leaving = !enter;
+        c.failed = false;
         if (enter) {
             aggr_enter(of[i], &c);
         } else {

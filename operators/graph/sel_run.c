@@ -322,12 +322,21 @@ static bool in_a_queue(const struct sel_plan *p)
            s->views.queue && p->where == NULL && !p->triggered;
 }
 
+static bool has_output(const struct sel_plan *p)
+{
+    const struct out_plan *o = &p->output;
+    return o->when != OUT_EVERY_NONE || o->kind != OUT_NONE || o->after != NULL || o->terminated;
+}
+
 struct aggregator *sel_aggr(const struct sel_inst *in)
 {
     const struct sel_plan *p = in->p;
     struct aggregator *a =
         aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
     bool grouped = p->cls != ROWS_PLAIN;
+    if (has_output(p)) {
+        aggr_keeps(a);
+    }
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
         aggr_causes(a, leave || p->triggered, in_a_queue(p));
@@ -346,8 +355,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     in->view_ctx = inst_ctx(&in->in, in->row);
     in->aggr = sel_aggr(in);
     aggr_limit(in->aggr, st->query ? NULL : &st->eng->lim);
-    if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
-        p->output.terminated) {
+    if (has_output(p)) {
         in->out = out_new(in);
         out_open(in->out);
     } else if (p->windowed && p->into == NULL) {

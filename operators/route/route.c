@@ -506,7 +506,9 @@ void route_match(struct route *r, struct evt *e, struct route_hits *hits)
     for (uint32_t i = 0; i < e->type->n_supers; i++) {
         match_type(&a, e->type->supers[i].type, e->type->supers[i].slot);
     }
-    in_order(hits);
+    if (hits->v.len > 1) {
+        in_order(hits);
+    }
 }
 
 void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)
@@ -515,7 +517,9 @@ void route_match_as(struct route *r, const struct etype *as, struct evt *e, stru
     VEC_CLEAR(&hits->v);
     r->events++;
     match_type(&a, as, NULL);
-    in_order(hits);
+    if (hits->v.len > 1) {
+        in_order(hits);
+    }
 }
 
 uint64_t route_evals(const struct route *r)

@@ -168,6 +168,10 @@ static void let_go(struct vheap *h, struct obj *o)
 void vheap_drain(struct vheap *h)
 {
     enum { AHEAD = 4 };
+    h->epoch++;
+    if (h->pool.len == 0) {
+        return;
+    }
     struct obj **o = h->pool.ptr, **end = o + h->pool.len;
     for (; end - o > AHEAD; o++) { /* nothing is added while objects die */
         __builtin_prefetch(o[AHEAD]);
@@ -177,7 +181,6 @@ void vheap_drain(struct vheap *h)
         let_go(h, *o);
     }
     VEC_CLEAR(&h->pool);
-    h->epoch++;
 }
 
 uint64_t vheap_epoch(const struct vheap *h)
