@@ -159,6 +159,11 @@ static void poll_both(struct world *w)
     for (int n = bus_poll(w->sender, ev, 16), i = 0; i < n; i++) {
         w->sender_open |= ev[i].kind == BUS_EV_OPENED;
         CHECK(ev[i].kind != BUS_EV_REFUSED);
+        if (ev[i].kind == BUS_EV_ERROR && ev[i].reopen) {
+            struct err err;
+            bus_writer_close(w->out);
+            CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
+        }
     }
     for (int n = bus_poll(w->worker, ev, 16), i = 0; i < n; i++) {
         slot_on_event(w->slot, &ev[i]);
