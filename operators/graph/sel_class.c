@@ -85,6 +85,11 @@ static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p
     }
     for (uint32_t i = 0; i < g->n_kids && n < GROUP_MAX; i++) {
         int rc = set_of(b, &g->kids[i], p, &part[n++], reterr);
+        for (uint32_t k = 0; rc == 0 && k + 1 < n; k++) {
+            if ((part[k] & part[n - 1]) != 0) {
+                rc = bind_err(reterr, g->span, "an expression stands twice in it");
+            }
+        }
         if (rc != 0) {
             return rc;
         }
