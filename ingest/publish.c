@@ -86,18 +86,6 @@ static int64_t now_ns(const struct publish *p)
     return clock_mono(bus_clock(p->bus));
 }
 
-static uint64_t print_of(const char *file)
-{
-    struct schema *s = NULL;
-    struct err err;
-    int rc = schema_parse(schema_file_get(slice_str(file))->text, &s, &err);
-    assert(rc == 0);
-    (void)rc;
-    uint64_t print = schema_fingerprint(s);
-    schema_free(s);
-    return print;
-}
-
 struct publish *publish_new(struct bus_client *c, const struct publish_conf *conf)
 {
     assert(c != NULL && conf->partitions > 0 && conf->ack_ns > 0);
@@ -105,8 +93,8 @@ struct publish *publish_new(struct bus_client *c, const struct publish_conf *con
     p->bus = c;
     p->conf = *conf;
     p->requests = pool_new("publish requests", sizeof(struct publish_req), REQUESTS_MAX);
-    p->batch_print = print_of("event_batch.avsc");
-    p->dead_print = print_of("dlq.avsc");
+    p->batch_print = schema_file_print(SLICE("event_batch.avsc"));
+    p->dead_print = schema_file_print(SLICE("dlq.avsc"));
     p->dice = (uint64_t)now_ns(p) | 1;
     buf_init(&p->out, BUS_RECORD_MAX);
     for (size_t i = 0; i < BUS_TOPICS_COUNT; i++) {

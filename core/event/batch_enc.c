@@ -47,6 +47,7 @@ struct batch_enc {
     size_t index_mask;
     uint32_t batch; /* number of the current batch, for by_address */
     uint32_t count;
+    size_t last;   /* where the last event's id stands in events */
     bool repaired; /* something in the item being written was */
     int64_t seq, min_ts, max_ts;
     size_t source_len;
@@ -431,6 +432,7 @@ static bool put_event(struct batch_enc *e, const struct rec *r, uint32_t context
     }
     char *to = varint_write_zz(from, context);
     to = varint_write_zz(to, r->n);
+    e->last = b->len + (size_t)(to - from);
     memcpy(to, r->id.bytes, sizeof r->id.bytes);
     to = varint_write_zz(to + sizeof r->id.bytes, r->ts);
     to = varint_write_zz(to, r->ingest_ts);
@@ -454,6 +456,12 @@ size_t batch_enc_bytes(const struct batch_enc *e)
 uint32_t batch_enc_count(const struct batch_enc *e)
 {
     return e->count;
+}
+
+struct slice batch_enc_last(const struct batch_enc *e)
+{
+    assert(e->count > 0 && e->last < e->events.len);
+    return slice_of(e->events.ptr + e->last, e->events.len - e->last);
 }
 
 /* Why nothing could be written, when the buffers were not full. */

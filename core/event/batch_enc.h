@@ -36,6 +36,9 @@ int batch_enc_add(struct batch_enc *e, const struct rec *r, struct err *reterr) 
 /* At least the size that batch_enc_end would append now, at most a few dozen bytes more. */
 size_t batch_enc_bytes(const struct batch_enc *e);
 uint32_t batch_enc_count(const struct batch_enc *e);
+/* The bytes of the event that was added last, from its id on: all of it but what depends on the
+ * batch it is in. Valid until the next call. */
+struct slice batch_enc_last(const struct batch_enc *e);
 /* Appends the batch to out and begins the next: same source, seq + 1. ERR_TOO_BIG if out has
  * no room: then nothing was appended and nothing is lost. */
 int batch_enc_end(struct batch_enc *e, struct buf *out, struct err *reterr) NODISCARD;

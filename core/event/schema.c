@@ -385,3 +385,17 @@ const struct schema_file *schema_file_get(struct slice name)
     }
     return NULL;
 }
+
+uint64_t schema_file_print(struct slice name)
+{
+    const struct schema_file *file = schema_file_get(name);
+    struct schema *s = NULL;
+    struct err err;
+    assert(file != NULL);
+    int rc = schema_parse(file->text, &s, &err);
+    assert(rc == 0);
+    (void)rc;
+    uint64_t print = schema_fingerprint(s);
+    schema_free(s);
+    return print;
+}

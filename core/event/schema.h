@@ -51,5 +51,6 @@ extern const struct schema_file schema_files[];
 extern const size_t schema_files_len;
 /* By name; NULL if there is none. */
 const struct schema_file *schema_file_get(struct slice name);
+uint64_t schema_file_print(struct slice name); /* the fingerprint of one that is there */
 
 #endif

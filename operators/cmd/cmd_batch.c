@@ -10,6 +10,7 @@
 #include "core/event/batch_dec.h"
 #include "core/event/batch_enc.h"
 #include "operators/sig/dat_intake.h"
+#include "operators/sig/dat_outgo.h"
 
 #include <assert.h>
 
@@ -63,57 +64,6 @@ void cmd_batch_free(struct cmd_batch *b)
 
 /* ---- making ---- */
 
-static struct val value_of(struct cmd_batch *b, struct dat v);
-
-static struct val map_of(struct cmd_batch *b, const struct vmap *m)
-{
-    struct val_pair *pairs = arena_array(b->making, m->len + 1, sizeof *pairs);
-    assert(pairs != NULL);
-    for (uint32_t i = 0; i < m->len; i++) {
-        pairs[i] = val_pair(vstr_slice(m->v[i].key.s), value_of(b, m->v[i].value));
-    }
-    return val_map(pairs, val_map_sort(pairs, m->len));
-}
-
-static struct val list_of(struct cmd_batch *b, const struct vlist *l)
-{
-    struct val *items = arena_array(b->making, l->len + 1, sizeof *items);
-    assert(items != NULL);
-    for (uint32_t i = 0; i < l->len; i++) {
-        items[i] = value_of(b, l->v[i]);
-    }
-    return val_list(items, l->len);
-}
-
-static uint32_t columns_of(struct cmd_batch *b, const struct evt *e, struct val_pair **ret)
-{
-    struct val_pair *pairs = arena_array(b->making, e->type->n_cols + 1, sizeof *pairs);
-    assert(pairs != NULL);
-    for (uint32_t i = 0; i < e->type->n_cols; i++) {
-        pairs[i] = val_pair(e->type->cols[i].name, value_of(b, e->p[i]));
-    }
-    *ret = pairs;
-    return e->type->n_cols;
-}
-
-static struct val value_of(struct cmd_batch *b, struct dat v)
-{
-    struct val_pair *pairs = NULL;
-    switch (v.kind) {
-    case DAT_BOOL: return val_bool(v.b);
-    case DAT_FLOAT:
-    case DAT_DOUBLE: return val_double(v.d);
-    case DAT_STRING: return val_string(vstr_slice(v.s));
-    case DAT_MAP: return map_of(b, v.m);
-    case DAT_LIST: return list_of(b, v.l);
-    case DAT_EVENT: {
-        uint32_t n = columns_of(b, v.ev, &pairs);
-        return val_map(pairs, val_map_sort(pairs, n));
-    }
-    default: return dat_is_integer(v) ? val_int(v.i) : val_null();
-    }
-}
-
 static void know(struct cmd_batch *b, const struct etype *t)
 {
     VEC_EACH (&b->known, k) {
@@ -150,7 +100,9 @@ int cmd_batch_fill(struct cmd_batch *b, const struct cmd_gen_item *items, size_t
         know(b, e->type);
         struct rec r = {.ts = b->clock * CLOCK_NS_PER_MS, .context = &none, .type = e->type->name};
         r.ingest_ts = r.ts;
-        r.payload_len = columns_of(b, e, &pairs);
+        bool fits = dat_outgo_event(e, b->making, &pairs, &r.payload_len);
+        assert(fits);
+        (void)fits;
         r.payload = pairs;
         rc = batch_enc_add(b->enc, &r, reterr);
         if (rc == 0 && (batch_enc_count(b->enc) == BATCH_EVENTS || i == n - 1)) {

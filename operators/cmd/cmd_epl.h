@@ -43,6 +43,10 @@ struct cmd_sub {
 int cmd_check(const struct cmd_opts *o);
 int cmd_print(const struct cmd_opts *o);
 int cmd_explain(const struct cmd_opts *o);
+struct key_plan;
+/* What a statement reads, keeps and gives; order: in its engine. */
+void cmd_explain_stmt(struct buf *out, const struct ast_stmt *s, uint32_t number, uint32_t line,
+                      const struct key_plan *keys, uint32_t order);
 int cmd_run(const struct cmd_opts *o);
 int cmd_scenario(const struct cmd_opts *o);
 int cmd_bench(const struct cmd_opts *o);

@@ -226,8 +226,8 @@ static void select_parts(struct buf *out, const struct ast_select *s)
     }
 }
 
-static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number,
-                      const struct key_plan *keys)
+void cmd_explain_stmt(struct buf *out, const struct ast_stmt *s, uint32_t number, uint32_t line_no,
+                      const struct key_plan *keys, uint32_t order)
 {
     struct slice name = cmd_stmt_name(s);
     (void)buf_addf(out, "%u %s", number, kind_names[s->kind]);
@@ -237,7 +237,7 @@ static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number
     if (s->name.len > 0) {
         (void)buf_addf(out, " " SLICE_FMT, SLICE_ARG(s->name));
     }
-    (void)buf_addf(out, " (line %u)\n", s->span.line);
+    (void)buf_addf(out, " (line %u)\n", line_no);
     if (s->context.len > 0) {
         line(out, "context");
         (void)buf_addf(out, SLICE_FMT ": once per partition\n", SLICE_ARG(s->context));
@@ -258,7 +258,7 @@ static void statement(struct buf *out, const struct ast_stmt *s, uint32_t number
         select_parts(out, s->select);
     }
     expr_line(out, "where", s->where);
-    cmd_keys_stmt(keys, number, out);
+    cmd_keys_stmt(keys, order, out);
 }
 
 static void program(void *arg, const struct eng_program *p)
@@ -291,7 +291,7 @@ static int explain(const struct cmd_opts *o, struct arena *a, struct slice text,
         cmd_keys_json(&keys, out);
     }
     for (uint32_t i = 0; code == CMD_OK && o->format == CMD_TEXT && i < m->n_stmts; i++) {
-        statement(out, m->stmts[i], i + 1, &keys);
+        cmd_explain_stmt(out, m->stmts[i], i + 1, m->stmts[i]->span.line, &keys, i + 1);
         eng_programs(e, i, program, out);
     }
     if (o->format == CMD_TEXT) {

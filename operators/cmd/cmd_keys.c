@@ -143,12 +143,19 @@ static void unit_json(const struct key_unit *u, struct buf *out)
     (void)buf_add_str(out, "]}");
 }
 
-void cmd_keys_json(const struct key_plan *p, struct buf *out)
+void cmd_keys_units_json(const struct key_plan *p, struct buf *out)
 {
-    (void)buf_add_str(out, "{\"units\": [\n");
+    (void)buf_add_str(out, "[");
     for (uint32_t i = 0; i < p->n_units; i++) {
-        (void)buf_add_str(out, i > 0 ? ",\n " : " ");
+        (void)buf_add_str(out, i > 0 ? ",\n " : "\n ");
         unit_json(&p->units[i], out);
     }
-    (void)buf_add_str(out, p->n_units > 0 ? "\n]}\n" : "]}\n");
+    (void)buf_add_str(out, p->n_units > 0 ? "\n]" : "]");
+}
+
+void cmd_keys_json(const struct key_plan *p, struct buf *out)
+{
+    (void)buf_add_str(out, "{\"units\": ");
+    cmd_keys_units_json(p, out);
+    (void)buf_add_str(out, "}\n");
 }

@@ -12,6 +12,7 @@ void cmd_keys_unit(const struct key_unit *u, struct buf *out);
 void cmd_keys_text(const struct key_plan *p, struct buf *out);
 /* [{"statements": [...], "choice": ..., "inputs": [...]}] */
 void cmd_keys_json(const struct key_plan *p, struct buf *out);
+void cmd_keys_units_json(const struct key_plan *p, struct buf *out); /* the list alone */
 /* The line of a statement (by order of deployment): as if it were alone. */
 void cmd_keys_stmt(const struct key_plan *p, uint32_t order, struct buf *out);
 

@@ -42,8 +42,9 @@ struct doc_stmt {
     uint32_t off;                  /* of that */
     const struct ast_stmt *ast;    /* NULL: it could not be read */
     const struct doc_alert *alert; /* or NULL */
-    const struct etype *rows; /* columns of what it delivers, if it does; gone with the check */
-    struct slice into;        /* insert into; empty */
+    const struct etype *rows;    /* columns of what it delivers, if it does; gone with the check */
+    const struct slice *inserts; /* streams it inserts into */
+    uint32_t n_inserts;
     bool refused;
 };
 
@@ -106,6 +107,9 @@ int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *
 /* What is deployed into the engine of a level before its statements: built-in types, and those that
  * levels before it make. Behind doc_check. */
 void doc_prelude(const struct doc *d, uint32_t level, struct buf *out);
+
+/* Does the statement name it, other than to insert into it? */
+bool doc_stmt_reads(const struct doc *d, const struct doc_stmt *s, struct slice name);
 
 /* The same document in the same words: defaults filled in, keys sorted, JSON. What means the same
  * has the same text and hash (comments, order of keys, anchors, styles aside). */

@@ -154,7 +154,7 @@ static int by_field(const void *a, const void *b)
 
 static void object(struct arena *a, const char *section, const char *at, struct buf *out)
 {
-    const struct doc_field *sorted[SECTION_FIELDS_MAX];
+    const struct doc_field *sorted[SECTION_FIELDS_MAX] = {NULL};
     size_t n = 0;
     for (const struct doc_field *f = NULL; (f = doc_field_next(section, f)) != NULL;) {
         assert(n < ARRAY_LEN(sorted));

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-enum { PRELUDE_MAX = 16 << 20 };
+enum { PRELUDE_MAX = 16 << 20, NAMES_MAX = 1000000 };
 
 static struct slice text_of(struct doc_check *c, struct slice a, uint32_t i)
 {
@@ -49,6 +49,24 @@ static uint32_t maker(struct doc_check *c, struct slice name, uint32_t from)
         VEC_DONE(&made);
     }
     return found;
+}
+
+static void note_makers(struct doc_check *c, uint32_t i)
+{
+    const struct doc_level *l = &c->d->g.levels[i];
+    for (uint32_t k = 0; k < l->n_stmts; k++) {
+        struct doc_names made = {.ptr = NULL};
+        doc_makes(c, &l->stmts[k], &made);
+        for (size_t m = 0; m < made.len; m++) {
+            void **at = map_get(&c->first_maker, made.ptr[m]) == NULL
+                            ? map_put(&c->first_maker, made.ptr[m])
+                            : NULL;
+            if (at != NULL) {
+                *at = (void *)(uintptr_t)(i + 1);
+            }
+        }
+        VEC_DONE(&made);
+    }
 }
 
 /* A message about 'X', which only a later level makes. */
@@ -94,7 +112,8 @@ static bool is_taken(struct doc_check *c, struct doc_stmt *s)
     doc_makes(c, s, &made);
     bool taken = false;
     for (size_t i = 0; !taken && i < made.len; i++) {
-        uint32_t level = maker(c, made.ptr[i], 0);
+        uintptr_t first = (uintptr_t)map_get(&c->first_maker, made.ptr[i]);
+        uint32_t level = first > 0 ? (uint32_t)first - 1 : c->level;
         if (level < c->level) {
             struct doc_note *n =
                 doc_say_at(c, DOC_EPL_TAKEN, s->off, MIN(s->text.len, (size_t)UINT32_MAX),
@@ -214,6 +233,7 @@ static void close_all(struct doc_check *c)
         }
     }
     VEC_DONE(&c->lost);
+    map_done(&c->first_maker);
 }
 
 int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *notes,
@@ -223,10 +243,12 @@ int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *
     assert(c != NULL && engine != NULL);
     uint32_t n = MIN(d->g.n_levels, (uint32_t)DOC_LEVELS_MAX);
     *c = (struct doc_check){.d = d, .a = d->arena, .engine = engine, .notes = notes};
+    map_init(&c->first_maker, NAMES_MAX);
     for (uint32_t i = 0; i < n; i++) {
         if (can_be_read(&d->g.levels[i])) {
             enter(c, i);
             doc_level_read(c, &d->g.levels[i]);
+            note_makers(c, i);
         }
     }
     for (uint32_t i = 0; i < n; i++) {

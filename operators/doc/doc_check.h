@@ -6,6 +6,7 @@
 #ifndef OPERATORS_DOC_DOC_CHECK_H
 #define OPERATORS_DOC_DOC_CHECK_H
 
+#include "core/base/map.h"
 #include "operators/doc/doc_engine.h"
 #include "operators/doc/doc_impl.h"
 #include "operators/epl/ast.h"
@@ -24,6 +25,7 @@ struct doc_check {
     uint32_t level;
     const struct doc_node *epl; /* of the level under way */
     struct slice pointer;       /* to it */
+    struct map first_maker;     /* of a name: 1 + the level */
     struct doc_names lost;      /* what refused statements would have made */
 };
 

@@ -173,6 +173,23 @@ bool doc_mentions(struct doc_check *c, const struct doc_stmt *s, const struct do
     return found;
 }
 
+bool doc_stmt_reads(const struct doc *d, const struct doc_stmt *s, struct slice name)
+{
+    struct lex_out lex = {.toks = {.ptr = NULL}};
+    struct err err;
+    bool found = false;
+    if (slice_find_slice(s->text, name) == s->text.len) {
+        return false;
+    }
+    int rc = lex_text(d->arena, s->text, &lex, &err);
+    for (size_t i = 0; rc == 0 && !found && i < lex.toks.len; i++) {
+        bool into = i > 0 && slice_eq_nocase(lex.toks.ptr[i - 1].text, SLICE("into"));
+        found = lex.toks.ptr[i].kind == TOK_WORD && !into && slice_eq(lex.toks.ptr[i].text, name);
+    }
+    VEC_DONE(&lex.toks);
+    return found;
+}
+
 /* ---- reading ---- */
 
 static void read_one(struct doc_check *c, struct doc_stmt *s, uint32_t number)
@@ -187,9 +204,14 @@ static void read_one(struct doc_check *c, struct doc_stmt *s, uint32_t number)
         if (name != NULL && name->n_values == 1 && name->values[0].e != NULL) {
             s->name = name->values[0].e->text;
         }
-        if (s->ast->select != NULL && s->ast->select->insert != NULL) {
-            s->into = s->ast->select->insert->into;
+        struct doc_names names = {.ptr = NULL};
+        doc_inserts(s->ast, &names);
+        struct slice *all = arena_array(c->a, names.len + 1, sizeof *all);
+        for (size_t i = 0; all != NULL && i < names.len; i++) {
+            all[s->n_inserts++] = names.ptr[i];
         }
+        s->inserts = all;
+        VEC_DONE(&names);
         return;
     }
     if (rc != 0) {

@@ -393,13 +393,15 @@ DO(IN_STEP)
         return WHOLE(a, b, DAT_LONG, op, AS_LONG) : eval_arith(ex_op, TY_LONG, a, b, c);           \
     }                                                                                              \
     DOUBLES(name, ex_op, op)
+/* Also of whole numbers, which then need not be converted before. */
+#define IS_BINARY(v) ((v).kind - DAT_BYTE <= (uint64_t)(DAT_DOUBLE - DAT_BYTE))
+#define WIDE(v)      ((v).kind >= DAT_FLOAT ? (v).d : (double)(v).i)
 #define DOUBLES(name, ex_op, op)                                                                   \
     static inline ALWAYS_INLINE struct dat name##_double(struct dat a, struct dat b,               \
                                                          struct ectx *c)                           \
     {                                                                                              \
-        return LIKELY(a.kind == DAT_DOUBLE && b.kind == DAT_DOUBLE)                                \
-                   ? dat_double(a.d op b.d)                                                        \
-                   : eval_arith(ex_op, TY_DOUBLE, a, b, c);                                        \
+        return LIKELY(IS_BINARY(a) && IS_BINARY(b)) ? dat_double(WIDE(a) op WIDE(b))               \
+                                                    : eval_arith(ex_op, TY_DOUBLE, a, b, c);       \
     }
 ARITH(add, EX_ADD, +)
 ARITH(sub, EX_SUB, -)

@@ -283,15 +283,28 @@ static bool is_column(const struct ex *e)
     return e->op == EX_PROP && e->level == 0;
 }
 
+/* Arithmetic of doubles takes whole numbers as they are. */
+static const struct ex *unconverted(const struct ex *e)
+{
+    bool whole = e->op == EX_CONV && e->ty.kind == TY_DOUBLE && e->args[0]->ty.kind >= TY_BYTE &&
+                 e->args[0]->ty.kind <= TY_LONG;
+    return whole ? e->args[0] : e;
+}
+
 static void arith(struct comp *c, const struct ex *e, unsigned to)
 {
     uint16_t r = (uint16_t)to, op = arith_op(e);
     const struct ex *a = e->args[0], *b = e->args[1];
     unsigned top = c->top;
+    if (op != VM_ARITH && e->ty.kind == TY_DOUBLE) {
+        a = unconverted(a);
+        b = unconverted(b);
+    }
     bool either = (e->op == EX_ADD || e->op == EX_MUL) && op != VM_ARITH;
     if (either && (a->op == EX_CONST || (is_column(a) && b->op != EX_CONST && !is_column(b)))) {
-        a = e->args[1];
-        b = e->args[0];
+        const struct ex *left = a;
+        a = b;
+        b = left;
     }
     comp_into(c, a, to);
     if (op != VM_ARITH && b->op == EX_CONST) {

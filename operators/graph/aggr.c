@@ -35,7 +35,7 @@ struct aggregator {
     uint64_t next_nr;
     struct group *first, *last, *total;
     VEC(struct group *) left; /* those that begin anew with the next row */
-    bool forgets;
+    bool forgets, keeps;
     struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
 };
 
@@ -107,8 +107,10 @@ static void group_free(struct group *g)
         }
         mem_free(g->row);
     }
-    struct obj *held[] = {(struct obj *)g->out.nw, (struct obj *)g->out.old,
-                          (struct obj *)g->out.nw_key, (struct obj *)g->out.old_key};
+    static const struct orow_kept nothing = {NULL, NULL, NULL, NULL};
+    const struct orow_kept *out = g->kept != NULL ? &g->kept->out : &nothing;
+    struct obj *held[] = {(struct obj *)out->nw, (struct obj *)out->old, (struct obj *)out->nw_key,
+                          (struct obj *)out->old_key};
     for (size_t i = 0; i < ARRAY_LEN(held); i++) {
         if (held[i] != NULL) {
             obj_drop(a->heap, held[i]);
@@ -207,8 +209,10 @@ static struct group *make(struct aggregator *a)
 {
     size_t block_at = (sizeof(struct group) + a->n_keys * sizeof(struct dat) + 15) & ~(size_t)15;
     size_t refs_at = block_at + a->layout->bytes;
-    struct group *g = mem_zalloc(refs_at + (a->queue ? sizeof *g->refs : 0));
+    size_t kept_at = refs_at + (a->queue ? sizeof(struct cause_refs) : 0);
+    struct group *g = mem_zalloc(kept_at + (a->keeps ? sizeof(struct group_kept) : 0));
     g->of = a;
+    g->kept = a->keeps ? (struct group_kept *)(void *)((char *)g + kept_at) : NULL;
     g->block = (char *)g + block_at;
     agg_block_init(a->layout, g->block);
     if (a->queue) {
@@ -298,6 +302,30 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
     return NULL;
 }
 
+struct group *aggr_by_id(const struct aggregator *a, uint32_t id)
+{
+    return id > 0 && id <= a->by_id.len ? a->by_id.ptr[id - 1].g : NULL;
+}
+
+void aggr_soon_far(const struct aggregator *a, uint32_t id)
+{
+    enum { LINE = 64 };
+    const struct group *g = aggr_by_id(a, id);
+    size_t n = g != NULL ? sizeof *g + a->layout->bytes + sizeof *g->refs : 0;
+    for (size_t i = 0; i < n; i += LINE) {
+        __builtin_prefetch((const char *)g + i);
+    }
+}
+
+void aggr_soon_near(const struct aggregator *a, uint32_t id)
+{
+    const struct group *g = aggr_by_id(a, id);
+    if (g != NULL) {
+        __builtin_prefetch(a->by_id.ptr[id - 1].key0);
+        aggr_soon(g);
+    }
+}
+
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled)
 {
     struct dat key[KEYS_MAX];
@@ -338,6 +366,12 @@ static void drop(struct group *g)
     }
     a->count--;
     group_free(g);
+}
+
+void aggr_keeps(struct aggregator *a)
+{
+    assert(a->count == 0);
+    a->keeps = true;
 }
 
 void aggr_forgets(struct aggregator *a)
@@ -555,10 +589,12 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_bool(s, g->touched);
     save_bool(s, g->seen);
     save_bool(s, g->has_first);
-    save_i(s, g->first_at);
-    save_i(s, g->first_in);
-    save_i(s, g->first_out);
-    save_kept(&g->out, s);
+    if (g->kept != NULL) {
+        save_i(s, g->kept->first_at);
+        save_i(s, g->kept->first_in);
+        save_i(s, g->kept->first_out);
+        save_kept(&g->kept->out, s);
+    }
     if (g->refs != NULL) {
         cause_refs_save(s, g->refs);
     } else if (g->live != NULL) {
@@ -612,10 +648,12 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
     g->touched = load_bool(l);
     g->seen = load_bool(l);
     g->has_first = load_bool(l);
-    g->first_at = load_i(l);
-    g->first_in = load_i(l);
-    g->first_out = load_i(l);
-    load_kept(&g->out, l);
+    if (g->kept != NULL) {
+        g->kept->first_at = load_i(l);
+        g->kept->first_in = load_i(l);
+        g->kept->first_out = load_i(l);
+        load_kept(&g->kept->out, l);
+    }
     if (g->refs != NULL) {
         cause_refs_load(l, g->refs);
     } else if (g->live != NULL) {

@@ -13,35 +13,41 @@
 
 struct aggregator;
 
-struct group {
-    struct aggregator *of;
-    void *block; /* behind the keys */
-    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
-     * else what is, by references (`refs`, behind the block) or as events. */
-    struct cause_refs *refs;
-    struct cause_live *live;
-    struct cause_ever *ever;
-    int64_t rows;   /* entered and not left */
-    uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
-    uint32_t level; /* of rollup */
-    /* For the batch and the output stage: */
-    bool touched, seen, has_first;
-    bool left;  /* all of its rows have left: among those that begin anew */
-    bool whole; /* the level of rollup that all rows are in: it never begins anew */
-    uint64_t hash;
-    struct group *next, *prev; /* in order of appearance */
-    uint64_t nr;               /* likewise */
-    struct evt **row;          /* the last row of it, kept; NULL */
+struct group_kept { /* what the output stage keeps of a group */
     struct orow_kept {
         struct evt *nw, *old; /* kept */
         struct vlist *nw_key, *old_key;
     } out;
     int64_t first_at, first_in, first_out; /* output first: since when; rows since then */
+};
+
+struct group {
+    uint64_t hash;
+    struct aggregator *of;
+    int64_t rows;   /* entered and not left */
+    uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
+    uint32_t level; /* of rollup */
+    /* For the batch and the output stage: */
+    bool touched, seen, has_first;
+    bool left;   /* all of its rows have left: among those that begin anew */
+    bool whole;  /* the level of rollup that all rows are in: it never begins anew */
+    void *block; /* behind the keys */
+    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
+     * else what is, by references (`refs`, behind the block) or as events. */
+    struct cause_refs *refs;
+    struct group_kept *kept; /* NULL without an output stage */
+    struct cause_live *live;
+    struct cause_ever *ever;
+    struct evt **row;          /* the last row of it, kept; NULL */
+    struct group *next, *prev; /* in order of appearance */
+    uint64_t nr;               /* likewise */
     struct dat key[];
 };
 
 struct aggregator *aggr_new(const struct agg_layout *l, struct ex **keys, uint32_t n_keys,
                             uint32_t width, struct vheap *heap);
+/* Groups made from here on have room for what the output stage keeps. */
+void aggr_keeps(struct aggregator *a);
 /* Groups whose rows have all left are forgotten, and not only begin anew. */
 void aggr_forgets(struct aggregator *a);
 void aggr_free(struct aggregator *a);
@@ -62,6 +68,11 @@ static inline void aggr_soon(const struct group *g)
         cause_live_soon(g->live);
     }
 }
+struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
+/* The group with that id (0: none) will be used before long: it is fetched; and what it points to,
+ * when it has come. */
+void aggr_soon_far(const struct aggregator *a, uint32_t id);
+void aggr_soon_near(const struct aggregator *a, uint32_t id);
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it

@@ -59,7 +59,7 @@ const struct etype *eng_type(struct eng *e, struct slice name)
 
 void eng_number(struct eng *e, struct evt *ev)
 {
-    ev->ref = (struct eref){1ULL << 63, ++e->next_ref};
+    ev->ref = (struct eref){1ULL << 63 | e->conf.lineage, ++e->next_ref};
 }
 
 /* ---- deliveries ---- */
@@ -358,6 +358,22 @@ void eng_advance(struct eng *e, int64_t ms)
     }
     flush_dirty(e);
     eng_settle(e);
+}
+
+int64_t eng_due(const struct eng *e)
+{
+    return tmr_next(e->timers);
+}
+
+void eng_number_from(struct eng *e, uint64_t n)
+{
+    assert(n >= e->next_ref);
+    e->next_ref = n;
+}
+
+uint64_t eng_numbered(const struct eng *e)
+{
+    return e->next_ref;
 }
 
 void eng_advance_span(struct eng *e, int64_t ms)

@@ -22,6 +22,7 @@ struct eng_conf {
     void *arg;
     bool prioritized; /* @Priority and @Drop have their effect */
     bool unshared;    /* equal conditions are evaluated one by one; for tests */
+    uint64_t lineage; /* 63 bits: in the references of events that statements insert */
     bool causes;      /* rows, and events that are inserted, tell their causes (sig/cause.h) */
     /* Each event that a statement inserts, with its reference and causes; NULL: nobody asks. */
     void (*on_derived)(void *arg, const struct evt *e);
@@ -43,6 +44,10 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr) NODISCARD;
 void eng_advance(struct eng *e, int64_t ms);      /* one jump */
 void eng_advance_span(struct eng *e, int64_t ms); /* from due timer to due timer */
 int64_t eng_now(const struct eng *e);
+/* Goes on counting behind n. */
+void eng_number_from(struct eng *e, uint64_t n);
+int64_t eng_due(const struct eng *e);       /* of the next timer; INT64_MAX: none is set */
+uint64_t eng_numbered(const struct eng *e); /* events that were given a number of this engine */
 /* On-demand query: rows as they are now, valid until the next call. */
 int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t n_params,
               struct eng_rows *ret, struct err *reterr) NODISCARD;

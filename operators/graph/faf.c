@@ -69,12 +69,24 @@ static void read_rows(struct stmt *st, struct evt *props)
     sel_stop(&in->in);
 }
 
-/* With a context: once per partition of the window. */
+/* Who made a window or table, if it belongs to a context: a query with that context is done once
+ * per partition. */
+static const struct stmt *partitions_of(const struct stmt *st, const void *what)
+{
+    VEC_EACH (&st->eng->stmts, each) {
+        if ((*each)->plan == what && (*each)->context != NULL) {
+            return *each;
+        }
+    }
+    return NULL;
+}
+
 static void read_partitions(struct stmt *st)
 {
     const struct sel_plan *p = st->plan;
     const struct sel_stream *s = &p->streams[0];
-    const struct stmt *of = s->kind == SRC_WINDOW ? nwin_stmt(s->win) : NULL;
+    const struct stmt *of =
+        partitions_of(st, s->kind == SRC_WINDOW ? (const void *)s->win : s->table);
     for (size_t i = 0; of != NULL && i < of->insts.len; i++) {
         read_rows(st, of->insts.ptr[i]->props);
     }
@@ -103,10 +115,10 @@ static int run_select(struct stmt *st, struct err *reterr)
 
 /* ---- insert, update, delete ---- */
 
-static struct inst *bare_inst(struct stmt *st)
+static struct inst *bare_inst(struct stmt *st, struct evt *props)
 {
     struct inst *in = MEM_NEW(struct inst);
-    inst_init(in, st, NULL);
+    inst_init(in, st, props);
     return in;
 }
 
@@ -148,39 +160,67 @@ static int insert_row(struct stmt *st, struct bind *b, const struct ast_item *it
         evt_set(row, i, ex_eval(rows.cols[i], &c));
     }
     struct evt *made = ins_make(ins, st->eng, row);
+    struct inst *from = in->props != NULL ? in : NULL;
     if (e->kind == CAT_WINDOW) {
         keep_rows(st->eng, &made, 1);
-        nwin_insert(e->what, made, NULL); /* consumers are told once, of all rows */
+        nwin_insert(e->what, made, from); /* consumers are told once, of all rows */
     } else {
-        table_put(e->what, made, NULL);
+        table_put(e->what, made, from);
     }
     return 0;
 }
 
-static int run_insert(struct stmt *st, struct err *reterr)
+static int insert_rows(struct stmt *st, struct bind *b, struct evt *props, struct err *reterr)
 {
     const struct ast_select *s = st->ast->select;
-    struct bind b = stmt_bind(st);
-    struct scope scope = {.no_aggs = "here"};
-    b.scope = &scope;
-    struct inst *in = bare_inst(st);
+    struct inst *in = bare_inst(st, props);
     int rc = 0;
     if (s->n_value_rows == 0) {
-        rc = insert_row(st, &b, s->items, s->n_items, in, reterr);
+        rc = insert_row(st, b, s->items, s->n_items, in, reterr);
     }
     uint32_t per = s->n_value_rows > 0 ? s->n_values / s->n_value_rows : 0;
-    struct ast_item *items = arena_array(b.a, per + 1, sizeof *items);
+    struct ast_item *items = arena_array(b->a, per + 1, sizeof *items);
     for (uint32_t r = 0; rc == 0 && r < s->n_value_rows; r++) {
         for (uint32_t i = 0; i < per; i++) {
             items[i] = (struct ast_item){.span = s->span,
                                          .e = s->values[r * per + i],
-                                         .as = slice_str(arena_printf(b.a, "%u", i))};
+                                         .as = slice_str(arena_printf(b->a, "%u", i))};
         }
-        rc = insert_row(st, &b, items, per, in, reterr);
+        rc = insert_row(st, b, items, per, in, reterr);
     }
-    VEC_DONE(&b.used);
     bare_done(in);
     return rc;
+}
+
+static int run_insert(struct stmt *st, struct err *reterr)
+{
+    struct bind b = stmt_bind(st);
+    struct scope scope = {.no_aggs = "here"};
+    b.scope = &scope;
+    const struct cat_entry *e = cat_type(b.cat, st->ast->select->insert->into);
+    const struct stmt *of = e != NULL && st->context != NULL ? partitions_of(st, e->what) : NULL;
+    int rc = of == NULL ? insert_rows(st, &b, NULL, reterr) : 0;
+    for (size_t i = 0; rc == 0 && of != NULL && i < of->insts.len; i++) {
+        rc = insert_rows(st, &b, of->insts.ptr[i]->props, reterr);
+    }
+    VEC_DONE(&b.used);
+    return rc;
+}
+
+static void change(struct stmt *st, struct evt *props)
+{
+    struct on_inst in = {.p = st->plan};
+    inst_init(&in.in, st, props);
+    if (st->ast->kind == STMT_FAF_UPDATE) {
+        on_update(&in, NULL);
+    } else {
+        on_delete(&in, NULL);
+    }
+    evts_done(&in.found);
+    evts_done(&in.nw);
+    evts_done(&in.old);
+    evts_done(&in.tmp);
+    inst_done(&in.in);
 }
 
 static int run_change(struct stmt *st, struct err *reterr)
@@ -202,13 +242,13 @@ static int run_change(struct stmt *st, struct err *reterr)
         return rc;
     }
     st->plan = p;
-    struct on_inst in = {.p = p};
-    inst_init(&in.in, st, NULL);
+    const struct stmt *of = partitions_of(st, p->win != NULL ? (const void *)p->win : p->table);
     st->listened = true;
-    if (st->ast->kind == STMT_FAF_UPDATE) {
-        on_update(&in, NULL);
-    } else {
-        on_delete(&in, NULL);
+    if (of == NULL) {
+        change(st, NULL);
+    }
+    for (size_t i = 0; of != NULL && i < of->insts.len; i++) {
+        change(st, of->insts.ptr[i]->props);
     }
     if (p->win != NULL) {
         keep_rows(st->eng, st->nw.ptr, st->nw.len);
@@ -216,11 +256,6 @@ static int run_change(struct stmt *st, struct err *reterr)
     st->listened = false;
     st->pending = false;
     VEC_CLEAR(&st->eng->pending);
-    evts_done(&in.found);
-    evts_done(&in.nw);
-    evts_done(&in.old);
-    evts_done(&in.tmp);
-    inst_done(&in.in);
     return 0;
 }
 

@@ -155,9 +155,27 @@ static struct dat value_agg(struct ectx *c, const struct ex *e)
     return c->group != NULL ? aggr_value(c->group, e->slot, c) : DAT_NONE;
 }
 
+/* The row of a key of one column, as most are. */
+static struct dat table_row(struct ectx *c, const struct ex *e)
+{
+    struct trows *t = table_of(e->table, c->inst->props);
+    if (t == NULL) {
+        return DAT_NONE;
+    }
+    struct dat key = ex_eval(e->args[0], c);
+    struct evt *row = table_find(t, &key, 1);
+    if (c->causes != NULL && row != NULL) {
+        table_causes(row, c->causes);
+    }
+    return dat_evt(row);
+}
+
 static struct dat value_table(struct ectx *c, const struct ex *e)
 {
     struct vheap *h = c->heap;
+    if (LIKELY(e->op == EX_TABLE_ROW && e->n_args == 1)) {
+        return table_row(c, e);
+    }
     if (e->op == EX_TABLE_COL) {
         struct dat row = ex_eval(e->args[0], c);
         return row.kind == DAT_EVENT ? table_col(row.ev, e->slot, c) : DAT_NONE;

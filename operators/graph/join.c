@@ -24,7 +24,8 @@ struct join {
     struct join_rows *out;    /* the one that takes rows now */
     bool keyed;               /* two streams; what is theirs of one's keys is mine of the other's */
     bool no_old;              /* nobody asks for rows that leave */
-    const struct evt *of;     /* the event of stream `of_num` whose key is in `key`; NULL */
+    const struct evt *of;     /* the event of stream `of_num` whose key is in `key`, or NULL; */
+    uint64_t of_epoch;        /* as long as no address is anew */
     uint32_t of_num;
     struct join_vals key;
 };
@@ -75,21 +76,34 @@ void join_free(struct join *j)
 /* The key of an event of a stream; asked for several times during a change. */
 static const struct join_vals *key_of(struct join *j, uint32_t num, struct evt *e)
 {
-    if (j->keyed && (j->of != e || j->of_num != num)) {
+    uint64_t epoch = vheap_epoch(j->in->in.eng->heap);
+    if (j->keyed && (j->of != e || j->of_num != num || j->of_epoch != epoch)) {
         join_store_vals(&j->s[num], e, &j->key);
         j->of = e;
         j->of_num = num;
+        j->of_epoch = epoch;
     }
     return &j->key;
+}
+
+void join_soon(struct join *j, uint32_t num, struct evt *e)
+{
+    if (j->keyed) {
+        uint64_t hash = key_of(j, num, e)->hash;
+        join_store_soon(&j->s[num], hash);
+        join_store_soon(&j->s[1 - num], hash);
+    }
 }
 
 void join_save(const struct join *j, struct save *s)
 {
     for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
+        struct evt **all = join_store_all(&j->s[i]);
         save_u(s, j->s[i].count);
-        for (const struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
-            save_evt(s, it->e);
+        for (size_t k = 0; k < j->s[i].count; k++) {
+            save_evt(s, all[k]);
         }
+        mem_free(all);
     }
 }
 
@@ -224,7 +238,7 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     }
     if (!j->keyed) {
         for (struct join_item *it = s->first; it != NULL; it = it->next) {
-            try_candidate(&c, it->e);
+            try_candidate(&c, it->h.e);
         }
         return;
     }
@@ -232,10 +246,17 @@ static void each_candidate(struct join *j, uint32_t num, uint64_t bound,
     if (key->null && !j->in->p->join->outer) {
         return;
     }
-    for (struct join_item *it = join_store_find(s, key); it != NULL && !j->out->cut;
-         it = it->knext) {
-        j->row[num] = it->e;
-        fn(arg, it->e);
+    const struct join_slot *at = join_store_find(s, key);
+    if (at == NULL) {
+        return;
+    }
+    j->row[num] = at->h.e;
+    fn(arg, at->h.e);
+    for (struct join_item *it = at->more; it != NULL && !j->out->cut;) {
+        it = it->next;
+        j->row[num] = it->h.e;
+        fn(arg, it->h.e);
+        it = it != at->more ? it : NULL;
     }
     j->row[num] = NULL;
 }
@@ -450,6 +471,9 @@ static void change_store(struct join *j, uint32_t num)
     struct join_store *s = &j->s[num];
     bool holds = (j->in->p->join->uni & (1ULL << num)) == 0 || src->view != NULL;
     bool one = j->keyed && holds && src->nw.len == 1 && src->old.len == 1;
+    if (one) {
+        join_store_near(&j->s[1 - num], key_of(j, num, src->nw.ptr[0])->hash);
+    }
     if (one &&
         join_store_swap(s, src->nw.ptr[0], key_of(j, num, src->nw.ptr[0]), src->old.ptr[0])) {
         return;
@@ -471,7 +495,6 @@ void join_flush(struct sel_inst *in)
     if (events == 0) {
         return;
     }
-    j->of = NULL;
     begin_rows(j, &j->old, once_old);
     if (!j->no_old) {
         rows_of_all(j, true);
@@ -500,13 +523,14 @@ void join_each(struct sel_inst *in, void (*fn)(void *arg, struct evt **row), voi
     struct join *j = in->join;
     size_t w = in->p->n_streams;
     bool outer = in->p->join->outer; /* else every row is made from the first stream's events */
-    j->of = NULL;
     begin_rows(j, &j->nw, outer);
     join_rows_begin(&j->old, false);
     for (uint32_t i = 0; i < (outer ? w : 1); i++) {
-        for (struct join_item *it = j->s[i].first; it != NULL; it = it->next) {
-            rows_of(j, i, it->e);
+        struct evt **all = join_store_all(&j->s[i]);
+        for (size_t k = 0; k < j->s[i].count; k++) {
+            rows_of(j, i, all[k]);
         }
+        mem_free(all);
     }
     for (size_t k = 0; !too_many(j) && k < j->nw.list.len; k += w) {
         fn(arg, &j->nw.list.ptr[k]);

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 enum { SLOTS_MIN = 32 };
 
@@ -28,12 +29,62 @@ static void free_items(struct join_item *it)
 
 void join_store_done(struct join_store *s)
 {
+    struct vheap *h = s->in->eng->heap;
     for (const struct join_item *it = s->first; it != NULL; it = it->next) {
-        evt_drop(s->in->eng->heap, it->e);
+        evt_drop(h, it->h.e);
+    }
+    for (size_t i = 0; s->keyed && i < s->n_slots; i++) {
+        struct join_slot *at = &s->slots[i];
+        struct join_item *it = at->more != NULL ? at->more->next : NULL;
+        if (at->h.e != NULL) {
+            evt_drop(h, at->h.e);
+        }
+        if (it != NULL) {
+            at->more->next = NULL;
+        }
+        for (const struct join_item *k = it; k != NULL; k = k->next) {
+            evt_drop(h, k->h.e);
+        }
+        free_items(it);
     }
     free_items(s->first);
     free_items(s->spare);
     mem_free(s->slots);
+    mem_free(s->by_id);
+}
+
+static int by_order(const void *a, const void *b)
+{
+    uint64_t x = ((const struct join_held *)a)->order, y = ((const struct join_held *)b)->order;
+    return x < y ? -1 : x > y;
+}
+
+struct evt **join_store_all(const struct join_store *s)
+{
+    struct join_held *all = mem_calloc(s->count + 1, sizeof *all);
+    struct evt **ret = mem_calloc(s->count + 1, sizeof(struct evt *));
+    size_t n = 0;
+    for (const struct join_item *it = s->first; it != NULL; it = it->next) {
+        all[n++] = it->h;
+    }
+    for (size_t i = 0; s->keyed && i < s->n_slots; i++) {
+        const struct join_slot *at = &s->slots[i];
+        if (at->h.e != NULL) {
+            all[n++] = at->h;
+        }
+        for (const struct join_item *it = at->more; it != NULL;) {
+            it = it->next;
+            all[n++] = it->h;
+            it = it != at->more ? it : NULL;
+        }
+    }
+    assert(n == s->count);
+    qsort(all, n, sizeof *all, by_order);
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = all[i].e;
+    }
+    mem_free(all);
+    return ret;
 }
 
 /* ---- keys ---- */
@@ -75,39 +126,34 @@ void join_store_vals(const struct join_store *s, struct evt *e, struct join_vals
 }
 
 /* The place of a key: taken by it, or free. */
-static size_t place(const struct join_store *s, const struct join_vals *v)
+static struct join_slot *place(const struct join_store *s, const struct join_vals *v)
 {
-    size_t mask = s->n_slots - 1, i = v->hash & mask;
-    for (; s->slots[i].first != NULL; i = (i + 1) & mask) {
-        bool same = s->slots[i].hash == v->hash;
-        for (uint32_t k = 0; same && k < s->p->n_keys; k++) {
-            same = dat_same(value_of(s, &s->p->keys[k], s->slots[i].first->e), v->v[k]);
+    size_t mask = s->n_slots - 1;
+    for (size_t i = v->hash & mask;; i = (i + 1) & mask) {
+        struct join_slot *at = &s->slots[i];
+        bool same = at->hash == v->hash;
+        for (uint32_t k = 0; same && at->h.e != NULL && k < s->p->n_keys; k++) {
+            same = dat_same(value_of(s, &s->p->keys[k], at->h.e), v->v[k]);
         }
-        if (same) {
-            break;
+        if (same || at->h.e == NULL) {
+            return at;
         }
     }
-    return i;
 }
 
-struct join_item *join_store_find(const struct join_store *s, const struct join_vals *v)
+const struct join_slot *join_store_find(const struct join_store *s, const struct join_vals *v)
 {
     assert(s->keyed);
-    return s->n_slots > 0 ? s->slots[place(s, v)].first : NULL;
+    const struct join_slot *at = s->n_slots > 0 ? place(s, v) : NULL;
+    return at != NULL && at->h.e != NULL ? at : NULL;
 }
 
-/* ---- the table ---- */
+/* ---- the tables ---- */
 
-static size_t id_of(const struct evt *e)
+static struct join_item **by_id(const struct join_store *s, const struct evt *e)
 {
-    return (size_t)((uintptr_t)e >> 4) * 0x9e3779b97f4a7c15ULL >> 20;
-}
-
-static void by_id(struct join_store *s, struct join_item *it)
-{
-    struct join_item **chain = &s->slots[id_of(it->e) & (s->n_slots - 1)].first;
-    it->knext = *chain;
-    *chain = it;
+    size_t h = (size_t)((uintptr_t)e >> 4) * 0x9e3779b97f4a7c15ULL >> 20;
+    return &s->by_id[h & (s->n_slots - 1)];
 }
 
 static void grow(struct join_store *s)
@@ -115,16 +161,23 @@ static void grow(struct join_store *s)
     struct join_slot *old = s->slots;
     size_t n = s->n_slots;
     s->n_slots = MAX((size_t)SLOTS_MIN, 2 * n);
-    s->slots = mem_calloc(s->n_slots, sizeof *s->slots);
-    for (struct join_item *it = s->first; !s->keyed && it != NULL; it = it->next) {
-        by_id(s, it);
+    if (!s->keyed) {
+        mem_free(s->by_id);
+        s->by_id = mem_calloc(s->n_slots, sizeof(struct join_item *));
+        for (struct join_item *it = s->first; it != NULL; it = it->next) {
+            struct join_item **chain = by_id(s, it->h.e);
+            it->chain = *chain;
+            *chain = it;
+        }
+        return;
     }
-    for (size_t i = 0; s->keyed && i < n; i++) {
+    s->slots = mem_calloc(s->n_slots, sizeof *s->slots);
+    for (size_t i = 0; i < n; i++) {
         size_t to = old[i].hash & (s->n_slots - 1);
-        while (old[i].first != NULL && s->slots[to].first != NULL) {
+        while (old[i].h.e != NULL && s->slots[to].h.e != NULL) {
             to = (to + 1) & (s->n_slots - 1);
         }
-        if (old[i].first != NULL) {
+        if (old[i].h.e != NULL) {
             s->slots[to] = old[i];
         }
     }
@@ -132,52 +185,22 @@ static void grow(struct join_store *s)
 }
 
 /* Frees a place and closes the gap, so that searches end at the first free one. */
-static void vacate(struct join_store *s, size_t gap)
+static void vacate(struct join_store *s, const struct join_slot *at)
 {
-    size_t mask = s->n_slots - 1;
-    for (size_t i = (gap + 1) & mask; s->slots[i].first != NULL; i = (i + 1) & mask) {
+    size_t mask = s->n_slots - 1, gap = (size_t)(at - s->slots);
+    for (size_t i = (gap + 1) & mask; s->slots[i].h.e != NULL; i = (i + 1) & mask) {
         if (((i - s->slots[i].hash) & mask) >= ((i - gap) & mask)) {
             s->slots[gap] = s->slots[i];
             gap = i;
         }
     }
-    s->slots[gap].first = NULL;
+    s->slots[gap] = (struct join_slot){.hash = 0};
     s->used--;
 }
 
 /* ---- events ---- */
 
-static void link_last(struct join_store *s, struct join_item *it)
-{
-    it->next = NULL;
-    it->prev = s->last;
-    *(s->last != NULL ? &s->last->next : &s->first) = it;
-    s->last = it;
-}
-
-static void unlink_item(struct join_store *s, struct join_item *it)
-{
-    *(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
-    *(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
-}
-
-static void by_key(struct join_store *s, struct join_item *it, const struct join_vals *v)
-{
-    struct join_slot *to = &s->slots[place(s, v)];
-    it->hash = v->hash;
-    it->knext = NULL;
-    if (to->first == NULL) {
-        *to = (struct join_slot){v->hash, it};
-        it->kprev = it;
-        s->used++;
-        return;
-    }
-    it->kprev = to->first->kprev;
-    it->kprev->knext = it;
-    to->first->kprev = it;
-}
-
-void join_store_add(struct join_store *s, struct evt *e, const struct join_vals *v)
+static struct join_item *item(struct join_store *s, struct evt *e)
 {
     struct join_item *it = s->spare;
     if (it != NULL) {
@@ -185,86 +208,126 @@ void join_store_add(struct join_store *s, struct evt *e, const struct join_vals 
     } else {
         it = mem_alloc(sizeof *it);
     }
-    it->e = evt_keep(e);
-    if (s->keyed ? 2 * (s->used + 1) > s->n_slots : s->count >= s->n_slots) {
+    *it = (struct join_item){.h = {e, ++s->order}};
+    return it;
+}
+
+static void let_go(struct join_store *s, struct join_item *it)
+{
+    it->next = s->spare;
+    s->spare = it;
+}
+
+static void add_by_key(struct join_store *s, struct evt *e, const struct join_vals *v)
+{
+    struct join_slot *at = place(s, v);
+    if (at->h.e == NULL) {
+        *at = (struct join_slot){.hash = v->hash, .h = {e, ++s->order}};
+        s->used++;
+        return;
+    }
+    struct join_item *it = item(s, e);
+    it->next = at->more != NULL ? at->more->next : it;
+    if (at->more != NULL) {
+        at->more->next = it;
+    }
+    at->more = it;
+}
+
+static void add_by_id(struct join_store *s, struct evt *e)
+{
+    struct join_item *it = item(s, e), **chain = by_id(s, e);
+    it->chain = *chain;
+    *chain = it;
+    it->prev = s->last;
+    *(s->last != NULL ? &s->last->next : &s->first) = it;
+    s->last = it;
+}
+
+void join_store_add(struct join_store *s, struct evt *e, const struct join_vals *v)
+{
+    (void)evt_keep(e);
+    if (s->keyed ? 4 * (s->used + 1) > 3 * s->n_slots : s->count >= s->n_slots) {
         grow(s);
     }
     if (s->keyed) {
-        by_key(s, it, v);
+        add_by_key(s, e, v);
     } else {
-        by_id(s, it);
+        add_by_id(s, e);
     }
-    link_last(s, it);
     s->count++;
 }
 
-static struct join_item *take_by_id(struct join_store *s, const struct evt *e)
+static bool remove_by_id(struct join_store *s, const struct evt *e)
 {
-    struct join_item **p = &s->slots[id_of(e) & (s->n_slots - 1)].first;
-    while (*p != NULL && (*p)->e != e) {
-        p = &(*p)->knext;
+    struct join_item **p = by_id(s, e);
+    while (*p != NULL && (*p)->h.e != e) {
+        p = &(*p)->chain;
     }
     struct join_item *it = *p;
-    if (it != NULL) {
-        *p = it->knext;
+    if (it == NULL) {
+        return false;
     }
-    return it;
+    *p = it->chain;
+    *(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
+    *(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
+    let_go(s, it);
+    return true;
+}
+
+/* Takes out the one behind `before`. */
+static void take_next(struct join_store *s, struct join_slot *at, struct join_item *before)
+{
+    struct join_item *it = before->next;
+    before->next = it->next;
+    if (it == at->more) {
+        at->more = it == before ? NULL : before;
+    }
+    let_go(s, it);
 }
 
 /* What leaves a window is mostly the oldest of its key. */
-static struct join_item *take_by_key(struct join_store *s, struct evt *e)
+static bool remove_by_key(struct join_store *s, struct evt *e)
 {
     struct join_vals v;
     join_store_vals(s, e, &v);
-    size_t at = place(s, &v);
-    struct join_item *head = s->slots[at].first, *it = head;
-    while (it != NULL && it->e != e) {
-        it = it->knext;
-    }
-    if (it == NULL) {
-        return NULL;
-    }
-    if (it == head && it->knext == NULL) {
+    struct join_slot *at = place(s, &v);
+    if (at->h.e == e && at->more == NULL) {
         vacate(s, at);
-        return it;
+        return true;
     }
-    if (it->knext != NULL) {
-        it->knext->kprev = it->kprev;
-    } else {
-        head->kprev = it->kprev;
+    if (at->h.e == e) {
+        at->h = at->more->next->h;
+        take_next(s, at, at->more);
+        return true;
     }
-    *(it == head ? &s->slots[at].first : &it->kprev->knext) = it->knext;
-    return it;
+    struct join_item *before = at->more;
+    while (before != NULL && before->next->h.e != e) {
+        before = before->next != at->more ? before->next : NULL;
+    }
+    if (before == NULL) {
+        return false;
+    }
+    take_next(s, at, before);
+    return true;
 }
 
 void join_store_remove(struct join_store *s, struct evt *e)
 {
-    if (s->count == 0) {
-        return;
+    if (s->count > 0 && (s->keyed ? remove_by_key(s, e) : remove_by_id(s, e))) {
+        s->count--;
+        evt_drop(s->in->eng->heap, e);
     }
-    struct join_item *it = s->keyed ? take_by_key(s, e) : take_by_id(s, e);
-    if (it == NULL) {
-        return;
-    }
-    unlink_item(s, it);
-    s->count--;
-    evt_drop(s->in->eng->heap, it->e);
-    it->next = s->spare;
-    s->spare = it;
 }
 
 bool join_store_swap(struct join_store *s, struct evt *e, const struct join_vals *v,
                      struct evt *old)
 {
-    struct join_item *it = join_store_find(s, v);
-    if (it == NULL || it->e != old || it->knext != NULL) {
+    struct join_slot *at = s->count > 0 ? place(s, v) : NULL;
+    if (at == NULL || at->h.e != old || at->more != NULL) {
         return false;
     }
-    it->e = evt_keep(e);
+    at->h = (struct join_held){evt_keep(e), ++s->order};
     evt_drop(s->in->eng->heap, old);
-    if (s->last != it) {
-        unlink_item(s, it);
-        link_last(s, it);
-    }
     return true;
 }

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one stream of a join holds: events in order of arrival, and, where two streams are compared
- * by equality, those of one key behind one another under the hash of the key. An event that takes
- * the place of the only one of its key (#unique by what is joined by) costs one look-up.
+ * What one stream of a join holds: events in order of arrival. Where two streams are compared by
+ * equality, the events of one key stand together under the hash of the key, and their order among
+ * all is a number that is looked at when all are asked for; most keys have one event, which stands
+ * in the table itself.
  */
 #ifndef OPERATORS_GRAPH_JOIN_STORE_H
 #define OPERATORS_GRAPH_JOIN_STORE_H
 
 #include "operators/graph/join_bind.h"
 
-struct join_item {
+struct join_held { /* an event, and when it came */
     struct evt *e;
-    struct join_item *next, *prev;   /* in order of arrival */
-    struct join_item *knext, *kprev; /* of its key likewise; the first's kprev is the last */
-    uint64_t hash;                   /* of the key */
+    uint64_t order;
 };
 
-struct join_slot {
+struct join_item {
+    struct join_held h;
+    struct join_item *next;  /* of its key, of all without keys, of the spare ones */
+    struct join_item *prev;  /* without keys */
+    struct join_item *chain; /* without keys: by identity */
+};
+
+struct join_slot { /* of a key */
     uint64_t hash;
-    struct join_item *first; /* of a key; without keys, of a chain by identity; NULL: free */
+    struct join_held h;     /* the oldest; e NULL: free */
+    struct join_item *more; /* the newest of the others, whose next is the oldest of them; NULL */
 };
 
 struct join_store {
@@ -27,10 +34,12 @@ struct join_store {
     const struct join_stream *p;
     uint32_t num;
     bool keyed;
+    struct join_slot *slots; /* with keys; else */
+    struct join_item **by_id;
     struct join_item *first, *last;
-    struct join_item *spare; /* through next */
-    struct join_slot *slots;
+    struct join_item *spare;
     size_t n_slots, used, count; /* used: slots */
+    uint64_t order;
 };
 
 struct join_vals { /* the key of an event */
@@ -50,8 +59,25 @@ void join_store_remove(struct join_store *s, struct evt *e); /* fine if it is no
  * differ or others have it, too. */
 bool join_store_swap(struct join_store *s, struct evt *e, const struct join_vals *v,
                      struct evt *old);
-/* The oldest of a key; its fellows through knext. */
-struct join_item *join_store_find(const struct join_store *s, const struct join_vals *v);
+/* The place of a key, or NULL. */
+const struct join_slot *join_store_find(const struct join_store *s, const struct join_vals *v);
+/* All events as they came, `count` of them; the list is the caller's, by mem_free. */
+struct evt **join_store_all(const struct join_store *s);
+
+/* Fetches the place of a hash; then the event that stands there. */
+static inline void join_store_soon(const struct join_store *s, uint64_t hash)
+{
+    if (s->n_slots > 0) {
+        __builtin_prefetch(&s->slots[hash & (s->n_slots - 1)]);
+    }
+}
+static inline void join_store_near(const struct join_store *s, uint64_t hash)
+{
+    const struct evt *e = s->n_slots > 0 ? s->slots[hash & (s->n_slots - 1)].h.e : NULL;
+    if (e != NULL) {
+        __builtin_prefetch(e->p);
+    }
+}
 
 /* One side of a key for an event of its stream, as both sides are compared. */
 struct dat join_side(const struct join_key *k, const struct ex *side, struct ectx *c);

@@ -69,11 +69,6 @@ bool nwin_batches(const struct nwin *w)
     return any;
 }
 
-struct stmt *nwin_stmt(const struct nwin *w)
-{
-    return w->st;
-}
-
 static void mark(struct nwin *w)
 {
     if (!w->dirty) {

@@ -32,7 +32,6 @@ void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
                   void *arg);
 void nwin_forget(struct inst *in, const void *arg);
 const struct etype *nwin_type(const struct nwin *w);
-struct stmt *nwin_stmt(const struct nwin *w);
 const struct view_plan *nwin_views(const struct nwin *w);
 /* Tells what has changed to the consumers. */
 void nwin_dispatch(struct eng *e);

@@ -32,37 +32,47 @@ static void find_one(void *arg, struct evt *e)
     }
 }
 
-void on_find(struct on_inst *in, struct evt *trigger)
+/* The row under the key that the where names. c: of the trigger alone. */
+static void find_by_key(struct on_inst *in, struct trows *t, struct ectx *c)
 {
     const struct on_plan *p = in->p;
-    struct finding f = {in, trigger};
+    struct dat key[TABLE_KEYS_MAX];
+    bool null = false;
+    for (uint32_t i = 0; i < p->table->n_keys; i++) {
+        key[i] = ex_eval(p->key[i], c);
+        null |= dat_is_null(key[i]);
+    }
+    struct evt *hit = table_find(t, key, p->table->n_keys);
+    if (hit != NULL && p->key_alone && !null && !c->failed) {
+        evts_add(&in->found, hit);
+    } else if (hit != NULL) {
+        struct finding f = {in, c->row[ON_TRIGGER]};
+        find_one(&f, hit);
+    }
+}
+
+static void find(struct on_inst *in, struct ectx *c)
+{
+    const struct on_plan *p = in->p;
+    struct finding f = {in, c->row[ON_TRIGGER]};
     evts_clear(&in->found);
     if (p->win != NULL) {
         nwin_each(p->win, in->in.props, find_one, &f);
         return;
     }
     struct trows *t = table_of(p->table, in->in.props);
-    if (t == NULL) {
-        return;
-    }
-    if (p->key == NULL) {
+    if (t != NULL && p->key != NULL) {
+        find_by_key(in, t, c);
+    } else if (t != NULL) {
         table_each(t, find_one, &f);
-        return;
     }
+}
+
+void on_find(struct on_inst *in, struct evt *trigger)
+{
     struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
     struct ectx c = row_ctx(in, row);
-    struct dat key[TABLE_KEYS_MAX];
-    bool null = false;
-    for (uint32_t i = 0; i < p->table->n_keys; i++) {
-        key[i] = ex_eval(p->key[i], &c);
-        null |= dat_is_null(key[i]);
-    }
-    struct evt *hit = table_find(t, key, p->table->n_keys);
-    if (hit != NULL && p->key_alone && !null && !c.failed) {
-        evts_add(&in->found, hit);
-    } else if (hit != NULL) {
-        find_one(&f, hit);
-    }
+    find(in, &c);
 }
 
 static struct evt *copy_of(struct eng *e, const struct evt *row)
@@ -96,16 +106,16 @@ static inline struct dat fit(struct eng *e, const struct assign *a, const struct
     return dat_to_column(e->heap, v, type->cols[a->col].ty);
 }
 
-static struct evt *assign_row(struct inst *in, const struct assigns *sets, struct table *table,
-                              struct evt *row, struct evt *trigger)
+/* c: of the row and its trigger. */
+static struct evt *assign_row(const struct assigns *sets, struct table *table, struct evt *row,
+                              struct ectx *c)
 {
-    struct eng *e = in->eng;
-    struct evt *r[ON_STREAMS] = {row, trigger, initial(sets, row)};
-    struct ectx c = inst_ctx(in, r);
+    struct eng *e = c->inst->eng;
+    c->row[ON_INITIAL] = initial(sets, row);
     for (uint32_t i = 0; i < sets->n; i++) {
         const struct assign *a = &sets->a[i];
-        struct dat v = fit(e, a, row->type, ex_eval(a->value, &c));
-        if (UNLIKELY(c.failed)) {
+        struct dat v = fit(e, a, row->type, ex_eval(a->value, c));
+        if (UNLIKELY(c->failed)) {
             table_changed(table, row, i);
             return NULL;
         }
@@ -120,7 +130,9 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
                       struct evt *row, struct evt *trigger)
 {
     if (table != NULL && sets->in_place && !sets->whole) {
-        return assign_row(in, sets, table, row, trigger);
+        struct evt *r[ON_STREAMS] = {row, trigger, NULL};
+        struct ectx c = inst_ctx(in, r);
+        return assign_row(sets, table, row, &c);
     }
     struct eng *e = in->eng;
     struct evt *to = table != NULL ? row : copy_of(e, row), *was = row;
@@ -243,24 +255,23 @@ struct merging { /* changes of a window, applied together at the end */
     struct evts nw, old;
 };
 
-static void insert_row(struct on_inst *in, const struct on_action *a, struct evt **row,
+static void insert_row(struct on_inst *in, const struct on_action *a, struct ectx *c,
                        struct merging *m)
 {
     const struct on_plan *p = in->p;
     struct eng *e = in->in.eng;
-    struct ectx c = row_ctx(in, row);
     struct evt *made = evt_new(e->heap, a->rows.out);
     for (uint32_t i = 0; i < a->rows.n_cols; i++) {
-        evt_set(made, i, ex_eval(a->rows.cols[i], &c));
+        evt_set(made, i, ex_eval(a->rows.cols[i], c));
     }
-    if (c.failed) {
+    if (c->failed) {
         return;
     }
     if (in->in.st->causes) {
         struct cause_list all;
         cause_list_init(&all, CAUSE_MAX);
-        cause_add_event(&all, row[ON_TRIGGER]);
-        cause_add_event(&all, row[ON_TARGET]);
+        cause_add_event(&all, c->row[ON_TRIGGER]);
+        cause_add_event(&all, c->row[ON_TARGET]);
         cause_give(e->heap, made, &all);
     }
     bool mine = ins_type(a->ins) == p->type;
@@ -282,57 +293,62 @@ static void insert_row(struct on_inst *in, const struct on_action *a, struct evt
 
 /* `seen`: the row as earlier actions of the branch have left it, which is what conditions ask; it
  * is still the first that a window loses. */
-static void act(struct on_inst *in, const struct on_action *a, struct evt *target,
-                struct evt **seen, struct evt *trigger, struct merging *m)
+static void update_row(struct on_inst *in, const struct on_action *a, struct evt *target,
+                       struct ectx *c, struct merging *m)
 {
     const struct on_plan *p = in->p;
-    struct evt *row[ON_STREAMS] = {*seen, trigger, *seen};
-    struct ectx c = row_ctx(in, row);
-    if (!ex_true(a->where, &c)) {
+    bool in_place = p->table != NULL && a->sets.in_place && !a->sets.whole;
+    struct evt *was = shown(in, target);
+    struct evt *now = in_place ? assign_row(&a->sets, p->table, target, c)
+                               : on_assign(&in->in, &a->sets, p->table, target, c->row[ON_TRIGGER]);
+    if (now == NULL) {
         return;
     }
+    evts_add(&in->nw, shown(in, now));
+    evts_add(&in->old, was);
+    if (p->win != NULL) {
+        evts_add(&m->nw, now);
+        evts_add(&m->old, target);
+        c->row[ON_TARGET] = now;
+    }
+}
+
+/* Conditions ask the row as earlier actions of the branch have left it, which is in the context; it
+ * is still `target` that a window loses. */
+static void act(struct on_inst *in, const struct on_action *a, struct evt *target, struct ectx *c,
+                struct merging *m)
+{
+    c->row[ON_INITIAL] = c->row[ON_TARGET];
+    c->failed = false;
+    if (!ex_true(a->where, c)) {
+        return;
+    }
+    c->failed = false;
     if (a->kind == ACT_INSERT) {
-        insert_row(in, a, row, m);
-    } else if (a->kind == ACT_DELETE) {
+        insert_row(in, a, c, m);
+    } else if (a->kind == ACT_UPDATE) {
+        update_row(in, a, target, c, m);
+    } else {
         evts_add(&in->old, shown(in, target));
-        if (p->win != NULL) {
+        if (in->p->win != NULL) {
             evts_add(&m->old, target);
         } else {
             drop_rows(in, &target, 1);
         }
-    } else {
-        struct evt *was = shown(in, target);
-        struct evt *now = on_assign(&in->in, &a->sets, p->table, target, trigger);
-        if (now == NULL) {
-            return;
-        }
-        evts_add(&in->nw, shown(in, now));
-        evts_add(&in->old, was);
-        if (p->win != NULL) {
-            evts_add(&m->nw, now);
-            evts_add(&m->old, target);
-            *seen = now;
-        }
     }
 }
 
-static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigger,
-                      struct merging *m)
+static void merge_one(struct on_inst *in, struct evt *target, struct ectx *c, struct merging *m)
 {
     const struct on_plan *p = in->p;
+    c->row[ON_TARGET] = c->row[ON_INITIAL] = target;
     for (uint32_t i = 0; i < p->n_matched; i++) {
         const struct on_matched *w = &p->matched[i];
-        if (w->negated != (target == NULL)) {
+        if (w->negated != (target == NULL) || !ex_true(w->cond, c)) {
             continue;
         }
-        struct evt *row[ON_STREAMS] = {target, trigger, target};
-        struct ectx c = row_ctx(in, row);
-        if (!ex_true(w->cond, &c)) {
-            continue;
-        }
-        struct evt *seen = target;
         for (uint32_t k = 0; k < w->n_actions; k++) {
-            act(in, &w->actions[k], target, &seen, trigger, m);
+            act(in, &w->actions[k], target, c, m);
         }
         return;
     }
@@ -341,16 +357,18 @@ static void merge_one(struct on_inst *in, struct evt *target, struct evt *trigge
 void on_merge(struct on_inst *in, struct evt *trigger)
 {
     struct merging m = {{NULL, 0, 0}, {NULL, 0, 0}};
+    struct evt *row[ON_STREAMS] = {NULL, trigger, NULL};
+    struct ectx c = row_ctx(in, row);
     bool always_new = in->in.st->ast->merge_insert_only;
     evts_clear(&in->found);
     if (!always_new) {
-        on_find(in, trigger);
+        find(in, &c);
     }
     for (size_t i = 0; i < in->found.len; i++) {
-        merge_one(in, in->found.ptr[i], trigger, &m);
+        merge_one(in, in->found.ptr[i], &c, &m);
     }
     if (in->found.len == 0) {
-        merge_one(in, NULL, trigger, &m);
+        merge_one(in, NULL, &c, &m);
     }
     if (m.nw.len + m.old.len > 0) {
         nwin_change(in->p->win, in->in.props, m.nw.ptr, m.nw.len, m.old.ptr, m.old.len);

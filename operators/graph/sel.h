@@ -73,8 +73,8 @@ size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
  * into p->streams; the rest of the clauses follow. */
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct sel_plan *p, struct err *reterr);
-/* Per stream, how far back prior looks. */
-void sel_set_priors(struct sel_plan *p);
+void sel_set_priors(struct sel_plan *p);                  /* per stream, how far back prior looks */
+void sel_set_columns(struct bind *b, struct sel_plan *p); /* sel_cols.c: stream->pack */
 int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct scope *scope, struct sel_plan *p, struct err *reterr);
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,

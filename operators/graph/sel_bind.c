@@ -712,6 +712,7 @@ int stmt_select(struct stmt *st, struct err *reterr)
     if (rc == 0) {
         where_to_filter(&b, p);
         sel_set_priors(p);
+        sel_set_columns(&b, p);
         st->rank |= stmt_class(st, p->streams, p->n_streams, s->n_order > 0) << 48;
         st->plan = p;
         st->ops = &select_ops;

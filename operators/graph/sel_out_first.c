@@ -13,12 +13,12 @@
 /* Rows that enter and rows that leave are counted apart. */
 static bool count_passes(struct group *g, int64_t every, bool enter)
 {
-    int64_t *count = enter ? &g->first_in : &g->first_out;
+    int64_t *count = enter ? &g->kept->first_in : &g->kept->first_out;
     *count += 1;
     if (g->has_first && *count < every) {
         return false;
     }
-    g->first_in = g->first_out = 0;
+    g->kept->first_in = g->kept->first_out = 0;
     return true;
 }
 
@@ -32,10 +32,10 @@ static bool group_passes(struct out *o, struct group *g, bool enter)
             return false;
         }
     } else if (p->when == OUT_EVERY_TIME) {
-        if (g->has_first && now < ex_after(p->every, &c, g->first_at, 1)) {
+        if (g->has_first && now < ex_after(p->every, &c, g->kept->first_at, 1)) {
             return false;
         }
-        g->first_at = now;
+        g->kept->first_at = now;
     } else if (g->has_first) {
         return false;
     }
@@ -74,7 +74,7 @@ static void give_firsts(struct out *o)
         struct orow r;
         struct group *g = *f;
         g->touched = false;
-        g->first_at = in->in.eng->now;
+        g->kept->first_at = in->in.eng->now;
         if (sel_row(in, g->row, g, false, &r)) {
             orows_add(&in->nw, r);
         }

@@ -127,16 +127,18 @@ static void groups_out(struct out *o, bool all)
                 put_group(in, g, &in->nw);
             }
         } else if (by_event) {
-            if (g->out.nw != NULL) {
-                orows_add(&in->nw, (struct orow){.e = g->out.nw, .key = g->out.nw_key});
+            if (g->kept->out.nw != NULL) {
+                orows_add(&in->nw, (struct orow){.e = g->kept->out.nw, .key = g->kept->out.nw_key});
             }
-            if (g->out.old != NULL) {
-                orows_add(&in->old, (struct orow){.e = g->out.old, .key = g->out.old_key});
+            if (g->kept->out.old != NULL) {
+                orows_add(&in->old,
+                          (struct orow){.e = g->kept->out.old, .key = g->kept->out.old_key});
             }
         } else {
             put_group(in, g, &in->nw);
-            if (g->out.old != NULL) {
-                orows_add(&in->old, (struct orow){.e = g->out.old, .key = g->out.old_key});
+            if (g->kept->out.old != NULL) {
+                orows_add(&in->old,
+                          (struct orow){.e = g->kept->out.old, .key = g->kept->out.old_key});
             }
         }
         g->seen = false;
@@ -153,9 +155,9 @@ static void remember_groups(struct out *o)
         struct orow r;
         bool some = all && p->needs_old && p->cls != ROWS_EVENT_GROUP && g->row != NULL &&
                     sel_row(in, g->row, g, true, &r);
-        group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, some ? &r : NULL);
+        group_hold(in->in.eng->heap, &g->kept->out.old, &g->kept->out.old_key, some ? &r : NULL);
         if (p->cls == ROWS_EVENT_GROUP && !all) {
-            group_hold(in->in.eng->heap, &g->out.nw, &g->out.nw_key, NULL);
+            group_hold(in->in.eng->heap, &g->kept->out.nw, &g->kept->out.nw_key, NULL);
         }
     }
 }
@@ -171,9 +173,9 @@ static void mark_group(struct out *o, struct group *g, struct evt **row, bool en
         aggr_keep_row(g, row);
     }
     bool first = !g->seen || p->output.kind != OUT_LAST;
-    if (first && g->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
+    if (first && g->kept->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
         sel_row(in, row, g, true, &r)) {
-        group_hold(in->in.eng->heap, &g->out.old, &g->out.old_key, &r);
+        group_hold(in->in.eng->heap, &g->kept->out.old, &g->kept->out.old_key, &r);
     }
     g->seen = true;
 }
@@ -187,9 +189,9 @@ static void event_last(struct out *o, struct group *g, struct evt **row, bool en
         return;
     }
     if (enter) {
-        group_hold(h, &g->out.nw, &g->out.nw_key, &r);
+        group_hold(h, &g->kept->out.nw, &g->kept->out.nw_key, &r);
     } else if (o->in->p->needs_old) {
-        group_hold(h, &g->out.old, &g->out.old_key, &r);
+        group_hold(h, &g->kept->out.old, &g->kept->out.old_key, &r);
     }
 }
 

@@ -33,6 +33,7 @@ struct sel_stream {
     struct ex *win_filter; /* W(cond): stream 0 is the row */
     struct contained *contained;
     struct view_plan views;
+    const struct view_pack *pack; /* what its window keeps of events; NULL: all of them */
     struct mr_plan *mr;
     bool unidirectional;
     uint32_t prior; /* events to remember for prior(n) */

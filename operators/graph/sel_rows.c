@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "operators/table/table.h"
+#include "operators/window/win_pack.h"
 
 #include <assert.h>
 
@@ -197,10 +198,51 @@ static struct group **room(struct sel_inst *in, size_t n)
     return in->group_of;
 }
 
+/* The window that holds its events packed and is to know their groups; or NULL. */
+static struct win_pack *pack_of(const struct sel_inst *in)
+{
+    const struct view *v = in->p->n_streams == 1 ? in->src[0].view : NULL;
+    return v != NULL && v->pack != NULL && v->pack->p->n_keys > 0 ? v->pack : NULL;
+}
+
+/* Groups of the same, without rollup: those that leave have been told theirs. */
+static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct batch *b,
+                        struct group **of)
+{
+    struct ectx c = inst_ctx(&in->in, NULL);
+    for (size_t i = 0; i < b->n_old; i++) { /* first: they are fetched while others are found */
+        of[b->n_nw + i] = b->old[i]->group != 0 ? aggr_by_id(in->aggr, b->old[i]->group) : NULL;
+        if (of[b->n_nw + i] != NULL) {
+            aggr_soon(of[b->n_nw + i]);
+        }
+    }
+    for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
+        struct evt **row = i < b->n_nw ? b->nw + i : b->old + (i - b->n_nw);
+        if (i < b->n_nw || of[i] == NULL) {
+            c.row = row;
+            c.leaving = i >= b->n_nw;
+            of[i] = aggr_group(in->aggr, &c, 0, 0);
+            aggr_soon(of[i]);
+        }
+        if (i < b->n_nw) {
+            win_pack_note(pack, b->n_nw - i, of[i]->id, of[i]->key);
+        }
+        touch(in, of[i], row);
+    }
+    enum { FAR = 3, NEAR = 1 };
+    aggr_soon_far(in->aggr, win_pack_soon(pack, FAR));
+    aggr_soon_near(in->aggr, win_pack_soon(pack, NEAR));
+}
+
 /* Groups of all rows at one level, in order of first touch; groups[i] of row i. */
 static void find(struct sel_inst *in, const struct batch *b, uint32_t level, struct group **of)
 {
     uint32_t rolled = in->p->n_levels > 0 ? in->p->levels[level] : 0;
+    struct win_pack *pack = pack_of(in);
+    if (pack != NULL) {
+        find_packed(in, pack, b, of);
+        return;
+    }
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         struct evt **row = i < b->n_nw ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
         struct ectx c = inst_ctx(&in->in, row);
@@ -216,12 +258,13 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
 
 static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, bool local)
 {
+    struct ectx c = inst_ctx(&in->in, NULL);
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         bool enter = i < b->n_nw;
-        struct evt **row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
-        struct ectx c = inst_ctx(&in->in, row);
+        c.row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
         c.group = of[i];
         c.leaving = !enter;
+        c.failed = false;
         if (enter) {
             aggr_enter(of[i], &c);
         } else {

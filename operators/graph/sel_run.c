@@ -143,6 +143,9 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
         }
     }
     if (s->view != NULL && n_nw + n_old > 0) {
+        if (s->in->join != NULL && n_nw == 1) {
+            join_soon(s->in->join, s->num, nw[0]);
+        }
         s->in->view_ctx.now = s->in->in.eng->now;
         eng_view_update(&s->in->in, s->view, nw, n_nw, old, n_old);
     } else {
@@ -247,7 +250,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
 {
     struct sel_inst *in = s->in;
     struct eng *e = in->in.eng;
+    const struct stmt *st = in->in.st;
     if (p->views.n_steps > 0) {
+        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes;
         s->env = (struct view_env){.heap = e->heap,
                                    .timers = e->timers,
                                    .lim = in->in.st->query ? NULL : &e->lim,
@@ -255,6 +260,7 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
                                    .stream = (uint16_t)s->num,
                                    .rank = in->in.st->rank + s->num,
                                    .inst = &in->in,
+                                   .pack = whole ? NULL : p->pack,
                                    .prev = in->in.st->uses_prev,
                                    .causes = in->in.st->causes,
                                    .leaves = p->views.has_window || p->kind == SRC_WINDOW};
@@ -316,12 +322,21 @@ static bool in_a_queue(const struct sel_plan *p)
            s->views.queue && p->where == NULL && !p->triggered;
 }
 
+static bool has_output(const struct sel_plan *p)
+{
+    const struct out_plan *o = &p->output;
+    return o->when != OUT_EVERY_NONE || o->kind != OUT_NONE || o->after != NULL || o->terminated;
+}
+
 struct aggregator *sel_aggr(const struct sel_inst *in)
 {
     const struct sel_plan *p = in->p;
     struct aggregator *a =
         aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
     bool grouped = p->cls != ROWS_PLAIN;
+    if (has_output(p)) {
+        aggr_keeps(a);
+    }
     if (in->in.st->causes && grouped) { /* rows of match_recognize do not leave */
         bool leave = p->windowed && (p->n_streams > 1 || p->streams[0].mr == NULL);
         aggr_causes(a, leave || p->triggered, in_a_queue(p));
@@ -340,8 +355,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     in->view_ctx = inst_ctx(&in->in, in->row);
     in->aggr = sel_aggr(in);
     aggr_limit(in->aggr, st->query ? NULL : &st->eng->lim);
-    if (p->output.when != OUT_EVERY_NONE || p->output.kind != OUT_NONE || p->output.after != NULL ||
-        p->output.terminated) {
+    if (has_output(p)) {
         in->out = out_new(in);
         out_open(in->out);
     } else if (p->windowed && p->into == NULL) {

@@ -233,7 +233,8 @@ static void check_group(void *arg, const struct group *g, struct load *l)
     for (uint32_t i = 0; fine && g->row != NULL && i < p->n_streams; i++) {
         fine = g->row[i] == NULL || ety_is(g->row[i]->type, p->streams[i].type);
     }
-    fine = fine && fits(p, g->out.nw, g->out.nw_key) && fits(p, g->out.old, g->out.old_key);
+    const struct orow_kept *o = g->kept != NULL ? &g->kept->out : NULL;
+    fine = fine && (o == NULL || (fits(p, o->nw, o->nw_key) && fits(p, o->old, o->old_key)));
     if (!fine) {
         load_fail(l, "a group that is not of this statement");
     }

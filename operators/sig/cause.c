@@ -24,10 +24,22 @@ static struct eref number_of(const struct ref *b)
     return (struct eref){endian_be64(b->bytes), endian_be64(b->bytes + 8)};
 }
 
+/* As ref_hash of its bytes, which are the numbers in big-endian order: xxh64 of just two words. */
 uint64_t cause_hash(struct eref r)
 {
-    struct ref b = bytes_of(r);
-    return ref_hash(&b);
+    const uint64_t p1 = 0x9e3779b185ebca87ULL, p2 = 0xc2b2ae3d27d4eb4fULL,
+                   p3 = 0x165667b19e3779f9ULL, p4 = 0x85ebca77c2b2ae63ULL,
+                   p5 = 0x27d4eb2f165667c5ULL;
+    const uint64_t word[] = {__builtin_bswap64(r.hi), __builtin_bswap64(r.lo)};
+    uint64_t h = p5 + sizeof word;
+    for (size_t i = 0; i < ARRAY_LEN(word); i++) {
+        uint64_t k = word[i] * p2;
+        h ^= (k << 31 | k >> 33) * p1;
+        h = (h << 27 | h >> 37) * p1 + p4;
+    }
+    h = (h ^ (h >> 33)) * p2;
+    h = (h ^ (h >> 29)) * p3;
+    return h ^ (h >> 32);
 }
 
 int cause_cmp(struct eref a, struct eref b)

@@ -190,10 +190,10 @@ void cause_refs_done(struct cause_refs *c)
 
 /* ---- the sample ---- */
 
-static inline bool among(const struct eref *v, uint32_t n, struct eref r)
+static inline bool among(const struct cause_list *own, struct eref r)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        if (same(v[i], r)) {
+    for (uint32_t i = 0; own != NULL && i < own->len; i++) {
+        if (same(own->r[i], r)) {
             return true;
         }
     }
@@ -203,25 +203,33 @@ static inline bool among(const struct eref *v, uint32_t n, struct eref r)
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to)
 {
     c->idle = 0;
-    uint32_t max = to->max, begin = to->len;
-    to->max = MIN(max, begin + CAUSE_KEPT);
-    if (c->live > 0) {
-        cause_add(to, c->v[c->from]);
-        cause_add(to, c->v[slot_at(c, c->len - 1)]);
+    uint32_t max = to->max;
+    to->max = MIN(max, to->len + CAUSE_KEPT);
+    if (c->live == 0) {
+        cause_add_all(to, own);
+        to->max = max;
+        return;
     }
+    struct eref first = c->v[c->from], last = c->v[slot_at(c, c->len - 1)];
+    bool begins = to->len == 0;
+    cause_add(to, first);
+    cause_add(to, last);
     cause_add_all(to, own);
     if (c->live > 2 && (!c->low_on || (c->n_low < CAUSE_KEPT && !c->all))) {
         low_make(c);
     }
-    uint32_t ends = to->len, n_low = c->live > 2 ? c->n_low : 0;
-    for (uint32_t i = 0; i < n_low && to->len < to->max; i++) {
+    uint32_t n_low = c->live > 2 ? c->n_low : 0, len = to->len;
+    for (uint32_t i = 0; i < n_low && len < to->max; i++) {
         struct eref r = c->v[c->slot[i]];
-        if (UNLIKELY(begin > 0 || (i > 0 && c->hash[i] == c->hash[i - 1]))) {
-            cause_add(to, r);
-        } else if (!among(to->r, ends, r)) { /* they differ from each other */
-            to->r[to->len++] = r;
+        if (UNLIKELY(!begins || (i > 0 && c->hash[i] == c->hash[i - 1]))) {
+            to->len = len;
+            cause_add(to, r); /* it might be there */
+            len = to->len;
+        } else if (!same(r, first) && !same(r, last) && !among(own, r)) {
+            to->r[len++] = r; /* they differ from each other */
         }
     }
+    to->len = len;
     to->max = max;
 }
 

@@ -52,7 +52,7 @@ struct vmap *vmap_new(struct vheap *h, size_t len)
 struct evt *evt_new(struct vheap *h, const struct etype *type)
 {
     struct evt *e = vheap_obj(h, DAT_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
-    e->mark = 0;
+    e->mark = e->group = 0;
     e->type = type;
     e->serial = 0;
     e->ref = (struct eref){0, 0};

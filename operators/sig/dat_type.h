@@ -105,7 +105,8 @@ struct causes {
 
 struct evt {
     struct obj o;
-    uint32_t mark; /* scratch of whoever walks; 0 between steps */
+    uint32_t mark;  /* scratch of whoever walks; 0 between steps */
+    uint32_t group; /* of what leaves a packed window: its group there (win_pack.h); or 0 */
     const struct etype *type;
     uint64_t serial; /* names the event in saved state; 0: it was never saved (save.h) */
     struct eref ref;

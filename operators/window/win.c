@@ -158,15 +158,42 @@ int64_t win_span_floor(struct win_span s, int64_t ref, int64_t at)
 
 /* ---- windows that are a ring ---- */
 
+void win_held_init(struct win_held *w, bool timed)
+{
+    struct view *v = &w->w.v;
+    assert(v->step->def->packs);
+    v->pack = v->env->pack != NULL ? win_pack_new(v->env->pack, v->env->heap, timed) : NULL;
+}
+
+bool win_held_first(struct win_held *w, int64_t *ret_at)
+{
+    if (win_held_len(w) == 0) {
+        return false;
+    }
+    const struct win_pack *pack = w->w.v.pack;
+    *ret_at = pack != NULL ? win_pack_first_at(pack) : win_ring_first(&w->ring)->at;
+    return true;
+}
+
+void win_held_renew(struct win_held *w)
+{
+    assert(w->w.v.pack == NULL || w->w.v.pack->live == 0);
+    win_ring_renew(&w->ring, w->w.v.env->heap);
+}
+
 void win_held_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
 {
-    win_ring_each(&((struct win_held *)(void *)v)->ring, fn, arg);
+    if (v->pack != NULL) {
+        win_pack_each(v->pack, fn, arg);
+    } else {
+        win_ring_each(&((struct win_held *)(void *)v)->ring, fn, arg);
+    }
 }
 
 size_t win_held_count(struct view *v, const struct evt *of)
 {
     (void)of;
-    return ((struct win_held *)(void *)v)->ring.live;
+    return win_held_len((struct win_held *)(void *)v);
 }
 
 struct evt *win_held_at(struct view *v, const struct evt *of, size_t n)
@@ -184,6 +211,7 @@ struct evt *win_held_prev(struct view *v, const struct evt *of, int64_t n)
 void win_held_free(struct view *v)
 {
     struct win_held *w = (struct win_held *)(void *)v;
+    win_pack_free(v->pack);
     win_ring_done(&w->ring, v->env->heap);
     win_done(&w->w);
     mem_free(w);
@@ -191,6 +219,7 @@ void win_held_free(struct view *v)
 
 void win_held_forget(struct win_held *w, struct evt **old, size_t n_old)
 {
+    assert(w->w.v.pack == NULL && "nobody deletes there");
     for (size_t i = 0; i < n_old; i++) {
         if (win_ring_remove(&w->ring, old[i])) {
             win_list_add(&w->w.old, old[i]);
@@ -201,6 +230,10 @@ void win_held_forget(struct win_held *w, struct evt **old, size_t n_old)
 
 void win_held_expire(struct win_held *w)
 {
+    if (w->w.v.pack != NULL) {
+        win_list_add(&w->w.old, win_pack_take(w->w.v.pack));
+        return;
+    }
     struct evt *e = win_ring_take(&w->ring);
     assert(e != NULL);
     win_list_add(&w->w.old, e);

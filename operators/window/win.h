@@ -7,6 +7,7 @@
 #define OPERATORS_WINDOW_WIN_H
 
 #include "operators/window/win_hold.h"
+#include "operators/window/win_pack.h"
 #include "operators/window/window.h"
 
 /* Members of these structs that are `struct win` or `struct win_held` come first. */
@@ -45,11 +46,27 @@ void win_eval_all(struct view_env *env, struct ex *const *e, uint32_t n, struct 
 void win_timer_init(struct tmr *t, struct view_env *env, void (*fire)(struct tmr *t, int64_t now));
 void win_timer_renew(struct tmr *t, struct view_env *env); /* as if it were just made */
 
-/* A window that is a ring of events and no more: struct win, then the ring. */
+/* A window that is a ring of events and no more: struct win, then the ring. One whose definition
+ * says that it packs may have rows instead (w.v.pack), and no ring. */
 struct win_held {
     struct win w;
     struct win_ring ring;
 };
+void win_held_init(struct win_held *w, bool timed); /* of one that packs */
+static inline size_t win_held_len(const struct win_held *w)
+{
+    return w->w.v.pack != NULL ? w->w.v.pack->live : w->ring.live;
+}
+static inline void win_held_push(struct win_held *w, struct evt *e, int64_t at)
+{
+    if (w->w.v.pack != NULL) {
+        win_pack_push(w->w.v.pack, e, at);
+    } else {
+        win_ring_push(&w->ring, e, at);
+    }
+}
+bool win_held_first(struct win_held *w, int64_t *ret_at); /* of the oldest; false if empty */
+void win_held_renew(struct win_held *w);
 void win_held_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
 size_t win_held_count(struct view *v, const struct evt *of);
 struct evt *win_held_at(struct view *v, const struct evt *of, size_t n);

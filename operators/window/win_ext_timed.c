@@ -33,13 +33,12 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         struct dat ts = win_eval(v->env, w->ts, nw[i]);
         if (dat_is_number(ts)) { /* without a time it is nowhere */
             last = dat_to_long(ts);
-            win_ring_push(&w->h.ring, nw[i], last);
+            win_held_push(&w->h, nw[i], last);
             win_list_add(&win->nw, nw[i]);
         }
     }
-    const struct win_slot *first;
-    while (win->nw.len > 0 && (first = win_ring_first(&w->h.ring)) != NULL &&
-           win_span_add(w->span, first->at, 1) <= last) {
+    int64_t at;
+    while (win->nw.len > 0 && win_held_first(&w->h, &at) && win_span_add(w->span, at, 1) <= last) {
         win_held_expire(&w->h);
     }
     win_emit(win, win->nw.ptr, win->nw.len, win->old.ptr, win->old.len);
@@ -50,14 +49,14 @@ static void save(struct view *v, struct save *s)
 {
     const struct ext_timed *w = (const struct ext_timed *)(const void *)v;
     win_span_save(w->span, s);
-    win_ring_save(&w->h.ring, s);
+    win_held_save(v, s);
 }
 
 static void load(struct view *v, struct load *l)
 {
     struct ext_timed *w = (struct ext_timed *)(void *)v;
     w->span = win_span_load(l);
-    win_ring_load(&w->h.ring, l, v->step->in);
+    win_held_load(v, l);
 }
 
 static const struct view_ops ops = {
@@ -76,6 +75,7 @@ static struct view *make(const struct view_step *step, struct view_env *env)
     const struct ext_step *s = (const struct ext_step *)(const void *)step;
     struct ext_timed *w = MEM_NEW(struct ext_timed);
     win_init(&w->h.w, &ops, step, env);
+    win_held_init(&w->h, true);
     w->ts = s->ts;
     w->span = win_span_of(env, s->period);
     return &w->h.w.v;
@@ -97,6 +97,7 @@ const struct view_def view_def_ext_timed = {
     .step_bytes = sizeof(struct ext_step),
     .data_window = true,
     .queue = true,
+    .packs = true,
     .prev = true,
     .bind = bind_it,
     .make = make,

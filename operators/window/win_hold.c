@@ -302,9 +302,9 @@ struct win_node *win_map_find(const struct win_map *m, const struct dat *key, ui
         return NULL;
     }
     size_t mask = m->cap - 1;
-    for (size_t i = hash & mask; m->cells[i] != NULL; i = (i + 1) & mask) {
-        if (m->cells[i]->hash == hash && same_key(m->cells[i], key, m->n_keys)) {
-            return m->cells[i];
+    for (size_t i = hash & mask; m->cells[i].node != NULL; i = (i + 1) & mask) {
+        if (m->cells[i].hash == hash && same_key(m->cells[i].node, key, m->n_keys)) {
+            return m->cells[i].node;
         }
     }
     return NULL;
@@ -313,18 +313,18 @@ struct win_node *win_map_find(const struct win_map *m, const struct dat *key, ui
 static void map_put_node(struct win_map *m, struct win_node *node)
 {
     size_t i = node->hash & (m->cap - 1);
-    while (m->cells[i] != NULL) {
+    while (m->cells[i].node != NULL) {
         i = (i + 1) & (m->cap - 1);
     }
-    m->cells[i] = node;
+    m->cells[i] = (struct win_cell){node->hash, node};
 }
 
 struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash)
 {
-    if (m->len * 2 >= m->cap) {
+    if (m->len * 4 >= m->cap * 3) {
         mem_free(m->cells);
         m->cap = m->cap > 0 ? m->cap * 2 : 16;
-        m->cells = mem_calloc(m->cap, sizeof(struct win_node *));
+        m->cells = mem_calloc(m->cap, sizeof *m->cells);
         for (struct win_node *n = m->first; n != NULL; n = n->next) {
             map_put_node(m, n);
         }
@@ -349,17 +349,17 @@ struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t 
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
 {
     size_t mask = m->cap - 1, i = node->hash & mask;
-    while (m->cells[i] != node) {
-        assert(m->cells[i] != NULL && "it was added");
+    while (m->cells[i].node != node) {
+        assert(m->cells[i].node != NULL && "it was added");
         i = (i + 1) & mask;
     }
-    m->cells[i] = NULL;
+    m->cells[i].node = NULL;
     m->len--;
-    for (size_t k = (i + 1) & mask; m->cells[k] != NULL; k = (k + 1) & mask) {
-        size_t home = m->cells[k]->hash & mask;
+    for (size_t k = (i + 1) & mask; m->cells[k].node != NULL; k = (k + 1) & mask) {
+        size_t home = m->cells[k].hash & mask;
         if (((k - home) & mask) >= ((k - i) & mask)) {
             m->cells[i] = m->cells[k];
-            m->cells[k] = NULL;
+            m->cells[k].node = NULL;
             i = k;
         }
     }
@@ -370,6 +370,17 @@ void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
     *(node->next != NULL ? &node->next->prev : &m->last) = node->prev;
     node->next = m->free;
     m->free = node;
+}
+
+void win_map_rekey(const struct win_map *m, struct vheap *h, struct win_node *node,
+                   const struct dat *key)
+{
+    for (uint32_t i = 0; i < m->n_keys; i++) {
+        if (key[i].kind == DAT_STRING) {
+            dat_drop(h, node->key[i]);
+            node->key[i] = dat_keep(key[i]);
+        }
+    }
 }
 
 void win_map_renew(struct win_map *m, struct vheap *h)

@@ -72,8 +72,12 @@ struct win_node {
     void *what;
     struct dat key[];
 };
+struct win_cell {
+    uint64_t hash;
+    struct win_node *node; /* NULL: free */
+};
 struct win_map {
-    struct win_node **cells;
+    struct win_cell *cells;
     size_t cap, len;
     struct win_node *first, *last, *free;
     uint32_t n_keys;
@@ -82,6 +86,9 @@ uint64_t win_key_hash(const struct dat *key, uint32_t n);
 struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash);
 struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash);
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node);
+/* An equal key instead: texts are those of the event at hand, and an older one's may go. */
+void win_map_rekey(const struct win_map *m, struct vheap *h, struct win_node *node,
+                   const struct dat *key);
 void win_map_renew(struct win_map *m, struct vheap *h); /* as win_ring_renew */
 void win_map_done(struct win_map *m, struct vheap *h);
 

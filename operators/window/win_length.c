@@ -20,9 +20,9 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         win_held_forget(&w->h, old, n_old);
     }
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->h.ring, nw[i], 0);
+        win_held_push(&w->h, nw[i], 0);
     }
-    while (w->h.ring.live > w->size) {
+    while (win_held_len(&w->h) > w->size) {
         win_held_expire(&w->h);
     }
     win_emit(win, nw, n_nw, win->old.ptr, win->old.len);
@@ -33,14 +33,14 @@ static void save(struct view *v, struct save *s)
 {
     const struct length *w = (const struct length *)(const void *)v;
     win_size_save(w->size, s);
-    win_ring_save(&w->h.ring, s);
+    win_held_save(v, s);
 }
 
 static void load(struct view *v, struct load *l)
 {
     struct length *w = (struct length *)(void *)v;
     w->size = win_size_load(l);
-    win_ring_load(&w->h.ring, l, v->step->in);
+    win_held_load(v, l);
 }
 
 static const struct view_ops ops = {
@@ -58,6 +58,7 @@ static struct view *make(const struct view_step *step, struct view_env *env)
 {
     struct length *w = MEM_NEW(struct length);
     win_init(&w->h.w, &ops, step, env);
+    win_held_init(&w->h, false);
     w->size = win_size_of(env, win_one_of(step));
     return &w->h.w.v;
 }
@@ -68,6 +69,7 @@ const struct view_def view_def_length = {
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
     .queue = true,
+    .packs = true,
     .prev = true,
     .bind = win_bind_size,
     .make = make,

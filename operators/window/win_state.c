@@ -37,12 +37,20 @@ void win_ring_load(struct win_ring *r, struct load *l, const struct etype *type)
 
 void win_held_save(struct view *v, struct save *s)
 {
-    win_ring_save(&((const struct win_held *)(const void *)v)->ring, s);
+    if (v->pack != NULL) {
+        win_pack_save(v->pack, s);
+    } else {
+        win_ring_save(&((const struct win_held *)(const void *)v)->ring, s);
+    }
 }
 
 void win_held_load(struct view *v, struct load *l)
 {
-    win_ring_load(&((struct win_held *)(void *)v)->ring, l, v->step->in);
+    if (v->pack != NULL) {
+        win_pack_load(v->pack, l);
+    } else {
+        win_ring_load(&((struct win_held *)(void *)v)->ring, l, v->step->in);
+    }
 }
 
 /* ---- batches: ring; events of the last batch ---- */

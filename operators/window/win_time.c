@@ -18,21 +18,20 @@ struct time_win {
 
 static void arm(struct time_win *w)
 {
-    const struct win_slot *first = win_ring_first(&w->h.ring);
-    if (first != NULL && !tmr_is_set(&w->tmr)) {
-        tmr_set(w->h.w.v.env->timers, &w->tmr, win_span_add(w->span, first->at, 1));
+    int64_t at;
+    if (!tmr_is_set(&w->tmr) && win_held_first(&w->h, &at)) {
+        tmr_set(w->h.w.v.env->timers, &w->tmr, win_span_add(w->span, at, 1));
     }
 }
 
 static void fire(struct tmr *t, int64_t now)
 {
     struct time_win *w = CONTAINER_OF(t, struct time_win, tmr);
-    const struct win_slot *first;
+    int64_t at;
     assert(!tmr_is_set(t));
     w->h.w.v.env->ctx->now = now;
     w->h.w.old.len = 0;
-    while ((first = win_ring_first(&w->h.ring)) != NULL &&
-           win_span_add(w->span, first->at, 1) <= now) {
+    while (win_held_first(&w->h, &at) && win_span_add(w->span, at, 1) <= now) {
         win_held_expire(&w->h);
     }
     arm(w);
@@ -48,7 +47,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         win_held_forget(&w->h, old, n_old);
     }
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->h.ring, nw[i], now);
+        win_held_push(&w->h, nw[i], now);
     }
     arm(w);
     win_emit(&w->h.w, nw, n_nw, w->h.w.old.ptr, w->h.w.old.len);
@@ -69,16 +68,16 @@ static void renew(struct view *v)
 {
     struct time_win *w = (struct time_win *)(void *)v;
     win_timer_renew(&w->tmr, v->env);
-    win_ring_renew(&w->h.ring, v->env->heap);
+    win_held_renew(&w->h);
     w->span = win_span_of(v->env, win_one_of(v->step));
 }
 
 /* Period; ring, with the times of arrival; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct time_win *w = (const struct time_win *)(const void *)v;
+    struct time_win *w = (struct time_win *)(void *)v;
     win_span_save(w->span, s);
-    win_ring_save(&w->h.ring, s);
+    win_held_save(&w->h.w.v, s);
     tmr_save(s, &w->tmr);
 }
 
@@ -86,7 +85,7 @@ static void load(struct view *v, struct load *l)
 {
     struct time_win *w = (struct time_win *)(void *)v;
     w->span = win_span_load(l);
-    win_ring_load(&w->h.ring, l, v->step->in);
+    win_held_load(v, l);
     tmr_load(l, v->env->timers, &w->tmr);
 }
 
@@ -108,6 +107,7 @@ static struct view *make(const struct view_step *step, struct view_env *env)
     struct time_win *w = MEM_NEW(struct time_win);
     win_init(&w->h.w, &ops, step, env);
     win_timer_init(&w->tmr, env, fire);
+    win_held_init(&w->h, true);
     w->span = win_span_of(env, win_one_of(step));
     return &w->h.w.v;
 }
@@ -118,6 +118,7 @@ const struct view_def view_def_time = {
     .step_bytes = sizeof(struct win_one),
     .data_window = true,
     .queue = true,
+    .packs = true,
     .prev = true,
     .bind = win_bind_period,
     .make = make,

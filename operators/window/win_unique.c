@@ -47,6 +47,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         if (node != NULL) {
             win_list_add(&w->w.old, node->what);
             evt_drop(v->env->heap, node->what);
+            win_map_rekey(&w->map, v->env->heap, node, key);
         } else {
             node = win_map_add(&w->map, key, hash);
         }

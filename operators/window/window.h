@@ -18,16 +18,30 @@
 struct view;
 struct view_step;
 
+struct win_pack;
+
+/* What a statement reads of a stream, where that is columns alone (operators/graph/sel_cols.c): a
+ * window that can keeps those instead of events, in the order of `type`, a type below `in` whose
+ * other columns are null. */
+struct view_pack {
+    const struct etype *in, *type;
+    const uint16_t *slot; /* column i of type: where it lies in `in`, for the n that are kept */
+    uint32_t n;
+    const uint16_t *key_col; /* which of them are the keys of groups; n_keys 0: nobody tells */
+    uint32_t n_keys;
+};
+
 struct view_env { /* of one stream of one statement instance; outlives its views */
     struct vheap *heap;
     struct tmr_queue *timers;
     struct ectx *ctx; /* for key and ts expressions: row[stream] is set to the event before */
     uint16_t stream;
-    uint64_t rank;   /* for timers */
-    void *inst;      /* likewise */
-    struct lim *lim; /* rows are counted there; or NULL */
-    bool prev;       /* the statement uses prev: keep what it needs */
-    bool causes;     /* rows of derived views tell theirs; events leave those: */
+    uint64_t rank;                /* for timers */
+    void *inst;                   /* likewise */
+    struct lim *lim;              /* rows are counted there; or NULL */
+    const struct view_pack *pack; /* NULL: events are kept */
+    bool prev;                    /* the statement uses prev: keep what it needs */
+    bool causes;                  /* rows of derived views tell theirs; events leave those: */
     bool leaves;
 };
 
@@ -40,6 +54,7 @@ struct view_def {
     bool refuses;           /* may not take an event at all (the first of each key ...) */
     bool prev;              /* prev can look into it */
     bool queue;             /* events leave in the order in which they came */
+    bool packs;             /* and it can hold them packed (view_env.pack) */
     /* Parameters are bound in a scope of the one stream (its type is `in`); *ret_out is the type of
      * what comes out (`in` for data windows, a new one for derived views). */
     int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
@@ -94,8 +109,9 @@ struct view {
     struct view_env *env;
     view_sink *sink;
     void *sink_arg;
-    uint32_t windows; /* of view_new: how many hold each event, one row in each */
-    bool holds;       /* it is a data window whose rows are counted in env->lim: */
+    struct win_pack *pack; /* holds its events, if they are packed */
+    uint32_t windows;      /* of view_new: how many hold each event, one row in each */
+    bool holds;            /* it is a data window whose rows are counted in env->lim: */
     uint64_t rows, bytes;
 };
 

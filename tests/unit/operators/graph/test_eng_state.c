@@ -283,3 +283,60 @@ TEST(eng_state_refuses_or_bears_every_byte)
     CHECK_EQ(0, load(&r, &err));
     rig_done(&r);
 }
+
+#define RICH                                                                                       \
+    "create schema A(x int, k string);\n"                                                          \
+    "create schema B(y int) inherits A;\n"                                                         \
+    "create variable int v = 3;\n"                                                                 \
+    "create context K partition by k from A terminated after 1 min;\n"                             \
+    "create context I initiated by A(x > 1) as a terminated by A(x = a.x - 1);\n"                  \
+    "create context P context O partition by k from A, context U start @now end after 1 min;\n"    \
+    "@name('k') context K select sum(x) as s from A#length(2) output last every 2 events;\n"       \
+    "@name('i') context I select count(*) as n from pattern [every A -> timer:interval(1 sec)];\n" \
+    "@name('p') context P select x from A#time(9 sec);\n"                                          \
+    "create table T(k string primary key, n count(*), w window(*) @type(A));\n"                    \
+    "into table T select count(*) as n, window(*) as w from A#length(3) group by k;\n"             \
+    "create window W#unique(k) as A;\n"                                                            \
+    "insert into W select * from A;\n"                                                             \
+    "@name('q') select (select max(x) from A#keepall) as m, prior(1, x) as r from A;\n"            \
+    "@name('f') select k, x from A group by k output first every 3 sec;\n"                         \
+    "@name('l') select k, sum(x) as s from A group by rollup(k) output last every 3 sec;\n"        \
+    "@name('e') select * from pattern [every-distinct(a.k) a=A -> b=A(x > a.x) where "             \
+    "timer:within(5 "                                                                              \
+    "sec)];\n"                                                                                     \
+    "@name('j') select a.x as x, w.x as y from A#length(2) as a, W as w where a.k = w.k;\n"
+
+/* Every byte of a richer engine, each with four of its bits: what is refused has a reason. */
+TEST(eng_state_says_why_it_refuses)
+{
+    struct rig r;
+    struct err err;
+    size_t refused = 0;
+    rig_init(&r);
+    deploy(&r, "rich", RICH);
+    send(&r, "A", 2, "a");
+    send(&r, "B", 3, "b");
+    send(&r, "A", 4, "a");
+    eng_advance(r.e, 500);
+    save(&r);
+    VEC_EACH (&r.chunks, c) {
+        char *bytes = (char *)(uintptr_t)c->bytes.ptr;
+        for (size_t at = 0; at < c->bytes.len; at++) {
+            char was = bytes[at];
+            for (size_t bit = at % 2; bit < 8; bit += 2) {
+                bytes[at] = (char)(was ^ (1 << bit));
+                struct eng *e = eng_new(&(struct eng_conf){.arg = &r});
+                err_clear(&err);
+                if (eng_load(e, r.chunks.ptr, r.chunks.len, &err) != 0) {
+                    refused++;
+                    CHECK(err.msg[0] != '\0');
+                }
+                eng_free(e);
+            }
+            bytes[at] = was;
+        }
+    }
+    CHECK(refused > 0);
+    CHECK_EQ(0, load(&r, &err));
+    rig_done(&r);
+}

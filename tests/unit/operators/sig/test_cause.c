@@ -341,6 +341,21 @@ TEST(cause_own_event_is_in_the_sample)
 
 /* ---- lists ---- */
 
+TEST(cause_hash_is_that_of_the_reference)
+{
+    uint64_t seed = 9;
+    for (int i = 0; i < 1000; i++) {
+        struct eref r = {(uint64_t)state_draw(&seed, UINT32_MAX) << (i % 40),
+                         (uint64_t)state_draw(&seed, UINT32_MAX) << (i % 31)};
+        struct ref b;
+        for (int k = 0; k < 8; k++) {
+            b.bytes[k] = (uint8_t)(r.hi >> (56 - 8 * k));
+            b.bytes[8 + k] = (uint8_t)(r.lo >> (56 - 8 * k));
+        }
+        CHECK_EQ(ref_hash(&b), cause_hash(r));
+    }
+}
+
 TEST(cause_of_what_has_no_reference_is_what_it_holds)
 {
     struct world w;

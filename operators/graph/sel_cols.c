@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which columns of its stream a select reads. A statement that looks at columns of one stream and
+ * never at an event itself can do with a window that keeps those columns and the reference
+ * (window/win_pack.h): its expressions find them by the type of what leaves, which is below the
+ * stream's own and has nothing but null in the other columns.
+ *
+ * Not for: whole events (select *, e.method(), window(*), dynamic properties), prev and prior,
+ * subqueries, joins, contained events, named windows, snapshots (which go through all events), and
+ * not where bytes are limited, which are those of whole events.
+ */
+#include "operators/graph/sel.h"
+
+#include <assert.h>
+
+enum { COLS_MAX = 32 };
+
+struct reads {
+    const struct etype *of;
+    uint16_t slot[COLS_MAX];
+    uint32_t n;
+    bool more; /* something else than so many columns */
+};
+
+static uint32_t place_of(struct reads *r, uint16_t slot)
+{
+    uint32_t i = 0;
+    while (i < r->n && r->slot[i] != slot) {
+        i++;
+    }
+    if (i == r->n && i < COLS_MAX) {
+        r->slot[r->n++] = slot;
+    }
+    r->more |= i == COLS_MAX;
+    return i;
+}
+
+static void walk(struct reads *r, const struct ex *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    switch (e->op) {
+    case EX_PROP:
+        r->more |= e->level != 0 || e->of != r->of;
+        (void)place_of(r, e->slot);
+        break;
+    case EX_STREAM:
+    case EX_TAG_AT:
+    case EX_AGG_METHOD:
+    case EX_TABLE_ROW:
+    case EX_TABLE_COL:
+    case EX_TABLE_KEYS:
+    case EX_MR_GROUP:
+    case EX_WINDOW_PROP: r->more = true; break;
+    default: r->more |= e->op >= EX_PREV && e->op <= EX_SUBQ_LIST;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        walk(r, e->args[i]);
+    }
+}
+
+static void walk_all(struct reads *r, struct ex *const *e, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        walk(r, e[i]);
+    }
+}
+
+static void walk_plan(struct reads *r, const struct sel_plan *p)
+{
+    walk_all(r, p->cols, p->n_cols);
+    walk_all(r, p->group, p->n_group);
+    walk(r, p->where);
+    walk(r, p->having);
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        walk(r, p->order[i].e);
+    }
+    for (size_t i = 0; i < p->aggs.calls.len; i++) {
+        const struct agg_call *c = p->aggs.calls.ptr[i];
+        walk_all(r, c->args, c->n_args);
+        walk_all(r, c->group_by, c->n_group_by);
+        walk(r, c->filter);
+        r->more |= c->def->takes_event || c->stream >= 0;
+    }
+}
+
+static bool is_simple(const struct sel_plan *p)
+{
+    const struct sel_stream *s = &p->streams[0];
+    return p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL && s->mr == NULL &&
+           s->views.n_steps == 1 && s->views.steps[0]->def->packs && s->prior == 0 && !p->pass &&
+           p->wild < 0 && p->into == NULL && !p->triggered && s->type->kind == ETYPE_PLAIN &&
+           p->output.kind != OUT_SNAPSHOT;
+}
+
+/* The type of what leaves: the columns that are kept, and one that stands for the others. */
+static struct etype *type_of(struct bind *b, const struct reads *r)
+{
+    struct ecol cols[COLS_MAX + 1];
+    for (uint32_t i = 0; i < r->n; i++) {
+        cols[i] = r->of->cols[r->slot[i]];
+        cols[i].key = false;
+    }
+    cols[r->n] = (struct ecol){.name = SLICE(""), .ty = TY(OBJECT)};
+    struct etype *t = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, r->n + 1, NULL, 0);
+    uint16_t *slot = arena_array(b->a, r->of->n_cols + 1, sizeof *slot);
+    if (t == NULL || slot == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < r->of->n_cols; i++) {
+        slot[i] = (uint16_t)r->n;
+    }
+    for (uint32_t i = 0; i < r->n; i++) {
+        slot[r->slot[i]] = (uint16_t)i;
+    }
+    t->supers = ARENA_NEW(b->a, struct etype_super);
+    *t->supers = (struct etype_super){r->of, slot};
+    t->n_supers = 1;
+    return t;
+}
+
+/* Whether each row that leaves is of the group it was of when it entered, and has been in it. */
+static bool groups_stay(const struct sel_plan *p)
+{
+    bool stay = p->where == NULL && p->n_levels == 0 && p->n_group > 0;
+    for (uint32_t i = 0; stay && i < p->n_group; i++) {
+        stay = p->group[i]->op == EX_PROP;
+    }
+    return stay;
+}
+
+void sel_set_columns(struct bind *b, struct sel_plan *p)
+{
+    if (!is_simple(p)) {
+        return;
+    }
+    struct reads r = {.of = p->streams[0].type};
+    walk_plan(&r, p);
+    struct etype *t = r.more ? NULL : type_of(b, &r);
+    struct view_pack *pack = t != NULL ? ARENA_NEW(b->a, struct view_pack) : NULL;
+    if (pack == NULL) {
+        return;
+    }
+    uint16_t *slot = arena_array(b->a, r.n + 1, sizeof *slot);
+    uint16_t *key_col = arena_array(b->a, p->n_group + 1, sizeof *key_col);
+    memcpy(slot, r.slot, r.n * sizeof *slot);
+    *pack = (struct view_pack){.in = r.of, .type = t, .slot = slot, .n = r.n, .key_col = key_col};
+    if (groups_stay(p)) {
+        pack->n_keys = p->n_group;
+        for (uint32_t i = 0; i < p->n_group; i++) {
+            key_col[i] = (uint16_t)place_of(&r, p->group[i]->slot);
+        }
+    }
+    assert(pack->n == r.n);
+    p->streams[0].pack = pack;
+}

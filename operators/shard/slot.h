@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A slot: one writer of the bus and the tasks that commit through it, run by one thread, sharing
+ * nothing with other slots. It opens its writer (which fences whoever held it before), reads the
+ * journals of its tasks to their ends, replays them, and then goes on live: takes inputs, cuts
+ * tasks at every interval, and commits their outputs and journal records in one transaction.
+ *
+ * A state machine: slot_on_event is given every event of its bus client, slot_step is called after
+ * each batch of events and does a bounded piece of work. Nothing blocks; timers are the bus's. What
+ * was cut is kept until its commit is known: ABORTED sends it again, UNKNOWN opens the writer anew
+ * and looks into the journal. Only who was fenced throws his memory away: slot_is_lost.
+ */
+#ifndef OPERATORS_SHARD_SLOT_H
+#define OPERATORS_SHARD_SLOT_H
+
+#include "core/bus/bus.h"
+#include "operators/shard/task.h"
+
+struct slot;
+
+struct slot_conf {
+    struct slice name; /* of the writer: <slot>.<incarnation> */
+    int64_t commit_ns; /* interval */
+    int64_t align_ns;  /* of x.*, events, alerts.history: two intervals; raw topics 0 */
+    int64_t idle_ns;   /* at the end of all inputs for so long: ticks begin; 0: never */
+    uint32_t takes;    /* at most, in one step; 0: enough */
+};
+
+/* What a task needs to be told besides its plan: where its inputs lie. */
+struct slot_task {
+    const struct task_plan *plan;
+    const struct slice *topics; /* names; merge_spec.topic counts here */
+    const bool *aligned;        /* per topic: waited for by align_ns */
+    bool from_start;            /* without a journal: all that is there, else what comes */
+};
+
+enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST };
+
+struct slot_counts {
+    uint64_t commits, aborts, unknowns, records, bad_records, replayed;
+    int64_t commit_worst_ns;
+};
+
+/* Everything is borrowed. The client is the slot's alone. */
+int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
+             uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
+void slot_free(struct slot *s);
+/* Frees the memory alone: the client is gone already. */
+void slot_abandon(struct slot *s);
+void slot_on_event(struct slot *s, const struct bus_ev *ev);
+/* True: call again without waiting for an event. */
+bool slot_step(struct slot *s);
+/* No more input is taken; slot_is_drained once everything taken is committed. */
+void slot_drain(struct slot *s);
+bool slot_is_drained(const struct slot *s);
+enum slot_state slot_state(const struct slot *s);
+/* Why it is lost, or what it is waiting for; an empty text. */
+const char *slot_why(const struct slot *s);
+struct slot_counts slot_counts(const struct slot *s);
+struct task *slot_task(struct slot *s, uint32_t i);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Transactions of a slot. At every interval all tasks that have something to say are cut; their
+ * outputs and journal records go into one transaction. The cuts stay until it is known what became
+ * of it, and are sent again as they are if it did not happen.
+ */
+#include "core/codec/endian.h"
+#include "operators/shard/slot_impl.h"
+
+#include <assert.h>
+
+enum {
+    PAUSE_NS = 50000000, /* after a transaction that found no room */
+    AGAIN_NS = 1000000,  /* the queue is full */
+};
+
+/* ---- cutting ---- */
+
+static bool cut_all(struct slot *s)
+{
+    struct err err;
+    bool any = false;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        struct slot_one *o = &s->tasks[i];
+        if (!task_is_dirty(o->task)) {
+            continue;
+        }
+        if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
+            slot_lose(s, "%s", err.msg);
+            return false;
+        }
+        o->in_cut = any = true;
+        o->seen = false;
+    }
+    return any;
+}
+
+static void rewind_sending(struct slot *s)
+{
+    s->sending = true;
+    s->send_task = s->send_record = 0;
+    s->send_journal = false;
+}
+
+/* ---- sending ---- */
+
+static int put_output(struct slot *s, const struct slot_one *o, const struct emit_record *r,
+                      struct err *reterr)
+{
+    const struct bus_header head = {SLICE(HEAD_NAME), r->head};
+    struct bus_put put = {.to = {bus_topic(s->bus, o->conf->plan->to[r->to].topic), r->part},
+                          .value = r->value.len > 0 ? r->value : SLICE(""),
+                          .headers = &head,
+                          .header_count = 1};
+    return bus_put(s->writer, &put, reterr);
+}
+
+static int put_journal(struct slot *s, uint32_t task, struct err *reterr)
+{
+    char key[8];
+    endian_put_be64(key, s->tasks[task].conf->plan->lineage);
+    struct bus_put put = {.to = slot_journal_of(s, task),
+                          .key = slice_of(key, sizeof key),
+                          .value = s->tasks[task].cut.journal};
+    return bus_put(s->writer, &put, reterr);
+}
+
+/* 0 when all is put; -ERR_AGAIN: go on after the next poll. */
+static int send_cuts(struct slot *s, struct err *reterr)
+{
+    for (; s->send_task < s->n_tasks; s->send_task++, s->send_record = 0, s->send_journal = false) {
+        const struct slot_one *o = &s->tasks[s->send_task];
+        int rc = 0;
+        if (!o->in_cut) {
+            continue;
+        }
+        for (; rc == 0 && s->send_record < o->cut.parcel->n; s->send_record += rc == 0) {
+            rc = put_output(s, o, &o->cut.parcel->records[s->send_record], reterr);
+        }
+        if (rc == 0 && !s->send_journal) {
+            rc = put_journal(s, s->send_task, reterr);
+            s->send_journal = rc == 0;
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void send_on(struct slot *s)
+{
+    struct err err;
+    int rc = send_cuts(s, &err);
+    rc = rc == 0 ? bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0), &err) : rc;
+    if (rc == -ERR_AGAIN || rc == -ERR_CLOSED) { /* closed: the event that says so is on its way */
+        s->not_before = slot_now(s) + AGAIN_NS;
+        return;
+    }
+    if (rc != 0) {
+        slot_lose(s, "outputs cannot be written: %s", err.msg);
+        return;
+    }
+    s->sending = false;
+    s->committing = true;
+    s->commit_began = slot_now(s);
+}
+
+void slot_commit_step(struct slot *s)
+{
+    if (s->writer == NULL || s->committing || s->looking) {
+        return;
+    }
+    int64_t now = slot_now(s);
+    if (!s->sending && now - s->last_commit >= s->conf.commit_ns) {
+        s->last_commit = now;
+        if (cut_all(s)) {
+            rewind_sending(s);
+        }
+    }
+    if (s->sending && now >= s->not_before && s->state == SLOT_LIVE) {
+        send_on(s);
+    }
+}
+
+/* ---- what became of it ---- */
+
+static int64_t offset_in(const struct bus_ev *ev, struct bus_tp tp)
+{
+    for (uint32_t i = 0; i < ev->count && ev->spans != NULL; i++) {
+        if (ev->spans[i].tp.topic == tp.topic && ev->spans[i].tp.part == tp.part) {
+            return ev->spans[i].offset;
+        }
+    }
+    return -1;
+}
+
+static void committed(struct slot *s, const struct bus_ev *ev)
+{
+    int64_t took = slot_now(s) - s->commit_began;
+    s->counts.commits++;
+    s->counts.commit_worst_ns = MAX(s->counts.commit_worst_ns, took);
+    s->committing = false;
+    s->aborted = 0;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        struct slot_one *o = &s->tasks[i];
+        if (o->in_cut) {
+            struct journal_span spans[64];
+            uint32_t n = 0;
+            for (uint32_t k = 0; k < ev->count && ev->spans != NULL && n < ARRAY_LEN(spans); k++) {
+                const struct bus_span *x = &ev->spans[k];
+                spans[n++] = (struct journal_span){bus_topic_name(s->bus, x->tp.topic), x->tp.part,
+                                                   x->offset, x->count};
+            }
+            int64_t at = offset_in(ev, slot_journal_of(s, i));
+            task_committed(o->task, at, spans, n);
+            o->in_cut = false;
+        }
+    }
+}
+
+void slot_commit_looked(struct slot *s)
+{
+    uint32_t seen = 0, cut = 0;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        cut += s->tasks[i].in_cut;
+        seen += s->tasks[i].in_cut && s->tasks[i].seen;
+    }
+    s->looking = false;
+    if (cut == 0) {
+        return;
+    }
+    if (seen != 0 && seen != cut) {
+        slot_lose(s, "a transaction is torn: %u of %u journal records are there", seen, cut);
+    } else if (seen > 0) {
+        const struct bus_ev nowhere = {.kind = BUS_EV_COMMITTED};
+        committed(s, &nowhere);
+    } else {
+        rewind_sending(s);
+    }
+}
+
+void slot_commit_event(struct slot *s, const struct bus_ev *ev)
+{
+    if (ev->kind == BUS_EV_COMMITTED) {
+        committed(s, ev);
+        return;
+    }
+    if (ev->kind == BUS_EV_FENCED) {
+        slot_lose(s, "another has taken the slot over");
+        return;
+    }
+    s->committing = false;
+    s->counts.aborts += ev->kind != BUS_EV_UNKNOWN;
+    s->counts.unknowns += ev->kind == BUS_EV_UNKNOWN;
+    s->aborted++;
+    if (ev->reopen) {
+        bus_writer_close(s->writer);
+        s->writer = NULL;
+        s->sending = false;
+        s->looking = true;
+        slot_open(s);
+        return;
+    }
+    s->not_before = slot_now(s) + (ev->kind == BUS_EV_FULL ? PAUSE_NS : 0);
+    rewind_sending(s);
+}

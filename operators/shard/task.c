@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See task.h. The modules are deployed when the first input has set the clock: timers of rules
+ * count from there, and the same first input gives the same timers.
+ */
+#include "operators/shard/task_impl.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/codec/endian.h"
+#include "core/event/key.h"
+#include "operators/graph/eng_state.h"
+#include "operators/sig/dat_outgo.h"
+
+#include <assert.h>
+
+enum { SCRATCH_MAX = 64 << 20, KEY_MAX = 1 << 20 };
+
+static int64_t ms_of(int64_t ns)
+{
+    return ns / CLOCK_NS_PER_MS - (ns % CLOCK_NS_PER_MS < 0);
+}
+
+/* ---- outputs ---- */
+
+static const struct task_out *out_of(struct task *t, const struct etype *type)
+{
+    while (t->outs.len <= type->id) {
+        *VEC_PUSH(&t->outs) = UINT32_MAX;
+    }
+    uint32_t *at = &t->outs.ptr[type->id];
+    for (uint32_t i = 0; *at == UINT32_MAX && i < t->plan->n_outs; i++) {
+        if (slice_eq(t->plan->outs[i].type, type->name)) {
+            *at = i + 1;
+        }
+    }
+    *at = *at == UINT32_MAX ? 0 : *at;
+    return *at > 0 ? &t->plan->outs[*at - 1] : NULL;
+}
+
+static struct val column_of(const struct val_pair *payload, uint32_t n, struct slice name)
+{
+    const struct val *v = rec_find_text(payload, n, name);
+    return v != NULL ? *v : val_null();
+}
+
+static uint32_t part_of(struct task *t, const struct task_out *o, const struct rec *r)
+{
+    uint32_t parts = t->plan->to[o->to].parts;
+    if (o->n_key == 0) {
+        return (uint32_t)((uint64_t)t->plan->part * parts / t->plan->parts);
+    }
+    buf_clear(&t->key);
+    for (uint32_t i = 0; i < o->n_key; i++) {
+        struct val v = column_of(r->payload, r->payload_len, o->key[i]);
+        (void)key_add(&t->key, o->as_double[i] ? key_coerce(v, VAL_DOUBLE) : v);
+    }
+    return key_partition(buf_slice(&t->key), parts);
+}
+
+static uint32_t causes_of(struct task *t, const struct evt *e, const struct ref **ret)
+{
+    uint32_t n = e->causes != NULL ? e->causes->len : 0;
+    struct ref *to = arena_array(t->scratch, n + 1, sizeof *to);
+    for (uint32_t i = 0; to != NULL && i < n; i++) {
+        endian_put_be64(to[i].bytes, e->causes->r[i].hi);
+        endian_put_be64(to[i].bytes + 8, e->causes->r[i].lo);
+    }
+    *ret = to;
+    return to != NULL ? n : 0;
+}
+
+static void on_derived(void *arg, const struct evt *e)
+{
+    struct task *t = arg;
+    const struct task_out *o = out_of(t, e->type);
+    if (o == NULL) {
+        return;
+    }
+    static const struct rec_context none = {NULL, 0, 0};
+    struct val_pair *payload = NULL;
+    struct rec r = {.kind = REC_DERIVED, .context = &none, .type = e->type->name};
+    struct err err;
+    arena_reset(t->scratch);
+    r.ts = r.ingest_ts = MAX(t->floor, eng_now(t->eng) * CLOCK_NS_PER_MS);
+    r.id = id_of_derived(t->plan->lineage, e->ref.lo);
+    bool fits = dat_outgo_event(e, t->scratch, &payload, &r.payload_len);
+    r.payload = payload;
+    r.causes_len = causes_of(t, e, &r.causes);
+    if (!fits || emit_event(t->emit, o->to, part_of(t, o, &r), &r, e->ref.lo, &err) != 0) {
+        t->counts.refused++;
+        return;
+    }
+    t->counts.put++;
+}
+
+/* ---- making, and the clock ---- */
+
+struct task *task_new(const struct task_plan *plan, struct intern *keys,
+                      const struct merge_conf *conf)
+{
+    assert(plan->n_subs > 0 && plan->parts > 0);
+    struct task *t = MEM_NEW(struct task);
+    *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
+    const struct eng_conf econf = {.on_derived = on_derived,
+                                   .arg = t,
+                                   .causes = true,
+                                   .prioritized = true,
+                                   .lineage = plan->lineage,
+                                   .limits = plan->limits};
+    t->eng = eng_new(&econf);
+    t->merge = merge_new(conf, plan->subs, plan->n_subs);
+    t->emit = emit_new(plan->lineage, plan->name, plan->to, plan->n_to);
+    t->intake = dat_intake_new(eng_heap(t->eng), keys);
+    t->scratch = arena_new(NULL, "task", SCRATCH_MAX);
+    t->last = mem_calloc(plan->n_subs, sizeof *t->last);
+    t->reads = mem_calloc(plan->n_subs, sizeof *t->reads);
+    t->replay_to = mem_calloc(plan->n_subs, sizeof *t->replay_to);
+    buf_init(&t->key, KEY_MAX);
+    buf_init(&t->journal, JOURNAL_BYTES_MAX + 4096);
+    t->clock_marked = MERGE_NO_CLOCK;
+    return t;
+}
+
+const struct err *task_failed(const struct task *t)
+{
+    return t->has_failed ? &t->failed : NULL;
+}
+
+void task_seek(struct task *t, uint32_t sub, struct merge_pos pos)
+{
+    assert(t->fresh && merge_takes(t->merge) == 0);
+    merge_seek(t->merge, sub, pos, INT64_MIN);
+    t->last[sub] = pos;
+}
+
+void task_free(struct task *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    emit_give_back(t->emit, t->parcel);
+    emit_free(t->emit);
+    merge_free(t->merge);
+    dat_intake_free(t->intake);
+    eng_free(t->eng);
+    arena_free(t->scratch);
+    buf_done(&t->key);
+    buf_done(&t->journal);
+    VEC_DONE(&t->outs);
+    VEC_DONE(&t->decisions);
+    VEC_DONE(&t->spans);
+    VEC_DONE(&t->puts);
+    mem_free(t->last);
+    mem_free(t->reads);
+    mem_free(t->replay_to);
+    mem_free(t);
+}
+
+const struct task_plan *task_plan(const struct task *t)
+{
+    return t->plan;
+}
+
+struct merge *task_merge(struct task *t)
+{
+    return t->merge;
+}
+
+/* Rules begin at the clock of the first input. */
+static void start(struct task *t, int64_t clock)
+{
+    struct err err;
+    eng_advance(t->eng, ms_of(clock));
+    for (uint32_t i = 0; i < t->plan->n_modules; i++) {
+        const struct task_module *m = &t->plan->modules[i];
+        if (eng_deploy(t->eng, m->id, m->text, &err) != 0) {
+            t->failed = err;
+            t->has_failed = true;
+        }
+    }
+    for (uint32_t i = 0; i < t->plan->n_reads; i++) {
+        const struct etype *type = eng_type(t->eng, t->plan->reads[i]);
+        if (type != NULL && !dat_intake_builtin(t->intake, type, t->plan->world)) {
+            dat_intake_type(t->intake, type);
+        }
+    }
+    t->started = true;
+}
+
+/* Timer by timer; events that timers make have the time of their timer, or at least that of the
+ * input before. */
+static void hop(struct task *t, int64_t clock)
+{
+    if (UNLIKELY(!t->started)) {
+        start(t, clock);
+    } else if (ms_of(clock) > eng_now(t->eng)) {
+        eng_advance_span(t->eng, ms_of(clock));
+    }
+    t->floor = clock;
+}
+
+/* ---- inputs ---- */
+
+static struct eref ref_of(const struct task *t, const struct merge_take *in)
+{
+    const struct merge_spec *s = &t->plan->subs[in->sub];
+    if (s->author != 0) {
+        return (struct eref){1ULL << 63 | s->author, in->first + in->event->n};
+    }
+    struct ref r = ref_of_raw((struct ref_raw){t->plan->topic_ids[in->sub], (uint16_t)s->part,
+                                               in->index, (uint64_t)in->offset});
+    return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
+}
+
+static void take(struct task *t, const struct merge_take *in)
+{
+    struct err err;
+    t->counts.taken++;
+    hop(t, merge_clock(t->merge));
+    if (in->event == NULL) {
+        t->counts.marks++;
+        return;
+    }
+    t->counts.events++;
+    t->counts.late += in->late;
+    if (in->late && t->plan->late != TASK_LATE_ADMIT) {
+        t->counts.dropped++;
+        return;
+    }
+    if (in->sub != t->last_sub || in->offset != t->last_offset) {
+        dat_intake_begin(t->intake);
+        t->last_sub = in->sub;
+        t->last_offset = in->offset;
+    }
+    struct evt *e = dat_intake_event(t->intake, in->event);
+    if (e == NULL) {
+        return; /* no rule has that type */
+    }
+    e->ref = ref_of(t, in);
+    if (eng_send(t->eng, e, &err) != 0) {
+        t->counts.poison++;
+    }
+}
+
+static bool replay_done(const struct task *t)
+{
+    return merge_takes(t->merge) == t->replay->takes && t->at_decision == t->replay->n_decisions;
+}
+
+/* What was decided before the take that comes. */
+static void decide_again(struct task *t)
+{
+    const struct journal_record *r = t->replay;
+    while (t->at_decision < r->n_decisions &&
+           r->decisions[t->at_decision].take == merge_takes(t->merge)) {
+        const struct journal_decision *d = &r->decisions[t->at_decision++];
+        if (d->kind == JOURNAL_TICK) {
+            task_tick(t, d->time);
+        }
+    }
+}
+
+uint32_t task_work(struct task *t, uint32_t max)
+{
+    struct merge_take in;
+    uint32_t n = 0;
+    while (n < max) {
+        if (t->replay != NULL) {
+            decide_again(t);
+            if (replay_done(t)) {
+                break;
+            }
+        }
+        if (!merge_next(t->merge, &in)) {
+            break;
+        }
+        take(t, &in);
+        n++;
+    }
+    return n;
+}
+
+int64_t task_due(const struct task *t)
+{
+    int64_t due = t->started ? eng_due(t->eng) : TASK_NOT_DUE;
+    return due >= TASK_NOT_DUE / CLOCK_NS_PER_MS ? TASK_NOT_DUE : due * CLOCK_NS_PER_MS;
+}
+
+void task_tick(struct task *t, int64_t clock)
+{
+    assert(t->started);
+    *VEC_PUSH(&t->decisions) = (struct journal_decision){
+        .kind = JOURNAL_TICK, .take = merge_takes(t->merge), .time = clock};
+    t->counts.ticks++;
+    merge_hop(t->merge, clock);
+    hop(t, clock);
+}
+
+void task_finish(struct task *t, int64_t clock)
+{
+    if (t->started && clock > merge_clock(t->merge)) {
+        task_tick(t, clock);
+    }
+}
+
+size_t task_put_bytes(const struct task *t)
+{
+    return emit_bytes(t->emit);
+}
+
+struct hash128 task_state_hash(struct task *t)
+{
+    return task_hash_state(t);
+}
+
+struct task_counts task_counts(const struct task *t)
+{
+    return t->counts;
+}
+
+uint64_t task_seq(const struct task *t)
+{
+    return t->seq;
+}

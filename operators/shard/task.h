@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A task: one partition of one level group of a graph. It takes its inputs in the order of
+ * merge.h, moves the clock of its engine, and gathers what the engine puts out. Now and then it is
+ * *cut*: what it took and decided since the last cut becomes a record of its journal, what it put
+ * out becomes records of topics, and both belong into one transaction of the bus. The cut is kept
+ * until the commit is known. Nothing in memory is ever undone.
+ *
+ * Replay is the same code: a record of the journal says how far each input goes and what was
+ * decided; the outputs are made again, compared by their sum, and dropped.
+ *
+ * Knows no bus and no wall clock: pieces, ticks and journals are handed in, cuts come out. One
+ * thread. The plan is borrowed.
+ */
+#ifndef OPERATORS_SHARD_TASK_H
+#define OPERATORS_SHARD_TASK_H
+
+#include "operators/graph/eng.h"
+#include "operators/shard/emit.h"
+#include "operators/shard/journal.h"
+#include "operators/sig/builtin.h"
+
+enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
+
+struct task_module { /* of EPL; a level */
+    struct slice id, text;
+};
+
+struct task_out { /* events of that type leave the task */
+    struct slice type;
+    uint32_t to;             /* of the plan's topics */
+    const struct slice *key; /* columns; none: the task's own place among the partitions */
+    const bool *as_double;
+    uint32_t n_key;
+};
+
+struct task_plan {
+    struct slice name; /* tenant/graph/level/partition: for people */
+    uint64_t lineage;
+    uint64_t hash; /* of the rules: whose journal another's is not */
+    uint32_t part, parts;
+    const struct task_module *modules;
+    const struct slice *reads; /* names of types that the inputs may have */
+    const struct merge_spec *subs;
+    const uint16_t *topic_ids; /* per sub: of raw topics, for references */
+    const struct emit_to *to;
+    const struct task_out *outs;
+    uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
+    enum task_late late;
+    enum builtin_world world; /* of built-in types among them */
+    const struct lim_conf *limits;
+};
+
+struct task_cut {
+    struct slice journal; /* the record; key: task_key */
+    struct parcel *parcel;
+    uint64_t seq;
+};
+
+struct task_counts {
+    uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
+};
+
+struct task;
+
+/* keys: the intern table of whoever decodes the batches that are pushed. */
+struct task *task_new(const struct task_plan *plan, struct intern *keys,
+                      const struct merge_conf *conf);
+/* Its rules could not be deployed; NULL: they could, or nothing has come yet. */
+const struct err *task_failed(const struct task *t);
+/* A task without a journal: where it begins. */
+void task_seek(struct task *t, uint32_t sub, struct merge_pos pos);
+void task_free(struct task *t);
+const struct task_plan *task_plan(const struct task *t);
+/* For pushing, skipping and asking: its order, its clock. */
+struct merge *task_merge(struct task *t);
+/* Takes at most so many inputs: how many. */
+uint32_t task_work(struct task *t, uint32_t max);
+/* The next due timer in ns; task_tick fires it. */
+#define TASK_NOT_DUE INT64_MAX /* none is set */
+int64_t task_due(const struct task *t);
+void task_tick(struct task *t, int64_t clock);
+/* The clock of a run whose inputs have all ended goes to `clock`, timer by timer. */
+void task_finish(struct task *t, int64_t clock);
+
+size_t task_put_bytes(const struct task *t); /* put out since the last cut */
+/* Something was taken or decided since the last cut. */
+bool task_is_dirty(const struct task *t);
+/* The next cut may be taken when the end of the one before is known. ret is valid until then. */
+int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr) NODISCARD;
+/* The cut is in the log: where its journal record lies, and where its outputs. */
+void task_committed(struct task *t, int64_t journal_offset, const struct journal_span *spans,
+                    uint32_t n_spans);
+
+/* Plays one record of the journal: pieces are pushed and task_work called until task_replaying is
+ * false. The record is borrowed until then. */
+int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
+                struct err *reterr) NODISCARD;
+/* Begins behind another's last record: the rules were changed. State is empty, numbers go on. */
+void task_succeed(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum);
+bool task_replaying(const struct task *t);
+/* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
+int task_replayed(struct task *t, struct err *reterr) NODISCARD;
+
+/* xxh128 over the whole state. Costs as much as saving it. */
+struct hash128 task_state_hash(struct task *t);
+uint64_t task_seq(const struct task *t); /* of the last record of its journal */
+struct task_counts task_counts(const struct task *t);
+
+#endif

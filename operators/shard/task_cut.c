@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cuts of a task, and their replay. See task.h.
+ */
+#include "core/base/mem.h"
+#include "operators/graph/eng_state.h"
+#include "operators/shard/task_impl.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+/* ---- cutting ---- */
+
+static bool moved(const struct task *t, uint32_t sub)
+{
+    struct merge_pos p = merge_pos(t->merge, sub);
+    return p.offset != t->last[sub].offset || p.index != t->last[sub].index;
+}
+
+bool task_is_dirty(const struct task *t)
+{
+    bool begins = t->fresh && t->replay == NULL; /* its first record says where it begins */
+    return begins || merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
+}
+
+static uint32_t list_reads(struct task *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        if (t->fresh || moved(t, i)) {
+            t->reads[n++] = (struct journal_read){i, t->last[i], merge_pos(t->merge, i)};
+            t->last[i] = merge_pos(t->merge, i);
+        }
+    }
+    return n;
+}
+
+static void list_puts(struct task *t)
+{
+    VEC_CLEAR(&t->puts);
+    for (uint32_t i = 0; i < t->parcel->n; i++) {
+        const struct emit_record *r = &t->parcel->records[i];
+        if (r->count > 0) {
+            *VEC_PUSH(&t->puts) =
+                (struct journal_put){t->plan->to[r->to].topic, r->part, r->first, r->count};
+        }
+    }
+}
+
+int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr)
+{
+    assert(!t->cutting && t->replay == NULL);
+    int64_t clock = merge_clock(t->merge);
+    t->parcel =
+        emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
+    t->clock_marked = clock;
+    list_puts(t);
+    struct journal_record r = {.lineage = t->plan->lineage,
+                               .epoch = epoch,
+                               .seq = t->seq + 1,
+                               .plan = t->plan->hash,
+                               .engine = JOURNAL_ENGINE_NUMBER,
+                               .prev_offset = t->prev_offset,
+                               .prev_sum = t->prev_sum,
+                               .clock = clock,
+                               .takes = merge_takes(t->merge),
+                               .outputs = eng_numbered(t->eng),
+                               .reads = t->reads,
+                               .n_reads = list_reads(t),
+                               .decisions = t->decisions.ptr,
+                               .n_decisions = (uint32_t)t->decisions.len,
+                               .puts = t->puts.ptr,
+                               .n_puts = (uint32_t)t->puts.len,
+                               .spans = t->spans.ptr,
+                               .n_spans = (uint32_t)t->spans.len,
+                               .out_sum = t->parcel->sum};
+    r.skips = (struct merge_skip *)merge_cut(t->merge, &r.n_skips);
+    buf_clear(&t->journal);
+    int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
+    VEC_CLEAR(&t->decisions);
+    VEC_CLEAR(&t->spans);
+    t->seq++;
+    t->fresh = false;
+    t->cutting = true;
+    t->counts.records++;
+    *ret = (struct task_cut){buf_slice(&t->journal), t->parcel, t->seq};
+    return rc;
+}
+
+void task_committed(struct task *t, int64_t journal_offset, const struct journal_span *spans,
+                    uint32_t n_spans)
+{
+    assert(t->cutting);
+    t->cutting = false;
+    t->prev_offset = journal_offset;
+    emit_give_back(t->emit, t->parcel);
+    t->parcel = NULL;
+    VEC_CLEAR(&t->spans);
+    for (uint32_t i = 0; i < n_spans; i++) {
+        *VEC_PUSH(&t->spans) = spans[i];
+    }
+}
+
+/* ---- replay ---- */
+
+/* A successor's first record says in its decision from where events are numbered. */
+static void task_number_from(struct task *t, const struct journal_record *r)
+{
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
+            eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
+        }
+    }
+}
+
+void task_succeed(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum)
+{
+    assert(t->fresh && t->seq == 0);
+    t->seq = last->seq;
+    t->prev_offset = offset;
+    t->prev_sum = sum;
+    eng_number_from(t->eng, last->outputs);
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
+}
+
+int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
+                struct err *reterr)
+{
+    assert(t->replay == NULL && (t->fresh || !task_is_dirty(t)));
+    if (t->fresh && t->seq == 0 && journal_begins(r)) { /* what came before it is gone */
+        t->seq = r->seq - 1;
+        t->prev_sum = r->prev_sum;
+        task_number_from(t, r);
+    }
+    if (r->lineage != t->plan->lineage || r->seq != t->seq + 1 ||
+        (r->seq > 1 && r->prev_sum != t->prev_sum)) {
+        return err_set(reterr, ERR_CORRUPT,
+                       "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
+                       " does not follow record %" PRIu64,
+                       SLICE_ARG(t->plan->name), r->seq, t->seq);
+    }
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        t->replay_to[i] = merge_pos(t->merge, i);
+    }
+    for (uint32_t i = 0; i < r->n_reads; i++) {
+        const struct journal_read *x = &r->reads[i];
+        if (t->fresh && x->sub < t->plan->n_subs) {
+            task_seek(t, x->sub, x->from);
+            t->replay_to[x->sub] = x->from;
+        }
+        struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
+        if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
+            now.index != x->from.index) {
+            return err_set(reterr, ERR_CORRUPT,
+                           "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
+                           " begins elsewhere than the record before it ended",
+                           SLICE_ARG(t->plan->name), r->seq);
+        }
+        t->replay_to[x->sub] = x->to;
+    }
+    for (uint32_t i = 0; i < r->n_skips; i++) {
+        if (r->skips[i].sub >= t->plan->n_subs) {
+            return err_set(reterr, ERR_CORRUPT, "the journal skips an input that is none");
+        }
+    }
+    t->replay = r;
+    t->at_decision = 0;
+    t->replay_offset = offset;
+    t->replay_sum = sum;
+    merge_replay(t->merge, t->replay_to, r->skips, r->n_skips);
+    return 0;
+}
+
+bool task_replaying(const struct task *t)
+{
+    return t->replay != NULL &&
+           (merge_takes(t->merge) < t->replay->takes || t->at_decision < t->replay->n_decisions);
+}
+
+int task_replayed(struct task *t, struct err *reterr)
+{
+    const struct journal_record *r = t->replay;
+    assert(r != NULL && !task_replaying(t));
+    int64_t clock = merge_clock(t->merge);
+    struct parcel *p = emit_cut(t->emit, r->epoch, r->seq, MERGE_NO_MARK);
+    bool same = memcmp(&p->sum, &r->out_sum, sizeof p->sum) == 0 && clock == r->clock &&
+                eng_numbered(t->eng) == r->outputs;
+    emit_give_back(t->emit, p);
+    merge_replay_end(t->merge);
+    VEC_CLEAR(&t->decisions);
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        t->last[i] = merge_pos(t->merge, i);
+    }
+    t->clock_marked = clock;
+    t->seq = r->seq;
+    t->fresh = false;
+    t->prev_offset = t->replay_offset;
+    t->prev_sum = t->replay_sum;
+    t->replay = NULL;
+    if (!same && r->engine == JOURNAL_ENGINE_NUMBER) {
+        return err_set(reterr, ERR_MISMATCH,
+                       "replay of '" SLICE_FMT "' differs from what was done in record %" PRIu64,
+                       SLICE_ARG(t->plan->name), r->seq);
+    }
+    return 0;
+}
+
+/* ---- state ---- */
+
+static void add_chunk(void *arg, const struct save_chunk *c)
+{
+    struct hash_state *h = arg;
+    hash_add(h, &c->node, sizeof c->node);
+    hash_add(h, &c->group, sizeof c->group);
+    hash_add(h, c->bytes.ptr, c->bytes.len);
+}
+
+struct hash128 task_hash_state(struct task *t)
+{
+    struct hash_state *h = hash_new();
+    eng_save(t->eng, add_chunk, h);
+    struct hash128 sum = hash_end(h);
+    hash_free(h);
+    return sum;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a task, for task.c (inputs, clock, outputs) and task_cut.c (cuts and replay).
+ */
+#ifndef OPERATORS_SHARD_TASK_IMPL_H
+#define OPERATORS_SHARD_TASK_IMPL_H
+
+#include "core/base/vec.h"
+#include "operators/shard/task.h"
+#include "operators/sig/dat_intake.h"
+
+struct task {
+    const struct task_plan *plan;
+    struct intern *keys;
+    struct eng *eng;
+    struct merge *merge;
+    struct emit *emit;
+    struct dat_intake *intake;
+    struct arena *scratch; /* of one event on its way out */
+    struct buf key;
+    VEC(uint32_t) outs; /* by number of the type: 0 = stays inside, else rule + 1 */
+    int64_t floor;      /* no event that is put out is older */
+    uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
+    int64_t last_offset;
+    bool started, has_failed;
+    struct err failed;
+    struct task_counts counts;
+
+    /* since the last cut */
+    VEC(struct journal_decision) decisions;
+    struct merge_pos *last; /* positions at the last cut */
+    int64_t clock_marked;   /* clock at the last cut */
+
+    /* the cut under way, and what the next record says of it */
+    struct buf journal;
+    struct parcel *parcel;
+    struct journal_read *reads;
+    VEC(struct journal_put) puts;
+    VEC(struct journal_span) spans;
+    uint64_t seq; /* of the last record */
+    int64_t prev_offset;
+    uint64_t prev_sum;
+    bool cutting, fresh; /* fresh: the next record is the first of these rules */
+
+    /* replay */
+    const struct journal_record *replay;
+    uint32_t at_decision;
+    struct merge_pos *replay_to;
+    int64_t replay_offset;
+    uint64_t replay_sum;
+};
+
+struct hash128 task_hash_state(struct task *t);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See win_pack.h.
+ */
+#include "operators/window/win_pack.h"
+
+#include "core/base/mem.h"
+#include "operators/sig/load.h"
+
+#include <assert.h>
+
+enum { CHUNK_MIN = 8, CHUNK_BYTES = 8192, ALIGN = 8 };
+
+struct win_pack_chunk {
+    struct win_pack_chunk *next;
+    uint32_t n; /* rows it has room for */
+    char rows[];
+};
+
+struct row { /* then values */
+    uint32_t group;
+    uint8_t kind[];
+};
+
+static inline struct row *row_at(const struct win_pack *k, struct win_pack_chunk *c, uint32_t i)
+{
+    return (struct row *)(void *)(c->rows + (size_t)i * k->stride);
+}
+
+static inline int64_t *values_of(const struct win_pack *k, struct row *r)
+{
+    return (int64_t *)(void *)((char *)r + k->values_at);
+}
+
+static inline struct eref *ref_of(const struct win_pack *k, struct row *r)
+{
+    return (struct eref *)(void *)((char *)r + k->ref_at);
+}
+
+static inline int64_t *time_of(const struct win_pack *k, struct row *r)
+{
+    return (int64_t *)(void *)((char *)r + k->time_at);
+}
+
+static inline struct dat value_at(const struct win_pack *k, struct row *r, uint32_t i)
+{
+    return (struct dat){.kind = r->kind[i], .i = values_of(k, r)[i]};
+}
+
+struct win_pack *win_pack_new(const struct view_pack *p, struct vheap *h, bool timed)
+{
+    struct win_pack *k = MEM_NEW(struct win_pack);
+    k->heap = h;
+    k->p = p;
+    k->values_at = ((uint32_t)sizeof(struct row) + p->n + ALIGN - 1) & ~(uint32_t)(ALIGN - 1);
+    k->ref_at = k->values_at + p->n * (uint32_t)sizeof(int64_t);
+    k->time_at = timed ? k->ref_at + (uint32_t)sizeof(struct eref) : 0;
+    k->stride = k->ref_at + (uint32_t)(sizeof(struct eref) + (timed ? sizeof(int64_t) : 0));
+    return k;
+}
+
+/* ---- chunks ---- */
+
+static struct win_pack_chunk *chunk_new(struct win_pack *k)
+{
+    struct win_pack_chunk *c = k->spare;
+    if (c != NULL) {
+        k->spare = c->next;
+        k->spare_rows -= c->n;
+    } else {
+        size_t most = MAX((size_t)CHUNK_MIN, CHUNK_BYTES / k->stride);
+        size_t n = MIN(MAX(k->live, (size_t)CHUNK_MIN), most);
+        c = mem_alloc(sizeof *c + n * k->stride);
+        c->n = (uint32_t)n;
+    }
+    c->next = NULL;
+    return c;
+}
+
+/* Some more than are needed now will be again; small ones are of the beginning. */
+static void chunk_done(struct win_pack *k, struct win_pack_chunk *c)
+{
+    if (k->spare_rows > k->live / 4 || (k->live > c->n && c->n * k->stride < CHUNK_BYTES / 2)) {
+        mem_free(c);
+        return;
+    }
+    c->next = k->spare;
+    k->spare = c;
+    k->spare_rows += c->n;
+}
+
+static struct row *row_new(struct win_pack *k)
+{
+    if (UNLIKELY(k->last == NULL || k->tail == k->last->n)) {
+        struct win_pack_chunk *c = chunk_new(k);
+        *(k->last != NULL ? &k->last->next : &k->first) = c;
+        k->last = c;
+        k->tail = 0;
+    }
+    k->live++;
+    return row_at(k, k->last, k->tail++);
+}
+
+static void row_done(struct win_pack *k)
+{
+    k->live--;
+    k->head++;
+    if (k->live == 0) {
+        k->head = k->tail = 0; /* first is last */
+    } else if (k->head == k->first->n) {
+        struct win_pack_chunk *c = k->first;
+        k->first = c->next;
+        k->head = 0;
+        chunk_done(k, c);
+    }
+}
+
+/* ---- rows ---- */
+
+void win_pack_push(struct win_pack *k, struct evt *e, int64_t at)
+{
+    const struct view_pack *p = k->p;
+    struct row *r = row_new(k);
+    int64_t *to = values_of(k, r);
+    r->group = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        struct dat v = dat_keep(evt_get(e, p->in, p->slot[i]));
+        r->kind[i] = (uint8_t)v.kind;
+        to[i] = v.i;
+    }
+    *ref_of(k, r) = e->ref;
+    if (k->time_at > 0) {
+        *time_of(k, r) = at;
+    }
+}
+
+int64_t win_pack_first_at(const struct win_pack *k)
+{
+    assert(k->live > 0 && k->time_at > 0);
+    return *time_of(k, row_at(k, k->first, k->head));
+}
+
+/* The event of a row, whose references to its values it takes. */
+static struct evt *unpack(struct win_pack *k, struct row *r)
+{
+    struct evt *e = evt_new(k->heap, k->p->type);
+    for (uint32_t i = 0; i < k->p->n; i++) {
+        e->p[i] = value_at(k, r, i);
+    }
+    e->ref = *ref_of(k, r);
+    e->group = r->group;
+    return e;
+}
+
+struct evt *win_pack_take(struct win_pack *k)
+{
+    assert(k->live > 0);
+    struct evt *e = unpack(k, row_at(k, k->first, k->head));
+    row_done(k);
+    return e;
+}
+
+/* In order; fn: whether to go on. */
+static void each_row(const struct win_pack *k, void (*fn)(void *arg, struct row *r), void *arg)
+{
+    struct win_pack_chunk *c = k->first;
+    uint32_t at = k->head;
+    for (size_t n = k->live; n > 0; n--, at++) {
+        if (at == c->n) {
+            c = c->next;
+            at = 0;
+        }
+        fn(arg, row_at(k, c, at));
+    }
+}
+
+struct visit {
+    struct win_pack *k;
+    void (*fn)(void *arg, struct evt *e);
+    void *arg;
+};
+
+static void visit_row(void *arg, struct row *r)
+{
+    const struct visit *v = arg;
+    struct evt *e = unpack(v->k, r);
+    for (uint32_t i = 0; i < v->k->p->n; i++) {
+        (void)dat_keep(e->p[i]);
+    }
+    v->fn(v->arg, e);
+}
+
+void win_pack_each(struct win_pack *k, void (*fn)(void *arg, struct evt *e), void *arg)
+{
+    struct visit v = {k, fn, arg};
+    each_row(k, visit_row, &v);
+}
+
+void win_pack_free(struct win_pack *k)
+{
+    if (k == NULL) {
+        return;
+    }
+    while (k->live > 0) {
+        struct row *r = row_at(k, k->first, k->head);
+        for (uint32_t i = 0; i < k->p->n; i++) {
+            dat_drop(k->heap, value_at(k, r, i));
+        }
+        row_done(k);
+    }
+    struct win_pack_chunk *lists[] = {k->first, k->spare};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        for (struct win_pack_chunk *c = lists[i], *next; c != NULL; c = next) {
+            next = c->next;
+            mem_free(c);
+        }
+    }
+    mem_free(k);
+}
+
+/* ---- groups ---- */
+
+void win_pack_note(struct win_pack *k, size_t back, uint32_t group, const struct dat *keys)
+{
+    const struct view_pack *p = k->p;
+    if (back > k->live || back > k->tail) {
+        return;
+    }
+    struct row *r = row_at(k, k->last, k->tail - (uint32_t)back);
+    r->group = group;
+    for (uint32_t i = 0; i < p->n_keys; i++) {
+        uint32_t col = p->key_col[i];
+        struct dat own = value_at(k, r, col);
+        if (own.kind == DAT_STRING && keys[i].kind == DAT_STRING && own.s != keys[i].s) {
+            values_of(k, r)[col] = dat_keep(keys[i]).i;
+            dat_drop(k->heap, own);
+        }
+    }
+}
+
+uint32_t win_pack_soon(const struct win_pack *k, uint32_t i)
+{
+    uint32_t at = k->head + i;
+    if (i >= k->live || at >= k->first->n) {
+        return 0;
+    }
+    return row_at(k, k->first, at)->group;
+}
+
+/* ---- state: how many; of each values, reference, time ---- */
+
+struct writing {
+    const struct win_pack *k;
+    struct save *s;
+};
+
+static void save_row(void *arg, struct row *r)
+{
+    const struct writing *w = arg;
+    for (uint32_t i = 0; i < w->k->p->n; i++) {
+        save_val(w->s, value_at(w->k, r, i));
+    }
+    save_u(w->s, ref_of(w->k, r)->hi);
+    save_u(w->s, ref_of(w->k, r)->lo);
+    if (w->k->time_at > 0) {
+        save_i(w->s, *time_of(w->k, r));
+    }
+}
+
+void win_pack_save(const struct win_pack *k, struct save *s)
+{
+    struct writing w = {k, s};
+    save_u(s, k->live);
+    each_row(k, save_row, &w);
+}
+
+void win_pack_load(struct win_pack *k, struct load *l)
+{
+    size_t n = load_count(l, 2 + k->p->n);
+    assert(k->live == 0);
+    for (size_t i = 0; i < n && load_ok(l); i++) {
+        struct row *r = row_new(k);
+        r->group = 0;
+        for (uint32_t c = 0; c < k->p->n; c++) {
+            struct dat v = dat_keep(load_val_of(l, k->p->type->cols[c].ty));
+            r->kind[c] = (uint8_t)v.kind;
+            values_of(k, r)[c] = v.i;
+        }
+        ref_of(k, r)->hi = load_u(l);
+        ref_of(k, r)->lo = load_u(l);
+        if (k->time_at > 0) {
+            *time_of(k, r) = load_i(l);
+        }
+    }
+}

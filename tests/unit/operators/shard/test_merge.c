@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operators/shard/merge.h: random topics arrive in random portions; the order that came out live,
+ * written down as a journal, is the order of every replay, and without skips it does not depend on
+ * how anything arrived.
+ */
+#include "operators/shard/merge.h"
+#include "tests/test.h"
+
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+
+enum { SUBS = 5, PIECES = 40, EVENTS_MAX = 4 };
+
+struct piece {
+    struct merge_piece p;
+    struct rec events[EVENTS_MAX];
+};
+struct topic {
+    struct piece pieces[PIECES];
+};
+struct world {
+    uint64_t seed;
+    struct topic t[SUBS];
+    struct merge_spec specs[SUBS];
+    int out; /* pieces that were not given back */
+};
+
+struct taken {
+    uint32_t sub, index;
+    int64_t offset, clock;
+    bool late, mark;
+};
+typedef struct {
+    VEC(struct taken) v;
+} list_of_taken; /* a name for a struct that is passed about here only */
+
+struct cut { /* a record of the journal */
+    struct merge_pos to[SUBS];
+    struct merge_skip *skips;
+    uint32_t n_skips;
+    uint64_t takes;
+};
+
+static uint64_t draw(struct world *w, uint64_t below)
+{
+    w->seed = w->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (w->seed >> 33) % below;
+}
+
+static void make(struct world *w, uint64_t seed)
+{
+    *w = (struct world){.seed = seed};
+    for (uint32_t s = 0; s < SUBS; s++) {
+        bool marked = s >= 3;
+        w->specs[s] = (struct merge_spec){s / 2, s % 2, marked ? s : 0, marked ? 0 : 50};
+        int64_t offset = 0, ts = 1000;
+        for (uint32_t i = 0; i < PIECES; i++) {
+            struct piece *p = &w->t[s].pieces[i];
+            offset += 1 + (int64_t)draw(w, 3);
+            uint32_t n = (uint32_t)draw(w, EVENTS_MAX + 1);
+            for (uint32_t k = 0; k < n; k++) {
+                ts += (int64_t)draw(w, 30);
+                p->events[k].ts = marked ? ts : ts - (int64_t)draw(w, 100);
+            }
+            p->p = (struct merge_piece){offset, p->events, n, MERGE_NO_MARK, 0, w};
+            if (marked && (n == 0 || draw(w, 2) == 0)) {
+                p->p.mark = ts += (int64_t)draw(w, 60);
+            }
+        }
+    }
+}
+
+static void on_done(void *arg, void *owner)
+{
+    struct world *w = arg;
+    CHECK(owner == w);
+    w->out--;
+}
+
+static struct merge *begin(struct world *w)
+{
+    const struct merge_conf conf = {on_done, w};
+    return merge_new(&conf, w->specs, SUBS);
+}
+
+static void push(struct world *w, struct merge *m, uint32_t sub, uint32_t i)
+{
+    w->out++;
+    merge_push(m, sub, &w->t[sub].pieces[i].p);
+}
+
+static void note(list_of_taken *l, struct merge *m, const struct merge_take *t)
+{
+    *VEC_PUSH(&l->v) =
+        (struct taken){t->sub, t->index, t->offset, merge_clock(m), t->late, t->event == NULL};
+}
+
+static void check_same(const list_of_taken *a, const list_of_taken *b)
+{
+    CHECK_EQ(a->v.len, b->v.len);
+    for (size_t i = 0; i < a->v.len; i++) {
+        const struct taken *x = &a->v.ptr[i], *y = &b->v.ptr[i];
+        CHECK(x->sub == y->sub && x->offset == y->offset && x->index == y->index &&
+              x->clock == y->clock && x->late == y->late && x->mark == y->mark);
+    }
+}
+
+/* Everything arrives in a random order and ends; nobody is skipped. */
+static void run_free(struct world *w, list_of_taken *to)
+{
+    struct merge *m = begin(w);
+    uint32_t at[SUBS] = {0}, left = SUBS * PIECES;
+    struct merge_take t;
+    while (left > 0) {
+        uint32_t s = (uint32_t)draw(w, SUBS);
+        for (uint64_t n = draw(w, 4); n > 0 && at[s] < PIECES; n--, left--) {
+            push(w, m, s, at[s]++);
+            if (at[s] == PIECES) {
+                merge_end(m, s);
+            }
+        }
+        while (draw(w, 3) > 0 && merge_next(m, &t)) {
+            note(to, m, &t);
+        }
+    }
+    while (merge_next(m, &t)) {
+        note(to, m, &t);
+    }
+    CHECK(merge_is_empty(m));
+    merge_free(m);
+    CHECK_EQ(0, w->out);
+}
+
+typedef struct {
+    VEC(struct cut) v;
+} journal_of_test;
+
+static void cut(struct merge *m, journal_of_test *j)
+{
+    struct cut *c = VEC_PUSH(&j->v);
+    c->takes = merge_takes(m);
+    const struct merge_skip *s = merge_cut(m, &c->n_skips);
+    c->skips = mem_calloc(c->n_skips + 1, sizeof *s);
+    for (uint32_t i = 0; i < c->n_skips; i++) {
+        c->skips[i] = s[i];
+    }
+    for (uint32_t i = 0; i < SUBS; i++) {
+        c->to[i] = merge_pos(m, i);
+    }
+}
+
+/* Arrives in bursts; at the end of a burst the sub-stream may be skipped. */
+static void run_live(struct world *w, struct merge *m, uint32_t *at, list_of_taken *to,
+                     journal_of_test *j, int rounds)
+{
+    struct merge_take t;
+    for (int r = 0; r < rounds; r++) {
+        uint32_t s = (uint32_t)draw(w, SUBS);
+        for (uint64_t n = draw(w, 4); n > 0 && at[s] < PIECES; n--) {
+            push(w, m, s, at[s]++);
+        }
+        merge_may_skip(m, s, draw(w, 2) == 0);
+        while (draw(w, 8) > 0 && merge_next(m, &t)) {
+            note(to, m, &t);
+        }
+        if (draw(w, 6) == 0) {
+            cut(m, j);
+        }
+    }
+    cut(m, j);
+}
+
+/* Plays records [0, n) of the journal; what is beyond them is buffered, too, at times. */
+static void replay(struct world *w, struct merge *m, uint32_t *at, list_of_taken *to,
+                   const journal_of_test *j, size_t n)
+{
+    for (size_t r = 0; r < n; r++) {
+        const struct cut *c = &j->v.ptr[r];
+        merge_replay(m, c->to, c->skips, c->n_skips);
+        struct merge_take t;
+        while (merge_takes(m) < c->takes) {
+            while (merge_takes(m) < c->takes && merge_next(m, &t)) {
+                note(to, m, &t);
+            }
+            uint32_t s = (uint32_t)draw(w, SUBS);
+            if (at[s] < PIECES) {
+                push(w, m, s, at[s]++);
+            }
+        }
+        for (uint32_t s = 0; s < SUBS; s++) {
+            struct merge_pos p = merge_pos(m, s);
+            CHECK(p.offset == c->to[s].offset && p.index == c->to[s].index);
+        }
+        merge_replay_end(m);
+    }
+}
+
+static void forget(journal_of_test *j)
+{
+    VEC_EACH (&j->v, c) {
+        mem_free(c->skips);
+    }
+    VEC_DONE(&j->v);
+}
+
+TEST(the_order_does_not_depend_on_arrival)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct world *w = MEM_NEW(struct world);
+        make(w, seed);
+        list_of_taken a = {0}, b = {0};
+        run_free(w, &a);
+        run_free(w, &b);
+        check_same(&a, &b);
+        size_t inputs = 0;
+        for (uint32_t s = 0; s < SUBS; s++) {
+            for (uint32_t i = 0; i < PIECES; i++) {
+                inputs += w->t[s].pieces[i].p.n + (w->t[s].pieces[i].p.mark != MERGE_NO_MARK);
+            }
+        }
+        CHECK_EQ(inputs, a.v.len);
+        VEC_DONE(&a.v);
+        VEC_DONE(&b.v);
+        mem_free(w);
+    }
+}
+
+TEST(replay_takes_what_was_taken_live)
+{
+    size_t skips = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct world *w = MEM_NEW(struct world);
+        make(w, seed);
+        list_of_taken live = {0}, again = {0};
+        journal_of_test j = {0};
+        struct merge *m = begin(w);
+        uint32_t at[SUBS] = {0}, at2[SUBS] = {0};
+        run_live(w, m, at, &live, &j, 120);
+        merge_free(m);
+        VEC_EACH (&j.v, c) {
+            skips += c->n_skips;
+        }
+        m = begin(w);
+        replay(w, m, at2, &again, &j, j.v.len);
+        check_same(&live, &again);
+        merge_free(m);
+        CHECK_EQ(0, w->out);
+        forget(&j);
+        VEC_DONE(&live.v);
+        VEC_DONE(&again.v);
+        mem_free(w);
+    }
+    CHECK(skips > 1000);
+}
+
+/* Half of the journal is replayed by another, who then goes on live; the whole is one journal. */
+TEST(a_successor_goes_on_with_the_journal)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct world *w = MEM_NEW(struct world);
+        make(w, seed);
+        list_of_taken live = {0}, second = {0}, again = {0};
+        journal_of_test j = {0};
+        struct merge *m = begin(w);
+        uint32_t at[SUBS] = {0}, at2[SUBS] = {0}, at3[SUBS] = {0};
+        run_live(w, m, at, &live, &j, 60);
+        merge_free(m);
+        m = begin(w);
+        replay(w, m, at2, &second, &j, j.v.len);
+        run_live(w, m, at2, &second, &j, 60);
+        merge_free(m);
+        m = begin(w);
+        replay(w, m, at3, &again, &j, j.v.len);
+        check_same(&second, &again);
+        merge_free(m);
+        CHECK_EQ(0, w->out);
+        forget(&j);
+        VEC_DONE(&live.v);
+        VEC_DONE(&second.v);
+        VEC_DONE(&again.v);
+        mem_free(w);
+    }
+}
+
+TEST(one_that_is_empty_holds_the_others_up)
+{
+    struct world *w = MEM_NEW(struct world);
+    make(w, 7);
+    struct merge *m = begin(w);
+    struct merge_take t;
+    push(w, m, 0, 0);
+    CHECK(!merge_next(m, &t));
+    CHECK_EQ(1, merge_holder(m));
+    for (uint32_t s = 1; s < SUBS; s++) {
+        merge_may_skip(m, s, true);
+    }
+    CHECK_EQ(UINT32_MAX, merge_holder(m));
+    merge_free(m);
+    mem_free(w);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operators/shard/slot.h over the simulated bus: events are written while a slot works, is killed
+ * and is begun again, and commits end in every way there is. What was put out, read as anybody
+ * reads, must have each input's effect once; and a slot that is begun again has the state that the
+ * one before had.
+ */
+#include "operators/shard/slot.h"
+#include "tests/test.h"
+
+#include "core/base/mem.h"
+#include "core/bus/bus_conf.h"
+#include "core/bus/bus_sim.h"
+#include "core/event/batch_dec.h"
+#include "core/event/batch_enc.h"
+#include "core/event/frame.h"
+#include "core/event/schema.h"
+
+enum { PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
+
+struct world {
+    struct bus *bus;
+    struct bus_client *sender, *worker;
+    struct bus_writer *out;
+    bool sender_open;
+    uint32_t sent, delivered;
+    uint64_t seed;
+    int64_t clock;
+    struct slot *slot;
+    uint32_t kills;
+};
+
+static struct slot_counts counts; /* of all slots that ended */
+static uint32_t fenced;
+
+static void count(const struct slot *s)
+{
+    struct slot_counts c = slot_counts(s);
+    counts.commits += c.commits;
+    counts.aborts += c.aborts;
+    counts.unknowns += c.unknowns;
+    counts.replayed += c.replayed;
+}
+
+static uint64_t draw(struct world *w, uint64_t below)
+{
+    w->seed = w->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (w->seed >> 33) % below;
+}
+
+static const char rules[] =
+    "create schema Metric(host string, seq long);"
+    "insert into Seen select host, seq from Metric;"
+    "insert into Total select host, count(*) as n from Metric group by host;"
+    "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
+    "output last every 2 sec;";
+
+static struct merge_spec subs[PARTS];
+static uint16_t ids[PARTS];
+
+static const struct task_plan *plan(void)
+{
+    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
+    static const bool as_double[] = {false};
+    static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true}};
+    static const struct task_out outs[] = {{SLICE("Seen"), 0, host, as_double, 1},
+                                           {SLICE("Total"), 0, host, as_double, 1},
+                                           {SLICE("Mean"), 0, host, as_double, 1}};
+    static struct task_plan p;
+    for (uint32_t i = 0; i < PARTS; i++) {
+        subs[i] = (struct merge_spec){0, i, 0, 100000000};
+        ids[i] = 1;
+    }
+    p = (struct task_plan){.name = SLICE("test/graph/level/0"),
+                           .lineage = 4711,
+                           .parts = 1,
+                           .modules = modules,
+                           .n_modules = 1,
+                           .reads = reads,
+                           .n_reads = 1,
+                           .subs = subs,
+                           .topic_ids = ids,
+                           .n_subs = PARTS,
+                           .to = to,
+                           .n_to = 1,
+                           .outs = outs,
+                           .n_outs = 3};
+    return &p;
+}
+
+static void pass(struct world *w, int64_t ns);
+
+/* ---- the sender ---- */
+
+static void send_some(struct world *w)
+{
+    static const struct rec_context none = {NULL, 0, 0};
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 100000);
+    struct buf b;
+    struct err err;
+    char host[8];
+    buf_init(&b, 200000);
+    batch_enc_begin(enc, SLICE("test"), 0);
+    for (uint64_t n = 1 + draw(w, 20); n > 0 && w->sent < EVENTS; n--) {
+        snprintf(host, sizeof host, "h%d", (int)draw(w, HOSTS));
+        w->clock += (int64_t)draw(w, 60000000);
+        struct val_pair p[] = {val_pair(SLICE("host"), val_string(slice_str(host))),
+                               val_pair(SLICE("seq"), val_int(w->sent++))};
+        struct rec r = {.ts = 1000000000000000000 + w->clock - (int64_t)draw(w, 200000000),
+                        .context = &none,
+                        .type = SLICE("Metric"),
+                        .payload = p,
+                        .payload_len = 2};
+        CHECK_OK(batch_enc_add(enc, &r, &err), err);
+    }
+    CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
+    CHECK_OK(batch_enc_end(enc, &b, &err), err);
+    struct bus_put put = {.to = {bus_topic(w->sender, SLICE("metrics")), (uint32_t)draw(w, PARTS)},
+                          .value = buf_slice(&b)};
+    int rc = 0;
+    while ((rc = bus_put(w->out, &put, &err)) == -ERR_AGAIN) {
+        pass(w, 1000000);
+    }
+    CHECK_OK(rc, err);
+    buf_done(&b);
+    batch_enc_free(enc);
+}
+
+/* ---- the worker ---- */
+
+static void begin(struct world *w)
+{
+    static const struct slice topics[] = {SLICE("metrics")};
+    static const bool aligned[] = {false};
+    static struct slot_task task;
+    struct err err;
+    task = (struct slot_task){plan(), topics, aligned, true};
+    const struct slot_conf conf = {
+        .name = SLICE("worker.0"), .commit_ns = 20000000, .idle_ns = 300000000, .takes = 64};
+    w->worker = bus_client_new(w->bus, "worker");
+    CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
+}
+
+static void kill_worker(struct world *w)
+{
+    bus_sim_crash(w->worker);
+    count(w->slot);
+    slot_abandon(w->slot);
+    w->slot = NULL;
+    w->kills++;
+}
+
+static void poll_both(struct world *w)
+{
+    struct bus_ev ev[16];
+    for (int n = bus_poll(w->sender, ev, 16), i = 0; i < n; i++) {
+        w->sender_open |= ev[i].kind == BUS_EV_OPENED;
+        CHECK(ev[i].kind != BUS_EV_REFUSED);
+    }
+    for (int n = bus_poll(w->worker, ev, 16), i = 0; i < n; i++) {
+        slot_on_event(w->slot, &ev[i]);
+    }
+    if (slot_state(w->slot) == SLOT_LOST && strstr(slot_why(w->slot), "taken") != NULL) {
+        count(w->slot);
+        slot_free(w->slot); /* fenced: somebody begins anew, without a crash */
+        bus_client_free(w->worker);
+        begin(w);
+        fenced++;
+    } else if (slot_state(w->slot) == SLOT_LOST) {
+        test_fail(__FILE__, __LINE__, "lost: %s", slot_why(w->slot));
+    }
+}
+
+static void pass(struct world *w, int64_t ns)
+{
+    int64_t until = bus_sim_now(w->bus) + ns;
+    while (bus_sim_now(w->bus) < until) {
+        (void)bus_sim_step(w->bus, until - bus_sim_now(w->bus));
+        poll_both(w);
+        for (int i = 0; i < 50 && slot_step(w->slot); i++) {
+        }
+    }
+}
+
+/* ---- reading what came out ---- */
+
+struct found {
+    uint32_t seen[EVENTS];
+    int64_t total[HOSTS];
+    uint64_t means, marks;
+};
+
+static void look_at(struct found *f, const struct bus_record *r)
+{
+    struct intern *keys = intern_new(100, 10000);
+    struct batch_dec *d = batch_dec_new(BATCH_LIMITS, keys);
+    struct arena *a = arena_new(NULL, "outputs", 1 << 22);
+    struct rec_batch b = {0};
+    struct head head;
+    struct err err;
+    CHECK(head_of(r, &head));
+    f->marks += head.mark != MERGE_NO_MARK;
+    if (r->value.len > 0) {
+        struct slice body = slice_sub(r->value, FRAME_SINGLE_BYTES, r->value.len);
+        CHECK_OK(batch_dec_read(d, a, body, &b, &err), err);
+    }
+    for (uint32_t i = 0; i < b.events_len; i++) {
+        const struct rec *e = &b.events[i];
+        const struct val *host = rec_find_text(e->payload, e->payload_len, SLICE("host"));
+        const struct val *n = rec_find_text(e->payload, e->payload_len, SLICE("n"));
+        const struct val *seq = rec_find_text(e->payload, e->payload_len, SLICE("seq"));
+        if (slice_eq(e->type, SLICE("Seen"))) {
+            CHECK(seq->i >= 0 && seq->i < EVENTS);
+            f->seen[seq->i]++;
+        } else if (slice_eq(e->type, SLICE("Total"))) {
+            int64_t *at = &f->total[host->str[1] - '0'];
+            CHECK_EQ(*at + 1, n->i); /* one more each time, in order */
+            *at = n->i;
+        } else {
+            f->means++;
+        }
+    }
+    arena_free(a);
+    batch_dec_free(d);
+    intern_free(keys);
+}
+
+static void read_all(struct world *w, struct found *f)
+{
+    struct bus_client *c = bus_client_new(w->bus, "judge");
+    struct bus_reader *r = bus_reader_new(c);
+    struct bus_ev ev[16];
+    struct err err;
+    uint32_t ends = 0;
+    for (uint32_t i = 0; i < OUT_PARTS; i++) {
+        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, SLICE("x.out")), i}, BUS_FROM_START, i,
+                            &err),
+                 err);
+    }
+    while (ends < OUT_PARTS) {
+        bus_wait(c, 1000000000);
+        for (int n = bus_poll(c, ev, 16), i = 0; i < n; i++) {
+            ends += ev[i].kind == BUS_EV_END;
+            for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
+                look_at(f, &ev[i].records[k]);
+            }
+        }
+    }
+    bus_reader_free(r);
+    bus_client_free(c);
+}
+
+/* ---- a run ---- */
+
+static void make_topics(struct world *w)
+{
+    const struct bus_topic_spec specs[] = {{SLICE("metrics"), PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("x.out"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("journal"), 64, BUS_DELETE, -1, -1}};
+    struct bus_ev ev[4];
+    struct err err;
+    bool done = false;
+    while (!done) {
+        CHECK_OK(bus_ensure(w->sender, specs, 3, 1, &err), err);
+        for (bool ended = false; !ended;) {
+            bus_wait(w->sender, 1000000000);
+            for (int n = bus_poll(w->sender, ev, 4), i = 0; i < n; i++) {
+                ended |= ev[i].tag == 1;
+                done |= ev[i].kind == BUS_EV_DONE;
+            }
+        }
+    }
+    CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
+}
+
+static void check_outputs(struct world *w, int seed)
+{
+    struct found *f = MEM_NEW(struct found);
+    int64_t total = 0;
+    read_all(w, f);
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        if (f->seen[i] != 1) {
+            test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
+        }
+    }
+    for (uint32_t i = 0; i < HOSTS; i++) {
+        total += f->total[i];
+    }
+    CHECK_EQ(EVENTS, total);
+    CHECK(f->means > 10 && f->marks > 10);
+    mem_free(f);
+}
+
+/* Who begins again has the state that his predecessor had. */
+static void check_state(struct world *w)
+{
+    struct hash128 live = task_state_hash(slot_task(w->slot, 0));
+    kill_worker(w);
+    begin(w);
+    while (slot_state(w->slot) != SLOT_LIVE) {
+        pass(w, 1000000);
+    }
+    struct hash128 again = task_state_hash(slot_task(w->slot, 0));
+    CHECK(memcmp(&live, &again, sizeof live) == 0);
+}
+
+static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
+{
+    struct world *w = MEM_NEW(struct world);
+    struct err err;
+    w->seed = seed;
+    faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
+    faults.quota_bytes = 0;
+    struct bus_conf conf = {.kind = BUS_SIM, .prefix = "kaiju.", .sim = {seed, &faults}};
+    CHECK_OK(bus_new(&conf, &w->bus, &err), err);
+    w->sender = bus_client_new(w->bus, "sender");
+    make_topics(w);
+    begin(w);
+    while (!w->sender_open) {
+        pass(w, 10000000);
+    }
+    while (w->sent < EVENTS) {
+        send_some(w);
+        pass(w, (int64_t)draw(w, 30000000));
+        if (kill_in > 0 && draw(w, kill_in) == 0) {
+            kill_worker(w);
+            begin(w);
+        }
+    }
+    for (int i = 0; i < 400 && task_counts(slot_task(w->slot, 0)).events < EVENTS; i++) {
+        pass(w, 500000000);
+    }
+    pass(w, 8000000000); /* timers of rules end */
+    slot_drain(w->slot);
+    for (int i = 0; i < 200 && !slot_is_drained(w->slot); i++) {
+        pass(w, 100000000);
+    }
+    CHECK(slot_is_drained(w->slot));
+    check_outputs(w, (int)seed);
+    check_state(w);
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+    bus_writer_close(w->out);
+    bus_client_free(w->sender);
+    bus_free(w->bus);
+    mem_free(w);
+}
+
+TEST(a_slot_works_in_a_calm_world)
+{
+    run(1, bus_sim_calm(), 0);
+}
+
+TEST(each_input_has_its_effect_once_however_commits_end)
+{
+    for (uint64_t seed = 100; seed < 140; seed++) {
+        run(seed, bus_sim_cruel(), seed % 2 == 0 ? 0 : 20);
+    }
+    CHECK(fenced > 5 && counts.aborts > 50 && counts.unknowns > 50 && counts.replayed > 1000);
+}
+
+TEST(each_input_has_its_effect_once_though_workers_die)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        run(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough(), 20);
+    }
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operators/shard/layout.h and worker.h: a graph of two levels, the upper one in four tasks, on the
+ * embedded bus: laid out, run, ended, run again. What comes out at the top has counted each event
+ * at the bottom once.
+ */
+#include "operators/shard/worker.h"
+#include "tests/test.h"
+
+#include "core/base/mem.h"
+#include "core/bus/bus_conf.h"
+#include "core/bus/bus_topics.h"
+#include "core/event/batch_dec.h"
+#include "core/event/batch_enc.h"
+#include "core/event/frame.h"
+#include "core/event/schema.h"
+#include "operators/sig/builtin.h"
+
+#include <stdio.h>
+
+enum { RAW_PARTS = 4, HOSTS = 20, ROUNDS = 40, PER_ROUND = 50 };
+
+static const char document[] =
+    "apiVersion: kaiju/v1\n"
+    "kind: RuleGraph\n"
+    "name: shop\n"
+    "levels:\n"
+    "  - name: metrics\n"
+    "    bound: 0s\n"
+    "    epl: |\n"
+    "      @name('load') insert into Load select node, value from Metric(name = 'load');\n"
+    "  - name: hl\n"
+    "    partitions: 4\n"
+    "    epl: |\n"
+    "      @name('total') insert into Total select node, count(*) as n, sum(value) as v\n"
+    "        from Load group by node;\n";
+
+static struct layout *lay_out(struct arena *a)
+{
+    const struct layout_conf conf = {.raw_parts = RAW_PARTS};
+    struct layout *l = NULL;
+    struct err err;
+    CHECK_OK(layout_make(a, slice_str(document), &conf, &l, &err), err);
+    return l;
+}
+
+TEST(levels_become_groups_and_tasks)
+{
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    struct layout *l = lay_out(a);
+    CHECK_EQ(2, l->n_groups);
+    CHECK_EQ(1, l->groups[0].parts);
+    CHECK_HAS("reads what is not dealt out", l->groups[0].why.ptr);
+    CHECK_EQ(4, l->groups[1].parts);
+    CHECK_EQ(5, l->n_tasks);
+    CHECK_EQ(1, l->n_topics);
+    CHECK_SLICE("x.default.shop.hl.Load", l->topics[0].name);
+    CHECK_EQ(4, l->topics[0].parts);
+    const struct task_plan *up = l->groups[0].tasks[0].plan, *down = l->groups[1].tasks[2].plan;
+    CHECK_EQ(RAW_PARTS, up->n_subs);
+    CHECK_EQ(1, down->n_subs);
+    CHECK(down->subs[0].author == up->lineage && down->subs[0].part == 2);
+    CHECK_SLICE("node", up->outs[0].key[0]);
+    CHECK(up->to[0].marked && !down->to[0].marked);
+    CHECK_SLICE("default/shop/hl/2", down->name);
+    arena_free(a);
+}
+
+struct world {
+    struct bus *bus;
+    struct bus_client *c;
+    struct bus_writer *out;
+    int64_t ts;
+    uint32_t delivered, put;
+};
+
+static void wait_for(struct world *w, uint64_t tag, enum bus_ev_kind kind)
+{
+    struct bus_ev ev[16];
+    for (bool seen = false; !seen;) {
+        bus_wait(w->c, 1000000000);
+        for (int n = bus_poll(w->c, ev, 16), i = 0; i < n; i++) {
+            seen |= ev[i].tag == tag && ev[i].kind == kind;
+            w->delivered += ev[i].kind == BUS_EV_DELIVERED;
+            CHECK(ev[i].kind != BUS_EV_ERROR && ev[i].kind != BUS_EV_REFUSED);
+        }
+    }
+}
+
+static void open_world(struct world *w)
+{
+    static char dir[256];
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    struct err err;
+    snprintf(dir, sizeof dir, "%s/bus", test_tmpdir());
+    struct bus_conf conf = {
+        .kind = BUS_LOCAL, .prefix = "kaiju.", .local = {.dir = dir, .map_bytes = 1 << 30}};
+    CHECK_OK(bus_new(&conf, &w->bus, &err), err);
+    w->c = bus_client_new(w->bus, "test");
+    bus_topic_specs(RAW_PARTS, -1, specs);
+    CHECK_OK(bus_ensure(w->c, specs, BUS_TOPICS_COUNT, 1, &err), err);
+    wait_for(w, 1, BUS_EV_DONE);
+    CHECK_OK(bus_open(w->c, SLICE(""), 2, &w->out, &err), err);
+    wait_for(w, 2, BUS_EV_OPENED);
+    w->ts = INT64_C(1700000000000000000);
+}
+
+/* Under which the context has what rules call node. */
+static struct slice node_key(void)
+{
+    const struct builtin_type *t = builtin_find(BUILTIN_KAIJU, SLICE("Metric"));
+    return slice_str(builtin_column(t, SLICE("node"))->key);
+}
+
+static void send_round(struct world *w, uint32_t round)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 100000);
+    struct buf b;
+    struct err err;
+    char node[8];
+    buf_init(&b, 200000);
+    batch_enc_begin(enc, SLICE("test"), 0);
+    for (uint32_t i = 0; i < PER_ROUND; i++) {
+        snprintf(node, sizeof node, "n%u", (round * 7 + i) % HOSTS);
+        struct val_pair where[] = {val_pair(node_key(), val_string(slice_str(node)))};
+        struct rec_context context = {where, 1, 0};
+        struct val_pair p[] = {val_pair(SLICE("name"), val_string(SLICE("load"))),
+                               val_pair(SLICE("value"), val_double(1))};
+        struct rec r = {.ts = w->ts += 1000000,
+                        .kind = REC_METRIC,
+                        .context = &context,
+                        .type = SLICE("Metric"),
+                        .payload = p,
+                        .payload_len = 2};
+        CHECK_OK(batch_enc_add(enc, &r, &err), err);
+        CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
+        CHECK_OK(batch_enc_end(enc, &b, &err), err); /* contexts are known by their addresses */
+        struct bus_put put = {.to = {bus_topic(w->c, SLICE("metrics")), (round + i) % RAW_PARTS},
+                              .value = buf_slice(&b),
+                              .token = 3};
+        CHECK_OK(bus_put(w->out, &put, &err), err);
+        w->put++;
+        buf_clear(&b);
+    }
+    buf_done(&b);
+    batch_enc_free(enc);
+    while (w->delivered < w->put) {
+        wait_for(w, 3, BUS_EV_DELIVERED);
+    }
+}
+
+struct sums {
+    int64_t last[HOSTS]; /* count of each node that came out at the top */
+    uint64_t rows;
+};
+
+static void add_rows(struct sums *s, const struct bus_record *x)
+{
+    struct intern *keys = intern_new(1000, 100000);
+    struct batch_dec *d = batch_dec_new(BATCH_LIMITS, keys);
+    struct arena *a = arena_new(NULL, "outputs", 1 << 24);
+    struct slice body = slice_sub(x->value, FRAME_SINGLE_BYTES, x->value.len);
+    struct rec_batch b;
+    struct err err;
+    CHECK_OK(batch_dec_read(d, a, body, &b, &err), err);
+    for (uint32_t e = 0; e < b.events_len; e++) {
+        const struct rec *r = &b.events[e];
+        const struct val *name = rec_find_text(r->payload, r->payload_len, SLICE("node"));
+        const struct val *n = rec_find_text(r->payload, r->payload_len, SLICE("n"));
+        int64_t node = 0;
+        CHECK(slice_to_i64(slice_sub(val_slice(*name), 1, name->len), &node) && node < HOSTS);
+        CHECK_EQ(s->last[node] + 1, n->i);
+        s->last[node] = n->i;
+        s->rows++;
+    }
+    batch_dec_free(d);
+    intern_free(keys);
+    arena_free(a);
+}
+
+static uint64_t total(struct world *w, uint64_t *ret_rows)
+{
+    struct bus_reader *r = bus_reader_new(w->c);
+    struct sums s = {0};
+    struct bus_ev ev[16];
+    struct err err;
+    uint32_t ends = 0;
+    for (uint32_t i = 0; i < RAW_PARTS; i++) {
+        struct bus_tp tp = {bus_topic(w->c, SLICE("events")), i};
+        CHECK_OK(bus_assign(r, tp, BUS_FROM_START, 10 + i, &err), err);
+    }
+    while (ends < RAW_PARTS) {
+        bus_wait(w->c, 1000000000);
+        for (int n = bus_poll(w->c, ev, 16), i = 0; i < n; i++) {
+            ends += ev[i].kind == BUS_EV_END;
+            for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
+                add_rows(&s, &ev[i].records[k]);
+            }
+        }
+    }
+    bus_reader_free(r);
+    uint64_t sum = 0;
+    for (int i = 0; i < HOSTS; i++) {
+        sum += (uint64_t)s.last[i];
+    }
+    *ret_rows = s.rows;
+    return sum;
+}
+
+static struct worker *begin(struct world *w)
+{
+    struct arena *a = arena_new(NULL, "graph", 64 << 20);
+    const struct worker_conf conf = {
+        .name = "graph.shop", .commit_ns = 5000000, .idle_ns = 200000000, .from_start = true};
+    return worker_new(w->bus, &conf, lay_out(a), a);
+}
+
+TEST(a_graph_runs_ends_and_runs_again)
+{
+    struct world w = {0};
+    uint64_t rows = 0, sum = 0;
+    open_world(&w);
+    struct worker *worker = begin(&w);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        send_round(&w, i);
+        if (i % 10 == 9) {
+            worker_free(worker);
+            worker = begin(&w);
+        }
+    }
+    for (int i = 0; i < 600 && (sum = total(&w, &rows)) < w.put; i++) {
+        bus_wait(w.c, 50000000);
+    }
+    struct worker_look look = worker_look(worker);
+    CHECK_STR("", look.why);
+    CHECK_EQ(w.put, sum);
+    CHECK_EQ(w.put, rows);
+    worker_free(worker);
+    bus_writer_close(w.out);
+    bus_client_free(w.c);
+    bus_free(w.bus);
+}
