@@ -63,6 +63,16 @@ static int set_of(struct bind *b, const struct ast_group *g, struct sel_plan *p,
     return rc;
 }
 
+/* Whether the last set shares an expression with one before. */
+static bool twice(const uint32_t *part, uint32_t n)
+{
+    bool any = false;
+    for (uint32_t k = 0; k + 1 < n; k++) {
+        any |= (part[k] & part[n - 1]) != 0;
+    }
+    return any;
+}
+
 static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, struct sets *to,
                    struct err *reterr)
 {
@@ -85,10 +95,8 @@ static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p
     }
     for (uint32_t i = 0; i < g->n_kids && n < GROUP_MAX; i++) {
         int rc = set_of(b, &g->kids[i], p, &part[n++], reterr);
-        for (uint32_t k = 0; rc == 0 && k + 1 < n; k++) {
-            if ((part[k] & part[n - 1]) != 0) {
-                rc = bind_err(reterr, g->span, "an expression stands twice in it");
-            }
+        if (rc == 0 && twice(part, n)) {
+            rc = bind_err(reterr, g->span, "an expression stands twice in it");
         }
         if (rc != 0) {
             return rc;
