@@ -1,12 +1,176 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The role `coordinator`: keeps rule graphs, assigns their tasks, serves the API. So far it
- * serves the health pages.
+ * The role `coordinator`: keeps rule graphs and serves the API. This file puts the parts together:
+ * the store (what is in ctl.*, and the right to write it), what was read of it, the feeds, the API.
  */
 #include "coordinator/coordinator.h"
 
-const struct role role_coordinator = {
-    .name = "coordinator", .what = "keeps rule graphs, assigns their tasks, serves the API"};
+#include "coordinator/api.h"
+#include "core/base/mem.h"
+#include "core/net/health.h"
+#include "core/stats/stats.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+struct coordinator {
+    struct role_client *client;
+    struct store *store;
+    struct graphs *graphs;
+    struct tasks *tasks;
+    struct feed *feeds[FEED_TOPICS];
+    struct api *api;
+    struct stats *stats;
+};
+
+static void on_bus(void *arg, const struct bus_ev *ev)
+{
+    store_on_event(((struct coordinator *)arg)->store, ev);
+}
+
+static void on_topics(void *arg)
+{
+    store_start(((struct coordinator *)arg)->store);
+}
+
+static void on_record(void *arg, enum store_topic topic, struct slice key, struct slice value)
+{
+    struct coordinator *c = arg;
+    if (topic == STORE_TASKS) {
+        tasks_take(c->tasks, key, value);
+        return;
+    }
+    graphs_take(c->graphs, key, value);
+    if (value.ptr == NULL) {
+        api_forget(c->api, key);
+    }
+}
+
+static bool holds(void *arg, struct slice key, struct slice value)
+{
+    return graphs_hold(((struct coordinator *)arg)->graphs, key, value);
+}
+
+static bool is_ready(void *arg, char *why, size_t size)
+{
+    const struct coordinator *c = arg;
+    bool loaded = store_loaded(c->store);
+    snprintf(why, size, "%s", loaded ? store_why(c->store) : "reading rule graphs and tasks");
+    return loaded && store_settled(c->store);
+}
+
+/* ---- /metrics ---- */
+
+enum figure { LEADING, GRAPHS, TASKS, CHANGES, REFUSED, RETRIED, FENCED, LISTENERS, LOST, FIGURES };
+#define FIGURE(name_, kind_, help_)                                                                \
+    {                                                                                              \
+        (name_), (kind_), (help_), {NULL}, NULL, 0                                                 \
+    }
+static const struct stats_row figures[FIGURES] = {
+    [LEADING] = FIGURE("kaiju_coordinator_leading", STATS_GAUGE,
+                       "1 while this replica holds the right to change rule graphs."),
+    [GRAPHS] = FIGURE("kaiju_coordinator_graphs", STATS_GAUGE, "Rule graphs that are applied."),
+    [TASKS] = FIGURE("kaiju_coordinator_tasks", STATS_GAUGE, "Tasks that workers report."),
+    [CHANGES] = FIGURE("kaiju_coordinator_changes_total", STATS_COUNTER,
+                       "Changes of rule graphs that are durable."),
+    [REFUSED] = FIGURE("kaiju_coordinator_refused_changes_total", STATS_COUNTER,
+                       "Changes the bus did not take, or not in time."),
+    [RETRIED] = FIGURE("kaiju_coordinator_retried_changes_total", STATS_COUNTER,
+                       "Times that a change was put again after a failed commit."),
+    [FENCED] = FIGURE("kaiju_coordinator_fenced_total", STATS_COUNTER,
+                      "Times that another coordinator took the writer's slot."),
+    [LISTENERS] = FIGURE("kaiju_coordinator_streams", STATS_GAUGE, "Streams that are open."),
+    [LOST] = FIGURE("kaiju_coordinator_stream_events_lost_total", STATS_COUNTER,
+                    "Events that were left out because a listener was too slow."),
+};
+
+static void read_stats(struct stats_scrape *scrape, void *arg)
+{
+    const struct coordinator *c = arg;
+    struct store_stats st = store_stats(c->store);
+    struct feed_stats events = feed_stats(c->feeds[FEED_EVENTS]);
+    struct feed_stats alerts = feed_stats(c->feeds[FEED_ALERTS]);
+    const double now[FIGURES] = {
+        [LEADING] = store_writable(c->store) ? 1 : 0,
+        [GRAPHS] = (double)graphs_count(c->graphs),
+        [TASKS] = (double)tasks_count(c->tasks),
+        [CHANGES] = (double)st.changes,
+        [REFUSED] = (double)st.refused,
+        [RETRIED] = (double)st.retried,
+        [FENCED] = (double)st.fenced,
+        [LISTENERS] = (double)(events.listeners + alerts.listeners),
+        [LOST] = (double)(events.lost + alerts.lost),
+    };
+    for (size_t i = 0; i < FIGURES; i++) {
+        stats_read(scrape, &figures[i], NULL, now[i]);
+    }
+}
+
+/* ---- life ---- */
+
+static void stop(void *state)
+{
+    struct coordinator *c = state;
+    stats_reader_remove(c->stats, c);
+    store_free(c->store);
+    for (size_t i = 0; i < FEED_TOPICS; i++) {
+        feed_free(c->feeds[i]);
+    }
+    api_free(c->api);
+    graphs_free(c->graphs);
+    tasks_free(c->tasks);
+    role_client_free(c->client);
+    mem_free(c);
+}
+
+/* As the setting bus.kind has them. */
+static const char *const bus_names[] = {
+    [BUS_LOCAL] = "local", [BUS_KAFKA] = "kafka", [BUS_SIM] = "sim"};
+
+static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
+{
+    struct coordinator *c = MEM_NEW(struct coordinator);
+    (void)settings;
+    (void)reterr;
+    assert(env != NULL && env->http != NULL);
+    c->stats = env->stats;
+    c->graphs = graphs_new();
+    c->tasks = tasks_new();
+    c->client = role_client_new(env, "coordinator", on_bus, c);
+    c->store = store_new(&(struct store_conf){
+        .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
+    for (unsigned i = 0; i < FEED_TOPICS; i++) {
+        c->feeds[i] = feed_new(env, (enum feed_topic)i);
+    }
+    struct api_conf conf = {.http = env->http,
+                            .store = c->store,
+                            .graphs = c->graphs,
+                            .tasks = c->tasks,
+                            .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
+                            .engine = coordinator_engine,
+                            .bus = bus_names[bus_kind(env->bus)]};
+    c->api = api_new(&conf);
+    stats_reader(env->stats, read_stats, c);
+    health_check(env->health, "coordinator", is_ready, c);
+    role_topics_then(env->topics, on_topics, c);
+    *ret_state = c;
+    return 0;
+}
+
+static void drain(void *state)
+{
+    struct coordinator *c = state;
+    for (size_t i = 0; i < FEED_TOPICS; i++) {
+        feed_end(c->feeds[i]);
+    }
+}
+
+const struct role role_coordinator = {.name = "coordinator",
+                                      .what =
+                                          "keeps rule graphs, assigns their tasks, serves the API",
+                                      .start = start,
+                                      .drain = drain,
+                                      .stop = stop};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

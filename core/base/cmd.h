@@ -20,6 +20,7 @@ enum cmd_exit {
     CMD_USAGE = 2,    /* wrong use, or an error without a code of its own */
     CMD_LINT = 3,     /* warnings, where they were said to be fatal */
     CMD_NOT_FOUND = 5,
+    CMD_CONFLICT = 6,    /* somebody else changed it in between */
     CMD_UNREACHABLE = 7, /* bus or server does not answer */
     CMD_TIMEOUT = 8,
     CMD_INTERRUPTED = 130,

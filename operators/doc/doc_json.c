@@ -78,7 +78,10 @@ static struct doc_node *value(struct json *j, const struct jsonpull_token *tok, 
     }
     n->text = tok->kind >= JSONPULL_INT && tok->kind <= JSONPULL_STRING ? tok->text : SLICE_NONE;
     switch (tok->kind) {
-    case JSONPULL_BOOL: n->b = tok->b; break;
+    case JSONPULL_BOOL:
+        n->b = tok->b;
+        n->text = tok->b ? SLICE("true") : SLICE("false");
+        break;
     case JSONPULL_INT:
         n->i = tok->i;
         n->d = (double)tok->i;

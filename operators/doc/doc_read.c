@@ -34,7 +34,8 @@ static bool expect(struct read *r, const struct doc_field *f, const struct doc_n
 {
     bool number = kind == DOC_NUMBER && n->kind == DOC_INT;
     /* A text that looks like something else was meant as a text: 2026, true. */
-    bool word = kind == DOC_TEXT && n->kind >= DOC_BOOL && n->kind <= DOC_NUMBER;
+    bool word =
+        kind == DOC_TEXT && n->kind >= DOC_BOOL && n->kind <= DOC_NUMBER && f->type != DOC_F_EPL;
     if (n->kind == kind || number || word) {
         return true;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "operators/doc/doc_impl.h"
 #include "tests/unit/operators/doc/doc_case.h"
 
 #define HEAD "apiVersion: kaiju/v1\nkind: RuleGraph\nname: g\n"
@@ -140,4 +141,53 @@ TEST(so_many_notes_and_no_more)
     CHECK_HAS("f: and 304 more\n", buf_cstr(&b));
     buf_done(&b);
     doc_case_done(&c);
+}
+
+TEST(texts_that_look_like_something_else)
+{
+    struct doc_case c = doc_case(HEAD "owner: 2026\nrunbook: true\nlevels: [{name: a, epl: x}]\n");
+    CHECK_STR("", doc_case_notes(&c));
+    CHECK_SLICE("2026", c.d->g.owner);
+    CHECK_SLICE("true", c.d->g.runbook);
+    doc_case_done(&c);
+    c = doc_case(
+        "{\"apiVersion\": \"kaiju/v1\", \"kind\": \"RuleGraph\", \"name\": \"g\", \"owner\": true,"
+        "\"levels\": [{\"name\": \"a\", \"epl\": 5}]}");
+    CHECK_STR("1:108+1 KJ-DOC-0006 'epl' wants a text, found a whole number\n", doc_case_notes(&c));
+    CHECK_SLICE("true", c.d->g.owner);
+    doc_case_done(&c);
+}
+
+static void duration(const char *text, int64_t want)
+{
+    int64_t ns = -1;
+    bool ok = doc_duration(slice_str(text), &ns);
+    if (ok != (want >= 0) || (ok && ns != want)) {
+        test_fail(__FILE__, __LINE__, "%s: %d %lld", text, ok, (long long)ns);
+    }
+}
+
+TEST(durations)
+{
+    struct buf b;
+    duration("5s", 5000000000);
+    duration("1h30m", 5400000000000);
+    duration("1.5s", 1500000000);
+    duration("7d", 604800000000000);
+    duration("1w", 604800000000000);
+    duration("10us", 10000);
+    duration("PT5M", 300000000000);
+    duration("P1DT1S", 86401000000000);
+    duration("P2W", 1209600000000000);
+    duration("0s", 0);
+    static const char *const bad[] = {"",    "5",     "s",   "5 s", "-5s",  "5x",
+                                      "P",   "PT",    "PT5", "P5S", "1e9d", "99999999999999999d",
+                                      "5sm", "PT1H1D"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        duration(bad[i], -1);
+    }
+    buf_init(&b, 100);
+    doc_duration_print(90061001000000, &b);
+    CHECK_STR("1d1h1m1s1ms", buf_cstr(&b));
+    buf_done(&b);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The REST API, below /api/v1/ of the server that has the health pages. What it serves is a table
+ * of routes (api.c); reference with examples: docs/api.md. Reads answer from memory, on any
+ * replica; changes go through the store and are answered when the bus has committed them. Loop
+ * thread.
+ *
+ * To add a resource: a row in api.c, a handler in a file api_x.c, a section in docs/api.md, a test
+ * in tests/e2e/test_coordinator.py.
+ */
+#ifndef COORDINATOR_API_H
+#define COORDINATOR_API_H
+
+#include "coordinator/feed.h"
+#include "coordinator/graphs.h"
+#include "coordinator/store.h"
+#include "coordinator/tasks.h"
+
+struct api;
+struct doc_engine;
+struct http_server;
+
+struct api_conf {
+    struct http_server *http;
+    struct store *store;
+    struct graphs *graphs;
+    struct tasks *tasks;
+    struct feed *feeds[FEED_TOPICS];
+    const struct doc_engine *engine; /* documents are compiled with it */
+    const char *bus;                 /* its kind, for people */
+};
+
+struct api *api_new(const struct api_conf *conf);
+void api_forget(struct api *a, struct slice key); /* what was drawn of a graph that is gone */
+void api_free(struct api *a);                     /* behind the server: no request comes any more */
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See graphs.h.
+ */
+#include "coordinator/graphs.h"
+
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/base/mem.h"
+#include "core/event/rec_json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct graphs {
+    struct map map;
+};
+
+static struct slice copy(struct slice s)
+{
+    return slice_of(mem_dup(s.ptr != NULL ? s.ptr : "", s.len), s.len);
+}
+
+static void release(struct slice s)
+{
+    mem_free((void *)(uintptr_t)s.ptr);
+}
+
+static void graph_free(struct graph *g)
+{
+    if (g != NULL) {
+        release(g->key);
+        release(g->tenant);
+        release(g->name);
+        release(g->document);
+        release(g->value);
+        mem_free(g);
+    }
+}
+
+struct graphs *graphs_new(void)
+{
+    struct graphs *g = MEM_NEW(struct graphs);
+    map_init(&g->map, GRAPHS_MAX);
+    return g;
+}
+
+void graphs_free(struct graphs *g)
+{
+    if (g != NULL) {
+        MAP_EACH (&g->map, e) {
+            graph_free(e->value);
+        }
+        map_done(&g->map);
+        mem_free(g);
+    }
+}
+
+void graphs_tag(int64_t version, struct slice document, char out[GRAPH_TAG_BYTES])
+{
+    snprintf(out, GRAPH_TAG_BYTES, "\"%" PRId64 "-%016" PRIx64 "\"", version, hash_xxh64(document));
+}
+
+struct slice graphs_key(struct slice tenant, struct slice name, char *out)
+{
+    int n =
+        snprintf(out, GRAPH_KEY_BYTES, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(tenant), SLICE_ARG(name));
+    return n > 0 && n < GRAPH_KEY_BYTES ? slice_of(out, (size_t)n) : SLICE_NONE;
+}
+
+bool graphs_value(struct buf *out, struct slice tenant, struct slice name, int64_t version,
+                  uint64_t hash, struct slice document)
+{
+    assert(version > 0);
+    (void)buf_addf(out, "{\"format\":%d,\"tenant\":", GRAPHS_FORMAT);
+    (void)rec_json_string(out, tenant);
+    (void)buf_add_str(out, ",\"name\":");
+    (void)rec_json_string(out, name);
+    (void)buf_addf(
+        out, ",\"version\":%" PRId64 ",\"hash\":\"%016" PRIx64 "\",\"document\":", version, hash);
+    (void)rec_json_string(out, document);
+    return buf_add_byte(out, '}') && !buf_failed(out);
+}
+
+static struct slice text_of(const json_t *object, const char *name)
+{
+    const json_t *v = json_object_get(object, name);
+    return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
+}
+
+/* NULL, and why. */
+static struct graph *read_record(struct slice key, struct slice value, const char **ret_why)
+{
+    char again[GRAPH_KEY_BYTES], digits[20] = "";
+    struct graph *g = NULL;
+    json_t *o = json_loadb(value.ptr, value.len, JSON_REJECT_DUPLICATES, NULL);
+    struct slice tenant = text_of(o, "tenant"), name = text_of(o, "name");
+    struct slice hash = text_of(o, "hash"), document = text_of(o, "document");
+    int64_t version = json_integer_value(json_object_get(o, "version"));
+    if (hash.len == 16) {
+        memcpy(digits, hash.ptr, 16);
+    }
+    char *end = digits;
+    uint64_t number = strtoull(digits, &end, 16);
+    if (!json_is_object(o)) {
+        *ret_why = "it is no JSON object";
+    } else if (json_integer_value(json_object_get(o, "format")) != GRAPHS_FORMAT) {
+        *ret_why = "its format is another one: it was written by a newer version";
+    } else if (!slice_eq(graphs_key(tenant, name, again), key) || key.len == 0) {
+        *ret_why = "tenant and name are not those of its key";
+    } else if (version < 1 || hash.len != 16 || *end != '\0' || document.ptr == NULL) {
+        *ret_why = "version, hash or document is missing";
+    } else {
+        g = MEM_NEW(struct graph);
+        *g = (struct graph){.key = copy(key),
+                            .tenant = copy(tenant),
+                            .name = copy(name),
+                            .document = copy(document),
+                            .value = copy(value),
+                            .version = version,
+                            .hash = number};
+        graphs_tag(version, document, g->tag);
+    }
+    json_decref(o);
+    return g;
+}
+
+void graphs_take(struct graphs *g, struct slice key, struct slice value)
+{
+    const char *why = "there are too many";
+    if (value.ptr == NULL) {
+        graph_free(map_remove(&g->map, key));
+        return;
+    }
+    struct graph *fresh = read_record(key, value, &why);
+    void **slot = fresh != NULL ? map_put(&g->map, key) : NULL;
+    if (slot == NULL) {
+        graph_free(fresh);
+        LOG_WARN("a rule graph of the log is passed over", LOG_SLICE("key", key),
+                 LOG_STR("why", why));
+        return;
+    }
+    graph_free(*slot);
+    *slot = fresh;
+}
+
+const struct graph *graphs_get(const struct graphs *g, struct slice key)
+{
+    return map_get(&g->map, key);
+}
+
+size_t graphs_count(const struct graphs *g)
+{
+    return g->map.live;
+}
+
+bool graphs_hold(const struct graphs *g, struct slice key, struct slice value)
+{
+    const struct graph *now = graphs_get(g, key);
+    return value.ptr == NULL ? now == NULL : now != NULL && slice_eq(now->value, value);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct graph *const *x = a, *const *y = b;
+    return slice_cmp((*x)->key, (*y)->key);
+}
+
+size_t graphs_list(const struct graphs *g, struct slice tenant, struct slice after, size_t max,
+                   const struct graph **ret_graphs)
+{
+    size_t n = 0;
+    const struct graph **all = mem_calloc(g->map.live + 1, sizeof *all);
+    MAP_EACH (&g->map, e) {
+        const struct graph *one = e->value;
+        if ((tenant.ptr == NULL || slice_eq(one->tenant, tenant)) &&
+            (after.ptr == NULL || slice_cmp(one->key, after) > 0)) {
+            all[n++] = one;
+        }
+    }
+    qsort(all, n, sizeof *all, by_key);
+    n = MIN(n, max);
+    memcpy(ret_graphs, all, n * sizeof *all);
+    mem_free(all);
+    return n;
+}
