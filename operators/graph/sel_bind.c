@@ -6,7 +6,7 @@
 #include "operators/graph/ctx.h"
 #include "operators/graph/join_bind.h"
 #include "operators/graph/nwin.h"
-#include "operators/graph/sel.h"
+#include "operators/graph/sel_flat.h"
 #include "operators/graph/state.h"
 #include "operators/graph/subq.h"
 #include "operators/pattern/mr.h"
@@ -647,6 +647,7 @@ int stmt_select(struct stmt *st, struct err *reterr)
     if (rc == 0) {
         where_to_filter(&b, p);
         sel_set_priors(p);
+        sel_flatten(&b, p);
         sel_set_columns(&b, p);
         st->rank |= stmt_class(st, p->streams, p->n_streams, s->n_order > 0) << 48;
         st->plan = p;

@@ -7,7 +7,7 @@
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
-#include "operators/graph/sel.h"
+#include "operators/graph/sel_flat.h"
 #include "operators/pattern/mr.h"
 #include "operators/table/table.h"
 
@@ -171,19 +171,22 @@ static void on_event(void *arg, struct evt *e)
 static void on_match(void *arg, struct evt *match)
 {
     struct sel_src *s = arg;
-    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
-    if (!p->suppress_overlapping && !p->discard_partials) {
-        on_event(s, match); /* one by one, as they happen */
+    const struct sel_stream *from = &s->in->p->streams[s->num];
+    if (!from->pat.suppress_overlapping && !from->pat.discard_partials) { /* as they happen */
+        on_event(s, from->flat != NULL ? sel_flat_row(s->in, from->flat, match) : match);
     }
     eng_mark_dirty(&s->in->in);
 }
 
 static void take_matches(struct sel_src *s)
 {
-    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
+    const struct sel_stream *from = &s->in->p->streams[s->num];
     struct evt **m = NULL;
     size_t n = pat_take(s->pat, &m);
-    if (n > 0 && (p->suppress_overlapping || p->discard_partials)) {
+    if (n > 0 && (from->pat.suppress_overlapping || from->pat.discard_partials)) {
+        for (size_t i = 0; from->flat != NULL && i < n; i++) {
+            m[i] = sel_flat_row(s->in, from->flat, m[i]);
+        }
         feed(s, m, n, NULL, 0);
     }
 }

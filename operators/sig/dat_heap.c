@@ -114,7 +114,11 @@ static void let_go(struct vheap *h, struct obj *o);
 static inline void dat_let_go(struct vheap *h, struct dat v)
 {
     if (dat_is_obj(v)) {
-        let_go(h, v.o);
+        if (v.o->refs > 1) {
+            v.o->refs--;
+        } else {
+            let_go(h, v.o);
+        }
     }
 }
 
