@@ -54,7 +54,9 @@ static struct dat run_abs(const struct fn_in *in)
 {
     struct dat v = in->v[0];
     if (v.kind >= DAT_BIGINT) {
-        return dat_cmp(v, dat_int(0)) >= 0 ? v : big_arith(in->h, '-', dat_int(0), v, v.kind);
+        return dat_cmp(v, dat_int(0)) >= 0
+                   ? v
+                   : big_arith(in->h, '-', dat_int(0), v, (enum dat_kind)v.kind);
     }
     if (dat_is_float(v)) {
         v.d = fabs(v.d);

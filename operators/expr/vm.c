@@ -659,6 +659,10 @@ struct dat ex_eval(const struct ex *e, struct ectx *c)
     if (e->op == EX_CONST) {
         return e->k;
     }
+    if (e->flat != NULL) {
+        const struct evt *ev = c->row[0];
+        return UNLIKELY(ev == NULL) ? DAT_NONE : evt_get(ev, e->flat, e->flat_slot);
+    }
     if (e->op == EX_FIELD && e->args[0]->op == EX_PROP && e->args[0]->level == 0) {
         struct dat v = own_column(e->args[0], c);
         return v.kind != DAT_EVENT ? DAT_NONE : evt_get(v.ev, e->of, e->slot);

@@ -532,7 +532,10 @@ static maker *const makers[EX_OP_COUNT] = {
 void comp_into(struct comp *c, const struct ex *e, unsigned to)
 {
     assert(to < c->top && makers[e->op] != NULL);
-    if (comp_full(c, e)) {
+    if (e->flat != NULL) {
+        struct ex at = {.op = EX_PROP, .ty = e->ty, .of = e->flat, .slot = e->flat_slot};
+        comp_emit(c, COMP(COLUMN, (uint16_t)to, comp_place(c, &at)));
+    } else if (comp_full(c, e)) {
         comp_emit(c, COMP(SUB, (uint16_t)to, comp_ref(c, e)));
     } else {
         makers[e->op](c, e, to);

@@ -28,6 +28,7 @@ struct sel_stream {
     const struct etype *type; /* of the events in rows */
     struct route_filter filter;
     struct pat_plan pat;
+    const struct sel_flat *flat; /* what stands for its matches; NULL: they themselves */
     struct nwin *win;
     struct table *table;
     struct ex *win_filter; /* W(cond): stream 0 is the row */
@@ -53,6 +54,7 @@ struct sel_order {
     bool desc;
 };
 
+struct sel_flat;
 struct ins_plan; /* sel_insert.c */
 
 struct out_plan {

@@ -7,7 +7,7 @@
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
-#include "operators/graph/sel.h"
+#include "operators/graph/sel_flat.h"
 #include "operators/pattern/mr.h"
 #include "operators/table/table.h"
 
@@ -171,19 +171,22 @@ static void on_event(void *arg, struct evt *e)
 static void on_match(void *arg, struct evt *match)
 {
     struct sel_src *s = arg;
-    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
-    if (!p->suppress_overlapping && !p->discard_partials) {
-        on_event(s, match); /* one by one, as they happen */
+    const struct sel_stream *from = &s->in->p->streams[s->num];
+    if (!from->pat.suppress_overlapping && !from->pat.discard_partials) { /* as they happen */
+        on_event(s, from->flat != NULL ? sel_flat_row(s->in, from->flat, match) : match);
     }
     eng_mark_dirty(&s->in->in);
 }
 
 static void take_matches(struct sel_src *s)
 {
-    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
+    const struct sel_stream *from = &s->in->p->streams[s->num];
     struct evt **m = NULL;
     size_t n = pat_take(s->pat, &m);
-    if (n > 0 && (p->suppress_overlapping || p->discard_partials)) {
+    if (n > 0 && (from->pat.suppress_overlapping || from->pat.discard_partials)) {
+        for (size_t i = 0; from->flat != NULL && i < n; i++) {
+            m[i] = sel_flat_row(s->in, from->flat, m[i]);
+        }
         feed(s, m, n, NULL, 0);
     }
 }
@@ -252,7 +255,9 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
     struct eng *e = in->in.eng;
     const struct stmt *st = in->in.st;
     if (p->views.n_steps > 0) {
-        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes;
+        /* Groups that do not lose their events in order know them by address. */
+        bool known = st->causes && in->p->where != NULL && in->p->cls != ROWS_PLAIN;
+        bool whole = st->looks_up || st->uses_prev || st->query || e->lim.bytes || known;
         s->env = (struct view_env){.heap = e->heap,
                                    .timers = e->timers,
                                    .lim = in->in.st->query ? NULL : &e->lim,

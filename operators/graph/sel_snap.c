@@ -138,6 +138,7 @@ static void count_table(struct sel_inst *in)
     struct trows *t = table_of(p->streams[0].table, in->in.props);
     aggr_free(in->aggr);
     in->aggr = aggr_new(&p->layout, p->group, p->n_group, p->n_streams, in->in.eng->heap);
+    aggr_keeps(in->aggr); /* it is an output rate that asks */
     if (t != NULL) {
         table_each(t, count_row, in);
     }

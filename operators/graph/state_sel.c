@@ -4,6 +4,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/graph/join.h"
+#include "operators/graph/sel_flat.h"
 #include "operators/graph/sel_out.h"
 #include "operators/graph/state.h"
 #include "operators/pattern/mr.h"
@@ -98,8 +99,7 @@ static void load_rows_of(struct out *o, struct load *l, size_t n, struct evts *t
 {
     const struct sel_plan *p = o->in->p;
     for (size_t i = 0; i < n * p->n_streams && load_ok(l); i++) {
-        const struct sel_stream *st = &p->streams[i % p->n_streams];
-        const struct etype *type = st->type;
+        const struct etype *type = sel_row_type(&p->streams[i % p->n_streams]);
         struct evt *e = load_evt(l);
         if (e == NULL ? p->n_streams == 1 : !ety_is(e->type, type)) {
             load_fail(l, "a waiting row that is not of this statement");
@@ -231,7 +231,7 @@ static void check_group(void *arg, const struct group *g, struct load *l)
     const struct sel_plan *p = ((struct sel_inst *)arg)->p;
     bool fine = g->level < MAX(p->n_levels, 1U);
     for (uint32_t i = 0; fine && g->row != NULL && i < p->n_streams; i++) {
-        fine = g->row[i] == NULL || ety_is(g->row[i]->type, p->streams[i].type);
+        fine = g->row[i] == NULL || ety_is(g->row[i]->type, sel_row_type(&p->streams[i]));
     }
     const struct orow_kept *o = g->kept != NULL ? &g->kept->out : NULL;
     fine = fine && (o == NULL || (fits(p, o->nw, o->nw_key) && fits(p, o->old, o->old_key)));

@@ -51,8 +51,10 @@ struct ex {
     struct subq_plan *subq;                 /* of a subquery; of prev and prior: in whose window */
     struct table *table;
     struct var *var;
-    struct arena *home;             /* it and its programs live there */
-    const struct vm_prog *value;    /* its program (operators/expr/vm.h), made at first use, */
+    const struct etype *flat;    /* rows of that type have its value in column flat_slot */
+    uint16_t flat_slot;          /* (operators/graph/sel_flat.h); NULL: it is to be had of events */
+    struct arena *home;          /* it and its programs live there */
+    const struct vm_prog *value; /* its program (operators/expr/vm.h), made at first use, */
     const struct vm_prog *decision; /* and the one that only tells whether it is true */
 };
 

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 8 };
+enum { BUCKETS_MIN = 8, FIRSTS = 64 };
 
 struct keyed { /* leaves that compare the same columns */
     uint32_t n_keys;
@@ -20,6 +20,7 @@ struct keyed { /* leaves that compare the same columns */
     uint8_t null_ok;
     struct route_leaf **buckets;
     size_t n_buckets, count;
+    uint32_t first[FIRSTS]; /* leaves by the hash of their first key: often none is of an event's */
 };
 
 struct ranged { /* leaves that bound the same column */
@@ -107,7 +108,7 @@ void route_free(struct route *r)
 
 /* ---- leaves ---- */
 
-static struct per_type *type_entry(struct route *r, const struct etype *t, bool make)
+static inline struct per_type *type_entry(struct route *r, const struct etype *t, bool make)
 {
     while (make && r->types.len <= t->id) {
         *VEC_PUSH(&r->types) = NULL;
@@ -125,9 +126,10 @@ static struct per_type *type_entry(struct route *r, const struct etype *t, bool 
 
 static struct keyed *keyed_for(struct per_type *t, const struct route_filter *f)
 {
-    VEC_EACH (&t->keyed, k) {
+    for (size_t i = 0; i < t->keyed.len; i++) {
+        struct keyed *k = &t->keyed.ptr[i]; /* places that are not used are 0 */
         if (k->n_keys == f->n_keys && k->null_ok == f->null_ok &&
-            memcmp(k->slot, f->key_slot, f->n_keys * sizeof f->key_slot[0]) == 0) {
+            memcmp(k->slot, f->key_slot, sizeof k->slot) == 0) {
             return k;
         }
     }
@@ -164,10 +166,10 @@ static void grow(struct keyed *k)
     k->n_buckets = n;
 }
 
-static uint64_t hash_keys(const struct dat *v, uint32_t n)
+/* ... whose first has the hash h. */
+static uint64_t hash_keys(uint64_t h, const struct dat *v, uint32_t n)
 {
-    uint64_t h = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 1; i < n; i++) {
         h = h * 0x9e3779b97f4a7c15ULL + dat_hash(v[i]);
     }
     return h ^ (h >> 29);
@@ -199,8 +201,10 @@ static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
     if (k->count >= k->n_buckets) {
         grow(k);
     }
+    uint64_t first = dat_hash(l->key[0]);
     k->count++;
-    l->hash = hash_keys(l->key, f->n_keys);
+    k->first[first % FIRSTS]++;
+    l->hash = hash_keys(first, l->key, f->n_keys);
     link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
 }
 
@@ -320,7 +324,9 @@ void route_remove(struct route *r, struct route_leaf *l)
             l->next->prev = l->prev;
         }
         if (l->filter->n_keys > 0) {
-            keyed_for(type_entry(r, l->filter->type, true), l->filter)->count--;
+            struct keyed *k = keyed_for(type_entry(r, l->filter->type, true), l->filter);
+            k->count--;
+            k->first[dat_hash(l->key[0]) % FIRSTS]--;
         }
     }
     for (uint32_t i = 0; l->filter->made != 0 && i < l->filter->n_keys; i++) {
@@ -399,6 +405,11 @@ static void try_ranged(void *arg, struct route_leaf *l)
     try_leaf(arg, l);
 }
 
+static inline bool same_value(struct dat a, struct dat b)
+{
+    return (a.kind == DAT_STRING && b.kind == DAT_STRING && a.s == b.s) || dat_same(a, b);
+}
+
 /* What takes the event is on its way to the cache while keys are compared. */
 static inline void soon(const struct route_leaf *l)
 {
@@ -421,14 +432,18 @@ static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
             return;
         }
     }
-    uint64_t h = hash_keys(v, k->n_keys);
+    uint64_t h = dat_hash(v[0]);
+    if (k->first[h % FIRSTS] == 0) {
+        return;
+    }
+    h = hash_keys(h, v, k->n_keys);
     for (struct route_leaf *l = k->buckets[h & (k->n_buckets - 1)]; l != NULL; l = l->next) {
         bool same = l->hash == h;
         if (same) {
             soon(l);
         }
         for (uint32_t i = 0; same && i < k->n_keys; i++) {
-            same = dat_same(l->key[i], v[i]);
+            same = same_value(l->key[i], v[i]);
         }
         if (same) {
             try_leaf(a, l);
@@ -506,7 +521,9 @@ void route_match(struct route *r, struct evt *e, struct route_hits *hits)
     for (uint32_t i = 0; i < e->type->n_supers; i++) {
         match_type(&a, e->type->supers[i].type, e->type->supers[i].slot);
     }
-    in_order(hits);
+    if (hits->v.len > 1) {
+        in_order(hits);
+    }
 }
 
 void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)
@@ -515,7 +532,9 @@ void route_match_as(struct route *r, const struct etype *as, struct evt *e, stru
     VEC_CLEAR(&hits->v);
     r->events++;
     match_type(&a, as, NULL);
-    in_order(hits);
+    if (hits->v.len > 1) {
+        in_order(hits);
+    }
 }
 
 uint64_t route_evals(const struct route *r)

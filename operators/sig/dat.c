@@ -198,12 +198,25 @@ static uint64_t hash_event(const struct evt *e)
     return mix((uint64_t)(uintptr_t)e);
 }
 
+static inline uint32_t hash_text(struct vstr *s)
+{
+    if (s->hash == 0) {
+        s->hash = (uint32_t)hash_fast(vstr_slice(s)) | 1;
+    }
+    return s->hash;
+}
+
+static inline uint64_t hash_part(struct dat v)
+{
+    return v.kind == DAT_STRING ? hash_text(v.s) : dat_hash(v);
+}
+
 /* In any order of entries. */
 static uint64_t hash_map(struct vmap *m)
 {
     uint64_t x = 7;
     for (uint32_t i = 0; m->hash == 0 && i < m->len; i++) {
-        x += mix(dat_hash(m->v[i].key) ^ (dat_hash(m->v[i].value) * 31));
+        x += mix(hash_part(m->v[i].key) ^ (hash_part(m->v[i].value) * 31));
     }
     m->hash = m->hash != 0 ? m->hash : (uint32_t)(x ^ (x >> 32)) | 1;
     return mix(m->hash);
@@ -212,6 +225,9 @@ static uint64_t hash_map(struct vmap *m)
 uint64_t dat_hash(struct dat v)
 {
     uint64_t x = 7;
+    if (LIKELY(v.kind == DAT_STRING)) {
+        return mix(hash_text(v.s));
+    }
     switch (v.kind) {
     case DAT_NULL: return 0x9e3779b97f4a7c15ULL;
     case DAT_BOOL: return v.b ? 0x2545f4914f6cdd1dULL : 0x1234567887654321ULL;
@@ -219,11 +235,6 @@ uint64_t dat_hash(struct dat v)
     case DAT_DOUBLE: return hash_double(v.d);
     case DAT_BIGINT:
     case DAT_BIGDEC: return hash_double(big_to_double(v.big));
-    case DAT_STRING:
-        if (v.s->hash == 0) {
-            v.s->hash = (uint32_t)hash_fast(vstr_slice(v.s)) | 1;
-        }
-        return mix(v.s->hash);
     case DAT_LIST:
         for (uint32_t i = 0; i < v.l->len; i++) {
             x = mix(x ^ dat_hash(v.l->v[i]));

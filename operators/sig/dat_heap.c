@@ -114,7 +114,11 @@ static void let_go(struct vheap *h, struct obj *o);
 static inline void dat_let_go(struct vheap *h, struct dat v)
 {
     if (dat_is_obj(v)) {
-        let_go(h, v.o);
+        if (v.o->refs > 1) {
+            v.o->refs--;
+        } else {
+            let_go(h, v.o);
+        }
     }
 }
 
@@ -168,6 +172,10 @@ static void let_go(struct vheap *h, struct obj *o)
 void vheap_drain(struct vheap *h)
 {
     enum { AHEAD = 4 };
+    h->epoch++;
+    if (h->pool.len == 0) {
+        return;
+    }
     struct obj **o = h->pool.ptr, **end = o + h->pool.len;
     for (; end - o > AHEAD; o++) { /* nothing is added while objects die */
         __builtin_prefetch(o[AHEAD]);
@@ -177,7 +185,6 @@ void vheap_drain(struct vheap *h)
         let_go(h, *o);
     }
     VEC_CLEAR(&h->pool);
-    h->epoch++;
 }
 
 uint64_t vheap_epoch(const struct vheap *h)

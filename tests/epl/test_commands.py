@@ -170,6 +170,16 @@ class Commands(unittest.TestCase):
         self.assertEqual({"time": 5, "statement": "out", "insert": [{"row": {"k": "a", "s": 2}, "causes": [1]}],
                           "remove": [{"row": {"k": "a", "s": None}, "causes": []}]}, json.loads(out))
 
+    def test_causes_of_a_group_are_what_is_in_the_window(self):
+        rules = ("create schema A(k string, x int);\n"
+                 "@name('out') select k, sum(x) as s from A#length(2) %s group by k;\n")
+        events = "".join('{"send": "A", "event": {"k": "a", "x": %d}}\n' % x for x in range(1, 6))
+        for where in ("", "where x > 0"):
+            out = epl("run", self.file("r.epl", rules % where), "--causes", "-o", "json", text=events)[1]
+            rows = [json.loads(line)["insert"][0] for line in out.splitlines()]
+            self.assertEqual([1, 3, 5, 7, 9], [r["row"]["s"] for r in rows])
+            self.assertEqual([[0], [0, 1], [1, 2], [2, 3], [3, 4]], [r["causes"] for r in rows])
+
     def test_run_says_which_line_is_wrong(self):
         rules = self.file("a.epl", RULES)
         for line in ('{"send": "A", "event": {"x": "two"}}', '{"send": "Nope", "event": {}}', "{", "{}",

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A match holds whole events. A window of matches would keep all of these alive for values of a few
+ * columns, and compute the same values when a match leaves as when it came. So if all that a select
+ * says of a pattern can be had of single values (columns, entries of maps, and what is computed of
+ * them without a way to fail), these are computed once, when the match is made; a row of them, with
+ * the causes of the match, goes into the window instead. The expressions stay as they were bound,
+ * for those who read plans; the parts that are had of the row are marked (ex.flat), and what runs
+ * them reads the row.
+ *
+ * Not for: whole events (select m1, select *, window(*)), repeated tags, prev and prior,
+ * subqueries, tables, and not where bytes are limited, which are those of matches. Windows: those
+ * whose parameters say nothing of events.
+ */
+#include "operators/graph/sel_flat.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { COLS_MAX = 16 };
+
+struct reads {
+    struct ex *col[COLS_MAX]; /* one of those that are the same */
+    uint32_t n;
+    VEC(struct ex *) marks; /* all of them, */
+    VEC(uint16_t) slots;    /* and which column each is */
+    bool more;              /* something else than so many values */
+};
+
+static bool is_path(const struct ex *e)
+{
+    switch (e->op) {
+    case EX_PROP: return e->level == 0 && e->stream == 0;
+    case EX_FIELD: return is_path(e->args[0]);
+    case EX_KEY: return is_path(e->args[0]) && e->args[1]->op == EX_CONST;
+    default: return false;
+    }
+}
+
+static bool is_small_number(const struct ex *e)
+{
+    return e->ty.kind >= TY_BYTE && e->ty.kind <= TY_DOUBLE;
+}
+
+/* Arithmetic that has a result for all numbers. */
+static bool is_sum(const struct ex *e)
+{
+    bool op = e->op == EX_ADD || e->op == EX_SUB || e->op == EX_MUL || e->op == EX_DIV ||
+              e->op == EX_NEG || e->op == EX_CONV;
+    return op && is_small_number(e);
+}
+
+static bool is_value(const struct ex *e)
+{
+    if (e->op == EX_CONST) {
+        return is_small_number(e);
+    }
+    if (!is_sum(e)) {
+        return e->op != EX_PROP && is_path(e) && e->ty.kind != TY_EVENT;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!is_small_number(e->args[i]) || !is_value(e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same(const struct ex *a, const struct ex *b)
+{
+    bool equal = a->op == b->op && a->n_args == b->n_args && ty_eq(a->ty, b->ty) &&
+                 a->of == b->of && a->level == b->level && a->stream == b->stream &&
+                 a->slot == b->slot;
+    if (equal && a->op == EX_CONST) {
+        return a->k.kind == b->k.kind && dat_same(a->k, b->k);
+    }
+    for (uint32_t i = 0; equal && i < a->n_args; i++) {
+        equal = same(a->args[i], b->args[i]);
+    }
+    return equal;
+}
+
+static void mark(struct reads *r, struct ex *e)
+{
+    uint32_t i = 0;
+    while (i < r->n && !same(r->col[i], e)) {
+        i++;
+    }
+    if (i == COLS_MAX) {
+        r->more = true;
+        return;
+    }
+    if (i == r->n) {
+        r->col[r->n++] = e;
+    }
+    *VEC_PUSH(&r->marks) = e;
+    *VEC_PUSH(&r->slots) = (uint16_t)i;
+}
+
+static void walk(struct reads *r, struct ex *e)
+{
+    if (e == NULL || e->op == EX_CONST || r->more) {
+        return;
+    }
+    if (is_value(e)) {
+        mark(r, e);
+        return;
+    }
+    switch (e->op) {
+    case EX_PROP:
+    case EX_STREAM:
+    case EX_TAG_AT:
+    case EX_AGG_METHOD:
+    case EX_TABLE_ROW:
+    case EX_TABLE_COL:
+    case EX_TABLE_KEYS:
+    case EX_MR_GROUP:
+    case EX_WINDOW_PROP: r->more = true; return;
+    default: r->more |= e->op >= EX_PREV && e->op <= EX_SUBQ_LIST;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        walk(r, e->args[i]);
+    }
+}
+
+static void walk_all(struct reads *r, struct ex *const *e, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        walk(r, e[i]);
+    }
+}
+
+static void walk_plan(struct reads *r, const struct sel_plan *p)
+{
+    walk_all(r, p->cols, p->n_cols);
+    walk_all(r, p->group, p->n_group);
+    walk(r, p->where);
+    walk(r, p->having);
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        walk(r, p->order[i].e);
+    }
+    for (size_t i = 0; i < p->aggs.calls.len; i++) {
+        const struct agg_call *c = p->aggs.calls.ptr[i];
+        walk_all(r, c->args, c->n_args);
+        walk_all(r, c->group_by, c->n_group_by);
+        walk(r, c->filter);
+        r->more |= c->def->takes_event || c->stream >= 0;
+    }
+}
+
+/* A window that is told the time, or counts. */
+static bool is_blind(const struct view_def *d)
+{
+    static const char *const names[] = {"time",         "length",  "time_batch",
+                                        "length_batch", "keepall", "time_length_batch"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (slice_eq(slice_str(names[i]), slice_str(d->name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_simple(const struct sel_plan *p)
+{
+    const struct sel_stream *s = &p->streams[0];
+    const struct stmt *st = p->st;
+    return p->n_streams == 1 && s->kind == SRC_PATTERN && s->contained == NULL && s->mr == NULL &&
+           s->views.n_steps == 1 && is_blind(s->views.steps[0]->def) && s->prior == 0 && !p->pass &&
+           p->wild < 0 && p->into == NULL && !p->triggered && !st->query && !st->eng->lim.bytes;
+}
+
+static struct ex *copy_of(struct arena *a, const struct ex *e)
+{
+    struct ex *x = ARENA_NEW(a, struct ex);
+    *x = *e;
+    x->value = x->decision = NULL;
+    x->args = arena_array(a, e->n_args + 1, sizeof(struct ex *));
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        x->args[i] = copy_of(a, e->args[i]);
+    }
+    return x;
+}
+
+static struct sel_flat *flat_of(struct bind *b, const struct reads *r)
+{
+    struct ecol cols[COLS_MAX + 1] = {0};
+    char names[COLS_MAX][16];
+    struct sel_flat *f = ARENA_NEW(b->a, struct sel_flat);
+    f->of = arena_array(b->a, r->n + 1, sizeof(struct ex *));
+    for (uint32_t i = 0; i < r->n; i++) {
+        snprintf(names[i], sizeof names[i], "value %u", i + 1);
+        cols[i] = (struct ecol){.name = slice_str(names[i]), .ty = r->col[i]->ty};
+        f->of[i] = copy_of(b->a, r->col[i]);
+    }
+    f->type = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, r->n, NULL, 0);
+    return f->type != NULL ? f : NULL;
+}
+
+void sel_flatten(struct bind *b, struct sel_plan *p)
+{
+    if (!is_simple(p)) {
+        return;
+    }
+    struct reads r = {.n = 0};
+    walk_plan(&r, p);
+    struct sel_flat *f = r.more ? NULL : flat_of(b, &r);
+    struct sel_stream *s = &p->streams[0];
+    if (f != NULL) {
+        for (size_t i = 0; i < r.marks.len; i++) {
+            r.marks.ptr[i]->flat = f->type;
+            r.marks.ptr[i]->flat_slot = r.slots.ptr[i];
+        }
+        s->flat = f;
+        s->views.in = s->views.out = f->type;
+        s->views.steps[0]->in = s->views.steps[0]->out = f->type;
+    }
+    VEC_DONE(&r.marks);
+    VEC_DONE(&r.slots);
+}
+
+struct evt *sel_flat_row(struct sel_inst *in, const struct sel_flat *f, struct evt *match)
+{
+    struct vheap *h = in->in.eng->heap;
+    struct ectx c = inst_ctx(&in->in, &match);
+    struct evt *e = evt_new(h, f->type);
+    for (uint32_t i = 0; i < f->type->n_cols; i++) {
+        evt_set(e, i, ex_eval(f->of[i], &c));
+    }
+    assert(!c.failed);
+    if (in->in.st->causes) {
+        struct cause_list l;
+        cause_list_init(&l, CAUSE_MAX);
+        cause_add_event(&l, match);
+        cause_give(h, e, &l);
+    }
+    return e;
+}
