@@ -74,7 +74,7 @@ static bool is_higher(struct doc_check *c, const struct err *e, uint32_t *ret_le
                       struct slice *ret_name)
 {
     struct slice msg = slice_str(e->msg);
-    if (!slice_starts(msg, SLICE("there is no "))) {
+    if (!slice_starts(msg, SLICE("there is no ")) || c->notes->errors > DOC_NOTES_MAX) {
         return false;
     }
     size_t from = slice_find(msg, '\'');
@@ -91,13 +91,12 @@ static void refused(struct doc_check *c, struct doc_stmt *s, const struct err *e
     struct slice name;
     s->refused = true;
     if (is_higher(c, e, &level, &name)) {
-        doc_say(c, s, DOC_EPL_HIGHER, e);
-        doc_hint(c->notes, VEC_LAST(&c->notes->list),
+        doc_hint(c->notes, doc_say(c, s, DOC_EPL_HIGHER, e),
                  "'" SLICE_FMT "' is made by level '" SLICE_FMT
                  "': a level sees what those before it make",
                  SLICE_ARG(name), SLICE_ARG(c->d->g.levels[level].name));
     } else {
-        doc_say(c, s, DOC_EPL, e);
+        (void)doc_say(c, s, DOC_EPL, e);
     }
 }
 

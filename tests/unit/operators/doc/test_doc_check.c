@@ -256,3 +256,22 @@ TEST(who_inserts_what)
     CHECK_SLICE("Event", c.d->g.levels[1].stmts[0].inserts[0]);
     doc_case_done(&c);
 }
+
+TEST(errors_come_before_warnings_when_there_are_many)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    (void)buf_add_str(&b, HEAD LEVEL("a"));
+    for (int i = 0; i < 300; i++) {
+        (void)buf_add_str(&b, "    select * from Span;\n");
+    }
+    (void)buf_add_str(&b, "    @name('x') select wrong from Span;\n");
+    struct doc_case c = doc_case(buf_cstr(&b));
+    CHECK(check(&c) != 0);
+    CHECK_EQ(1, c.notes.errors);
+    CHECK_EQ(300, c.notes.warnings);
+    CHECK_EQ(DOC_NOTES_MAX, c.notes.list.len);
+    CHECK_HAS("307:23+5 KJ-EPL-0002 there is no property 'wrong'", doc_case_notes(&c));
+    buf_done(&b);
+    doc_case_done(&c);
+}
