@@ -287,16 +287,13 @@ static void add(json_t *o, const char *name, struct slice text)
     }
 }
 
-static json_t *notes_json(const struct doc_notes *notes, struct slice text,
-                          enum doc_severity severity)
+/* In the order of their places. */
+static json_t *notes_json(const struct doc_notes *notes, struct slice text)
 {
     json_t *list = json_array();
     VEC_EACH (&notes->list, n) {
-        if (doc_code_severity(n->code) != severity) {
-            continue;
-        }
         json_t *o = json_pack("{s:s, s:s}", "code", doc_code_text(n->code), "severity",
-                              severity == DOC_ERROR ? "error" : "warning");
+                              doc_code_severity(n->code) == DOC_ERROR ? "error" : "warning");
         add(o, "detail", n->message);
         add(o, "hint", n->hint);
         add(o, "level", n->level);
@@ -336,23 +333,19 @@ static bool check_document(struct job *j)
         assert(notes.errors > 0);
     }
     if (d == NULL || notes.errors > 0) {
-        errors = notes_json(&notes, text, DOC_ERROR);
+        errors = notes_json(&notes, text);
     } else if (!slice_eq(d->g.name, j->name)) {
         errors = misplaced("/name", d->g.name, j->name);
     } else if (!slice_eq(d->g.tenant, j->tenant)) {
         errors = misplaced("/tenant", d->g.tenant, j->tenant);
     } else {
         j->hash = doc_hash(d);
+        j->warnings = notes_json(&notes, text);
     }
-    if (errors == NULL) {
-        j->warnings = notes_json(&notes, text, DOC_WARNING);
-    } else {
-        json_t *warnings = notes_json(&notes, text, DOC_WARNING);
-        size_t shown = json_array_size(errors);
-        (void)json_array_extend(errors, warnings);
-        json_decref(warnings);
-        api_problem_with(j->req, PROBLEM_DOCUMENT, errors, "%zu mistakes; nothing was stored",
-                         MAX((size_t)notes.errors, shown));
+    if (errors != NULL) {
+        uint32_t n = MAX(notes.errors, 1u);
+        api_problem_with(j->req, PROBLEM_DOCUMENT, errors, "%u %s; nothing was stored", n,
+                         n == 1 ? "mistake" : "mistakes");
     }
     doc_notes_done(&notes);
     arena_free(a);

@@ -206,9 +206,8 @@ static void run(struct store *s)
         struct waiting *w = &s->queue.ptr[0];
         s->busy = true;
         if (!w->change.decide(w->arg, &r)) {
-            s->queue.ptr[0].change.done = NULL;
-            end_first(s, NULL);
-            s->stats.changes--;
+            VEC_REMOVE(&s->queue, 0);
+            s->busy = false;
             continue;
         }
         buf_clear(&s->key);
@@ -303,6 +302,9 @@ static void on_read_error(struct store *s, const struct bus_ev *ev)
 static void on_leader(struct store *s, const struct bus_ev *ev)
 {
     s->told = true;
+    if (!ev->leading) {
+        say_why(s, "another replica of the coordinator leads", "");
+    }
     if (ev->leading == s->leading) {
         return;
     }
@@ -313,7 +315,6 @@ static void on_leader(struct store *s, const struct bus_ev *ev)
         open_slot(s);
     } else {
         drop_writer(s);
-        say_why(s, "another replica of the coordinator leads", "");
         end_all(s, ERR_UNAVAILABLE, s->why);
     }
 }

@@ -83,8 +83,11 @@ struct doc_graph {
 
 struct doc_type { /* an event type that a level makes */
     struct slice name;
-    struct slice epl; /* declares it, and those that its columns need */
-    uint32_t level;
+    struct slice epl;           /* declares it, and those that its columns need */
+    uint32_t level;             /* the first that declares it or inserts into it */
+    uint64_t inserted_by;       /* a bit for each level that inserts into it */
+    const struct slice *supers; /* all of them: who reads one of those reads it, too */
+    uint32_t n_supers;
 };
 
 struct doc {

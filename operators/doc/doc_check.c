@@ -74,7 +74,7 @@ static bool is_higher(struct doc_check *c, const struct err *e, uint32_t *ret_le
                       struct slice *ret_name)
 {
     struct slice msg = slice_str(e->msg);
-    if (!slice_starts(msg, SLICE("there is no "))) {
+    if (!slice_starts(msg, SLICE("there is no ")) || c->notes->errors > DOC_NOTES_MAX) {
         return false;
     }
     size_t from = slice_find(msg, '\'');
@@ -91,13 +91,12 @@ static void refused(struct doc_check *c, struct doc_stmt *s, const struct err *e
     struct slice name;
     s->refused = true;
     if (is_higher(c, e, &level, &name)) {
-        doc_say(c, s, DOC_EPL_HIGHER, e);
-        doc_hint(c->notes, VEC_LAST(&c->notes->list),
+        doc_hint(c->notes, doc_say(c, s, DOC_EPL_HIGHER, e),
                  "'" SLICE_FMT "' is made by level '" SLICE_FMT
                  "': a level sees what those before it make",
                  SLICE_ARG(name), SLICE_ARG(c->d->g.levels[level].name));
     } else {
-        doc_say(c, s, DOC_EPL, e);
+        (void)doc_say(c, s, DOC_EPL, e);
     }
 }
 
@@ -155,16 +154,49 @@ static void stmt(struct doc_check *c, struct doc_stmt *s, uint32_t number)
     c->notes->statement = SLICE_NONE;
 }
 
-/* Types the level makes, for those behind it. */
+static struct doc_type *find_made(struct doc *d, struct slice name)
+{
+    for (uint32_t i = 0; i < d->n_made; i++) {
+        if (slice_eq(d->made[i].name, name)) {
+            return &d->made[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_type(struct doc_check *c, const struct doc_level *l, struct slice name,
+                     const struct etype *t)
+{
+    struct doc_type *to = &c->d->made[c->d->n_made];
+    struct slice *supers = arena_array(c->a, t->n_supers + 1, sizeof *supers);
+    struct buf b;
+    assert(supers != NULL);
+    buf_init(&b, PRELUDE_MAX);
+    doc_type_epl(c->d, l->types, t, &b);
+    for (uint32_t i = 0; i < t->n_supers; i++) {
+        supers[i] = arena_copy(c->a, t->supers[i].type->name);
+    }
+    *to = (struct doc_type){.name = arena_copy(c->a, name),
+                            .epl = arena_copy(c->a, buf_slice(&b)),
+                            .level = c->level,
+                            .supers = supers,
+                            .n_supers = t->n_supers};
+    c->d->n_made++;
+    buf_done(&b);
+}
+
+/* Types the level makes, for those behind it. Event of the original is one of them, although it is
+ * built in: only rules fill it. */
 static void publish(struct doc_check *c, const struct doc_level *l)
 {
-    struct doc_names names = {.ptr = NULL};
+    struct doc_names names = {.ptr = NULL}, inserts = {.ptr = NULL};
     for (uint32_t i = 0; i < l->n_stmts; i++) {
         const struct doc_stmt *s = &l->stmts[i];
         if (s->ast != NULL && !s->refused && s->ast->kind == STMT_CREATE_SCHEMA) {
             doc_names_add(&names, s->ast->name);
         } else if (s->ast != NULL && !s->refused) {
             doc_inserts(s->ast, &names);
+            doc_inserts(s->ast, &inserts);
         }
     }
     struct doc_type *all = arena_array(c->a, c->d->n_made + names.len + 1, sizeof *all);
@@ -173,25 +205,23 @@ static void publish(struct doc_check *c, const struct doc_level *l)
         memcpy(all, c->d->made, c->d->n_made * sizeof *all);
     }
     c->d->made = all;
-    VEC_EACH (&names, name) {
-        const struct etype *t = c->engine->type(c->engines[c->level], *name);
+    for (size_t i = 0; i < names.len; i++) {
+        const struct etype *t = c->engine->type(c->engines[c->level], names.ptr[i]);
         bool stream = t != NULL && (t->kind == ETYPE_PLAIN || t->kind == ETYPE_VARIANT);
-        bool known = builtin_find(l->types == DOC_TYPES_ORIGINAL ? BUILTIN_ORIGINAL : BUILTIN_KAIJU,
-                                  *name) != NULL &&
-                     l->types == DOC_TYPES_KAIJU;
-        for (uint32_t i = 0; i < c->d->n_made; i++) {
-            known |= slice_eq(c->d->made[i].name, *name);
+        bool signal =
+            l->types == DOC_TYPES_KAIJU && builtin_find(BUILTIN_KAIJU, names.ptr[i]) != NULL;
+        if (stream && !signal && find_made(c->d, names.ptr[i]) == NULL) {
+            add_type(c, l, names.ptr[i], t);
         }
-        if (stream && !known) {
-            struct buf b;
-            buf_init(&b, PRELUDE_MAX);
-            doc_type_epl(c->d, l->types, t, &b);
-            all[c->d->n_made++] = (struct doc_type){arena_copy(c->a, *name),
-                                                    arena_copy(c->a, buf_slice(&b)), c->level};
-            buf_done(&b);
+    }
+    for (size_t i = 0; i < inserts.len; i++) {
+        struct doc_type *t = find_made(c->d, inserts.ptr[i]);
+        if (t != NULL) {
+            t->inserted_by |= UINT64_C(1) << c->level;
         }
     }
     VEC_DONE(&names);
+    VEC_DONE(&inserts);
 }
 
 static void level(struct doc_check *c, uint32_t i)

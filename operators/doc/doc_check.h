@@ -34,8 +34,8 @@ void doc_level_read(struct doc_check *c, struct doc_level *l);
 /* The byte that line and column lead to. */
 size_t doc_offset(struct slice text, uint32_t line, uint32_t col);
 /* An error with a place in the statement; at a place in the level's epl. */
-void doc_say(struct doc_check *c, const struct doc_stmt *s, enum doc_code code,
-             const struct err *e);
+struct doc_note *doc_say(struct doc_check *c, const struct doc_stmt *s, enum doc_code code,
+                         const struct err *e);
 struct doc_note *doc_say_at(struct doc_check *c, enum doc_code code, size_t off, size_t len,
                             struct slice message);
 struct doc_note *doc_say_span(struct doc_check *c, enum doc_code code, struct span at,

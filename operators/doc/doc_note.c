@@ -55,6 +55,21 @@ static struct slice printed(struct arena *a, const char *fmt, va_list ap)
     return arena_copy(a, slice_of(text, len));
 }
 
+/* A place for one more. When all are taken, an error takes that of a warning; what finds none goes
+ * to one behind the list, which is cut off in the end. */
+static struct doc_note *place(struct doc_notes *n, enum doc_code code)
+{
+    if (n->list.len < DOC_NOTES_MAX + 1) {
+        return VEC_PUSH(&n->list);
+    }
+    for (size_t i = DOC_NOTES_MAX; codes[code].severity == DOC_ERROR && i > 0; i--) {
+        if (codes[n->list.ptr[i - 1].code].severity == DOC_WARNING) {
+            return &n->list.ptr[i - 1];
+        }
+    }
+    return VEC_LAST(&n->list);
+}
+
 struct doc_note *doc_note(struct doc_notes *n, enum doc_code code, struct span at, const char *fmt,
                           ...)
 {
@@ -65,9 +80,7 @@ struct doc_note *doc_note(struct doc_notes *n, enum doc_code code, struct span a
     } else {
         n->warnings++;
     }
-    /* When there is no room: the last place is written over, but never an error by a warning. */
-    struct doc_note *note =
-        n->list.len < DOC_NOTES_MAX + 1 ? VEC_PUSH(&n->list) : VEC_LAST(&n->list);
+    struct doc_note *note = place(n, code);
     va_start(ap, fmt);
     *note = (struct doc_note){.code = code,
                               .span = at,

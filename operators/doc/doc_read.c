@@ -380,9 +380,9 @@ static void read_object(struct read *r, const char *section, const struct doc_no
     }
     for (const struct doc_field *f = NULL; (f = doc_field_next(section, f)) != NULL;) {
         if (f->required && doc_get(n, f->name) == NULL) {
-            (void)wrong(r, DOC_MISSING, f, front(n), "is missing");
+            struct doc_note *note = wrong(r, DOC_MISSING, f, front(n), "is missing");
             if (f->type == DOC_F_CONST) {
-                doc_hint(r->notes, VEC_LAST(&r->notes->list), "add %s: %s", f->name, f->arg);
+                doc_hint(r->notes, note, "add %s: %s", f->name, f->arg);
             }
         }
     }

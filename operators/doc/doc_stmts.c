@@ -19,11 +19,12 @@ size_t doc_offset(struct slice text, uint32_t line, uint32_t col)
     return MIN(at, text.len);
 }
 
-void doc_say(struct doc_check *c, const struct doc_stmt *s, enum doc_code code, const struct err *e)
+struct doc_note *doc_say(struct doc_check *c, const struct doc_stmt *s, enum doc_code code,
+                         const struct err *e)
 {
     size_t off = s->off + (e->line > 0 ? doc_offset(s->text, e->line, e->col) : 0);
     size_t len = e->line > 0 ? MAX(e->len, 1u) : MIN(s->text.len, 1u);
-    (void)doc_say_at(c, code, off, len, slice_str(e->msg));
+    return doc_say_at(c, code, off, len, slice_str(e->msg));
 }
 
 /* The message without what it proposes, which is the hint. */
@@ -56,7 +57,11 @@ struct doc_note *doc_say_span(struct doc_check *c, enum doc_code code, struct sp
 struct doc_note *doc_say_at(struct doc_check *c, enum doc_code code, size_t off, size_t len,
                             struct slice message)
 {
-    return doc_say_span(c, code, doc_place(c->d->tree, c->epl, off, len), message);
+    /* Beyond so many notes nobody sees the place, and finding it is a walk over the text. */
+    bool seen = c->notes->list.len <= DOC_NOTES_MAX || doc_code_severity(code) == DOC_ERROR;
+    bool many = c->notes->errors > 2 * DOC_NOTES_MAX;
+    struct span at = seen && !many ? doc_place(c->d->tree, c->epl, off, len) : c->epl->span;
+    return doc_say_span(c, code, at, message);
 }
 
 static const struct ast_annot *annotation(const struct ast_stmt *s, const char *name)
@@ -217,7 +222,7 @@ static void read_one(struct doc_check *c, struct doc_stmt *s, uint32_t number)
     if (rc != 0) {
         s->refused = true;
         c->notes->statement = doc_stmt_label(c, s, number);
-        doc_say(c, s, DOC_EPL_SYNTAX, &err);
+        (void)doc_say(c, s, DOC_EPL_SYNTAX, &err);
         c->notes->statement = SLICE_NONE;
     }
 }
@@ -229,7 +234,7 @@ void doc_level_read(struct doc_check *c, struct doc_level *l)
     err_clear(&err);
     if (lex_text(c->a, l->epl, &lex, &err) != 0) {
         struct doc_stmt whole = {.text = l->epl};
-        doc_say(c, &whole, DOC_EPL_SYNTAX, &err);
+        (void)doc_say(c, &whole, DOC_EPL_SYNTAX, &err);
         VEC_DONE(&lex.toks);
         return;
     }

@@ -424,8 +424,8 @@ int stmt_create_context(struct stmt *st, struct err *reterr)
     p->n_levels = nested ? a->n_nested : 1;
     p->levels = arena_array(b.a, p->n_levels, sizeof *p->levels);
     int rc = 0;
-    if (p->n_levels > LEVELS_MAX || p->n_levels == 0) {
-        rc = bind_err(reterr, st->ast->span, "1 to %d contexts may be nested", LEVELS_MAX);
+    if (p->n_levels > LEVELS_MAX || p->n_levels < (nested ? 2 : 1)) {
+        rc = bind_err(reterr, st->ast->span, "2 to %d contexts may be nested", LEVELS_MAX);
     }
     for (uint32_t i = 0; rc == 0 && i < p->n_levels; i++) {
         rc = bind_level(p, &b, i, nested ? &a->nested[i] : a, reterr);

@@ -181,6 +181,9 @@ static int bind_distinct(struct ctx_level *l, struct bind *b, const struct where
     if (c != NULL && a->as.len > 0 && ety_col(c->type, a->as) >= 0) {
         scope.n_streams = 1;
     }
+    if (l->ast->n_distinct > 0 && a->stream != NULL && a->as.len == 0) {
+        return bind_err(reterr, a->span, "distinct wants a name for the event: 'as'");
+    }
     l->n_distinct = l->ast->n_distinct;
     l->distinct = arena_array(b->a, l->n_distinct + 1, sizeof *l->distinct);
     b->scope = &scope;

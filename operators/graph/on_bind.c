@@ -276,6 +276,20 @@ static int star_columns(struct bind *b, const struct on_plan *p, const struct as
     return 0;
 }
 
+/* A merge has found its row by the key, which stays. */
+static int check_keys(const struct on_plan *p, const struct ast_action *a, const struct assigns *s,
+                      struct err *reterr)
+{
+    for (uint32_t i = 0; p->table != NULL && i < s->n; i++) {
+        for (uint32_t k = 0; k < p->table->n_keys; k++) {
+            if (s->a[i].col == p->table->key[k]) {
+                return bind_err(reterr, a->span, "a merge does not change the key of a table");
+            }
+        }
+    }
+    return 0;
+}
+
 static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p,
                        const struct ast_action *a, struct on_action *to, struct err *reterr)
 {
@@ -285,7 +299,8 @@ static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p,
         return rc;
     }
     if (a->kind == ACT_UPDATE) {
-        return on_bind_sets(b, a->sets, a->n_sets, p->type, p->alias, &to->sets, reterr);
+        rc = on_bind_sets(b, a->sets, a->n_sets, p->type, p->alias, &to->sets, reterr);
+        return rc == 0 ? check_keys(p, a, &to->sets, reterr) : rc;
     }
     struct ast_item *items = NULL;
     uint32_t n = 0;

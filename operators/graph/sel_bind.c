@@ -444,7 +444,69 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
         rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
     }
     rc = rc == 0 ? bind_rows(b, s->limit, &p->limit, reterr) : rc;
-    return rc == 0 ? bind_rows(b, s->offset, &p->offset, reterr) : rc;
+    rc = rc == 0 ? bind_rows(b, s->offset, &p->offset, reterr) : rc;
+    if (rc == 0 && p->offset != NULL && p->offset->op != EX_VAR &&
+        (p->offset->op == EX_NEG || dat_to_double(p->offset->k) < 0)) {
+        rc = bind_err(reterr, s->offset->span, "the offset is below zero");
+    }
+    return rc;
+}
+
+/* Whether some node of the tree fulfils it. */
+static bool any_node(const struct ex *e, bool (*is)(const struct ex *e, const void *arg),
+                     const void *arg)
+{
+    bool any = e != NULL && is(e, arg);
+    for (uint32_t i = 0; e != NULL && !any && i < e->n_args; i++) {
+        any = any_node(e->args[i], is, arg);
+    }
+    return any;
+}
+
+static bool is_agg(const struct ex *e, const void *arg)
+{
+    return e->op == EX_AGG && e->slot == *(const uint16_t *)arg;
+}
+
+static bool is_unselected(const struct ex *e, const void *arg)
+{
+    const struct sel_plan *p = arg;
+    bool found = e->op != EX_AGG;
+    for (uint32_t i = 0; !found && i < p->n_cols; i++) {
+        found = any_node(p->cols[i], is_agg, &e->slot);
+    }
+    return !found;
+}
+
+static bool is_grouping(const struct ex *e, const void *arg)
+{
+    (void)arg;
+    return e->op == EX_GROUPING || e->op == EX_GROUPING_ID;
+}
+
+/* What goes together only with other clauses. */
+static int check_clauses(const struct ast_select *s, const struct sel_plan *p, struct err *reterr)
+{
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        if (any_node(p->order[i].e, is_unselected, p)) {
+            return bind_err(reterr, s->order[i].e->span,
+                            "an aggregation that is ordered by must be selected, too");
+        }
+    }
+    bool grouping = any_node(p->having, is_grouping, NULL);
+    for (uint32_t i = 0; !grouping && i < p->n_cols; i++) {
+        grouping = any_node(p->cols[i], is_grouping, NULL);
+    }
+    if (grouping && p->n_levels == 0) {
+        return bind_err(reterr, s->span, "grouping wants rollup, cube or grouping sets");
+    }
+    for (size_t i = 0; p->n_levels > 0 && i < p->aggs.calls.len; i++) {
+        if (p->aggs.calls.ptr[i]->has_group_by) {
+            return bind_err(reterr, s->span,
+                            "rollup, cube and grouping sets go without the parameter group_by");
+        }
+    }
+    return 0;
 }
 
 static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p,
@@ -483,6 +545,7 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
         rc = bind_cond(b, s->having, "having", &p->having, reterr);
     }
     rc = rc == 0 ? bind_order(b, s, p, reterr) : rc;
+    rc = rc == 0 ? check_clauses(s, p, reterr) : rc;
     rc = rc == 0 ? out_bind(b, s->output, p, reterr) : rc;
     if (rc != 0) {
         return rc;
@@ -493,12 +556,17 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
     sel_own_keys(p);
     out_set_waits(p);
     if (p->n_levels > 0 && p->cls == ROWS_ROLLUP) {
+        bool fixed = true;
         for (uint32_t i = 0; i < p->n_cols; i++) {
-            if (!sel_fixed_in_group(p, p->cols[i])) {
-                return bind_err(reterr, s->span,
-                                "with rollup, cube or grouping sets every column must be grouped "
-                                "or an aggregation");
-            }
+            fixed &= sel_fixed_in_group(p, p->cols[i]);
+        }
+        for (uint32_t i = 0; i < p->n_order; i++) {
+            fixed &= sel_fixed_in_group(p, p->order[i].e);
+        }
+        if (!fixed) {
+            return bind_err(reterr, s->span,
+                            "with rollup, cube or grouping sets every column must be grouped "
+                            "or an aggregation");
         }
     }
     if (p->n_levels > 0) {
@@ -602,9 +670,6 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
     if (uni > 1 && !all_full(s)) {
         return bind_err(reterr, s->from[0].span,
                         "only one stream can be unidirectional, but for full outer joins");
-    }
-    if (p->n_streams == 1 && uni > 0) {
-        return bind_err(reterr, s->from[0].span, "'unidirectional' is for joins");
     }
     return 0;
 }

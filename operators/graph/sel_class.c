@@ -63,6 +63,17 @@ static int set_of(struct bind *b, const struct ast_group *g, struct sel_plan *p,
     return rc;
 }
 
+/* The last set shares no expression with one before. */
+static int check_twice(const struct ast_group *g, const uint32_t *part, uint32_t n,
+                       struct err *reterr)
+{
+    bool any = false;
+    for (uint32_t k = 0; k + 1 < n; k++) {
+        any |= (part[k] & part[n - 1]) != 0;
+    }
+    return any ? bind_err(reterr, g->span, "an expression stands twice in it") : 0;
+}
+
 static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, struct sets *to,
                    struct err *reterr)
 {
@@ -85,6 +96,7 @@ static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p
     }
     for (uint32_t i = 0; i < g->n_kids && n < GROUP_MAX; i++) {
         int rc = set_of(b, &g->kids[i], p, &part[n++], reterr);
+        rc = rc == 0 ? check_twice(g, part, n, reterr) : rc;
         if (rc != 0) {
             return rc;
         }

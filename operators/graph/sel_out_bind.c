@@ -65,7 +65,8 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
                              .when = o->when,
                              .after_events = o->after_events,
                              .aligned = keys_user(p->st->ast).len > 0,
-                             .terminated = o->and_terminated || o->when == OUT_TERMINATED};
+                             .terminated = (o->and_terminated || o->when == OUT_TERMINATED) &&
+                                           p->st->context != NULL};
     int rc = 0;
     if (o->when == OUT_EVERY_TIME) {
         rc = bind_period(b, o->every, &out->every, reterr);
@@ -87,9 +88,6 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     if (rc == 0 && o->after != NULL) {
         rc = o->after_events ? bind_expr(b, o->after, &out->after, reterr)
                              : bind_period(b, o->after, &out->after, reterr);
-    }
-    if (rc == 0 && out->terminated && p->st->context == NULL) {
-        rc = bind_err(reterr, o->span, "'when terminated' wants a context");
     }
     return rc == 0 ? bind_condition(b, o, out, reterr) : rc;
 }

@@ -231,3 +231,47 @@ TEST(a_prelude_declares_what_a_level_sees)
     }
     doc_case_done(&c);
 }
+
+TEST(who_inserts_what)
+{
+    struct doc_case c =
+        doc_case(HEAD "- name: a\n  types: original\n  epl: |\n    create schema Base(t long);\n   "
+                      " create schema Kid() inherits Base;\n"
+                      "    insert into Event select timestamp as timestamp from FLog;\n"
+                      "- name: b\n  types: original\n  epl: |\n    insert into Event select 1L as "
+                      "timestamp from Span;\n"
+                      "    insert into Kid select 1L as t from Span;\n"
+                      "- name: c\n  types: original\n  epl: |\n    @name('x') select timestamp "
+                      "from Event;\n    @name('y') select t from Base;\n");
+    CHECK_EQ(0, check(&c));
+    CHECK_STR("", doc_case_notes(&c));
+    CHECK_EQ(3, c.d->n_made);
+    CHECK_SLICE("Kid", c.d->made[1].name);
+    CHECK_EQ(0, c.d->made[1].level);
+    CHECK_EQ(2, c.d->made[1].inserted_by);
+    CHECK_EQ(1, c.d->made[1].n_supers);
+    CHECK_SLICE("Base", c.d->made[1].supers[0]);
+    CHECK_SLICE("Event", c.d->made[2].name);
+    CHECK_EQ(3, c.d->made[2].inserted_by);
+    CHECK_SLICE("Event", c.d->g.levels[1].stmts[0].inserts[0]);
+    doc_case_done(&c);
+}
+
+TEST(errors_come_before_warnings_when_there_are_many)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    (void)buf_add_str(&b, HEAD LEVEL("a"));
+    for (int i = 0; i < 300; i++) {
+        (void)buf_add_str(&b, "    select * from Span;\n");
+    }
+    (void)buf_add_str(&b, "    @name('x') select wrong from Span;\n");
+    struct doc_case c = doc_case(buf_cstr(&b));
+    CHECK(check(&c) != 0);
+    CHECK_EQ(1, c.notes.errors);
+    CHECK_EQ(300, c.notes.warnings);
+    CHECK_EQ(DOC_NOTES_MAX, c.notes.list.len);
+    CHECK_HAS("307:23+5 KJ-EPL-0002 there is no property 'wrong'", doc_case_notes(&c));
+    buf_done(&b);
+    doc_case_done(&c);
+}

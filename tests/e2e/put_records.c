@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * put_records TOPIC [bus settings]: puts each line of standard input on partition 0 of a topic, key
+ * and value with a tab between; a line without a tab is a key that goes.
+ */
+#include "core/base/mem.h"
+#include "core/bus/bus.h"
+#include "core/bus/bus_settings.h"
+#include "core/bus/bus_topics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TAG_ENSURE = 1, TAG_OPEN = 2, PARTITIONS = 8, AT_ONCE = 1000 };
+
+static void must(int rc, const struct err *e)
+{
+    if (rc != 0) {
+        fprintf(stderr, "%s\n", e->msg);
+        exit(1);
+    }
+}
+
+static void wait_for(struct bus_client *c, enum bus_ev_kind kind, uint64_t count)
+{
+    struct bus_ev ev;
+    for (int rounds = 0; count > 0 && rounds < 600; rounds++) {
+        while (count > 0 && bus_poll(c, &ev, 1) > 0) {
+            if (ev.err != NULL) {
+                must(-1, ev.err);
+            }
+            count -= ev.kind == kind;
+        }
+        if (count > 0) {
+            bus_wait(c, 100 * CLOCK_NS_PER_MS);
+        }
+    }
+    if (count > 0) {
+        fprintf(stderr, "no %s within a minute\n", bus_ev_name(kind));
+        exit(1);
+    }
+}
+
+static void put_all(struct bus_client *c, struct bus_writer *w, struct slice topic)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    uint64_t open = 0;
+    struct err e;
+    while ((n = getline(&line, &cap, stdin)) > 0) {
+        struct slice rest = slice_trim(slice_of(line, (size_t)n)), key;
+        (void)slice_split(&rest, '\t', &key);
+        struct bus_put put = {.to = {bus_topic(c, topic), 0}, .key = key, .value = rest};
+        must(bus_put(w, &put, &e), &e);
+        if (++open == AT_ONCE) {
+            wait_for(c, BUS_EV_DELIVERED, open);
+            open = 0;
+        }
+    }
+    wait_for(c, BUS_EV_DELIVERED, open);
+    free(line);
+}
+
+int main(int argc, char **argv)
+{
+    struct bus_settings settings;
+    struct conf_table table = bus_settings_table(&settings);
+    struct conf *conf = conf_new(&table, 1);
+    const char *const *args;
+    struct bus_writer *w;
+    struct bus *bus;
+    struct err e;
+    if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
+        conf_args(conf, &args) != 1) {
+        fputs(conf_errors(conf), stderr);
+        return 2;
+    }
+    struct bus_property *properties = mem_calloc(settings.properties.count + 1, sizeof *properties);
+    struct bus_conf bus_conf = bus_settings_conf(&settings, properties);
+    must(bus_new(&bus_conf, &bus, &e), &e);
+    struct bus_client *c = bus_client_new(bus, "put_records");
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    bus_topic_specs(PARTITIONS, -1, specs);
+    must(bus_ensure(c, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
+    wait_for(c, BUS_EV_DONE, 1);
+    must(bus_open(c, SLICE_NONE, TAG_OPEN, &w, &e), &e);
+    wait_for(c, BUS_EV_OPENED, 1);
+    put_all(c, w, slice_str(args[0]));
+    bus_writer_close(w);
+    bus_client_free(c);
+    bus_free(bus);
+    mem_free(properties);
+    conf_free(conf);
+    return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/graphs.h"
+
+#include "core/base/mem.h"
+#include "tests/test.h"
+
+#include <stdio.h>
+
+static void take(struct graphs *g, const char *key, const char *value)
+{
+    graphs_take(g, slice_str(key), slice_str(value));
+}
+
+static void put(struct graphs *g, const char *name, int64_t version, const char *document)
+{
+    char key[GRAPH_KEY_BYTES];
+    struct buf b;
+    buf_init(&b, 10000);
+    CHECK(graphs_value(&b, SLICE("t"), slice_str(name), version, 0xab, slice_str(document)));
+    graphs_take(g, graphs_key(SLICE("t"), slice_str(name), key), buf_slice(&b));
+    buf_done(&b);
+}
+
+TEST(graphs_go_in_and_come_out)
+{
+    struct graphs *g = graphs_new();
+    put(g, "a", 3, "name: a\n# \"quoted\" \xc3\xa9\n");
+    const struct graph *a = graphs_get(g, SLICE("t/a"));
+    CHECK(a != NULL);
+    CHECK_SLICE("t", a->tenant);
+    CHECK_SLICE("a", a->name);
+    CHECK_SLICE("name: a\n# \"quoted\" \xc3\xa9\n", a->document);
+    CHECK_EQ(3, a->version);
+    CHECK_EQ(0xab, a->hash);
+    CHECK_SLICE("{\"format\":1,\"tenant\":\"t\",\"name\":\"a\",\"version\":3,"
+                "\"hash\":\"00000000000000ab\",\"document\":\"name: a\\n# \\\"quoted\\\" "
+                "\xc3\xa9\\n\"}",
+                a->value);
+    CHECK(graphs_hold(g, SLICE("t/a"), a->value));
+    CHECK(!graphs_hold(g, SLICE("t/a"), SLICE_NONE));
+    graphs_take(g, SLICE("t/a"), SLICE_NONE);
+    CHECK(graphs_get(g, SLICE("t/a")) == NULL && graphs_count(g) == 0);
+    CHECK(graphs_hold(g, SLICE("t/a"), SLICE_NONE));
+    graphs_free(g);
+}
+
+TEST(graphs_tags_differ_by_text_and_version)
+{
+    char one[GRAPH_TAG_BYTES], two[GRAPH_TAG_BYTES], three[GRAPH_TAG_BYTES];
+    graphs_tag(1, SLICE("x"), one);
+    graphs_tag(1, SLICE("y"), two);
+    graphs_tag(2, SLICE("x"), three);
+    CHECK(strcmp(one, two) != 0 && strcmp(one, three) != 0);
+    CHECK(one[0] == '"' && one[strlen(one) - 1] == '"');
+}
+
+TEST(graphs_records_that_are_none_leave_what_was_there)
+{
+    static const char *const odd[] = {
+        "",
+        "[]",
+        "{}",
+        "no JSON",
+        "{\"format\":2}",
+        "{\"format\":1,\"tenant\":\"t\",\"name\":\"b\",\"version\":1,\"hash\":\"00000000000000ab\","
+        "\"document\":\"\"}",
+        "{\"format\":1,\"tenant\":\"t\",\"name\":\"a\",\"version\":0,\"hash\":\"00000000000000ab\","
+        "\"document\":\"\"}",
+        "{\"format\":1,\"tenant\":\"t\",\"name\":\"a\",\"version\":1,\"hash\":\"xy\","
+        "\"document\":\"\"}",
+        "{\"format\":1,\"tenant\":\"t\",\"name\":\"a\",\"version\":1,\"hash\":\"00000000000000xy\","
+        "\"document\":\"\"}",
+        "{\"format\":1,\"tenant\":\"t\",\"name\":\"a\",\"version\":1,"
+        "\"hash\":\"00000000000000ab\"}",
+    };
+    struct graphs *g = graphs_new();
+    put(g, "a", 7, "kept");
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        take(g, "t/a", odd[i]);
+        CHECK_EQ(7, graphs_get(g, SLICE("t/a"))->version);
+    }
+    CHECK_EQ(1, graphs_count(g));
+    graphs_free(g);
+}
+
+TEST(graphs_list_in_pages)
+{
+    const struct graph *page[4];
+    struct graphs *g = graphs_new();
+    put(g, "c", 1, "");
+    put(g, "a", 1, "");
+    put(g, "b", 1, "");
+    CHECK_EQ(2, graphs_list(g, SLICE_NONE, SLICE_NONE, 2, page));
+    CHECK_SLICE("t/a", page[0]->key);
+    CHECK_SLICE("t/b", page[1]->key);
+    CHECK_EQ(1, graphs_list(g, SLICE("t"), SLICE("t/b"), 4, page));
+    CHECK_SLICE("t/c", page[0]->key);
+    CHECK_EQ(0, graphs_list(g, SLICE("u"), SLICE_NONE, 4, page));
+    graphs_free(g);
+}
+
+TEST(graphs_have_limits)
+{
+    char key[GRAPH_KEY_BYTES], long_name[200];
+    struct buf b;
+    memset(long_name, 'x', sizeof long_name);
+    CHECK(graphs_key(SLICE("t"), slice_of(long_name, sizeof long_name), key).ptr == NULL);
+    buf_init(&b, 100);
+    CHECK(!graphs_value(&b, SLICE("t"), SLICE("a"), 1, 1, slice_of(long_name, 200)));
+    buf_done(&b);
+    struct graphs *g = graphs_new();
+    for (int i = 0; i <= GRAPHS_MAX; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "g%d", i);
+        put(g, name, 1, "");
+    }
+    CHECK_EQ(GRAPHS_MAX, graphs_count(g));
+    graphs_free(g);
+}
