@@ -138,8 +138,11 @@ static void begin(struct world *w)
     static struct slot_task task;
     struct err err;
     task = (struct slot_task){plan(), topics, aligned, true};
-    const struct slot_conf conf = {
-        .name = SLICE("worker.0"), .commit_ns = 20000000, .idle_ns = 300000000, .takes = 64};
+    const struct slot_conf conf = {.name = SLICE("worker.0"),
+                                   .commit_ns = 20000000,
+                                   .snapshot_ns = 700000000,
+                                   .idle_ns = 300000000,
+                                   .takes = 64};
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
 }
