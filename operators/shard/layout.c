@@ -21,7 +21,7 @@ enum { TEXT_MAX = 16 << 20, KEY_COLS_MAX = 16, READS_MAX = 4096 };
 
 struct read { /* a type that a level reads */
     struct slice type;
-    int made_by; /* a level; -1: built in, or of another graph */
+    uint64_t from; /* a bit for each level below that inserts into it; 0: signals */
     struct slice key[KEY_COLS_MAX];
     bool as_double[KEY_COLS_MAX];
     uint32_t n_key;
@@ -48,14 +48,23 @@ struct making {
 
 /* ---- each level alone ---- */
 
-static int made_by(const struct making *m, struct slice type)
+/* Whether who reads `type` reads what is inserted into t. */
+static bool gives(const struct doc_type *t, struct slice type)
 {
-    for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        if (slice_eq(m->doc->made[i].name, type)) {
-            return (int)m->doc->made[i].level;
-        }
+    bool is = slice_eq(t->name, type);
+    for (uint32_t i = 0; !is && i < t->n_supers; i++) {
+        is = slice_eq(t->supers[i], type);
     }
-    return -1;
+    return is;
+}
+
+static uint64_t inserted_by(const struct making *m, struct slice type)
+{
+    uint64_t by = 0;
+    for (uint32_t i = 0; i < m->doc->n_made; i++) {
+        by |= gives(&m->doc->made[i], type) ? m->doc->made[i].inserted_by : 0;
+    }
+    return by;
 }
 
 /* One key for all: who reads the type by other columns cannot be given it in the same parts. */
@@ -64,8 +73,17 @@ static void add_read(struct making *m, uint32_t at, const struct key_unit *u,
 {
     struct level *l = &m->levels[at];
     struct read r = {.type = arena_copy(m->a, in->type->name), .keyed = in->cols != NULL};
-    r.made_by = made_by(m, r.type);
-    if (r.made_by == (int)at) {
+    bool is_read = false; /* inputs of a unit are also what it inserts */
+    for (uint32_t i = 0; i < l->doc->n_stmts; i++) {
+        const struct doc_stmt *st = &l->doc->stmts[i];
+        is_read |= st->ast != NULL && doc_stmt_reads(m->doc, st, r.type);
+    }
+    if (!is_read) {
+        return;
+    }
+    uint64_t by = inserted_by(m, r.type);
+    r.from = by & ((1ULL << at) - 1);
+    if (by != 0 && r.from == 0) {
         return; /* its own */
     }
     for (uint32_t i = 0; r.keyed && i < u->n_cols; i++) {
@@ -109,7 +127,7 @@ static void judge(struct making *m, uint32_t at, const struct key_plan *plan)
         }
     }
     VEC_EACH (&l->reads, r) {
-        if (r->made_by < 0 && l->why.len == 0) {
+        if (r->from == 0 && l->why.len == 0) {
             l->why = SLICE("it reads what is not dealt out by its key");
         }
     }
@@ -190,17 +208,18 @@ static struct slice topic_between(struct making *m, uint32_t reader, struct slic
 
 struct shape {                /* of all tasks of a group */
     VEC(struct slice) topics; /* inputs */
-    VEC(int) from;            /* the group that writes each; -1: raw */
+    VEC(uint64_t) from;       /* a bit for each group that writes it; 0: raw */
     VEC(uint16_t) ids;
     VEC(struct slice) reads;
     VEC(struct emit_to) to;
     VEC(struct task_out) outs;
 };
 
-static void add_input(struct shape *s, struct slice topic, int from, uint16_t id)
+static void add_input(struct shape *s, struct slice topic, uint64_t from, uint16_t id)
 {
     for (size_t i = 0; i < s->topics.len; i++) {
         if (slice_eq(s->topics.ptr[i], topic)) {
+            s->from.ptr[i] |= from;
             return;
         }
     }
@@ -240,7 +259,30 @@ static void add_raw(struct shape *s, struct slice type)
     for (size_t i = 0; i < ARRAY_LEN(raw_of); i++) {
         for (uint32_t k = 0; slice_eq(type, slice_str(raw_of[i].type)) && k < raw_of[i].n; k++) {
             const struct bus_topic_row *row = row_of(raw_of[i].topics[k]);
-            add_input(s, slice_str(row->name), -1, (uint16_t)row->id);
+            add_input(s, slice_str(row->name), 0, (uint16_t)row->id);
+        }
+    }
+}
+
+/* Groups other than `group` with one of these levels. */
+static uint64_t groups_of(const struct making *m, uint64_t levels, uint32_t group)
+{
+    uint64_t groups = 0;
+    for (uint32_t i = 0; i < m->n; i++) {
+        if ((levels >> i & 1) != 0 && m->levels[i].group != group) {
+            groups |= 1ULL << m->levels[i].group;
+        }
+    }
+    return groups;
+}
+
+/* The type and all that are it, too. */
+static void add_types(struct making *m, struct shape *s, struct slice type)
+{
+    *VEC_PUSH(&s->reads) = type;
+    for (uint32_t i = 0; i < m->doc->n_made; i++) {
+        if (gives(&m->doc->made[i], type) && !slice_eq(m->doc->made[i].name, type)) {
+            *VEC_PUSH(&s->reads) = m->doc->made[i].name;
         }
     }
 }
@@ -250,15 +292,13 @@ static void inputs_of(struct making *m, uint32_t group, struct shape *s)
     const struct layout_group *g = &m->l->groups[group];
     for (uint32_t i = g->first; i < g->first + g->n; i++) {
         VEC_EACH (&m->levels[i].reads, r) {
-            uint32_t from = r->made_by >= 0 ? m->levels[r->made_by].group : 0;
-            if (r->made_by >= 0 && from == group) {
-                continue; /* it stays inside */
-            }
-            *VEC_PUSH(&s->reads) = r->type;
-            if (r->made_by >= 0) {
-                add_input(s, topic_between(m, group, r->type), (int)from, 0);
-            } else {
+            uint64_t from = groups_of(m, r->from, group);
+            if (r->from == 0) {
+                *VEC_PUSH(&s->reads) = r->type;
                 add_raw(s, r->type);
+            } else if (from != 0) { /* else it stays inside */
+                add_types(m, s, r->type);
+                add_input(s, topic_between(m, group, r->type), from, 0);
             }
         }
     }
@@ -275,9 +315,16 @@ static uint32_t add_to(struct shape *s, struct slice topic, uint32_t parts, bool
     return (uint32_t)s->to.len - 1;
 }
 
-static void out_to_reader(struct making *m, struct shape *s, const struct read *r, uint32_t reader)
+static void out_to_reader(struct making *m, struct shape *s, struct slice type,
+                          const struct read *r, uint32_t reader)
 {
     struct slice topic = topic_between(m, reader, r->type);
+    uint32_t to = add_to(s, topic, m->l->groups[reader].parts, true);
+    VEC_EACH (&s->outs, have) {
+        if (have->to == to && slice_eq(have->type, type)) {
+            return;
+        }
+    }
     struct task_out *o = VEC_PUSH(&s->outs);
     struct slice *key = arena_array(m->a, r->n_key + 1, sizeof *key);
     bool *as_double = arena_array(m->a, r->n_key + 1, sizeof *as_double);
@@ -285,11 +332,8 @@ static void out_to_reader(struct making *m, struct shape *s, const struct read *
         key[i] = r->key[i];
         as_double[i] = r->as_double[i];
     }
-    *o = (struct task_out){.type = r->type,
-                           .to = add_to(s, topic, m->l->groups[reader].parts, true),
-                           .key = key,
-                           .as_double = as_double,
-                           .n_key = r->n_key};
+    *o = (struct task_out){
+        .type = type, .to = to, .key = key, .as_double = as_double, .n_key = r->n_key};
 }
 
 /* Types that the group makes: to each later group that reads them; to `events` if nobody does. */
@@ -297,20 +341,20 @@ static void outputs_of(struct making *m, uint32_t group, struct shape *s)
 {
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
         const struct doc_type *t = &m->doc->made[i];
-        bool is_read = false;
-        if (m->levels[t->level].group != group) {
-            continue;
-        }
+        bool is_read = false, mine = false;
         for (uint32_t k = 0; k < m->n; k++) {
+            mine |= (t->inserted_by >> k & 1) != 0 && m->levels[k].group == group;
+        }
+        for (uint32_t k = 0; mine && k < m->n; k++) {
             VEC_EACH (&m->levels[k].reads, r) {
-                bool mine = slice_eq(r->type, t->name) && k > t->level;
-                is_read |= mine;
-                if (mine && m->levels[k].group != group) {
-                    out_to_reader(m, s, r, m->levels[k].group);
+                bool it = r->from != 0 && gives(t, r->type);
+                is_read |= it;
+                if (it && m->levels[k].group > group) {
+                    out_to_reader(m, s, t->name, r, m->levels[k].group);
                 }
             }
         }
-        if (!is_read) {
+        if (mine && !is_read) {
             *VEC_PUSH(&s->outs) = (struct task_out){
                 .type = t->name, .to = add_to(s, SLICE("events"), m->conf.raw_parts, false)};
         }
@@ -344,38 +388,47 @@ static void modules_of(struct making *m, const struct layout_group *g, struct ta
     p->n_modules = g->n + 1;
 }
 
-/* Sub-streams of one task: of raw topics all partitions if it is the only one. */
-static void subs_of(struct making *m, const struct shape *s, uint32_t part, uint32_t parts,
-                    int64_t bound, struct task_plan *p)
+struct subs {
+    VEC(struct merge_spec) specs;
+    VEC(uint16_t) ids;
+};
+
+static void add_sub(struct subs *to, struct merge_spec spec, uint16_t id)
 {
-    VEC(struct merge_spec) subs = {0};
-    VEC(uint16_t) ids = {0};
+    *VEC_PUSH(&to->specs) = spec;
+    *VEC_PUSH(&to->ids) = id;
+    for (size_t i = to->specs.len - 1; i > 0; i--) { /* authors ascending */
+        struct merge_spec *x = &to->specs.ptr[i], *y = &to->specs.ptr[i - 1];
+        if (y->topic != x->topic || y->part != x->part || y->author < x->author) {
+            break;
+        }
+        struct merge_spec t = *x;
+        *x = *y;
+        *y = t;
+    }
+}
+
+/* Sub-streams of one task: of raw topics all partitions, since it is the only one. */
+static void subs_of(struct making *m, const struct shape *s, uint32_t part, int64_t bound,
+                    struct task_plan *p)
+{
+    struct subs to = {0};
     for (uint32_t t = 0; t < s->topics.len; t++) {
-        int from = s->from.ptr[t];
-        bool all = from < 0;
-        uint32_t first = all ? 0 : part, n = all ? m->conf.raw_parts : 1;
-        assert(!all || parts == 1);
-        for (uint32_t k = first; k < first + n; k++) {
-            uint32_t authors = from < 0 ? 1 : m->l->groups[from].parts;
-            for (uint32_t i = 0; i < authors; i++) {
-                uint64_t author = from < 0 ? 0 : lineage_of(m, (uint32_t)from, i);
-                *VEC_PUSH(&subs) = (struct merge_spec){t, k, author, from < 0 ? bound : 0};
-                *VEC_PUSH(&ids) = s->ids.ptr[t];
-                for (size_t b = subs.len - 1; b > subs.len - 1 - i; b--) { /* ascending */
-                    struct merge_spec *x = &subs.ptr[b], *y = &subs.ptr[b - 1];
-                    uint64_t larger = MAX(x->author, y->author);
-                    y->author = MIN(x->author, y->author);
-                    x->author = larger;
-                }
+        uint64_t from = s->from.ptr[t];
+        for (uint32_t k = 0; from == 0 && k < m->conf.raw_parts; k++) {
+            add_sub(&to, (struct merge_spec){t, k, 0, bound}, s->ids.ptr[t]);
+        }
+        for (uint32_t g = 0; g < m->l->n_groups; g++) {
+            for (uint32_t i = 0; (from >> g & 1) != 0 && i < m->l->groups[g].parts; i++) {
+                add_sub(&to, (struct merge_spec){t, part, lineage_of(m, g, i), 0}, 0);
             }
         }
     }
-    (void)parts;
-    p->subs = copy_of(m->a, subs.ptr, subs.len, sizeof *subs.ptr);
-    p->topic_ids = copy_of(m->a, ids.ptr, ids.len, sizeof *ids.ptr);
-    p->n_subs = (uint32_t)subs.len;
-    VEC_DONE(&subs);
-    VEC_DONE(&ids);
+    p->subs = copy_of(m->a, to.specs.ptr, to.specs.len, sizeof *to.specs.ptr);
+    p->topic_ids = copy_of(m->a, to.ids.ptr, to.ids.len, sizeof *to.ids.ptr);
+    p->n_subs = (uint32_t)to.specs.len;
+    VEC_DONE(&to.specs);
+    VEC_DONE(&to.ids);
 }
 
 static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
@@ -396,7 +449,7 @@ static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
                                .limits = &d->limits};
     bool *aligned = arena_array(m->a, s->topics.len + 1, sizeof *aligned);
     for (size_t i = 0; i < s->topics.len; i++) {
-        aligned[i] = s->from.ptr[i] >= 0;
+        aligned[i] = s->from.ptr[i] != 0;
     }
     const struct slice *topics = copy_of(m->a, s->topics.ptr, s->topics.len, sizeof *topics);
     modules_of(m, g, &shared);
@@ -410,7 +463,7 @@ static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
         p->name = slice_str(arena_printf(m->a, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT "/%u",
                                          SLICE_ARG(doc->tenant), SLICE_ARG(doc->name),
                                          SLICE_ARG(g->name), i));
-        subs_of(m, s, i, g->parts, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
+        subs_of(m, s, i, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
         g->tasks[i] = (struct slot_task){.plan = p, .topics = topics, .aligned = aligned};
         m->l->n_tasks++;
     }

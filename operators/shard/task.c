@@ -23,6 +23,7 @@ static int64_t ms_of(int64_t ns)
 
 /* ---- outputs ---- */
 
+/* The first rule of the type, or NULL. */
 static const struct task_out *out_of(struct task *t, const struct etype *type)
 {
     while (t->outs.len <= type->id) {
@@ -87,11 +88,17 @@ static void on_derived(void *arg, const struct evt *e)
     bool fits = dat_outgo_event(e, t->scratch, &payload, &r.payload_len);
     r.payload = payload;
     r.causes_len = causes_of(t, e, &r.causes);
-    if (!fits || emit_event(t->emit, o->to, part_of(t, o, &r), &r, e->ref.lo, &err) != 0) {
-        t->counts.refused++;
-        return;
+    /* To each topic that wants it, under one number. */
+    for (const struct task_out *end = t->plan->outs + t->plan->n_outs; o < end; o++) {
+        if (!slice_eq(o->type, e->type->name)) {
+            continue;
+        }
+        if (!fits || emit_event(t->emit, o->to, part_of(t, o, &r), &r, e->ref.lo, &err) != 0) {
+            t->counts.refused++;
+        } else {
+            t->counts.put++;
+        }
     }
-    t->counts.put++;
 }
 
 /* ---- making, and the clock ---- */

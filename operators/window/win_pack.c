@@ -14,7 +14,7 @@ enum { CHUNK_MIN = 8, CHUNK_BYTES = 8192, ALIGN = 8 };
 struct win_pack_chunk {
     struct win_pack_chunk *next;
     uint32_t n; /* rows it has room for */
-    char rows[];
+    _Alignas(int64_t) char rows[];
 };
 
 struct row { /* then values */

@@ -240,3 +240,45 @@ TEST(a_graph_runs_ends_and_runs_again)
     bus_client_free(w.c);
     bus_free(w.bus);
 }
+
+static const char many[] = "apiVersion: kaiju/v1\n"
+                           "kind: RuleGraph\n"
+                           "name: many\n"
+                           "levels:\n"
+                           "  - name: metrics\n"
+                           "    epl: insert into Sign select node, 1 as n from Metric(value > 1);\n"
+                           "  - name: logs\n"
+                           "    scale: own\n"
+                           "    epl: insert into Sign select node, 2 as n from LogRecord;\n"
+                           "  - name: hl\n"
+                           "    epl: |\n"
+                           "      @name('by_node') insert into PerNode select node, count(*) as c "
+                           "from Sign group by node;\n"
+                           "  - name: top\n"
+                           "    scale: own\n"
+                           "    epl: |\n"
+                           "      @name('all') insert into Whole select count(*) as c from Sign;\n";
+
+/* A type that two levels insert and two read: each reader has what all insert. */
+TEST(a_type_goes_from_all_who_make_it_to_all_who_read_it)
+{
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    const struct layout_conf conf = {.raw_parts = RAW_PARTS};
+    struct layout *l = NULL;
+    struct err err;
+    CHECK_OK(layout_make(a, slice_str(many), &conf, &l, &err), err);
+    CHECK_EQ(4, l->n_groups);
+    CHECK_EQ(2, l->n_topics);
+    for (uint32_t g = 0; g < 2; g++) {
+        const struct task_plan *p = l->groups[g].tasks[0].plan;
+        CHECK_EQ(2, p->n_outs);
+        CHECK_EQ(2, p->n_to);
+        CHECK(p->to[0].parts == RAW_PARTS && p->to[1].parts == 1);
+    }
+    const struct task_plan *hl = l->groups[2].tasks[1].plan, *top = l->groups[3].tasks[0].plan;
+    CHECK_EQ(2, hl->n_subs);
+    CHECK_EQ(2, top->n_subs);
+    CHECK(hl->subs[0].author < hl->subs[1].author);
+    CHECK_SLICE("events", hl->to[0].topic);
+    arena_free(a);
+}
