@@ -31,7 +31,7 @@ enum {
 #define LOOK_NS CLOCK_NS_PER_S
 
 struct settings {
-    int64_t commit_ns, idle_ns;
+    int64_t commit_ns, idle_ns, snapshot_ns;
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -40,6 +40,9 @@ static const struct conf_row rows[] = {
      0, "how often what tasks did is committed; 0: 200 ms on Kafka, 10 ms embedded"},
     {"operator.idle_after", CONF_DURATION, AT(idle_ns), "2s", 0, 3600 * CLOCK_NS_PER_S, NULL, 0,
      "timers of rules go on when nothing has arrived for so long; 0: never"},
+    {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
+     24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
+     "how often the state of a task is saved, so that less is replayed; 0: never"},
 };
 
 struct graph {
@@ -89,7 +92,8 @@ static void begin(struct operator* o, struct graph *g)
                                       .commit_ns = o->settings->commit_ns > 0
                                                        ? o->settings->commit_ns
                                                        : (local ? 10 : 200) * CLOCK_NS_PER_MS,
-                                      .idle_ns = o->settings->idle_ns};
+                                      .idle_ns = o->settings->idle_ns,
+                                      .snapshot_ns = o->settings->snapshot_ns};
     g->worker = worker_new(o->env->bus, &wconf, l, a);
     g->said = SLOT_OPENING;
     LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", g->version),

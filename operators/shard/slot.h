@@ -19,11 +19,12 @@
 struct slot;
 
 struct slot_conf {
-    struct slice name; /* of the writer: <slot>.<incarnation> */
-    int64_t commit_ns; /* interval */
-    int64_t align_ns;  /* of x.*, events, alerts.history: two intervals; raw topics 0 */
-    int64_t idle_ns;   /* at the end of all inputs for so long: ticks begin; 0: never */
-    uint32_t takes;    /* at most, in one step; 0: enough */
+    struct slice name;   /* of the writer: <slot>.<incarnation> */
+    int64_t commit_ns;   /* interval */
+    int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
+    int64_t snapshot_ns; /* 0: none are made */
+    int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
+    uint32_t takes;      /* at most, in one step; 0: enough */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */
@@ -38,6 +39,7 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
+    uint64_t snapshots, snapshot_bytes, restored_bytes;
     int64_t commit_worst_ns;
 };
 

@@ -22,7 +22,7 @@ static bool cut_all(struct slot *s)
     bool any = false;
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         struct slot_one *o = &s->tasks[i];
-        if (!task_is_dirty(o->task)) {
+        if (!slot_snap_before_cut(s, o) && !task_is_dirty(o->task)) {
             continue;
         }
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
@@ -38,8 +38,7 @@ static bool cut_all(struct slot *s)
 static void rewind_sending(struct slot *s)
 {
     s->sending = true;
-    s->send_task = s->send_record = 0;
-    s->send_journal = false;
+    s->send_task = s->send_at = 0;
 }
 
 /* ---- sending ---- */
@@ -65,24 +64,26 @@ static int put_journal(struct slot *s, uint32_t task, struct err *reterr)
     return bus_put(s->writer, &put, reterr);
 }
 
+/* Of a cut: outputs, pages of a snapshot, the journal record. */
+static int put_part(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
+{
+    uint32_t outputs = o->cut.parcel->n, pages = slot_snap_puts(o);
+    return i < outputs           ? put_output(s, o, &o->cut.parcel->records[i], reterr)
+           : i < outputs + pages ? slot_snap_put(s, o, i - outputs, reterr)
+                                 : put_journal(s, s->send_task, reterr);
+}
+
 /* 0 when all is put; -ERR_AGAIN: go on after the next poll. */
 static int send_cuts(struct slot *s, struct err *reterr)
 {
-    for (; s->send_task < s->n_tasks; s->send_task++, s->send_record = 0, s->send_journal = false) {
-        const struct slot_one *o = &s->tasks[s->send_task];
-        int rc = 0;
-        if (!o->in_cut) {
-            continue;
-        }
-        for (; rc == 0 && s->send_record < o->cut.parcel->n; s->send_record += rc == 0) {
-            rc = put_output(s, o, &o->cut.parcel->records[s->send_record], reterr);
-        }
-        if (rc == 0 && !s->send_journal) {
-            rc = put_journal(s, s->send_task, reterr);
-            s->send_journal = rc == 0;
-        }
-        if (rc != 0) {
-            return rc;
+    for (; s->send_task < s->n_tasks; s->send_task++, s->send_at = 0) {
+        struct slot_one *o = &s->tasks[s->send_task];
+        uint32_t n = o->in_cut ? o->cut.parcel->n + slot_snap_puts(o) + 1 : 0;
+        for (; s->send_at < n; s->send_at++) {
+            int rc = put_part(s, o, s->send_at, reterr);
+            if (rc != 0) {
+                return rc;
+            }
         }
     }
     return 0;
@@ -154,6 +155,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             }
             int64_t at = offset_in(ev, slot_journal_of(s, i));
             task_committed(o->task, at, spans, n);
+            slot_snap_committed(s, o, at >= 0 ? at : o->seen_at);
             o->in_cut = false;
         }
     }

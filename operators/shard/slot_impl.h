@@ -9,6 +9,8 @@
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_read.h"
+#include "operators/shard/slot_snap.h"
 
 enum slot_tag { /* low byte of a tag; the rest is an index */
                 SLOT_TAG_OPEN = 1,
@@ -26,43 +28,16 @@ enum {
     SLOT_JOURNAL_PARTS = 64,
 };
 
-struct slot_batch { /* decoded records of one event of the bus, for all tasks that read them */
-    struct slot *slot;
-    struct arena *arena;
-    uint32_t refs;
-};
-
-struct slot_input { /* one task's view of a partition */
-    uint32_t task, scan;
-    size_t buffered;
-    uint32_t first, n; /* its sub-streams */
-};
-
-struct slot_piece { /* owner of a merge_piece */
-    struct slot_batch *batch;
-    struct slot_input *input;
-    size_t bytes;
-};
-
-struct slot_scan {
-    struct bus_tp tp;
-    struct slice topic;
-    int64_t start, end; /* bounds, when it was asked */
-    int64_t from;       /* the least position of those who read it */
-    int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
-    bool assigned, paused, aligned;
-    VEC(uint32_t) inputs;
-};
-
 struct slot_record { /* of a journal, until it is replayed */
     int64_t offset;
     char *bytes;
     size_t len;
 };
 
-struct slot_journal { /* a partition of the journal */
+struct slot_journal { /* a partition of the journal, or of the snapshots */
     struct bus_tp tp;
     int64_t from, end; /* read up to; the stable end after the open */
+    bool snapshots;
 };
 
 struct slot_one { /* a task and what the slot knows of it */
@@ -74,7 +49,9 @@ struct slot_one { /* a task and what the slot knows of it */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
-    bool in_cut, seen;               /* seen: its record was found after UNKNOWN */
+    struct slot_snap snap;
+    bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
+    int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
 };
 
@@ -98,8 +75,7 @@ struct slot {
 
     /* the transaction under way */
     bool sending, committing;
-    uint32_t send_task, send_record;
-    bool send_journal; /* the journal record of send_task is put */
+    uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted; /* in a row */
     bool draining;
@@ -108,7 +84,8 @@ struct slot {
     /* reading journals */
     VEC(struct slot_journal) journals;
     uint32_t waits; /* answers that are still to come */
-    bool looking;   /* after UNKNOWN: for the records of the cut */
+    bool reading_snapshots;
+    bool looking; /* after UNKNOWN: for the records of the cut */
 
     char why[160];
     struct slot_counts counts;
@@ -124,17 +101,6 @@ static inline int64_t slot_now(const struct slot *s)
 }
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-void slot_scans_make(struct slot *s);
-void slot_scans_begin(struct slot *s); /* from where its tasks stand */
-void slot_scans_free(struct slot *s);
-void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev);
-void slot_scan_end(struct slot *s, uint32_t scan);
-void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev);
-void slot_align(struct slot *s); /* who has waited long enough may be passed over */
-void slot_piece_done(void *arg, void *owner);
-/* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
-int64_t slot_idle_since(const struct slot *s, uint32_t task);
-
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
@@ -146,5 +112,6 @@ void slot_opened(struct slot *s, const struct bus_ev *ev);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
 struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
+uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
 
 #endif

@@ -29,14 +29,15 @@ struct bus_tp slot_journal_of(struct slot *s, uint32_t task)
                            (uint32_t)(lineage % SLOT_JOURNAL_PARTS)};
 }
 
-static void add_journal(struct slot *s, struct bus_tp tp)
+static void add_journal(struct slot *s, struct bus_tp tp, bool snapshots)
 {
     VEC_EACH (&s->journals, j) {
-        if (j->tp.part == tp.part) {
+        if (j->tp.part == tp.part && j->snapshots == snapshots) {
             return;
         }
     }
-    *VEC_PUSH(&s->journals) = (struct slot_journal){.tp = tp, .from = BUS_FROM_START, .end = -1};
+    *VEC_PUSH(&s->journals) =
+        (struct slot_journal){.tp = tp, .from = BUS_FROM_START, .end = -1, .snapshots = snapshots};
 }
 
 static void ask_bounds(struct slot *s, struct bus_tp tp, uint32_t index)
@@ -53,7 +54,9 @@ void slot_opened(struct slot *s, const struct bus_ev *ev)
     s->epoch = (uint64_t)ev->offset;
     s->state = s->state == SLOT_OPENING ? SLOT_JOURNAL : s->state;
     for (uint32_t i = 0; i < s->n_tasks; i++) {
-        add_journal(s, slot_journal_of(s, i));
+        struct bus_tp tp = slot_journal_of(s, i);
+        add_journal(s, tp, false);
+        add_journal(s, (struct bus_tp){bus_topic(s->bus, SLICE("state")), tp.part}, true);
     }
     s->waits = 0;
     for (uint32_t i = 0; i < s->journals.len; i++) {
@@ -130,12 +133,16 @@ static void begin_replay(struct slot *s)
     s->state = SLOT_REPLAY;
     for (uint32_t i = 0; i < s->n_tasks && s->state == SLOT_REPLAY; i++) {
         struct slot_one *o = &s->tasks[i];
+        if (o->snap.found) {
+            slot_snap_restore(s, o);
+        }
+        slot_snap_forget(&o->snap);
         if (o->journal.len > 0 && o->last_plan != o->conf->plan->hash) {
             succeed(s, o);
         }
-        if (o->journal.len == 0) {
+        if (o->journal.len == 0 && !o->snap.found) {
             seek_fresh(s, i);
-        } else {
+        } else if (o->journal.len > 0) {
             o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
             (void)next_record(s, o);
         }
@@ -184,7 +191,7 @@ bool slot_replay_step(struct slot *s)
 
 /* ---- reading journals ---- */
 
-static uint32_t task_of(const struct slot *s, uint64_t lineage)
+uint32_t slot_task_of(const struct slot *s, uint64_t lineage)
 {
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         if (s->tasks[i].conf->plan->lineage == lineage) {
@@ -194,7 +201,7 @@ static uint32_t task_of(const struct slot *s, uint64_t lineage)
     return UINT32_MAX;
 }
 
-static void look_at(struct slot_one *o, struct slice bytes)
+static void look_at(struct slot_one *o, struct slice bytes, int64_t offset)
 {
     struct err err;
     struct arena *a = arena_new(NULL, "look", RECORD_ARENA);
@@ -202,6 +209,7 @@ static void look_at(struct slot_one *o, struct slice bytes)
     uint64_t sum;
     if (journal_read(bytes, a, &r, &sum, &err) == 0 && o->in_cut && r.seq == o->cut.seq) {
         o->seen = true;
+        o->seen_at = offset;
     }
     arena_free(a);
 }
@@ -215,9 +223,10 @@ static void keep_record(struct slot *s, struct slot_one *o, const struct bus_rec
     uint64_t sum;
     if (journal_read(r->value, a, &rec, &sum, &err) != 0) {
         slot_lose(s, "the journal of '" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name), err.msg);
-    } else {
+    } else if (!o->snap.found || rec.seq > o->snap.root.seq) {
         if (journal_begins(&rec)) {
             drop_records(o);
+            o->snap.found = false; /* of rules that others have come after */
         }
         struct slot_record *to = VEC_PUSH(&o->journal);
         *to = (struct slot_record){r->offset, mem_alloc(r->value.len + 1), r->value.len};
@@ -231,22 +240,48 @@ static void take_records(struct slot *s, struct slot_journal *j, const struct bu
 {
     for (uint32_t i = 0; i < ev->count; i++) {
         const struct bus_record *r = &ev->records[i];
-        uint32_t t = r->key.len == 8 ? task_of(s, endian_be64(r->key.ptr)) : UINT32_MAX;
+        uint32_t t = r->key.len == 8 ? slot_task_of(s, endian_be64(r->key.ptr)) : UINT32_MAX;
         j->from = r->offset + 1;
+        if (j->snapshots) {
+            slot_snap_record(s, r);
+            continue;
+        }
         if (t == UINT32_MAX) {
             continue;
         }
         if (s->looking) {
-            look_at(&s->tasks[t], r->value);
+            look_at(&s->tasks[t], r->value, r->offset);
             continue;
         }
         keep_record(s, &s->tasks[t], r);
     }
 }
 
+/* A partition of the journal is needed from the first record that a task of it needs. */
+static void needed_from(struct slot *s, struct slot_journal *j)
+{
+    int64_t from = INT64_MAX;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        const struct slot_snap *p = &s->tasks[i].snap;
+        if (slot_journal_of(s, i).part == j->tp.part) {
+            from = MIN(from, p->found ? p->root.journal_offset : BUS_FROM_START);
+        }
+    }
+    j->from = from;
+}
+
+static void read_all(struct slot *s, bool snapshots);
+
 static void all_read(struct slot *s)
 {
-    if (s->looking) {
+    if (s->reading_snapshots) {
+        VEC_EACH (&s->journals, j) {
+            if (!j->snapshots) {
+                needed_from(s, j);
+            }
+        }
+        read_all(s, false);
+    } else if (s->looking) {
         slot_commit_looked(s);
     } else {
         begin_replay(s);
@@ -255,7 +290,6 @@ static void all_read(struct slot *s)
 
 static void bounds_known(struct slot *s, uint32_t index, const struct bus_ev *ev)
 {
-    struct err err;
     if (index >= s->journals.len) {
         struct slot_scan *c = &s->scans.ptr[index - s->journals.len];
         c->start = ev->offset;
@@ -266,8 +300,19 @@ static void bounds_known(struct slot *s, uint32_t index, const struct bus_ev *ev
     if (--s->waits > 0) {
         return;
     }
+    read_all(s, s->state == SLOT_JOURNAL);
+}
+
+/* Snapshots first: they tell from where the journals are needed. */
+static void read_all(struct slot *s, bool snapshots)
+{
+    struct err err;
+    s->reading_snapshots = snapshots;
     for (uint32_t i = 0; i < s->journals.len; i++) {
         struct slot_journal *j = &s->journals.ptr[i];
+        if (j->snapshots != snapshots) {
+            continue;
+        }
         if (bus_assign(s->reader, j->tp, j->from, slot_tag(SLOT_TAG_JOURNAL, i), &err) != 0) {
             slot_lose(s, "the journal cannot be read: %s", err.msg);
             return;

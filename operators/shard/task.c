@@ -147,6 +147,8 @@ void task_free(struct task *t)
     arena_free(t->scratch);
     buf_done(&t->key);
     buf_done(&t->journal);
+    buf_done(&t->chunks);
+    buf_done(&t->image);
     VEC_DONE(&t->outs);
     VEC_DONE(&t->decisions);
     VEC_DONE(&t->spans);
@@ -179,13 +181,18 @@ static void start(struct task *t, int64_t clock)
             t->has_failed = true;
         }
     }
+    task_take_types(t);
+    t->started = true;
+}
+
+void task_take_types(struct task *t)
+{
     for (uint32_t i = 0; i < t->plan->n_reads; i++) {
         const struct etype *type = eng_type(t->eng, t->plan->reads[i]);
         if (type != NULL && !dat_intake_builtin(t->intake, type, t->plan->world)) {
             dat_intake_type(t->intake, type);
         }
     }
-    t->started = true;
 }
 
 /* Timer by timer; events that timers make have the time of their timer, or at least that of the
@@ -304,6 +311,12 @@ void task_finish(struct task *t, int64_t clock)
     }
 }
 
+bool task_snapshot(struct task *t)
+{
+    t->snapshot = t->started && !t->has_image && !t->fresh;
+    return t->snapshot;
+}
+
 size_t task_put_bytes(const struct task *t)
 {
     return emit_bytes(t->emit);
@@ -311,7 +324,9 @@ size_t task_put_bytes(const struct task *t)
 
 struct hash128 task_state_hash(struct task *t)
 {
-    return task_hash_state(t);
+    struct hash128 sum = task_image_state(t);
+    buf_clear(&t->chunks);
+    return sum;
 }
 
 struct task_counts task_counts(const struct task *t)

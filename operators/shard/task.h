@@ -102,6 +102,14 @@ bool task_replaying(const struct task *t);
 /* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
 int task_replayed(struct task *t, struct err *reterr) NODISCARD;
 
+/* The next cut is that of a snapshot. False: nothing has come yet, or an image is still in use. */
+bool task_snapshot(struct task *t);
+/* Of the last such cut; absent if there is none, or it was too large. */
+struct slice task_image(const struct task *t);
+void task_image_done(struct task *t);
+/* Into a new task. After a failure it is good for task_free only. */
+int task_restore(struct task *t, struct slice image, struct err *reterr) NODISCARD;
+
 /* xxh128 over the whole state. Costs as much as saving it. */
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */

@@ -3,7 +3,6 @@
  * Cuts of a task, and their replay. See task.h.
  */
 #include "core/base/mem.h"
-#include "operators/graph/eng_state.h"
 #include "operators/shard/task_impl.h"
 
 #include <assert.h>
@@ -55,6 +54,10 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
         emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
     t->clock_marked = clock;
     list_puts(t);
+    if (t->snapshot) {
+        *VEC_PUSH(&t->decisions) =
+            (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
+    }
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
                                .seq = t->seq + 1,
@@ -74,6 +77,10 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
                                .spans = t->spans.ptr,
                                .n_spans = (uint32_t)t->spans.len,
                                .out_sum = t->parcel->sum};
+    if (t->snapshot) {
+        r.has_state = true;
+        r.state = task_image_state(t);
+    }
     r.skips = (struct merge_skip *)merge_cut(t->merge, &r.n_skips);
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
@@ -82,6 +89,10 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->seq++;
     t->fresh = false;
     t->cutting = true;
+    if (t->snapshot) {
+        task_image_make(t);
+        t->snapshot = false;
+    }
     t->counts.records++;
     *ret = (struct task_cut){buf_slice(&t->journal), t->parcel, t->seq};
     return rc;
@@ -186,6 +197,11 @@ int task_replayed(struct task *t, struct err *reterr)
     struct parcel *p = emit_cut(t->emit, r->epoch, r->seq, MERGE_NO_MARK);
     bool same = memcmp(&p->sum, &r->out_sum, sizeof p->sum) == 0 && clock == r->clock &&
                 eng_numbered(t->eng) == r->outputs;
+    if (r->has_state) {
+        struct hash128 state = task_image_state(t);
+        same &= memcmp(&state, &r->state, sizeof state) == 0;
+        buf_clear(&t->chunks);
+    }
     emit_give_back(t->emit, p);
     merge_replay_end(t->merge);
     VEC_CLEAR(&t->decisions);
@@ -204,23 +220,4 @@ int task_replayed(struct task *t, struct err *reterr)
                        SLICE_ARG(t->plan->name), r->seq);
     }
     return 0;
-}
-
-/* ---- state ---- */
-
-static void add_chunk(void *arg, const struct save_chunk *c)
-{
-    struct hash_state *h = arg;
-    hash_add(h, &c->node, sizeof c->node);
-    hash_add(h, &c->group, sizeof c->group);
-    hash_add(h, c->bytes.ptr, c->bytes.len);
-}
-
-struct hash128 task_hash_state(struct task *t)
-{
-    struct hash_state *h = hash_new();
-    eng_save(t->eng, add_chunk, h);
-    struct hash128 sum = hash_end(h);
-    hash_free(h);
-    return sum;
 }

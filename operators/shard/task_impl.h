@@ -42,6 +42,10 @@ struct task {
     uint64_t prev_sum;
     bool cutting, fresh; /* fresh: the next record is the first of these rules */
 
+    /* snapshots */
+    struct buf chunks, image;
+    bool snapshot, has_image; /* the next cut is one; the last one's is there */
+
     /* replay */
     const struct journal_record *replay;
     uint32_t at_decision;
@@ -50,6 +54,9 @@ struct task {
     uint64_t replay_sum;
 };
 
-struct hash128 task_hash_state(struct task *t);
+void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
+/* task_image.c: the chunks, and their sum; the image out of them. */
+struct hash128 task_image_state(struct task *t);
+void task_image_make(struct task *t);
 
 #endif

@@ -130,6 +130,7 @@ static void *run(void *arg)
     const struct slot_conf conf = {.name = slice_str(w->name),
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
+                                   .snapshot_ns = w->conf.snapshot_ns,
                                    .idle_ns = w->conf.idle_ns};
     while (!atomic_load(&w->stop)) {
         struct err err;

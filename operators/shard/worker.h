@@ -14,7 +14,7 @@ struct worker;
 
 struct worker_conf {
     const char *name; /* of the slot; copied */
-    int64_t commit_ns, idle_ns;
+    int64_t commit_ns, idle_ns, snapshot_ns;
     bool from_start; /* rules without a journal read what is there already */
 };
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scans of a slot: one position, one fetch and one decode of a partition for all tasks that read it
+ * (slot_read.c).
+ */
+#ifndef OPERATORS_SHARD_SLOT_READ_H
+#define OPERATORS_SHARD_SLOT_READ_H
+
+#include "core/base/arena.h"
+#include "core/base/vec.h"
+#include "core/bus/bus_types.h"
+
+struct slot;
+
+struct slot_batch { /* decoded records of one event of the bus, for all tasks that read them */
+    struct slot *slot;
+    struct arena *arena;
+    uint32_t refs;
+};
+
+struct slot_input { /* one task's view of a partition */
+    uint32_t task, scan;
+    size_t buffered;
+    uint32_t first, n; /* its sub-streams */
+};
+
+struct slot_piece { /* owner of a merge_piece */
+    struct slot_batch *batch;
+    struct slot_input *input;
+    size_t bytes;
+};
+
+struct slot_scan {
+    struct bus_tp tp;
+    struct slice topic;
+    int64_t start, end; /* bounds, when it was asked */
+    int64_t from;       /* the least position of those who read it */
+    int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
+    bool assigned, paused, aligned;
+    VEC(uint32_t) inputs;
+};
+
+void slot_scans_make(struct slot *s);
+void slot_scans_begin(struct slot *s); /* from where its tasks stand */
+void slot_scans_free(struct slot *s);
+void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev);
+void slot_scan_end(struct slot *s, uint32_t scan);
+void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev);
+void slot_align(struct slot *s); /* who has waited long enough may be passed over */
+void slot_piece_done(void *arg, void *owner);
+/* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
+int64_t slot_idle_since(const struct slot *s, uint32_t task);
+
+#endif
