@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See feed.h. The topic's partitions are asked for when the first listener comes, read from their
- * end, and left when the last one goes.
+ * end, and left when the last one goes. Reading goes line by line: it stops in the middle of a
+ * record while a listener who still has patience left to spend is full, and a poll that does not
+ * happen is what holds up the bus.
  */
 #include "coordinator/feed.h"
 
@@ -18,6 +20,7 @@
 #include "core/event/rec_json.h"
 #include "core/event/schema_reg.h"
 #include "core/net/http_req.h"
+#include "core/net/loop.h"
 #include "core/role/role.h"
 
 #include <assert.h>
@@ -33,9 +36,13 @@ enum {
     BATCH_BYTES = 256 << 20,
     LINE_BYTES = 16 << 20,
     TYPE_MAX = 256,
+    LINES_AT_ONCE = 256, /* then others on the loop get their turn */
 };
 #define BEAT_NS  (15 * CLOCK_NS_PER_S)
 #define RETRY_NS CLOCK_NS_PER_S
+#define LOOK_NS  (5 * CLOCK_NS_PER_MS) /* while waiting for a listener */
+/* How long a listener may hold up the others at once; a tenth of all time comes back to it. */
+#define PATIENCE_NS (CLOCK_NS_PER_S / 4)
 
 static const char *const topic_names[FEED_TOPICS] = {"events", "alerts.history"};
 
@@ -46,14 +53,23 @@ struct listener {
     struct slice want; /* in type; absent: all */
     struct buf behind;
     uint64_t lost;
+    int64_t patience_ns;
     bool full;
 };
 
 struct feed {
     enum feed_topic topic;
-    struct role_client *client;
+    struct loop *loop;
     struct bus_client *bus;
+    struct loop_fd *fd;
+    struct loop_timer *timer; /* goes on reading */
     struct bus_reader *reader;
+    /* What is being given out: record `at` of `now`, event `index` of its batch. */
+    struct bus_ev now;
+    struct rec_batch batch;
+    uint32_t at, index;
+    bool has, decoded;
+    int64_t seen_ns; /* when patience was last counted */
     uint32_t topic_id, partitions, at_end;
     bool *ended; /* of each partition */
     bool asking, live, over;
@@ -88,6 +104,7 @@ static void on_drained(struct http_req *r, void *arg)
     if (l->feed == NULL) {
         return;
     }
+    loop_timer_set(l->feed->timer, 0);
     l->full = false;
     buf_init(&l->behind, FEED_BEHIND_MAX);
     if (l->lost > 0) {
@@ -111,7 +128,7 @@ static void stop_reading(struct feed *f)
     }
     mem_free(f->ended);
     f->ended = NULL;
-    f->live = false;
+    f->live = f->has = false;
     f->at_end = 0;
 }
 
@@ -128,7 +145,7 @@ static void on_freed(void *arg)
     buf_done(&l->behind);
     mem_free(l);
     if (f != NULL && f->listeners.len == 0) {
-        stop_reading(f);
+        loop_timer_set(f->timer, 0); /* not from within a line */
     }
 }
 
@@ -185,21 +202,6 @@ static void on_odd(struct feed *f, uint32_t part, const struct bus_record *r)
     end_line(f, type);
 }
 
-static void on_batch(struct feed *f, uint32_t part, const struct bus_record *r)
-{
-    struct rec_batch batch;
-    if (batch_in_read(f->in, f->arena, r->value, &batch, NULL) != 0) {
-        on_odd(f, part, r);
-        return;
-    }
-    for (uint32_t i = 0; i < batch.events_len; i++) {
-        const struct rec *event = &batch.events[i];
-        begin_line(f, part, r->offset, i, event->type);
-        (void)rec_json_event(&f->line, event, NULL);
-        end_line(f, event->type);
-    }
-}
-
 static void on_alert(struct feed *f, uint32_t part, const struct bus_record *r)
 {
     const struct schema_entry *entry = NULL;
@@ -217,11 +219,32 @@ static void on_alert(struct feed *f, uint32_t part, const struct bus_record *r)
     }
 }
 
-static void on_records(struct feed *f, const struct bus_ev *ev)
+/* One line of what is being given out. */
+static void give_one(struct feed *f)
 {
-    for (uint32_t i = 0; i < ev->count; i++) {
+    const struct bus_record *r = &f->now.records[f->at];
+    uint32_t part = f->now.tp.part;
+    bool over = true;
+    if (!f->decoded) {
         arena_reset(f->arena);
-        (f->topic == FEED_EVENTS ? on_batch : on_alert)(f, ev->tp.part, &ev->records[i]);
+    }
+    if (f->topic == FEED_ALERTS) {
+        on_alert(f, part, r);
+    } else if (!f->decoded && batch_in_read(f->in, f->arena, r->value, &f->batch, NULL) != 0) {
+        on_odd(f, part, r);
+    } else {
+        f->index = f->decoded ? f->index + 1 : 0;
+        f->decoded = f->index < f->batch.events_len;
+        over = !f->decoded;
+        if (f->decoded) {
+            const struct rec *event = &f->batch.events[f->index];
+            begin_line(f, part, r->offset, f->index, event->type);
+            (void)rec_json_event(&f->line, event, NULL);
+            end_line(f, event->type);
+        }
+    }
+    if (over) {
+        f->has = ++f->at < f->now.count;
     }
 }
 
@@ -269,7 +292,10 @@ static void on_read(struct feed *f, const struct bus_ev *ev)
 {
     struct err e;
     if (ev->kind == BUS_EV_RECORDS) {
-        on_records(f, ev);
+        f->now = *ev;
+        f->has = ev->count > 0;
+        f->decoded = false;
+        f->at = 0;
     } else if (ev->kind == BUS_EV_END && f->ended != NULL && !f->ended[ev->tp.part]) {
         f->ended[ev->tp.part] = true;
         if (++f->at_end == f->partitions) {
@@ -280,9 +306,8 @@ static void on_read(struct feed *f, const struct bus_ev *ev)
     }
 }
 
-static void on_event(void *arg, const struct bus_ev *ev)
+static void on_event(struct feed *f, const struct bus_ev *ev)
 {
-    struct feed *f = arg;
     if (ev->kind == BUS_EV_TIMER && ev->tag == TAG_BEAT) {
         send_all(f, SLICE(": beat\n\n"));
         bus_at(f->bus, clock_mono(bus_clock(f->bus)) + BEAT_NS, TAG_BEAT);
@@ -297,6 +322,52 @@ static void on_event(void *arg, const struct bus_ev *ev)
     }
 }
 
+/* Is somebody waited for? */
+static bool holds(struct feed *f)
+{
+    int64_t now = loop_now_ns(f->loop), passed = now - f->seen_ns;
+    bool held = false;
+    f->seen_ns = now;
+    VEC_EACH (&f->listeners, it) {
+        struct listener *l = *it;
+        l->patience_ns = l->full ? MAX(l->patience_ns - passed, -PATIENCE_NS)
+                                 : MIN(l->patience_ns + passed / 10, PATIENCE_NS);
+        held |= l->full && l->patience_ns > 0;
+    }
+    return held;
+}
+
+static void go_on(void *arg)
+{
+    struct feed *f = arg;
+    struct bus_ev ev;
+    if (f->listeners.len == 0) {
+        stop_reading(f);
+    }
+    for (int i = 0; i < LINES_AT_ONCE; i++) {
+        if (holds(f)) {
+            loop_fd_want(f->fd, 0);
+            loop_timer_set(f->timer, LOOK_NS);
+            return;
+        }
+        if (f->has) {
+            give_one(f);
+        } else if (bus_poll(f->bus, &ev, 1) == 1) {
+            on_event(f, &ev);
+        } else {
+            loop_fd_want(f->fd, LOOP_READ);
+            return;
+        }
+    }
+    loop_timer_set(f->timer, 0);
+}
+
+static void on_readable(void *arg, unsigned what)
+{
+    (void)what;
+    go_on(arg);
+}
+
 bool feed_listen(struct feed *f, struct http_req *req, struct slice type)
 {
     static const struct http_req_ops ops = {.drained = on_drained, .freed = on_freed};
@@ -306,6 +377,7 @@ bool feed_listen(struct feed *f, struct http_req *req, struct slice type)
     struct listener *l = MEM_NEW(struct listener);
     l->feed = f;
     l->req = req;
+    l->patience_ns = PATIENCE_NS;
     buf_init(&l->behind, FEED_BEHIND_MAX);
     if (type.len > 0) {
         memcpy(l->type, type.ptr, type.len);
@@ -337,8 +409,11 @@ struct feed *feed_new(const struct role_env *env, enum feed_topic topic)
     assert(topic < FEED_TOPICS);
     struct feed *f = MEM_NEW(struct feed);
     f->topic = topic;
-    f->client = role_client_new(env, topic_names[topic], on_event, f);
-    f->bus = role_client_bus(f->client);
+    f->loop = env->loop;
+    f->bus = bus_client_new(env->bus, topic_names[topic]);
+    f->fd = loop_fd_new(f->loop, bus_fd(f->bus), LOOP_READ, on_readable, f);
+    f->timer = loop_timer_new(f->loop, go_on, f);
+    f->seen_ns = loop_now_ns(f->loop);
     f->topic_id = bus_topic(f->bus, slice_str(topic_names[topic]));
     f->keys = intern_new(KEYS_MAX, KEYS_BYTES);
     f->schemas = schema_reg_new((struct schema_source){NULL, NULL});
@@ -356,7 +431,9 @@ void feed_free(struct feed *f)
         return;
     }
     feed_end(f);
-    role_client_free(f->client);
+    loop_timer_free(f->timer);
+    loop_fd_free(f->fd);
+    bus_client_free(f->bus);
     VEC_DONE(&f->listeners);
     buf_done(&f->line);
     arena_free(f->arena);

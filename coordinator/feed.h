@@ -8,11 +8,11 @@
  *     event: HighLatencySpan           its type; "alert" for alerts
  *     data: {"ts":..., ...}
  *
- * A client that reads slower than events come does not hold up anybody: what waits for it is
- * bounded (FEED_BEHIND_MAX), what does not fit is left out, and as soon as there is room it is told
- * how many were left out: `event: lost`, `data: {"lost":17}`. The comment `: live` says that from
- * here on nothing is missed; `: beat` comes every 15 s, so that a connection that died is seen.
- * Loop thread.
+ * Bursts wait for those who read them, but a client that is slow all the time holds nobody up by
+ * more than a tenth: what waits for it is bounded (FEED_BEHIND_MAX), what does not fit is left out,
+ * and as soon as there is room it is told how many were left out: `event: lost`,
+ * `data: {"lost":17}`. The comment `: live` says that from here on nothing is missed; `: beat`
+ * comes every 15 s, so that a connection that died is seen. Loop thread.
  */
 #ifndef COORDINATOR_FEED_H
 #define COORDINATOR_FEED_H

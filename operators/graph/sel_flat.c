@@ -187,7 +187,7 @@ static struct ex *copy_of(struct arena *a, const struct ex *e)
 static struct sel_flat *flat_of(struct bind *b, const struct reads *r)
 {
     struct ecol cols[COLS_MAX + 1] = {0};
-    char names[COLS_MAX][16];
+    char names[COLS_MAX][24];
     struct sel_flat *f = ARENA_NEW(b->a, struct sel_flat);
     f->of = arena_array(b->a, r->n + 1, sizeof(struct ex *));
     for (uint32_t i = 0; i < r->n; i++) {

@@ -5,7 +5,6 @@
  */
 #include "coordinator/alert_json.h"
 
-#include "coordinator/coordinator.h"
 #include "core/base/mem.h"
 #include "core/event/batch_dec.h"
 #include "core/event/schema.h"
@@ -13,9 +12,6 @@
 
 #include <avro.h>
 #include <jansson.h>
-
-/* The tests of this folder compile no documents. */
-const struct doc_engine *const coordinator_engine = NULL;
 
 static avro_value_t field(avro_value_t *record, const char *name)
 {
