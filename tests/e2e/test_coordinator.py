@@ -168,6 +168,15 @@ class Graphs(Api):
                          [(e["code"], e["line"], e["detail"])
                           for e in self.put(text=bad).json["errors"]])
 
+    def test_text_that_is_no_text(self):
+        for odd, says in ((b"# \xff\xfe", "octet"), (b"# a\0b", "control"),
+                          (graph().encode("utf-16"), "octet"), (b"# \xed\xa0\x80", "")):
+            body = graph().encode() + odd + b"\n"
+            answer = self.ask("PUT", "rulegraphs/checkout", body, {**YAML, **NEW})
+            error = self.refused(answer, 422, "KJ-API-0006")["errors"][0]
+            self.assertIn(says, error["detail"])
+            self.assertIsInstance(error["excerpt"], str)
+
     def test_names_of_path_and_document_agree(self):
         problem = self.refused(self.put("other", graph("checkout")), 422, "KJ-API-0006")
         self.assertEqual(problem["errors"][0]["pointer"], "/name")
