@@ -5,6 +5,7 @@
 #include "coordinator/api_impl.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
+#include "core/event/rec_json.h"
 #include "core/net/http_route.h"
 #include "core/net/http_server.h"
 
@@ -59,9 +60,21 @@ void api_json_out(const json_t *value, struct buf *out)
     (void)json_dump_callback(value, add_part, out, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
+/* What is no UTF-8 shows U+FFFD: an excerpt of a document that is none, a message that was cut. */
+static json_t *repaired(struct slice s)
+{
+    struct buf b;
+    buf_init(&b, API_ANSWER_MAX);
+    (void)rec_json_string(&b, s);
+    json_t *v = json_loadb(b.ptr, b.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    buf_done(&b);
+    return v;
+}
+
 json_t *api_text(struct slice s)
 {
     json_t *v = s.ptr != NULL ? json_stringn(s.ptr, s.len) : NULL;
+    v = v == NULL && s.ptr != NULL ? repaired(s) : v;
     return v != NULL ? v : json_null();
 }
 

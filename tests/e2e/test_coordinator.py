@@ -168,6 +168,15 @@ class Graphs(Api):
                          [(e["code"], e["line"], e["detail"])
                           for e in self.put(text=bad).json["errors"]])
 
+    def test_text_that_is_no_text(self):
+        for odd, says in ((b"# \xff\xfe", "octet"), (b"# a\0b", "control"),
+                          (graph().encode("utf-16"), "octet"), (b"# \xed\xa0\x80", "")):
+            body = graph().encode() + odd + b"\n"
+            answer = self.ask("PUT", "rulegraphs/checkout", body, {**YAML, **NEW})
+            error = self.refused(answer, 422, "KJ-API-0006")["errors"][0]
+            self.assertIn(says, error["detail"])
+            self.assertIsInstance(error["excerpt"], str)
+
     def test_names_of_path_and_document_agree(self):
         problem = self.refused(self.put("other", graph("checkout")), 422, "KJ-API-0006")
         self.assertEqual(problem["errors"][0]["pointer"], "/name")
@@ -414,6 +423,65 @@ class Life(Api):
             self.refused(self.put(), 503, "KJ-API-0012")
             done = run("status", "--api", self.coordinator.addr)
             self.assertEqual(done.returncode, 7, done.stderr)
+
+
+@unittest.skipUnless(BROKERS, "the embedded bus has one process")
+class Replicas(Api):
+    def ask_of(self, role, *args, **kw):
+        self.coordinator = role
+        return self.ask(*args, **kw)
+
+    def wait_writable(self, role):
+        end = time.monotonic() + 90
+        while not (self.ask_of(role, "GET", "status").json or {}).get("writable"):
+            self.assertLess(time.monotonic(), end, role.log())
+            time.sleep(0.2)
+
+    def two(self):
+        """Who writes, and who does not. One who joins may be the one who is elected."""
+        roles = [self.role("coordinator", *self.bus) for _ in range(2)]
+        for role in roles:
+            role.wait_ready()
+        end = time.monotonic() + 60
+        while True:
+            writable = [self.ask_of(r, "GET", "status").json["writable"] for r in roles]
+            if sum(writable) == 1:
+                break
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.2)
+        return roles[writable.index(True)], roles[writable.index(False)]
+
+    def test_one_writes_and_when_it_dies_the_other_does(self):
+        leader, other = self.two()
+        self.coordinator = leader
+        made = self.new()
+        self.coordinator = other
+        self.refused(self.put("b", graph("b"), If_None_Match="*"), 503, "KJ-API-0010")
+        end = time.monotonic() + 20
+        while self.ask("GET", "rulegraphs/checkout").tag != made.tag:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        leader.process.kill()
+        self.wait_writable(other)
+        changed = self.put(text=graph(least=18), If_Match=made.tag)
+        self.assertEqual((changed.status, changed.json["version"]), (200, 2))
+
+    def test_a_process_that_was_stopped_does_not_write(self):
+        leader, other = self.two()
+        self.coordinator = leader
+        made = self.new()
+        leader.process.send_signal(signal.SIGSTOP)
+        self.wait_writable(other)
+        changed = self.put(text=graph(least=18), If_Match=made.tag)
+        self.assertEqual(changed.json["version"], 2)
+        leader.process.send_signal(signal.SIGCONT)
+        self.coordinator = leader
+        answer = self.put(text=graph(least=19), If_Match=made.tag)
+        self.assertIn(answer.status, (412, 503, 504), answer.body)
+        end = time.monotonic() + 60
+        while self.ask("GET", "rulegraphs/checkout").tag != changed.tag:
+            self.assertLess(time.monotonic(), end, leader.log())
+            time.sleep(0.2)
 
 
 class Streams(Api):
