@@ -45,10 +45,13 @@ static const struct conf_row rows[] = {
      "how often the state of a task is saved, so that less is replayed; 0: never"},
 };
 
+enum { NAME_BYTES = 192 };
+
 struct graph {
-    char *key; /* tenant/name */
+    char *key;             /* tenant/name */
+    char name[NAME_BYTES]; /* graph.tenant.name: of its election and its slot */
     char *document;
-    int64_t version;
+    int64_t version, applied; /* applied: counts changes; a graph that comes back begins at 1 */
     bool wanted, leads, electing;
     struct worker *worker;
     int64_t runs;         /* version */
@@ -76,18 +79,13 @@ static void begin(struct operator* o, struct graph *g)
     struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
     struct layout *l = NULL;
     const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
-    char slot[200];
-    g->runs = g->version;
+    g->runs = g->applied;
     if (layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
         LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
         arena_free(a);
         return;
     }
     bool local = bus_kind(o->env->bus) == BUS_LOCAL;
-    (void)snprintf(slot, sizeof slot, "graph.%s", g->key);
-    for (char *p = slot; *p != '\0'; p++) {
-        *p = *p == '/' ? '.' : *p;
-    }
     const struct worker_conf wconf = {.name = slot,
                                       .commit_ns = o->settings->commit_ns > 0
                                                        ? o->settings->commit_ns
@@ -100,8 +98,27 @@ static void begin(struct operator* o, struct graph *g)
              LOG_INT("tasks", l->n_tasks));
 }
 
-static void end(struct graph *g)
+static void put_task(struct operator* o, struct slice key, struct slice value)
 {
+    struct err err;
+    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.tasks")), 0},
+                          .key = key,
+                          .value = value,
+                          .token = TAG_PUT};
+    if (o->open && bus_put(o->writer, &put, &err) != 0) {
+        LOG_DEBUG("a task's state is not told", LOG_STR("error", err.msg));
+    }
+}
+
+/* Its tasks are told to be gone if the graph is; else another tells of them soon. */
+static void end(struct operator* o, struct graph *g)
+{
+    const struct layout *l = g->worker != NULL ? worker_layout(g->worker) : NULL;
+    for (uint32_t i = 0; l != NULL && !o->draining && i < l->n_groups; i++) {
+        for (uint32_t k = 0; k < l->groups[i].parts; k++) {
+            put_task(o, l->groups[i].tasks[k].plan->name, SLICE_NONE);
+        }
+    }
     worker_free(g->worker);
     g->worker = NULL;
     g->runs = 0;
@@ -118,16 +135,19 @@ static void settle(struct operator* o, struct graph *g)
         while (o->graphs.ptr[i] != g) {
             i++;
         }
-        g->electing = bus_elect(c, slice_str(g->key), TAG_LEAD + i, &err) == 0;
+        g->electing = bus_elect(c, slice_str(g->name), TAG_LEAD + i, &err) == 0;
+        if (!g->electing) {
+            LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
+        }
     } else if (!run && g->electing) {
-        bus_resign(c, slice_str(g->key));
+        bus_resign(c, slice_str(g->name));
         g->electing = g->leads = false;
     }
     run = run && g->leads;
-    if (g->worker != NULL && (!run || g->runs != g->version)) {
-        end(g);
+    if (g->worker != NULL && (!run || g->runs != g->applied)) {
+        end(o, g);
     }
-    if (run && g->worker == NULL && g->runs != g->version) {
+    if (run && g->worker == NULL && g->runs != g->applied) {
         begin(o, g);
     }
 }
@@ -144,6 +164,10 @@ static struct graph *graph_of(struct operator* o, struct slice key)
     struct graph *g = MEM_NEW(struct graph);
     g->key = mem_zalloc(key.len + 1);
     memcpy(g->key, key.ptr, key.len);
+    (void)snprintf(g->name, sizeof g->name, "graph." SLICE_FMT, SLICE_ARG(key));
+    for (char *p = g->name; *p != '\0'; p++) {
+        *p = *p == '/' ? '.' : *p;
+    }
     *VEC_PUSH(&o->graphs) = g;
     return g;
 }
@@ -159,6 +183,7 @@ static void on_graph(struct operator* o, const struct bus_record *r)
         g->document = mem_zalloc(strlen(text) + 1);
         memcpy(g->document, text, strlen(text));
         g->version = json_integer_value(json_object_get(j, "version"));
+        g->applied++;
     } else if (r->value.len > 0) {
         LOG_ERROR("a graph that cannot be read is not run", LOG_STR("graph", g->key));
     }
@@ -204,18 +229,6 @@ static size_t tell(const struct operator* o, const struct graph *g, uint32_t gro
     size_t n = json_dumpb(j, text, TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= TELL_MAX ? n : 0;
-}
-
-static void put_task(struct operator* o, struct slice key, struct slice value)
-{
-    struct err err;
-    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.tasks")), 0},
-                          .key = key,
-                          .value = value,
-                          .token = TAG_PUT};
-    if (o->open && bus_put(o->writer, &put, &err) != 0) {
-        LOG_DEBUG("a task's state is not told", LOG_STR("error", err.msg));
-    }
 }
 
 static void say(struct graph *g)
@@ -333,7 +346,7 @@ static void stop(void *state)
         return;
     }
     VEC_EACH (&o->graphs, g) {
-        end(*g);
+        end(o, *g);
         mem_free((*g)->key);
         mem_free((*g)->document);
         mem_free(*g);

@@ -248,6 +248,6 @@ int64_t cli_number(const json_t *o, const char *name)
 void cli_print_body(const struct cli *c)
 {
     if (c->body.len > 0) {
-        fwrite(c->body.ptr, 1, c->body.len, stdout);
+        buf_print(&c->body, stdout);
     }
 }

@@ -103,7 +103,7 @@ static void print_notes(const char *file, struct slice text, const json_t *list)
     }
     doc_notes_text(&notes, slice_str(file), text, &out);
     if (out.len > 0) {
-        fwrite(out.ptr, 1, out.len, stderr);
+        buf_print(&out, stderr);
     }
     buf_done(&out);
     doc_notes_done(&notes);
@@ -165,7 +165,7 @@ static bool apply(struct cli *c, const char *file, struct slice text, bool dry_r
         struct buf out;
         buf_init(&out, ARENA_MAX);
         doc_notes_text(&notes, slice_str(file), text, &out);
-        fwrite(out.ptr, 1, out.len, stderr);
+        buf_print(&out, stderr);
         buf_done(&out);
         c->code = CMD_FINDINGS;
     } else if (put(c, cli_graph_path(d->g.tenant, d->g.name, path), text, dry_run)) {

@@ -89,3 +89,10 @@ const char *buf_cstr(struct buf *b)
     *end = '\0';
     return b->ptr;
 }
+
+void buf_print(const struct buf *b, FILE *to)
+{
+    if (b->len > 0) { /* an empty buffer may have no memory */
+        (void)fwrite(b->ptr, 1, b->len, to);
+    }
+}

@@ -17,6 +17,8 @@
 
 #include "core/base/slice.h"
 
+#include <stdio.h>
+
 struct buf {
     char *ptr;
     size_t len, cap, max;
@@ -74,6 +76,7 @@ static inline struct slice buf_slice(const struct buf *b)
     return (struct slice){b->ptr, b->len};
 }
 const char *buf_cstr(struct buf *b);
+void buf_print(const struct buf *b, FILE *to); /* all of it */
 static inline bool buf_failed(const struct buf *b)
 {
     return b->failed;

@@ -60,7 +60,7 @@ int cmd_print(const struct cmd_opts *o)
         code = cmd_diag(&err, o->args[0], buf_slice(&text), CMD_TEXT);
     } else {
         epl_print_module(m, &out);
-        fwrite(out.ptr, 1, out.len, stdout);
+        buf_print(&out, stdout);
     }
     buf_done(&out);
     buf_done(&text);

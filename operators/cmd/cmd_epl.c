@@ -115,7 +115,7 @@ int cmd_diag(const struct err *e, const char *file, struct slice text, int forma
     }
     fflush(stdout);
     FILE *to = format == CMD_JSON ? stdout : stderr;
-    fwrite(b.ptr, 1, b.len, to);
+    buf_print(&b, to);
     if (b.len > 0 && b.ptr[b.len - 1] != '\n') {
         fputc('\n', to);
     }

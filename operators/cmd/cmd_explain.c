@@ -312,7 +312,7 @@ int cmd_explain(const struct cmd_opts *o)
     buf_init(&out, OUT_MAX);
     int code = cmd_read(o->args[0], &text, &err) != 0 ? cmd_fail(&err)
                                                       : explain(o, a, buf_slice(&text), &out);
-    fwrite(out.ptr, 1, out.len, stdout);
+    buf_print(&out, stdout);
     buf_done(&out);
     buf_done(&text);
     arena_free(a);

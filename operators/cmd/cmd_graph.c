@@ -45,7 +45,7 @@ void cmd_graph_say(const struct cmd_graph *g, const char *path, int format)
         doc_notes_text(&g->notes, slice_str(path), buf_slice(&g->text), &b);
     }
     fflush(stdout);
-    fwrite(b.ptr, 1, b.len, format == CMD_JSON ? stdout : stderr);
+    buf_print(&b, format == CMD_JSON ? stdout : stderr);
     buf_done(&b);
 }
 
@@ -118,7 +118,7 @@ static void print_done(const struct cmd_graph *g, const char *path, bool canonic
         struct buf b;
         buf_init(&b, DOC_ARENA_MAX);
         doc_canonical(g->doc, &b);
-        fwrite(b.ptr, 1, b.len, stdout);
+        buf_print(&b, stdout);
         buf_done(&b);
         return;
     }
@@ -152,7 +152,7 @@ static int print_generated(const struct cmd_graph_opts *o)
     } else {
         doc_reference(&b);
     }
-    fwrite(b.ptr, 1, b.len, stdout);
+    buf_print(&b, stdout);
     buf_done(&b);
     return CMD_OK;
 }

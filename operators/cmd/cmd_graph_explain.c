@@ -134,7 +134,7 @@ static int explain(const struct cmd_graph_opts *o, const char *path)
         } else {
             text(&g, &l, &b);
         }
-        fwrite(b.ptr, 1, b.len, stdout);
+        buf_print(&b, stdout);
         buf_done(&b);
         eng_levels_done(&l);
     }

@@ -47,7 +47,7 @@ static int write_out(const char *path, struct slice text, struct err *reterr)
     if (f == NULL) {
         return err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
     }
-    bool ok = fwrite(text.ptr, 1, text.len, f) == text.len;
+    bool ok = text.len == 0 || fwrite(text.ptr, 1, text.len, f) == text.len;
     ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
     return ok ? 0 : err_set(reterr, ERR_IO, "cannot write the document");
 }
@@ -63,7 +63,7 @@ static int check(struct arena *a, struct slice text, const char *path)
     struct doc *d = doc_read(a, text, &notes);
     int rc = d != NULL ? doc_check(d, &eng_doc, &notes, &err) : -1;
     doc_notes_text(&notes, slice_str(path != NULL ? path : "graph.yaml"), text, &b);
-    fwrite(b.ptr, 1, b.len, stderr);
+    buf_print(&b, stderr);
     buf_done(&b);
     doc_notes_done(&notes);
     return rc == 0 ? CMD_OK : CMD_FINDINGS;

@@ -475,7 +475,7 @@ static void report(const struct parts *p, size_t different)
     if (p->why_one != NULL) {
         (void)buf_addf(&b, "one task: %s\n", p->why_one);
     }
-    fwrite(b.ptr, 1, b.len, stdout);
+    buf_print(&b, stdout);
     buf_done(&b);
     printf("units with input %zu, partitioned %zu, rows %zu, different %zu, answers not compared "
            "%zu\n",

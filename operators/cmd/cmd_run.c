@@ -57,7 +57,7 @@ static void on_derived(void *arg, const struct evt *e)
     (void)buf_addf(&r->out, "{\"time\": %" PRId64 ", ", eng_now(r->play.eng));
     cmd_play_derived(e, &r->out);
     (void)buf_add_str(&r->out, "}\n");
-    fwrite(r->out.ptr, 1, r->out.len, stdout);
+    buf_print(&r->out, stdout);
     buf_clear(&r->out);
 }
 
@@ -71,7 +71,7 @@ static void on_rows(void *arg, struct slice statement, const struct eng_rows *ro
         put_lines(r, name, '+', rows->nw, rows->n_nw);
         put_lines(r, name, '-', rows->old, rows->n_old);
     }
-    fwrite(r->out.ptr, 1, r->out.len, stdout);
+    buf_print(&r->out, stdout);
     buf_clear(&r->out);
 }
 

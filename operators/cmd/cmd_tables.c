@@ -117,7 +117,7 @@ static void put(int format, const char *kind, struct slice name, const char *doc
     (void)buf_add_str(&b, ", \"doc\": ");
     cmd_json_string(slice_str(doc), &b);
     (void)buf_add_str(&b, "}\n");
-    fwrite(b.ptr, 1, b.len, stdout);
+    buf_print(&b, stdout);
     buf_done(&b);
 }
 

@@ -421,6 +421,9 @@ void ctx_leave(struct stmt *st)
         (void)VEC_REMOVE(&p->insts, at); /* its instances are stopped by the caller */
     }
     (void)VEC_REMOVE(&plan->members, at);
+    if (plan->members.len == 0 && plan->root == NULL) {
+        VEC_DONE(&plan->members); /* loading has failed before the context began */
+    }
     if (plan->members.len == 0 && plan->root != NULL && plan->root->inner != NULL) {
         ctx_ctl_free(plan->root->inner);
         plan->root->inner = NULL;

@@ -138,7 +138,7 @@ static bool take_last(struct out *o, const struct out_rows *b, bool pass)
     (void)pass;
     assert(w <= STREAMS);
     nw = nw != NULL ? nw : o->raw.ptr;
-    old = old != NULL ? old : o->raw.ptr + was.n_nw * w;
+    old = old != NULL || was.n_old == 0 ? old : o->raw.ptr + was.n_nw * w;
     for (uint32_t i = 0; i < w; i++) {
         row[i] = now.n_nw > 0 && nw[i] != NULL ? evt_keep(nw[i]) : NULL;
         row[w + i] = now.n_old > 0 && old[i] != NULL ? evt_keep(old[i]) : NULL;
