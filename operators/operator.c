@@ -86,7 +86,7 @@ static void begin(struct operator* o, struct graph *g)
         return;
     }
     bool local = bus_kind(o->env->bus) == BUS_LOCAL;
-    const struct worker_conf wconf = {.name = slot,
+    const struct worker_conf wconf = {.name = g->name,
                                       .commit_ns = o->settings->commit_ns > 0
                                                        ? o->settings->commit_ns
                                                        : (local ? 10 : 200) * CLOCK_NS_PER_MS,
