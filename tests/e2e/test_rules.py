@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules at work: a graph is applied to a running standalone, telemetry is sent over OTLP, the process
+is killed and begun again, and what the rules put out has each event's effect once."""
+import collections
+import json
+import os
+import random
+import signal
+import time
+import unittest
+
+from otlp_json import logs, post
+from program import Case, run
+
+ROUNDS = int(os.environ.get("KAIJU_RULES_ROUNDS", "6"))
+GRAPH = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: lines
+levels:
+  - name: logs
+    epl: |
+      @name('seen') insert into Seen select service, body from LogRecord;
+  - name: hl
+    partitions: 4
+    epl: |
+      @name('total') insert into Total select service, count(*) as n from Seen group by service;
+"""
+OTHER = GRAPH.replace("select service, body from", "select service, body, severity_number as level from")
+WHOLE = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: whole
+levels:
+  - name: logs
+    epl: |
+      @name('each') insert into Each select service, body from LogRecord;
+"""
+
+
+class Rules(Case):
+    def begin(self):
+        role = self.role("standalone", *self.bus)
+        role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
+                                  r'addr=(\S+)').group(1)
+        role.wait_ready()
+        return role
+
+    def apply(self, role, text):
+        path = os.path.join(self.temp.name, "graph.yaml")
+        with open(path, "w") as f:
+            f.write(text)
+        done = run("apply", "-f", path, "--api", f"http://{role.addr}")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def events(self, topic):
+        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def until(self, what, check, timeout=30):
+        end = time.monotonic() + timeout
+        while not check():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.1)
+
+    def totals(self):
+        """The last count of each service; each row is one more than the row before."""
+        last = collections.Counter()
+        for event in self.events("events"):
+            if event["type"] == "Total":
+                row = event["payload"]
+                self.assertEqual(last[row["service"]] + 1, row["n"])
+                last[row["service"]] = row["n"]
+        return last
+
+    def there(self):
+        return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
+
+    def test_each_line_counts_once_though_the_process_dies(self):
+        chance = random.Random(7)
+        role = self.begin()
+        self.apply(role, GRAPH)
+        role.wait_log(r'msg="graph is live"')
+        for number in range(ROUNDS):
+            for n in range(8):
+                first = (number * 8 + n) * 20 + 1
+                self.assertEqual(200, post(role.otlp, "logs", logs(20, first, f"s{n % 5}")).status)
+                time.sleep(chance.random() * 0.03)
+            role.stop(signal.SIGKILL)
+            role = self.begin()
+        role.wait_log(r'msg="graph is live"')
+        self.until("not all lines came through", lambda: self.totals() == self.there())
+        self.assertEqual(ROUNDS * 160, sum(self.there().values()))
+        role.stop()
+
+    def test_a_changed_graph_goes_on_and_a_deleted_one_ends(self):
+        role = self.begin()
+        self.apply(role, GRAPH)
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(10, 1))
+        self.until("nothing came out", lambda: sum(self.totals().values()) == 10)
+        self.assertIn("version 2", self.apply(role, OTHER))
+        role.wait_log(r'msg="graph begins" graph=default/lines version=2')
+        self.until("it is not live", lambda: role.log().count('msg="graph is live"') == 2)
+        status = run("status", "--api", f"http://{role.addr}")
+        self.assertIn("live", status.stdout)
+        done = run("delete", "graph", "lines", "--api", f"http://{role.addr}")
+        self.assertEqual(0, done.returncode, done.stderr)
+        before = len(self.events("events"))
+        post(role.otlp, "logs", logs(10, 100))
+        time.sleep(1)
+        self.assertEqual(before, len(self.events("events")))
+        role.stop()
+
+    def test_a_graph_of_one_level_puts_out_its_events(self):
+        role = self.begin()
+        self.apply(role, WHOLE)
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(25, 1))
+        self.until("not all came out", lambda: len(self.events("events")) == 25)
+        bodies = {e["payload"]["body"] for e in self.events("events")}
+        self.assertEqual({f"line {n}" for n in range(1, 26)}, bodies)
+        self.assertEqual(0, role.stop())
+
+
+if __name__ == "__main__":
+    unittest.main()
