@@ -4,6 +4,8 @@
  */
 #include "operators/doc/doc_impl.h"
 
+#include <inttypes.h>
+
 #include "operators/sig/builtin.h"
 
 enum { FIRST_INDENT = 2 };
@@ -48,8 +50,8 @@ static void powers(struct buf *out, const struct doc_field *f)
     double low, high;
     doc_bounds(f->arg, &low, &high);
     (void)buf_add_str(out, "\"enum\": [");
-    for (double p = 1; p <= high; p *= 2) {
-        (void)buf_addf(out, "%s%.0f", p > 1 ? ", " : "", p);
+    for (int64_t p = 1; (double)p <= high; p *= 2) {
+        (void)buf_addf(out, "%s%" PRId64, p > 1 ? ", " : "", p);
     }
     (void)buf_add_str(out, "]");
 }

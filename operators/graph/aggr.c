@@ -248,10 +248,10 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
     return g;
 }
 
-static uint64_t hash_of(const struct aggregator *a, const struct dat *key, uint32_t level)
+static uint64_t hash_of(const struct dat *key, uint32_t n, uint32_t level)
 {
     uint64_t hash = level * 0x9e3779b97f4a7c15ULL;
-    for (uint32_t i = 0; i < a->n_keys; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         hash = (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15ULL + dat_hash(key[i]);
     }
     return hash ^ (hash >> 29);
@@ -265,10 +265,11 @@ static inline bool key_same(struct dat a, struct dat b)
     return dat_same(a, b);
 }
 
-static bool is_of(const struct group *g, const struct dat *key, uint64_t hash, uint32_t level)
+static bool is_of(const struct group *g, const struct dat *key, uint32_t n, uint64_t hash,
+                  uint32_t level)
 {
     bool same = g->hash == hash && g->level == level;
-    for (uint32_t i = 0; same && i < g->of->n_keys; i++) {
+    for (uint32_t i = 0; same && i < n; i++) {
         same = key_same(g->key[i], key[i]);
     }
     return same;
@@ -278,11 +279,12 @@ static bool is_of(const struct group *g, const struct dat *key, uint64_t hash, u
 static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
                           struct dat *key, uint64_t *ret_hash)
 {
-    assert(a->n_keys <= KEYS_MAX);
-    for (uint32_t i = 0; i < a->n_keys; i++) {
+    uint32_t n = a->n_keys;
+    assert(n <= KEYS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
         key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
     }
-    uint64_t hash = hash_of(a, key, level);
+    uint64_t hash = hash_of(key, n, level);
     uint32_t upper = (uint32_t)(hash >> 32);
     size_t mask = a->n_cells - 1;
     *ret_hash = hash;
@@ -295,7 +297,7 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
         }
         const struct entry *e = &a->by_id.ptr[a->cells[i].id - 1];
         __builtin_prefetch(e->key0);
-        if (LIKELY(is_of(e->g, key, hash, level))) {
+        if (LIKELY(is_of(e->g, key, n, hash, level))) {
             return e->g;
         }
     }
@@ -620,7 +622,8 @@ static struct group *load_group_head(struct aggregator *a, struct load *l)
         return NULL;
     }
     uint64_t next = a->next_nr;
-    struct group *g = add(a, key, total ? 0 : hash_of(a, key, (uint32_t)level), (uint32_t)level);
+    struct group *g =
+        add(a, key, total ? 0 : hash_of(key, a->n_keys, (uint32_t)level), (uint32_t)level);
     a->next_nr = next;
     a->total = total ? g : a->total;
     g->nr = nr;
