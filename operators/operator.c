@@ -58,8 +58,7 @@ struct graph {
     enum slot_state said; /* in the log */
 };
 
-struct operator
-{
+struct runner {
     struct role_env *env;
     const struct settings *settings;
     struct role_client *client;
@@ -73,7 +72,7 @@ struct operator
 
 /* ---- one graph ---- */
 
-static void begin(struct operator* o, struct graph *g)
+static void begin(struct runner *o, struct graph *g)
 {
     struct err err;
     struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
@@ -98,7 +97,7 @@ static void begin(struct operator* o, struct graph *g)
              LOG_INT("tasks", l->n_tasks));
 }
 
-static void put_task(struct operator* o, struct slice key, struct slice value)
+static void put_task(struct runner *o, struct slice key, struct slice value)
 {
     struct err err;
     struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.tasks")), 0},
@@ -111,7 +110,7 @@ static void put_task(struct operator* o, struct slice key, struct slice value)
 }
 
 /* Its tasks are told to be gone if the graph is; else another tells of them soon. */
-static void end(struct operator* o, struct graph *g)
+static void end(struct runner *o, struct graph *g)
 {
     const struct layout *l = g->worker != NULL ? worker_layout(g->worker) : NULL;
     for (uint32_t i = 0; l != NULL && !o->draining && i < l->n_groups; i++) {
@@ -125,7 +124,7 @@ static void end(struct operator* o, struct graph *g)
 }
 
 /* What should be and what is. */
-static void settle(struct operator* o, struct graph *g)
+static void settle(struct runner *o, struct graph *g)
 {
     struct bus_client *c = role_client_bus(o->client);
     struct err err;
@@ -154,7 +153,7 @@ static void settle(struct operator* o, struct graph *g)
 
 /* ---- ctl.graphs ---- */
 
-static struct graph *graph_of(struct operator* o, struct slice key)
+static struct graph *graph_of(struct runner *o, struct slice key)
 {
     VEC_EACH (&o->graphs, g) {
         if (slice_eq(slice_str((*g)->key), key)) {
@@ -172,7 +171,7 @@ static struct graph *graph_of(struct operator* o, struct slice key)
     return g;
 }
 
-static void on_graph(struct operator* o, const struct bus_record *r)
+static void on_graph(struct runner *o, const struct bus_record *r)
 {
     struct graph *g = graph_of(o, r->key);
     json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
@@ -196,7 +195,7 @@ static void on_graph(struct operator* o, const struct bus_record *r)
 static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
 
 /* Into text: how many bytes. */
-static size_t tell(const struct operator* o, const struct graph *g, uint32_t group, uint32_t part,
+static size_t tell(const struct runner *o, const struct graph *g, uint32_t group, uint32_t part,
                    uint32_t task, char text[TELL_MAX])
 {
     const struct layout *l = worker_layout(g->worker);
@@ -249,7 +248,7 @@ static void say(struct graph *g)
 
 static void look(void *arg)
 {
-    struct operator* o = arg;
+    struct runner *o = arg;
     VEC_EACH (&o->graphs, at) {
         struct graph *g = *at;
         uint32_t task = 0;
@@ -257,6 +256,12 @@ static void look(void *arg)
             continue;
         }
         say(g);
+        if (worker_look(g->worker).ended) { /* another has its slot: who leads now will say */
+            bus_resign(role_client_bus(o->client), slice_str(g->name));
+            g->electing = g->leads = false;
+            settle(o, g);
+            continue;
+        }
         const struct layout *l = worker_layout(g->worker);
         for (uint32_t i = 0; i < l->n_groups; i++) {
             for (uint32_t k = 0; k < l->groups[i].parts; k++) {
@@ -273,7 +278,7 @@ static void look(void *arg)
 
 static void on_event(void *arg, const struct bus_ev *ev)
 {
-    struct operator* o = arg;
+    struct runner *o = arg;
     if (ev->kind == BUS_EV_RECORDS) {
         for (uint32_t i = 0; i < ev->count; i++) {
             on_graph(o, &ev->records[i]);
@@ -291,7 +296,7 @@ static void on_event(void *arg, const struct bus_ev *ev)
 
 static void on_topics(void *arg)
 {
-    struct operator* o = arg;
+    struct runner *o = arg;
     struct bus_client *c = role_client_bus(o->client);
     struct err err;
     o->reader = bus_reader_new(c);
@@ -307,7 +312,7 @@ static void on_topics(void *arg)
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     (void)reterr;
-    struct operator* o = MEM_NEW(struct operator);
+    struct runner *o = MEM_NEW(struct runner);
     o->env = env;
     o->settings = settings;
     o->client = role_client_new(env, "operator", on_event, o);
@@ -320,7 +325,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
 
 static void drain(void *state)
 {
-    struct operator* o = state;
+    struct runner *o = state;
     o->draining = true;
     VEC_EACH (&o->graphs, g) {
         if ((*g)->worker != NULL) {
@@ -331,7 +336,7 @@ static void drain(void *state)
 
 static bool is_drained(void *state)
 {
-    struct operator* o = state;
+    struct runner *o = state;
     bool all = true;
     VEC_EACH (&o->graphs, g) {
         all &= (*g)->worker == NULL || worker_look((*g)->worker).ended;
@@ -341,7 +346,7 @@ static bool is_drained(void *state)
 
 static void stop(void *state)
 {
-    struct operator* o = state;
+    struct runner *o = state;
     if (o == NULL) {
         return;
     }

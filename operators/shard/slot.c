@@ -233,6 +233,11 @@ enum slot_state slot_state(const struct slot *s)
     return s->state;
 }
 
+bool slot_is_fenced(const struct slot *s)
+{
+    return s->fenced;
+}
+
 const char *slot_why(const struct slot *s)
 {
     return s->why;

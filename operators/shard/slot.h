@@ -56,6 +56,8 @@ bool slot_step(struct slot *s);
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
 enum slot_state slot_state(const struct slot *s);
+/* It is lost because another has it: whoever lost it may not open it again unasked. */
+bool slot_is_fenced(const struct slot *s);
 /* Why it is lost, or what it is waiting for; an empty text. */
 const char *slot_why(const struct slot *s);
 struct slot_counts slot_counts(const struct slot *s);

@@ -189,6 +189,7 @@ void slot_commit_event(struct slot *s, const struct bus_ev *ev)
         return;
     }
     if (ev->kind == BUS_EV_FENCED) {
+        s->fenced = true;
         slot_lose(s, "another has taken the slot over");
         return;
     }

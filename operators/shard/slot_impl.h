@@ -78,7 +78,7 @@ struct slot {
     uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted; /* in a row */
-    bool draining;
+    bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
 
     /* reading journals */

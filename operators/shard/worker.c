@@ -132,7 +132,8 @@ static void *run(void *arg)
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
                                    .idle_ns = w->conf.idle_ns};
-    while (!atomic_load(&w->stop)) {
+    bool fenced = false; /* then it is for who started it to say whether it shall begin again */
+    while (!atomic_load(&w->stop) && !fenced) {
         struct err err;
         w->client = bus_client_new(w->bus, w->name);
         if (!make_topics(w)) {
@@ -143,9 +144,10 @@ static void *run(void *arg)
             rest(w, RESTART_NS);
         } else {
             run_slot(w);
+            fenced = slot_is_fenced(w->slot);
             slot_free(w->slot);
             w->slot = NULL;
-            rest(w, RESTART_NS);
+            rest(w, fenced ? 0 : RESTART_NS);
         }
         bus_client_free(w->client);
         pthread_mutex_lock(&w->lock);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A thread that runs one slot: the tasks of one graph. It makes the topics between the groups,
- * begins the slot, and begins it anew after a while if it was lost for a reason that may pass.
- * Who started it looks at it through copies (worker_look), from his own thread.
+ * begins the slot, and begins it anew after a while if it was lost for a reason that may pass; if
+ * another has it, the thread ends. Who started it looks at it through copies (worker_look), from
+ * his own thread.
  */
 #ifndef OPERATORS_SHARD_WORKER_H
 #define OPERATORS_SHARD_WORKER_H
