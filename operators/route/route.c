@@ -426,7 +426,9 @@ static inline void soon(const struct route_leaf *l)
 static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
 {
     struct dat v[ROUTE_KEYS_MAX];
-    for (uint32_t i = 0; i < k->n_keys; i++) {
+    uint32_t n = k->n_keys;
+    assert(n > 0);
+    for (uint32_t i = 0; i < n; i++) {
         v[i] = a->e->p[view != NULL ? view[k->slot[i]] : k->slot[i]];
         if (dat_is_null(v[i]) && (k->null_ok & (1u << i)) == 0) {
             return;
@@ -436,13 +438,13 @@ static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
     if (k->first[h % FIRSTS] == 0) {
         return;
     }
-    h = hash_keys(h, v, k->n_keys);
+    h = hash_keys(h, v, n);
     for (struct route_leaf *l = k->buckets[h & (k->n_buckets - 1)]; l != NULL; l = l->next) {
         bool same = l->hash == h;
         if (same) {
             soon(l);
         }
-        for (uint32_t i = 0; same && i < k->n_keys; i++) {
+        for (uint32_t i = 0; same && i < n; i++) {
             same = same_value(l->key[i], v[i]);
         }
         if (same) {
