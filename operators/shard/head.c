@@ -25,13 +25,16 @@ bool head_write(struct buf *b, const struct head *h)
 bool head_read(struct slice bytes, struct head *ret)
 {
     uint64_t v[5] = {0};
+    if (bytes.len == 0) {
+        return false;
+    }
     const char *p = bytes.ptr, *end = bytes.ptr + bytes.len;
     for (size_t i = 0; i < ARRAY_LEN(v) && p != NULL; i++) {
         p = varint_read(p, end, &v[i]);
     }
     struct head h = {.mark = MERGE_NO_MARK};
     p = p != NULL && p < end ? varint_read_zz(p, end, &h.mark) : p;
-    if (p != end || bytes.len == 0 || v[4] > UINT32_MAX) {
+    if (p != end || v[4] > UINT32_MAX) {
         return false;
     }
     h.lineage = v[0];

@@ -104,7 +104,7 @@ void slot_snap_record(struct slot *s, const struct bus_record *r)
     struct snap_key k;
     struct err err;
     uint32_t t = snap_key_read(r->key, &k) ? slot_task_of(s, k.lineage) : UINT32_MAX;
-    if (t == UINT32_MAX || r->value.len == 0 || k.page > UINT32_MAX / 2) {
+    if (t == UINT32_MAX || r->value.len == 0) {
         return;
     }
     struct slot_snap *p = &s->tasks[t].snap;

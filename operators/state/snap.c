@@ -25,7 +25,7 @@ bool snap_key_read(struct slice bytes, struct snap_key *ret)
     }
     *ret = (struct snap_key){endian_be64(bytes.ptr), endian_be16(bytes.ptr + 8),
                              endian_be32(bytes.ptr + 10)};
-    return true;
+    return ret->page < SNAP_PAGES_MAX;
 }
 
 static void put(struct buf *to, uint64_t v)
@@ -70,7 +70,8 @@ int snap_root_read(struct slice bytes, struct snap_root *ret, struct err *reterr
                           .pages = (uint32_t)v[6],
                           .bytes = v[7]};
     if (p == NULL || (size_t)(end - p) != sizeof r.sum || r.side >= SNAP_SIDE_ROOT ||
-        v[4] > UINT32_MAX || v[6] != snap_pages(r.bytes)) {
+        v[4] > UINT32_MAX || r.bytes > (uint64_t)SNAP_PAGES_MAX * SNAP_PAGE_BYTES ||
+        v[6] != snap_pages(r.bytes)) {
         return err_set(reterr, ERR_CORRUPT, "the root of a snapshot does not decode");
     }
     memcpy(&r.sum, p, sizeof r.sum);

@@ -16,7 +16,13 @@
 #include "core/base/hash.h"
 #include "operators/sig/save.h"
 
-enum { SNAP_FORMAT = 1, SNAP_PAGE_BYTES = 512 * 1024, SNAP_KEY_BYTES = 14, SNAP_SIDE_ROOT = 2 };
+enum {
+    SNAP_FORMAT = 1,
+    SNAP_PAGE_BYTES = 512 * 1024,
+    SNAP_PAGES_MAX = 2048, /* of an image */
+    SNAP_KEY_BYTES = 14,
+    SNAP_SIDE_ROOT = 2,
+};
 
 struct snap_root {
     uint64_t plan, seq;     /* of the rules; the record of the journal that is its cut */
