@@ -135,6 +135,7 @@ void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *r
         at += agg_call_bytes(set->calls.ptr[i]);
     }
     ret->bytes = at;
+    agg_steps(a, ret);
 }
 
 void agg_block_init(const struct agg_layout *l, void *block)
@@ -172,26 +173,6 @@ void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h)
         const struct agg_call *c = l->set->calls.ptr[i];
         agg_call_done(c, (char *)block + l->offset[i], h);
         agg_call_init(c, (char *)block + l->offset[i]);
-    }
-}
-
-void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx)
-{
-    for (size_t i = 0; i < l->set->calls.len; i++) {
-        const struct agg_call *c = l->set->calls.ptr[i];
-        if (!c->has_group_by) {
-            agg_column_enter(c, (char *)block + l->offset[i], c, ctx);
-        }
-    }
-}
-
-void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx)
-{
-    for (size_t i = 0; i < l->set->calls.len; i++) {
-        const struct agg_call *c = l->set->calls.ptr[i];
-        if (!c->has_group_by) {
-            agg_column_leave(c, (char *)block + l->offset[i], c, ctx);
-        }
     }
 }
 

@@ -84,6 +84,11 @@ void agg_call_load(const struct agg_call *c, void *state, struct load *l);
 struct agg_layout {
     const struct agg_set *set;
     uint32_t *offset;
+    struct agg_step { /* agg_step.c */
+        const struct etype *of;
+        uint16_t stream, slot;
+        uint8_t way;
+    } * steps;
     size_t bytes;
 };
 void agg_layout(struct arena *a, const struct agg_set *set, struct agg_layout *ret);

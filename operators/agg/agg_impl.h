@@ -17,6 +17,22 @@
 
 enum { AGG_ARGS_MAX = 8, AGG_STREAMS_MAX = 64 };
 
+struct agg_count_state {
+    int64_t n;
+};
+
+struct agg_sum_state { /* and of a mean */
+    uint64_t n;
+    union {
+        uint64_t i; /* wraps */
+        double d;
+        struct dat big; /* kept */
+    };
+};
+
+/* How rows enter and leave each call of a layout. */
+void agg_steps(struct arena *a, struct agg_layout *l);
+
 struct agg_node {
     struct dat key;
     struct evt *ev;

@@ -2,19 +2,15 @@
  *
  * count, countever, sum, avg. Sums are kept as they are told in the language: in the type of the
  * result, added and taken away again; when the last value has left the state is as new, so that a
- * NaN stays no longer than the window holds anything.
+ * NaN stays no longer than the window holds anything. agg_step.c does the commonest of them.
  */
 #include "operators/agg/agg_impl.h"
 #include "operators/sig/dat_big.h"
 
-struct count_state {
-    int64_t n;
-};
-
 static size_t count_bytes(const struct agg_call *c)
 {
     (void)c;
-    return sizeof(struct count_state);
+    return sizeof(struct agg_count_state);
 }
 
 static int count_type(struct bind *b, struct agg_call *c, struct err *reterr)
@@ -34,14 +30,14 @@ static void count_enter(const struct agg_call *c, void *state, const struct dat 
                         struct ectx *ctx)
 {
     (void)ctx;
-    ((struct count_state *)state)->n += counts(c, v) ? 1 : 0;
+    ((struct agg_count_state *)state)->n += counts(c, v) ? 1 : 0;
 }
 
 static void count_leave(const struct agg_call *c, void *state, const struct dat *v,
                         struct ectx *ctx)
 {
     (void)ctx;
-    struct count_state *s = state;
+    struct agg_count_state *s = state;
     s->n -= counts(c, v) && s->n > 0 ? 1 : 0;
 }
 
@@ -58,19 +54,19 @@ static struct dat count_value(const struct agg_call *c, void *state, struct ectx
 {
     (void)c;
     (void)ctx;
-    return dat_long(((struct count_state *)state)->n);
+    return dat_long(((struct agg_count_state *)state)->n);
 }
 
 static void count_save(const struct agg_call *c, void *state, struct save *s)
 {
     (void)c;
-    save_i(s, ((const struct count_state *)state)->n);
+    save_i(s, ((const struct agg_count_state *)state)->n);
 }
 
 static void count_load(const struct agg_call *c, void *state, struct load *l)
 {
     (void)c;
-    ((struct count_state *)state)->n = load_i(l);
+    ((struct agg_count_state *)state)->n = load_i(l);
 }
 
 const struct agg_def agg_count = {
@@ -105,19 +101,10 @@ const struct agg_def agg_countever = {
     .load = count_load,
 };
 
-struct sum_state {
-    uint64_t n;
-    union {
-        uint64_t i; /* wraps */
-        double d;
-        struct dat big; /* kept */
-    };
-};
-
 static size_t sum_bytes(const struct agg_call *c)
 {
     bool big = c->ty.kind == TY_BIGINT || c->ty.kind == TY_BIGDEC;
-    return big ? sizeof(struct sum_state) : 16;
+    return big ? sizeof(struct agg_sum_state) : 16;
 }
 
 static int sum_type(struct bind *b, struct agg_call *c, struct err *reterr)
@@ -147,7 +134,7 @@ static int avg_type(struct bind *b, struct agg_call *c, struct err *reterr)
     return rc;
 }
 
-static void big_add(const struct agg_call *c, struct sum_state *s, struct dat v, bool enters,
+static void big_add(const struct agg_call *c, struct agg_sum_state *s, struct dat v, bool enters,
                     struct ectx *ctx)
 {
     enum dat_kind kind = c->ty.kind == TY_BIGINT ? DAT_BIGINT : DAT_BIGDEC;
@@ -162,7 +149,7 @@ static void big_add(const struct agg_call *c, struct sum_state *s, struct dat v,
     dat_drop(ctx->heap, old);
 }
 
-static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vheap *h)
+static void sum_clear(const struct agg_call *c, struct agg_sum_state *s, struct vheap *h)
 {
     if (c->ty.kind == TY_BIGINT || c->ty.kind == TY_BIGDEC) {
         dat_drop(h, s->big);
@@ -172,7 +159,7 @@ static void sum_clear(const struct agg_call *c, struct sum_state *s, struct vhea
     s->i = 0; /* all bits of a double, too */
 }
 
-static void sum_change(const struct agg_call *c, struct sum_state *s, struct dat v, bool enters,
+static void sum_change(const struct agg_call *c, struct agg_sum_state *s, struct dat v, bool enters,
                        struct ectx *ctx)
 {
     switch (sum_kind(c)) {
@@ -186,7 +173,7 @@ static void sum_change(const struct agg_call *c, struct sum_state *s, struct dat
 
 static void sum_enter(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
-    struct sum_state *s = state;
+    struct agg_sum_state *s = state;
     if (!dat_is_null(v[0])) {
         s->n++;
         sum_change(c, s, v[0], true, ctx);
@@ -195,7 +182,7 @@ static void sum_enter(const struct agg_call *c, void *state, const struct dat *v
 
 static void sum_leave(const struct agg_call *c, void *state, const struct dat *v, struct ectx *ctx)
 {
-    struct sum_state *s = state;
+    struct agg_sum_state *s = state;
     if (dat_is_null(v[0]) || s->n == 0) {
         return;
     }
@@ -209,7 +196,7 @@ static void sum_leave(const struct agg_call *c, void *state, const struct dat *v
 static struct dat sum_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
     (void)ctx;
-    const struct sum_state *s = state;
+    const struct agg_sum_state *s = state;
     if (s->n == 0) {
         return DAT_NONE;
     }
@@ -225,7 +212,7 @@ static struct dat sum_value(const struct agg_call *c, void *state, struct ectx *
 
 static struct dat avg_value(const struct agg_call *c, void *state, struct ectx *ctx)
 {
-    const struct sum_state *s = state;
+    const struct agg_sum_state *s = state;
     if (s->n == 0) {
         return DAT_NONE;
     }
@@ -251,7 +238,7 @@ static void sum_done(const struct agg_call *c, void *state, struct vheap *h)
 /* How many values; the total. */
 static void sum_save(const struct agg_call *c, void *state, struct save *s)
 {
-    const struct sum_state *sum = state;
+    const struct agg_sum_state *sum = state;
     save_u(s, sum->n);
     switch (sum_kind(c)) {
     case TY_BIGINT:
@@ -264,7 +251,7 @@ static void sum_save(const struct agg_call *c, void *state, struct save *s)
 
 static void sum_load(const struct agg_call *c, void *state, struct load *l)
 {
-    struct sum_state *sum = state;
+    struct agg_sum_state *sum = state;
     sum->n = load_u(l);
     switch (sum_kind(c)) {
     case TY_BIGINT:

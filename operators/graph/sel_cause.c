@@ -107,6 +107,10 @@ struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
         e->ref = row[0]->ref;
         return e;
     }
+    if (LIKELY(p->cls == ROWS_GROUP && g->refs != NULL && extra->len == 0 && !p->pass)) {
+        cause_refs_give(g->refs, h, e);
+        return e;
+    }
     struct cause_list all;
     cause_list_init(&all, CAUSE_MAX);
     if (of_events) {

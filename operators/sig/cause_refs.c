@@ -39,12 +39,11 @@ static void cut(struct cause_refs *c)
 static bool before(const struct cause_refs *c, uint64_t hash, uint32_t i)
 {
     uint32_t upper = (uint32_t)(hash >> 32);
-    return upper != c->hash[i] ? upper < c->hash[i] : hash < cause_hash(c->v[c->slot[i]]);
+    return upper != c->hash[i] ? upper < c->hash[i] : hash < cause_hash(c->low[i]);
 }
 
-static void low_add(struct cause_refs *c, uint32_t slot)
+static void low_add(struct cause_refs *c, struct eref r, uint64_t hash)
 {
-    uint64_t hash = cause_hash(c->v[slot]);
     uint32_t upper = (uint32_t)(hash >> 32);
     if (!c->all && upper >= c->bound) {
         return;
@@ -62,16 +61,20 @@ static void low_add(struct cause_refs *c, uint32_t slot)
     assert(i < CAUSE_LOW);
     for (; i > 0 && before(c, hash, i - 1); i--) {
         c->hash[i] = c->hash[i - 1];
-        c->slot[i] = c->slot[i - 1];
+        c->low[i] = c->low[i - 1];
     }
+    c->twice |= i > 0 && UNLIKELY(c->hash[i - 1] == upper && same(c->low[i - 1], r));
     c->hash[i] = upper;
-    c->slot[i] = slot;
+    c->low[i] = r;
 }
 
-static void low_remove(struct cause_refs *c, uint32_t slot)
+static void low_remove(struct cause_refs *c, struct eref r, uint32_t upper)
 {
     uint32_t i = 0;
-    while (i < c->n_low && c->slot[i] != slot) {
+    if (!c->all && upper >= c->bound) {
+        return;
+    }
+    while (i < c->n_low && !(c->hash[i] == upper && same(c->low[i], r))) {
         i++;
     }
     if (i == c->n_low) {
@@ -80,7 +83,7 @@ static void low_remove(struct cause_refs *c, uint32_t slot)
     c->n_low--;
     for (; i < c->n_low; i++) {
         c->hash[i] = c->hash[i + 1];
-        c->slot[i] = c->slot[i + 1];
+        c->low[i] = c->low[i + 1];
     }
 }
 
@@ -89,9 +92,9 @@ static void low_make(struct cause_refs *c)
     c->n_low = 0;
     c->all = true;
     for (uint32_t i = 0; i < c->len; i++) {
-        uint32_t slot = slot_at(c, i);
-        if (!is_gap(c->v[slot])) {
-            low_add(c, slot);
+        struct eref r = c->v[slot_at(c, i)];
+        if (!is_gap(r)) {
+            low_add(c, r, cause_hash(r));
         }
     }
     c->low_on = true;
@@ -114,19 +117,10 @@ static void grow(struct cause_refs *c)
     struct eref *v = mem_alloc(cap * sizeof *v);
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->len; i++) {
-        uint32_t slot = slot_at(c, i);
-        if (is_gap(c->v[slot])) {
-            continue;
+        struct eref r = c->v[slot_at(c, i)];
+        if (!is_gap(r)) {
+            v[n++] = r;
         }
-        for (uint32_t k = 0; k < c->n_low; k++) {
-            if (c->slot[k] == slot) { /* not met again: new numbers are not above the old */
-                c->slot[k] = UINT32_MAX - n;
-            }
-        }
-        v[n++] = c->v[slot];
-    }
-    for (uint32_t k = 0; k < c->n_low; k++) {
-        c->slot[k] = UINT32_MAX - c->slot[k];
     }
     mem_free(c->v);
     c->v = v;
@@ -142,12 +136,18 @@ void cause_refs_enter(struct cause_refs *c, struct eref r)
     if (UNLIKELY(c->len == c->cap)) {
         grow(c);
     }
-    uint32_t slot = slot_at(c, c->len);
-    c->v[slot] = r;
+    c->v[slot_at(c, c->len)] = r;
+    uint64_t hash = cause_hash(r);
+    c->last = r;
+    c->last_hash = (uint32_t)(hash >> 32);
+    if (c->len == 0) {
+        c->first = r;
+        c->first_hash = c->last_hash;
+    }
     c->len++;
     c->live++;
     if (c->low_on) {
-        low_add(c, slot);
+        low_add(c, r, hash);
     }
 }
 
@@ -158,26 +158,39 @@ static void trim(struct cause_refs *c)
         c->from = slot_at(c, 1);
         c->len--;
     }
+    if (c->len > 0) {
+        c->first = c->v[c->from];
+        c->first_hash = (uint32_t)(cause_hash(c->first) >> 32);
+    }
+    if (LIKELY(c->len > 0 && !is_gap(c->v[slot_at(c, c->len - 1)]))) {
+        return;
+    }
     while (c->len > 0 && is_gap(c->v[slot_at(c, c->len - 1)])) {
         c->len--;
+    }
+    if (c->len > 0) {
+        c->last = c->v[slot_at(c, c->len - 1)];
+        c->last_hash = (uint32_t)(cause_hash(c->last) >> 32);
     }
 }
 
 void cause_refs_leave(struct cause_refs *c, struct eref r)
 {
     count_idle(c);
-    uint32_t i = 0;
-    while (i < c->len && !same(c->v[slot_at(c, i)], r)) {
-        i++; /* not at all, mostly */
+    uint32_t i = 0, upper = c->first_hash;
+    if (UNLIKELY(c->len == 0 || !same(c->first, r))) {
+        upper = (uint32_t)(cause_hash(r) >> 32);
+        while (i < c->len && !same(c->v[slot_at(c, i)], r)) {
+            i++;
+        }
+        if (i == c->len) {
+            return;
+        }
     }
-    if (UNLIKELY(i == c->len)) {
-        return;
-    }
-    uint32_t slot = slot_at(c, i);
     if (c->low_on) {
-        low_remove(c, slot);
+        low_remove(c, r, upper);
     }
-    c->v[slot] = (struct eref){0, 0};
+    c->v[slot_at(c, i)] = (struct eref){0, 0};
     c->live--;
     trim(c);
 }
@@ -190,47 +203,66 @@ void cause_refs_done(struct cause_refs *c)
 
 /* ---- the sample ---- */
 
-static inline bool among(const struct cause_list *own, struct eref r)
+/* Those with the smallest hashes are at hand. */
+static inline void low_ready(struct cause_refs *c)
 {
-    for (uint32_t i = 0; own != NULL && i < own->len; i++) {
-        if (same(own->r[i], r)) {
-            return true;
-        }
+    c->idle = 0;
+    if (UNLIKELY(c->live > 2 && (!c->low_on || (c->n_low < CAUSE_KEPT && !c->all)))) {
+        low_make(c);
     }
-    return false;
 }
 
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to)
 {
-    c->idle = 0;
+    low_ready(c);
     uint32_t max = to->max;
     to->max = MIN(max, to->len + CAUSE_KEPT);
+    if (c->live > 0) {
+        cause_add(to, c->first);
+        cause_add(to, c->last);
+    }
+    cause_add_all(to, own);
+    for (uint32_t i = 0; c->live > 2 && i < c->n_low; i++) {
+        cause_add(to, c->low[i]);
+    }
+    to->max = max;
+}
+
+/* Behind both ends, those that are neither, each once: how many then. */
+static inline uint32_t others(const struct cause_refs *c, struct eref r[CAUSE_KEPT])
+{
+    uint32_t n = 2, n_low = c->live > 2 ? c->n_low : 0, first = c->first_hash, last = c->last_hash;
+    for (uint32_t i = 0; i < n_low && n < CAUSE_KEPT; i++) {
+        uint32_t hash = c->hash[i];
+        if (UNLIKELY(hash == first || hash == last || c->twice)) {
+            bool again = i > 0 && same(c->low[i], c->low[i - 1]);
+            if (again || same(c->low[i], r[0]) || same(c->low[i], r[1])) {
+                continue;
+            }
+        }
+        r[n++] = c->low[i];
+    }
+    return n;
+}
+
+void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row)
+{
+    assert((row->ref.hi | row->ref.lo) == 0 && row->causes == NULL);
+    low_ready(c);
     if (c->live == 0) {
-        cause_add_all(to, own);
-        to->max = max;
         return;
     }
-    struct eref first = c->v[c->from], last = c->v[slot_at(c, c->len - 1)];
-    bool begins = to->len == 0;
-    cause_add(to, first);
-    cause_add(to, last);
-    cause_add_all(to, own);
-    if (c->live > 2 && (!c->low_on || (c->n_low < CAUSE_KEPT && !c->all))) {
-        low_make(c);
+    const struct eref first = c->first, last = c->last;
+    if (c->live == 1 || same(first, last)) {
+        row->ref = first;
+        return;
     }
-    uint32_t n_low = c->live > 2 ? c->n_low : 0, len = to->len;
-    for (uint32_t i = 0; i < n_low && len < to->max; i++) {
-        struct eref r = c->v[c->slot[i]];
-        if (UNLIKELY(!begins || (i > 0 && c->hash[i] == c->hash[i - 1]))) {
-            to->len = len;
-            cause_add(to, r); /* it might be there */
-            len = to->len;
-        } else if (!same(r, first) && !same(r, last) && !among(own, r)) {
-            to->r[len++] = r; /* they differ from each other */
-        }
-    }
-    to->len = len;
-    to->max = max;
+    struct causes *to = causes_new(h, CAUSE_KEPT);
+    to->r[0] = first;
+    to->r[1] = last;
+    to->len = others(c, to->r);
+    obj_keep(&to->o);
+    row->causes = to;
 }
 
 /* ---- save and load: how many, the oldest first ---- */

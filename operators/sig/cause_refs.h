@@ -5,10 +5,12 @@
  * event again. For windows that are a queue (#length, #time and their batches) over events of a
  * stream, which all have references.
  *
- * A ring of references; beside it the places of those with the smallest hashes (`low`): every live
- * one whose upper half of the hash is below `bound` is there. It is kept up while rows are being
- * made, and made anew out of the ring when it has run dry or when the last row was long ago. It
- * follows from the ring, so it is not saved. A struct of this kind lies inside of its group.
+ * A ring of references; beside it those with the smallest hashes (`low`): every live one whose
+ * upper half of the hash is below `bound` is there. It is kept up while rows are being made, and
+ * made anew out of the ring when it has run dry or when the last row was long ago. Rows are made of
+ * what lies in the struct itself: the ring is written at one end and read at the other, and nobody
+ * waits for either. What follows from the ring is not saved. A struct of this kind lies inside of
+ * its group.
  */
 #ifndef OPERATORS_SIG_CAUSE_REFS_H
 #define OPERATORS_SIG_CAUSE_REFS_H
@@ -27,9 +29,12 @@ struct cause_refs { /* zeroed is empty */
     uint32_t bound; /* of hashes left out, the smallest */
     uint8_t n_low;
     bool low_on;
-    bool all;                 /* nothing has been left out: there is no bound */
-    uint32_t hash[CAUSE_LOW]; /* upper halves, ascending by the whole hash */
-    uint32_t slot[CAUSE_LOW];
+    bool all;                       /* nothing has been left out: there is no bound */
+    bool twice;                     /* one is perhaps there twice */
+    uint32_t first_hash, last_hash; /* upper halves */
+    struct eref first, last;        /* those at the ends; of what is not empty */
+    uint32_t hash[CAUSE_LOW];       /* upper halves, ascending by the whole hash */
+    struct eref low[CAUSE_LOW];
 };
 
 void cause_refs_done(struct cause_refs *c);
@@ -37,12 +42,15 @@ void cause_refs_enter(struct cause_refs *c, struct eref r);
 void cause_refs_leave(struct cause_refs *c, struct eref r); /* ignored if it is not there */
 /* The sample, as cause_live_list. */
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to);
-/* It is about to be used: what lies outside of the struct is fetched into the cache. */
+/* Likewise, as the causes of a row that has none yet: made in one go. */
+void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row);
+/* It is about to be used: both ends of the ring are fetched into the cache. */
 static inline void cause_refs_soon(const struct cause_refs *c)
 {
-    enum { LINE = 64 / sizeof(struct eref), LINES = 8 };
-    for (uint32_t i = 0; i < c->cap && i < LINE * LINES; i += LINE) {
-        __builtin_prefetch(&c->v[i]);
+    uint32_t last = c->from + c->len, oldest = c->from + 1; /* the next there will be */
+    if (c->cap > 0) {
+        __builtin_prefetch(&c->v[oldest < c->cap ? oldest : 0]);
+        __builtin_prefetch(&c->v[last < c->cap ? last : last - c->cap]);
     }
 }
 void cause_refs_save(struct save *s, const struct cause_refs *c);

@@ -49,28 +49,6 @@ struct vmap *vmap_new(struct vheap *h, size_t len)
     return m;
 }
 
-struct evt *evt_new(struct vheap *h, const struct etype *type)
-{
-    struct evt *e = vheap_obj(h, DAT_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
-    e->mark = e->group = 0;
-    e->type = type;
-    e->serial = 0;
-    e->ref = (struct eref){0, 0};
-    e->causes = NULL;
-    e->extra = NULL;
-    for (uint32_t i = 0; i < type->n_cols; i++) {
-        e->p[i] = DAT_NONE;
-    }
-    return e;
-}
-
-struct causes *causes_new(struct vheap *h, size_t len)
-{
-    struct causes *c = vheap_obj(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
-    c->len = (uint32_t)len;
-    return c;
-}
-
 struct dat vmap_get(const struct vmap *m, struct slice key, bool *ret_found)
 {
     for (uint32_t i = 0; i < m->len; i++) {

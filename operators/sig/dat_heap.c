@@ -86,16 +86,15 @@ static void *carve(struct vheap *h, size_t bytes)
     return p;
 }
 
-void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
+static inline ALWAYS_INLINE void *obj_new(struct vheap *h, enum dat_kind kind, size_t bytes)
 {
-    assert(bytes >= sizeof(struct obj));
     size_t units = (bytes + UNIT - 1) / UNIT;
     struct obj *o;
     if (UNLIKELY(units > UNITS_MAX)) {
         o = mem_alloc(bytes);
         units = 0;
         h->carved++;
-    } else if (h->free[units] != NULL) {
+    } else if (LIKELY(h->free[units] != NULL)) {
         struct free_obj *f = h->free[units];
         h->free[units] = f->next;
         o = (struct obj *)(void *)f;
@@ -109,15 +108,42 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
     return o;
 }
 
-static void let_go(struct vheap *h, struct obj *o);
+void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
+{
+    assert(bytes >= sizeof(struct obj));
+    return obj_new(h, kind, bytes);
+}
+
+struct evt *evt_new(struct vheap *h, const struct etype *type)
+{
+    uint32_t n = type->n_cols;
+    struct evt *e = obj_new(h, DAT_EVENT, sizeof *e + n * sizeof e->p[0]);
+    e->mark = e->group = 0;
+    e->type = type;
+    e->serial = 0;
+    e->ref = (struct eref){0, 0};
+    e->causes = NULL;
+    e->extra = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        e->p[i] = DAT_NONE;
+    }
+    return e;
+}
+
+struct causes *causes_new(struct vheap *h, size_t len)
+{
+    struct causes *c = obj_new(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
+    c->len = (uint32_t)len;
+    return c;
+}
+
+static void die(struct vheap *h, struct obj *o);
 
 static inline void dat_let_go(struct vheap *h, struct dat v)
 {
     if (dat_is_obj(v)) {
-        if (v.o->refs > 1) {
-            v.o->refs--;
-        } else {
-            let_go(h, v.o);
+        if (--v.o->refs == 0) {
+            die(h, v.o);
         }
     }
 }
@@ -130,10 +156,10 @@ static void children(struct vheap *h, struct obj *o)
             dat_let_go(h, e->p[i]);
         }
         if (e->causes != NULL) {
-            let_go(h, &e->causes->o);
+            dat_let_go(h, (struct dat){.kind = DAT_CAUSES, .o = &e->causes->o});
         }
         if (e->extra != NULL) {
-            let_go(h, &e->extra->o);
+            dat_let_go(h, dat_map(e->extra));
         }
     } else if (o->kind == DAT_LIST) {
         struct vlist *l = (struct vlist *)(void *)o;
@@ -149,12 +175,9 @@ static void children(struct vheap *h, struct obj *o)
     }
 }
 
-static void let_go(struct vheap *h, struct obj *o)
+/* Nobody holds it any more. */
+static void die(struct vheap *h, struct obj *o)
 {
-    assert(o->refs > 0);
-    if (--o->refs > 0) {
-        return;
-    }
     if (o->kind == DAT_EVENT || o->kind == DAT_LIST || o->kind == DAT_MAP) {
         children(h, o);
     }
@@ -167,6 +190,14 @@ static void let_go(struct vheap *h, struct obj *o)
     struct free_obj *f = (struct free_obj *)(void *)o;
     f->next = h->free[units];
     h->free[units] = f;
+}
+
+static inline void let_go(struct vheap *h, struct obj *o)
+{
+    assert(o->refs > 0);
+    if (--o->refs == 0) {
+        die(h, o);
+    }
 }
 
 void vheap_drain(struct vheap *h)
