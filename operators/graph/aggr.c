@@ -9,7 +9,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { CELLS_MIN = 16, KEYS_MAX = 32 };
+enum {
+    CELLS_MIN = 16,
+    KEYS_MAX = 32,
+    FETCH_MIN = 1024 /* groups; fewer are in the cache anyway */
+};
 
 struct cell {      /* of the table of groups; id 0: free */
     uint32_t hash; /* upper half */
@@ -30,6 +34,7 @@ struct aggregator {
     bool causes, windowed, queue; /* groups know their causes; rows leave; in order */
     struct cell *cells;           /* open addressing; at most three of four are taken */
     size_t n_cells, count;
+    size_t group_bytes;      /* of what events touch */
     VEC(struct entry) by_id; /* from id 1 on */
     VEC(uint32_t) free_ids;
     uint64_t next_nr;
@@ -210,6 +215,7 @@ static struct group *make(struct aggregator *a)
     size_t block_at = (sizeof(struct group) + a->n_keys * sizeof(struct dat) + 15) & ~(size_t)15;
     size_t refs_at = block_at + a->layout->bytes;
     size_t kept_at = refs_at + (a->queue ? sizeof(struct cause_refs) : 0);
+    a->group_bytes = kept_at;
     struct group *g = mem_zalloc(kept_at + (a->keeps ? sizeof(struct group_kept) : 0));
     g->of = a;
     g->kept = a->keeps ? (struct group_kept *)(void *)((char *)g + kept_at) : NULL;
@@ -275,6 +281,37 @@ static bool is_of(const struct group *g, const struct dat *key, uint32_t n, uint
     return same;
 }
 
+/* All of a group that its events touch, but what it points to. */
+static inline void fetch(const struct aggregator *a, const struct group *g)
+{
+    enum { LINE = 64 };
+    for (size_t i = 0; i < a->group_bytes; i += LINE) {
+        __builtin_prefetch((const char *)g + i);
+    }
+}
+
+void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
+{
+    struct dat key[KEYS_MAX];
+    if (a->count < FETCH_MIN) {
+        return;
+    }
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        const struct ex *e = a->keys[i];
+        if (e->op != EX_PROP || e->level != 0) {
+            return;
+        }
+        key[i] = ex_eval(e, ctx);
+    }
+    uint64_t hash = hash_of(key, a->n_keys, 0);
+    const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
+    if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
+        const struct entry *e = &a->by_id.ptr[c->id - 1];
+        fetch(a, e->g);
+        __builtin_prefetch(e->key0);
+    }
+}
+
 /* The group of the row; if there is none, NULL, and its key and hash. */
 static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
                           struct dat *key, uint64_t *ret_hash)
@@ -311,11 +348,9 @@ struct group *aggr_by_id(const struct aggregator *a, uint32_t id)
 
 void aggr_soon_far(const struct aggregator *a, uint32_t id)
 {
-    enum { LINE = 64 };
     const struct group *g = aggr_by_id(a, id);
-    size_t n = g != NULL ? sizeof *g + a->layout->bytes + sizeof *g->refs : 0;
-    for (size_t i = 0; i < n; i += LINE) {
-        __builtin_prefetch((const char *)g + i);
+    if (g != NULL) {
+        fetch(a, g);
     }
 }
 

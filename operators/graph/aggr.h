@@ -69,6 +69,8 @@ static inline void aggr_soon(const struct group *g)
     }
 }
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
+/* A row of that kind comes soon. */
+void aggr_soon_key(const struct aggregator *a, struct ectx *ctx);
 /* The group with that id (0: none) will be used before long: it is fetched; and what it points to,
  * when it has come. */
 void aggr_soon_far(const struct aggregator *a, uint32_t id);
