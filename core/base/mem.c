@@ -40,6 +40,17 @@ void *mem_zalloc(size_t n)
     return mem_calloc(n, 1);
 }
 
+void *mem_zalloc_line(size_t n)
+{
+    calls++;
+    size_t bytes = (MAX(n, (size_t)1) + MEM_LINE - 1) & ~(size_t)(MEM_LINE - 1);
+    void *p = aligned_alloc(MEM_LINE, bytes);
+    if (UNLIKELY(p == NULL)) {
+        out_of_memory(n);
+    }
+    return memset(p, 0, bytes);
+}
+
 void *mem_calloc(size_t n, size_t size)
 {
     calls++;

@@ -19,6 +19,7 @@
 void *mem_alloc(size_t n);               /* uninitialized; n = 0 gives a unique pointer */
 void *mem_zalloc(size_t n);              /* zeroed */
 void *mem_calloc(size_t n, size_t size); /* zeroed array; an overflowing product aborts */
+void *mem_zalloc_line(size_t n);         /* zeroed, and begins with a line of the cache */
 void *mem_realloc(void *p, size_t n);
 void *mem_dup(const void *p, size_t n); /* copies n bytes and adds a NUL */
 void mem_free(void *p);                 /* NULL is fine */
@@ -26,6 +27,7 @@ void mem_free(void *p);                 /* NULL is fine */
 /* How often this thread has asked for memory by any of these: what costs nothing in a steady state
  * shows a difference of 0. */
 uint64_t mem_calls(void);
+enum { MEM_LINE = 64 };
 
 #define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
 

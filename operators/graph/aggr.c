@@ -34,7 +34,7 @@ struct aggregator {
     bool causes, windowed, queue; /* groups know their causes; rows leave; in order */
     struct cell *cells;           /* open addressing; at most three of four are taken */
     size_t n_cells, count;
-    size_t group_bytes;      /* of what events touch */
+    size_t touched_bytes;    /* by events, of each group */
     VEC(struct entry) by_id; /* from id 1 on */
     VEC(uint32_t) free_ids;
     uint64_t next_nr;
@@ -43,6 +43,14 @@ struct aggregator {
     bool forgets, keeps;
     struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
 };
+
+_Static_assert(offsetof(struct group, hash) == MEM_LINE, "what is touched begins a line");
+_Static_assert(offsetof(struct group, key) % 16 == 0, "blocks are aligned to 16");
+
+static inline void *block_of(struct group *g)
+{
+    return &g->key[g->of->n_keys];
+}
 
 static bool any_local(const struct agg_set *s)
 {
@@ -124,7 +132,7 @@ static void group_free(struct group *g)
     if (a->n_keys > 0) {
         lim_sub(a->lim, LIM_GROUPS, 1);
     }
-    agg_block_done(a->layout, g->block, a->heap);
+    agg_block_done(a->layout, block_of(g), a->heap);
     if (g->refs != NULL) {
         cause_refs_done(g->refs);
     }
@@ -212,15 +220,13 @@ static void delist(struct aggregator *a, struct group *g)
 /* One piece: itself, keys, block, and the references its causes are. */
 static struct group *make(struct aggregator *a)
 {
-    size_t block_at = (sizeof(struct group) + a->n_keys * sizeof(struct dat) + 15) & ~(size_t)15;
-    size_t refs_at = block_at + a->layout->bytes;
+    size_t refs_at = sizeof(struct group) + a->n_keys * sizeof(struct dat) + a->layout->bytes;
     size_t kept_at = refs_at + (a->queue ? sizeof(struct cause_refs) : 0);
-    a->group_bytes = kept_at;
-    struct group *g = mem_zalloc(kept_at + (a->keeps ? sizeof(struct group_kept) : 0));
+    struct group *g = mem_zalloc_line(kept_at + (a->keeps ? sizeof(struct group_kept) : 0));
+    a->touched_bytes = refs_at + (a->queue ? CAUSE_REFS_OFTEN : 0);
     g->of = a;
     g->kept = a->keeps ? (struct group_kept *)(void *)((char *)g + kept_at) : NULL;
-    g->block = (char *)g + block_at;
-    agg_block_init(a->layout, g->block);
+    agg_block_init(a->layout, block_of(g));
     if (a->queue) {
         g->refs = (struct cause_refs *)(void *)((char *)g + refs_at);
     } else if (a->causes && a->windowed) {
@@ -284,8 +290,7 @@ static bool is_of(const struct group *g, const struct dat *key, uint32_t n, uint
 /* All of a group that its events touch, but what it points to. */
 static inline void fetch(const struct aggregator *a, const struct group *g)
 {
-    enum { LINE = 64 };
-    for (size_t i = 0; i < a->group_bytes; i += LINE) {
+    for (size_t i = MEM_LINE; i < a->touched_bytes; i += MEM_LINE) {
         __builtin_prefetch((const char *)g + i);
     }
 }
@@ -348,9 +353,17 @@ struct group *aggr_by_id(const struct aggregator *a, uint32_t id)
 
 void aggr_soon_far(const struct aggregator *a, uint32_t id)
 {
+    if (id > 0 && id <= a->by_id.len) {
+        __builtin_prefetch(&a->by_id.ptr[id - 1]);
+    }
+}
+
+void aggr_soon_middle(const struct aggregator *a, uint32_t id)
+{
     const struct group *g = aggr_by_id(a, id);
     if (g != NULL) {
         fetch(a, g);
+        __builtin_prefetch(a->by_id.ptr[id - 1].key0);
     }
 }
 
@@ -358,7 +371,6 @@ void aggr_soon_near(const struct aggregator *a, uint32_t id)
 {
     const struct group *g = aggr_by_id(a, id);
     if (g != NULL) {
-        __builtin_prefetch(a->by_id.ptr[id - 1].key0);
         aggr_soon(g);
     }
 }
@@ -427,7 +439,7 @@ static void begin_anew(struct aggregator *a)
         if (a->forgets && !g->touched) {
             drop(g);
         } else {
-            agg_block_clear(a->layout, g->block, a->heap);
+            agg_block_clear(a->layout, block_of(g), a->heap);
             if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
                 cause_live_free(g->live);
                 g->live = cause_live_new(a->heap, a->width > 1);
@@ -471,7 +483,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
         begin_anew(g->of);
     }
     g->rows++;
-    agg_block_enter(g->of->layout, g->block, ctx);
+    agg_block_enter(g->of->layout, block_of(g), ctx);
     if (UNLIKELY(g->of->causes)) {
         cause_row(g, ctx, true);
     }
@@ -480,7 +492,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
 void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
-    agg_block_leave(g->of->layout, g->block, ctx);
+    agg_block_leave(g->of->layout, block_of(g), ctx);
     if (g->rows == 0 && !g->left && !g->whole) {
         g->left = true;
         *VEC_PUSH(&g->of->left) = g;
@@ -511,7 +523,7 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
             continue;
         }
         struct group *g = aggr_group(a->local[i], ctx, 0, 0);
-        void *state = (char *)g->block + a->layout->offset[i];
+        void *state = (char *)block_of(g) + a->layout->offset[i];
         if (enter) {
             agg_call_enter(a->layout->set->calls.ptr[i], state, ctx);
         } else {
@@ -526,7 +538,7 @@ struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
     if (a->local != NULL && a->local[slot] != NULL) {
         g = aggr_group(a->local[slot], ctx, 0, 0);
     }
-    return agg_block_value(a->layout, g->block, slot, ctx);
+    return agg_block_value(a->layout, block_of(g), slot, ctx);
 }
 
 struct group *aggr_first(struct aggregator *a)
@@ -615,10 +627,10 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_bool(s, g->left);
     if (part > 0) {
         agg_call_save(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, g->block, (uint32_t)part - 1), s);
+                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), s);
         return;
     }
-    agg_block_save(a->layout, g->block, s);
+    agg_block_save(a->layout, block_of(g), s);
     save_bool(s, g->row != NULL);
     for (uint32_t i = 0; g->row != NULL && i < a->width; i++) {
         save_evt(s, g->row[i]);
@@ -672,10 +684,10 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
 {
     if (part > 0) {
         agg_call_load(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, g->block, (uint32_t)part - 1), l);
+                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), l);
         return;
     }
-    agg_block_load(a->layout, g->block, l);
+    agg_block_load(a->layout, block_of(g), l);
     if (load_bool(l)) {
         g->row = mem_calloc(a->width, sizeof(struct evt *));
         for (uint32_t i = 0; i < a->width; i++) {

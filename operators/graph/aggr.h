@@ -21,26 +21,28 @@ struct group_kept { /* what the output stage keeps of a group */
     int64_t first_at, first_in, first_out; /* output first: since when; rows since then */
 };
 
+/* A line of the cache with what is seldom looked at, then what every event of it touches: the next
+ * line, the block of aggregations behind the keys, and `refs`. */
 struct group {
+    struct group *next, *prev; /* in order of appearance */
+    uint64_t nr;               /* likewise */
+    struct group_kept *kept;   /* NULL without an output stage */
+    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
+     * else what is, by references (`refs`) or as events. */
+    struct cause_live *live;
+    struct cause_ever *ever;
+    struct evt **row; /* the last row of it, kept; NULL */
+    uint64_t unused;
     uint64_t hash;
     struct aggregator *of;
     int64_t rows;   /* entered and not left */
     uint32_t id;    /* its place among all of the aggregator, from 1; others had it before */
     uint32_t level; /* of rollup */
+    struct cause_refs *refs;
     /* For the batch and the output stage: */
     bool touched, seen, has_first;
-    bool left;   /* all of its rows have left: among those that begin anew */
-    bool whole;  /* the level of rollup that all rows are in: it never begins anew */
-    void *block; /* behind the keys */
-    /* What its values come from, if causes are wanted: where nothing leaves what ever was in it,
-     * else what is, by references (`refs`, behind the block) or as events. */
-    struct cause_refs *refs;
-    struct group_kept *kept; /* NULL without an output stage */
-    struct cause_live *live;
-    struct cause_ever *ever;
-    struct evt **row;          /* the last row of it, kept; NULL */
-    struct group *next, *prev; /* in order of appearance */
-    uint64_t nr;               /* likewise */
+    bool left;  /* all of its rows have left: among those that begin anew */
+    bool whole; /* the level of rollup that all rows are in: it never begins anew */
     struct dat key[];
 };
 
@@ -71,9 +73,10 @@ static inline void aggr_soon(const struct group *g)
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
 /* A row of that kind comes soon. */
 void aggr_soon_key(const struct aggregator *a, struct ectx *ctx);
-/* The group with that id (0: none) will be used before long: it is fetched; and what it points to,
- * when it has come. */
+/* The group with that id (0: none) will be used before long: its place, then the group, then what it
+ * points to is fetched, each when the one before has come. */
 void aggr_soon_far(const struct aggregator *a, uint32_t id);
+void aggr_soon_middle(const struct aggregator *a, uint32_t id);
 void aggr_soon_near(const struct aggregator *a, uint32_t id);
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */

@@ -229,8 +229,9 @@ static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct
         }
         touch(in, of[i], row);
     }
-    enum { FAR = 3, NEAR = 1 };
+    enum { FAR = 9, MIDDLE = 6, NEAR = 3 }; /* one leads to the next */
     aggr_soon_far(in->aggr, win_pack_soon(pack, FAR));
+    aggr_soon_middle(in->aggr, win_pack_soon(pack, MIDDLE));
     aggr_soon_near(in->aggr, win_pack_soon(pack, NEAR));
 }
 

@@ -17,7 +17,7 @@
 
 #include "operators/sig/cause.h"
 
-enum { CAUSE_LOW = 14 };
+enum { CAUSE_LOW = 14, CAUSE_REFS_OFTEN = 240 /* bytes that rows touch, from the first on */ };
 
 struct cause_refs { /* zeroed is empty */
     struct eref *v; /* ring; 0: a gap */
@@ -31,9 +31,9 @@ struct cause_refs { /* zeroed is empty */
     bool low_on;
     bool all;                       /* nothing has been left out: there is no bound */
     bool twice;                     /* one is perhaps there twice */
-    uint32_t first_hash, last_hash; /* upper halves */
-    struct eref first, last;        /* those at the ends; of what is not empty */
-    uint32_t hash[CAUSE_LOW];       /* upper halves, ascending by the whole hash */
+    uint32_t first_hash, last_hash; /* of those at the ends, upper halves; of what is not empty */
+    uint32_t hash[CAUSE_LOW];       /* likewise, ascending by the whole hash */
+    struct eref first, last;        /* those at the ends */
     struct eref low[CAUSE_LOW];
 };
 

@@ -240,10 +240,12 @@ void win_pack_note(struct win_pack *k, size_t back, uint32_t group, const struct
 
 uint32_t win_pack_soon(const struct win_pack *k, uint32_t i)
 {
+    enum { ROWS_AHEAD = 24 };
     uint32_t at = k->head + i;
     if (i >= k->live || at >= k->first->n) {
         return 0;
     }
+    __builtin_prefetch(k->first->rows + (size_t)(at + ROWS_AHEAD) * k->stride);
     return row_at(k, k->first, at)->group;
 }
 
