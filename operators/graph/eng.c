@@ -64,6 +64,14 @@ void eng_number(struct eng *e, struct evt *ev)
 
 /* ---- deliveries ---- */
 
+void stmt_has_rows(struct stmt *st)
+{
+    if (!st->pending) {
+        st->pending = true;
+        *VEC_PUSH(&st->eng->pending) = st;
+    }
+}
+
 void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     if (!st->listened || n_nw + n_old == 0) {
@@ -80,10 +88,7 @@ void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, s
     for (size_t i = 0; i < n_old; i++) {
         evts_add(&st->old, old[i]);
     }
-    if (!st->pending) {
-        st->pending = true;
-        *VEC_PUSH(&st->eng->pending) = st;
-    }
+    stmt_has_rows(st);
 }
 
 void eng_deliver(struct eng *e)

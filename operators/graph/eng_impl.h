@@ -132,6 +132,7 @@ void eng_mark_dirty(struct inst *in);
 /* Queues, deliveries, what ended: to be called when nothing is under way. */
 void eng_settle(struct eng *e);
 /* Rows a statement gives: to its listener, at the end of the cycle. */
+void stmt_has_rows(struct stmt *st); /* some have been added to st->nw or st->old */
 void stmt_out(struct stmt *st, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 void eng_deliver(struct eng *e);
 /* The reference of a new derived event. */

@@ -142,6 +142,9 @@ bool eng_limit_row(struct inst *from, struct trows *r, const struct table *t, st
 
 static void begin_second(struct eng *e)
 {
+    if (LIKELY((uint64_t)(e->now - e->out_second * 1000) < 1000)) {
+        return; /* mostly, and without a division */
+    }
     int64_t second = e->now / 1000;
     if (second == e->out_second) {
         return;
@@ -158,7 +161,7 @@ size_t eng_limit_output(struct stmt *st, size_t n)
 {
     struct eng *e = st->eng;
     struct lim *l = &e->lim;
-    if (st->query) {
+    if (n == 0 || st->query) {
         return n;
     }
     begin_second(e);

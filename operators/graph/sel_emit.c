@@ -2,6 +2,7 @@
  *
  * The end of a select: order, limit, distinct over one batch, then insert into, then the listener.
  */
+#include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
 
 #include "core/base/mem.h"
@@ -120,10 +121,46 @@ static void route(struct sel_inst *in, const struct orows *rows)
     }
 }
 
+/* Rows go out as they are: to listeners, unchanged and in this order. */
+static inline bool is_straight(const struct sel_plan *p)
+{
+    return p->n_order == 0 && p->limit == NULL && p->offset == NULL && !p->distinct &&
+           p->insert == NULL;
+}
+
+static void rows_out(struct stmt *st, const struct orows *rows, struct evts *to)
+{
+    size_t n = eng_limit_output(st, rows->v.len);
+    for (size_t i = 0; i < n; i++) {
+        evts_add(to, rows->v.ptr[i].e);
+    }
+    if (n > 0) {
+        stmt_has_rows(st);
+    }
+}
+
+static void emit_straight(struct sel_inst *in, struct orows *nw, struct orows *old)
+{
+    struct stmt *st = in->in.st;
+    enum ast_streams out = in->p->streams_out;
+    if (st->listened) {
+        rows_out(st, out != STREAM_RSTREAM ? nw : old, &st->nw);
+        if (out == STREAM_IRSTREAM) {
+            rows_out(st, old, &st->old);
+        }
+    }
+    VEC_CLEAR(&nw->v);
+    VEC_CLEAR(&old->v);
+}
+
 void sel_emit(struct sel_inst *in, struct orows *nw, struct orows *old)
 {
     const struct sel_plan *p = in->p;
     struct eng *e = in->in.eng;
+    if (is_straight(p)) {
+        emit_straight(in, nw, old);
+        return;
+    }
     prepare(in, nw);
     prepare(in, old);
     if (p->insert != NULL) {

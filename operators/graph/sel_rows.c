@@ -54,40 +54,48 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
     return e;
 }
 
-bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orow *ret)
+/* c: of the instance, with row, group and leaving. */
+static inline ALWAYS_INLINE bool row_of(struct sel_inst *in, struct ectx *c, struct orow *ret)
 {
     const struct sel_plan *p = in->p;
-    struct ectx c = inst_ctx(&in->in, row);
-    c.group = g;
-    c.leaving = leaving;
-    c.grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
+    struct group *g = c->group;
     struct cause_list looked;
     bool causes = in->in.st->causes && !in->bare;
+    c->failed = false;
+    c->grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
     if (causes) {
         cause_list_init(&looked, CAUSE_EXTRA);
-        c.causes = &looked;
+        c->causes = &looked;
         if (in->in.st->looks_up) {
-            sel_look_again(in, &c);
+            sel_look_again(in, c);
         }
     }
-    if (p->having != NULL && !ex_true(p->having, &c)) {
+    if (p->having != NULL && !ex_true(p->having, c)) {
         return false;
     }
-    struct evt *e = make_row(in, &c);
-    if (c.failed || e == NULL) {
+    struct evt *e = make_row(in, c);
+    if (c->failed || e == NULL) {
         return false;
     }
     if (causes) {
-        e = sel_causes(in, row, g, &looked, e);
+        e = sel_causes(in, c->row, g, &looked, e);
     }
     *ret = (struct orow){.e = e};
     if (p->n_order > 0) {
         ret->key = vlist_new(in->in.eng->heap, p->n_order);
         for (uint32_t i = 0; i < p->n_order; i++) {
-            vlist_set(ret->key, i, ex_eval(p->order[i].e, &c));
+            vlist_set(ret->key, i, ex_eval(p->order[i].e, c));
         }
     }
     return true;
+}
+
+bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orow *ret)
+{
+    struct ectx c = inst_ctx(&in->in, row);
+    c.group = g;
+    c.leaving = leaving;
+    return row_of(in, &c, ret);
 }
 
 static void put(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
@@ -293,8 +301,14 @@ static void grouped(struct sel_inst *in, const struct batch *b)
     for (uint32_t l = 0; l < levels; l++) {
         enter_leave(in, b, of + l * n, l == 0);
     }
+    struct ectx c = inst_ctx(&in->in, NULL);
     for (size_t i = 0; i < in->touched.len; i++) {
-        put(in, in->touched.ptr[i].row, in->touched.ptr[i].g, false, &in->nw);
+        struct orow r;
+        c.row = in->touched.ptr[i].row;
+        c.group = in->touched.ptr[i].g;
+        if (row_of(in, &c, &r)) {
+            orows_add(&in->nw, r);
+        }
     }
     untouch(in);
 }
