@@ -43,6 +43,8 @@ void emit_free(struct emit *e);
 /* ERR_TOO_BIG, ERR_LIMIT: no record can carry it; nothing was added. r->n is set here. */
 int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64_t number,
                struct err *reterr) NODISCARD;
+/* Contexts of events from here on may lie at the addresses of others. */
+void emit_contexts_moved(struct emit *e);
 bool emit_is_empty(const struct emit *e);
 size_t emit_bytes(const struct emit *e); /* of events that wait for the cut, roughly */
 /* mark: the clock, if it has moved since the last cut; else MERGE_NO_MARK. */

@@ -358,10 +358,11 @@ bool merge_next(struct merge *m, struct merge_take *ret)
                                .offset = p->offset,
                                .k = s->k,
                                .first = p->first,
-                               .event = mark ? NULL : &p->events[i]};
-    ret->late = !mark && ret->event->ts < m->clock;
+                               .event = mark ? NULL : &p->events[i],
+                               .n = p->n};
     s->largest = largest_with_head(s);
     m->clock = MAX(m->clock, s->k);
+    ret->late = !mark && ret->event->ts < m->clock;
     m->takes++;
     s->pos = (struct merge_pos){p->offset, i + 1};
     if (i + 1 == inputs_of(p)) {

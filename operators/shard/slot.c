@@ -179,13 +179,7 @@ static int64_t next_wake(const struct slot *s)
             at = s->last_commit + s->conf.commit_ns;
         }
     }
-    VEC_EACH (&s->scans, c) {
-        if (c->aligned && c->end_since != INT64_MAX) {
-            int64_t ready = c->end_since + s->conf.align_ns;
-            at = ready > slot_now(s) ? MIN(at, ready) : at;
-        }
-    }
-    return at;
+    return MIN(at, slot_align_next(s));
 }
 
 static bool live_step(struct slot *s)

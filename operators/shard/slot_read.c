@@ -42,6 +42,10 @@ void slot_scans_make(struct slot *s)
                  i++) {
                 in->n++;
             }
+            in->quiet = mem_calloc(in->n, sizeof *in->quiet);
+            for (uint32_t k = 0; k < in->n; k++) {
+                in->quiet[k] = INT64_MAX;
+            }
             *VEC_PUSH(&s->inputs) = in;
             *VEC_PUSH(&s->scans.ptr[in->scan].inputs) = (uint32_t)s->inputs.len - 1;
         }
@@ -80,6 +84,7 @@ void slot_scans_free(struct slot *s)
         VEC_DONE(&c->inputs);
     }
     VEC_EACH (&s->inputs, i) {
+        mem_free((*i)->quiet);
         mem_free(*i);
     }
     VEC_DONE(&s->inputs);
@@ -174,6 +179,7 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         assert(p != NULL);
         *p = (struct slot_piece){b, in, bytes};
         b->refs++;
+        in->quiet[sub - in->first] = INT64_MAX;
         in->buffered += bytes;
         struct merge_piece mine = *piece;
         mine.owner = p;
@@ -230,6 +236,12 @@ void slot_scan_end(struct slot *s, uint32_t scan)
     if (c->end_since == INT64_MAX) {
         c->end_since = slot_now(s);
     }
+    VEC_EACH (&c->inputs, i) {
+        struct slot_input *in = s->inputs.ptr[*i];
+        for (uint32_t k = 0; k < in->n; k++) {
+            in->quiet[k] = MIN(in->quiet[k], c->end_since);
+        }
+    }
 }
 
 void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev)
@@ -250,17 +262,33 @@ void slot_align(struct slot *s)
     int64_t now = slot_now(s);
     VEC_EACH (&s->scans, c) {
         int64_t wait = c->aligned ? s->conf.align_ns : 0;
-        bool may = c->end_since != INT64_MAX && now - c->end_since >= wait;
-        if (!may && !c->paused) {
+        if (c->end_since == INT64_MAX && !c->paused) {
             continue;
         }
         VEC_EACH (&c->inputs, i) { /* paused: what would come cannot, until others are taken */
             const struct slot_input *in = s->inputs.ptr[*i];
             for (uint32_t k = 0; k < in->n; k++) {
-                merge_may_skip(task_merge(s->tasks[in->task].task), in->first + k, true);
+                bool waited = in->quiet[k] != INT64_MAX && now - in->quiet[k] >= wait;
+                if (waited || c->paused) {
+                    merge_may_skip(task_merge(s->tasks[in->task].task), in->first + k, true);
+                }
             }
         }
     }
+}
+
+int64_t slot_align_next(const struct slot *s)
+{
+    int64_t at = INT64_MAX, now = slot_now(s);
+    VEC_EACH (&s->inputs, i) {
+        const struct slot_scan *c = &s->scans.ptr[(*i)->scan];
+        for (uint32_t k = 0; c->aligned && c->end_since != INT64_MAX && k < (*i)->n; k++) {
+            if ((*i)->quiet[k] != INT64_MAX && (*i)->quiet[k] + s->conf.align_ns > now) {
+                at = MIN(at, (*i)->quiet[k] + s->conf.align_ns);
+            }
+        }
+    }
+    return at;
 }
 
 int64_t slot_idle_since(const struct slot *s, uint32_t task)

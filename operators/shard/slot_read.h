@@ -22,6 +22,7 @@ struct slot_input { /* one task's view of a partition */
     uint32_t task, scan;
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
+    int64_t *quiet;    /* per sub-stream: at its end since then (mono); INT64_MAX: it is not */
 };
 
 struct slot_piece { /* owner of a merge_piece */
@@ -46,7 +47,8 @@ void slot_scans_free(struct slot *s);
 void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev);
 void slot_scan_end(struct slot *s, uint32_t scan);
 void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev);
-void slot_align(struct slot *s); /* who has waited long enough may be passed over */
+void slot_align(struct slot *s);               /* who has waited long enough may be passed over */
+int64_t slot_align_next(const struct slot *s); /* when the next has; INT64_MAX */
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
 int64_t slot_idle_since(const struct slot *s, uint32_t task);

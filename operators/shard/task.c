@@ -109,7 +109,8 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     assert(plan->n_subs > 0 && plan->parts > 0);
     struct task *t = MEM_NEW(struct task);
     *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
-    const struct eng_conf econf = {.on_derived = on_derived,
+    const struct eng_conf econf = {.on_rows = plan->n_forwards > 0 ? task_on_rows : NULL,
+                                   .on_derived = on_derived,
                                    .arg = t,
                                    .causes = true,
                                    .prioritized = true,
@@ -227,34 +228,50 @@ static struct eref ref_of(const struct task *t, const struct merge_take *in)
     return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
 }
 
-static void take(struct task *t, const struct merge_take *in)
+/* e: NULL if no rule has that type. */
+static void send(struct task *t, struct evt *e)
 {
     struct err err;
+    if (e != NULL) {
+        e->ref = t->current_ref;
+        t->counts.poison += eng_send(t->eng, e, &err) != 0;
+    }
+}
+
+static void take(struct task *t, const struct merge_take *in)
+{
     t->counts.taken++;
     hop(t, merge_clock(t->merge));
     if (in->event == NULL) {
         t->counts.marks++;
         return;
     }
+    struct eref ref = ref_of(t, in);
+    struct rec r = *in->event;
+    bool late = in->late;
+    if (t->plan->subs[in->sub].author != 0 && r.kind != REC_DERIVED) {
+        r = task_unwrap(in->event, &ref);
+        late = r.ts < merge_clock(t->merge);
+    }
     t->counts.events++;
-    t->counts.late += in->late;
-    if (in->late && t->plan->late != TASK_LATE_ADMIT) {
+    t->counts.late += late;
+    if (late && t->plan->late != TASK_LATE_ADMIT) {
         t->counts.dropped++;
         return;
     }
     if (in->sub != t->last_sub || in->offset != t->last_offset) {
         dat_intake_begin(t->intake);
+        emit_contexts_moved(t->emit);
         t->last_sub = in->sub;
         t->last_offset = in->offset;
     }
-    struct evt *e = dat_intake_event(t->intake, in->event);
-    if (e == NULL) {
-        return; /* no rule has that type */
-    }
-    e->ref = ref_of(t, in);
-    if (eng_send(t->eng, e, &err) != 0) {
-        t->counts.poison++;
-    }
+    t->current = &r;
+    t->current_ref = ref;
+    t->forwarded = 0;
+    const struct rec_batch whole = {.events = in->event - in->index, .events_len = in->n};
+    send(t, dat_intake_before(t->intake, &whole, in->index));
+    send(t, dat_intake_event(t->intake, &r));
+    t->current = NULL;
 }
 
 static bool replay_done(const struct task *t)

@@ -34,6 +34,14 @@ struct task_out { /* events of that type leave the task */
     uint32_t n_key;
 };
 
+/* Events as they came go on to others, dealt out by a key. Rows of a statement "<forward>.<any>"
+ * let the event pass that they were made of; their columns are its key. */
+struct task_forward {
+    uint32_t to; /* of the plan's topics */
+    const bool *as_double;
+    uint32_t n_key; /* 0: the task's own place among the partitions */
+};
+
 struct task_plan {
     struct slice name; /* tenant/graph/level/partition: for people */
     uint64_t lineage;
@@ -45,7 +53,8 @@ struct task_plan {
     const uint16_t *topic_ids; /* per sub: of raw topics, for references */
     const struct emit_to *to;
     const struct task_out *outs;
-    uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
+    const struct task_forward *forwards; /* at most 64 */
+    uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_forwards;
     enum task_late late;
     enum builtin_world world; /* of built-in types among them */
     const struct lim_conf *limits;

@@ -22,6 +22,9 @@ struct task {
     int64_t floor;      /* no event that is put out is older */
     uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
+    const struct rec *current; /* being sent: what may be forwarded */
+    struct eref current_ref;
+    uint64_t forwarded; /* a bit for each forward that had it */
     bool started, has_failed;
     struct err failed;
     struct task_counts counts;
@@ -55,6 +58,10 @@ struct task {
 };
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
+/* task_forward.c. A row of a source's statement; an event that another task has forwarded, as it
+ * was when that one read it. */
+void task_on_rows(void *arg, struct slice statement, const struct eng_rows *rows);
+struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
 /* task_image.c: the chunks, and their sum; the image out of them. */
 struct hash128 task_image_state(struct task *t);
 void task_image_make(struct task *t);
