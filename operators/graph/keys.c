@@ -74,6 +74,7 @@ void keys_facts_done(struct keys_facts *f)
     VEC_DONE(&f->stmts);
     VEC_DONE(&f->on);
     VEC_DONE(&f->near);
+    VEC_DONE(&f->joined);
     VEC_DONE(&f->up);
     map_done(&f->by_type);
 }

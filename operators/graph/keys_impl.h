@@ -105,7 +105,8 @@ struct keys_facts {
     struct eng *eng;
     struct arena *a;
     VEC(struct keys_place *) places;
-    struct map by_type; /* the place of a type, by its address */
+    struct map by_type;              /* the place of a type, by its address */
+    VEC(struct keys_place *) joined; /* of types with several supertypes that are read */
     VEC(struct keys_stmt *) stmts;
     VEC(struct keys_stmt *) on;    /* those being solved, */
     VEC(struct keys_place *) near; /* and their places, by number */

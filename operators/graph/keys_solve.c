@@ -122,11 +122,11 @@ static bool flow(const struct keys_stmt *s, const struct keys_flow *f)
     return keep(&f->to->carried, &to);
 }
 
-/* What all subtypes that are read carry. */
+/* What all subtypes carry that are read or made. */
 static bool up_to_supers(struct keys_facts *f, const struct keys_place *t)
 {
     bool changed = false;
-    for (uint32_t i = 0; t->read && i < t->type->n_supers; i++) {
+    for (uint32_t i = 0; i < t->type->n_supers; i++) {
         struct keys_place *s = keys_super(f, t, i);
         if (s != NULL && s->read) {
             struct keys_set of = renamed(s, t);

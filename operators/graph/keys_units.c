@@ -39,7 +39,7 @@ static void join_supers(struct keys_facts *f)
             supers += p != NULL && p->no < n && p->events && p->type->kind != ETYPE_VARIANT;
         }
         if (supers > 1) {
-            (void)keys_place(f, t, true);
+            *VEC_PUSH(&f->joined) = keys_place(f, t, true);
         }
     }
 }
@@ -290,14 +290,31 @@ static void take(struct keys_facts *f, struct keys_stmt *s)
     }
 }
 
+/* Types whose events go to several places that are read. */
+static void take_joined(struct keys_facts *f)
+{
+    VEC_EACH (&f->joined, p) {
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < (*p)->type->n_supers; i++) {
+            const struct keys_place *s = keys_super(f, *p, i);
+            n += s != NULL && s->read;
+        }
+        if (n > 1) {
+            touch(f, *p);
+            (*p)->read = true;
+        }
+    }
+}
+
 static int by_number(const void *a, const void *b)
 {
     const struct keys_place *const *p = a, *const *q = b;
     return (*p)->no < (*q)->no ? -1 : (*p)->no > (*q)->no;
 }
 
-static void in_order(struct keys_facts *f)
+static void taken(struct keys_facts *f)
 {
+    take_joined(f);
     if (f->near.len > 1) {
         qsort(f->near.ptr, f->near.len, sizeof *f->near.ptr, by_number);
     }
@@ -307,7 +324,7 @@ void keys_take_one(struct keys_facts *f, struct keys_stmt *s)
 {
     let_go(f);
     take(f, s);
-    in_order(f);
+    taken(f);
 }
 
 void keys_take_unit(struct keys_facts *f, struct keys_stmt *first)
@@ -316,5 +333,5 @@ void keys_take_unit(struct keys_facts *f, struct keys_stmt *first)
     for (struct keys_stmt *s = first; s != NULL; s = s->next) {
         take(f, s);
     }
-    in_order(f);
+    taken(f);
 }
