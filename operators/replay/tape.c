@@ -138,7 +138,8 @@ static bool poll(struct tapes *s)
             s->answered = true;
             s->answer = ev[i];
             s->why = ev[i].err != NULL ? *ev[i].err : (struct err){0};
-            s->partitions = ev[i].topics != NULL && ev[i].count > 0 ? ev[i].topics[0].partitions : 0;
+            s->partitions =
+                ev[i].topics != NULL && ev[i].count > 0 ? ev[i].topics[0].partitions : 0;
         } else if (ev[i].tag >= TAG_TAPES && at < s->tapes.len && s->tapes.ptr[at] != NULL) {
             of_tape(s->tapes.ptr[at], &ev[i]);
         }
@@ -175,7 +176,8 @@ int tapes_partitions(struct tapes *s, struct slice topic, uint32_t *ret, struct 
 {
     uint32_t id = bus_topic(s->bus, topic);
     if (id == 0) {
-        return err_set(reterr, ERR_USAGE, "'" SLICE_FMT "' is no name of a topic", SLICE_ARG(topic));
+        return err_set(reterr, ERR_USAGE, "'" SLICE_FMT "' is no name of a topic",
+                       SLICE_ARG(topic));
     }
     int rc = answer(s, bus_describe(s->bus, id, TAG_ASK, reterr), reterr);
     if (rc == 0) {

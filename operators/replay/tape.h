@@ -19,7 +19,8 @@ struct tape;
 struct tapes *tapes_new(struct bus_client *bus, int64_t timeout_ns);
 void tapes_free(struct tapes *s); /* closes its tapes */
 /* How many partitions; ERR_NOT_FOUND. */
-int tapes_partitions(struct tapes *s, struct slice topic, uint32_t *ret, struct err *reterr) NODISCARD;
+int tapes_partitions(struct tapes *s, struct slice topic, uint32_t *ret,
+                     struct err *reterr) NODISCARD;
 /* The first record appended at or after that time, or the end. */
 int tapes_by_time(struct tapes *s, struct slice topic, uint32_t part, int64_t time_ms,
                   int64_t *ret_offset, struct err *reterr) NODISCARD;
