@@ -35,6 +35,7 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
     uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */

@@ -35,7 +35,8 @@ int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *re
     struct slot_snap *p = &o->snap;
     char key[SNAP_KEY_BYTES];
     struct snap_key k = {o->conf->plan->lineage, p->root.side, p->from + i};
-    struct bus_put put = {.to = slot_state_of(s, o->conf->plan->lineage)};
+    struct bus_put put = {.to = slot_state_of(s, o->conf->plan->lineage),
+                          .token = slot_tag(SLOT_TAG_PUT, 0)};
     struct buf root;
     buf_init(&root, 256);
     if (k.page < p->root.pages) {
