@@ -131,6 +131,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
+    case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     }
 }
 

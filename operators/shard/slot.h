@@ -25,6 +25,7 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool plain;          /* at least once: puts without transactions, and nobody is fenced */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */

@@ -19,6 +19,8 @@ enum slot_tag { /* low byte of a tag; the rest is an index */
                 SLOT_TAG_JOURNAL,
                 SLOT_TAG_SCAN,
                 SLOT_TAG_TIMER,
+                SLOT_TAG_PUT, /* of a plain writer; index: 1 + the task whose journal record it is
+                               */
 };
 
 enum {
@@ -77,7 +79,9 @@ struct slot {
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted; /* in a row */
+    uint32_t aborted;     /* in a row */
+    uint32_t undelivered; /* conf.plain: puts whose end is not known */
+    bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
 
@@ -104,6 +108,7 @@ void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
+void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 /* slot_recover.c */

@@ -17,7 +17,8 @@ void slot_open(struct slot *s)
 {
     struct err err;
     assert(s->writer == NULL);
-    if (bus_open(s->bus, s->conf.name, slot_tag(SLOT_TAG_OPEN, 0), &s->writer, &err) != 0) {
+    struct slice name = s->conf.plain ? SLICE_NONE : s->conf.name;
+    if (bus_open(s->bus, name, slot_tag(SLOT_TAG_OPEN, 0), &s->writer, &err) != 0) {
         slot_lose(s, "the slot cannot be opened: %s", err.msg);
     }
 }

@@ -59,7 +59,8 @@ int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *re
     const struct snap_put *p = snap_set_put(o->snap.set, i);
     const struct bus_put put = {.to = state_of(s, o),
                                 .key = slice_of(p->key, p->key_len),
-                                .value = p->removes ? SLICE_NONE : p->value};
+                                .value = p->removes ? SLICE_NONE : p->value,
+                                .token = slot_tag(SLOT_TAG_PUT, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
