@@ -64,7 +64,7 @@ struct slot {
     enum slot_state state;
     struct slot_one *tasks;
     uint32_t n_tasks;
-    struct bus_reader *reader;
+    struct bus_reader *reader, *source; /* source: of a range, NULL if it has none of its own */
     struct bus_writer *writer;
     uint64_t epoch;
     VEC(struct slot_scan) scans;
@@ -117,6 +117,7 @@ void slot_opened(struct slot *s, const struct bus_ev *ev);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
 struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
+struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
 uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
 
 #endif

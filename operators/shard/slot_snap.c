@@ -48,16 +48,10 @@ uint32_t slot_snap_puts(const struct slot_one *o)
     return o->snap.set != NULL ? snap_set_taken(o->snap.set) : 0;
 }
 
-static struct bus_tp state_of(struct slot *s, const struct slot_one *o)
-{
-    return (struct bus_tp){bus_topic(s->bus, SLICE("state")),
-                           (uint32_t)(o->conf->plan->lineage % SLOT_JOURNAL_PARTS)};
-}
-
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
     const struct snap_put *p = snap_set_put(o->snap.set, i);
-    const struct bus_put put = {.to = state_of(s, o),
+    const struct bus_put put = {.to = slot_state_of(s, o->conf->plan->lineage),
                                 .key = slice_of(p->key, p->key_len),
                                 .value = p->removes ? SLICE_NONE : p->value,
                                 .token = slot_tag(SLOT_TAG_PUT, 0)};

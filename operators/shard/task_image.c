@@ -49,7 +49,7 @@ static void add_own(const struct task *t, struct snap_set *to)
     put(&b, t->seq);
     put(&b, t->prev_sum);
     put_signed(&b, t->prev_offset);
-    put(&b, t->started);
+    put(&b, (uint64_t)t->started | (uint64_t)t->ended << 1);
     put_signed(&b, t->floor);
     put_signed(&b, merge_clock(t->merge));
     put_signed(&b, t->clock_marked);
@@ -117,7 +117,9 @@ static int load_own(struct task *t, struct slice bytes, struct err *reterr)
     t->seq = get(&f);
     t->prev_sum = get(&f);
     t->prev_offset = get_signed(&f);
-    t->started = get(&f) == 1;
+    uint64_t flags = get(&f);
+    t->started = (flags & 1) != 0;
+    t->ended = (flags & 2) != 0;
     t->floor = get_signed(&f);
     merge_set_clock(t->merge, get_signed(&f));
     t->clock_marked = get_signed(&f);
