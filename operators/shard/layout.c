@@ -466,6 +466,7 @@ static void tasks_of(struct layout_making *m, uint32_t group, const struct shape
         *p = *shared;
         p->part = i;
         p->lineage = lineage_of(m, group, i);
+        p->topics = topics;
         p->name = slice_str(arena_printf(m->a, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT "/%u",
                                          SLICE_ARG(doc->tenant), SLICE_ARG(doc->name),
                                          SLICE_ARG(g->name), i));

@@ -25,7 +25,7 @@ struct task {
     const struct rec *current; /* being sent: what may be forwarded */
     struct eref current_ref;
     uint64_t forwarded; /* a bit for each forward that had it */
-    bool started, has_failed;
+    bool started, has_failed, ended;
     struct err failed;
     struct task_counts counts;
 
@@ -46,8 +46,10 @@ struct task {
     bool cutting, fresh; /* fresh: the next record is the first of these rules */
 
     /* snapshots */
-    struct buf chunks, image;
-    bool snapshot, has_image; /* the next cut is one; the last one's is there */
+    struct snap_set *snapshot; /* the next cut is one; NULL */
+    bool manifest;             /* the next record has the hash of the last one, */
+    bool has_cut_state;        /* which is known: */
+    struct hash128 cut_state;
 
     /* replay */
     const struct journal_record *replay;
@@ -55,6 +57,7 @@ struct task {
     struct merge_pos *replay_to;
     int64_t replay_offset;
     uint64_t replay_sum;
+    struct task_watch watch;
 };
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
@@ -62,8 +65,6 @@ void task_take_types(struct task *t); /* what the inputs may have, once the modu
  * was when that one read it. */
 void task_on_rows(void *arg, struct slice statement, const struct eng_rows *rows);
 struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
-/* task_image.c: the chunks, and their sum; the image out of them. */
-struct hash128 task_image_state(struct task *t);
-void task_image_make(struct task *t);
+void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
 
 #endif

@@ -535,7 +535,7 @@ TEST(keys_of_several_columns_some_of_them_null)
         "- name: logs\n  partitions: %\n  epl: |\n"
         "    insert into N select service as k, severity_number as k2, pod as k3, count(*) as n\n"
         "    from LogRecord group by service, severity_number, pod;\n",
-        RAW_PARTS);
+        false, RAW_PARTS);
 }
 
 TEST(whole_numbers_meet_fractions)
