@@ -274,14 +274,12 @@ static void groups_json(const struct view *v)
 
 static void json(struct view *v)
 {
-    bool any = false;
     (void)buf_add_str(v->out, "{");
     field(v->out, "graph", v->g->doc->g.name, ", ");
     parts_json(v);
     (void)buf_add_str(v->out, "\"edges\": [");
     for (uint32_t i = 0; i < v->looks->n_parts; i++) {
         v->to = v->looks->parts[i].name;
-        v->any = &any;
         each_edge(v, i, edge_json);
     }
     (void)buf_add_str(v->out, "],\n");
@@ -309,7 +307,8 @@ static int print(const struct cmd_graph_opts *o, const struct cmd_graph *g, cons
         return CMD_USAGE;
     }
     buf_init(&b, DOC_ARENA_MAX);
-    struct view v = {.g = g, .looks = &looks, .l = l, .out = &b};
+    bool any = false;
+    struct view v = {.g = g, .looks = &looks, .l = l, .out = &b, .any = &any};
     if (o->format == CMD_JSON) {
         json(&v);
     } else {

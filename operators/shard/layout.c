@@ -279,12 +279,13 @@ static void add_sources(struct layout_making *m)
             continue;
         }
         if (needs_source(g)) {
-            to[n++] = (struct layout_group){
-                .name = slice_str(arena_printf(m->a, SLICE_FMT ".source", SLICE_ARG(g->name))),
-                .first = g->first,
-                .n = g->n,
-                .parts = m->conf.raw_parts,
-                .source = true};
+            const char *name = arena_printf(m->a, SLICE_FMT ".source", SLICE_ARG(g->name));
+            to[n] = (struct layout_group){.name = slice_str(name),
+                                          .first = g->first,
+                                          .n = g->n,
+                                          .parts = m->conf.raw_parts,
+                                          .source = true};
+            n++;
         }
         to[n++] = *g;
     }

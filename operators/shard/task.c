@@ -244,12 +244,12 @@ static void take(struct task *t, const struct merge_take *in)
         t->counts.marks++;
         return;
     }
-    struct eref ref = ref_of(t, in);
-    struct rec r = *in->event;
+    t->current = *in->event;
+    t->current_ref = ref_of(t, in);
     bool late = in->late;
-    if (t->plan->subs[in->sub].author != 0 && r.kind != REC_DERIVED) {
-        r = task_unwrap(in->event, &ref);
-        late = r.ts < merge_clock(t->merge);
+    if (t->plan->subs[in->sub].author != 0 && in->event->kind != REC_DERIVED) {
+        t->current = task_unwrap(in->event, &t->current_ref);
+        late = t->current.ts < merge_clock(t->merge);
     }
     t->counts.events++;
     t->counts.late += late;
@@ -263,13 +263,10 @@ static void take(struct task *t, const struct merge_take *in)
         t->last_sub = in->sub;
         t->last_offset = in->offset;
     }
-    t->current = &r;
-    t->current_ref = ref;
     t->forwarded = 0;
     const struct rec_batch whole = {.events = in->event - in->index, .events_len = in->n};
     send(t, dat_intake_before(t->intake, &whole, in->index));
-    send(t, dat_intake_event(t->intake, &r));
-    t->current = NULL;
+    send(t, dat_intake_event(t->intake, &t->current));
 }
 
 static bool replay_done(const struct task *t)

@@ -41,7 +41,7 @@ static uint32_t part_of(struct task *t, const struct task_forward *f, const stru
 static void forward(struct task *t, const struct task_forward *f, uint32_t part)
 {
     struct err err;
-    struct rec r = *t->current;
+    struct rec r = t->current;
     struct ref cause;
     arena_reset(t->scratch);
     struct val_pair *payload = arena_array(t->scratch, r.payload_len + 1, sizeof *payload);
@@ -75,7 +75,6 @@ void task_on_rows(void *arg, struct slice statement, const struct eng_rows *rows
         return;
     }
     const struct task_forward *f = &t->plan->forwards[n];
-    assert(t->current != NULL);
     t->forwarded |= 1ULL << n;
     forward(t, f, part_of(t, f, rows->nw[0]));
 }

@@ -22,7 +22,7 @@ struct task {
     int64_t floor;      /* no event that is put out is older */
     uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
-    const struct rec *current; /* being sent: what may be forwarded */
+    struct rec current; /* being sent: what may be forwarded */
     struct eref current_ref;
     uint64_t forwarded; /* a bit for each forward that had it */
     bool started, has_failed, ended;
