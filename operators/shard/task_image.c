@@ -12,6 +12,7 @@
 #include <assert.h>
 
 enum { IMAGE_MAX = 1 << 30 };
+#define BOOK_NODE UINT64_MAX
 
 static void put(struct buf *to, uint64_t v)
 {
@@ -31,6 +32,18 @@ static void add_chunk(void *arg, const struct save_chunk *c)
     (void)snap_add_chunk(arg, c);
 }
 
+/* Openings of alerts, as a chunk of a node that no engine has. */
+static void save_book(struct task *t)
+{
+    struct buf b;
+    buf_init(&b, SAVE_CHUNK_MAX);
+    if (t->plan->n_alerts > 0 && alert_save(t->book, &b)) {
+        (void)snap_add_chunk(&t->chunks,
+                             &(struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(&b)});
+    }
+    buf_done(&b);
+}
+
 struct hash128 task_image_state(struct task *t)
 {
     if (t->chunks.max == 0) {
@@ -39,6 +52,7 @@ struct hash128 task_image_state(struct task *t)
     }
     buf_clear(&t->chunks);
     eng_save(t->eng, add_chunk, &t->chunks);
+    save_book(t);
     return hash_xxh128(buf_slice(&t->chunks));
 }
 
@@ -100,11 +114,17 @@ static int load_engine(struct task *t, struct slice rest, struct err *reterr)
     VEC(struct save_chunk) chunks = {0};
     struct save_chunk c;
     int rc;
+    int book = 0;
     while ((rc = snap_next_chunk(&rest, &c)) == 1) {
-        *VEC_PUSH(&chunks) = c;
+        if (c.node == BOOK_NODE) {
+            book = alert_load(t->book, c.bytes, reterr);
+        } else {
+            *VEC_PUSH(&chunks) = c;
+        }
     }
-    rc = rc != 0 ? err_set(reterr, ERR_CORRUPT, "a snapshot that does not decode")
-                 : eng_load(t->eng, chunks.ptr, chunks.len, reterr);
+    rc = book != 0 ? book
+         : rc != 0 ? err_set(reterr, ERR_CORRUPT, "a snapshot that does not decode")
+                   : eng_load(t->eng, chunks.ptr, chunks.len, reterr);
     VEC_DONE(&chunks);
     return rc;
 }
