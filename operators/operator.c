@@ -32,6 +32,7 @@ enum {
 
 struct settings {
     int64_t commit_ns, idle_ns, snapshot_ns;
+    bool at_least_once;
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -43,6 +44,8 @@ static const struct conf_row rows[] = {
     {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
      24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
      "how often the state of a task is saved, so that less is replayed; 0: never"},
+    {"operator.at_least_once", CONF_BOOL, AT(at_least_once), "false", 0, 0, NULL, 0,
+     "to measure what transactions cost: none are used, and what is put out may come again"},
 };
 
 enum { NAME_BYTES = 192 };
@@ -90,7 +93,8 @@ static void begin(struct runner *o, struct graph *g)
                                                        ? o->settings->commit_ns
                                                        : (local ? 10 : 200) * CLOCK_NS_PER_MS,
                                       .idle_ns = o->settings->idle_ns,
-                                      .snapshot_ns = o->settings->snapshot_ns};
+                                      .snapshot_ns = o->settings->snapshot_ns,
+                                      .plain = o->settings->at_least_once};
     g->worker = worker_new(o->env->bus, &wconf, l, a);
     g->said = SLOT_OPENING;
     LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", g->version),

@@ -27,6 +27,9 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
     s->pieces = pool_new("pieces", sizeof(struct slot_piece), PIECES_MAX);
     s->reader = bus_reader_new(bus);
+    if (conf->range != NULL && conf->range->source != NULL) {
+        s->source = bus_reader_new(conf->range->source);
+    }
     const struct merge_conf mconf = {slot_piece_done, s};
     for (uint32_t i = 0; i < n; i++) {
         s->tasks[i].conf = &tasks[i];
@@ -64,6 +67,9 @@ void slot_free(struct slot *s)
     if (s->reader != NULL) {
         bus_reader_free(s->reader);
     }
+    if (s->source != NULL) {
+        bus_reader_free(s->source);
+    }
     VEC_DONE(&s->journals);
     batch_in_free(s->decoder);
     schema_reg_free(s->reg);
@@ -76,7 +82,7 @@ void slot_free(struct slot *s)
 void slot_abandon(struct slot *s)
 {
     s->writer = NULL;
-    s->reader = NULL;
+    s->reader = s->source = NULL;
     s->state = SLOT_LOST;
     slot_free(s);
 }
@@ -113,7 +119,7 @@ static void of_scan(struct slot *s, const struct bus_ev *ev)
     uint32_t scan = (uint32_t)(ev->tag >> 8);
     switch (ev->kind) {
     case BUS_EV_RECORDS: slot_scan_records(s, scan, ev); break;
-    case BUS_EV_END: slot_scan_end(s, scan); break;
+    case BUS_EV_END: slot_scan_end(s, scan, ev->offset); break;
     case BUS_EV_ERROR: slot_scan_error(s, scan, ev); break;
     default: break;
     }
@@ -131,6 +137,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
+    case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     }
 }
 
@@ -188,16 +195,36 @@ static int64_t next_wake(const struct slot *s)
     return at;
 }
 
+/* Of a run over a range, when a task could take nothing. */
+static void run_out(struct slot *s, uint32_t i)
+{
+    struct task *t = s->tasks[i].task;
+    if (task_has_ended(t)) {
+        return;
+    }
+    if (merge_is_over(task_merge(t))) {
+        task_end(t, s->conf.range->to);
+    } else {
+        slot_make_room(s, i);
+    }
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
     slot_align(s);
     for (uint32_t i = 0; i < s->n_tasks && !s->draining; i++) {
+        uint32_t n = 0;
         if (task_put_bytes(s->tasks[i].task) < SLOT_PARCEL_MAX) {
-            more |= task_work(s->tasks[i].task, most) == most;
+            n = task_work(s->tasks[i].task, most);
         }
-        wake_at(s, tick(s, i));
+        more |= n == most;
+        if (s->conf.range == NULL) {
+            wake_at(s, tick(s, i));
+        } else if (n == 0) {
+            run_out(s, i);
+        }
     }
     slot_commit_step(s);
     wake_at(s, next_wake(s));
@@ -231,6 +258,15 @@ bool slot_is_drained(const struct slot *s)
 enum slot_state slot_state(const struct slot *s)
 {
     return s->state;
+}
+
+bool slot_is_finished(const struct slot *s)
+{
+    bool ended = s->state == SLOT_LIVE;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        ended &= task_has_ended(s->tasks[i].task);
+    }
+    return ended && slot_is_drained(s);
 }
 
 bool slot_is_fenced(const struct slot *s)

@@ -18,6 +18,16 @@
 
 struct slot;
 
+/* A run over what is there, instead of a live one: nobody is passed over, nothing ticks, inputs
+ * end, and a task whose inputs have ended moves its clock to `to` and ends. */
+struct slot_range {
+    int64_t to;                /* ns */
+    struct bus_client *source; /* has the topics that are not `aligned`; NULL: the slot's own */
+    /* Which offsets of a partition of theirs belong to it; NULL: all there is when it begins. */
+    void (*part)(void *arg, struct slice topic, uint32_t part, int64_t *ret_from, int64_t *ret_end);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
@@ -25,6 +35,10 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool plain;          /* at least once: puts without transactions, and nobody is fenced */
+    const struct slot_range *range; /* NULL: live */
+    struct slice prefix;            /* of the topics journal and state; empty */
+    uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */
@@ -43,7 +57,8 @@ struct slot_counts {
     int64_t commit_worst_ns;
 };
 
-/* Everything is borrowed. The client is the slot's alone. */
+/* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
+ * slot_on_event). */
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
 void slot_free(struct slot *s);
@@ -56,6 +71,8 @@ bool slot_step(struct slot *s);
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
 enum slot_state slot_state(const struct slot *s);
+/* All tasks of a run over a range have ended, and that is committed. */
+bool slot_is_finished(const struct slot *s);
 /* It is lost because another has it: whoever lost it may not open it again unasked. */
 bool slot_is_fenced(const struct slot *s);
 /* Why it is lost, or what it is waiting for; an empty text. */

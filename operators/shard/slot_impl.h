@@ -19,6 +19,8 @@ enum slot_tag { /* low byte of a tag; the rest is an index */
                 SLOT_TAG_JOURNAL,
                 SLOT_TAG_SCAN,
                 SLOT_TAG_TIMER,
+                SLOT_TAG_PUT, /* of a plain writer; index: 1 + the task whose journal record it is
+                               */
 };
 
 enum {
@@ -62,7 +64,7 @@ struct slot {
     enum slot_state state;
     struct slot_one *tasks;
     uint32_t n_tasks;
-    struct bus_reader *reader;
+    struct bus_reader *reader, *source; /* source: of a range, NULL if it has none of its own */
     struct bus_writer *writer;
     uint64_t epoch;
     VEC(struct slot_scan) scans;
@@ -77,7 +79,9 @@ struct slot {
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted; /* in a row */
+    uint32_t aborted;     /* in a row */
+    uint32_t undelivered; /* conf.plain: puts whose end is not known */
+    bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
 
@@ -104,6 +108,7 @@ void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
+void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 /* slot_recover.c */
@@ -112,6 +117,7 @@ void slot_opened(struct slot *s, const struct bus_ev *ev);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
 struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
+struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
 uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
 
 #endif

@@ -13,6 +13,16 @@ enum { FETCH_MAX = 256 << 20, SPARE_MAX = 16, SPARE_KEEP = 1 << 20 };
 
 /* ---- making ---- */
 
+struct bus_client *slot_client_of(const struct slot *s, const struct slot_scan *c)
+{
+    return s->source != NULL && !c->aligned ? s->conf.range->source : s->bus;
+}
+
+static struct bus_reader *reader_of(const struct slot *s, const struct slot_scan *c)
+{
+    return s->source != NULL && !c->aligned ? s->source : s->reader;
+}
+
 static uint32_t scan_of(struct slot *s, const struct slot_task *conf, const struct merge_spec *sub)
 {
     struct slice topic = conf->topics[sub->topic];
@@ -23,8 +33,9 @@ static uint32_t scan_of(struct slot *s, const struct slot_task *conf, const stru
     }
     struct slot_scan *n = VEC_PUSH(&s->scans);
     n->topic = topic;
-    n->tp = (struct bus_tp){bus_topic(s->bus, topic), sub->part};
     n->aligned = conf->aligned[sub->topic];
+    n->stop = INT64_MAX;
+    n->tp = (struct bus_tp){bus_topic(slot_client_of(s, n), topic), sub->part};
     n->end_since = INT64_MAX;
     return (uint32_t)s->scans.len - 1;
 }
@@ -42,8 +53,39 @@ void slot_scans_make(struct slot *s)
                  i++) {
                 in->n++;
             }
+            in->lanes = mem_calloc(in->n, sizeof *in->lanes);
             *VEC_PUSH(&s->inputs) = in;
             *VEC_PUSH(&s->scans.ptr[in->scan].inputs) = (uint32_t)s->inputs.len - 1;
+        }
+    }
+}
+
+void slot_scan_range(const struct slot *s, struct slot_scan *c)
+{
+    const struct slot_range *r = s->conf.range;
+    int64_t from = c->start, end = c->end;
+    if (r == NULL || c->aligned) {
+        return; /* between tasks: to the end that the author writes */
+    }
+    if (r->part != NULL) {
+        r->part(r->arg, c->topic, c->tp.part, &from, &end);
+    }
+    c->start = MAX(c->start, from);
+    c->stop = MIN(c->end, end);
+}
+
+/* Nothing more of it belongs to the range. */
+static void is_over(struct slot *s, struct slot_scan *c)
+{
+    if (c->assigned) {
+        bus_unassign(reader_of(s, c), c->tp);
+    }
+    c->assigned = false;
+    c->stop = INT64_MAX;
+    VEC_EACH (&c->inputs, i) {
+        const struct slot_input *in = s->inputs.ptr[*i];
+        for (uint32_t k = 0; k < in->n; k++) {
+            merge_end(task_merge(s->tasks[in->task].task), in->first + k);
         }
     }
 }
@@ -59,7 +101,11 @@ static void begin(struct slot *s, struct slot_scan *c, uint32_t index)
             c->from = MIN(c->from, merge_pos(m, in->first + k).offset);
         }
     }
-    if (bus_assign(s->reader, c->tp, c->from, slot_tag(SLOT_TAG_SCAN, index), &err) != 0) {
+    if (c->from >= c->stop) {
+        is_over(s, c);
+        return;
+    }
+    if (bus_assign(reader_of(s, c), c->tp, c->from, slot_tag(SLOT_TAG_SCAN, index), &err) != 0) {
         slot_lose(s, "partition %u of " SLICE_FMT " cannot be read: %s", c->tp.part,
                   SLICE_ARG(c->topic), err.msg);
         return;
@@ -80,6 +126,7 @@ void slot_scans_free(struct slot *s)
         VEC_DONE(&c->inputs);
     }
     VEC_EACH (&s->inputs, i) {
+        mem_free((*i)->lanes);
         mem_free(*i);
     }
     VEC_DONE(&s->inputs);
@@ -130,7 +177,7 @@ static void hold_back(struct slot *s, struct slot_scan *c)
         size_t most = c->paused ? SLOT_BUFFER_MAX / 2 : SLOT_BUFFER_MAX;
         full |= s->inputs.ptr[*i]->buffered > most;
     }
-    if (c->assigned && full != c->paused && bus_pause(s->reader, c->tp, full, &err) == 0) {
+    if (c->assigned && full != c->paused && bus_pause(reader_of(s, c), c->tp, full, &err) == 0) {
         c->paused = full;
     }
 }
@@ -167,9 +214,11 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
     VEC_EACH (&c->inputs, i) {
         struct slot_input *in = s->inputs.ptr[*i];
         uint32_t sub = sub_of(s, in, author);
-        if (sub == UINT32_MAX) {
+        struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
+        if (lane == NULL || lane->dropped || piece->offset < lane->next) {
             continue;
         }
+        lane->next = piece->offset + 1;
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
         *p = (struct slot_piece){b, in, bytes};
@@ -178,6 +227,18 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         struct merge_piece mine = *piece;
         mine.owner = p;
         merge_push(task_merge(s->tasks[in->task].task), sub, &mine);
+    }
+}
+
+/* The author has said that nothing more comes. */
+static void end_author(struct slot *s, const struct slot_scan *c, uint64_t author)
+{
+    VEC_EACH (&c->inputs, i) {
+        const struct slot_input *in = s->inputs.ptr[*i];
+        uint32_t sub = sub_of(s, in, author);
+        if (sub != UINT32_MAX && !in->lanes[sub - in->first].dropped) {
+            merge_end(task_merge(s->tasks[in->task].task), sub);
+        }
     }
 }
 
@@ -202,6 +263,10 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
                                 .bad = bad,
                                 .first = head.first};
     s->counts.records++;
+    if (head.end) {
+        end_author(s, c, head.lineage);
+        return;
+    }
     hand_out(s, c, b, &piece, of_task ? head.lineage : 0, r->value.len + sizeof piece);
 }
 
@@ -218,16 +283,22 @@ void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev)
             merge_may_skip(task_merge(s->tasks[in->task].task), in->first + k, false);
         }
     }
-    for (uint32_t i = 0; i < ev->count; i++) {
+    for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         take_record(s, c, b, &ev->records[i]);
     }
     batch_drop(b);
+    if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
+        is_over(s, c);
+    }
     hold_back(s, c);
 }
 
-void slot_scan_end(struct slot *s, uint32_t scan)
+void slot_scan_end(struct slot *s, uint32_t scan, int64_t offset)
 {
     struct slot_scan *c = &s->scans.ptr[scan];
+    if (offset >= c->stop) {
+        is_over(s, c);
+    }
     if (c->end_since == INT64_MAX) {
         c->end_since = slot_now(s);
     }
@@ -246,9 +317,70 @@ void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev)
     }
 }
 
+/* The partition is full while one of its authors is waited for: what others have brought since
+ * their first record is dropped, so that his can be reached. */
+static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
+{
+    struct err err;
+    for (uint32_t k = 0; k < in->n; k++) {
+        if (merge_has(m, in->first + k)) {
+            in->lanes[k].next = merge_drop_rest(m, in->first + k).offset;
+            in->lanes[k].dropped = true;
+        }
+    }
+    struct slot_scan *c = &s->scans.ptr[in->scan];
+    if (c->paused && bus_pause(reader_of(s, c), c->tp, false, &err) == 0) {
+        c->paused = false; /* also if others fill it: it goes on record by record */
+    }
+}
+
+/* What was dropped and is wanted now is read again. */
+static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
+{
+    struct slot_scan *c = &s->scans.ptr[in->scan];
+    struct err err;
+    int64_t from = INT64_MAX;
+    bool wanted = false;
+    for (uint32_t k = 0; k < in->n; k++) {
+        if (in->lanes[k].dropped) {
+            from = MIN(from, in->lanes[k].next);
+            wanted |= !merge_has(m, in->first + k);
+        }
+    }
+    if (!wanted) {
+        return;
+    }
+    for (uint32_t k = 0; k < in->n; k++) {
+        in->lanes[k].dropped = false;
+    }
+    if (bus_seek(reader_of(s, c), c->tp, from, &err) != 0) {
+        slot_lose(s, SLICE_FMT " partition %u: %s", SLICE_ARG(c->topic), c->tp.part, err.msg);
+    }
+}
+
+void slot_make_room(struct slot *s, uint32_t task)
+{
+    struct merge *m = task_merge(s->tasks[task].task);
+    uint32_t holder = merge_holder(m);
+    VEC_EACH (&s->inputs, i) {
+        struct slot_input *in = *i;
+        if (in->task != task || holder < in->first || holder >= in->first + in->n) {
+            continue;
+        }
+        if (s->scans.ptr[in->scan].paused && !in->lanes[holder - in->first].dropped) {
+            drop_newest(s, in, m);
+        } else {
+            read_again(s, in, m);
+        }
+    }
+}
+
 void slot_align(struct slot *s)
 {
     int64_t now = slot_now(s);
+    if (s->conf.range != NULL) {
+        return; /* nobody is passed over */
+    }
     VEC_EACH (&s->scans, c) {
         int64_t wait = c->aligned ? s->conf.align_ns : 0;
         bool may = c->end_since != INT64_MAX && now - c->end_since >= wait;

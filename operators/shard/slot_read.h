@@ -18,10 +18,16 @@ struct slot_batch { /* decoded records of one event of the bus, for all tasks th
     uint32_t refs;
 };
 
+struct slot_lane { /* of a sub-stream, in a run over a range */
+    int64_t next;  /* what lies before was handed out */
+    bool dropped;  /* what comes now is read again later */
+};
+
 struct slot_input { /* one task's view of a partition */
     uint32_t task, scan;
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
+    struct slot_lane *lanes;
 };
 
 struct slot_piece { /* owner of a merge_piece */
@@ -36,15 +42,21 @@ struct slot_scan {
     int64_t start, end; /* bounds, when it was asked */
     int64_t from;       /* the least position of those who read it */
     int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
+    int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
     VEC(uint32_t) inputs;
 };
 
 void slot_scans_make(struct slot *s);
-void slot_scans_begin(struct slot *s); /* from where its tasks stand */
+void slot_scan_range(const struct slot *s, struct slot_scan *c); /* once its bounds are known */
+void slot_scans_begin(struct slot *s);                           /* from where its tasks stand */
 void slot_scans_free(struct slot *s);
 void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev);
-void slot_scan_end(struct slot *s, uint32_t scan);
+void slot_scan_end(struct slot *s, uint32_t scan, int64_t offset); /* the stable end */
+/* A task of a run over a range can take nothing: makes room for those that it waits for, and reads
+ * again what was dropped for it. */
+void slot_make_room(struct slot *s, uint32_t task);
+struct bus_client *slot_client_of(const struct slot *s, const struct slot_scan *c);
 void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev);
 void slot_align(struct slot *s); /* who has waited long enough may be passed over */
 void slot_piece_done(void *arg, void *owner);

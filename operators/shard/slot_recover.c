@@ -10,6 +10,7 @@
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { RECORD_ARENA = 64 << 20 };
 
@@ -17,16 +18,29 @@ void slot_open(struct slot *s)
 {
     struct err err;
     assert(s->writer == NULL);
-    if (bus_open(s->bus, s->conf.name, slot_tag(SLOT_TAG_OPEN, 0), &s->writer, &err) != 0) {
+    struct slice name = s->conf.plain ? SLICE_NONE : s->conf.name;
+    if (bus_open(s->bus, name, slot_tag(SLOT_TAG_OPEN, 0), &s->writer, &err) != 0) {
         slot_lose(s, "the slot cannot be opened: %s", err.msg);
     }
 }
 
+static struct bus_tp own_topic(struct slot *s, struct slice name, uint64_t lineage)
+{
+    uint32_t parts = s->conf.journal_parts > 0 ? s->conf.journal_parts : SLOT_JOURNAL_PARTS;
+    char text[BUS_NAME_MAX + 1];
+    (void)snprintf(text, sizeof text, SLICE_FMT SLICE_FMT, SLICE_ARG(s->conf.prefix),
+                   SLICE_ARG(name));
+    return (struct bus_tp){bus_topic(s->bus, slice_str(text)), (uint32_t)(lineage % parts)};
+}
+
 struct bus_tp slot_journal_of(struct slot *s, uint32_t task)
 {
-    uint64_t lineage = s->tasks[task].conf->plan->lineage;
-    return (struct bus_tp){bus_topic(s->bus, SLICE("journal")),
-                           (uint32_t)(lineage % SLOT_JOURNAL_PARTS)};
+    return own_topic(s, SLICE("journal"), s->tasks[task].conf->plan->lineage);
+}
+
+struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
+{
+    return own_topic(s, SLICE("state"), lineage);
 }
 
 static void add_journal(struct slot *s, struct bus_tp tp, bool snapshots)
@@ -40,10 +54,15 @@ static void add_journal(struct slot *s, struct bus_tp tp, bool snapshots)
         (struct slot_journal){.tp = tp, .from = BUS_FROM_START, .end = -1, .snapshots = snapshots};
 }
 
-static void ask_bounds(struct slot *s, struct bus_tp tp, uint32_t index)
+/* Journals first, then scans. */
+static void ask_bounds(struct slot *s, uint32_t index)
 {
     struct err err;
-    if (bus_bounds(s->bus, tp, slot_tag(SLOT_TAG_BOUNDS, index), &err) != 0) {
+    bool scan = index >= s->journals.len;
+    const struct slot_scan *c = scan ? &s->scans.ptr[index - s->journals.len] : NULL;
+    struct bus_client *client = scan ? slot_client_of(s, c) : s->bus;
+    struct bus_tp tp = scan ? c->tp : s->journals.ptr[index].tp;
+    if (bus_bounds(client, tp, slot_tag(SLOT_TAG_BOUNDS, index), &err) != 0) {
         slot_lose(s, "the bounds of a partition cannot be asked for: %s", err.msg);
     }
     s->waits++;
@@ -56,14 +75,14 @@ void slot_opened(struct slot *s, const struct bus_ev *ev)
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         struct bus_tp tp = slot_journal_of(s, i);
         add_journal(s, tp, false);
-        add_journal(s, (struct bus_tp){bus_topic(s->bus, SLICE("state")), tp.part}, true);
+        add_journal(s, slot_state_of(s, s->tasks[i].conf->plan->lineage), true);
     }
     s->waits = 0;
     for (uint32_t i = 0; i < s->journals.len; i++) {
-        ask_bounds(s, s->journals.ptr[i].tp, i);
+        ask_bounds(s, i);
     }
     for (uint32_t i = 0; i < s->scans.len && s->state == SLOT_JOURNAL; i++) {
-        ask_bounds(s, s->scans.ptr[i].tp, (uint32_t)s->journals.len + i);
+        ask_bounds(s, (uint32_t)s->journals.len + i);
     }
 }
 
@@ -100,7 +119,7 @@ static void forget_journal(struct slot_one *o)
 
 static void seek_fresh(struct slot *s, uint32_t task)
 {
-    bool from_start = s->tasks[task].conf->from_start;
+    bool from_start = s->tasks[task].conf->from_start || s->conf.range != NULL;
     VEC_EACH (&s->inputs, i) {
         const struct slot_input *in = *i;
         const struct slot_scan *c = &s->scans.ptr[in->scan];
@@ -294,6 +313,7 @@ static void bounds_known(struct slot *s, uint32_t index, const struct bus_ev *ev
         struct slot_scan *c = &s->scans.ptr[index - s->journals.len];
         c->start = ev->offset;
         c->end = ev->end;
+        slot_scan_range(s, c);
     } else {
         s->journals.ptr[index].end = ev->end;
     }
@@ -329,10 +349,7 @@ void slot_journal_event(struct slot *s, const struct bus_ev *ev)
             bounds_known(s, index, ev);
         } else if (ev->err->code == ERR_UNAVAILABLE) {
             s->waits--;
-            ask_bounds(s,
-                       index < s->journals.len ? s->journals.ptr[index].tp
-                                               : s->scans.ptr[index - s->journals.len].tp,
-                       index);
+            ask_bounds(s, index);
         } else {
             slot_lose(s, "the bounds of a partition are not known: %s", ev->err->msg);
         }
