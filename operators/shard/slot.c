@@ -57,7 +57,7 @@ void slot_free(struct slot *s)
             mem_free(r->bytes);
         }
         VEC_DONE(&s->tasks[i].journal);
-        slot_snap_forget(&s->tasks[i].snap);
+        slot_snap_done(&s->tasks[i].snap);
         arena_free(s->tasks[i].arena);
     }
     slot_scans_free(s);
@@ -182,7 +182,7 @@ static int64_t next_wake(const struct slot *s)
     int64_t at = s->sending ? s->not_before : INT64_MAX;
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (uint32_t i = 0; i < s->n_tasks && !busy; i++) {
-        if (task_is_dirty(s->tasks[i].task) || s->tasks[i].snap.state == SNAP_SENDING) {
+        if (task_is_dirty(s->tasks[i].task) || slot_snap_sends(&s->tasks[i])) {
             at = s->last_commit + s->conf.commit_ns;
         }
     }

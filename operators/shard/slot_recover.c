@@ -152,10 +152,7 @@ static void begin_replay(struct slot *s)
     s->state = SLOT_REPLAY;
     for (uint32_t i = 0; i < s->n_tasks && s->state == SLOT_REPLAY; i++) {
         struct slot_one *o = &s->tasks[i];
-        if (o->snap.found) {
-            slot_snap_restore(s, o);
-        }
-        slot_snap_forget(&o->snap);
+        slot_snap_restore(s, o);
         if (o->journal.len > 0 && o->last_plan != o->conf->plan->hash) {
             succeed(s, o);
         }
