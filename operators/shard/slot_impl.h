@@ -12,12 +12,13 @@
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
 
-enum slot_tag { /* low byte of a tag; the rest is an index */
+enum slot_tag { /* low byte of a tag; then an index, and a number that is used once */
                 SLOT_TAG_OPEN = 1,
                 SLOT_TAG_COMMIT,
                 SLOT_TAG_BOUNDS,
                 SLOT_TAG_JOURNAL,
                 SLOT_TAG_SCAN,
+                SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
 };
 
@@ -40,9 +41,31 @@ struct slot_journal { /* a partition of the journal, or of the snapshots */
     bool snapshots;
 };
 
+/* Tasks that come in together: their journals are read, replayed, and their inputs caught up with,
+ * by a reader of their own. The last one is for looking after UNKNOWN. */
+enum { SLOT_CATCH_UPS = 2, SLOT_LOOK = SLOT_CATCH_UPS, SLOT_LOADS };
+enum slot_load_phase { LOAD_FREE, LOAD_BOUNDS, LOAD_SNAPSHOTS, LOAD_JOURNALS, LOAD_CATCH_UP };
+
+struct slot_asked { /* for the bounds of a scan, which may be gone when the answer comes */
+    uint64_t scan;  /* its tag */
+    struct bus_tp tp;
+};
+
+struct slot_load {
+    enum slot_load_phase phase;
+    uint32_t number; /* changes at each use: answers to the one before are passed over */
+    struct bus_reader *reader;
+    VEC(struct slot_journal) journals;
+    VEC(struct slot_asked) asked;
+    uint32_t waits; /* answers that are still to come */
+};
+
 struct slot_one { /* a task and what the slot knows of it */
     struct task *task;
-    const struct slot_task *conf;
+    struct slot_task conf;
+    enum slot_state state;
+    uint32_t load; /* which reads its journal, or read it last */
+    VEC(struct slot_input *) inputs;
     VEC(struct slot_record) journal;
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
@@ -53,25 +76,27 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
+    bool leaving, final;             /* final: its last snapshot is asked for */
+    char why[160];                   /* it is lost */
 };
 
 struct slot {
     struct bus_client *bus;
     const struct clock *clock;
     struct slot_conf conf;
-    enum slot_state state;
-    struct slot_one *tasks;
-    uint32_t n_tasks;
-    struct bus_reader *reader;
+    VEC(struct slot_one *) tasks;
+    struct bus_reader *reader; /* at the head */
     struct bus_writer *writer;
     uint64_t epoch;
-    VEC(struct slot_scan) scans;
-    VEC(struct slot_input *) inputs;
+    bool open, lost;               /* open: tasks may begin */
+    VEC(struct slot_scan *) scans; /* NULL: free */
+    uint32_t scan_ids;
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;
     struct schema_reg *reg;
     struct batch_in *decoder;
+    struct slot_load loads[SLOT_LOADS];
 
     /* the transaction under way */
     bool sending, committing;
@@ -80,26 +105,27 @@ struct slot {
     uint32_t aborted; /* in a row */
     bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
-
-    /* reading journals */
-    VEC(struct slot_journal) journals;
-    uint32_t waits; /* answers that are still to come */
-    bool reading_snapshots;
-    bool looking; /* after UNKNOWN: for the records of the cut */
+    bool looking;     /* after UNKNOWN: for the records of the cut */
 
     char why[160];
     struct slot_counts counts;
 };
 
-static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index)
+static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t number)
 {
-    return (uint64_t)index << 8 | (uint64_t)kind;
+    return (uint64_t)number << 32 | (uint64_t)index << 8 | (uint64_t)kind;
+}
+static inline uint32_t slot_tag_index(uint64_t tag)
+{
+    return (uint32_t)(tag >> 8) & 0xffffff;
 }
 static inline int64_t slot_now(const struct slot *s)
 {
     return clock_mono(s->clock);
 }
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The task alone; the others go on. */
+void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
@@ -109,9 +135,12 @@ void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN
 /* slot_recover.c */
 void slot_open(struct slot *s);
 void slot_opened(struct slot *s, const struct bus_ev *ev);
+void slot_load_begin(struct slot *s); /* tasks that wait, if a reader is free */
+void slot_load_end(struct slot *s, uint32_t load);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
-struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
-uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
+void slot_forget_journal(struct slot_one *o);
+struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
+struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */
 
 #endif

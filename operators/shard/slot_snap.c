@@ -14,14 +14,17 @@ enum { PORTION = 16 }; /* pages in one transaction */
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    if (p->state == SNAP_NONE && s->conf.snapshot_ns > 0 && slot_now(s) >= p->due &&
-        task_snapshot(o->task)) {
-        p->state = SNAP_CUT;
+    bool due = s->conf.snapshot_ns > 0 && (o->final || slot_now(s) >= p->due);
+    bool last = false;
+    if (p->state == SNAP_NONE && due) {
+        p->state = task_snapshot(o->task) ? SNAP_CUT : SNAP_NONE;
+        last = o->final && p->state == SNAP_CUT;
+        o->final = false;
     }
     if (p->state == SNAP_SENDING) {
         p->to = MIN(p->root.pages, p->from + PORTION);
     }
-    return p->state == SNAP_SENDING;
+    return p->state == SNAP_SENDING || last;
 }
 
 uint32_t slot_snap_puts(const struct slot_one *o)
@@ -33,14 +36,14 @@ uint32_t slot_snap_puts(const struct slot_one *o)
 static struct bus_tp state_of(struct slot *s, const struct slot_one *o)
 {
     return (struct bus_tp){bus_topic(s->bus, SLICE("state")),
-                           (uint32_t)(o->conf->plan->lineage % SLOT_JOURNAL_PARTS)};
+                           (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS)};
 }
 
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
     struct slot_snap *p = &o->snap;
     char key[SNAP_KEY_BYTES];
-    struct snap_key k = {o->conf->plan->lineage, p->root.side, p->from + i};
+    struct snap_key k = {o->conf.plan->lineage, p->root.side, p->from + i};
     struct bus_put put = {.to = state_of(s, o)};
     struct buf root;
     buf_init(&root, 256);
@@ -63,7 +66,7 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
     struct slot_snap *p = &o->snap;
     if (p->state == SNAP_CUT) {
         struct slice image = task_image(o->task);
-        p->root = (struct snap_root){.plan = o->conf->plan->hash,
+        p->root = (struct snap_root){.plan = o->conf.plan->hash,
                                      .seq = o->cut.seq,
                                      .journal_offset = journal_offset,
                                      .engine = JOURNAL_ENGINE_NUMBER,
@@ -99,23 +102,22 @@ static void keep_page(struct slot_snap *p, const struct snap_key *k, struct slic
     memcpy(to->bytes, bytes.ptr, bytes.len);
 }
 
-void slot_snap_record(struct slot *s, const struct bus_record *r)
+void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r)
 {
     struct snap_key k;
     struct err err;
-    uint32_t t = snap_key_read(r->key, &k) ? slot_task_of(s, k.lineage) : UINT32_MAX;
-    if (t == UINT32_MAX || r->value.len == 0) {
+    struct slot_one *o = snap_key_read(r->key, &k) ? slot_one_of(s, k.lineage) : NULL;
+    if (o == NULL || r->value.len == 0 || o->state != SLOT_JOURNAL || o->load != load) {
         return;
     }
-    struct slot_snap *p = &s->tasks[t].snap;
+    struct slot_snap *p = &o->snap;
     if (k.side < SNAP_SIDE_ROOT) {
         keep_page(p, &k, r->value);
     } else if (snap_root_read(r->value, &p->root, &err) == 0) {
-        p->found =
-            p->root.plan == s->tasks[t].conf->plan->hash && p->root.engine == JOURNAL_ENGINE_NUMBER;
+        p->found = p->root.plan == o->conf.plan->hash && p->root.engine == JOURNAL_ENGINE_NUMBER;
         p->side = p->root.side;
     } else {
-        slot_lose(s, "%s", err.msg);
+        slot_lose_one(s, o, "%s", err.msg);
     }
 }
 
@@ -142,10 +144,11 @@ void slot_snap_restore(struct slot *s, struct slot_one *o)
     }
     struct hash128 sum = hash_xxh128(buf_slice(&image));
     if (image.len != p->root.bytes || memcmp(&sum, &p->root.sum, sizeof sum) != 0) {
-        slot_lose(s, "the snapshot of '" SLICE_FMT "' is torn", SLICE_ARG(o->conf->plan->name));
+        slot_lose_one(s, o, "the snapshot of '" SLICE_FMT "' is torn",
+                      SLICE_ARG(o->conf.plan->name));
     } else if (task_restore(o->task, buf_slice(&image), &err) != 0) {
-        slot_lose(s, "the snapshot of '" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name),
-                  err.msg);
+        slot_lose_one(s, o, "the snapshot of '" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name),
+                      err.msg);
     } else {
         s->counts.restored_bytes += image.len;
     }
