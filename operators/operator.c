@@ -37,6 +37,7 @@ enum {
 
 struct settings {
     int64_t commit_ns, idle_ns, snapshot_ns, slots;
+    bool at_least_once;
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -51,6 +52,8 @@ static const struct conf_row rows[] = {
     {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
      24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
      "how often the state of a task is saved, so that less is replayed; 0: never"},
+    {"operator.at_least_once", CONF_BOOL, AT(at_least_once), "false", 0, 0, NULL, 0,
+     "to measure what transactions cost: none are used, and what is put out may come again"},
 };
 
 struct graph {
@@ -138,7 +141,8 @@ static void begin(struct runner *o, uint32_t slot)
                                                       ? o->settings->commit_ns
                                                       : (local ? 10 : 200) * CLOCK_NS_PER_MS,
                                      .idle_ns = o->settings->idle_ns,
-                                     .snapshot_ns = o->settings->snapshot_ns};
+                                     .snapshot_ns = o->settings->snapshot_ns,
+                                     .plain = o->settings->at_least_once};
     p->worker = worker_new(o->env->bus, &conf);
     LOG_INFO("slot begins", LOG_STR("slot", p->name));
     run_tasks(o, slot);

@@ -25,6 +25,9 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
     s->pieces = pool_new("pieces", sizeof(struct slot_piece), PIECES_MAX);
     s->reader = bus_reader_new(bus);
+    if (conf->range != NULL && conf->range->source != NULL) {
+        s->source = bus_reader_new(conf->range->source);
+    }
     for (uint32_t i = 0; i < n; i++) {
         slot_add(s, &tasks[i]);
     }
@@ -66,6 +69,9 @@ void slot_free(struct slot *s)
     if (s->reader != NULL) {
         bus_reader_free(s->reader);
     }
+    if (s->source != NULL) {
+        bus_reader_free(s->source);
+    }
     batch_in_free(s->decoder);
     schema_reg_free(s->reg);
     pool_free(s->pieces, 0);
@@ -76,7 +82,7 @@ void slot_free(struct slot *s)
 void slot_abandon(struct slot *s)
 {
     s->writer = NULL;
-    s->reader = NULL;
+    s->reader = s->source = NULL;
     for (uint32_t i = 0; i < SLOT_LOADS; i++) {
         s->loads[i].reader = NULL;
     }
@@ -134,6 +140,7 @@ void slot_remove(struct slot *s, uint64_t lineage, bool snapshot)
 /* Those that are lost read no more; those that leave are gone when all they did is committed. */
 static void let_go(struct slot *s)
 {
+    bool busy = s->sending || s->committing; /* tasks keep their numbers */
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
         bool done = o->state != SLOT_LIVE ||
@@ -141,7 +148,7 @@ static void let_go(struct slot *s)
         if (o->state == SLOT_LOST) {
             slot_inputs_leave(s, o);
         }
-        if (o->leaving && done && !o->in_cut && !s->sending) {
+        if (o->leaving && done && !o->in_cut && !busy) {
             VEC_REMOVE(&s->tasks, i - 1);
             one_free(s, o);
         }
@@ -187,6 +194,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
+    case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     }
 }
 
@@ -247,6 +255,19 @@ static int64_t next_wake(const struct slot *s)
     return at;
 }
 
+/* Of a run over a range, when a task could take nothing. */
+static void run_out(struct slot *s, struct slot_one *o)
+{
+    if (task_has_ended(o->task)) {
+        return;
+    }
+    if (merge_is_over(task_merge(o->task))) {
+        task_end(o->task, s->conf.range->to);
+    } else {
+        slot_make_room(s, o);
+    }
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
@@ -257,10 +278,16 @@ static bool live_step(struct slot *s)
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }
+        uint32_t n = 0;
         if (task_put_bytes(o->task) < SLOT_PARCEL_MAX) {
-            more |= task_work(o->task, most) == most;
+            n = task_work(o->task, most);
         }
-        wake_at(s, tick(s, o));
+        more |= n == most;
+        if (s->conf.range == NULL) {
+            wake_at(s, tick(s, o));
+        } else if (n == 0) {
+            run_out(s, o);
+        }
     }
     slot_commit_step(s);
     wake_at(s, next_wake(s));
@@ -336,6 +363,15 @@ const char *slot_task_why(const struct slot *s, uint32_t i)
     const struct slot_one *o = s->tasks.ptr[i];
     const struct err *failed = task_failed(o->task);
     return s->lost ? s->why : failed != NULL ? failed->msg : o->why;
+}
+
+bool slot_is_finished(const struct slot *s)
+{
+    bool ended = s->open && s->tasks.len > 0;
+    VEC_EACH (&s->tasks, o) {
+        ended &= (*o)->state == SLOT_LIVE && task_has_ended((*o)->task);
+    }
+    return ended && slot_is_drained(s);
 }
 
 bool slot_is_fenced(const struct slot *s)

@@ -21,6 +21,16 @@
 
 struct slot;
 
+/* A run over what is there, instead of a live one: nobody is passed over, nothing ticks, inputs
+ * end, and a task whose inputs have ended moves its clock to `to` and ends. */
+struct slot_range {
+    int64_t to;                /* ns */
+    struct bus_client *source; /* has the topics that are not `aligned`; NULL: the slot's own */
+    /* Which offsets of a partition of theirs belong to it; NULL: all there is when it begins. */
+    void (*part)(void *arg, struct slice topic, uint32_t part, int64_t *ret_from, int64_t *ret_end);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
@@ -28,6 +38,10 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool plain;          /* at least once: puts without transactions, and nobody is fenced */
+    const struct slot_range *range; /* NULL: live */
+    struct slice prefix;            /* of the topics journal and state; empty */
+    uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */
@@ -47,7 +61,8 @@ struct slot_counts {
     int64_t commit_worst_ns;
 };
 
-/* Everything is borrowed. The client is the slot's alone. n may be 0. */
+/* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
+ * slot_on_event). n may be 0, but for a range. */
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
 void slot_free(struct slot *s);
@@ -73,6 +88,8 @@ enum slot_state slot_task_state(const struct slot *s, uint32_t i);
 const char *slot_task_why(const struct slot *s, uint32_t i);
 /* Of the slot: LOST, or the least that one of its tasks has reached. */
 enum slot_state slot_state(const struct slot *s);
+/* All tasks of a run over a range have ended, and that is committed. */
+bool slot_is_finished(const struct slot *s);
 /* It is lost because another has it: whoever lost it may not open it again unasked. */
 bool slot_is_fenced(const struct slot *s);
 /* Why it is lost, or what it is waiting for; an empty text. */
