@@ -51,7 +51,13 @@ struct emit {
     struct box *open, *free;
     struct hash_state *sum;
     uint64_t events;
+    bool ending;
 };
+
+void emit_end(struct emit *e)
+{
+    e->ending = true;
+}
 
 struct emit *emit_new(uint64_t lineage, struct slice source, const struct emit_to *to, uint32_t n)
 {
@@ -209,13 +215,35 @@ size_t emit_bytes(const struct emit *e)
     return n;
 }
 
+/* Ends stand behind everything else, as records of their own: who begins again finds them. */
+static size_t add_ends(struct emit *e, struct box *b)
+{
+    size_t from = b->records.len;
+    for (uint32_t i = 0; i < e->n_lanes && e->ending; i++) {
+        const struct lane *l = &e->lanes[i];
+        if (e->to[l->to].marked) {
+            *VEC_PUSH(&b->records) = (struct emit_record){.to = l->to, .part = l->part};
+            (void)VEC_PUSH(&b->places);
+        }
+    }
+    e->ending = false;
+    return from;
+}
+
 static void write_heads(struct emit *e, struct box *b, uint64_t epoch, uint64_t seq, int64_t mark)
 {
+    size_t ends = add_ends(e, b);
     for (size_t i = 0; i < b->records.len; i++) {
         struct emit_record *r = &b->records.ptr[i];
         const struct lane *l = &e->lanes[e->base[r->to] + r->part];
         bool marks = e->to[r->to].marked && l->last == i + 1;
-        struct head h = {e->lineage, epoch, seq, r->first, r->count, marks ? mark : MERGE_NO_MARK};
+        struct head h = {.lineage = e->lineage,
+                         .epoch = epoch,
+                         .seq = seq,
+                         .first = r->first,
+                         .count = r->count,
+                         .mark = marks ? mark : MERGE_NO_MARK,
+                         .end = i >= ends};
         b->places.ptr[i].head = b->bytes.len;
         bool fits = head_write(&b->bytes, &h);
         assert(fits);

@@ -45,6 +45,8 @@ int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64
                struct err *reterr) NODISCARD;
 bool emit_is_empty(const struct emit *e);
 size_t emit_bytes(const struct emit *e); /* of events that wait for the cut, roughly */
+/* The next cut is the last: an end goes to each partition that gets marks. */
+void emit_end(struct emit *e);
 /* mark: the clock, if it has moved since the last cut; else MERGE_NO_MARK. */
 struct parcel *emit_cut(struct emit *e, uint64_t epoch, uint64_t seq, int64_t mark);
 void emit_give_back(struct emit *e, struct parcel *p);

@@ -425,6 +425,15 @@ bool merge_is_empty(const struct merge *m)
     return true;
 }
 
+bool merge_is_over(const struct merge *m)
+{
+    bool over = true;
+    for (uint32_t i = 0; i < m->n && over; i++) {
+        over = m->subs[i].ended && m->subs[i].n == 0;
+    }
+    return over;
+}
+
 /* ---- the journal ---- */
 
 const struct merge_skip *merge_cut(struct merge *m, uint32_t *ret_n)

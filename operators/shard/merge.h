@@ -92,6 +92,7 @@ int64_t merge_largest(const struct merge *m, uint32_t sub);
 bool merge_has(const struct merge *m, uint32_t sub); /* something of it is buffered */
 uint32_t merge_holder(const struct merge *m);        /* who is waited for; UINT32_MAX: nobody */
 bool merge_is_empty(const struct merge *m);
+bool merge_is_over(const struct merge *m); /* empty, and all have ended */
 
 /* Skips since the last cut, in the order in which they began, and a new count of takes: skips that
  * are open begin anew at 0. The list lives until the next call. */

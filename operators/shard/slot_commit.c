@@ -2,7 +2,8 @@
  *
  * Transactions of a slot. At every interval all tasks that have something to say are cut; their
  * outputs and journal records go into one transaction. The cuts stay until it is known what became
- * of it, and are sent again as they are if it did not happen.
+ * of it, and are sent again as they are if it did not happen. With a plain writer (conf.plain, to
+ * measure what transactions cost) the puts end one by one, and all are put again if one is refused.
  */
 #include "core/codec/endian.h"
 #include "operators/shard/slot_impl.h"
@@ -51,7 +52,8 @@ static int put_output(struct slot *s, const struct slot_one *o, const struct emi
     struct bus_put put = {.to = {bus_topic(s->bus, o->conf.plan->to[r->to].topic), r->part},
                           .value = r->value.len > 0 ? r->value : SLICE(""),
                           .headers = &head,
-                          .header_count = 1};
+                          .header_count = 1,
+                          .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
@@ -59,8 +61,10 @@ static int put_journal(struct slot *s, const struct slot_one *o, struct err *ret
 {
     char key[8];
     endian_put_be64(key, o->conf.plan->lineage);
-    struct bus_put put = {
-        .to = slot_journal_of(s, o), .key = slice_of(key, sizeof key), .value = o->cut.journal};
+    struct bus_put put = {.to = slot_journal_of(s, o),
+                          .key = slice_of(key, sizeof key),
+                          .value = o->cut.journal,
+                          .token = slot_tag(SLOT_TAG_PUT, s->send_task + 1, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
@@ -84,6 +88,7 @@ static int send_cuts(struct slot *s, struct err *reterr)
             if (rc != 0) {
                 return rc;
             }
+            s->undelivered += s->conf.plain;
         }
     }
     return 0;
@@ -93,7 +98,9 @@ static void send_on(struct slot *s)
 {
     struct err err;
     int rc = send_cuts(s, &err);
-    rc = rc == 0 ? bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0, 0), &err) : rc;
+    if (rc == 0 && !s->conf.plain) {
+        rc = bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0, 0), &err);
+    }
     if (rc == -ERR_AGAIN || rc == -ERR_CLOSED) { /* closed: the event that says so is on its way */
         s->not_before = slot_now(s) + AGAIN_NS;
         return;
@@ -153,7 +160,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
                 spans[n++] = (struct journal_span){bus_topic_name(s->bus, x->tp.topic), x->tp.part,
                                                    x->offset, x->count};
             }
-            int64_t at = offset_in(ev, slot_journal_of(s, o));
+            int64_t at = s->conf.plain ? o->seen_at : offset_in(ev, slot_journal_of(s, o));
             task_committed(o->task, at, spans, n);
             slot_snap_committed(s, o, at >= 0 ? at : o->seen_at);
             o->in_cut = false;
@@ -180,6 +187,28 @@ void slot_commit_looked(struct slot *s)
     } else {
         rewind_sending(s);
     }
+}
+
+void slot_put_event(struct slot *s, const struct bus_ev *ev)
+{
+    uint32_t task = slot_tag_index(ev->tag);
+    assert(s->conf.plain && s->undelivered > 0 && task <= s->tasks.len);
+    s->undelivered--;
+    s->again |= ev->kind != BUS_EV_DELIVERED;
+    if (task > 0) {
+        s->tasks.ptr[task - 1]->seen_at = ev->offset;
+    }
+    if (s->undelivered > 0 || !s->committing) {
+        return;
+    }
+    if (!s->again) {
+        committed(s, ev);
+        return;
+    }
+    s->again = s->committing = false;
+    s->counts.aborts++;
+    s->not_before = slot_now(s) + PAUSE_NS;
+    rewind_sending(s);
 }
 
 void slot_commit_event(struct slot *s, const struct bus_ev *ev)

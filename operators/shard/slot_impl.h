@@ -20,6 +20,7 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
                 SLOT_TAG_SCAN,
                 SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
+                SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
 enum {
@@ -49,6 +50,7 @@ enum slot_load_phase { LOAD_FREE, LOAD_BOUNDS, LOAD_SNAPSHOTS, LOAD_JOURNALS, LO
 struct slot_asked { /* for the bounds of a scan, which may be gone when the answer comes */
     uint64_t scan;  /* its tag */
     struct bus_tp tp;
+    bool aligned;
 };
 
 struct slot_load {
@@ -86,6 +88,7 @@ struct slot {
     struct slot_conf conf;
     VEC(struct slot_one *) tasks;
     struct bus_reader *reader; /* at the head */
+    struct bus_reader *source; /* of a range; NULL: it has none of its own */
     struct bus_writer *writer;
     uint64_t epoch;
     bool open, lost;               /* open: tasks may begin */
@@ -102,7 +105,9 @@ struct slot {
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted; /* in a row */
+    uint32_t aborted;     /* in a row */
+    uint32_t undelivered; /* conf.plain: puts whose end is not known */
+    bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
     bool looking;     /* after UNKNOWN: for the records of the cut */
@@ -130,6 +135,7 @@ void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRI
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
+void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 /* slot_recover.c */
@@ -141,6 +147,7 @@ void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
 void slot_forget_journal(struct slot_one *o);
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
+struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
 struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */
 
 #endif

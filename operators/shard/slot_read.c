@@ -25,11 +25,17 @@ struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag)
     return c != NULL && c->id == (uint32_t)(tag >> 32) ? c : NULL;
 }
 
-static struct slot_scan *find(const struct slot *s, uint32_t load, struct bus_tp tp)
+struct bus_client *slot_client_of(const struct slot *s, bool aligned)
+{
+    return s->source != NULL && !aligned ? s->conf.range->source : s->bus;
+}
+
+static struct slot_scan *find(const struct slot *s, uint32_t load, const struct slot_scan *like)
 {
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
-        if (c != NULL && c->load == load && c->tp.topic == tp.topic && c->tp.part == tp.part) {
+        if (c != NULL && c->load == load && c->tp.topic == like->tp.topic &&
+            c->tp.part == like->tp.part && c->aligned == like->aligned) {
             return c;
         }
     }
@@ -40,10 +46,12 @@ static struct slot_scan *scan_new(struct slot *s, uint32_t load, const struct sl
 {
     struct slot_scan *c = MEM_NEW(struct slot_scan);
     *c = (struct slot_scan){.tp = like->tp,
-                            .topic = bus_topic_name(s->bus, like->tp.topic),
+                            .topic =
+                                bus_topic_name(slot_client_of(s, like->aligned), like->tp.topic),
                             .aligned = like->aligned,
                             .load = load,
                             .id = ++s->scan_ids,
+                            .stop = INT64_MAX,
                             .end_since = INT64_MAX};
     while (c->index < s->scans.len && s->scans.ptr[c->index] != NULL) {
         c->index++;
@@ -57,7 +65,9 @@ static struct slot_scan *scan_new(struct slot *s, uint32_t load, const struct sl
 
 static struct bus_reader *reader_of(const struct slot *s, const struct slot_scan *c)
 {
-    return c->load == SLOT_LOADS ? s->reader : s->loads[c->load].reader;
+    return s->source != NULL && !c->aligned ? s->source
+           : c->load == SLOT_LOADS          ? s->reader
+                                            : s->loads[c->load].reader;
 }
 
 static void scan_free(struct slot *s, struct slot_scan *c)
@@ -116,17 +126,19 @@ void slot_inputs_make(struct slot *s, struct slot_one *o)
     const struct task_plan *p = o->conf.plan;
     for (uint32_t i = 0; i < p->n_subs;) {
         struct slot_input *in = MEM_NEW(struct slot_input);
-        struct slot_scan like = {
-            .tp = {bus_topic(s->bus, o->conf.topics[p->subs[i].topic]), p->subs[i].part},
-            .aligned = o->conf.aligned[p->subs[i].topic]};
+        struct slot_scan like = {.aligned = o->conf.aligned[p->subs[i].topic]};
+        like.tp = (struct bus_tp){
+            bus_topic(slot_client_of(s, like.aligned), o->conf.topics[p->subs[i].topic]),
+            p->subs[i].part};
         *in = (struct slot_input){.one = o, .first = i, .n = 1};
         for (i++; i < p->n_subs && p->subs[i].topic == p->subs[i - 1].topic &&
                   p->subs[i].part == p->subs[i - 1].part;
              i++) {
             in->n++;
         }
+        in->lanes = mem_calloc(in->n, sizeof *in->lanes);
         *VEC_PUSH(&o->inputs) = in;
-        struct slot_scan *c = find(s, o->load, like.tp);
+        struct slot_scan *c = find(s, o->load, &like);
         attach(c != NULL ? c : scan_new(s, o->load, &like), in);
     }
 }
@@ -149,6 +161,7 @@ void slot_inputs_free(struct slot *s, struct slot_one *o)
     slot_inputs_leave(s, o);
     VEC_EACH (&o->inputs, in) {
         assert((*in)->buffered == 0);
+        mem_free((*in)->lanes);
         mem_free(*in);
     }
     VEC_DONE(&o->inputs);
@@ -161,7 +174,7 @@ void slot_inputs_free(struct slot *s, struct slot_one *o)
 static void to_head(struct slot *s, struct slot_input *in, const struct slot_scan *like)
 {
     struct err err;
-    struct slot_scan *c = find(s, SLOT_LOADS, like->tp);
+    struct slot_scan *c = find(s, SLOT_LOADS, like);
     if (c == NULL) {
         c = scan_new(s, SLOT_LOADS, like);
         attach(c, in);
@@ -186,6 +199,36 @@ static void all_to_head(struct slot *s, struct slot_scan *c)
     scan_free(s, c);
 }
 
+void slot_scan_range(const struct slot *s, struct slot_scan *c)
+{
+    const struct slot_range *r = s->conf.range;
+    int64_t from = c->start, end = c->end;
+    if (r == NULL || c->aligned) {
+        return; /* between tasks: to the end that the author writes */
+    }
+    if (r->part != NULL) {
+        r->part(r->arg, c->topic, c->tp.part, &from, &end);
+    }
+    c->start = MAX(c->start, from);
+    c->stop = MIN(c->end, end);
+}
+
+/* Nothing more of it belongs to the range. */
+static void is_over(struct slot *s, struct slot_scan *c)
+{
+    if (c->assigned) {
+        bus_unassign(reader_of(s, c), c->tp);
+    }
+    c->assigned = false;
+    c->stop = INT64_MAX;
+    VEC_EACH (&c->inputs, at) {
+        const struct slot_input *in = *at;
+        for (uint32_t k = 0; k < in->n; k++) {
+            merge_end(task_merge(in->one->task), in->first + k);
+        }
+    }
+}
+
 /* A catch-up scan whose tasks all stand at the end that was asked for needs not to be read. */
 static void begin(struct slot *s, struct slot_scan *c)
 {
@@ -199,7 +242,9 @@ static void begin(struct slot *s, struct slot_scan *c)
         }
         from = MIN(from, in->next);
     }
-    if (from >= c->end) {
+    if (from >= c->stop) {
+        is_over(s, c);
+    } else if (from >= c->end && s->conf.range == NULL) {
         c->next = from;
         all_to_head(s, c);
     } else {
@@ -229,6 +274,9 @@ static bool may_join(const struct slot_scan *c)
 void slot_scans_join(struct slot *s)
 {
     bool used[SLOT_LOADS + 1] = {false};
+    if (s->conf.range != NULL) {
+        return; /* it has no head */
+    }
     for (size_t i = 0; i < s->scans.len; i++) {
         struct slot_scan *c = s->scans.ptr[i];
         if (c != NULL && c->load < SLOT_LOADS && c->assigned && may_join(c)) {
@@ -307,7 +355,7 @@ static bool lag(struct slot *s, struct slot_input *in)
             l->phase = LOAD_CATCH_UP;
             l->number++;
             l->reader = bus_reader_new(s->bus);
-        } else if (l->phase != LOAD_CATCH_UP || find(s, i, from->tp) != NULL) {
+        } else if (l->phase != LOAD_CATCH_UP || find(s, i, from) != NULL) {
             continue;
         }
         struct slot_scan *c = scan_new(s, i, from);
@@ -379,11 +427,14 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
 {
     VEC_EACH (&c->inputs, at) {
         struct slot_input *in = *at;
-        uint32_t sub = piece->offset >= in->next ? sub_of(in, author) : UINT32_MAX;
+        uint32_t sub = sub_of(in, author);
+        struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
+        bool wanted = s->conf.range != NULL || piece->offset >= in->next;
         in->next = MAX(in->next, piece->offset + 1);
-        if (sub == UINT32_MAX) {
+        if (!wanted || lane == NULL || lane->dropped || piece->offset < lane->next) {
             continue;
         }
+        lane->next = piece->offset + 1;
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
         *p = (struct slot_piece){b, in, bytes};
@@ -392,6 +443,18 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         struct merge_piece mine = *piece;
         mine.owner = p;
         merge_push(task_merge(in->one->task), sub, &mine);
+    }
+}
+
+/* The author has said that nothing more comes. */
+static void end_author(const struct slot_scan *c, uint64_t author)
+{
+    VEC_EACH (&c->inputs, at) {
+        const struct slot_input *in = *at;
+        uint32_t sub = sub_of(in, author);
+        if (sub != UINT32_MAX && !in->lanes[sub - in->first].dropped) {
+            merge_end(task_merge(in->one->task), sub);
+        }
     }
 }
 
@@ -415,6 +478,10 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
                                 .mark = head.mark,
                                 .first = head.first};
     s->counts.records++;
+    if (head.end) {
+        end_author(c, head.lineage);
+        return;
+    }
     hand_out(s, c, b, &piece, of_task ? head.lineage : 0, r->value.len + sizeof piece);
 }
 
@@ -429,17 +496,23 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
             merge_may_skip(task_merge(in->one->task), in->first + k, false);
         }
     }
-    for (uint32_t i = 0; i < ev->count; i++) {
+    for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         take_record(s, c, b, &ev->records[i]);
         c->next = ev->records[i].offset + 1;
     }
     batch_drop(b);
+    if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
+        is_over(s, c);
+    }
     hold_back(s, c, true);
 }
 
 void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
     c->next = MAX(c->next, ev->offset);
+    if (ev->offset >= c->stop) {
+        is_over(s, c);
+    }
     if (c->end_since == INT64_MAX) {
         c->end_since = slot_now(s);
     }
@@ -458,9 +531,70 @@ void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *e
     lose_readers(s, c, why);
 }
 
+/* The partition is full while one of its authors is waited for: what others have brought since
+ * their first record is dropped, so that his can be reached. */
+static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
+{
+    struct err err;
+    for (uint32_t k = 0; k < in->n; k++) {
+        if (merge_has(m, in->first + k)) {
+            in->lanes[k].next = merge_drop_rest(m, in->first + k).offset;
+            in->lanes[k].dropped = true;
+        }
+    }
+    struct slot_scan *c = in->scan;
+    if (c->paused && bus_pause(reader_of(s, c), c->tp, false, &err) == 0) {
+        c->paused = false; /* also if others fill it: it goes on record by record */
+    }
+}
+
+/* What was dropped and is wanted now is read again. */
+static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
+{
+    struct slot_scan *c = in->scan;
+    struct err err;
+    int64_t from = INT64_MAX;
+    bool wanted = false;
+    for (uint32_t k = 0; k < in->n; k++) {
+        if (in->lanes[k].dropped) {
+            from = MIN(from, in->lanes[k].next);
+            wanted |= !merge_has(m, in->first + k);
+        }
+    }
+    if (!wanted) {
+        return;
+    }
+    for (uint32_t k = 0; k < in->n; k++) {
+        in->lanes[k].dropped = false;
+    }
+    if (bus_seek(reader_of(s, c), c->tp, from, &err) != 0) {
+        lose_readers(s, c, err.msg);
+    }
+}
+
+void slot_make_room(struct slot *s, struct slot_one *o)
+{
+    struct merge *m = task_merge(o->task);
+    uint32_t holder = merge_holder(m);
+    VEC_EACH (&o->inputs, at) {
+        struct slot_input *in = *at;
+        if (in->scan == NULL || holder < in->first || holder >= in->first + in->n) {
+            continue;
+        }
+        if (in->scan->paused && !in->lanes[holder - in->first].dropped) {
+            drop_newest(s, in, m);
+        } else {
+            read_again(s, in, m);
+        }
+    }
+}
+
 void slot_align(struct slot *s)
 {
     int64_t now = slot_now(s);
+    if (s->conf.range != NULL) {
+        return; /* nobody is passed over */
+    }
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
         int64_t wait = c != NULL && c->aligned ? s->conf.align_ns : 0;

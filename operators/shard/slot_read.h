@@ -59,7 +59,7 @@ void slot_inputs_leave(struct slot *s, struct slot_one *o);
 struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag); /* NULL: it is gone */
 struct bus_client *slot_client_of(const struct slot *s, bool aligned);
 void slot_scan_range(const struct slot *s, struct slot_scan *c); /* once its bounds are known */
-void slot_scans_begin(struct slot *s, uint32_t load);               /* from where its tasks stand */
+void slot_scans_begin(struct slot *s, uint32_t load);            /* from where its tasks stand */
 void slot_scans_join(struct slot *s); /* who has caught up goes to the head */
 void slot_scans_free(struct slot *s);
 void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);

@@ -10,6 +10,7 @@
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { RECORD_ARENA = 64 << 20, LOAD_SHIFT = 20 };
 
@@ -19,15 +20,29 @@ void slot_open(struct slot *s)
 {
     struct err err;
     assert(s->writer == NULL);
-    if (bus_open(s->bus, s->conf.name, slot_tag(SLOT_TAG_OPEN, 0, 0), &s->writer, &err) != 0) {
+    struct slice name = s->conf.plain ? SLICE_NONE : s->conf.name;
+    if (bus_open(s->bus, name, slot_tag(SLOT_TAG_OPEN, 0, 0), &s->writer, &err) != 0) {
         slot_lose(s, "the slot cannot be opened: %s", err.msg);
     }
 }
 
+static struct bus_tp own_topic(struct slot *s, struct slice name, uint64_t lineage)
+{
+    uint32_t parts = s->conf.journal_parts > 0 ? s->conf.journal_parts : SLOT_JOURNAL_PARTS;
+    char text[BUS_NAME_MAX + 1];
+    (void)snprintf(text, sizeof text, SLICE_FMT SLICE_FMT, SLICE_ARG(s->conf.prefix),
+                   SLICE_ARG(name));
+    return (struct bus_tp){bus_topic(s->bus, slice_str(text)), (uint32_t)(lineage % parts)};
+}
+
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o)
 {
-    return (struct bus_tp){bus_topic(s->bus, SLICE("journal")),
-                           (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS)};
+    return own_topic(s, SLICE("journal"), o->conf.plan->lineage);
+}
+
+struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
+{
+    return own_topic(s, SLICE("state"), lineage);
 }
 
 void slot_opened(struct slot *s, const struct bus_ev *ev)
@@ -59,10 +74,11 @@ static uint64_t journal_tag(enum slot_tag kind, uint32_t load, uint32_t number, 
     return slot_tag(kind, load << LOAD_SHIFT | journal, number);
 }
 
-static void ask_bounds(struct slot *s, struct slot_load *l, struct bus_tp tp, uint64_t tag)
+static void ask_bounds(struct slot *s, struct slot_load *l, struct bus_client *of, struct bus_tp tp,
+                       uint64_t tag)
 {
     struct err err;
-    if (bus_bounds(s->bus, tp, tag, &err) != 0) {
+    if (bus_bounds(of, tp, tag, &err) != 0) {
         slot_lose(s, "the bounds of a partition cannot be asked for: %s", err.msg);
     }
     l->waits++;
@@ -81,7 +97,8 @@ static void ask_journals(struct slot *s, uint32_t load)
 {
     struct slot_load *l = &s->loads[load];
     for (uint32_t i = 0; i < l->journals.len; i++) {
-        ask_bounds(s, l, l->journals.ptr[i].tp, journal_tag(SLOT_TAG_BOUNDS, load, l->number, i));
+        ask_bounds(s, l, s->bus, l->journals.ptr[i].tp,
+                   journal_tag(SLOT_TAG_BOUNDS, load, l->number, i));
     }
 }
 
@@ -94,8 +111,8 @@ static void ask_scans(struct slot *s, uint32_t load)
             uint64_t tag =
                 journal_tag(SLOT_TAG_SCAN_BOUNDS, load, l->number, (uint32_t)l->asked.len);
             *VEC_PUSH(&l->asked) =
-                (struct slot_asked){slot_tag(SLOT_TAG_SCAN, c->index, c->id), c->tp};
-            ask_bounds(s, l, c->tp, tag);
+                (struct slot_asked){slot_tag(SLOT_TAG_SCAN, c->index, c->id), c->tp, c->aligned};
+            ask_bounds(s, l, slot_client_of(s, c->aligned), c->tp, tag);
         }
     }
 }
@@ -118,10 +135,8 @@ void slot_load_begin(struct slot *s)
         any = true;
         o->state = SLOT_JOURNAL;
         o->load = load;
-        struct bus_tp tp = slot_journal_of(s, o);
-        add_journal(&s->loads[load], tp, false);
-        add_journal(&s->loads[load], (struct bus_tp){bus_topic(s->bus, SLICE("state")), tp.part},
-                    true);
+        add_journal(&s->loads[load], slot_journal_of(s, o), false);
+        add_journal(&s->loads[load], slot_state_of(s, o->conf.plan->lineage), true);
         slot_inputs_make(s, o);
     }
     if (any) {
@@ -190,12 +205,13 @@ void slot_forget_journal(struct slot_one *o)
     o->arena = NULL;
 }
 
-static void seek_fresh(struct slot_one *o)
+static void seek_fresh(const struct slot *s, struct slot_one *o)
 {
     VEC_EACH (&o->inputs, at) {
         const struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
-            int64_t from = o->conf.from_start ? in->scan->start : in->scan->end;
+            bool first = o->conf.from_start || s->conf.range != NULL;
+            int64_t from = first ? in->scan->start : in->scan->end;
             task_seek(o->task, in->first + k, (struct merge_pos){from, 0});
         }
     }
@@ -232,7 +248,7 @@ static void begin_task(struct slot *s, struct slot_one *o)
         return;
     }
     if (o->journal.len == 0 && !o->snap.found) {
-        seek_fresh(o);
+        seek_fresh(s, o);
     } else if (o->journal.len > 0) {
         o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
         (void)next_record(s, o);
@@ -397,7 +413,8 @@ static void all_read(struct slot *s, uint32_t load)
     }
 }
 
-static void on_bounds(struct slot *s, uint32_t load, struct bus_tp tp, const struct bus_ev *ev)
+static void on_bounds(struct slot *s, uint32_t load, struct bus_client *of, struct bus_tp tp,
+                      const struct bus_ev *ev)
 {
     struct slot_load *l = &s->loads[load];
     l->waits--;
@@ -406,7 +423,7 @@ static void on_bounds(struct slot *s, uint32_t load, struct bus_tp tp, const str
             all_read(s, load);
         }
     } else if (ev->err->code == ERR_UNAVAILABLE) {
-        ask_bounds(s, l, tp, ev->tag);
+        ask_bounds(s, l, of, tp, ev->tag);
     } else {
         slot_lose(s, "the bounds of a partition are not known: %s", ev->err->msg);
     }
@@ -414,13 +431,14 @@ static void on_bounds(struct slot *s, uint32_t load, struct bus_tp tp, const str
 
 static void on_scan_bounds(struct slot *s, uint32_t load, uint32_t index, const struct bus_ev *ev)
 {
-    const struct slot_asked *q = &s->loads[load].asked.ptr[index];
-    struct slot_scan *c = slot_scan_at(s, q->scan);
+    const struct slot_asked q = s->loads[load].asked.ptr[index];
+    struct slot_scan *c = slot_scan_at(s, q.scan);
     if (c != NULL && ev->kind == BUS_EV_DONE) {
         c->start = ev->offset;
         c->end = ev->end;
+        slot_scan_range(s, c);
     }
-    on_bounds(s, load, q->tp, ev);
+    on_bounds(s, load, slot_client_of(s, q.aligned), q.tp, ev);
 }
 
 void slot_journal_event(struct slot *s, const struct bus_ev *ev)
@@ -438,7 +456,7 @@ void slot_journal_event(struct slot *s, const struct bus_ev *ev)
     struct slot_journal *j = &l->journals.ptr[index];
     if ((ev->tag & 0xff) == SLOT_TAG_BOUNDS) {
         j->end = ev->kind == BUS_EV_DONE ? ev->end : j->end;
-        on_bounds(s, load, j->tp, ev);
+        on_bounds(s, load, s->bus, j->tp, ev);
     } else if (ev->kind == BUS_EV_RECORDS) {
         take_records(s, load, j, ev);
     } else if (ev->kind == BUS_EV_END && ev->offset >= j->end) {

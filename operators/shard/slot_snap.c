@@ -33,18 +33,13 @@ uint32_t slot_snap_puts(const struct slot_one *o)
     return p->state == SNAP_SENDING ? p->to - p->from + (p->to == p->root.pages) : 0;
 }
 
-static struct bus_tp state_of(struct slot *s, const struct slot_one *o)
-{
-    return (struct bus_tp){bus_topic(s->bus, SLICE("state")),
-                           (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS)};
-}
-
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
     struct slot_snap *p = &o->snap;
     char key[SNAP_KEY_BYTES];
     struct snap_key k = {o->conf.plan->lineage, p->root.side, p->from + i};
-    struct bus_put put = {.to = state_of(s, o)};
+    struct bus_put put = {.to = slot_state_of(s, o->conf.plan->lineage),
+                          .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
     struct buf root;
     buf_init(&root, 256);
     if (k.page < p->root.pages) {

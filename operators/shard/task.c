@@ -272,6 +272,7 @@ static void decide_again(struct task *t)
         if (d->kind == JOURNAL_TICK) {
             task_tick(t, d->time);
         }
+        t->ended |= d->kind == JOURNAL_ENDS;
     }
 }
 
@@ -316,6 +317,21 @@ void task_finish(struct task *t, int64_t clock)
     if (t->started && clock > merge_clock(t->merge)) {
         task_tick(t, clock);
     }
+}
+
+void task_end(struct task *t, int64_t clock)
+{
+    assert(merge_is_over(t->merge) && !t->ended && t->replay == NULL);
+    task_finish(t, clock);
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = JOURNAL_ENDS, .take = merge_takes(t->merge)};
+    emit_end(t->emit);
+    t->ended = true;
+}
+
+bool task_has_ended(const struct task *t)
+{
+    return t->ended;
 }
 
 bool task_snapshot(struct task *t)

@@ -82,6 +82,9 @@ int64_t task_due(const struct task *t);
 void task_tick(struct task *t, int64_t clock);
 /* The clock of a run whose inputs have all ended goes to `clock`, timer by timer. */
 void task_finish(struct task *t, int64_t clock);
+/* So it does, and with the next cut the task ends: who reads it waits for no more. */
+void task_end(struct task *t, int64_t clock);
+bool task_has_ended(const struct task *t); /* its last cut is made, or was replayed */
 
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
@@ -101,6 +104,19 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
 bool task_replaying(const struct task *t);
 /* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
 int task_replayed(struct task *t, struct err *reterr) NODISCARD;
+enum task_differs { /* bits */
+                    TASK_DIFFERS_EVENTS = 1,
+                    TASK_DIFFERS_CLOCK = 2,
+                    TASK_DIFFERS_NUMBERS = 4,
+                    TASK_DIFFERS_STATE = 8,
+};
+/* Whoever looks at a replay is shown what each record puts out, before it is dropped. */
+struct task_watch {
+    void (*on_record)(void *arg, const struct journal_record *r, const struct parcel *p,
+                      unsigned differs);
+    void *arg;
+};
+void task_watch_replay(struct task *t, struct task_watch w);
 
 /* The next cut is that of a snapshot. False: nothing has come yet, or an image is still in use. */
 bool task_snapshot(struct task *t);

@@ -189,18 +189,34 @@ bool task_replaying(const struct task *t)
            (merge_takes(t->merge) < t->replay->takes || t->at_decision < t->replay->n_decisions);
 }
 
+void task_watch_replay(struct task *t, struct task_watch w)
+{
+    t->watch = w;
+}
+
+static unsigned differs(struct task *t, const struct journal_record *r, const struct parcel *p)
+{
+    unsigned bits = 0;
+    bits |= memcmp(&p->sum, &r->out_sum, sizeof p->sum) != 0 ? TASK_DIFFERS_EVENTS : 0;
+    bits |= merge_clock(t->merge) != r->clock ? TASK_DIFFERS_CLOCK : 0;
+    bits |= eng_numbered(t->eng) != r->outputs ? TASK_DIFFERS_NUMBERS : 0;
+    if (r->has_state) {
+        struct hash128 state = task_image_state(t);
+        bits |= memcmp(&state, &r->state, sizeof state) != 0 ? TASK_DIFFERS_STATE : 0;
+        buf_clear(&t->chunks);
+    }
+    return bits;
+}
+
 int task_replayed(struct task *t, struct err *reterr)
 {
     const struct journal_record *r = t->replay;
     assert(r != NULL && !task_replaying(t));
     int64_t clock = merge_clock(t->merge);
     struct parcel *p = emit_cut(t->emit, r->epoch, r->seq, MERGE_NO_MARK);
-    bool same = memcmp(&p->sum, &r->out_sum, sizeof p->sum) == 0 && clock == r->clock &&
-                eng_numbered(t->eng) == r->outputs;
-    if (r->has_state) {
-        struct hash128 state = task_image_state(t);
-        same &= memcmp(&state, &r->state, sizeof state) == 0;
-        buf_clear(&t->chunks);
+    unsigned bits = differs(t, r, p);
+    if (t->watch.on_record != NULL) {
+        t->watch.on_record(t->watch.arg, r, p, bits);
     }
     emit_give_back(t->emit, p);
     merge_replay_end(t->merge);
@@ -214,7 +230,7 @@ int task_replayed(struct task *t, struct err *reterr)
     t->prev_offset = t->replay_offset;
     t->prev_sum = t->replay_sum;
     t->replay = NULL;
-    if (!same && r->engine == JOURNAL_ENGINE_NUMBER) {
+    if (bits != 0 && r->engine == JOURNAL_ENGINE_NUMBER) {
         return err_set(reterr, ERR_MISMATCH,
                        "replay of '" SLICE_FMT "' differs from what was done in record %" PRIu64,
                        SLICE_ARG(t->plan->name), r->seq);

@@ -22,7 +22,7 @@ struct task {
     int64_t floor;      /* no event that is put out is older */
     uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
-    bool started, has_failed;
+    bool started, has_failed, ended;
     struct err failed;
     struct task_counts counts;
 
@@ -52,6 +52,7 @@ struct task {
     struct merge_pos *replay_to;
     int64_t replay_offset;
     uint64_t replay_sum;
+    struct task_watch watch;
 };
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */

@@ -91,9 +91,10 @@ TEST(damage_is_noticed)
 
 TEST(heads_go_there_and_back)
 {
-    const struct head heads[] = {{1, 2, 3, 4, 5, MERGE_NO_MARK},
-                                 {UINT64_MAX >> 1, 0, UINT64_MAX, 1, 0, -1},
-                                 {7, 7, 7, 7, UINT32_MAX, INT64_MAX}};
+    const struct head heads[] = {{1, 2, 3, 4, 5, MERGE_NO_MARK, false},
+                                 {UINT64_MAX >> 1, 0, UINT64_MAX, 1, 0, -1, false},
+                                 {7, 7, 7, 7, UINT32_MAX, INT64_MAX, false},
+                                 {7, 7, 7, 7, 0, MERGE_NO_MARK, true}};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct buf b;
         struct head h;
@@ -101,10 +102,11 @@ TEST(heads_go_there_and_back)
         CHECK(head_write(&b, &heads[i]));
         CHECK(head_read(buf_slice(&b), &h));
         CHECK(h.lineage == heads[i].lineage && h.seq == heads[i].seq && h.mark == heads[i].mark);
+        CHECK_EQ(heads[i].end, h.end);
         CHECK(h.count == heads[i].count && h.first == heads[i].first);
         CHECK(!head_read(slice_of(b.ptr, 4), &h));
         buf_add_byte(&b, 0);
-        CHECK(heads[i].mark == MERGE_NO_MARK || !head_read(buf_slice(&b), &h));
+        CHECK((!h.end && h.mark == MERGE_NO_MARK) || !head_read(buf_slice(&b), &h));
         buf_done(&b);
     }
 }
