@@ -459,6 +459,7 @@ static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
         *p = shared;
         p->part = i;
         p->lineage = lineage_of(m, group, i);
+        p->topics = topics;
         p->hash = doc_hash(m->doc);
         p->name = slice_str(arena_printf(m->a, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT "/%u",
                                          SLICE_ARG(doc->tenant), SLICE_ARG(doc->name),

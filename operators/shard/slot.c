@@ -46,7 +46,7 @@ static void one_free(struct slot *s, struct slot_one *o)
     task_free(o->task);
     slot_inputs_free(s, o);
     slot_forget_journal(o);
-    slot_snap_forget(&o->snap);
+    slot_snap_done(&o->snap);
     mem_free(o);
 }
 
@@ -143,8 +143,8 @@ static void let_go(struct slot *s)
     bool busy = s->sending || s->committing; /* tasks keep their numbers */
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
-        bool done = o->state != SLOT_LIVE ||
-                    (!o->final && o->snap.state == SNAP_NONE && !task_is_dirty(o->task));
+        bool done = o->state != SLOT_LIVE || (!o->final && o->snap.state == SNAP_NONE &&
+                                              !slot_snap_sends(o) && !task_is_dirty(o->task));
         if (o->state == SLOT_LOST) {
             slot_inputs_leave(s, o);
         }
@@ -239,8 +239,7 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE &&
-            (task_is_dirty(o->task) || o->final || o->snap.state == SNAP_SENDING)) {
+        if (o->state == SLOT_LIVE && (task_is_dirty(o->task) || o->final || slot_snap_sends(o))) {
             at = s->last_commit + s->conf.commit_ns;
             break;
         }

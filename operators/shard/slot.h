@@ -56,7 +56,7 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
-    uint64_t snapshots, snapshot_bytes, restored_bytes;
+    uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
     uint64_t lags; /* times that a task could not keep up with the others */
     int64_t commit_worst_ns;
 };

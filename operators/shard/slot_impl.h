@@ -9,6 +9,7 @@
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_load.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
 
@@ -34,32 +35,6 @@ struct slot_record { /* of a journal, until it is replayed */
     int64_t offset;
     char *bytes;
     size_t len;
-};
-
-struct slot_journal { /* a partition of the journal, or of the snapshots */
-    struct bus_tp tp;
-    int64_t from, end; /* read up to; the stable end after the open */
-    bool snapshots;
-};
-
-/* Tasks that come in together: their journals are read, replayed, and their inputs caught up with,
- * by a reader of their own. The last one is for looking after UNKNOWN. */
-enum { SLOT_CATCH_UPS = 2, SLOT_LOOK = SLOT_CATCH_UPS, SLOT_LOADS };
-enum slot_load_phase { LOAD_FREE, LOAD_BOUNDS, LOAD_SNAPSHOTS, LOAD_JOURNALS, LOAD_CATCH_UP };
-
-struct slot_asked { /* for the bounds of a scan, which may be gone when the answer comes */
-    uint64_t scan;  /* its tag */
-    struct bus_tp tp;
-    bool aligned;
-};
-
-struct slot_load {
-    enum slot_load_phase phase;
-    uint32_t number; /* changes at each use: answers to the one before are passed over */
-    struct bus_reader *reader;
-    VEC(struct slot_journal) journals;
-    VEC(struct slot_asked) asked;
-    uint32_t waits; /* answers that are still to come */
 };
 
 struct slot_one { /* a task and what the slot knows of it */
@@ -138,14 +113,6 @@ void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
-/* slot_recover.c */
-void slot_open(struct slot *s);
-void slot_opened(struct slot *s, const struct bus_ev *ev);
-void slot_load_begin(struct slot *s); /* tasks that wait, if a reader is free */
-void slot_load_end(struct slot *s, uint32_t load);
-void slot_journal_event(struct slot *s, const struct bus_ev *ev);
-bool slot_replay_step(struct slot *s);
-void slot_forget_journal(struct slot_one *o);
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
 struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */

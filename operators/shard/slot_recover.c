@@ -237,10 +237,7 @@ static void succeed(struct slot *s, struct slot_one *o)
 static void begin_task(struct slot *s, struct slot_one *o)
 {
     o->state = SLOT_REPLAY;
-    if (o->snap.found) {
-        slot_snap_restore(s, o);
-    }
-    slot_snap_forget(&o->snap);
+    slot_snap_restore(s, o);
     if (o->state == SLOT_REPLAY && o->journal.len > 0 && o->last_plan != o->conf.plan->hash) {
         succeed(s, o);
     }

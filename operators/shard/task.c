@@ -154,8 +154,6 @@ void task_free(struct task *t)
     arena_free(t->scratch);
     buf_done(&t->key);
     buf_done(&t->journal);
-    buf_done(&t->chunks);
-    buf_done(&t->image);
     VEC_DONE(&t->outs);
     VEC_DONE(&t->decisions);
     VEC_DONE(&t->spans);
@@ -334,22 +332,21 @@ bool task_has_ended(const struct task *t)
     return t->ended;
 }
 
-bool task_snapshot(struct task *t)
+bool task_snapshot(struct task *t, struct snap_set *to)
 {
-    t->snapshot = t->started && !t->has_image && !t->fresh;
-    return t->snapshot;
+    t->snapshot = t->started && !t->fresh ? to : NULL;
+    return t->snapshot != NULL;
+}
+
+void task_manifest(struct task *t, const struct hash128 *state)
+{
+    t->manifest = t->has_cut_state = true;
+    t->cut_state = *state;
 }
 
 size_t task_put_bytes(const struct task *t)
 {
     return emit_bytes(t->emit);
-}
-
-struct hash128 task_state_hash(struct task *t)
-{
-    struct hash128 sum = task_image_state(t);
-    buf_clear(&t->chunks);
-    return sum;
 }
 
 struct task_counts task_counts(const struct task *t)

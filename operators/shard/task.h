@@ -19,6 +19,7 @@
 #include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
 #include "operators/sig/builtin.h"
+#include "operators/state/snap_set.h"
 
 enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
 
@@ -42,7 +43,8 @@ struct task_plan {
     const struct task_module *modules;
     const struct slice *reads; /* names of types that the inputs may have */
     const struct merge_spec *subs;
-    const uint16_t *topic_ids; /* per sub: of raw topics, for references */
+    const struct slice *topics; /* names; merge_spec.topic counts here. NULL: not known */
+    const uint16_t *topic_ids;  /* per sub: of raw topics, for references */
     const struct emit_to *to;
     const struct task_out *outs;
     uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
@@ -118,15 +120,17 @@ struct task_watch {
 };
 void task_watch_replay(struct task *t, struct task_watch w);
 
-/* The next cut is that of a snapshot. False: nothing has come yet, or an image is still in use. */
-bool task_snapshot(struct task *t);
-/* Of the last such cut; absent if there is none, or it was too large. */
-struct slice task_image(const struct task *t);
-void task_image_done(struct task *t);
-/* Into a new task. After a failure it is good for task_free only. */
-int task_restore(struct task *t, struct slice image, struct err *reterr) NODISCARD;
+/* The next cut is that of a snapshot: its chunks go into `to`, which is borrowed until then. False:
+ * nothing has come yet. */
+bool task_snapshot(struct task *t, struct snap_set *to);
+/* The record of the next cut says that the manifest of the last such cut is written with it. */
+void task_manifest(struct task *t, const struct hash128 *state);
+/* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good
+ * for task_free only. */
+int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
+                 const struct hash128 *state, struct err *reterr) NODISCARD;
 
-/* xxh128 over the whole state. Costs as much as saving it. */
+/* Of the whole state (snap_hash). Costs as much as saving it. */
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);

@@ -54,7 +54,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
         emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
     t->clock_marked = clock;
     list_puts(t);
-    if (t->snapshot) {
+    if (t->snapshot != NULL) {
         *VEC_PUSH(&t->decisions) =
             (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
     }
@@ -77,10 +77,9 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
                                .spans = t->spans.ptr,
                                .n_spans = (uint32_t)t->spans.len,
                                .out_sum = t->parcel->sum};
-    if (t->snapshot) {
-        r.has_state = true;
-        r.state = task_image_state(t);
-    }
+    r.has_state = t->manifest;
+    r.state = t->manifest ? t->cut_state : r.state;
+    t->manifest = false;
     r.skips = (struct merge_skip *)merge_cut(t->merge, &r.n_skips);
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
@@ -89,9 +88,9 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->seq++;
     t->fresh = false;
     t->cutting = true;
-    if (t->snapshot) {
-        task_image_make(t);
-        t->snapshot = false;
+    if (t->snapshot != NULL) {
+        task_save(t, t->snapshot);
+        t->snapshot = NULL;
     }
     t->counts.records++;
     *ret = (struct task_cut){buf_slice(&t->journal), t->parcel, t->seq};
@@ -183,6 +182,20 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
     return 0;
 }
 
+/* What it says of the state: at a cut it is hashed, with the manifest of that cut compared. */
+static bool state_fits(struct task *t, const struct journal_record *r)
+{
+    bool fits = !r->has_state || !t->has_cut_state ||
+                memcmp(&t->cut_state, &r->state, sizeof r->state) == 0;
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        if (r->decisions[i].kind == JOURNAL_SNAPSHOT) {
+            t->cut_state = task_state_hash(t);
+            t->has_cut_state = true;
+        }
+    }
+    return fits;
+}
+
 bool task_replaying(const struct task *t)
 {
     return t->replay != NULL &&
@@ -200,11 +213,7 @@ static unsigned differs(struct task *t, const struct journal_record *r, const st
     bits |= memcmp(&p->sum, &r->out_sum, sizeof p->sum) != 0 ? TASK_DIFFERS_EVENTS : 0;
     bits |= merge_clock(t->merge) != r->clock ? TASK_DIFFERS_CLOCK : 0;
     bits |= eng_numbered(t->eng) != r->outputs ? TASK_DIFFERS_NUMBERS : 0;
-    if (r->has_state) {
-        struct hash128 state = task_image_state(t);
-        bits |= memcmp(&state, &r->state, sizeof state) != 0 ? TASK_DIFFERS_STATE : 0;
-        buf_clear(&t->chunks);
-    }
+    bits |= state_fits(t, r) ? 0 : TASK_DIFFERS_STATE;
     return bits;
 }
 

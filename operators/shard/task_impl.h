@@ -43,8 +43,10 @@ struct task {
     bool cutting, fresh; /* fresh: the next record is the first of these rules */
 
     /* snapshots */
-    struct buf chunks, image;
-    bool snapshot, has_image; /* the next cut is one; the last one's is there */
+    struct snap_set *snapshot; /* the next cut is one; NULL */
+    bool manifest;             /* the next record has the hash of the last one, */
+    bool has_cut_state;        /* which is known: */
+    struct hash128 cut_state;
 
     /* replay */
     const struct journal_record *replay;
@@ -56,8 +58,6 @@ struct task {
 };
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
-/* task_image.c: the chunks, and their sum; the image out of them. */
-struct hash128 task_image_state(struct task *t);
-void task_image_make(struct task *t);
+void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
 
 #endif

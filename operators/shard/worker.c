@@ -380,6 +380,17 @@ struct worker_look worker_look(struct worker *w)
     return look;
 }
 
+bool worker_is_live(struct worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool live = w->orders > 0 && w->look.applied == w->orders;
+    VEC_EACH (&w->copies, c) {
+        live &= c->state == SLOT_LIVE;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return live;
+}
+
 const struct worker_task *worker_tasks(struct worker *w, uint32_t *ret_n)
 {
     VEC_EACH (&w->shown, old) {

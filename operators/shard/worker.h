@@ -69,6 +69,8 @@ struct worker *worker_new(struct bus *bus, const struct worker_conf *conf);
 void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
 /* All that it was given. */
 void worker_run_layout(struct worker *w, struct laid *laid);
+/* All tasks that it was given are live. */
+bool worker_is_live(struct worker *w);
 /* It commits what it has taken and ends. */
 void worker_stop(struct worker *w);
 /* Waits for the end. */

@@ -4,7 +4,6 @@
  */
 #include "operators/shard/head.h"
 #include "operators/shard/journal.h"
-#include "operators/state/snap.h"
 #include "tests/test.h"
 
 static struct journal_record example(void)
@@ -111,25 +110,8 @@ TEST(heads_go_there_and_back)
     }
 }
 
-TEST(keys_and_roots_of_snapshots_are_bounded)
+TEST(an_empty_header_is_none)
 {
-    const struct snap_key good = {7, 1, SNAP_PAGES_MAX - 1}, bad = {7, 1, SNAP_PAGES_MAX};
-    char bytes[SNAP_KEY_BYTES];
-    struct snap_key k;
     struct head h;
-    CHECK(snap_key_read(snap_key_write(&good, bytes), &k) && k.page == good.page);
-    CHECK(!snap_key_read(snap_key_write(&bad, bytes), &k));
-    CHECK(!snap_key_read(slice_of(bytes, 3), &k));
     CHECK(!head_read(SLICE_NONE, &h));
-    const uint64_t most = (uint64_t)SNAP_PAGES_MAX * SNAP_PAGE_BYTES;
-    for (uint64_t size = most; size <= most + 1; size++) {
-        struct snap_root r = {.bytes = size, .pages = snap_pages(size)}, got;
-        struct buf b;
-        struct err err;
-        buf_init(&b, 1000);
-        CHECK(snap_root_write(&r, &b));
-        CHECK_EQ(size == most, snap_root_read(buf_slice(&b), &got, &err) == 0);
-        CHECK(snap_root_read(slice_of(b.ptr, b.len - 1), &got, &err) != 0);
-        buf_done(&b);
-    }
 }
