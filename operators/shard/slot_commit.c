@@ -50,6 +50,7 @@ static int put_output(struct slot *s, const struct slot_one *o, const struct emi
 {
     const struct bus_header head = {SLICE(HEAD_NAME), r->head};
     struct bus_put put = {.to = {bus_topic(s->bus, o->conf.plan->to[r->to].topic), r->part},
+                          .key = r->key,
                           .value = r->value.len > 0 ? r->value : SLICE(""),
                           .headers = &head,
                           .header_count = 1,

@@ -465,17 +465,18 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     struct head head = {.mark = MERGE_NO_MARK};
     bool of_task = head_of(r, &head);
     struct rec_batch batch = {0};
+    int bad = 0;
     if (r->value.len > 0) {
         struct slice bytes = arena_copy(b->arena, r->value);
-        if (bytes.ptr == NULL || batch_in_read(s->decoder, b->arena, bytes, &batch, &err) != 0) {
-            s->counts.bad_records++; /* nobody can ever read it: its place is passed over */
-            return;
-        }
+        bad = bytes.ptr == NULL ? ERR_LIMIT
+                                : -batch_in_read(s->decoder, b->arena, bytes, &batch, &err);
+        s->counts.bad_records += bad != 0; /* an input all the same: each task reports it */
     }
     struct merge_piece piece = {.offset = r->offset,
                                 .events = batch.events,
                                 .n = batch.events_len,
                                 .mark = head.mark,
+                                .bad = bad,
                                 .first = head.first};
     s->counts.records++;
     if (head.end) {

@@ -281,7 +281,7 @@ TEST(a_type_goes_from_all_who_make_it_to_all_who_read_it)
     for (uint32_t g = 0; g < 2; g++) {
         const struct task_plan *p = l->groups[g].tasks[0].plan;
         CHECK_EQ(2, p->n_outs);
-        CHECK_EQ(2, p->n_to);
+        CHECK_EQ(3, p->n_to);
         CHECK(p->to[0].parts == RAW_PARTS && p->to[1].parts == 1);
     }
     const struct task_plan *hl = l->groups[2].tasks[1].plan, *top = l->groups[3].tasks[0].plan;
