@@ -212,7 +212,16 @@ static struct worker *begin(struct world *w)
     struct arena *a = arena_new(NULL, "graph", 64 << 20);
     const struct worker_conf conf = {
         .name = "graph.shop", .commit_ns = 5000000, .idle_ns = 200000000, .from_start = true};
-    return worker_new(w->bus, &conf, lay_out(a), a);
+    struct laid *laid = laid_new(lay_out(a), a, 1);
+    const struct bus_topic_spec spec = {laid->layout->topics[0].name, laid->layout->topics[0].parts,
+                                        BUS_DELETE, -1, -1};
+    struct err err;
+    CHECK_OK(bus_ensure(w->c, &spec, 1, 4, &err), err);
+    wait_for(w, 4, BUS_EV_DONE);
+    struct worker *worker = worker_new(w->bus, &conf);
+    worker_run_layout(worker, laid);
+    laid_unref(laid);
+    return worker;
 }
 
 TEST(a_graph_runs_ends_and_runs_again)
