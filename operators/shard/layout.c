@@ -66,7 +66,8 @@ struct shape { /* of all tasks of a group */
     VEC(struct emit_to) to;
     VEC(struct task_out) outs;
     VEC(struct task_forward) forwards;
-    struct slice source; /* the statements of a source group */
+    struct slice source;                     /* the statements of a source group */
+    uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1 */
 };
 
 static void shape_done(struct shape *s)
@@ -409,6 +410,24 @@ static void subs_of(struct layout_making *m, const struct shape *s, uint32_t gro
     VEC_DONE(&to.ids);
 }
 
+/* Statements of the group whose rows are alerts: how many; to: NULL or room for them. */
+static uint32_t alerts_of(const struct layout_making *m, const struct layout_group *g,
+                          struct alert_rule *to)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->looks->n_parts; i++) {
+        const struct layout_part *p = &m->looks->parts[i];
+        for (uint32_t k = 0; (g->members >> i & 1) != 0 && k < p->n_stmts; k++) {
+            const struct doc_stmt *st = p->stmts[k];
+            if (st->alert != NULL && to != NULL) {
+                to[n] = (struct alert_rule){m->doc->g.tenant, m->doc->g.name, st->name, st->alert};
+            }
+            n += st->alert != NULL;
+        }
+    }
+    return n;
+}
+
 /* A level's limits are those of all its tasks together. What one event does is not divided. */
 static const struct lim_conf *share_of_limits(struct layout_making *m, const struct layout_group *g,
                                               const struct doc_level *d)
@@ -441,11 +460,19 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .n_outs = (uint32_t)s->outs.len,
         .forwards = copy_of(m->a, s->forwards.ptr, s->forwards.len, sizeof *s->forwards.ptr),
         .n_forwards = (uint32_t)s->forwards.len,
+        .tenant = m->doc->g.tenant,
+        .to_alerts = s->to_alerts,
+        .to_history = s->to_history,
+        .to_dead = s->to_dead,
         .late = g->source ? TASK_LATE_ADMIT : (enum task_late)d->late,
         .world = (enum builtin_world)d->types,
         .limits = g->source ? NULL : share_of_limits(m, g, d),
         .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
     modules_of(m, g, s, p);
+    p->n_alerts = alerts_of(m, g, NULL);
+    struct alert_rule *alerts = arena_array(m->a, (size_t)p->n_alerts + 1, sizeof *alerts);
+    (void)alerts_of(m, g, alerts);
+    p->alerts = alerts;
     return p;
 }
 
@@ -487,6 +514,11 @@ static void fill_group(struct layout_making *m, uint32_t group)
         inputs_of(m, g, &s);
         outputs_of(m, g, &s);
     }
+    if (alerts_of(m, g, NULL) > 0) {
+        s.to_alerts = 1 + add_to(&s, SLICE("alerts"), m->conf.raw_parts, false);
+        s.to_history = 1 + add_to(&s, SLICE("alerts.history"), m->conf.raw_parts, false);
+    }
+    s.to_dead = 1 + add_to(&s, SLICE("dlq"), m->conf.raw_parts, false);
     tasks_of(m, group, &s);
     shape_done(&s);
 }

@@ -16,51 +16,9 @@
 #define OPERATORS_SHARD_TASK_H
 
 #include "operators/graph/eng.h"
-#include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
-#include "operators/sig/builtin.h"
+#include "operators/shard/task_plan.h"
 #include "operators/state/snap_set.h"
-
-enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
-
-struct task_module { /* of EPL; a level */
-    struct slice id, text;
-};
-
-struct task_out { /* events of that type leave the task */
-    struct slice type;
-    uint32_t to;             /* of the plan's topics */
-    const struct slice *key; /* columns; none: the task's own place among the partitions */
-    const bool *as_double;
-    uint32_t n_key;
-};
-
-/* Events as they came go on to others, dealt out by a key. Rows of a statement "<forward>.<any>"
- * let the event pass that they were made of; their columns are its key. */
-struct task_forward {
-    uint32_t to; /* of the plan's topics */
-    const bool *as_double;
-    uint32_t n_key; /* 0: the task's own place among the partitions */
-};
-
-struct task_plan {
-    struct slice name; /* tenant/graph/level/partition: for people */
-    uint64_t lineage;
-    uint64_t hash; /* of the rules: whose journal another's is not */
-    uint32_t part, parts;
-    const struct task_module *modules;
-    const struct slice *reads; /* names of types that the inputs may have */
-    const struct merge_spec *subs;
-    const struct slice *topics; /* names; merge_spec.topic counts here. NULL: not known */
-    const uint16_t *topic_ids;  /* per sub: of raw topics, for references */
-    const struct emit_to *to;
-    const struct task_out *outs;
-    const struct task_forward *forwards; /* at most 64 */
-    uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_forwards;
-    enum task_late late;
-    enum builtin_world world; /* of built-in types among them */
-    const struct lim_conf *limits;
-};
 
 struct task_cut {
     struct slice journal; /* the record; key: task_key */
@@ -70,6 +28,12 @@ struct task_cut {
 
 struct task_counts {
     uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
+    uint64_t alerts, dead, over; /* rows, letters; outputs of one input that were too much */
+};
+
+enum {
+    TASK_PUT_MAX = 8 << 20,    /* bytes put out: no more is taken before a cut */
+    TASK_INPUT_MAX = 32 << 20, /* of one input: the rest goes to `dlq`. A cut has both at most */
 };
 
 struct task;

@@ -50,8 +50,8 @@ static void forward(struct task *t, const struct task_forward *f, uint32_t part)
             memcpy(payload, r.payload, r.payload_len * sizeof *payload);
         }
         payload[r.payload_len] = val_pair(TS_KEY, val_int(r.ts));
-        endian_put_be64(cause.bytes, t->current_ref.hi);
-        endian_put_be64(cause.bytes + 8, t->current_ref.lo);
+        endian_put_be64(cause.bytes, t->input.hi);
+        endian_put_be64(cause.bytes + 8, t->input.lo);
         r.payload = payload;
         r.payload_len++;
         r.causes = &cause;
@@ -62,12 +62,14 @@ static void forward(struct task *t, const struct task_forward *f, uint32_t part)
     eng_number_from(t->eng, number);
     if (payload == NULL || emit_event(t->emit, f->to, part, &r, number, &err) != 0) {
         t->counts.refused++;
+        task_dead(t, TASK_DEAD_TOO_BIG, SLICE_NONE, "it cannot be moved: %s",
+                  payload != NULL ? err.msg : "it has no end");
     } else {
         t->counts.put++;
     }
 }
 
-void task_on_rows(void *arg, struct slice statement, const struct eng_rows *rows)
+void task_forward(void *arg, struct slice statement, const struct eng_rows *rows)
 {
     struct task *t = arg;
     uint32_t n = forward_of(t, statement);
