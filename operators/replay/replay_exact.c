@@ -123,17 +123,16 @@ static void push(struct player *p, const struct input *in, const struct bus_reco
     }
     struct arena *a =
         p->spare.len > 0 ? p->spare.ptr[--p->spare.len] : arena_new(NULL, "input", PIECE_ARENA);
+    int bad = 0;
     if (r->value.len > 0) {
         struct slice bytes = arena_copy(a, r->value);
-        if (bytes.ptr == NULL || batch_in_read(p->decoder, a, bytes, &b, &err) != 0) {
-            piece_done(p, a); /* nobody could read it then, either */
-            return;
-        }
+        bad = bytes.ptr == NULL ? ERR_LIMIT : -batch_in_read(p->decoder, a, bytes, &b, &err);
     }
     const struct merge_piece piece = {.offset = r->offset,
                                       .events = b.events,
                                       .n = b.events_len,
                                       .mark = head.mark,
+                                      .bad = bad,
                                       .first = head.first,
                                       .owner = a};
     merge_push(task_merge(p->task), sub, &piece);
