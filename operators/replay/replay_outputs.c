@@ -250,7 +250,7 @@ int replay_outputs_hold(struct replay_outputs *o, const struct journal_record *r
         for (size_t k = from; k < l->made.len; k++) {
             const struct item *it = &l->made.ptr[k];
             const struct replay_event e = {l->topic, l->part, it->number, it->rec};
-            o->held.made++;
+            o->held.made += l->tape != NULL || o->tapes == NULL;
             if (on_event != NULL && it->rec != NULL) {
                 on_event(arg, &e);
             }
