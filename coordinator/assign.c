@@ -102,8 +102,9 @@ static uint32_t *order_of(const struct assign_task *tasks, uint32_t n)
     return order;
 }
 
-uint32_t assign(const struct assign_slot *slots, uint32_t n_slots, const struct assign_task *tasks,
-                uint32_t n_tasks, uint32_t max_moves, uint32_t *ret)
+uint32_t assign_tasks(const struct assign_slot *slots, uint32_t n_slots,
+                      const struct assign_task *tasks, uint32_t n_tasks, uint32_t max_moves,
+                      uint32_t *ret)
 {
     struct work w = {slots, tasks, n_slots, n_tasks, NULL, ret};
     uint32_t *order = order_of(tasks, n_tasks);

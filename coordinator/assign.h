@@ -27,7 +27,8 @@ struct assign_task {
 
 /* ret[i]: the slot of task i, or ASSIGN_NONE if no slot takes it. How many moved from one slot to
  * another. */
-uint32_t assign(const struct assign_slot *slots, uint32_t n_slots, const struct assign_task *tasks,
-                uint32_t n_tasks, uint32_t max_moves, uint32_t *ret);
+uint32_t assign_tasks(const struct assign_slot *slots, uint32_t n_slots,
+                      const struct assign_task *tasks, uint32_t n_tasks, uint32_t max_moves,
+                      uint32_t *ret);
 
 #endif

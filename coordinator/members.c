@@ -543,8 +543,8 @@ static void give(struct members *m)
     add_slots(m, &w);
     bool settled = add_previous(m, &w);
     w.to = mem_calloc(w.tasks.len + 1, sizeof *w.to);
-    (void)assign(w.slots.ptr, (uint32_t)w.slots.len, w.tasks.ptr, (uint32_t)w.tasks.len,
-                 settled ? MOVES_MAX : 0, w.to);
+    (void)assign_tasks(w.slots.ptr, (uint32_t)w.slots.len, w.tasks.ptr, (uint32_t)w.tasks.len,
+                       settled ? MOVES_MAX : 0, w.to);
     m->count.slots = (uint32_t)w.slots.len;
     m->count.tasks = 0;
     for (uint32_t i = 0; i < w.slots.len; i++) {

@@ -43,14 +43,14 @@ TEST(tasks_are_spread_evenly_and_stay)
     struct assign_task t[TASKS];
     uint32_t at[TASKS], again[TASKS], load[4];
     make(t, NULL);
-    CHECK_EQ(0, assign(four, 4, t, TASKS, 8, at));
+    CHECK_EQ(0, assign_tasks(four, 4, t, TASKS, 8, at));
     count(at, load, 4);
     for (uint32_t i = 0; i < 4; i++) {
         CHECK_EQ(TASKS / 4, load[i]);
     }
     CHECK(at[0] == 0 && at[1] == 2); /* the next worker before the next slot */
     make(t, at);
-    CHECK_EQ(0, assign(four, 4, t, TASKS, 8, again));
+    CHECK_EQ(0, assign_tasks(four, 4, t, TASKS, 8, again));
     CHECK(memcmp(at, again, sizeof at) == 0);
 }
 
@@ -66,8 +66,8 @@ TEST(the_order_of_slots_and_tasks_does_not_matter)
     for (uint32_t i = 0; i < TASKS; i++) {
         back[i] = t[TASKS - 1 - i];
     }
-    (void)assign(four, 4, t, TASKS, 8, at);
-    (void)assign(turned, 4, back, TASKS, 8, other);
+    (void)assign_tasks(four, 4, t, TASKS, 8, at);
+    (void)assign_tasks(turned, 4, back, TASKS, 8, other);
     for (uint32_t i = 0; i < TASKS; i++) {
         CHECK_EQ(at[i], 3 - other[TASKS - 1 - i]);
     }
@@ -78,12 +78,12 @@ TEST(those_of_a_dead_worker_go_to_others_and_no_one_else_moves)
     struct assign_task t[TASKS];
     uint32_t at[TASKS], then[TASKS], had[TASKS], load[2];
     make(t, NULL);
-    (void)assign(four, 4, t, TASKS, 8, at);
+    (void)assign_tasks(four, 4, t, TASKS, 8, at);
     for (uint32_t i = 0; i < TASKS; i++) {
         had[i] = at[i] < 2 ? at[i] : ASSIGN_NONE; /* b is gone */
     }
     make(t, had);
-    CHECK_EQ(0, assign(four, 2, t, TASKS, 8, then));
+    CHECK_EQ(0, assign_tasks(four, 2, t, TASKS, 8, then));
     count(then, load, 2);
     CHECK_EQ(load[0], load[1]);
     for (uint32_t i = 0; i < TASKS; i++) {
@@ -96,10 +96,10 @@ TEST(who_joins_is_given_some_a_few_at_a_time)
     struct assign_task t[TASKS];
     uint32_t at[TASKS], load[4], moves, rounds = 0;
     make(t, NULL);
-    (void)assign(four, 2, t, TASKS, 8, at);
+    (void)assign_tasks(four, 2, t, TASKS, 8, at);
     do {
         make(t, at);
-        moves = assign(four, 4, t, TASKS, 3, at);
+        moves = assign_tasks(four, 4, t, TASKS, 3, at);
         CHECK(moves <= 3);
     } while (moves > 0 && ++rounds < 100);
     count(at, load, 4);
@@ -116,9 +116,9 @@ TEST(a_worker_for_one_level_has_that_alone)
     struct assign_task t[TASKS];
     uint32_t at[TASKS];
     make(t, NULL);
-    (void)assign(slots, 2, t, TASKS, 8, at);
+    (void)assign_tasks(slots, 2, t, TASKS, 8, at);
     for (uint32_t i = 0; i < TASKS; i++) {
         CHECK((at[i] == ASSIGN_NONE) == (i % 2 == 1));
     }
-    CHECK_EQ(0, assign(slots, 0, t, 0, 8, at));
+    CHECK_EQ(0, assign_tasks(slots, 0, t, 0, 8, at));
 }
