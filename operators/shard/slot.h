@@ -31,6 +31,14 @@ struct slot_range {
     void *arg;
 };
 
+/* The right to the slot: the last record of that key, in a topic of one partition, says so. It is
+ * read to the stable end after each opening of the writer. */
+struct slot_lease {
+    struct slice topic, key;
+    bool (*holds)(void *arg, struct slice value);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
@@ -42,6 +50,7 @@ struct slot_conf {
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
+    const struct slot_lease *lease; /* NULL: who opens the writer has it */
     uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 

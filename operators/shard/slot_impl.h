@@ -87,8 +87,9 @@ struct slot {
     uint32_t undelivered; /* conf.plain: puts whose end is not known */
     bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
-    int64_t timer_at; /* INT64_MAX: none */
-    bool looking;     /* after UNKNOWN: for the records of the cut */
+    int64_t timer_at;    /* INT64_MAX: none */
+    bool looking;        /* after UNKNOWN: for the records of the cut */
+    bool asking, leased; /* for the lease; what the records so far say */
 
     char why[160];
     struct slot_counts counts;

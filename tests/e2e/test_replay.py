@@ -17,6 +17,7 @@ kind: RuleGraph
 name: lines
 levels:
   - name: logs
+    partitions: 1
     bound: 0s
     epl: |
       @name('seen') insert into Seen select service, body from LogRecord;
