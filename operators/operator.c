@@ -531,26 +531,51 @@ static void tell_slot(struct runner *o, const struct place *p, bool tells)
     }
 }
 
+static bool is_live(const struct graph *g)
+{
+    return g->here > 0 && g->live == g->here;
+}
+
 static void say(struct graph *g)
 {
-    bool live = g->here > 0 && g->live == g->here;
-    if (live && !g->said_live) {
+    if (is_live(g) && !g->said_live) {
         LOG_INFO("graph is live", LOG_STR("graph", g->key), LOG_INT("version", g->version),
                  LOG_INT("tasks_here", g->here));
     }
-    g->said_live = live;
+    g->said_live = is_live(g);
+}
+
+/* What there is of graphs here; and all tasks are told, now and then and when one has changed. */
+static void look_at_tasks(struct runner *o)
+{
+    bool due = now_of(o) - o->told >= BEAT_NS, changed = false;
+    for (int pass = 0; pass == 0 || (pass == 1 && (due || changed)); pass++) {
+        VEC_EACH (&o->graphs, g) {
+            (*g)->here = (*g)->live = 0;
+        }
+        for (uint32_t i = 0; i < o->n_slots; i++) {
+            if (o->slots[i].worker != NULL) {
+                tell_slot(o, &o->slots[i], pass == 1);
+            }
+        }
+        VEC_EACH (&o->graphs, g) {
+            changed |= is_live(*g) != (*g)->said_live;
+        }
+        o->told = pass == 1 ? now_of(o) : o->told;
+    }
+    VEC_EACH (&o->graphs, g) {
+        say(*g);
+    }
 }
 
 static void look(void *arg)
 {
     struct runner *o = arg;
     VEC_EACH (&o->graphs, g) {
-        (*g)->here = (*g)->live = 0;
         if ((*g)->laid != NULL && !(*g)->ready && (*g)->topics_tag == 0) {
             make_topics(o, *g);
         }
     }
-    bool tells = now_of(o) - o->told >= BEAT_NS;
     for (uint32_t i = 0; i < o->n_slots; i++) {
         struct place *p = &o->slots[i];
         if (p->worker != NULL && worker_look(p->worker).ended && !o->draining) {
@@ -559,14 +584,8 @@ static void look(void *arg)
             p->worker = NULL;
             p->lost = true;
         }
-        if (p->worker != NULL) {
-            tell_slot(o, p, tells);
-        }
     }
-    o->told = tells ? now_of(o) : o->told;
-    VEC_EACH (&o->graphs, g) {
-        say(*g);
-    }
+    look_at_tasks(o);
     if (!o->draining) {
         beat(o, false);
     }
