@@ -31,16 +31,26 @@ struct slot_range {
     void *arg;
 };
 
+/* The right to the slot: the last record of that key, in a topic of one partition, says so. It is
+ * read to the stable end after each opening of the writer. */
+struct slot_lease {
+    struct slice topic, key;
+    bool (*holds)(void *arg, struct slice value);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
+    const struct slot_lease *lease; /* NULL: who opens the writer has it */
     uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 
@@ -57,7 +67,8 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
     uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
-    uint64_t lags; /* times that a task could not keep up with the others */
+    uint64_t archived, unarchived; /* snapshots; unarchived: they were too large */
+    uint64_t lags;                 /* times that a task could not keep up with the others */
     int64_t commit_worst_ns;
 };
 

@@ -84,8 +84,9 @@ struct slot {
     uint32_t undelivered; /* conf.plain: puts whose end is not known */
     bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
-    int64_t timer_at; /* INT64_MAX: none */
-    bool looking;     /* after UNKNOWN: for the records of the cut */
+    int64_t timer_at;    /* INT64_MAX: none */
+    bool looking;        /* after UNKNOWN: for the records of the cut */
+    bool asking, leased; /* for the lease; what the records so far say */
 
     char why[160];
     struct slot_counts counts;
@@ -115,6 +116,7 @@ void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
+struct bus_tp slot_archive_of(struct slot *s, uint64_t lineage);
 struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */
 
 #endif

@@ -28,7 +28,7 @@ struct mine { /* a task of the thread */
 struct worker {
     struct bus *bus;
     struct worker_conf conf;
-    char name[NAME_MAX_BYTES];
+    char name[NAME_MAX_BYTES], lease_topic[NAME_MAX_BYTES], lease_key[NAME_MAX_BYTES];
     struct bus_client *client;
     struct slot *slot;
     VEC(struct mine) mine;
@@ -261,10 +261,14 @@ static void run_slot(struct worker *w)
 static void *run(void *arg)
 {
     struct worker *w = arg;
-    const struct slot_conf conf = {.name = slice_str(w->name),
+    const struct slot_lease lease = {slice_str(w->lease_topic), slice_str(w->lease_key),
+                                     w->conf.holds, w->conf.arg};
+    const struct slot_conf conf = {.lease = w->conf.lease_topic != NULL ? &lease : NULL,
+                                   .name = slice_str(w->name),
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
+                                   .archive_ns = w->conf.archive_ns,
                                    .idle_ns = w->conf.idle_ns,
                                    .plain = w->conf.plain};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */
@@ -304,6 +308,10 @@ struct worker *worker_new(struct bus *bus, const struct worker_conf *conf)
     w->bus = bus;
     w->conf = *conf;
     (void)snprintf(w->name, sizeof w->name, "%s", conf->name);
+    if (conf->lease_topic != NULL) {
+        (void)snprintf(w->lease_topic, sizeof w->lease_topic, "%s", conf->lease_topic);
+        (void)snprintf(w->lease_key, sizeof w->lease_key, "%s", conf->lease_key);
+    }
     pthread_mutex_init(&w->lock, NULL);
     int rc = pthread_create(&w->thread, NULL, run, w);
     assert(rc == 0);
@@ -311,7 +319,7 @@ struct worker *worker_new(struct bus *bus, const struct worker_conf *conf)
     return w;
 }
 
-void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
+uint64_t worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
 {
     pthread_mutex_lock(&w->lock);
     for (uint32_t i = 0; i < n; i++) {
@@ -324,8 +332,9 @@ void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         *VEC_PUSH(&w->wants) = tasks[i];
     }
-    w->orders++;
+    uint64_t number = ++w->orders;
     pthread_mutex_unlock(&w->lock);
+    return number;
 }
 
 void worker_run_layout(struct worker *w, struct laid *laid)
@@ -336,7 +345,7 @@ void worker_run_layout(struct worker *w, struct laid *laid)
             *VEC_PUSH(&all) = (struct worker_want){laid, g, i};
         }
     }
-    worker_run(w, all.ptr, (uint32_t)all.len);
+    (void)worker_run(w, all.ptr, (uint32_t)all.len);
     VEC_DONE(&all);
 }
 

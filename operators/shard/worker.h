@@ -22,9 +22,12 @@ struct worker;
 
 struct worker_conf {
     const char *name; /* of the slot's writer; copied */
-    int64_t commit_ns, idle_ns, snapshot_ns;
-    bool from_start; /* rules without a journal read what is there already */
-    bool plain;      /* slot_conf.plain */
+    int64_t commit_ns, idle_ns, snapshot_ns, archive_ns;
+    bool from_start;                     /* rules without a journal read what is there already */
+    bool plain;                          /* slot_conf.plain */
+    const char *lease_topic, *lease_key; /* slot_lease; copied. NULL: none */
+    bool (*holds)(void *arg, struct slice value); /* on the worker's thread */
+    void *arg;
 };
 
 struct laid {
@@ -65,8 +68,8 @@ struct worker_look {
 };
 
 struct worker *worker_new(struct bus *bus, const struct worker_conf *conf);
-/* These tasks and no others. */
-void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
+/* These tasks and no others. The number of the call, for worker_look.applied. */
+uint64_t worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
 /* All that it was given. */
 void worker_run_layout(struct worker *w, struct laid *laid);
 /* All tasks that it was given are live. */

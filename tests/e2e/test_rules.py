@@ -36,9 +36,9 @@ levels:
 """
 
 
-class Rules(Case):
-    def begin(self):
-        role = self.role("standalone", *self.bus)
+class Bed(Case):
+    def begin(self, *args):
+        role = self.role("standalone", *self.bus, *args)
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
         role.wait_ready()
@@ -76,6 +76,8 @@ class Rules(Case):
     def there(self):
         return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
 
+
+class Rules(Bed):
     def test_each_line_counts_once_though_the_process_dies(self):
         chance = random.Random(7)
         role = self.begin()
