@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import re
 import signal
 import time
 import unittest
@@ -122,6 +123,15 @@ class Rules(Bed):
         self.until("not all came out", lambda: len(self.events("events")) == 25)
         bodies = {e["payload"]["body"] for e in self.events("events")}
         self.assertEqual({f"line {n}" for n in range(1, 26)}, bodies)
+        task = '{task="default/whole/logs/0"}'
+        self.until("it stays behind", lambda: f"\nkaiju_task_outputs_total{task} 25\n" in role.get("/metrics"))
+        shown = "\n".join(line for line in role.get("/metrics").splitlines()
+                          if re.match("kaiju_(task|rule|slot|operator)_", line)) + "\n"
+        for figure in (f"kaiju_task_live{task} 1", f"kaiju_task_lag_records{task} 0",
+                       f"kaiju_task_lag_seconds{task} 0", "kaiju_operator_tasks_not_shown 0"):
+            self.assertIn(f"{figure}\n", shown)
+        self.assertRegex(shown, r'kaiju_rule_event_seconds\{task="default/whole/logs/0",rule="each"\} \d')
+        self.assertRegex(shown, r'kaiju_slot_commit_seconds\{slot="\S+",quantile="0.99"\} 0\.\d')
         self.assertEqual(0, role.stop())
 
 
