@@ -130,6 +130,9 @@ static void add_types(struct layout_making *m, struct shape *s, const struct lay
             add_type(s, m->doc->made[i].name);
         }
     }
+    if (slice_eq(r->stream, SLICE("Batch"))) {
+        add_type(s, SLICE("Span")); /* what it is made of */
+    }
     for (size_t i = 0; r->from == 0 && i < builtin_n_types; i++) {
         const struct builtin_type *t = &builtin_types[i];
         if (t->super != NULL && slice_eq(slice_str(t->super), r->stream)) {

@@ -312,6 +312,41 @@ static void fill(struct world *w)
     batch_enc_free(enc);
 }
 
+enum { SPAN_RECORDS = 20, SPANS_EACH = 6 };
+
+/* Records of spans of two senders in turn. */
+static void fill_spans(struct world *w)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 100000);
+    struct buf b;
+    struct err err;
+    const struct val_pair one[] = {val_pair(key_of("service"), val_string(SLICE("one")))};
+    const struct val_pair two[] = {val_pair(key_of("service"), val_string(SLICE("two")))};
+    const struct rec_context contexts[] = {{one, 1, 0}, {two, 1, 1}};
+    const struct val_pair p[] = {val_pair(SLICE("name"), val_string(SLICE("get")))};
+    buf_init(&b, 200000);
+    for (uint32_t i = 0; i < SPAN_RECORDS; i++) {
+        batch_enc_begin(enc, SLICE("test"), 0);
+        for (uint32_t k = 0; k < SPANS_EACH; k++) {
+            const struct rec r = {.ts = BEGIN + (int64_t)(i * SPANS_EACH + k) * SECONDS,
+                                  .kind = REC_SPAN,
+                                  .context = &contexts[k % 2],
+                                  .type = SLICE("Span"),
+                                  .trace_id = {1, (uint8_t)i},
+                                  .span_id = {1, (uint8_t)k},
+                                  .payload = p,
+                                  .payload_len = 1};
+            CHECK_OK(batch_enc_add(enc, &r, &err), err);
+        }
+        CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
+        CHECK_OK(batch_enc_end(enc, &b, &err), err);
+        append(topic_of(w, SLICE("spans")), i % RAW_PARTS, buf_slice(&b), SLICE_NONE);
+        buf_clear(&b);
+    }
+    buf_done(&b);
+    batch_enc_free(enc);
+}
+
 /* ---- running ---- */
 
 struct run {
@@ -471,6 +506,7 @@ static struct world *run_graph(const char *levels, uint32_t parts, uint64_t seed
     w->seed = seed;
     w->ordered = ordered;
     fill(w);
+    fill_spans(w);
     for (uint32_t g = 0; g < l->n_groups; g++) {
         for (uint32_t i = 0; i < l->groups[g].parts; i++) {
             run_task(w, &l->groups[g].tasks[i]);
@@ -582,4 +618,25 @@ TEST(levels_of_unlike_keys)
             "- name: hl\n  partitions: %\n  epl: |\n"
             "    insert into N select s as k, count(*) as n, sum(n) as total from E group by s;\n",
             true, RAW_PARTS);
+}
+
+static const char batches[] =
+    "- name: traces\n  types: original\n  partitions: %\n  epl: |\n"
+    "    insert into N select process.serviceName as k, spans.countOf() as n from Batch;\n"
+    "- name: spans\n  types: original\n  scale: own\n  partitions: %\n  epl: |\n"
+    "    insert into M select operationName as k, count(*) as n from Span;\n";
+
+/* The spans of a record that one sent are a Batch, before them: in any number of tasks. */
+TEST(a_batch_comes_before_its_spans)
+{
+    uint32_t tasks = 0;
+    struct world *w = run_graph(batches, 4, 7, false, &tasks);
+    CHECK_EQ(5, tasks); /* the sum over all spans is one */
+    CHECK_EQ(SPAN_RECORDS * (2 + SPANS_EACH), w->rows.len);
+    uint32_t whole = 0;
+    VEC_EACH (&w->rows, r) {
+        whole += strstr(*r, "N one | k=one n=3 ") == *r || strstr(*r, "N two | k=two n=3 ") == *r;
+    }
+    CHECK_EQ(2 * SPAN_RECORDS, whole);
+    unmake(w);
 }
