@@ -66,6 +66,10 @@ TEST(signals_are_moved_by_the_key_of_who_reads_them)
     CHECK_SLICE("select `service` as k0 from `LogRecord`((severity_number >= 9) and (body is not "
                 "null))",
                 source->filters[0]);
+    CHECK(!source->keeps_all);
+    CHECK_EQ(2, source->n_keeps); /* trace, service and the like are not in the payload */
+    CHECK_SLICE("body", source->keeps[0]);
+    CHECK_SLICE("severity_number", source->keeps[1]);
     CHECK_SLICE("x.default.g.logs.LogRecord", l->topics[0].name);
     CHECK_EQ(16, l->topics[0].parts);
     const struct task_plan *p = g->tasks[5].plan;
@@ -84,6 +88,39 @@ TEST(signals_are_moved_by_the_key_of_who_reads_them)
     CHECK_EQ(lim_rows[LIM_ROWS].max / 16, p->limits->max[LIM_ROWS]);
     CHECK_EQ(0, p->limits->max[LIM_CASCADE]);
     arena_free(a);
+}
+
+/* Of statements that look at an event as a whole, all of it is passed on. */
+TEST(events_are_kept_whole_where_they_are_looked_at_whole)
+{
+    static const struct {
+        const char *epl;
+        bool all;
+    } rows[] = {
+        {"insert into N select service, count(*) * 2 as n from LogRecord group by service", false},
+        {"insert into N select * from LogRecord#groupwin(service)#length(2)", true},
+        {"insert into N select service, last(*) as n from LogRecord group by service", true},
+        {"insert into N select attributes('x') as x, count(*) as n from LogRecord group by service",
+         true},
+        {"insert into N select a.body as x from pattern [every a=LogRecord -> "
+         "b=LogRecord(service = a.service)]",
+         false},
+        {"insert into N select a as x, b.body as y from pattern [every a=LogRecord -> "
+         "b=LogRecord(service = a.service)]",
+         true},
+        {"insert into N select l.body as x from LogRecord#time(9) as l, Metric#time(9) as m where "
+         "l.service = m.service",
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(NULL, "test", 64 << 20);
+        char level[400];
+        snprintf(level, sizeof level, "- name: logs\n  epl: |\n    %s;\n", rows[i].epl);
+        struct layout *l = lay_out(a, level, 0);
+        CHECK(l->groups[0].source);
+        CHECK_EQ(rows[i].all, l->groups[0].keeps_all);
+        arena_free(a);
+    }
 }
 
 TEST(one_partition_needs_no_source)
