@@ -272,15 +272,13 @@ static bool live_step(struct slot *s)
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
     slot_align(s);
+    slot_gaps(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }
-        uint32_t n = 0;
-        if (task_put_bytes(o->task) < SLOT_PARCEL_MAX) {
-            n = task_work(o->task, most);
-        }
+        uint32_t n = task_work(o->task, most);
         more |= n == most;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));

@@ -9,8 +9,6 @@
 
 #include <assert.h>
 
-enum { PORTION = 8 << 20 }; /* bytes in one transaction */
-
 bool slot_snap_sends(const struct slot_one *o)
 {
     return o->snap.state == SNAP_SENDING ||
@@ -38,7 +36,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
     if (!slot_snap_sends(o)) {
         return false;
     }
-    (void)snap_set_take(p->set, PORTION);
+    (void)snap_set_take(p->set, SLOT_SNAP_PORTION);
     if (snap_set_takes_root(p->set)) {
         task_manifest(o->task, &p->root.state);
     }
