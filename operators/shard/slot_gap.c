@@ -8,6 +8,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/shard/slot_impl.h"
+#include "operators/shard/task_gap.h"
 
 #include <assert.h>
 

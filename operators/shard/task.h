@@ -99,16 +99,6 @@ void task_finish(struct task *t, int64_t clock);
 void task_end(struct task *t, int64_t clock);
 bool task_has_ended(const struct task *t); /* its last cut is made, or was replayed */
 
-/* What lies before the offset is gone; nothing of it is buffered. The sub-stream goes on there. */
-void task_gap(struct task *t, uint32_t sub, int64_t to);
-/* A journal cannot be played, because its input is gone: instead of it, when nothing was pushed
- * yet. The task goes on behind its last record; `to`: where that ended, per sub-stream. */
-void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,
-                    const struct merge_pos *to);
-/* A decision GAP. */
-bool task_gap_read(struct slice bytes, uint32_t *ret_sub, struct merge_pos *ret_from,
-                   int64_t *ret_to);
-
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
 bool task_is_dirty(const struct task *t);

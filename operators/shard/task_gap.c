@@ -4,6 +4,8 @@
  * says so: the journal has what was passed over (so does a replay), a letter goes to `dlq`, the
  * task counts it. What the rules had in memory may now be wrong; nothing is guessed.
  */
+#include "operators/shard/task_gap.h"
+
 #include "core/codec/varint.h"
 #include "operators/shard/task_impl.h"
 
