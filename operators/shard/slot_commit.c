@@ -44,6 +44,7 @@ static bool cut_all(struct slot *s)
         }
         bytes += o->cut.journal.len;
         room -= MIN(room, bytes);
+        slot_snap_cut(o);
         o->in_cut = any = true;
         o->seen = false;
     }

@@ -21,6 +21,11 @@ void slot_gap_found(struct slot_scan *c, int64_t left)
     c->gap = left;
     c->next = left;
     c->end_since = INT64_MAX;
+    VEC_EACH (&c->inputs, in) {
+        for (uint32_t k = 0; k < (*in)->n; k++) {
+            (*in)->lanes[k].quiet = INT64_MAX;
+        }
+    }
 }
 
 /* True: the task is behind the gap with all of the input's sub-streams. */
