@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import re
 import signal
 import time
 import unittest
@@ -36,9 +37,9 @@ levels:
 """
 
 
-class Rules(Case):
-    def begin(self):
-        role = self.role("standalone", *self.bus)
+class Bed(Case):
+    def begin(self, *args):
+        role = self.role("standalone", *self.bus, *args)
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
         role.wait_ready()
@@ -76,6 +77,8 @@ class Rules(Case):
     def there(self):
         return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
 
+
+class Rules(Bed):
     def test_each_line_counts_once_though_the_process_dies(self):
         chance = random.Random(7)
         role = self.begin()
@@ -120,6 +123,15 @@ class Rules(Case):
         self.until("not all came out", lambda: len(self.events("events")) == 25)
         bodies = {e["payload"]["body"] for e in self.events("events")}
         self.assertEqual({f"line {n}" for n in range(1, 26)}, bodies)
+        task = '{task="default/whole/logs/0"}'
+        self.until("it stays behind", lambda: f"\nkaiju_task_outputs_total{task} 25\n" in role.get("/metrics"))
+        shown = "\n".join(line for line in role.get("/metrics").splitlines()
+                          if re.match("kaiju_(task|rule|slot|operator)_", line)) + "\n"
+        for figure in (f"kaiju_task_live{task} 1", f"kaiju_task_lag_records{task} 0",
+                       f"kaiju_task_lag_seconds{task} 0", "kaiju_operator_tasks_not_shown 0"):
+            self.assertIn(f"{figure}\n", shown)
+        self.assertRegex(shown, r'kaiju_rule_event_seconds\{task="default/whole/logs/0",rule="each"\} \d')
+        self.assertRegex(shown, r'kaiju_slot_commit_seconds\{slot="\S+",quantile="0.99"\} 0\.\d')
         self.assertEqual(0, role.stop())
 
 
