@@ -230,7 +230,8 @@ static bool decide(void *arg, struct store_record *ret_record)
         answer_done(j, false);
         return false;
     }
-    *ret_record = (struct store_record){job_key(j), j->removes ? SLICE_NONE : buf_slice(&j->value)};
+    *ret_record = (struct store_record){job_key(j), j->removes ? SLICE_NONE : buf_slice(&j->value),
+                                        STORE_GRAPHS};
     return true;
 }
 
@@ -341,6 +342,9 @@ static bool check_document(struct job *j)
     } else {
         j->hash = doc_hash(d);
         j->warnings = notes_json(&notes, text);
+        if (j->api->conf.keeps != NULL) {
+            keeps_warn(j->api->conf.keeps, j->warnings);
+        }
     }
     if (errors != NULL) {
         uint32_t n = MAX(notes.errors, 1u);

@@ -6,31 +6,45 @@
 #include "coordinator/coordinator.h"
 
 #include "coordinator/api.h"
+#include "coordinator/members.h"
 #include "core/base/mem.h"
 #include "core/net/health.h"
+#include "core/net/loop.h"
 #include "core/stats/stats.h"
 
 #include <assert.h>
 #include <stdio.h>
+
+#define LOOK_NS (100 * CLOCK_NS_PER_MS)
 
 struct coordinator {
     struct role_client *client;
     struct store *store;
     struct graphs *graphs;
     struct tasks *tasks;
+    struct members *members;
+    struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
+    struct keeps *keeps;
     struct api *api;
     struct stats *stats;
 };
 
 static void on_bus(void *arg, const struct bus_ev *ev)
 {
-    store_on_event(((struct coordinator *)arg)->store, ev);
+    struct coordinator *c = arg;
+    if (ev->tag > MEMBERS_TAG) {
+        members_on_event(c->members, ev);
+    } else {
+        store_on_event(c->store, ev);
+    }
 }
 
 static void on_topics(void *arg)
 {
-    store_start(((struct coordinator *)arg)->store);
+    struct coordinator *c = arg;
+    store_start(c->store);
+    keeps_start(c->keeps);
 }
 
 static void on_record(void *arg, enum store_topic topic, struct slice key, struct slice value)
@@ -40,15 +54,29 @@ static void on_record(void *arg, enum store_topic topic, struct slice key, struc
         tasks_take(c->tasks, key, value);
         return;
     }
+    if (topic != STORE_GRAPHS) {
+        members_take(c->members, topic, key, value);
+        return;
+    }
     graphs_take(c->graphs, key, value);
+    members_graph(c->members, key);
     if (value.ptr == NULL) {
         api_forget(c->api, key);
     }
 }
 
-static bool holds(void *arg, struct slice key, struct slice value)
+static bool holds(void *arg, enum store_topic topic, struct slice key, struct slice value)
 {
-    return graphs_hold(((struct coordinator *)arg)->graphs, key, value);
+    const struct coordinator *c = arg;
+    return topic == STORE_GRAPHS ? graphs_hold(c->graphs, key, value)
+                                 : members_hold(c->members, topic, key, value);
+}
+
+static void look(void *arg)
+{
+    struct coordinator *c = arg;
+    members_step(c->members);
+    loop_timer_set(c->timer, LOOK_NS);
 }
 
 static bool is_ready(void *arg, char *why, size_t size)
@@ -61,7 +89,21 @@ static bool is_ready(void *arg, char *why, size_t size)
 
 /* ---- /metrics ---- */
 
-enum figure { LEADING, GRAPHS, TASKS, CHANGES, REFUSED, RETRIED, FENCED, LISTENERS, LOST, FIGURES };
+enum figure {
+    LEADING,
+    GRAPHS,
+    TASKS,
+    WORKERS,
+    SLOTS,
+    WAITING,
+    CHANGES,
+    REFUSED,
+    RETRIED,
+    FENCED,
+    LISTENERS,
+    LOST,
+    FIGURES
+};
 #define FIGURE(name_, kind_, help_)                                                                \
     {                                                                                              \
         (name_), (kind_), (help_), {NULL}, NULL, 0                                                 \
@@ -71,6 +113,10 @@ static const struct stats_row figures[FIGURES] = {
                        "1 while this replica holds the right to change rule graphs."),
     [GRAPHS] = FIGURE("kaiju_coordinator_graphs", STATS_GAUGE, "Rule graphs that are applied."),
     [TASKS] = FIGURE("kaiju_coordinator_tasks", STATS_GAUGE, "Tasks that workers report."),
+    [WORKERS] = FIGURE("kaiju_coordinator_workers", STATS_GAUGE, "Workers that are there."),
+    [SLOTS] = FIGURE("kaiju_coordinator_slots", STATS_GAUGE, "Slots that they offer."),
+    [WAITING] = FIGURE("kaiju_coordinator_waiting_tasks", STATS_GAUGE,
+                       "Tasks that no slot has yet, or no longer."),
     [CHANGES] = FIGURE("kaiju_coordinator_changes_total", STATS_COUNTER,
                        "Changes of rule graphs that are durable."),
     [REFUSED] = FIGURE("kaiju_coordinator_refused_changes_total", STATS_COUNTER,
@@ -90,7 +136,11 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     struct store_stats st = store_stats(c->store);
     struct feed_stats events = feed_stats(c->feeds[FEED_EVENTS]);
     struct feed_stats alerts = feed_stats(c->feeds[FEED_ALERTS]);
+    struct members_count members = members_count(c->members);
     const double now[FIGURES] = {
+        [WORKERS] = members.workers,
+        [SLOTS] = members.slots,
+        [WAITING] = members.waiting,
         [LEADING] = store_writable(c->store) ? 1 : 0,
         [GRAPHS] = (double)graphs_count(c->graphs),
         [TASKS] = (double)tasks_count(c->tasks),
@@ -106,6 +156,19 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     }
 }
 
+/* ---- settings ---- */
+
+#define AT(member) offsetof(struct keeps_conf, member)
+static const struct conf_row rows[] = {
+    {"coordinator.replay_horizon", CONF_DURATION, AT(horizon_ns), "7d", 0,
+     366 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
+     "how far back one wants to verify by replay: who applies a graph is warned of topics that "
+     "keep "
+     "less than this and coordinator.archive_every together; 0: nobody is"},
+    {"coordinator.archive_every", CONF_DURATION, AT(archive_ns), "24h", 0,
+     31 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0, "operator.archive_every, as the workers have it"},
+};
+
 /* ---- life ---- */
 
 static void stop(void *state)
@@ -117,8 +180,11 @@ static void stop(void *state)
         feed_free(c->feeds[i]);
     }
     api_free(c->api);
+    keeps_free(c->keeps);
     graphs_free(c->graphs);
     tasks_free(c->tasks);
+    members_free(c->members);
+    loop_timer_free(c->timer);
     role_client_free(c->client);
     mem_free(c);
 }
@@ -130,7 +196,6 @@ static const char *const bus_names[] = {
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     struct coordinator *c = MEM_NEW(struct coordinator);
-    (void)settings;
     (void)reterr;
     assert(env != NULL && env->http != NULL);
     c->stats = env->stats;
@@ -139,6 +204,15 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     c->client = role_client_new(env, "coordinator", on_bus, c);
     c->store = store_new(&(struct store_conf){
         .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
+    c->keeps = keeps_new(env, settings);
+    c->members =
+        members_new(&(struct members_conf){.bus = role_client_bus(c->client),
+                                           .store = c->store,
+                                           .graphs = c->graphs,
+                                           .layout = coordinator_layout,
+                                           .raw_parts = (uint32_t)env->settings->bus.partitions});
+    c->timer = loop_timer_new(env->loop, look, c);
+    loop_timer_set(c->timer, LOOK_NS);
     for (unsigned i = 0; i < FEED_TOPICS; i++) {
         c->feeds[i] = feed_new(env, (enum feed_topic)i);
     }
@@ -147,8 +221,11 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .graphs = c->graphs,
                             .tasks = c->tasks,
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
+                            .keeps = c->keeps,
                             .engine = coordinator_engine,
-                            .bus = bus_names[bus_kind(env->bus)]};
+                            .bus = bus_names[bus_kind(env->bus)],
+                            .storage = env->bus,
+                            .retention_ns = env->settings->bus.retention_ns};
     c->api = api_new(&conf);
     stats_reader(env->stats, read_stats, c);
     health_check(env->health, "coordinator", is_ready, c);
@@ -170,7 +247,10 @@ const struct role role_coordinator = {.name = "coordinator",
                                           "keeps rule graphs, assigns their tasks, serves the API",
                                       .start = start,
                                       .drain = drain,
-                                      .stop = stop};
+                                      .stop = stop,
+                                      .rows = rows,
+                                      .row_count = ARRAY_LEN(rows),
+                                      .settings_size = sizeof(struct keeps_conf)};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -313,6 +313,17 @@ static bool put_map(struct batch_enc *e, struct buf *b, const struct val_pair *p
            put_pairs(e, b, pairs, len, e->limits.depth) && buf_add_byte(b, 0);
 }
 
+bool batch_enc_text(struct batch_enc *e, struct buf *out, struct slice text)
+{
+    return put_string(e, out, text.ptr != NULL ? text : SLICE(""));
+}
+
+bool batch_enc_map(struct batch_enc *e, struct buf *out, struct val map)
+{
+    assert(map.tag == VAL_MAP || map.tag == VAL_NULL);
+    return put_map(e, out, map.tag == VAL_MAP ? map.map : NULL, map.len);
+}
+
 /* --- contexts --- */
 
 static struct slice known_bytes(const struct batch_enc *e, const struct known *k)
@@ -389,6 +400,14 @@ static bool find_context(struct batch_enc *e, const struct rec_context *c, uint3
     return true;
 }
 
+void batch_enc_contexts_moved(struct batch_enc *e)
+{
+    if (++e->batch == 0) {
+        memset(e->by_address, 0, sizeof e->by_address);
+        e->batch = 1;
+    }
+}
+
 /* Takes contexts added since `known` back: the event that brought them did not fit. */
 static void forget_contexts(struct batch_enc *e, size_t known)
 {
@@ -398,10 +417,7 @@ static void forget_contexts(struct batch_enc *e, size_t known)
         e->contexts.len = k->from;
         e->known.len--;
     }
-    if (++e->batch == 0) {
-        memset(e->by_address, 0, sizeof e->by_address);
-        e->batch = 1;
-    }
+    batch_enc_contexts_moved(e);
 }
 
 /* --- events --- */

@@ -33,6 +33,8 @@ void batch_enc_begin(struct batch_enc *e, struct slice source, int64_t seq);
 /* ERR_TOO_BIG: does not fit any more (or, into an empty batch, at all). ERR_LIMIT: a limit of the
  * event itself, ERR_RANGE: a field outside the schema's range; no batch would take it. */
 int batch_enc_add(struct batch_enc *e, const struct rec *r, struct err *reterr) NODISCARD;
+/* What lies at the address of a context may be another from here on. */
+void batch_enc_contexts_moved(struct batch_enc *e);
 /* At least the size that batch_enc_end would append now, at most a few dozen bytes more. */
 size_t batch_enc_bytes(const struct batch_enc *e);
 uint32_t batch_enc_count(const struct batch_enc *e);
@@ -42,5 +44,10 @@ struct slice batch_enc_last(const struct batch_enc *e);
 /* Appends the batch to out and begins the next: same source, seq + 1. ERR_TOO_BIG if out has
  * no room: then nothing was appended and nothing is lost. */
 int batch_enc_end(struct batch_enc *e, struct buf *out, struct err *reterr) NODISCARD;
+
+/* A string, or a map of Values, by itself: for records that are no batches. Batches are not
+ * touched. False at the buffer's limit or at one of the values. */
+bool batch_enc_text(struct batch_enc *e, struct buf *out, struct slice text);
+bool batch_enc_map(struct batch_enc *e, struct buf *out, struct val map);
 
 #endif

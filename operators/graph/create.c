@@ -65,6 +65,22 @@ static int add_columns(struct stmt *st, const struct ecol *cols, uint32_t n, str
     return 0;
 }
 
+/* What two say alike stands once. */
+static int copy_columns(struct stmt *st, const struct etype *t, struct making *m,
+                        struct err *reterr)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < t->n_cols; i++) {
+        uint32_t k = 0;
+        while (k < m->n && !(slice_eq(m->cols[k].name, t->cols[i].name) &&
+                             ty_eq(m->cols[k].ty, t->cols[i].ty))) {
+            k++;
+        }
+        rc = k < m->n ? 0 : add_columns(st, &t->cols[i], 1, m, reterr);
+    }
+    return rc;
+}
+
 static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
@@ -82,7 +98,7 @@ static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
     }
     for (uint32_t i = 0; rc == 0 && i < a->n_copyfrom; i++) {
         const struct etype *t = type_named(st, a->copyfrom[i], reterr);
-        rc = t != NULL ? add_columns(st, t->cols, t->n_cols, m, reterr) : -(int)reterr->code;
+        rc = t != NULL ? copy_columns(st, t, m, reterr) : -(int)reterr->code;
     }
     for (uint32_t i = 0; rc == 0 && i < a->n_inherits; i++) {
         const struct etype *t = type_named(st, a->inherits[i], reterr);
@@ -154,10 +170,9 @@ static int stamp_column(const struct stmt *st, const struct etype *t, struct sli
     return 0;
 }
 
-int stmt_create_schema(struct stmt *st, struct err *reterr)
+static int make_schema(struct stmt *st, struct making *m, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
-    struct making *m = ARENA_NEW(st->dep->arena, struct making);
     struct etype *t = NULL;
     if (a->schema_kind == SCHEMA_AVRO || a->schema_kind == SCHEMA_XML) {
         return bind_err(reterr, a->span, "create %s schema is not supported yet: use create schema",
@@ -191,6 +206,14 @@ int stmt_create_schema(struct stmt *st, struct err *reterr)
     e->type = t;
     st->ops = &nothing;
     return 0;
+}
+
+int stmt_create_schema(struct stmt *st, struct err *reterr)
+{
+    struct making *m = MEM_NEW(struct making);
+    int rc = make_schema(st, m, reterr);
+    mem_free(m);
+    return rc;
 }
 
 /* ---- table ---- */

@@ -5,6 +5,9 @@
  * journals of its tasks to their ends, replays them, and then goes on live: takes inputs, cuts
  * tasks at every interval, and commits their outputs and journal records in one transaction.
  *
+ * Tasks come and go while it runs (slot_add, slot_remove). Who comes is read for by a reader of his
+ * own until he has reached the others; what one task cannot do does not stop the others.
+ *
  * A state machine: slot_on_event is given every event of its bus client, slot_step is called after
  * each batch of events and does a bounded piece of work. Nothing blocks; timers are the bus's. What
  * was cut is kept until its commit is known: ABORTED sends it again, UNKNOWN opens the writer anew
@@ -18,13 +21,37 @@
 
 struct slot;
 
+/* A run over what is there, instead of a live one: nobody is passed over, nothing ticks, inputs
+ * end, and a task whose inputs have ended moves its clock to `to` and ends. */
+struct slot_range {
+    int64_t to;                /* ns */
+    struct bus_client *source; /* has the topics that are not `aligned`; NULL: the slot's own */
+    /* Which offsets of a partition of theirs belong to it; NULL: all there is when it begins. */
+    void (*part)(void *arg, struct slice topic, uint32_t part, int64_t *ret_from, int64_t *ret_end);
+    void *arg;
+};
+
+/* The right to the slot: the last record of that key, in a topic of one partition, says so. It is
+ * read to the stable end after each opening of the writer. */
+struct slot_lease {
+    struct slice topic, key;
+    bool (*holds)(void *arg, struct slice value);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool plain;          /* at least once: puts without transactions, and nobody is fenced */
+    const struct slot_range *range; /* NULL: live */
+    struct slice prefix;            /* of the topics journal and state; empty */
+    const struct slot_lease *lease; /* NULL: who opens the writer has it */
+    uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */
@@ -39,11 +66,25 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
-    uint64_t snapshots, snapshot_bytes, restored_bytes;
-    int64_t commit_worst_ns;
+    uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
+    uint64_t archived, unarchived; /* snapshots; unarchived: they were too large */
+    uint64_t lags;                 /* times that a task could not keep up with the others */
+    int64_t commit_worst_ns, commit_p50_ns, commit_p99_ns; /* quantiles: of the last 128 */
+    uint32_t partitions_worst;                             /* of one transaction */
 };
 
-/* Everything is borrowed. The client is the slot's alone. */
+/* What a task is behind its inputs, and why. */
+struct slot_lag {
+    int64_t records; /* offsets between what was taken and what is known to be there */
+    int64_t ns;      /* since the oldest that was not taken was appended; 0: all is taken */
+    char holder[96]; /* topic/partition that it waits for, with others at hand; empty: for none */
+    int64_t held_ns; /* for so long */
+    int64_t busy_ns; /* spent on taking */
+    uint64_t state_bytes; /* of its last snapshot; 0: there was none */
+};
+
+/* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
+ * slot_on_event). n may be 0, but for a range. */
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
 void slot_free(struct slot *s);
@@ -55,12 +96,29 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
+/* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
+ * who did is fenced, or has said that he let it go. */
+void slot_add(struct slot *s, const struct slot_task *task);
+/* It takes no more input, commits what it took, with a snapshot if that is wanted, and is gone:
+ * slot_find says when. */
+void slot_remove(struct slot *s, uint64_t lineage, bool snapshot);
+/* Its number, until tasks leave; UINT32_MAX: it is not there. */
+uint32_t slot_find(const struct slot *s, uint64_t lineage);
+uint32_t slot_tasks(const struct slot *s);
+/* LOST: it alone is; it may be removed and added again. */
+enum slot_state slot_task_state(const struct slot *s, uint32_t i);
+const char *slot_task_why(const struct slot *s, uint32_t i);
+/* Of the slot: LOST, or the least that one of its tasks has reached. */
 enum slot_state slot_state(const struct slot *s);
+/* All tasks of a run over a range have ended, and that is committed. */
+bool slot_is_finished(const struct slot *s);
 /* It is lost because another has it: whoever lost it may not open it again unasked. */
 bool slot_is_fenced(const struct slot *s);
 /* Why it is lost, or what it is waiting for; an empty text. */
 const char *slot_why(const struct slot *s);
 struct slot_counts slot_counts(const struct slot *s);
+/* slot_lag.c; costs a look at each of its inputs. */
+struct slot_lag slot_lag(const struct slot *s, uint32_t i);
 struct task *slot_task(struct slot *s, uint32_t i);
 
 #endif

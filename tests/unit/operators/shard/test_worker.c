@@ -35,31 +35,42 @@ static const char document[] =
     "      @name('total') insert into Total select node, count(*) as n, sum(value) as v\n"
     "        from Load group by node;\n";
 
-static struct layout *lay_out(struct arena *a)
+static const char moved[] = "apiVersion: kaiju/v1\n"
+                            "kind: RuleGraph\n"
+                            "name: moved\n"
+                            "levels:\n"
+                            "  - name: metrics\n"
+                            "    bound: 0s\n"
+                            "    partitions: 2\n"
+                            "    epl: |\n"
+                            "      @name('total') insert into Total select node, count(*) as n\n"
+                            "        from Metric(name = 'load') group by node;\n";
+
+static struct layout *lay_out(struct arena *a, const char *text)
 {
     const struct layout_conf conf = {.raw_parts = RAW_PARTS};
     struct layout *l = NULL;
     struct err err;
-    CHECK_OK(layout_make(a, slice_str(document), &conf, &l, &err), err);
+    CHECK_OK(layout_make(a, slice_str(text), &conf, &l, &err), err);
     return l;
 }
 
 TEST(levels_become_groups_and_tasks)
 {
     struct arena *a = arena_new(NULL, "test", 64 << 20);
-    struct layout *l = lay_out(a);
+    struct layout *l = lay_out(a, document);
     CHECK_EQ(2, l->n_groups);
-    CHECK_EQ(1, l->groups[0].parts);
-    CHECK_HAS("reads what is not dealt out", l->groups[0].why.ptr);
+    CHECK_EQ(4, l->groups[0].parts); /* each event goes by itself */
     CHECK_EQ(4, l->groups[1].parts);
-    CHECK_EQ(5, l->n_tasks);
+    CHECK_EQ(8, l->n_tasks);
     CHECK_EQ(1, l->n_topics);
     CHECK_SLICE("x.default.shop.hl.Load", l->topics[0].name);
     CHECK_EQ(4, l->topics[0].parts);
-    const struct task_plan *up = l->groups[0].tasks[0].plan, *down = l->groups[1].tasks[2].plan;
-    CHECK_EQ(RAW_PARTS, up->n_subs);
-    CHECK_EQ(1, down->n_subs);
-    CHECK(down->subs[0].author == up->lineage && down->subs[0].part == 2);
+    const struct task_plan *up = l->groups[0].tasks[1].plan, *down = l->groups[1].tasks[2].plan;
+    CHECK_EQ(1, up->n_subs);
+    CHECK(up->subs[0].part == 1 && up->subs[0].author == 0);
+    CHECK_EQ(4, down->n_subs);
+    CHECK(down->subs[0].author < down->subs[1].author && down->subs[0].part == 2);
     CHECK_SLICE("node", up->outs[0].key[0]);
     CHECK(up->to[0].marked && !down->to[0].marked);
     CHECK_SLICE("default/shop/hl/2", down->name);
@@ -67,6 +78,8 @@ TEST(levels_become_groups_and_tasks)
 }
 
 struct world {
+    const char *document;
+    uint32_t only; /* the one partition that has something, from 1 */
     struct bus *bus;
     struct bus_client *c;
     struct bus_writer *out;
@@ -135,7 +148,8 @@ static void send_round(struct world *w, uint32_t round)
         CHECK_OK(batch_enc_add(enc, &r, &err), err);
         CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
         CHECK_OK(batch_enc_end(enc, &b, &err), err); /* contexts are known by their addresses */
-        struct bus_put put = {.to = {bus_topic(w->c, SLICE("metrics")), (round + i) % RAW_PARTS},
+        struct bus_put put = {.to = {bus_topic(w->c, SLICE("metrics")),
+                                     w->only > 0 ? w->only - 1 : (round + i) % RAW_PARTS},
                               .value = buf_slice(&b),
                               .token = 3};
         CHECK_OK(bus_put(w->out, &put, &err), err);
@@ -210,14 +224,53 @@ static uint64_t total(struct world *w, uint64_t *ret_rows)
 static struct worker *begin(struct world *w)
 {
     struct arena *a = arena_new(NULL, "graph", 64 << 20);
-    const struct worker_conf conf = {
-        .name = "graph.shop", .commit_ns = 5000000, .idle_ns = 200000000, .from_start = true};
-    return worker_new(w->bus, &conf, lay_out(a), a);
+    const struct worker_conf conf = {.name = "graph.shop",
+                                     .commit_ns = w->only > 0 ? 200000000 : 5000000,
+                                     .idle_ns = 200000000,
+                                     .from_start = true};
+    struct laid *laid = laid_new(lay_out(a, w->document), a, 1);
+    const struct bus_topic_spec spec = {laid->layout->topics[0].name, laid->layout->topics[0].parts,
+                                        BUS_DELETE, -1, -1};
+    struct err err;
+    CHECK_OK(bus_ensure(w->c, &spec, 1, 4, &err), err);
+    wait_for(w, 4, BUS_EV_DONE);
+    struct worker *worker = worker_new(w->bus, &conf);
+    worker_run_layout(worker, laid);
+    laid_unref(laid);
+    return worker;
+}
+
+/* Who has taken everything is not behind, waits for nobody, and knows what its rule costs. */
+static void check_figures(struct world *w, struct worker *worker)
+{
+    uint32_t n = 0, behind = 1;
+    const struct worker_task *tasks = NULL;
+    for (int i = 0; i < 100 && behind > 0; i++) {
+        tasks = worker_tasks(worker, &n);
+        behind = n == 0;
+        for (uint32_t k = 0; k < n; k++) {
+            behind += tasks[k].lag.records > 0 || tasks[k].lag.ns > 0;
+        }
+        bus_wait(w->c, 50000000);
+    }
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    CHECK_EQ(lay_out(a, document)->n_tasks, n);
+    arena_free(a);
+    CHECK_EQ(0, behind);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_STR("", tasks[k].lag.holder);
+        CHECK(tasks[k].counts.taken == 0 || tasks[k].lag.busy_ns > 0);
+        CHECK(tasks[k].counts.events == 0 || tasks[k].n_rules == 1);
+        for (uint32_t r = 0; r < tasks[k].n_rules; r++) {
+            CHECK_STR(tasks[k].group == 0 ? "load" : "total", tasks[k].rules[r].name);
+            CHECK(tasks[k].rules[r].events > 0 && tasks[k].rules[r].ns > 0);
+        }
+    }
 }
 
 TEST(a_graph_runs_ends_and_runs_again)
 {
-    struct world w = {0};
+    struct world w = {.document = document};
     uint64_t rows = 0, sum = 0;
     open_world(&w);
     struct worker *worker = begin(&w);
@@ -228,6 +281,7 @@ TEST(a_graph_runs_ends_and_runs_again)
             worker = begin(&w);
         }
     }
+    send_round(&w, ROUNDS);
     for (int i = 0; i < 600 && (sum = total(&w, &rows)) < w.put; i++) {
         bus_wait(w.c, 50000000);
     }
@@ -235,6 +289,46 @@ TEST(a_graph_runs_ends_and_runs_again)
     CHECK_STR("", look.why);
     CHECK_EQ(w.put, sum);
     CHECK_EQ(w.put, rows);
+    for (int i = 0; i < 100 && look.counts.commits == 0; i++) { /* a look may be a little old */
+        bus_wait(w.c, 50000000);
+        look = worker_look(worker);
+    }
+    check_figures(&w, worker);
+    CHECK(look.counts.commit_p50_ns > 0 && look.counts.commit_p50_ns <= look.counts.commit_p99_ns);
+    CHECK(look.counts.commit_p99_ns <= look.counts.commit_worst_ns);
+    CHECK(look.counts.partitions_worst >= 2);
+    worker_free(worker);
+    bus_writer_close(w.out);
+    bus_client_free(w.c);
+    bus_free(w.bus);
+}
+
+/* What tasks other than sources have put out, as it was a moment ago. */
+static uint64_t put_by_readers(struct worker *worker)
+{
+    uint32_t n;
+    uint64_t put = 0;
+    const struct worker_task *t = worker_tasks(worker, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        put += t[i].laid->layout->groups[t[i].group].source ? 0 : t[i].counts.put;
+    }
+    return put;
+}
+
+/* Three of four sources have nothing to say, while the fourth goes on and on: who reads them may
+ * not wait for the three until it pauses. */
+TEST(sources_that_are_silent_hold_nobody_up)
+{
+    struct world w = {.document = moved, .only = 3};
+    open_world(&w);
+    struct worker *worker = begin(&w);
+    uint32_t rounds = 0;
+    while (rounds < 200 && put_by_readers(worker) < 200) {
+        send_round(&w, rounds++);
+    }
+    CHECK(rounds < 200);
+    struct worker_look look = worker_look(worker);
+    CHECK_STR("", look.why);
     worker_free(worker);
     bus_writer_close(w.out);
     bus_client_free(w.c);
@@ -271,13 +365,14 @@ TEST(a_type_goes_from_all_who_make_it_to_all_who_read_it)
     CHECK_EQ(2, l->n_topics);
     for (uint32_t g = 0; g < 2; g++) {
         const struct task_plan *p = l->groups[g].tasks[0].plan;
+        CHECK_EQ(RAW_PARTS, l->groups[g].parts);
         CHECK_EQ(2, p->n_outs);
-        CHECK_EQ(2, p->n_to);
+        CHECK_EQ(3, p->n_to);
         CHECK(p->to[0].parts == RAW_PARTS && p->to[1].parts == 1);
     }
     const struct task_plan *hl = l->groups[2].tasks[1].plan, *top = l->groups[3].tasks[0].plan;
-    CHECK_EQ(2, hl->n_subs);
-    CHECK_EQ(2, top->n_subs);
+    CHECK_EQ(2 * RAW_PARTS, hl->n_subs);
+    CHECK_EQ(2 * RAW_PARTS, top->n_subs);
     CHECK(hl->subs[0].author < hl->subs[1].author);
     CHECK_SLICE("events", hl->to[0].topic);
     arena_free(a);
