@@ -360,18 +360,9 @@ void aggr_soon_far(const struct aggregator *a, uint32_t id)
 
 void aggr_soon_middle(const struct aggregator *a, uint32_t id)
 {
-    const struct group *g = aggr_by_id(a, id);
-    if (g != NULL) {
-        fetch(a, g);
+    if (id > 0 && id <= a->by_id.len && a->by_id.ptr[id - 1].g != NULL) {
+        fetch(a, a->by_id.ptr[id - 1].g);
         __builtin_prefetch(a->by_id.ptr[id - 1].key0);
-    }
-}
-
-void aggr_soon_near(const struct aggregator *a, uint32_t id)
-{
-    const struct group *g = aggr_by_id(a, id);
-    if (g != NULL) {
-        aggr_soon(g);
     }
 }
 

@@ -73,11 +73,17 @@ static inline void aggr_soon(const struct group *g)
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
 /* A row of that kind comes soon. */
 void aggr_soon_key(const struct aggregator *a, struct ectx *ctx);
-/* The group with that id (0: none) will be used before long: its place, then the group, then what it
- * points to is fetched, each when the one before has come. */
+/* The group with that id (0: none) will be used before long: its place, then the group, then what
+ * it points to is fetched, each when the one before has come. */
 void aggr_soon_far(const struct aggregator *a, uint32_t id);
 void aggr_soon_middle(const struct aggregator *a, uint32_t id);
-void aggr_soon_near(const struct aggregator *a, uint32_t id);
+static inline void aggr_soon_near(const struct aggregator *a, uint32_t id)
+{
+    const struct group *g = aggr_by_id(a, id);
+    if (g != NULL) {
+        aggr_soon(g);
+    }
+}
 bool aggr_has(struct aggregator *a, struct ectx *ctx, uint32_t rolled); /* of the first level */
 struct group *aggr_total(struct aggregator *a);                         /* without keys */
 /* What all rows have left keeps its values until some row of any group enters: only then does it
