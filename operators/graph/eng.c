@@ -109,12 +109,11 @@ void eng_mark_dirty(struct inst *in)
     }
 }
 
-static void flush(struct inst *in)
+static inline void flush(struct inst *in)
 {
-    if (in->stopped || in->st->ops->flush == NULL) {
-        return;
+    if (in->flushes && !in->stopped) {
+        in->st->ops->flush(in);
     }
-    in->st->ops->flush(in);
 }
 
 static void flush_dirty(struct eng *e)
