@@ -296,6 +296,17 @@ struct evt *sel_flat_row(struct sel_inst *in, const struct sel_flat *f, struct e
     return e;
 }
 
+void sel_flat_soon(struct sel_inst *in, struct evt *const *old, size_t n)
+{
+    enum { FAR = 3, NEAR = 1 };
+    if (n > FAR) {
+        aggr_soon_far(in->aggr, old[FAR]->group);
+    }
+    if (n > NEAR) {
+        aggr_soon_near(in->aggr, old[NEAR]->group);
+    }
+}
+
 struct group *sel_flat_group(struct sel_inst *in, const struct sel_flat *f, struct ectx *c)
 {
     struct evt *e = c->row[0];

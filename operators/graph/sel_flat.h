@@ -28,6 +28,8 @@ struct evt *sel_flat_row(struct sel_inst *in, const struct sel_flat *f, struct e
 /* The group of a row: one that enters is told it, and has its text from then on, so that the one
  * that leaves needs not look for it. */
 struct group *sel_flat_group(struct sel_inst *in, const struct sel_flat *f, struct ectx *c);
+/* The first of these rows leaves now: the groups of the next will be wanted. */
+void sel_flat_soon(struct sel_inst *in, struct evt *const *old, size_t n);
 /* How the only stream's rows are made, if they know their groups; or NULL. */
 static inline const struct sel_flat *sel_flat_keyed(const struct sel_plan *p)
 {

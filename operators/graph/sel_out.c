@@ -117,6 +117,9 @@ void out_each_row(struct out *o, const struct out_rows *b, out_row_fn *fn, bool 
         struct evt **row = enter ? b->nw + i * w : b->old + (i - b->n_nw) * w;
         struct ectx c = inst_ctx(&in->in, row);
         c.leaving = !enter;
+        if (flat != NULL && !enter) {
+            sel_flat_soon(in, row, b->n_nw + b->n_old - i);
+        }
         for (uint32_t l = 0; l < MAX(p->n_levels, 1u); l++) {
             struct group *g = flat != NULL
                                   ? sel_flat_group(in, flat, &c)
