@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See head.h. Varints, the mark zigzag and last, absent if there is none.
+ * See head.h. Varints; the mark zigzag, absent if there is none; behind the mark of an end, a 1.
  */
 #include "operators/shard/head.h"
 
@@ -17,14 +17,15 @@ bool head_write(struct buf *b, const struct head *h)
     to = varint_write(to, h->seq);
     to = varint_write(to, h->first);
     to = varint_write(to, h->count);
-    to = h->mark != MERGE_NO_MARK ? varint_write_zz(to, h->mark) : to;
+    to = h->mark != MERGE_NO_MARK || h->end ? varint_write_zz(to, h->mark) : to;
+    to = h->end ? varint_write(to, 1) : to;
     buf_commit(b, (size_t)(to - from));
     return true;
 }
 
 bool head_read(struct slice bytes, struct head *ret)
 {
-    uint64_t v[5] = {0};
+    uint64_t v[5] = {0}, last = 0;
     if (bytes.len == 0) {
         return false;
     }
@@ -34,6 +35,11 @@ bool head_read(struct slice bytes, struct head *ret)
     }
     struct head h = {.mark = MERGE_NO_MARK};
     p = p != NULL && p < end ? varint_read_zz(p, end, &h.mark) : p;
+    if (p != NULL && p < end) {
+        p = varint_read(p, end, &last);
+        h.end = last == 1;
+        p = h.end ? p : NULL;
+    }
     if (p != end || v[4] > UINT32_MAX) {
         return false;
     }

@@ -19,6 +19,7 @@ struct head {
     uint64_t first; /* output number of the first event */
     uint32_t count; /* of events; 0: a mark alone */
     int64_t mark;   /* or MERGE_NO_MARK */
+    bool end;       /* nothing of this author comes behind it */
 };
 
 bool head_write(struct buf *b, const struct head *h);

@@ -1,154 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Snapshots of a slot's tasks. When one is due, the next cut says so; once that cut is committed
- * its image goes out in portions, some pages with each of the task's further transactions, and the
- * root with the last. When the slot begins, roots and pages are read before the journals.
+ * its chunks go out in portions, some with each of the task's further transactions, and the root
+ * with the last. What the new root does not name is removed in the same way. When the slot begins,
+ * snapshots are read before the journals.
  */
-#include "core/base/mem.h"
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
 
-enum { PORTION = 16 }; /* pages in one transaction */
+enum { PORTION = 8 << 20 }; /* bytes in one transaction */
+
+bool slot_snap_sends(const struct slot_one *o)
+{
+    return o->snap.state == SNAP_SENDING ||
+           (o->snap.state == SNAP_NONE && o->snap.set != NULL && snap_set_has_puts(o->snap.set));
+}
+
+static struct snap_set *set_of(struct slot_one *o)
+{
+    if (o->snap.set == NULL) {
+        o->snap.set = snap_set_new(o->conf.plan->lineage);
+    }
+    return o->snap.set;
+}
 
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    if (p->state == SNAP_NONE && s->conf.snapshot_ns > 0 && slot_now(s) >= p->due &&
-        task_snapshot(o->task)) {
-        p->state = SNAP_CUT;
+    bool due = s->conf.snapshot_ns > 0 && (o->final || slot_now(s) >= p->due);
+    if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
+        bool final = o->final;
+        p->state = task_snapshot(o->task, p->set) ? SNAP_CUT : SNAP_NONE;
+        o->final = false;
+        return final && p->state == SNAP_CUT; /* a last one is made also if nothing happened */
     }
-    if (p->state == SNAP_SENDING) {
-        p->to = MIN(p->root.pages, p->from + PORTION);
+    if (!slot_snap_sends(o)) {
+        return false;
     }
-    return p->state == SNAP_SENDING;
+    (void)snap_set_take(p->set, PORTION);
+    if (snap_set_takes_root(p->set)) {
+        task_manifest(o->task, &p->root.state);
+    }
+    return true;
 }
 
 uint32_t slot_snap_puts(const struct slot_one *o)
 {
-    const struct slot_snap *p = &o->snap;
-    return p->state == SNAP_SENDING ? p->to - p->from + (p->to == p->root.pages) : 0;
-}
-
-static struct bus_tp state_of(struct slot *s, const struct slot_one *o)
-{
-    return (struct bus_tp){bus_topic(s->bus, SLICE("state")),
-                           (uint32_t)(o->conf->plan->lineage % SLOT_JOURNAL_PARTS)};
+    return o->snap.set != NULL ? snap_set_taken(o->snap.set) : 0;
 }
 
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
-    struct slot_snap *p = &o->snap;
-    char key[SNAP_KEY_BYTES];
-    struct snap_key k = {o->conf->plan->lineage, p->root.side, p->from + i};
-    struct bus_put put = {.to = state_of(s, o)};
-    struct buf root;
-    buf_init(&root, 256);
-    if (k.page < p->root.pages) {
-        size_t at = (size_t)k.page * SNAP_PAGE_BYTES;
-        put.value = slice_sub(task_image(o->task), at, at + SNAP_PAGE_BYTES);
-    } else {
-        k = (struct snap_key){k.lineage, SNAP_SIDE_ROOT, 0};
-        (void)snap_root_write(&p->root, &root);
-        put.value = buf_slice(&root);
-    }
-    put.key = snap_key_write(&k, key);
-    int rc = bus_put(s->writer, &put, reterr);
-    buf_done(&root);
-    return rc;
+    const struct snap_put *p = snap_set_put(o->snap.set, i);
+    const struct bus_put put = {.to = slot_state_of(s, o->conf.plan->lineage),
+                                .key = slice_of(p->key, p->key_len),
+                                .value = p->removes ? SLICE_NONE : p->value,
+                                .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
+    return bus_put(s->writer, &put, reterr);
 }
 
 void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_offset)
 {
     struct slot_snap *p = &o->snap;
     if (p->state == SNAP_CUT) {
-        struct slice image = task_image(o->task);
-        p->root = (struct snap_root){.plan = o->conf->plan->hash,
+        p->root = (struct snap_root){.plan = o->conf.plan->hash,
                                      .seq = o->cut.seq,
                                      .journal_offset = journal_offset,
-                                     .engine = JOURNAL_ENGINE_NUMBER,
-                                     .side = 1 - p->side,
-                                     .pages = snap_pages(image.len),
-                                     .bytes = image.len,
-                                     .sum = hash_xxh128(image)};
-        p->from = p->to = 0;
+                                     .journal_part =
+                                         (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS),
+                                     .engine = JOURNAL_ENGINE_NUMBER};
+        snap_set_seal(p->set, &p->root);
         p->state = SNAP_SENDING;
-    } else if (p->state == SNAP_SENDING && p->to == p->root.pages) {
-        p->side = p->root.side;
+    } else if (p->set != NULL && snap_set_committed(p->set)) {
         p->state = SNAP_NONE;
         p->due = slot_now(s) + s->conf.snapshot_ns;
         s->counts.snapshots++;
         s->counts.snapshot_bytes = p->root.bytes;
-        task_image_done(o->task);
-    } else if (p->state == SNAP_SENDING) {
-        p->from = p->to;
+        s->counts.snapshot_written = snap_set_counts(p->set).written;
     }
 }
 
 /* ---- reading ---- */
 
-static void keep_page(struct slot_snap *p, const struct snap_key *k, struct slice bytes)
-{
-    while (p->pages[k->side].len <= k->page) {
-        (void)VEC_PUSH(&p->pages[k->side]);
-    }
-    struct slot_page *to = &p->pages[k->side].ptr[k->page];
-    mem_free(to->bytes);
-    to->bytes = mem_alloc(bytes.len + 1);
-    to->len = bytes.len;
-    memcpy(to->bytes, bytes.ptr, bytes.len);
-}
-
-void slot_snap_record(struct slot *s, const struct bus_record *r)
+void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r)
 {
     struct snap_key k;
     struct err err;
-    uint32_t t = snap_key_read(r->key, &k) ? slot_task_of(s, k.lineage) : UINT32_MAX;
-    if (t == UINT32_MAX || r->value.len == 0) {
+    struct slot_one *o = snap_key_read(r->key, &k) ? slot_one_of(s, k.lineage) : NULL;
+    if (o == NULL || o->state != SLOT_JOURNAL || o->load != load) {
         return;
     }
-    struct slot_snap *p = &s->tasks[t].snap;
-    if (k.side < SNAP_SIDE_ROOT) {
-        keep_page(p, &k, r->value);
-    } else if (snap_root_read(r->value, &p->root, &err) == 0) {
-        p->found =
-            p->root.plan == s->tasks[t].conf->plan->hash && p->root.engine == JOURNAL_ENGINE_NUMBER;
-        p->side = p->root.side;
-    } else {
-        slot_lose(s, "%s", err.msg);
+    if (snap_set_record(set_of(o), &k, r->value, &err) != 0) {
+        slot_lose_one(s, o, "%s", err.msg);
     }
+    const struct snap_root *root = snap_set_root(o->snap.set);
+    o->snap.found =
+        root != NULL && root->plan == o->conf.plan->hash && root->engine == JOURNAL_ENGINE_NUMBER;
+    o->snap.root = root != NULL ? *root : o->snap.root;
 }
 
 void slot_snap_forget(struct slot_snap *p)
 {
-    for (size_t side = 0; side < ARRAY_LEN(p->pages); side++) {
-        VEC_EACH (&p->pages[side], page) {
-            mem_free(page->bytes);
-        }
-        VEC_DONE(&p->pages[side]);
+    if (p->set != NULL) {
+        snap_set_close(p->set);
     }
+}
+
+void slot_snap_done(struct slot_snap *p)
+{
+    snap_set_free(p->set);
+    p->set = NULL;
 }
 
 /* The task as it was at its root's cut. */
 void slot_snap_restore(struct slot *s, struct slot_one *o)
 {
-    struct slot_snap *p = &o->snap;
     struct err err;
-    struct buf image;
-    buf_init(&image, p->root.bytes + 1);
-    for (uint32_t i = 0; i < p->root.pages && i < p->pages[p->root.side].len; i++) {
-        const struct slot_page *page = &p->pages[p->root.side].ptr[i];
-        buf_add(&image, page->bytes, page->len);
+    size_t n = 0;
+    int rc = snap_set_root(set_of(o)) != NULL ? snap_set_open(o->snap.set, &err) : 0;
+    if (rc == 0 && o->snap.found) {
+        const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
+        rc = task_restore(o->task, chunks, n, &o->snap.root.state, &err);
+        s->counts.restored_bytes += o->snap.root.bytes;
     }
-    struct hash128 sum = hash_xxh128(buf_slice(&image));
-    if (image.len != p->root.bytes || memcmp(&sum, &p->root.sum, sizeof sum) != 0) {
-        slot_lose(s, "the snapshot of '" SLICE_FMT "' is torn", SLICE_ARG(o->conf->plan->name));
-    } else if (task_restore(o->task, buf_slice(&image), &err) != 0) {
-        slot_lose(s, "the snapshot of '" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name),
-                  err.msg);
-    } else {
-        s->counts.restored_bytes += image.len;
+    if (rc != 0) {
+        slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err.msg);
     }
-    buf_done(&image);
-    slot_snap_forget(p);
+    slot_snap_forget(&o->snap);
 }

@@ -16,9 +16,11 @@
 #define OPERATORS_SHARD_TASK_H
 
 #include "operators/graph/eng.h"
+#include "operators/shard/alert.h"
 #include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
 #include "operators/sig/builtin.h"
+#include "operators/state/snap_set.h"
 
 enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
 
@@ -36,16 +38,20 @@ struct task_out { /* events of that type leave the task */
 
 struct task_plan {
     struct slice name; /* tenant/graph/level/partition: for people */
+    struct slice tenant;
     uint64_t lineage;
     uint64_t hash; /* of the rules: whose journal another's is not */
     uint32_t part, parts;
     const struct task_module *modules;
     const struct slice *reads; /* names of types that the inputs may have */
     const struct merge_spec *subs;
-    const uint16_t *topic_ids; /* per sub: of raw topics, for references */
+    const struct slice *topics; /* names; merge_spec.topic counts here. NULL: not known */
+    const uint16_t *topic_ids;  /* per sub: of raw topics, for references */
     const struct emit_to *to;
     const struct task_out *outs;
-    uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
+    const struct alert_rule *alerts;
+    uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_alerts;
+    uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1; 0: they go nowhere */
     enum task_late late;
     enum builtin_world world; /* of built-in types among them */
     const struct lim_conf *limits;
@@ -59,6 +65,12 @@ struct task_cut {
 
 struct task_counts {
     uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
+    uint64_t alerts, dead, over; /* rows, letters; outputs of one input that were too much */
+};
+
+enum {
+    TASK_PUT_MAX = 8 << 20,    /* bytes put out: no more is taken before a cut */
+    TASK_INPUT_MAX = 32 << 20, /* of one input: the rest goes to `dlq`. A cut has both at most */
 };
 
 struct task;
@@ -82,6 +94,9 @@ int64_t task_due(const struct task *t);
 void task_tick(struct task *t, int64_t clock);
 /* The clock of a run whose inputs have all ended goes to `clock`, timer by timer. */
 void task_finish(struct task *t, int64_t clock);
+/* So it does, and with the next cut the task ends: who reads it waits for no more. */
+void task_end(struct task *t, int64_t clock);
+bool task_has_ended(const struct task *t); /* its last cut is made, or was replayed */
 
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
@@ -101,16 +116,31 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
 bool task_replaying(const struct task *t);
 /* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
 int task_replayed(struct task *t, struct err *reterr) NODISCARD;
+enum task_differs { /* bits */
+                    TASK_DIFFERS_EVENTS = 1,
+                    TASK_DIFFERS_CLOCK = 2,
+                    TASK_DIFFERS_NUMBERS = 4,
+                    TASK_DIFFERS_STATE = 8,
+};
+/* Whoever looks at a replay is shown what each record puts out, before it is dropped. */
+struct task_watch {
+    void (*on_record)(void *arg, const struct journal_record *r, const struct parcel *p,
+                      unsigned differs);
+    void *arg;
+};
+void task_watch_replay(struct task *t, struct task_watch w);
 
-/* The next cut is that of a snapshot. False: nothing has come yet, or an image is still in use. */
-bool task_snapshot(struct task *t);
-/* Of the last such cut; absent if there is none, or it was too large. */
-struct slice task_image(const struct task *t);
-void task_image_done(struct task *t);
-/* Into a new task. After a failure it is good for task_free only. */
-int task_restore(struct task *t, struct slice image, struct err *reterr) NODISCARD;
+/* The next cut is that of a snapshot: its chunks go into `to`, which is borrowed until then. False:
+ * nothing has come yet. */
+bool task_snapshot(struct task *t, struct snap_set *to);
+/* The record of the next cut says that the manifest of the last such cut is written with it. */
+void task_manifest(struct task *t, const struct hash128 *state);
+/* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good
+ * for task_free only. */
+int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
+                 const struct hash128 *state, struct err *reterr) NODISCARD;
 
-/* xxh128 over the whole state. Costs as much as saving it. */
+/* Of the whole state (snap_hash). Costs as much as saving it. */
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);

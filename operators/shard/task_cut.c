@@ -53,8 +53,9 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->parcel =
         emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
     t->clock_marked = clock;
+    t->put_from = emit_total(t->emit);
     list_puts(t);
-    if (t->snapshot) {
+    if (t->snapshot != NULL) {
         *VEC_PUSH(&t->decisions) =
             (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
     }
@@ -77,10 +78,9 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
                                .spans = t->spans.ptr,
                                .n_spans = (uint32_t)t->spans.len,
                                .out_sum = t->parcel->sum};
-    if (t->snapshot) {
-        r.has_state = true;
-        r.state = task_image_state(t);
-    }
+    r.has_state = t->manifest;
+    r.state = t->manifest ? t->cut_state : r.state;
+    t->manifest = false;
     r.skips = (struct merge_skip *)merge_cut(t->merge, &r.n_skips);
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
@@ -89,9 +89,9 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->seq++;
     t->fresh = false;
     t->cutting = true;
-    if (t->snapshot) {
-        task_image_make(t);
-        t->snapshot = false;
+    if (t->snapshot != NULL) {
+        task_save(t, t->snapshot);
+        t->snapshot = NULL;
     }
     t->counts.records++;
     *ret = (struct task_cut){buf_slice(&t->journal), t->parcel, t->seq};
@@ -120,6 +120,7 @@ static void task_number_from(struct task *t, const struct journal_record *r)
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
             eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
+            alert_count_from(t->book, (uint64_t)r->decisions[i].time);
         }
     }
 }
@@ -131,6 +132,7 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->prev_offset = offset;
     t->prev_sum = sum;
     eng_number_from(t->eng, last->outputs);
+    alert_count_from(t->book, last->outputs);
     *VEC_PUSH(&t->decisions) =
         (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
 }
@@ -183,10 +185,39 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
     return 0;
 }
 
+/* What it says of the state: at a cut it is hashed, with the manifest of that cut compared. */
+static bool state_fits(struct task *t, const struct journal_record *r)
+{
+    bool fits = !r->has_state || !t->has_cut_state ||
+                memcmp(&t->cut_state, &r->state, sizeof r->state) == 0;
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        if (r->decisions[i].kind == JOURNAL_SNAPSHOT) {
+            t->cut_state = task_state_hash(t);
+            t->has_cut_state = true;
+        }
+    }
+    return fits;
+}
+
 bool task_replaying(const struct task *t)
 {
     return t->replay != NULL &&
            (merge_takes(t->merge) < t->replay->takes || t->at_decision < t->replay->n_decisions);
+}
+
+void task_watch_replay(struct task *t, struct task_watch w)
+{
+    t->watch = w;
+}
+
+static unsigned differs(struct task *t, const struct journal_record *r, const struct parcel *p)
+{
+    unsigned bits = 0;
+    bits |= memcmp(&p->sum, &r->out_sum, sizeof p->sum) != 0 ? TASK_DIFFERS_EVENTS : 0;
+    bits |= merge_clock(t->merge) != r->clock ? TASK_DIFFERS_CLOCK : 0;
+    bits |= eng_numbered(t->eng) != r->outputs ? TASK_DIFFERS_NUMBERS : 0;
+    bits |= state_fits(t, r) ? 0 : TASK_DIFFERS_STATE;
+    return bits;
 }
 
 int task_replayed(struct task *t, struct err *reterr)
@@ -195,14 +226,12 @@ int task_replayed(struct task *t, struct err *reterr)
     assert(r != NULL && !task_replaying(t));
     int64_t clock = merge_clock(t->merge);
     struct parcel *p = emit_cut(t->emit, r->epoch, r->seq, MERGE_NO_MARK);
-    bool same = memcmp(&p->sum, &r->out_sum, sizeof p->sum) == 0 && clock == r->clock &&
-                eng_numbered(t->eng) == r->outputs;
-    if (r->has_state) {
-        struct hash128 state = task_image_state(t);
-        same &= memcmp(&state, &r->state, sizeof state) == 0;
-        buf_clear(&t->chunks);
+    unsigned bits = differs(t, r, p);
+    if (t->watch.on_record != NULL) {
+        t->watch.on_record(t->watch.arg, r, p, bits);
     }
     emit_give_back(t->emit, p);
+    t->put_from = emit_total(t->emit);
     merge_replay_end(t->merge);
     VEC_CLEAR(&t->decisions);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
@@ -214,7 +243,7 @@ int task_replayed(struct task *t, struct err *reterr)
     t->prev_offset = t->replay_offset;
     t->prev_sum = t->replay_sum;
     t->replay = NULL;
-    if (!same && r->engine == JOURNAL_ENGINE_NUMBER) {
+    if (bits != 0 && r->engine == JOURNAL_ENGINE_NUMBER) {
         return err_set(reterr, ERR_MISMATCH,
                        "replay of '" SLICE_FMT "' differs from what was done in record %" PRIu64,
                        SLICE_ARG(t->plan->name), r->seq);

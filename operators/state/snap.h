@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Snapshots of tasks as records of the topic `state`. An *image* is the state of a task in one run
- * of bytes: what the task says of itself, then the engine's chunks. It is cut into pages; pages are
- * written to one of two sides in turn, and the *root*, which names the side, the number of pages
- * and their sum, is written last. So there is a whole snapshot at every moment: pages without their
- * root are nothing, and the side that the root names is never written to.
+ * Snapshots of tasks as records of the topic `state`: keys and bytes. The state of a task is
+ * *chunks*, one per node and key group. The bytes of a chunk lie in values of at most 512 KiB, on
+ * one of two sides; a node that is small as a whole is one value, with all its groups, under group
+ * SNAP_PACKED. The *manifest* says of each group on which side it lies; its pages have two sides,
+ * too. The *root* names the cut and the pages and is written last: only a root makes a snapshot.
  *
- * The topic is compacted: keys are (lineage, side, page) and (lineage, root).
+ * What the root names is never written to. A snapshot writes what has changed to the other side.
+ * The topic is compacted, and a compactor may run between any two records.
+ *
+ * To change what is written: raise SNAP_FORMAT; of an unknown format nothing is read, and the
+ * journal is played from further back.
  */
 #ifndef OPERATORS_STATE_SNAP_H
 #define OPERATORS_STATE_SNAP_H
@@ -17,41 +21,62 @@
 #include "operators/sig/save.h"
 
 enum {
-    SNAP_FORMAT = 1,
-    SNAP_PAGE_BYTES = 512 * 1024,
-    SNAP_PAGES_MAX = 2048, /* of an image */
-    SNAP_KEY_BYTES = 14,
-    SNAP_SIDE_ROOT = 2,
+    SNAP_FORMAT = 2,
+    SNAP_VALUE_MAX = 512 * 1024,
+    SNAP_KEY_MAX = 23,
+    SNAP_PACKED = SAVE_NO_GROUP + 1, /* group: all of a node */
+    SNAP_PAGES_MAX = 4096,
+};
+#define SNAP_TASK_NODE UINT64_MAX /* what the task knows beside its engine */
+
+enum snap_kind { SNAP_ROOT, SNAP_PAGE, SNAP_CHUNK };
+
+struct snap_key {
+    enum snap_kind kind;
+    uint64_t lineage, node; /* node and group: of chunks */
+    uint32_t group, side, number;
+};
+
+struct snap_group { /* of a manifest: where a group of a node lies */
+    uint64_t node, bytes;
+    uint32_t group, side, chunks, crc; /* crc: of the bytes */
+    struct hash128 hash;               /* likewise; packed groups have their own besides */
 };
 
 struct snap_root {
-    uint64_t plan, seq;     /* of the rules; the record of the journal that is its cut */
-    int64_t journal_offset; /* records from here on are needed; a hint */
-    uint32_t engine, side, pages;
-    uint64_t bytes;
-    struct hash128 sum; /* of the image */
+    uint64_t plan, seq, prev_seq;  /* of the rules; record of the journal that is the cut; before */
+    int64_t journal_offset;        /* records from here on are needed; -1: not known */
+    uint32_t journal_part, engine; /* number */
+    uint32_t side, pages;
+    uint64_t groups, bytes;          /* of the manifest; of chunks */
+    struct hash128 pages_sum, state; /* of the pages; of the cut (snap_hash) */
 };
 
-struct snap_key {
-    uint64_t lineage;
-    uint32_t side; /* 0, 1; SNAP_SIDE_ROOT */
-    uint32_t page;
-};
-
-struct slice snap_key_write(const struct snap_key *k, char to[SNAP_KEY_BYTES]);
+struct slice snap_key_write(const struct snap_key *k, char to[SNAP_KEY_MAX]);
 bool snap_key_read(struct slice bytes, struct snap_key *ret);
 bool snap_root_write(const struct snap_root *r, struct buf *to);
+/* ERR_UNSUPPORTED: of another format. */
 int snap_root_read(struct slice bytes, struct snap_root *ret, struct err *reterr) NODISCARD;
+bool snap_group_write(const struct snap_group *g, struct buf *to);
+/* Off *rest: 1, 0 at the end, -ERR_CORRUPT. */
+int snap_group_read(struct slice *rest, struct snap_group *ret);
 
-static inline uint32_t snap_pages(uint64_t bytes)
+/* Groups of one node in one value; read as above. bytes point into it. */
+bool snap_pack(struct buf *to, uint32_t group, struct slice bytes);
+int snap_unpack(struct slice *rest, uint64_t node, struct save_chunk *ret);
+
+static inline uint32_t snap_values(uint64_t bytes)
 {
-    return (uint32_t)((bytes + SNAP_PAGE_BYTES - 1) / SNAP_PAGE_BYTES);
+    return (uint32_t)((bytes + SNAP_VALUE_MAX - 1) / SNAP_VALUE_MAX);
 }
 
-/* Behind what the task wrote; for eng_save. False at the buffer's limit. */
-bool snap_add_chunk(struct buf *image, const struct save_chunk *c);
-/* The chunks of an image, behind what the task wrote; bytes point into it. The next one off *rest:
- * 1, 0 at the end, -ERR_CORRUPT. */
-int snap_next_chunk(struct slice *rest, struct save_chunk *ret);
+/* The hash of a cut: of its chunks by node and group, whatever they were packed into. What the task
+ * knows beside its engine is not part of it. */
+struct snap_part {
+    uint64_t node;
+    uint32_t group;
+    struct hash128 hash;
+};
+struct hash128 snap_hash(struct snap_part *parts, size_t n); /* puts them in order */
 
 #endif

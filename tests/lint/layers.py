@@ -7,7 +7,7 @@ from common import Finding, lines, read, sources
 
 CORE = ["base", "codec", "conf", "stats", "event", "net", "bus", "role"]
 OPERATORS = [["sig"], ["epl"], ["doc"], ["time"], ["plan"], ["expr"], ["agg"], ["window"], ["route"],
-             ["pattern"], ["join"], ["table"], ["graph"], ["state"], ["shard"], ["sink"], ["cmd"]]
+             ["pattern"], ["join"], ["table"], ["graph"], ["state"], ["shard"], ["replay"], ["sink"], ["cmd"]]
 COORDINATOR_MAY = {"operators/doc/doc.h", "operators/epl/epl.h", "operators/plan/plan.h"}
 
 

@@ -48,6 +48,17 @@ get_js() {
     (cd "$peers/js" && npm ci --ignore-scripts --no-audit --no-fund)
 }
 
+# Jars of Kafka Streams, and the program that uses them.
+get_streams() {
+    need mvn
+    need javac
+    rm -rf "$peers/streams"
+    mkdir -p "$peers/streams/lib" "$peers/streams/classes"
+    cp "$here/streams/pom.xml" "$peers/streams/"
+    (cd "$peers/streams" && mvn -B -q dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$peers/streams/lib")
+    javac -cp "$peers/streams/lib/*" -d "$peers/streams/classes" "$here/streams/Load.java"
+}
+
 need() {
     command -v "$1" >/dev/null || { echo "skipped: there is no $1 here" >&2; exit 77; }
 }
@@ -55,7 +66,7 @@ need() {
 exec 9>"$peers/lock" # two tests may want the same at once
 flock 9
 for what in "$@"; do
-    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" "$here/collector/builder.yaml" "$here/js/package-lock.json" | sha256sum | cut -c1-16)
+    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" "$here/collector/builder.yaml" "$here/js/package-lock.json" "$here/streams/pom.xml" "$here/streams/Load.java" | sha256sum | cut -c1-16)
     [ "$(cat "$peers/$what.ready" 2>/dev/null)" != "$pins" ] || continue
     echo "fetching $what into $peers (log: $peers/$what.log)" >&2
     if ! timeout 550 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then

@@ -4,7 +4,6 @@
  */
 #include "operators/shard/head.h"
 #include "operators/shard/journal.h"
-#include "operators/state/snap.h"
 #include "tests/test.h"
 
 static struct journal_record example(void)
@@ -91,9 +90,10 @@ TEST(damage_is_noticed)
 
 TEST(heads_go_there_and_back)
 {
-    const struct head heads[] = {{1, 2, 3, 4, 5, MERGE_NO_MARK},
-                                 {UINT64_MAX >> 1, 0, UINT64_MAX, 1, 0, -1},
-                                 {7, 7, 7, 7, UINT32_MAX, INT64_MAX}};
+    const struct head heads[] = {{1, 2, 3, 4, 5, MERGE_NO_MARK, false},
+                                 {UINT64_MAX >> 1, 0, UINT64_MAX, 1, 0, -1, false},
+                                 {7, 7, 7, 7, UINT32_MAX, INT64_MAX, false},
+                                 {7, 7, 7, 7, 0, MERGE_NO_MARK, true}};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct buf b;
         struct head h;
@@ -101,33 +101,17 @@ TEST(heads_go_there_and_back)
         CHECK(head_write(&b, &heads[i]));
         CHECK(head_read(buf_slice(&b), &h));
         CHECK(h.lineage == heads[i].lineage && h.seq == heads[i].seq && h.mark == heads[i].mark);
+        CHECK_EQ(heads[i].end, h.end);
         CHECK(h.count == heads[i].count && h.first == heads[i].first);
         CHECK(!head_read(slice_of(b.ptr, 4), &h));
         buf_add_byte(&b, 0);
-        CHECK(heads[i].mark == MERGE_NO_MARK || !head_read(buf_slice(&b), &h));
+        CHECK((!h.end && h.mark == MERGE_NO_MARK) || !head_read(buf_slice(&b), &h));
         buf_done(&b);
     }
 }
 
-TEST(keys_and_roots_of_snapshots_are_bounded)
+TEST(an_empty_header_is_none)
 {
-    const struct snap_key good = {7, 1, SNAP_PAGES_MAX - 1}, bad = {7, 1, SNAP_PAGES_MAX};
-    char bytes[SNAP_KEY_BYTES];
-    struct snap_key k;
     struct head h;
-    CHECK(snap_key_read(snap_key_write(&good, bytes), &k) && k.page == good.page);
-    CHECK(!snap_key_read(snap_key_write(&bad, bytes), &k));
-    CHECK(!snap_key_read(slice_of(bytes, 3), &k));
     CHECK(!head_read(SLICE_NONE, &h));
-    const uint64_t most = (uint64_t)SNAP_PAGES_MAX * SNAP_PAGE_BYTES;
-    for (uint64_t size = most; size <= most + 1; size++) {
-        struct snap_root r = {.bytes = size, .pages = snap_pages(size)}, got;
-        struct buf b;
-        struct err err;
-        buf_init(&b, 1000);
-        CHECK(snap_root_write(&r, &b));
-        CHECK_EQ(size == most, snap_root_read(buf_slice(&b), &got, &err) == 0);
-        CHECK(snap_root_read(slice_of(b.ptr, b.len - 1), &got, &err) != 0);
-        buf_done(&b);
-    }
 }

@@ -28,6 +28,7 @@ struct world {
     int64_t clock;
     struct slot *slot;
     uint32_t kills;
+    bool plain;
 };
 
 static struct slot_counts counts; /* of all slots that ended */
@@ -142,7 +143,8 @@ static void begin(struct world *w)
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
                                    .idle_ns = 300000000,
-                                   .takes = 64};
+                                   .takes = 64,
+                                   .plain = w->plain};
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
 }
@@ -179,6 +181,11 @@ static void poll_both(struct world *w)
         fenced++;
     } else if (slot_state(w->slot) == SLOT_LOST) {
         test_fail(__FILE__, __LINE__, "lost: %s", slot_why(w->slot));
+    }
+    for (uint32_t i = 0; i < slot_tasks(w->slot); i++) {
+        if (slot_task_state(w->slot, i) == SLOT_LOST) {
+            test_fail(__FILE__, __LINE__, "a task is lost: %s", slot_task_why(w->slot, i));
+        }
     }
 }
 
@@ -316,9 +323,10 @@ static void check_state(struct world *w)
     CHECK(memcmp(&live, &again, sizeof live) == 0);
 }
 
-static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
+static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, bool plain)
 {
     struct world *w = MEM_NEW(struct world);
+    w->plain = plain;
     struct err err;
     w->seed = seed;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
@@ -358,9 +366,19 @@ static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
     mem_free(w);
 }
 
+static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
+{
+    run_as(seed, faults, kill_in, false);
+}
+
 TEST(a_slot_works_in_a_calm_world)
 {
     run(1, bus_sim_calm(), 0);
+}
+
+TEST(a_slot_without_transactions_writes_the_same)
+{
+    run_as(1, bus_sim_calm(), 0, true);
 }
 
 TEST(each_input_has_its_effect_once_however_commits_end)

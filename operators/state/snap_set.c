@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is there: records read into values, the manifest, and chunks put together from both. See
+ * snap_set.h. Values are kept until they are replaced, because the root that says which of them
+ * count comes last.
+ */
+#include "operators/state/snap_impl.h"
+
+#include "core/base/mem.h"
+#include "core/codec/crc32c.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { KEYS_MAX = 1 << 26 };
+
+struct snap_set *snap_set_new(uint64_t lineage)
+{
+    struct snap_set *s = MEM_NEW(struct snap_set);
+    s->lineage = lineage;
+    map_init(&s->held, KEYS_MAX);
+    map_init(&s->values, KEYS_MAX);
+    map_init(&s->nodes, KEYS_MAX);
+    return s;
+}
+
+void snap_manifest_done(struct snap_manifest *m)
+{
+    VEC_DONE(&m->groups);
+    VEC_DONE(&m->parts);
+}
+
+void snap_set_free(struct snap_set *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    snap_set_cancel(s);
+    snap_set_close(s);
+    for (size_t i = s->from; i < s->queue.len; i++) {
+        mem_free(s->queue.ptr[i].owned);
+    }
+    VEC_DONE(&s->queue);
+    MAP_EACH (&s->held, e) {
+        mem_free(e->value);
+    }
+    map_done(&s->held);
+    map_done(&s->values);
+    map_done(&s->nodes);
+    snap_manifest_done(&s->now);
+    snap_manifest_done(&s->next);
+    mem_free(s);
+}
+
+/* ---- manifests ---- */
+
+static int by_node(const void *a, const void *b)
+{
+    const struct snap_group *x = a, *y = b;
+    if (x->node != y->node) {
+        return x->node < y->node ? -1 : 1;
+    }
+    return x->group < y->group ? -1 : x->group > y->group;
+}
+
+static int part_by_node(const void *a, const void *b)
+{
+    const struct snap_part *x = a, *y = b;
+    if (x->node != y->node) {
+        return x->node < y->node ? -1 : 1;
+    }
+    return x->group < y->group ? -1 : x->group > y->group;
+}
+
+void snap_sort(struct snap_manifest *m)
+{
+    if (m->groups.len > 1) {
+        qsort(m->groups.ptr, m->groups.len, sizeof *m->groups.ptr, by_node);
+    }
+    if (m->parts.len > 1) {
+        qsort(m->parts.ptr, m->parts.len, sizeof *m->parts.ptr, part_by_node);
+    }
+}
+
+const struct snap_group *snap_find(const struct snap_manifest *m, uint64_t node, uint32_t group)
+{
+    const struct snap_group key = {.node = node, .group = group};
+    return m->groups.len > 0
+               ? bsearch(&key, m->groups.ptr, m->groups.len, sizeof *m->groups.ptr, by_node)
+               : NULL;
+}
+
+size_t snap_parts_of(const struct snap_manifest *m, uint64_t node, size_t *ret_n)
+{
+    size_t low = 0, high = m->parts.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (m->parts.ptr[mid].node < node) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    for (high = low; high < m->parts.len && m->parts.ptr[high].node == node;) {
+        high++;
+    }
+    *ret_n = high - low;
+    return low;
+}
+
+bool snap_set_is_packed(const struct snap_set *s, uint64_t node)
+{
+    return snap_find(&s->now, node, SNAP_PACKED) != NULL;
+}
+
+/* ---- records ---- */
+
+struct snap_held *snap_hold(struct snap_set *s, const struct snap_key *k)
+{
+    struct snap_key first = *k;
+    char key[SNAP_KEY_MAX];
+    first.number = 0;
+    struct slice at = snap_key_write(&first, key);
+    struct snap_held *h = map_get(&s->held, at);
+    if (h == NULL) {
+        h = MEM_NEW(struct snap_held);
+        h->k = first;
+        *map_put(&s->held, at) = h;
+    }
+    return h;
+}
+
+/* Those that are removed go from the last on. */
+static void note(struct snap_set *s, const struct snap_key *k, bool there)
+{
+    uint32_t *n = NULL;
+    if (k->kind == SNAP_ROOT) {
+        s->held_root = there;
+        return;
+    }
+    n = k->kind == SNAP_PAGE ? &s->held_pages[k->side] : &snap_hold(s, k)->n;
+    if (there) {
+        *n = MAX(*n, k->number + 1);
+    } else if (*n == k->number + 1) {
+        *n = k->number;
+    }
+}
+
+static void keep_value(struct snap_set *s, const struct snap_key *k, struct slice value)
+{
+    char key[SNAP_KEY_MAX];
+    struct slice at = snap_key_write(k, key);
+    mem_free(map_remove(&s->values, at));
+    if (value.len > 0) {
+        struct snap_value *v = mem_alloc(sizeof *v + value.len);
+        v->len = value.len;
+        memcpy(v->bytes, value.ptr, value.len);
+        *map_put(&s->values, at) = v;
+    }
+}
+
+int snap_set_record(struct snap_set *s, const struct snap_key *k, struct slice value,
+                    struct err *reterr)
+{
+    assert(k->lineage == s->lineage);
+    note(s, k, value.len > 0);
+    if (k->kind != SNAP_ROOT) {
+        keep_value(s, k, value);
+        return 0;
+    }
+    s->has_root = false;
+    int rc = value.len > 0 ? snap_root_read(value, &s->root, reterr) : -ERR_NOT_FOUND;
+    s->has_root = rc == 0;
+    return rc == -ERR_CORRUPT ? rc : 0;
+}
+
+const struct snap_root *snap_set_root(const struct snap_set *s)
+{
+    return s->has_root ? &s->root : NULL;
+}
+
+/* ---- opening ---- */
+
+static const struct snap_value *value_of(const struct snap_set *s, struct snap_key k)
+{
+    char key[SNAP_KEY_MAX];
+    k.lineage = s->lineage;
+    return map_get(&s->values, snap_key_write(&k, key));
+}
+
+static int torn(struct err *reterr, const char *what)
+{
+    return err_set(reterr, ERR_CORRUPT, "the snapshot is torn: %s", what);
+}
+
+static int read_pages(struct snap_set *s, struct err *reterr)
+{
+    struct hash_state *h = hash_new();
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->root.pages; i++) {
+        const struct snap_value *v =
+            value_of(s, (struct snap_key){.kind = SNAP_PAGE, .side = s->root.side, .number = i});
+        struct slice rest = v != NULL ? slice_of(v->bytes, v->len) : SLICE_NONE;
+        struct snap_group g;
+        int got = v != NULL ? 1 : -ERR_CORRUPT;
+        hash_add(h, rest.ptr, rest.len);
+        while (got == 1 && (got = snap_group_read(&rest, &g)) == 1) {
+            *VEC_PUSH(&s->now.groups) = g;
+        }
+        rc = got == 0 ? 0 : torn(reterr, "a page of its manifest");
+    }
+    struct hash128 sum = hash_end(h);
+    hash_free(h);
+    if (rc == 0 && (memcmp(&sum, &s->root.pages_sum, sizeof sum) != 0 ||
+                    s->now.groups.len != s->root.groups)) {
+        rc = torn(reterr, "its manifest");
+    }
+    for (size_t i = 1; rc == 0 && i < s->now.groups.len; i++) {
+        if (by_node(&s->now.groups.ptr[i - 1], &s->now.groups.ptr[i]) >= 0) {
+            rc = torn(reterr, "its manifest is out of order");
+        }
+    }
+    return rc;
+}
+
+/* The bytes of a group in one piece; empty: something is missing. */
+static struct slice bytes_of(struct snap_set *s, const struct snap_group *g)
+{
+    struct snap_key k = {.kind = SNAP_CHUNK, .node = g->node, .group = g->group, .side = g->side};
+    const struct snap_value *v = value_of(s, k);
+    if (v == NULL || g->chunks == 1) {
+        return v != NULL ? slice_of(v->bytes, v->len) : SLICE_NONE;
+    }
+    char *to = mem_alloc(g->bytes + 1);
+    size_t n = 0;
+    *VEC_PUSH(&s->joined) = to;
+    for (k.number = 0; k.number < g->chunks && v != NULL && v->len <= g->bytes - n; k.number++) {
+        memcpy(to + n, v->bytes, v->len);
+        n += v->len;
+        keep_value(s,
+                   &(struct snap_key){SNAP_CHUNK, s->lineage, g->node, g->group, g->side, k.number},
+                   SLICE_NONE); /* at most one value is there twice */
+        v = k.number + 1 < g->chunks ? value_of(s, (struct snap_key){.kind = SNAP_CHUNK,
+                                                                     .node = g->node,
+                                                                     .group = g->group,
+                                                                     .side = g->side,
+                                                                     .number = k.number + 1})
+                                     : NULL;
+    }
+    return n == g->bytes ? slice_of(to, n) : SLICE_NONE;
+}
+
+static void add_chunk(struct snap_set *s, const struct save_chunk *c)
+{
+    *VEC_PUSH(&s->chunks) = *c;
+    *VEC_PUSH(&s->now.parts) = (struct snap_part){c->node, c->group, hash_xxh128(c->bytes)};
+}
+
+static int open_group(struct snap_set *s, const struct snap_group *g, struct err *reterr)
+{
+    struct slice bytes = bytes_of(s, g);
+    if (bytes.len != g->bytes || crc32c_of(bytes) != g->crc) {
+        return torn(reterr, "a chunk");
+    }
+    struct save_chunk c = {g->node, (uint16_t)g->group, bytes};
+    if (g->group != SNAP_PACKED) {
+        add_chunk(s, &c);
+        return memcmp(&VEC_LAST(&s->now.parts)->hash, &g->hash, sizeof g->hash) == 0
+                   ? 0
+                   : torn(reterr, "a chunk");
+    }
+    int got;
+    while ((got = snap_unpack(&bytes, g->node, &c)) == 1) {
+        add_chunk(s, &c);
+    }
+    return got == 0 ? 0 : torn(reterr, "a packed chunk");
+}
+
+int snap_set_open(struct snap_set *s, struct err *reterr)
+{
+    assert(s->has_root && s->now.groups.len == 0);
+    int rc = read_pages(s, reterr);
+    for (size_t i = 0; rc == 0 && i < s->now.groups.len; i++) {
+        rc = open_group(s, &s->now.groups.ptr[i], reterr);
+    }
+    if (rc == 0) {
+        struct hash128 state = snap_hash(s->now.parts.ptr, s->now.parts.len);
+        rc = memcmp(&state, &s->root.state, sizeof state) == 0 ? 0 : torn(reterr, "its state");
+    }
+    if (rc != 0) { /* there is nothing to be kept */
+        VEC_CLEAR(&s->now.groups);
+        VEC_CLEAR(&s->now.parts);
+        VEC_CLEAR(&s->chunks);
+        s->has_root = false;
+    }
+    return rc;
+}
+
+const struct save_chunk *snap_set_chunks(const struct snap_set *s, size_t *ret_n)
+{
+    *ret_n = s->chunks.len;
+    return s->chunks.ptr;
+}
+
+void snap_set_close(struct snap_set *s)
+{
+    MAP_EACH (&s->values, e) {
+        mem_free(e->value);
+    }
+    map_done(&s->values);
+    map_init(&s->values, KEYS_MAX);
+    VEC_EACH (&s->joined, p) {
+        mem_free(*p);
+    }
+    VEC_DONE(&s->joined);
+    VEC_DONE(&s->chunks);
+}

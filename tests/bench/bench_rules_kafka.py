@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One stateful level, Kafka to Kafka: count, sum and greatest value by key over ten seconds of event
+time, by `kaiju operator` and by Kafka Streams, turn by turn in one run and over the same values.
+
+Counted are events per CPU second of the process that runs the rule (user and system, all threads),
+its peak memory, and the rate; the broker, the load and who reads the rows are processes of their
+own. `rules_load` checks that every value is in exactly one row. A first round of each warms up and is
+not counted.
+
+  kaiju exactly once        a transaction each 200 ms: rows, journal
+  kaiju at least once       the same records by the idempotent producer, without transactions
+  streams ... rocksdb       Kafka Streams as it comes, one thread, a commit each 200 ms
+  streams ... memory        with its state in memory, and its changelog
+
+Streams reads a record per value, eight bytes and a key, from a topic that is keyed already; we read
+metrics as `kaiju ingest` writes them, and write our rows as such.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+BROKERS = os.environ["KAIJU_KAFKA_BROKERS"]
+KAFKA = ["--bus-kind", "kafka", "--bus-kafka-brokers", BROKERS, "--bus-kafka-replication",
+         os.environ["KAIJU_KAFKA_NODES"], "--http-listen", "127.0.0.1:0"]
+PARTS = "4"
+GRAPH = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: load
+levels:
+  - name: metrics
+    epl: |
+      @name('load') insert into Load
+      select service, count(*) as n, sum(value) as total, max(value) as top
+      from Metric#time_batch(10 sec) group by service;
+"""
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1)) / 1024
+
+
+def wait_log(path, pattern, seconds=60):
+    for _ in range(seconds * 10):
+        with open(path, encoding="utf-8") as f:
+            found = re.search(pattern, f.read())
+        if found:
+            return found
+        time.sleep(0.1)
+    with open(path, encoding="utf-8") as f:
+        raise RuntimeError(f"no {pattern!r} in {path}:\n{f.read()[-2000:]}")
+
+
+class Load:
+    """rules_load at work; rounds are asked of it."""
+
+    def __init__(self, build, form, source, out):
+        self.process = subprocess.Popen([os.path.join(build, "tests/bench/rules_load"), form, BROKERS,
+                                         source, out, PARTS], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def round(self, count):
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        words = self.process.stdout.readline().split()
+        if words[:1] != ["done"]:
+            raise RuntimeError("rules_load has ended")
+        return float(words[2]), int(words[3])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+def measured(load, pid, asked):
+    """(events per second, per CPU second, peak MB, rows) of one run."""
+    load.round(asked.warm)
+    before = cpu_of(pid)
+    seconds, rows = load.round(asked.events)
+    used = cpu_of(pid) - before
+    return asked.events / seconds, asked.events / used, peak_of(pid), rows
+
+
+def kaiju(asked, name, options):
+    prefix = f"bench{os.getpid()}.{name}."
+    program = os.path.join(asked.build, "kaiju")
+    with tempfile.TemporaryDirectory(prefix="kaiju-bench-") as directory:
+        graph = os.path.join(directory, "graph.yaml")
+        with open(graph, "w", encoding="utf-8") as f:
+            f.write(GRAPH)
+        logs = [os.path.join(directory, role) for role in ("coordinator", "operator")]
+        running = []
+        try:
+            for role, log in zip(("coordinator", "operator"), logs):
+                extra = options if role == "operator" else []
+                running.append(subprocess.Popen(
+                    [program, role, *KAFKA, "--bus-prefix", prefix, "--bus-partitions", PARTS, *extra],
+                    stderr=open(log, "w", encoding="utf-8")))
+            addr = wait_log(logs[0], r"msg=ready.* http=(\S+)").group(1)
+            for _ in range(100):
+                done = subprocess.run([program, "apply", "-f", graph, "--api", f"http://{addr}"],
+                                      capture_output=True, text=True, timeout=60)
+                if done.returncode == 0:
+                    break
+                time.sleep(0.2)
+            else:
+                raise RuntimeError(done.stderr)
+            wait_log(logs[1], 'msg="graph is live"')
+            load = Load(asked.build, "batches", prefix + "metrics", prefix + "events")
+            pid = running[1].pid
+            if asked.profile and name.startswith("exact"):
+                load.round(asked.warm)
+                with subprocess.Popen(["perf", "record", "-g", "-o", asked.profile, "-p", str(pid)],
+                                      stderr=subprocess.DEVNULL) as perf:
+                    load.round(asked.events)
+                    perf.send_signal(signal.SIGINT)
+            figures = measured(load, pid, asked)
+            load.close()
+            return figures
+        finally:
+            for process in reversed(running):
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def streams(asked, name, guarantee, store):
+    prefix = f"bench{os.getpid()}-{name}-"
+    peers = os.environ["PEERS_DIR"]
+    with tempfile.TemporaryDirectory(prefix="kaiju-bench-") as directory:
+        with subprocess.Popen(
+                ["java", f"-Xmx{asked.heap}", "-cp", f"{peers}/streams/classes:{peers}/streams/lib/*", "Load",
+                 BROKERS, prefix + "in", prefix + "out", guarantee, store, directory, PARTS],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                if process.stdout.readline().strip() != "ready":
+                    raise RuntimeError("Kafka Streams does not run")
+                load = Load(asked.build, "records", prefix + "in", prefix + "out")
+                figures = measured(load, process.pid, asked)
+                load.close()
+                process.stdin.close()
+                process.wait(30)
+                return figures
+            finally:
+                process.kill()
+
+
+WHO = {
+    "kaiju exactly once": lambda asked, turn: kaiju(asked, f"exact{turn}", []),
+    "kaiju at least once": lambda asked, turn: kaiju(asked, f"least{turn}",
+                                                     ["--operator-at-least-once", "true"]),
+    "streams exactly once, rocksdb": lambda asked, turn: streams(asked, f"rocks{turn}", "exactly_once_v2",
+                                                                 "rocksdb"),
+    "streams exactly once, memory": lambda asked, turn: streams(asked, f"memory{turn}", "exactly_once_v2",
+                                                                "memory"),
+    "streams at least once, memory": lambda asked, turn: streams(asked, f"loose{turn}", "at_least_once",
+                                                                 "memory"),
+}
+
+
+def show(seen, asked):
+    print(f"{asked.events} events of 1000 keys, {asked.rounds} rounds, median (least - most); "
+          f"load {os.getloadavg()[0]:.1f}")
+    print(f"{'who':30} {'events/s':>9} {'events per CPU second':>32} {'peak MB':>18} {'rows':>7}")
+    middle = {}
+    for who, figures in seen.items():
+        rate, per_cpu, peak, rows = zip(*figures)
+        middle[who] = (statistics.median(per_cpu), statistics.median(peak))
+        print(f"{who:30} {statistics.median(rate):9.0f} {middle[who][0]:10.0f} "
+              f"({min(per_cpu):8.0f} - {max(per_cpu):8.0f}) {middle[who][1]:5.0f} "
+              f"({min(peak):4.0f} - {max(peak):4.0f}) {max(rows):7}")
+    ours = middle.get("kaiju exactly once")
+    for who, figures in middle.items():
+        if ours and who != "kaiju exactly once":
+            print(f"exactly once over {who}: {ours[0] / figures[0]:.2f} times the events per CPU second, "
+                  f"1/{figures[1] / ours[1]:.1f} of the memory")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--events", type=int, default=2000000)
+    parser.add_argument("--warm", type=int, default=500000)
+    parser.add_argument("--heap", default="512m", help="of the JVM")
+    parser.add_argument("--only", default="", help="rows whose name has this")
+    parser.add_argument("--profile", default="", help="a file for perf record, of kaiju exactly once")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    seen = {}
+    for turn in range(asked.rounds):
+        for who, run in WHO.items():
+            if asked.only in who:
+                seen.setdefault(who, []).append(run(asked, turn))
+    show(seen, asked)
+    if asked.json:
+        print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()
