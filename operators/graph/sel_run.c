@@ -188,8 +188,9 @@ static bool asks_first(const struct sel_src *s)
 {
     const struct sel_plan *p = s->in->p;
     const struct sel_stream *from = &p->streams[s->num];
-    return p->n_streams == 1 && p->where != NULL && p->n_group == 0 && p->into == NULL &&
-           from->contained == NULL && from->mr == NULL && from->prior == 0 && s->view == NULL;
+    return from->kind == SRC_FILTER && p->n_streams == 1 && p->where != NULL && p->n_group == 0 &&
+           p->into == NULL && from->contained == NULL && from->mr == NULL && from->prior == 0 &&
+           s->view == NULL;
 }
 
 static void ask_first(struct sel_src *s, struct evt *e)
