@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/net/loop.h"
+#include "operators/operator_stats.h"
 #include "operators/shard/worker.h"
 
 #include <assert.h>
@@ -429,6 +430,20 @@ static void on_topics_made(struct runner *o, const struct bus_ev *ev)
 
 static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
 
+/* What its dearest rules cost an event. */
+static json_t *rules_of(const struct worker_task *t)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        const struct worker_rule *r = &t->rules[i];
+        json_t *rule = json_pack("{s:I s:I}", "events", (json_int_t)(r->events * ENG_METER_EVERY),
+                                 "ns_per_event", (json_int_t)(r->ns / (int64_t)MAX(r->events, 1u)));
+        json_object_set_new(rule, "name", json_string(r->name)); /* no UTF-8: null */
+        json_array_append_new(list, rule);
+    }
+    return list;
+}
+
 /* Into text: how many bytes. */
 static size_t tell(const struct runner *o, const struct place *p, const struct worker_task *t,
                    char text[TELL_MAX])
@@ -455,10 +470,25 @@ static size_t tell(const struct runner *o, const struct place *p, const struct w
                    {"refused", t->counts.refused},
                    {"commits", look.counts.commits},
                    {"aborts", look.counts.aborts},
-                   {"restarts", look.restarts + t->restarts}};
+                   {"restarts", look.restarts + t->restarts},
+                   {"lag_records", (uint64_t)t->lag.records},
+                   {"lag_ns", (uint64_t)t->lag.ns},
+                   {"waits_ns", (uint64_t)t->lag.held_ns},
+                   {"busy_ns", (uint64_t)t->lag.busy_ns},
+                   {"state_bytes", t->lag.state_bytes},
+                   {"rows", t->rows},
+                   {"partials", t->partials},
+                   {"poison", t->counts.poison},
+                   {"dropped", t->counts.dropped},
+                   {"commit_p50_ns", (uint64_t)look.counts.commit_p50_ns},
+                   {"commit_p99_ns", (uint64_t)look.counts.commit_p99_ns},
+                   {"commit_partitions", look.counts.partitions_worst},
+                   {"unknowns", look.counts.unknowns}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         json_object_set_new(j, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     }
+    json_object_set_new(j, "waits_for", json_string(t->lag.holder));
+    json_object_set_new(j, "rules", rules_of(t));
     size_t n = json_dumpb(j, text, TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= TELL_MAX ? n : 0;
@@ -562,6 +592,28 @@ static void look(void *arg)
     loop_timer_set(o->timer, LOOK_NS);
 }
 
+/* ---- /metrics ---- */
+
+static void show(struct stats_scrape *scrape, void *arg)
+{
+    struct runner *o = arg;
+    struct operator_shown shown = {.scrape = scrape};
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        const struct place *p = &o->slots[i];
+        uint32_t n = 0;
+        if (p->worker == NULL) {
+            continue;
+        }
+        struct worker_look look = worker_look(p->worker);
+        const struct worker_task *tasks = worker_tasks(p->worker, &n);
+        opstats_slot(&shown, slice_str(p->name), &look);
+        for (uint32_t k = 0; k < n; k++) {
+            opstats_task(&shown, &tasks[k]);
+        }
+    }
+    opstats_end(&shown);
+}
+
 /* ---- the role ---- */
 
 static void on_event(void *arg, const struct bus_ev *ev)
@@ -638,6 +690,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
         (void)snprintf(o->slots[i].key, NAME_BYTES, "%s/%u", o->name, i);
         map_init(&o->slots[i].tasks, TASKS_MAX);
     }
+    stats_reader(env->stats, show, o);
     *ret_state = o;
     role_topics_then(env->topics, on_topics, o);
     return 0;
@@ -675,6 +728,7 @@ static void stop(void *state)
     if (o == NULL) {
         return;
     }
+    stats_reader_remove(o->env->stats, o);
     for (uint32_t i = 0; i < o->n_slots; i++) {
         worker_free(o->slots[i].worker);
         map_done(&o->slots[i].tasks);

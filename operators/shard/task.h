@@ -107,5 +107,6 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);
+struct eng *task_eng(struct task *t); /* for looking: what it holds, what its rules cost */
 
 #endif

@@ -89,6 +89,21 @@ static int64_t now_of(const struct worker *w)
     return clock_mono(bus_clock(w->client));
 }
 
+static void copy_rules(struct worker_task *to, struct task *t)
+{
+    struct eng_cost costs[WORKER_RULES];
+    const struct eng *e = task_eng(t);
+    to->n_rules = (uint32_t)eng_costs(e, costs, WORKER_RULES);
+    for (uint32_t i = 0; i < to->n_rules; i++) {
+        struct worker_rule *r = &to->rules[i];
+        (void)snprintf(r->name, sizeof r->name, SLICE_FMT, SLICE_ARG(costs[i].name));
+        r->events = costs[i].events;
+        r->ns = costs[i].ns;
+    }
+    to->rows = eng_held(e, LIM_ROWS);
+    to->partials = eng_held(e, LIM_PARTIALS);
+}
+
 static void copy_task(struct worker *w, const struct mine *m)
 {
     struct worker_task *to = VEC_PUSH(&w->copies);
@@ -106,6 +121,8 @@ static void copy_task(struct worker *w, const struct mine *m)
         to->counts = task_counts(t);
         to->clock = merge_clock(task_merge(t));
         to->seq = task_seq(t);
+        to->lag = slot_lag(w->slot, i);
+        copy_rules(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
     }
 }

@@ -46,6 +46,14 @@ struct worker_want { /* a task */
     uint32_t group, part;
 };
 
+enum { WORKER_RULES = 8, WORKER_NAME = 64 };
+
+struct worker_rule { /* of those that cost most */
+    char name[WORKER_NAME];
+    uint64_t events; /* that were measured, one in ENG_METER_EVERY, */
+    int64_t ns;      /* and what they cost */
+};
+
 struct worker_task {
     struct laid *laid; /* borrowed: good until the next call of worker_tasks */
     uint32_t group, part;
@@ -56,6 +64,10 @@ struct worker_task {
     int64_t clock; /* ns; MERGE_NO_CLOCK */
     uint64_t seq;
     uint32_t restarts;
+    struct slot_lag lag;
+    uint64_t rows, partials; /* that its rules hold */
+    struct worker_rule rules[WORKER_RULES];
+    uint32_t n_rules;
 };
 
 struct worker_look {
