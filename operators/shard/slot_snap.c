@@ -12,8 +12,6 @@
 
 #include <assert.h>
 
-enum { PORTION = 8 << 20 }; /* bytes in one transaction */
-
 bool slot_snap_sends(const struct slot_one *o)
 {
     return o->snap.state == SNAP_SENDING ||
@@ -84,10 +82,10 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
         return false;
     }
     if (archive_waits(o)) {
-        (void)snap_archive_take(p->archive, PORTION);
+        (void)snap_archive_take(p->archive, SLOT_SNAP_PORTION);
         return true;
     }
-    (void)snap_set_take(p->set, PORTION);
+    (void)snap_set_take(p->set, SLOT_SNAP_PORTION);
     if (snap_set_takes_root(p->set)) {
         task_manifest(o->task, &p->root.state);
     }

@@ -29,6 +29,7 @@ struct task_cut {
 struct task_counts {
     uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
     uint64_t alerts, dead, over; /* rows, letters; outputs of one input that were too much */
+    uint64_t gaps;               /* times that input was lost */
 };
 
 enum {
@@ -107,6 +108,9 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);
+/* What it cannot do, for people: rules that were not deployed, limits that are met, input that is
+ * lost. Empty: nothing. */
+void task_trouble(const struct task *t, char *to, size_t n);
 struct eng *task_eng(struct task *t); /* for looking: what it holds, what its rules cost */
 
 #endif

@@ -90,6 +90,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
     VEC_CLEAR(&t->decisions);
+    arena_reset(t->notes);
     VEC_CLEAR(&t->spans);
     t->seq++;
     t->fresh = false;
@@ -239,6 +240,7 @@ int task_replayed(struct task *t, struct err *reterr)
     t->put_from = emit_total(t->emit);
     merge_replay_end(t->merge);
     VEC_CLEAR(&t->decisions);
+    arena_reset(t->notes);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
         t->last[i] = merge_pos(t->merge, i);
     }
