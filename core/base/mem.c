@@ -5,8 +5,8 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
