@@ -7,7 +7,6 @@
  */
 #include "coordinator/feed.h"
 
-#include "coordinator/alert_json.h"
 #include "core/base/arena.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -18,6 +17,7 @@
 #include "core/event/batch_in.h"
 #include "core/event/frame.h"
 #include "core/event/rec_json.h"
+#include "core/event/rec_plain.h"
 #include "core/event/schema_reg.h"
 #include "core/net/http_req.h"
 #include "core/net/loop.h"
@@ -211,8 +211,10 @@ static void on_alert(struct feed *f, uint32_t part, const struct bus_record *r)
     bool known = frame_read(r->value, &frame, &e) == 0 &&
                  schema_reg_find(f->schemas, frame.kind, frame.number, &entry, &e) == 0 &&
                  entry->subject != NULL && strcmp(entry->subject, "alert") == 0 && entry->current;
+    struct val fields[REC_PLAIN_FIELDS_MAX];
     begin_line(f, part, r->offset, 0, type);
-    if (known && alert_json(f->dec, f->arena, frame.body, &f->line)) {
+    if (known && rec_plain_read(REC_PLAIN_ALERT, f->dec, f->arena, frame.body, fields, &e) == 0 &&
+        rec_plain_json(REC_PLAIN_ALERT, fields, &f->line)) {
         end_line(f, type);
     } else {
         on_odd(f, part, r);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The role `operator`: runs the tasks of rule graphs. It follows ctl.graphs, the graphs as they
- * were applied; for each it takes part in an election, and who leads runs the graph, in a thread of
- * its own (operators/shard/worker.h). When a worker dies its graphs elect another, who goes on from
- * the journal. What each task does is told in ctl.tasks.
+ * were applied, lays each out and makes its topics. Tasks are run by *slots*, a thread and a writer
+ * of the bus each (operators/shard/worker.h), which have tasks of many graphs; for each slot there
+ * is an election, and who leads has the slot. When a worker dies others take its slots over and go
+ * on from the journals. What each task does is told in ctl.tasks.
  */
 #include "operators/operator.h"
 
@@ -24,6 +25,10 @@ enum {
     TAG_WRITER = 2,
     TAG_PUT = 3,
     TAG_LEAD = 16,
+    TAG_TOPICS = 1024,
+    SLOTS_MAX = 64,
+    CORES_MAX = 8,
+    NAME_BYTES = 64,
     ARENA_MAX = 256 << 20,
     TELL_MAX = 8192
 };
@@ -31,12 +36,15 @@ enum {
 #define LOOK_NS CLOCK_NS_PER_S
 
 struct settings {
-    int64_t commit_ns, idle_ns, snapshot_ns;
+    int64_t commit_ns, idle_ns, snapshot_ns, slots;
     bool at_least_once;
 };
 
 #define AT(member) offsetof(struct settings, member)
 static const struct conf_row rows[] = {
+    {"operator.slots", CONF_INT, AT(slots), "0", 0, SLOTS_MAX, NULL, 0,
+     "threads that run tasks, each with a writer of its own; 0: one on the embedded bus, on Kafka "
+     "one per core, at most 8; the same for all workers"},
     {"operator.commit_interval", CONF_DURATION, AT(commit_ns), "0s", 0, 60 * CLOCK_NS_PER_S, NULL,
      0, "how often what tasks did is committed; 0: 200 ms on Kafka, 10 ms embedded"},
     {"operator.idle_after", CONF_DURATION, AT(idle_ns), "2s", 0, 3600 * CLOCK_NS_PER_S, NULL, 0,
@@ -48,17 +56,21 @@ static const struct conf_row rows[] = {
      "to measure what transactions cost: none are used, and what is put out may come again"},
 };
 
-enum { NAME_BYTES = 192 };
-
 struct graph {
-    char *key;             /* tenant/name */
-    char name[NAME_BYTES]; /* graph.tenant.name: of its election and its slot */
+    char *key; /* tenant/name */
     char *document;
-    int64_t version, applied; /* applied: counts changes; a graph that comes back begins at 1 */
-    bool wanted, leads, electing;
+    int64_t version;
+    bool wanted, ready; /* ready: its topics are there */
+    struct laid *laid;
+    uint64_t topics_tag; /* of the answer that is waited for; 0: none */
+    uint32_t here, live; /* tasks */
+    bool said_live;      /* in the log */
+};
+
+struct place { /* for a slot */
+    char name[NAME_BYTES];
+    bool leads, electing;
     struct worker *worker;
-    int64_t runs;         /* version */
-    enum slot_state said; /* in the log */
 };
 
 struct runner {
@@ -70,36 +82,98 @@ struct runner {
     bool open, draining;
     struct loop_timer *timer;
     VEC(struct graph *) graphs;
+    struct place *slots;
+    uint32_t n_slots;
+    uint64_t tags;
     char name[64];
 };
 
-/* ---- one graph ---- */
+/* ---- slots ---- */
 
-static void begin(struct runner *o, struct graph *g)
+static uint32_t slots_of(const struct runner *o)
 {
-    struct err err;
-    struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
-    struct layout *l = NULL;
-    const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
-    g->runs = g->applied;
-    if (layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
-        LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
-        arena_free(a);
-        return;
-    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     bool local = bus_kind(o->env->bus) == BUS_LOCAL;
-    const struct worker_conf wconf = {.name = g->name,
-                                      .commit_ns = o->settings->commit_ns > 0
-                                                       ? o->settings->commit_ns
-                                                       : (local ? 10 : 200) * CLOCK_NS_PER_MS,
-                                      .idle_ns = o->settings->idle_ns,
-                                      .snapshot_ns = o->settings->snapshot_ns,
-                                      .plain = o->settings->at_least_once};
-    g->worker = worker_new(o->env->bus, &wconf, l, a);
-    g->said = SLOT_OPENING;
-    LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", g->version),
-             LOG_INT("tasks", l->n_tasks));
+    return o->settings->slots > 0 ? (uint32_t)o->settings->slots
+           : local                ? 1
+                                  : (uint32_t)MAX(1, MIN(cores, CORES_MAX));
 }
+
+/* Which slot has a task: the same for all workers. */
+static uint32_t slot_of(const struct runner *o, const struct task_plan *p)
+{
+    return (uint32_t)(hash_xxh64(p->name) % o->n_slots);
+}
+
+static void run_tasks(struct runner *o, uint32_t slot)
+{
+    VEC(struct worker_want) wants = {0};
+    VEC_EACH (&o->graphs, at) {
+        const struct graph *g = *at;
+        for (uint32_t i = 0; g->wanted && g->ready && i < g->laid->layout->n_groups; i++) {
+            const struct layout_group *group = &g->laid->layout->groups[i];
+            for (uint32_t k = 0; k < group->parts; k++) {
+                if (slot_of(o, group->tasks[k].plan) == slot) {
+                    *VEC_PUSH(&wants) = (struct worker_want){g->laid, i, k};
+                }
+            }
+        }
+    }
+    worker_run(o->slots[slot].worker, wants.ptr, (uint32_t)wants.len);
+    VEC_DONE(&wants);
+}
+
+static void run_all(struct runner *o)
+{
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        if (o->slots[i].worker != NULL) {
+            run_tasks(o, i);
+        }
+    }
+}
+
+static void begin(struct runner *o, uint32_t slot)
+{
+    struct place *p = &o->slots[slot];
+    bool local = bus_kind(o->env->bus) == BUS_LOCAL;
+    const struct worker_conf conf = {.name = p->name,
+                                     .commit_ns = o->settings->commit_ns > 0
+                                                      ? o->settings->commit_ns
+                                                      : (local ? 10 : 200) * CLOCK_NS_PER_MS,
+                                     .idle_ns = o->settings->idle_ns,
+                                     .snapshot_ns = o->settings->snapshot_ns,
+                                     .plain = o->settings->at_least_once};
+    p->worker = worker_new(o->env->bus, &conf);
+    LOG_INFO("slot begins", LOG_STR("slot", p->name));
+    run_tasks(o, slot);
+}
+
+static void elect(struct runner *o, uint32_t slot)
+{
+    struct place *p = &o->slots[slot];
+    struct err err;
+    p->electing =
+        bus_elect(role_client_bus(o->client), slice_str(p->name), TAG_LEAD + slot, &err) == 0;
+    if (!p->electing) {
+        LOG_WARN("no part in the election of a slot", LOG_STR("slot", p->name),
+                 LOG_STR("error", err.msg));
+    }
+}
+
+static void on_leader(struct runner *o, uint32_t slot, bool leads)
+{
+    struct place *p = &o->slots[slot];
+    p->leads = leads;
+    if (!leads && p->worker != NULL) {
+        LOG_INFO("slot ends", LOG_STR("slot", p->name));
+        worker_free(p->worker);
+        p->worker = NULL;
+    } else if (leads && p->worker == NULL && !o->draining) {
+        begin(o, slot);
+    }
+}
+
+/* ---- graphs ---- */
 
 static void put_task(struct runner *o, struct slice key, struct slice value)
 {
@@ -113,49 +187,75 @@ static void put_task(struct runner *o, struct slice key, struct slice value)
     }
 }
 
-/* Its tasks are told to be gone if the graph is; else another tells of them soon. */
-static void end(struct runner *o, struct graph *g)
+static bool has_task(const struct layout *l, struct slice name)
 {
-    const struct layout *l = g->worker != NULL ? worker_layout(g->worker) : NULL;
-    for (uint32_t i = 0; l != NULL && !o->draining && i < l->n_groups; i++) {
+    for (uint32_t i = 0; l != NULL && i < l->n_groups; i++) {
         for (uint32_t k = 0; k < l->groups[i].parts; k++) {
-            put_task(o, l->groups[i].tasks[k].plan->name, SLICE_NONE);
+            if (slice_eq(l->groups[i].tasks[k].plan->name, name)) {
+                return true;
+            }
         }
     }
-    worker_free(g->worker);
-    g->worker = NULL;
-    g->runs = 0;
+    return false;
 }
 
-/* What should be and what is. */
-static void settle(struct runner *o, struct graph *g)
+/* Tasks of the old that are none of the new are told to be gone. */
+static void forget_tasks(struct runner *o, const struct layout *old, const struct layout *now)
 {
-    struct bus_client *c = role_client_bus(o->client);
-    struct err err;
-    bool run = g->wanted && !o->draining;
-    if (run && !g->electing) {
-        uint32_t i = 0;
-        while (o->graphs.ptr[i] != g) {
-            i++;
+    for (uint32_t i = 0; i < old->n_groups; i++) {
+        for (uint32_t k = 0; k < old->groups[i].parts; k++) {
+            struct slice name = old->groups[i].tasks[k].plan->name;
+            if (!has_task(now, name)) {
+                put_task(o, name, SLICE_NONE);
+            }
         }
-        g->electing = bus_elect(c, slice_str(g->name), TAG_LEAD + i, &err) == 0;
-        if (!g->electing) {
-            LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
-        }
-    } else if (!run && g->electing) {
-        bus_resign(c, slice_str(g->name));
-        g->electing = g->leads = false;
-    }
-    run = run && g->leads;
-    if (g->worker != NULL && (!run || g->runs != g->applied)) {
-        end(o, g);
-    }
-    if (run && g->worker == NULL && g->runs != g->applied) {
-        begin(o, g);
     }
 }
 
-/* ---- ctl.graphs ---- */
+static void make_topics(struct runner *o, struct graph *g)
+{
+    const struct layout *l = g->laid->layout;
+    struct bus_topic_spec *specs = mem_calloc(l->n_topics + 1, sizeof *specs);
+    struct err err;
+    for (uint32_t i = 0; i < l->n_topics; i++) {
+        specs[i] =
+            (struct bus_topic_spec){l->topics[i].name, l->topics[i].parts, BUS_DELETE, -1, -1};
+    }
+    g->topics_tag = TAG_TOPICS + ++o->tags;
+    g->ready = l->n_topics == 0;
+    if (!g->ready &&
+        bus_ensure(role_client_bus(o->client), specs, l->n_topics, g->topics_tag, &err) != 0) {
+        LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
+    }
+    mem_free(specs);
+}
+
+static void lay_out(struct runner *o, struct graph *g)
+{
+    struct err err;
+    struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
+    struct layout *l = NULL;
+    struct laid *old = g->laid;
+    const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
+    g->laid = NULL;
+    g->ready = g->said_live = false;
+    if (g->wanted && layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
+        LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
+        g->wanted = false;
+    }
+    if (old != NULL) {
+        forget_tasks(o, old->layout, g->wanted ? l : NULL);
+        laid_unref(old);
+    }
+    if (!g->wanted) {
+        arena_free(a);
+        return;
+    }
+    g->laid = laid_new(l, a, g->version);
+    LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", g->version),
+             LOG_INT("tasks", l->n_tasks));
+    make_topics(o, g);
+}
 
 static struct graph *graph_of(struct runner *o, struct slice key)
 {
@@ -167,10 +267,6 @@ static struct graph *graph_of(struct runner *o, struct slice key)
     struct graph *g = MEM_NEW(struct graph);
     g->key = mem_zalloc(key.len + 1);
     memcpy(g->key, key.ptr, key.len);
-    (void)snprintf(g->name, sizeof g->name, "graph." SLICE_FMT, SLICE_ARG(key));
-    for (char *p = g->name; *p != '\0'; p++) {
-        *p = *p == '/' ? '.' : *p;
-    }
     *VEC_PUSH(&o->graphs) = g;
     return g;
 }
@@ -186,12 +282,29 @@ static void on_graph(struct runner *o, const struct bus_record *r)
         g->document = mem_zalloc(strlen(text) + 1);
         memcpy(g->document, text, strlen(text));
         g->version = json_integer_value(json_object_get(j, "version"));
-        g->applied++;
     } else if (r->value.len > 0) {
         LOG_ERROR("a graph that cannot be read is not run", LOG_STR("graph", g->key));
     }
     json_decref(j);
-    settle(o, g);
+    lay_out(o, g);
+}
+
+static void on_topics_made(struct runner *o, const struct bus_ev *ev)
+{
+    VEC_EACH (&o->graphs, at) {
+        struct graph *g = *at;
+        if (g->topics_tag != ev->tag || g->laid == NULL) {
+            continue;
+        }
+        if (ev->kind == BUS_EV_DONE) {
+            g->ready = true;
+            run_all(o);
+        } else {
+            LOG_WARN("topics of a graph cannot be made", LOG_STR("graph", g->key),
+                     LOG_STR("error", ev->err->msg));
+            g->topics_tag = 0; /* again at the next look */
+        }
+    }
 }
 
 /* ---- ctl.tasks ---- */
@@ -199,33 +312,32 @@ static void on_graph(struct runner *o, const struct bus_record *r)
 static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
 
 /* Into text: how many bytes. */
-static size_t tell(const struct runner *o, const struct graph *g, uint32_t group, uint32_t part,
-                   uint32_t task, char text[TELL_MAX])
+static size_t tell(const struct runner *o, const struct place *p, const struct worker_task *t,
+                   char text[TELL_MAX])
 {
-    const struct layout *l = worker_layout(g->worker);
-    struct worker_look look = worker_look(g->worker);
-    struct worker_task t = worker_task(g->worker, task);
-    const struct doc_graph *d = &l->doc->g;
-    json_t *j = json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s}", "format", 1, "tenant",
-                          d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
-                          l->groups[group].name.ptr, l->groups[group].name.len, "version",
-                          (json_int_t)g->runs, "worker", o->name, "state", states[look.state],
-                          "why", look.why);
-    const struct slice name = l->groups[group].tasks[part].plan->name;
+    const struct layout_group *g = &t->laid->layout->groups[t->group];
+    const struct doc_graph *d = &t->laid->layout->doc->g;
+    const struct slice name = g->tasks[t->part].plan->name;
+    struct worker_look look = worker_look(p->worker);
+    json_t *j =
+        json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:s}", "format", 1, "tenant", d->tenant.ptr,
+                  d->tenant.len, "graph", d->name.ptr, d->name.len, "group", g->name.ptr,
+                  g->name.len, "version", (json_int_t)t->laid->version, "worker", o->name, "slot",
+                  p->name, "state", states[t->state], "why", t->why);
     json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
-    json_object_set_new(j, "clock", json_integer(t.clock == MERGE_NO_CLOCK ? 0 : t.clock));
+    json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
     const struct {
         const char *key;
         uint64_t value;
-    } numbers[] = {{"seq", t.seq},
-                   {"taken", t.counts.taken},
-                   {"put", t.counts.put},
-                   {"late", t.counts.late},
-                   {"ticks", t.counts.ticks},
-                   {"refused", t.counts.refused},
+    } numbers[] = {{"seq", t->seq},
+                   {"taken", t->counts.taken},
+                   {"put", t->counts.put},
+                   {"late", t->counts.late},
+                   {"ticks", t->counts.ticks},
+                   {"refused", t->counts.refused},
                    {"commits", look.counts.commits},
                    {"aborts", look.counts.aborts},
-                   {"restarts", look.restarts}};
+                   {"restarts", look.restarts + t->restarts}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         json_object_set_new(j, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     }
@@ -234,46 +346,76 @@ static size_t tell(const struct runner *o, const struct graph *g, uint32_t group
     return n <= TELL_MAX ? n : 0;
 }
 
+static struct graph *graph_that(struct runner *o, const struct laid *laid)
+{
+    VEC_EACH (&o->graphs, g) {
+        if ((*g)->laid == laid) {
+            return *g;
+        }
+    }
+    return NULL;
+}
+
+/* The tasks of one slot. What they are of graphs counts there: tasks here, and live ones. */
+static void tell_slot(struct runner *o, const struct place *p)
+{
+    uint32_t n = 0;
+    const struct worker_task *tasks = worker_tasks(p->worker, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct worker_task *t = &tasks[i];
+        struct graph *g = graph_that(o, t->laid);
+        char text[TELL_MAX];
+        if (g == NULL || t->leaving) {
+            continue;
+        }
+        g->here++;
+        g->live += t->state == SLOT_LIVE;
+        size_t len = tell(o, p, t, text);
+        put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
+                 slice_of(text, len));
+        if (t->state == SLOT_LOST) {
+            LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
+                     LOG_STR("why", t->why));
+        }
+    }
+}
+
 static void say(struct graph *g)
 {
-    struct worker_look look = worker_look(g->worker);
-    if (look.state == g->said) {
-        return;
+    bool live = g->here > 0 && g->live == g->here;
+    if (live && !g->said_live) {
+        LOG_INFO("graph is live", LOG_STR("graph", g->key), LOG_INT("version", g->version),
+                 LOG_INT("tasks_here", g->here));
     }
-    g->said = look.state;
-    if (look.state == SLOT_LIVE) {
-        LOG_INFO("graph is live", LOG_STR("graph", g->key),
-                 LOG_INT("records_replayed", look.counts.replayed));
-    } else if (look.state == SLOT_LOST) {
-        LOG_WARN("graph has lost its slot, and begins again", LOG_STR("graph", g->key),
-                 LOG_STR("why", look.why));
-    }
+    g->said_live = live;
 }
 
 static void look(void *arg)
 {
     struct runner *o = arg;
-    VEC_EACH (&o->graphs, at) {
-        struct graph *g = *at;
-        uint32_t task = 0;
-        if (g->worker == NULL) {
-            continue;
+    VEC_EACH (&o->graphs, g) {
+        (*g)->here = (*g)->live = 0;
+        if ((*g)->laid != NULL && !(*g)->ready && (*g)->topics_tag == 0) {
+            make_topics(o, *g);
         }
-        say(g);
-        if (worker_look(g->worker).ended) { /* another has its slot: who leads now will say */
-            bus_resign(role_client_bus(o->client), slice_str(g->name));
-            g->electing = g->leads = false;
-            settle(o, g);
-            continue;
+    }
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        struct place *p = &o->slots[i];
+        if (p->worker != NULL && worker_look(p->worker).ended && !o->draining) {
+            LOG_WARN("another has taken a slot over", LOG_STR("slot", p->name));
+            worker_free(p->worker);
+            p->worker = NULL;
+            bus_resign(role_client_bus(o->client), slice_str(p->name));
+            p->electing = p->leads = false;
         }
-        const struct layout *l = worker_layout(g->worker);
-        for (uint32_t i = 0; i < l->n_groups; i++) {
-            for (uint32_t k = 0; k < l->groups[i].parts; k++) {
-                char text[TELL_MAX];
-                size_t n = tell(o, g, i, k, task++, text);
-                put_task(o, l->groups[i].tasks[k].plan->name, slice_of(text, n));
-            }
+        if (p->worker != NULL) {
+            tell_slot(o, p);
+        } else if (!p->electing && !o->draining) {
+            elect(o, i);
         }
+    }
+    VEC_EACH (&o->graphs, g) {
+        say(*g);
     }
     loop_timer_set(o->timer, LOOK_NS);
 }
@@ -287,10 +429,11 @@ static void on_event(void *arg, const struct bus_ev *ev)
         for (uint32_t i = 0; i < ev->count; i++) {
             on_graph(o, &ev->records[i]);
         }
+        run_all(o);
     } else if (ev->kind == BUS_EV_LEADER && ev->tag >= TAG_LEAD) {
-        struct graph *g = o->graphs.ptr[ev->tag - TAG_LEAD];
-        g->leads = ev->leading;
-        settle(o, g);
+        on_leader(o, (uint32_t)(ev->tag - TAG_LEAD), ev->leading);
+    } else if (ev->tag >= TAG_TOPICS) {
+        on_topics_made(o, ev);
     } else if (ev->kind == BUS_EV_OPENED) {
         o->open = true;
     } else if (ev->kind == BUS_EV_ERROR) {
@@ -310,6 +453,9 @@ static void on_topics(void *arg)
         LOG_ERROR("graphs cannot be followed", LOG_STR("error", err.msg));
         return;
     }
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        elect(o, i);
+    }
     loop_timer_set(o->timer, LOOK_NS);
 }
 
@@ -322,6 +468,11 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     o->client = role_client_new(env, "operator", on_event, o);
     o->timer = loop_timer_new(env->loop, look, o);
     (void)snprintf(o->name, sizeof o->name, "worker-%d", (int)getpid());
+    o->n_slots = slots_of(o);
+    o->slots = mem_calloc(o->n_slots, sizeof *o->slots);
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        (void)snprintf(o->slots[i].name, NAME_BYTES, "slot.%u", i);
+    }
     *ret_state = o;
     role_topics_then(env->topics, on_topics, o);
     return 0;
@@ -331,9 +482,9 @@ static void drain(void *state)
 {
     struct runner *o = state;
     o->draining = true;
-    VEC_EACH (&o->graphs, g) {
-        if ((*g)->worker != NULL) {
-            worker_stop((*g)->worker);
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        if (o->slots[i].worker != NULL) {
+            worker_stop(o->slots[i].worker);
         }
     }
 }
@@ -342,8 +493,8 @@ static bool is_drained(void *state)
 {
     struct runner *o = state;
     bool all = true;
-    VEC_EACH (&o->graphs, g) {
-        all &= (*g)->worker == NULL || worker_look((*g)->worker).ended;
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        all &= o->slots[i].worker == NULL || worker_look(o->slots[i].worker).ended;
     }
     return all;
 }
@@ -354,8 +505,11 @@ static void stop(void *state)
     if (o == NULL) {
         return;
     }
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        worker_free(o->slots[i].worker);
+    }
     VEC_EACH (&o->graphs, g) {
-        end(o, *g);
+        laid_unref((*g)->laid);
         mem_free((*g)->key);
         mem_free((*g)->document);
         mem_free(*g);
@@ -369,6 +523,7 @@ static void stop(void *state)
         bus_reader_free(o->reader);
     }
     role_client_free(o->client);
+    mem_free(o->slots);
     mem_free(o);
 }
 

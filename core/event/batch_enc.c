@@ -313,6 +313,17 @@ static bool put_map(struct batch_enc *e, struct buf *b, const struct val_pair *p
            put_pairs(e, b, pairs, len, e->limits.depth) && buf_add_byte(b, 0);
 }
 
+bool batch_enc_text(struct batch_enc *e, struct buf *out, struct slice text)
+{
+    return put_string(e, out, text.ptr != NULL ? text : SLICE(""));
+}
+
+bool batch_enc_map(struct batch_enc *e, struct buf *out, struct val map)
+{
+    assert(map.tag == VAL_MAP || map.tag == VAL_NULL);
+    return put_map(e, out, map.tag == VAL_MAP ? map.map : NULL, map.len);
+}
+
 /* --- contexts --- */
 
 static struct slice known_bytes(const struct batch_enc *e, const struct known *k)

@@ -43,4 +43,9 @@ struct slice batch_enc_last(const struct batch_enc *e);
  * no room: then nothing was appended and nothing is lost. */
 int batch_enc_end(struct batch_enc *e, struct buf *out, struct err *reterr) NODISCARD;
 
+/* A string, or a map of Values, by itself: for records that are no batches. Batches are not
+ * touched. False at the buffer's limit or at one of the values. */
+bool batch_enc_text(struct batch_enc *e, struct buf *out, struct slice text);
+bool batch_enc_map(struct batch_enc *e, struct buf *out, struct val map);
+
 #endif

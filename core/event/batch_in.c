@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/event/batch_dec.h"
 #include "core/event/batch_other.h"
+#include "core/event/batch_plain.h"
 
 struct batch_in {
     struct batch_limits limits;
@@ -45,6 +46,10 @@ static int read_by(struct batch_in *in, const struct schema_entry *e, struct are
     if (LIKELY(e == in->events)) {
         in->counts.fast++;
         return batch_dec_read(in->dec, a, body, ret_batch, reterr);
+    }
+    enum rec_plain_kind plain;
+    if (e->current && rec_plain_of(e->subject, &plain)) {
+        return batch_plain_read(plain, in->dec, in->keys, a, body, ret_batch, reterr);
     }
     if (e->subject == NULL || strcmp(e->subject, in->events->subject) != 0) {
         return err_set(reterr, ERR_MISMATCH, "a record of %s, not of event batches",

@@ -2,7 +2,8 @@
  *
  * The door for whoever reads events off the bus: a record's value, framed either way and written by
  * any version, becomes a batch. The current schema takes the fast path (batch_dec.h), all others
- * the slow one (batch_other.h). One per thread.
+ * the slow one (batch_other.h). Alerts and dead letters, which are plain records, become batches of
+ * one event (batch_plain.h). One per thread.
  *
  * ERR_AGAIN means that the schema is being asked for: keep the record and try later. ERR_NOT_FOUND
  * (nobody knows the schema), ERR_MISMATCH (it is not one of event batches), ERR_CORRUPT, ERR_TYPE

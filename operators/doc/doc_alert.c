@@ -225,6 +225,19 @@ static void named(struct alert *a, const struct ast_named *v)
     }
 }
 
+static bool is_shared(const struct doc_check *c, const struct doc_stmt *s)
+{
+    for (uint32_t i = 0; i < c->d->g.n_levels; i++) {
+        const struct doc_level *l = &c->d->g.levels[i];
+        for (uint32_t k = 0; k < l->n_stmts; k++) {
+            if (&l->stmts[k] != s && slice_eq(l->stmts[k].name, s->name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void doc_alert_read(struct doc_check *c, struct doc_stmt *s)
 {
     const struct ast_annot *n = doc_annotation(s, "alert");
@@ -251,8 +264,11 @@ void doc_alert_read(struct doc_check *c, struct doc_stmt *s)
         }
     }
     if (s->name.len == 0) {
-        say(&a, DOC_NAMELESS, n->span, "@name('...'): the name is part of the alert's identity",
+        say(&a, DOC_ALERT, n->span, "@name('...'): the name is part of the alert's identity",
             "an alert of a statement without a name");
+    } else if (is_shared(c, s)) {
+        say(&a, DOC_ALERT, n->span, "the name is part of the alert's identity",
+            "another statement of the graph is called '" SLICE_FMT "', too", SLICE_ARG(s->name));
     }
     a.a->runbook = a.a->runbook.len > 0 ? a.a->runbook : c->d->g.runbook;
     s->alert = a.a;

@@ -154,10 +154,9 @@ static int stamp_column(const struct stmt *st, const struct etype *t, struct sli
     return 0;
 }
 
-int stmt_create_schema(struct stmt *st, struct err *reterr)
+static int make_schema(struct stmt *st, struct making *m, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
-    struct making *m = ARENA_NEW(st->dep->arena, struct making);
     struct etype *t = NULL;
     if (a->schema_kind == SCHEMA_AVRO || a->schema_kind == SCHEMA_XML) {
         return bind_err(reterr, a->span, "create %s schema is not supported yet: use create schema",
@@ -191,6 +190,14 @@ int stmt_create_schema(struct stmt *st, struct err *reterr)
     e->type = t;
     st->ops = &nothing;
     return 0;
+}
+
+int stmt_create_schema(struct stmt *st, struct err *reterr)
+{
+    struct making *m = MEM_NEW(struct making);
+    int rc = make_schema(st, m, reterr);
+    mem_free(m);
+    return rc;
 }
 
 /* ---- table ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See keys.h: facts of all statements, units, a key for each.
+ * See keys.h: facts of all statements, a key for each unit (keys_units.c).
  */
 #include "operators/graph/keys_build.h"
 
@@ -72,181 +72,27 @@ void keys_facts_done(struct keys_facts *f)
     }
     VEC_DONE(&f->places);
     VEC_DONE(&f->stmts);
-}
-
-/* A type that several supertypes of are read, none of which is another's: its events go to all of
- * them, so it is an input of its own. */
-static void join_supers(struct keys_facts *f)
-{
-    size_t n = f->places.len;
-    MAP_EACH (&f->eng->cat.types, m) {
-        const struct cat_entry *c = m->value;
-        const struct etype *t = c->type;
-        uint32_t supers = 0;
-        for (size_t i = 0; c->kind == CAT_TYPE && t != NULL && i < n; i++) {
-            const struct keys_place *p = f->places.ptr[i];
-            supers +=
-                p->events && p->type != t && p->type->kind != ETYPE_VARIANT && ety_is(t, p->type);
-        }
-        if (supers > 1) {
-            (void)keys_place(f, t, true);
-        }
-    }
-}
-
-static const struct ex *column_of(struct keys_facts *f, const struct etype *t, struct slice text)
-{
-    int col = ety_col(t, text);
-    if (col < 0) {
-        return NULL;
-    }
-    struct ex *e = ARENA_NEW(f->a, struct ex);
-    *e = (struct ex){
-        .home = f->a, .op = EX_PROP, .ty = t->cols[col].ty, .of = t, .slot = (uint16_t)col};
-    return e;
-}
-
-/* Expressions of `to` as such of `from`, whose columns have the same names. */
-static bool copy_exprs(struct keys_facts *f, const struct keys_place *to, struct keys_place *from)
-{
-    size_t was = from->exprs.len;
-    bool sub = ety_is(from->type, to->type);
-    for (size_t i = 0; i < to->exprs.len; i++) {
-        const struct keys_expr *x = &to->exprs.ptr[i];
-        const struct ex *e = sub ? x->e : column_of(f, from->type, x->text);
-        if (e != NULL) {
-            (void)keys_intern(f, from, x->text, e);
-        }
-    }
-    return from->exprs.len > was;
-}
-
-/* What places must be able to say, so that what others say of their rows can be followed back. */
-static void close_exprs(struct keys_facts *f)
-{
-    bool changed = true;
-    while (changed) {
-        changed = false;
-        VEC_EACH (&f->stmts, s) {
-            VEC_EACH (&(*s)->flows, w) {
-                if (w->same >= 0) {
-                    changed |= copy_exprs(f, w->to, (*s)->srcs.ptr[w->same].place);
-                }
-            }
-        }
-        VEC_EACH (&f->places, p) {
-            VEC_EACH (&f->places, q) {
-                bool super = *p != *q && (*p)->events && (*q)->events &&
-                             (*p)->type->kind != ETYPE_VARIANT && ety_is((*q)->type, (*p)->type);
-                changed |= super && copy_exprs(f, *p, *q);
-            }
-        }
-    }
-}
-
-/* ---- units ---- */
-
-static void merge(struct keys_facts *f, uint32_t a, uint32_t b)
-{
-    uint32_t low = MIN(a, b), high = MAX(a, b);
-    for (size_t i = 0; low != high && i < f->stmts.len; i++) {
-        if (f->stmts.ptr[i]->unit == high) {
-            f->stmts.ptr[i]->unit = low;
-        }
-    }
-}
-
-static bool shares(const struct cat_entry *e)
-{
-    return e->kind == CAT_WINDOW || e->kind == CAT_TABLE || e->kind == CAT_CONTEXT ||
-           (e->kind == CAT_VAR && !e->constant);
-}
-
-static bool speaks_of(const struct stmt *s, const struct cat_entry *e)
-{
-    VEC_EACH (&s->used, u) {
-        if (*u == e) {
-            return true;
-        }
-    }
-    enum ast_stmt_kind k = s->ast->kind;
-    bool makes = k == STMT_CREATE_WINDOW || k == STMT_CREATE_TABLE || k == STMT_CREATE_VARIABLE ||
-                 k == STMT_CREATE_CONTEXT;
-    return s->context == e || (makes && e->deployment == s->dep && slice_eq(s->ast->name, e->name));
-}
-
-static void by_names(struct keys_facts *f, const struct map *names)
-{
-    MAP_EACH (names, m) {
-        const struct cat_entry *e = m->value;
-        const struct keys_stmt *first = NULL;
-        for (size_t i = 0; shares(e) && i < f->stmts.len; i++) {
-            struct keys_stmt *s = f->stmts.ptr[i];
-            if (speaks_of(s->st, e)) {
-                merge(f, first != NULL ? first->unit : s->unit, s->unit);
-                first = s;
-            }
-        }
-    }
-}
-
-/* Whether s looks at events of that type, as they are or as those of a supertype. */
-static bool reads(const struct keys_stmt *s, const struct etype *t)
-{
-    VEC_EACH (&s->srcs, x) {
-        if (ety_is(t, x->place->type)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void by_flows(struct keys_facts *f)
-{
-    VEC_EACH (&f->stmts, a) {
-        VEC_EACH (&f->stmts, b) {
-            bool one = false;
-            VEC_EACH (&(*a)->flows, w) {
-                one |= reads(*b, w->to->type);
-                VEC_EACH (&(*b)->flows, v) {
-                    one |= v->to == w->to;
-                }
-            }
-            VEC_EACH (&(*a)->masks, m) {
-                VEC_EACH (&(*b)->srcs, x) {
-                    one |= ety_is(x->place->type, m->type) || ety_is(m->type, x->place->type);
-                }
-            }
-            if (one) {
-                merge(f, (*a)->unit, (*b)->unit);
-            }
-        }
-    }
+    VEC_DONE(&f->on);
+    VEC_DONE(&f->near);
+    VEC_DONE(&f->joined);
+    VEC_DONE(&f->up);
+    map_done(&f->by_type);
 }
 
 /* ---- answers ---- */
 
-static void activate(struct keys_facts *f, uint32_t unit)
-{
-    VEC_EACH (&f->stmts, s) {
-        (*s)->active = (*s)->unit == unit;
-    }
-}
-
 static void fill_stmt(struct keys_facts *f, struct keys_stmt *s, struct key_stmt *to)
 {
-    struct keys_answer *a = ARENA_NEW(f->a, struct keys_answer);
-    VEC_EACH (&f->stmts, x) {
-        (*x)->active = *x == s;
-    }
-    keys_solve(f, a);
+    struct keys_answer a;
+    keys_take_one(f, s);
+    keys_solve(f, &a);
     *to = (struct key_stmt){.name = s->st->name,
                             .window = s->st->ast->name,
                             .order = s->st->order,
                             .deployment = s->st->dep->id,
-                            .choice = a->choice,
-                            .why = a->why,
-                            .may_split = s->split && a->choice == KEY_ONE};
+                            .choice = a.choice,
+                            .why = a.why,
+                            .may_split = s->split && a.choice == KEY_ONE};
 }
 
 static void fill_input(struct keys_facts *f, const struct key_unit *u, const struct keys_place *p,
@@ -282,8 +128,8 @@ static void derived_input(struct keys_facts *f, struct key_unit *u, const struct
 
 static void fill_inputs(struct keys_facts *f, struct key_unit *u, const struct keys_answer *a)
 {
-    u->inputs = arena_array(f->a, f->places.len + 1, sizeof *u->inputs);
-    const struct etype **holds = arena_array(f->a, f->places.len + 1, sizeof *holds);
+    u->inputs = arena_array(f->a, f->near.len + 1, sizeof *u->inputs);
+    const struct etype **holds = arena_array(f->a, f->near.len + 1, sizeof *holds);
     for (uint32_t i = 0; i < a->n_inputs; i++) {
         int chosen[KEYS_COLS_MAX];
         for (uint32_t c = 0; c < u->n_cols; c++) {
@@ -291,7 +137,7 @@ static void fill_inputs(struct keys_facts *f, struct key_unit *u, const struct k
         }
         fill_input(f, u, a->inputs[i], chosen, &u->inputs[u->n_inputs++]);
     }
-    VEC_EACH (&f->places, p) {
+    VEC_EACH (&f->near, p) {
         if ((*p)->derived || (!(*p)->events && (*p)->read)) {
             holds[u->n_holds++] = (*p)->type;
         }
@@ -302,36 +148,33 @@ static void fill_inputs(struct keys_facts *f, struct key_unit *u, const struct k
     u->holds = holds;
 }
 
-static void fill_unit(struct keys_facts *f, uint32_t unit, uint32_t n, struct key_unit *u)
+static void fill_unit(struct keys_facts *f, struct keys_stmt *first, uint32_t n, struct key_unit *u)
 {
-    struct keys_answer *a = ARENA_NEW(f->a, struct keys_answer);
+    struct keys_answer a;
     *u = (struct key_unit){.stmts = arena_array(f->a, n + 1, sizeof *u->stmts)};
-    VEC_EACH (&f->stmts, s) {
-        if ((*s)->unit == unit) {
-            fill_stmt(f, *s, &u->stmts[u->n_stmts++]);
-        }
+    for (struct keys_stmt *s = first; s != NULL; s = s->next) {
+        fill_stmt(f, s, &u->stmts[u->n_stmts++]);
     }
-    activate(f, unit);
-    keys_solve(f, a);
-    keys_by_user(f, a);
-    u->choice = a->choice;
-    u->why = a->why;
-    u->n_cols = a->n_cols;
-    u->as_double = a->as_double;
-    fill_inputs(f, u, a);
+    keys_take_unit(f, first);
+    keys_solve(f, &a);
+    keys_by_user(f, &a);
+    bool *as_double = arena_array(f->a, a.n_cols + 1, sizeof *as_double);
+    memcpy(as_double, a.as_double, a.n_cols * sizeof *as_double);
+    u->choice = a.choice;
+    u->why = a.why;
+    u->n_cols = a.n_cols;
+    u->as_double = as_double;
+    fill_inputs(f, u, &a);
 }
 
-static bool wanted(const struct keys_facts *f, uint32_t unit, struct slice deployment,
-                   uint32_t *ret_n)
+static bool wanted(const struct keys_stmt *first, struct slice deployment, uint32_t *ret_n)
 {
     bool of = deployment.len == 0, any = false;
     *ret_n = 0;
-    VEC_EACH (&f->stmts, s) {
-        if ((*s)->unit == unit) {
-            ++*ret_n;
-            of |= slice_eq((*s)->st->dep->id, deployment);
-            any |= (*s)->srcs.len > 0 || (*s)->flows.len > 0 || (*s)->needs.len > 0;
-        }
+    for (const struct keys_stmt *s = first; s != NULL; s = s->next) {
+        ++*ret_n;
+        of |= slice_eq(s->st->dep->id, deployment);
+        any |= s->srcs.len > 0 || s->flows.len > 0 || s->needs.len > 0;
     }
     return of && any;
 }
@@ -341,20 +184,16 @@ int eng_keys(struct eng *e, struct slice deployment, struct key_plan *ret, struc
     struct arena *a = arena_new(NULL, "keys", ARENA_MAX);
     struct keys_facts f = {.eng = e, .a = a};
     struct key_plan plan = {.arena = a};
+    map_init(&f.by_type, KEYS_PLACES_MAX);
     VEC_EACH (&e->stmts, st) {
         keys_gather(&f, *st);
     }
-    join_supers(&f);
-    close_exprs(&f);
-    by_names(&f, &e->cat.types);
-    by_names(&f, &e->cat.vars);
-    by_names(&f, &e->cat.contexts);
-    by_flows(&f);
+    keys_units(&f);
     plan.units = arena_array(a, f.stmts.len + 1, sizeof *plan.units);
     for (uint32_t i = 0; i < f.stmts.len; i++) {
         uint32_t n;
-        if (f.stmts.ptr[i]->unit == i && wanted(&f, i, deployment, &n)) {
-            fill_unit(&f, i, n, &plan.units[plan.n_units++]);
+        if (f.stmts.ptr[i]->unit == i && wanted(f.stmts.ptr[i], deployment, &n)) {
+            fill_unit(&f, f.stmts.ptr[i], n, &plan.units[plan.n_units++]);
         }
     }
     keys_facts_done(&f);

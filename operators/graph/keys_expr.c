@@ -21,14 +21,17 @@ static bool fits(struct ty t)
 
 struct keys_place *keys_place(struct keys_facts *f, const struct etype *t, bool events)
 {
-    VEC_EACH (&f->places, p) {
-        if ((*p)->type == t) {
-            (*p)->events &= events;
-            return *p;
-        }
+    struct keys_place *p = keys_place_of(f, t);
+    if (p != NULL) {
+        p->events &= events;
+        return p;
     }
-    struct keys_place *p = ARENA_NEW(f->a, struct keys_place);
-    *p = (struct keys_place){.type = t, .events = events && t->kind != ETYPE_WINDOW};
+    p = ARENA_NEW(f->a, struct keys_place);
+    *p = (struct keys_place){
+        .type = t, .events = events && t->kind != ETYPE_WINDOW, .no = (uint32_t)f->places.len};
+    void **slot = map_put(&f->by_type, slice_of((const char *)&p->type, sizeof p->type));
+    assert(slot != NULL);
+    *slot = p;
     *VEC_PUSH(&f->places) = p;
     return p;
 }

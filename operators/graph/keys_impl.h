@@ -15,6 +15,7 @@
 #include "operators/graph/on.h"
 #include "operators/graph/sel.h"
 
+enum { KEYS_PLACES_MAX = 1 << 24 };
 enum { KEYS_WORDS = 4, KEYS_EXPRS_MAX = KEYS_WORDS * 64, KEYS_COLS_MAX = 16, KEYS_TAGS_MAX = 256 };
 
 enum keys_node {
@@ -44,7 +45,10 @@ struct keys_place {
     const struct etype *type;
     bool events; /* may be sent; else rows of a window or table */
     VEC(struct keys_expr) exprs;
+    uint32_t no;                               /* in keys_facts.places */
+    struct keys_stmt *reader, *maker, *masker; /* one that does, while units are found */
     /* of the unit being solved: */
+    bool near;
     bool read, derived;
     int chosen; /* expression; or: */
     struct keys_set carried;
@@ -91,16 +95,22 @@ struct keys_stmt {
     VEC(struct keys_need) needs;
     VEC(struct keys_flow) flows;
     VEC(struct keys_mask) masks;
-    struct slice user; /* of @Partition; empty: none */
-    uint32_t unit;
-    bool split, active;
+    struct slice user;      /* of @Partition; empty: none */
+    uint32_t unit;          /* the least number of a statement of it */
+    struct keys_stmt *next; /* of the same unit, by number */
+    bool split;
 };
 
 struct keys_facts {
     struct eng *eng;
     struct arena *a;
     VEC(struct keys_place *) places;
+    struct map by_type;              /* the place of a type, by its address */
+    VEC(struct keys_place *) joined; /* of types with several supertypes that are read */
     VEC(struct keys_stmt *) stmts;
+    VEC(struct keys_stmt *) on;    /* those being solved, */
+    VEC(struct keys_place *) near; /* and their places, by number */
+    VEC(uint32_t) up;              /* scratch */
     bool full;
 };
 
@@ -114,12 +124,19 @@ struct keys_answer {
     uint32_t n_inputs;
     struct slice why;
 };
-/* The active statements together. */
+/* The statements taken, together. */
 void keys_solve(struct keys_facts *f, struct keys_answer *ret);
 /* With the choices that are made: an expression of p that carries the key, or KEYS_ANY. */
 int keys_carrier(struct keys_facts *f, const struct keys_place *p);
 /* With the choices of `a`, whatever is not local (but for ticks of the output); empty: nothing. */
 struct slice keys_not_local(struct keys_facts *f, const struct keys_answer *a);
+/* keys_units.c */
+void keys_units(struct keys_facts *f);
+void keys_take_unit(struct keys_facts *f, struct keys_stmt *first);
+void keys_take_one(struct keys_facts *f, struct keys_stmt *s);
+struct keys_place *keys_place_of(const struct keys_facts *f, const struct etype *t); /* or NULL */
+/* The place of t's i-th supertype, where both are places of events; or NULL. */
+struct keys_place *keys_super(const struct keys_facts *f, const struct keys_place *t, uint32_t i);
 /* keys.c */
 void keys_gather(struct keys_facts *f, struct stmt *st);
 void keys_facts_done(struct keys_facts *f);

@@ -14,7 +14,9 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { INPUTS_MAX = 64, TRIES_MAX = 20000, ROUNDS_MAX = 256 };
+enum { INPUTS_MAX = 64, ROUNDS_MAX = 256 };
+/* Choices tried for a unit, so that large ones take no longer than small ones. */
+enum { TRIES_MIN = 500, TRIES_MAX = 20000, TRIES_BY_STMT = 4000000 };
 
 struct failure {
     const struct keys_stmt *s;
@@ -25,7 +27,7 @@ struct failure {
 struct solving {
     struct keys_facts *f;
     struct keys_answer *to;
-    uint32_t tries;
+    uint32_t tries;   /* that are left */
     uint32_t deepest; /* inputs chosen before it failed, and why it did */
     struct failure fail;
     bool failed;
@@ -72,7 +74,7 @@ static bool speaks_of(const struct ex *e, struct slice col)
 
 static void mask(struct keys_facts *f, const struct keys_mask *m)
 {
-    VEC_EACH (&f->places, p) {
+    VEC_EACH (&f->near, p) {
         const struct etype *t = (*p)->type;
         if (t != m->type && !ety_is(t, m->type) && !ety_is(m->type, t)) {
             continue;
@@ -120,15 +122,23 @@ static bool flow(const struct keys_stmt *s, const struct keys_flow *f)
     return keep(&f->to->carried, &to);
 }
 
-static bool is_super(const struct keys_place *s, const struct keys_place *t)
+/* What all subtypes carry that are read or made. */
+static bool up_to_supers(struct keys_facts *f, const struct keys_place *t)
 {
-    return s != t && s->events && t->events && s->type->kind != ETYPE_VARIANT &&
-           ety_is(t->type, s->type);
+    bool changed = false;
+    for (uint32_t i = 0; i < t->type->n_supers; i++) {
+        struct keys_place *s = keys_super(f, t, i);
+        if (s != NULL && s->read) {
+            struct keys_set of = renamed(s, t);
+            changed |= keep(&s->carried, &of);
+        }
+    }
+    return changed;
 }
 
 static void spread(struct keys_facts *f)
 {
-    VEC_EACH (&f->places, p) {
+    VEC_EACH (&f->near, p) {
         (*p)->carried = all;
         if (!(*p)->derived && (*p)->chosen != KEYS_TOP) {
             (*p)->carried = (struct keys_set){{0}};
@@ -140,21 +150,16 @@ static void spread(struct keys_facts *f)
     bool changed = true;
     for (uint32_t round = 0; changed && round < ROUNDS_MAX; round++) {
         changed = false;
-        VEC_EACH (&f->stmts, s) {
-            for (size_t i = 0; (*s)->active && i < (*s)->flows.len; i++) {
-                changed |= flow(*s, &(*s)->flows.ptr[i]);
+        VEC_EACH (&f->on, s) {
+            VEC_EACH (&(*s)->flows, w) {
+                changed |= flow(*s, w);
             }
-            for (size_t i = 0; (*s)->active && i < (*s)->masks.len; i++) {
-                mask(f, &(*s)->masks.ptr[i]);
+            VEC_EACH (&(*s)->masks, m) {
+                mask(f, m);
             }
         }
-        VEC_EACH (&f->places, s) {
-            VEC_EACH (&f->places, t) {
-                if ((*s)->read && (*t)->read && is_super(*s, *t)) {
-                    struct keys_set of = renamed(*s, *t);
-                    changed |= keep(&(*s)->carried, &of);
-                }
-            }
+        VEC_EACH (&f->near, t) {
+            changed |= up_to_supers(f, *t);
         }
     }
 }
@@ -171,10 +176,11 @@ static uint32_t root(uint32_t *up, uint32_t i)
 
 static bool tied(struct keys_facts *f, const struct keys_stmt *s, struct failure *ret)
 {
-    uint32_t *up = arena_array(f->a, s->srcs.len + 1, sizeof *up);
+    VEC_CLEAR(&f->up);
     for (uint32_t i = 0; i < s->srcs.len; i++) {
-        up[i] = i;
+        *VEC_PUSH(&f->up) = i;
     }
+    uint32_t *up = f->up.ptr;
     VEC_EACH (&s->ties, t) {
         if (side_carries(s, t->a.src, t->a.expr) && side_carries(s, t->b.src, t->b.expr)) {
             up[root(up, t->a.src)] = root(up, t->b.src);
@@ -214,10 +220,7 @@ static bool need_met(const struct keys_stmt *s, const struct keys_need *n)
 static bool local(struct keys_facts *f, struct failure *ret)
 {
     spread(f);
-    VEC_EACH (&f->stmts, s) {
-        if (!(*s)->active) {
-            continue;
-        }
+    VEC_EACH (&f->on, s) {
         VEC_EACH (&(*s)->needs, n) {
             if (!need_met(*s, n)) {
                 *ret = (struct failure){*s, n->node, n->what};
@@ -255,10 +258,10 @@ static void set_all(struct solving *v, int chosen)
 static bool try(struct solving *v, uint32_t depth)
 {
     struct failure x;
-    if (v->tries >= TRIES_MAX) {
+    if (v->tries == 0) {
         return false;
     }
-    v->tries++;
+    v->tries--;
     if (local(v->f, &x)) {
         return true;
     }
@@ -301,9 +304,8 @@ static bool choose_rest(struct solving *v, uint32_t at, uint32_t depth)
 static bool as_double(const struct keys_facts *f)
 {
     bool any = false;
-    VEC_EACH (&f->stmts, s) {
-        for (size_t i = 0; (*s)->active && i < (*s)->ties.len; i++) {
-            const struct keys_tie *t = &(*s)->ties.ptr[i];
+    VEC_EACH (&f->on, s) {
+        VEC_EACH (&(*s)->ties, t) {
             any |= t->as_double && side_carries(*s, t->a.src, t->a.expr) &&
                    side_carries(*s, t->b.src, t->b.expr);
         }
@@ -355,19 +357,7 @@ static uint32_t find_seed(struct solving *v)
 
 static bool find_inputs(struct solving *v)
 {
-    VEC_EACH (&v->f->places, p) {
-        (*p)->read = (*p)->derived = false;
-        (*p)->chosen = KEYS_TOP;
-    }
-    VEC_EACH (&v->f->stmts, s) {
-        for (size_t i = 0; (*s)->active && i < (*s)->srcs.len; i++) {
-            (*s)->srcs.ptr[i].place->read = true;
-        }
-        for (size_t i = 0; (*s)->active && i < (*s)->flows.len; i++) {
-            (*s)->flows.ptr[i].to->derived = true;
-        }
-    }
-    VEC_EACH (&v->f->places, p) {
+    VEC_EACH (&v->f->near, p) {
         if ((*p)->read && (*p)->events && !(*p)->derived) {
             if (v->to->n_inputs == INPUTS_MAX) {
                 return false;
@@ -380,9 +370,8 @@ static bool find_inputs(struct solving *v)
 
 static bool never(struct keys_facts *f, enum keys_node but, struct slice *ret_why)
 {
-    VEC_EACH (&f->stmts, s) {
-        for (size_t i = 0; (*s)->active && i < (*s)->needs.len; i++) {
-            const struct keys_need *n = &(*s)->needs.ptr[i];
+    VEC_EACH (&f->on, s) {
+        VEC_EACH (&(*s)->needs, n) {
             if (n->node != but && keys_rows[n->node].locality == KEYS_NEVER) {
                 *ret_why = words(f, &(struct failure){*s, n->node, n->what});
                 return true;
@@ -395,7 +384,8 @@ static bool never(struct keys_facts *f, enum keys_node but, struct slice *ret_wh
 void keys_solve(struct keys_facts *f, struct keys_answer *ret)
 {
     *ret = (struct keys_answer){.choice = KEY_ONE};
-    struct solving v = {.f = f, .to = ret};
+    uint32_t tries = TRIES_BY_STMT / (uint32_t)MAX(f->on.len, 1);
+    struct solving v = {.f = f, .to = ret, .tries = MAX(TRIES_MIN, MIN(TRIES_MAX, tries))};
     struct failure x;
     if (!find_inputs(&v)) {
         ret->why = SLICE("it reads too many types");

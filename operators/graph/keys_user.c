@@ -90,6 +90,7 @@ int keys_user_check(struct stmt *st, struct err *reterr)
         return bind_err(reterr, n->span, "@Partition takes a string of properties: 'a, b'");
     }
     struct keys_facts f = {.eng = st->eng, .a = arena_new(NULL, "partition", ARENA_MAX)};
+    map_init(&f.by_type, KEYS_PLACES_MAX);
     keys_gather(&f, st);
     int rc = check_facts(f.stmts.ptr[0], n->span, reterr);
     keys_facts_done(&f);
@@ -102,8 +103,8 @@ int keys_user_check(struct stmt *st, struct err *reterr)
 static const char *one_user(struct keys_facts *f, struct slice *ret)
 {
     *ret = SLICE_NONE;
-    VEC_EACH (&f->stmts, s) {
-        if (!(*s)->active || (*s)->user.len == 0) {
+    VEC_EACH (&f->on, s) {
+        if ((*s)->user.len == 0) {
             continue;
         }
         if (ret->len > 0 && !slice_eq(*ret, (*s)->user)) {

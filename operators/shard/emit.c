@@ -28,7 +28,7 @@ struct lane {
 };
 
 struct place { /* of a record in the buffer */
-    size_t value, value_len, head, head_len;
+    size_t value, value_len, head, head_len, key, key_len;
 };
 
 struct box {
@@ -50,7 +50,7 @@ struct emit {
     VEC(uint32_t) busy; /* lanes with events, in the order of their first */
     struct box *open, *free;
     struct hash_state *sum;
-    uint64_t events;
+    uint64_t events, total;
     bool ending;
 };
 
@@ -157,15 +157,15 @@ static void flush(struct emit *e, struct lane *l)
     p->value_len = e->open->bytes.len - p->value;
 }
 
-static void add_to_sum(struct emit *e, const struct lane *l, uint64_t number)
+static void add_to_sum(struct emit *e, const struct lane *l, uint64_t number, struct slice event)
 {
     char head[24];
     endian_put_be64(head, l->to);
     endian_put_be64(head + 8, l->part);
     endian_put_be64(head + 16, number);
-    struct slice event = batch_enc_last(l->enc);
     hash_add(e->sum, head, sizeof head);
     hash_add(e->sum, event.ptr, event.len);
+    e->total += event.len + sizeof head;
 }
 
 int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64_t number,
@@ -192,7 +192,7 @@ int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64
         }
         flush(e, l);
     }
-    add_to_sum(e, l, number);
+    add_to_sum(e, l, number, batch_enc_last(l->enc));
     e->events++;
     if (!l->busy) {
         l->busy = true;
@@ -201,9 +201,39 @@ int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64
     return 0;
 }
 
+int emit_plain(struct emit *e, uint32_t to, uint32_t part, struct slice key, struct slice value,
+               uint64_t number, struct err *reterr)
+{
+    assert(to < e->n_to && part < e->to[to].parts && !e->to[to].marked);
+    if (key.len + value.len > BATCH_BYTES) {
+        return err_set(reterr, ERR_TOO_BIG, "a record of %zu bytes; %d are allowed",
+                       key.len + value.len, BATCH_BYTES);
+    }
+    struct lane *l = &e->lanes[e->base[to] + part];
+    struct emit_record *r = add_record(e, l);
+    struct place *p = VEC_LAST(&e->open->places);
+    struct buf *b = &e->open->bytes;
+    r->first = number;
+    p->key = b->len;
+    p->key_len = key.len;
+    buf_add_slice(b, key);
+    p->value = b->len;
+    p->value_len = value.len;
+    buf_add_slice(b, value);
+    assert(!buf_failed(b));
+    add_to_sum(e, l, number, slice_of(b->ptr + p->key, key.len + value.len));
+    e->events++;
+    return 0;
+}
+
 bool emit_is_empty(const struct emit *e)
 {
-    return e->busy.len == 0;
+    return e->busy.len == 0 && (e->open == NULL || e->open->records.len == 0);
+}
+
+uint64_t emit_total(const struct emit *e)
+{
+    return e->total;
 }
 
 size_t emit_bytes(const struct emit *e)
@@ -237,11 +267,12 @@ static void write_heads(struct emit *e, struct box *b, uint64_t epoch, uint64_t 
         struct emit_record *r = &b->records.ptr[i];
         const struct lane *l = &e->lanes[e->base[r->to] + r->part];
         bool marks = e->to[r->to].marked && l->last == i + 1;
+        bool numbered = b->places.ptr[i].key_len > 0 && r->first > 0; /* a plain record */
         struct head h = {.lineage = e->lineage,
                          .epoch = epoch,
                          .seq = seq,
                          .first = r->first,
-                         .count = r->count,
+                         .count = numbered ? 1 : r->count,
                          .mark = marks ? mark : MERGE_NO_MARK,
                          .end = i >= ends};
         b->places.ptr[i].head = b->bytes.len;
@@ -253,6 +284,8 @@ static void write_heads(struct emit *e, struct box *b, uint64_t epoch, uint64_t 
     for (size_t i = 0; i < b->records.len; i++) {
         const struct place *p = &b->places.ptr[i];
         b->records.ptr[i].value = slice_of(b->bytes.ptr + p->value, p->value_len);
+        b->records.ptr[i].key =
+            p->key_len > 0 ? slice_of(b->bytes.ptr + p->key, p->key_len) : SLICE_NONE;
         b->records.ptr[i].head = slice_of(b->bytes.ptr + p->head, p->head_len);
     }
 }

@@ -25,9 +25,9 @@ struct emit_to { /* a topic that the task writes */
 
 struct emit_record {
     uint32_t to, part;
-    struct slice value, head; /* an empty value: a mark alone */
+    struct slice key, value, head; /* absent key: of batches; an empty value: a mark alone */
     uint64_t first;
-    uint32_t count;
+    uint32_t count; /* of events in a batch */
 };
 
 struct parcel {
@@ -43,7 +43,12 @@ void emit_free(struct emit *e);
 /* ERR_TOO_BIG, ERR_LIMIT: no record can carry it; nothing was added. r->n is set here. */
 int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64_t number,
                struct err *reterr) NODISCARD;
+/* A record by itself, under a key: it does not wait in a batch. ERR_TOO_BIG. */
+int emit_plain(struct emit *e, uint32_t to, uint32_t part, struct slice key, struct slice value,
+               uint64_t number, struct err *reterr) NODISCARD;
 bool emit_is_empty(const struct emit *e);
+/* Bytes that were ever put out, the same when it is done again. */
+uint64_t emit_total(const struct emit *e);
 size_t emit_bytes(const struct emit *e); /* of events that wait for the cut, roughly */
 /* The next cut is the last: an end goes to each partition that gets marks. */
 void emit_end(struct emit *e);

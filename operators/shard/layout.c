@@ -213,6 +213,7 @@ struct shape {                /* of all tasks of a group */
     VEC(struct slice) reads;
     VEC(struct emit_to) to;
     VEC(struct task_out) outs;
+    uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1 */
 };
 
 static void add_input(struct shape *s, struct slice topic, uint64_t from, uint16_t id)
@@ -431,6 +432,24 @@ static void subs_of(struct making *m, const struct shape *s, uint32_t part, int6
     VEC_DONE(&to.ids);
 }
 
+/* Statements of the group whose rows are alerts: how many; to: NULL or room for them. */
+static uint32_t alerts_of(const struct making *m, const struct layout_group *g,
+                          struct alert_rule *to)
+{
+    uint32_t n = 0;
+    for (uint32_t i = g->first; i < g->first + g->n; i++) {
+        const struct doc_level *d = m->levels[i].doc;
+        for (uint32_t k = 0; k < d->n_stmts; k++) {
+            const struct doc_stmt *st = &d->stmts[k];
+            if (st->alert != NULL && to != NULL) {
+                to[n] = (struct alert_rule){m->doc->g.tenant, m->doc->g.name, st->name, st->alert};
+            }
+            n += st->alert != NULL;
+        }
+    }
+    return n;
+}
+
 static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
 {
     struct layout_group *g = &m->l->groups[group];
@@ -444,6 +463,10 @@ static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
                                .n_to = (uint32_t)s->to.len,
                                .outs = copy_of(m->a, s->outs.ptr, s->outs.len, sizeof *s->outs.ptr),
                                .n_outs = (uint32_t)s->outs.len,
+                               .tenant = doc->tenant,
+                               .to_alerts = s->to_alerts,
+                               .to_history = s->to_history,
+                               .to_dead = s->to_dead,
                                .late = (enum task_late)d->late,
                                .world = (enum builtin_world)d->types,
                                .limits = &d->limits};
@@ -453,6 +476,10 @@ static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
     }
     const struct slice *topics = copy_of(m->a, s->topics.ptr, s->topics.len, sizeof *topics);
     modules_of(m, g, &shared);
+    shared.n_alerts = alerts_of(m, g, NULL);
+    struct alert_rule *alerts = arena_array(m->a, (size_t)shared.n_alerts + 1, sizeof *alerts);
+    (void)alerts_of(m, g, alerts);
+    shared.alerts = alerts;
     g->tasks = arena_array(m->a, g->parts, sizeof *g->tasks);
     for (uint32_t i = 0; i < g->parts; i++) {
         struct task_plan *p = ARENA_NEW(m->a, struct task_plan);
@@ -475,6 +502,11 @@ static void fill_group(struct making *m, uint32_t group)
     struct shape s = {0};
     inputs_of(m, group, &s);
     outputs_of(m, group, &s);
+    if (alerts_of(m, &m->l->groups[group], NULL) > 0) {
+        s.to_alerts = 1 + add_to(&s, SLICE("alerts"), m->conf.raw_parts, false);
+        s.to_history = 1 + add_to(&s, SLICE("alerts.history"), m->conf.raw_parts, false);
+    }
+    s.to_dead = 1 + add_to(&s, SLICE("dlq"), m->conf.raw_parts, false);
     tasks_of(m, group, &s);
     VEC_DONE(&s.topics);
     VEC_DONE(&s.from);

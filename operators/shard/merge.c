@@ -164,6 +164,9 @@ static int64_t largest_with_head(const struct sub *s)
 {
     const struct merge_piece *p = head(s);
     uint32_t i = index_of(s);
+    if (p->bad != 0 && i == 0) {
+        return s->largest;
+    }
     return MAX(s->largest, i < p->n ? p->events[i].ts : p->mark);
 }
 
@@ -239,7 +242,7 @@ static void ring_push(struct sub *s, const struct merge_piece *p)
 
 static uint32_t inputs_of(const struct merge_piece *p)
 {
-    return p->n + (p->mark != MERGE_NO_MARK);
+    return p->n + (p->bad != 0) + (p->mark != MERGE_NO_MARK);
 }
 
 static void end_skip(struct merge *m, struct sub *s)
@@ -281,6 +284,24 @@ void merge_may_skip(struct merge *m, uint32_t sub, bool may)
         m->n_may += may ? 1 : UINT32_MAX;
     }
     s->may_skip = may;
+}
+
+static void drop_head(struct merge *m, struct sub *s)
+{
+    drop_piece(m, head(s));
+    s->first = (s->first + 1) & (s->cap - 1);
+    s->n--;
+}
+
+void merge_jump(struct merge *m, uint32_t sub, int64_t offset)
+{
+    assert(sub < m->n);
+    struct sub *s = &m->subs[sub];
+    while (s->n > 0 && head(s)->offset < offset) {
+        drop_head(m, s);
+    }
+    s->pos = (struct merge_pos){offset, 0};
+    place(m, sub);
 }
 
 void merge_end(struct merge *m, uint32_t sub)
@@ -352,13 +373,14 @@ bool merge_next(struct merge *m, struct merge_take *ret)
     struct sub *s = &m->subs[sub];
     struct merge_piece *p = head(s);
     uint32_t i = index_of(s);
-    bool mark = i >= p->n;
+    bool bad = p->bad != 0 && i == 0, mark = i >= p->n;
     *ret = (struct merge_take){.sub = sub,
                                .index = i,
                                .offset = p->offset,
                                .k = s->k,
                                .first = p->first,
-                               .event = mark ? NULL : &p->events[i]};
+                               .event = mark ? NULL : &p->events[i],
+                               .bad = bad ? p->bad : 0};
     ret->late = !mark && ret->event->ts < m->clock;
     s->largest = largest_with_head(s);
     m->clock = MAX(m->clock, s->k);
@@ -366,9 +388,7 @@ bool merge_next(struct merge *m, struct merge_take *ret)
     s->pos = (struct merge_pos){p->offset, i + 1};
     if (i + 1 == inputs_of(p)) {
         s->pos = (struct merge_pos){p->offset + 1, 0};
-        drop_piece(m, p);
-        s->first = (s->first + 1) & (s->cap - 1);
-        s->n--;
+        drop_head(m, s);
     }
     place(m, sub);
     return true;

@@ -38,6 +38,7 @@ struct merge_piece { /* one record */
     const struct rec *events;
     uint32_t n;
     int64_t mark;   /* the author's clock behind the events, or MERGE_NO_MARK */
+    int bad;        /* it does not decode: an error's code, and an input without a time; else 0 */
     uint64_t first; /* derived events: the number of the first */
     void *owner;
 };
@@ -56,8 +57,9 @@ struct merge_take {
     uint32_t sub, index;
     int64_t offset, k;
     uint64_t first;          /* of its piece */
-    const struct rec *event; /* NULL: a mark */
+    const struct rec *event; /* NULL: a mark, or bad */
     bool late;               /* its ts lies before the clock */
+    int bad;
 };
 
 struct merge_conf {
@@ -75,6 +77,8 @@ void merge_set_clock(struct merge *m, int64_t clock);
 void merge_push(struct merge *m, uint32_t sub, const struct merge_piece *p);
 /* It has been at its stable end for long enough, or no longer is. */
 void merge_may_skip(struct merge *m, uint32_t sub, bool may);
+/* What lies before `offset` is lost: it is passed over, also what is buffered of it. */
+void merge_jump(struct merge *m, uint32_t sub, int64_t offset);
 /* Nothing will come any more: it holds nobody up. */
 void merge_end(struct merge *m, uint32_t sub);
 /* Gives the pieces behind its first one back: read again from the position that is returned. */

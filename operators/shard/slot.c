@@ -14,14 +14,12 @@ enum { PIECES_MAX = 1 << 24, KEYS_MAX = 1 << 20, KEYS_BYTES = 64 << 20 };
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr)
 {
-    assert(n > 0 && conf->commit_ns > 0);
+    assert(conf->commit_ns > 0);
     struct slot *s = MEM_NEW(struct slot);
     s->bus = bus;
     s->clock = bus_clock(bus);
     s->conf = *conf;
-    s->n_tasks = n;
     s->timer_at = INT64_MAX;
-    s->tasks = mem_calloc(n, sizeof *s->tasks);
     s->keys = intern_new(KEYS_MAX, KEYS_BYTES);
     s->reg = schema_reg_new((struct schema_source){NULL, NULL});
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
@@ -30,14 +28,11 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     if (conf->range != NULL && conf->range->source != NULL) {
         s->source = bus_reader_new(conf->range->source);
     }
-    const struct merge_conf mconf = {slot_piece_done, s};
     for (uint32_t i = 0; i < n; i++) {
-        s->tasks[i].conf = &tasks[i];
-        s->tasks[i].task = task_new(tasks[i].plan, s->keys, &mconf);
+        slot_add(s, &tasks[i]);
     }
-    slot_scans_make(s);
     slot_open(s);
-    if (s->state == SLOT_LOST) {
+    if (s->lost) {
         int rc = err_set(reterr, ERR_UNAVAILABLE, "%s", s->why);
         slot_free(s);
         return rc;
@@ -46,19 +41,26 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     return 0;
 }
 
+static void one_free(struct slot *s, struct slot_one *o)
+{
+    task_free(o->task);
+    slot_inputs_free(s, o);
+    slot_forget_journal(o);
+    slot_snap_done(&o->snap);
+    mem_free(o);
+}
+
 void slot_free(struct slot *s)
 {
     if (s == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        task_free(s->tasks[i].task);
-        VEC_EACH (&s->tasks[i].journal, r) {
-            mem_free(r->bytes);
-        }
-        VEC_DONE(&s->tasks[i].journal);
-        slot_snap_done(&s->tasks[i].snap);
-        arena_free(s->tasks[i].arena);
+    VEC_EACH (&s->tasks, o) {
+        one_free(s, *o);
+    }
+    VEC_DONE(&s->tasks);
+    for (uint32_t i = 0; i < SLOT_LOADS; i++) {
+        slot_load_end(s, i);
     }
     slot_scans_free(s);
     if (s->writer != NULL) {
@@ -70,12 +72,10 @@ void slot_free(struct slot *s)
     if (s->source != NULL) {
         bus_reader_free(s->source);
     }
-    VEC_DONE(&s->journals);
     batch_in_free(s->decoder);
     schema_reg_free(s->reg);
     pool_free(s->pieces, 0);
     intern_free(s->keys);
-    mem_free(s->tasks);
     mem_free(s);
 }
 
@@ -83,20 +83,76 @@ void slot_abandon(struct slot *s)
 {
     s->writer = NULL;
     s->reader = s->source = NULL;
-    s->state = SLOT_LOST;
+    for (uint32_t i = 0; i < SLOT_LOADS; i++) {
+        s->loads[i].reader = NULL;
+    }
+    s->lost = true;
     slot_free(s);
 }
 
 void slot_lose(struct slot *s, const char *fmt, ...)
 {
-    if (s->state == SLOT_LOST) {
+    if (s->lost) {
         return;
     }
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(s->why, sizeof s->why, fmt, ap);
     va_end(ap);
-    s->state = SLOT_LOST;
+    s->lost = true;
+}
+
+void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...)
+{
+    (void)s;
+    if (o->state == SLOT_LOST) {
+        return;
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(o->why, sizeof o->why, fmt, ap);
+    va_end(ap);
+    o->state = SLOT_LOST;
+}
+
+/* ---- tasks ---- */
+
+void slot_add(struct slot *s, const struct slot_task *task)
+{
+    const struct merge_conf mconf = {slot_piece_done, s};
+    struct slot_one *o = MEM_NEW(struct slot_one);
+    assert(slot_one_of(s, task->plan->lineage) == NULL);
+    o->conf = *task;
+    o->state = SLOT_OPENING;
+    o->task = task_new(task->plan, s->keys, &mconf);
+    *VEC_PUSH(&s->tasks) = o;
+}
+
+void slot_remove(struct slot *s, uint64_t lineage, bool snapshot)
+{
+    struct slot_one *o = slot_one_of(s, lineage);
+    if (o != NULL && !o->leaving) {
+        o->leaving = true;
+        o->final = snapshot && o->state == SLOT_LIVE && s->conf.snapshot_ns > 0;
+    }
+}
+
+/* Those that are lost read no more; those that leave are gone when all they did is committed. */
+static void let_go(struct slot *s)
+{
+    bool busy = s->sending || s->committing; /* tasks keep their numbers */
+    for (size_t i = s->tasks.len; i > 0; i--) {
+        struct slot_one *o = s->tasks.ptr[i - 1];
+        bool done = o->state != SLOT_LIVE || (!o->final && o->snap.state == SNAP_NONE &&
+                                              !slot_snap_sends(o) && !task_is_dirty(o->task));
+        if (o->state == SLOT_LOST) {
+            slot_inputs_leave(s, o);
+        }
+        if (o->leaving && done && !o->in_cut && !busy) {
+            VEC_REMOVE(&s->tasks, i - 1);
+            one_free(s, o);
+        }
+    }
 }
 
 /* ---- events ---- */
@@ -116,24 +172,25 @@ static void of_writer(struct slot *s, const struct bus_ev *ev)
 
 static void of_scan(struct slot *s, const struct bus_ev *ev)
 {
-    uint32_t scan = (uint32_t)(ev->tag >> 8);
-    switch (ev->kind) {
-    case BUS_EV_RECORDS: slot_scan_records(s, scan, ev); break;
-    case BUS_EV_END: slot_scan_end(s, scan, ev->offset); break;
-    case BUS_EV_ERROR: slot_scan_error(s, scan, ev); break;
+    struct slot_scan *c = slot_scan_at(s, ev->tag);
+    switch (c != NULL ? ev->kind : BUS_EV_TIMER) {
+    case BUS_EV_RECORDS: slot_scan_records(s, c, ev); break;
+    case BUS_EV_END: slot_scan_end(s, c, ev); break;
+    case BUS_EV_ERROR: slot_scan_error(s, c, ev); break;
     default: break;
     }
 }
 
 void slot_on_event(struct slot *s, const struct bus_ev *ev)
 {
-    if (s->state == SLOT_LOST) {
+    if (s->lost) {
         return;
     }
     switch ((enum slot_tag)(ev->tag & 0xff)) {
     case SLOT_TAG_OPEN:
     case SLOT_TAG_COMMIT: of_writer(s, ev); break;
     case SLOT_TAG_BOUNDS:
+    case SLOT_TAG_SCAN_BOUNDS:
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
@@ -145,10 +202,9 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
 
 /* When nothing comes, time goes on all the same: from due timer to due timer. The time at which the
  * task wants to be looked at again. */
-static int64_t tick(struct slot *s, uint32_t i)
+static int64_t tick(struct slot *s, struct slot_one *o)
 {
-    struct slot_one *o = &s->tasks[i];
-    int64_t now = slot_now(s), since = slot_idle_since(s, i), due = task_due(o->task);
+    int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
     if (s->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
         !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
@@ -181,13 +237,16 @@ static int64_t next_wake(const struct slot *s)
 {
     int64_t at = s->sending ? s->not_before : INT64_MAX;
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
-    for (uint32_t i = 0; i < s->n_tasks && !busy; i++) {
-        if (task_is_dirty(s->tasks[i].task) || slot_snap_sends(&s->tasks[i])) {
+    for (size_t i = 0; i < s->tasks.len && !busy; i++) {
+        const struct slot_one *o = s->tasks.ptr[i];
+        if (o->state == SLOT_LIVE && (task_is_dirty(o->task) || o->final || slot_snap_sends(o))) {
             at = s->last_commit + s->conf.commit_ns;
+            break;
         }
     }
-    VEC_EACH (&s->scans, c) {
-        if (c->aligned && c->end_since != INT64_MAX) {
+    VEC_EACH (&s->scans, of) {
+        const struct slot_scan *c = *of;
+        if (c != NULL && c->aligned && c->end_since != INT64_MAX) {
             int64_t ready = c->end_since + s->conf.align_ns;
             at = ready > slot_now(s) ? MIN(at, ready) : at;
         }
@@ -196,16 +255,15 @@ static int64_t next_wake(const struct slot *s)
 }
 
 /* Of a run over a range, when a task could take nothing. */
-static void run_out(struct slot *s, uint32_t i)
+static void run_out(struct slot *s, struct slot_one *o)
 {
-    struct task *t = s->tasks[i].task;
-    if (task_has_ended(t)) {
+    if (task_has_ended(o->task)) {
         return;
     }
-    if (merge_is_over(task_merge(t))) {
-        task_end(t, s->conf.range->to);
+    if (merge_is_over(task_merge(o->task))) {
+        task_end(o->task, s->conf.range->to);
     } else {
-        slot_make_room(s, i);
+        slot_make_room(s, o);
     }
 }
 
@@ -214,16 +272,20 @@ static bool live_step(struct slot *s)
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
     slot_align(s);
-    for (uint32_t i = 0; i < s->n_tasks && !s->draining; i++) {
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->state != SLOT_LIVE || s->draining || o->leaving) {
+            continue;
+        }
         uint32_t n = 0;
-        if (task_put_bytes(s->tasks[i].task) < SLOT_PARCEL_MAX) {
-            n = task_work(s->tasks[i].task, most);
+        if (task_put_bytes(o->task) < SLOT_PARCEL_MAX) {
+            n = task_work(o->task, most);
         }
         more |= n == most;
         if (s->conf.range == NULL) {
-            wake_at(s, tick(s, i));
+            wake_at(s, tick(s, o));
         } else if (n == 0) {
-            run_out(s, i);
+            run_out(s, o);
         }
     }
     slot_commit_step(s);
@@ -233,11 +295,14 @@ static bool live_step(struct slot *s)
 
 bool slot_step(struct slot *s)
 {
-    switch (s->state) {
-    case SLOT_REPLAY: return slot_replay_step(s);
-    case SLOT_LIVE: return live_step(s);
-    default: return false;
+    bool more = false;
+    if (!s->lost && s->open) {
+        let_go(s);
+        slot_load_begin(s);
+        slot_scans_join(s);
+        more = slot_replay_step(s);
     }
+    return !s->lost && (live_step(s) || more);
 }
 
 void slot_drain(struct slot *s)
@@ -249,22 +314,61 @@ void slot_drain(struct slot *s)
 bool slot_is_drained(const struct slot *s)
 {
     bool left = s->sending || s->committing || s->looking;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        left |= s->tasks[i].in_cut || (s->state == SLOT_LIVE && task_is_dirty(s->tasks[i].task));
+    VEC_EACH (&s->tasks, at) {
+        const struct slot_one *o = *at;
+        left |= o->in_cut || (o->state == SLOT_LIVE && task_is_dirty(o->task));
     }
-    return s->state == SLOT_LOST || !left;
+    return s->lost || !left;
 }
 
 enum slot_state slot_state(const struct slot *s)
 {
-    return s->state;
+    enum slot_state state = s->open ? SLOT_LIVE : SLOT_OPENING;
+    VEC_EACH (&s->tasks, o) {
+        state = MIN(state, (*o)->state);
+    }
+    return s->lost ? SLOT_LOST : state;
+}
+
+struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage)
+{
+    uint32_t i = slot_find(s, lineage);
+    return i != UINT32_MAX ? s->tasks.ptr[i] : NULL;
+}
+
+uint32_t slot_find(const struct slot *s, uint64_t lineage)
+{
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        if (s->tasks.ptr[i]->conf.plan->lineage == lineage) {
+            return (uint32_t)i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+uint32_t slot_tasks(const struct slot *s)
+{
+    return (uint32_t)s->tasks.len;
+}
+
+enum slot_state slot_task_state(const struct slot *s, uint32_t i)
+{
+    assert(i < s->tasks.len);
+    return s->lost ? SLOT_LOST : s->tasks.ptr[i]->state;
+}
+
+const char *slot_task_why(const struct slot *s, uint32_t i)
+{
+    const struct slot_one *o = s->tasks.ptr[i];
+    const struct err *failed = task_failed(o->task);
+    return s->lost ? s->why : failed != NULL ? failed->msg : o->why;
 }
 
 bool slot_is_finished(const struct slot *s)
 {
-    bool ended = s->state == SLOT_LIVE;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        ended &= task_has_ended(s->tasks[i].task);
+    bool ended = s->open && s->tasks.len > 0;
+    VEC_EACH (&s->tasks, o) {
+        ended &= (*o)->state == SLOT_LIVE && task_has_ended((*o)->task);
     }
     return ended && slot_is_drained(s);
 }
@@ -286,6 +390,6 @@ struct slot_counts slot_counts(const struct slot *s)
 
 struct task *slot_task(struct slot *s, uint32_t i)
 {
-    assert(i < s->n_tasks);
-    return s->tasks[i].task;
+    assert(i < s->tasks.len);
+    return s->tasks.ptr[i]->task;
 }

@@ -5,6 +5,9 @@
  * journals of its tasks to their ends, replays them, and then goes on live: takes inputs, cuts
  * tasks at every interval, and commits their outputs and journal records in one transaction.
  *
+ * Tasks come and go while it runs (slot_add, slot_remove). Who comes is read for by a reader of his
+ * own until he has reached the others; what one task cannot do does not stop the others.
+ *
  * A state machine: slot_on_event is given every event of its bus client, slot_step is called after
  * each batch of events and does a bounded piece of work. Nothing blocks; timers are the bus's. What
  * was cut is kept until its commit is known: ABORTED sends it again, UNKNOWN opens the writer anew
@@ -54,11 +57,12 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
     uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
+    uint64_t lags; /* times that a task could not keep up with the others */
     int64_t commit_worst_ns;
 };
 
 /* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
- * slot_on_event). */
+ * slot_on_event). n may be 0, but for a range. */
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
 void slot_free(struct slot *s);
@@ -70,6 +74,19 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
+/* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
+ * who did is fenced, or has said that he let it go. */
+void slot_add(struct slot *s, const struct slot_task *task);
+/* It takes no more input, commits what it took, with a snapshot if that is wanted, and is gone:
+ * slot_find says when. */
+void slot_remove(struct slot *s, uint64_t lineage, bool snapshot);
+/* Its number, until tasks leave; UINT32_MAX: it is not there. */
+uint32_t slot_find(const struct slot *s, uint64_t lineage);
+uint32_t slot_tasks(const struct slot *s);
+/* LOST: it alone is; it may be removed and added again. */
+enum slot_state slot_task_state(const struct slot *s, uint32_t i);
+const char *slot_task_why(const struct slot *s, uint32_t i);
+/* Of the slot: LOST, or the least that one of its tasks has reached. */
 enum slot_state slot_state(const struct slot *s);
 /* All tasks of a run over a range have ended, and that is committed. */
 bool slot_is_finished(const struct slot *s);

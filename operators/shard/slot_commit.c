@@ -21,14 +21,15 @@ static bool cut_all(struct slot *s)
 {
     struct err err;
     bool any = false;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        struct slot_one *o = &s->tasks[i];
-        if (!slot_snap_before_cut(s, o) && !task_is_dirty(o->task)) {
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        bool pages = o->state == SLOT_LIVE && slot_snap_before_cut(s, o);
+        if (o->state != SLOT_LIVE || (!pages && !task_is_dirty(o->task))) {
             continue;
         }
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
-            slot_lose(s, "%s", err.msg);
-            return false;
+            slot_lose_one(s, o, "%s", err.msg);
+            continue;
         }
         o->in_cut = any = true;
         o->seen = false;
@@ -48,22 +49,23 @@ static int put_output(struct slot *s, const struct slot_one *o, const struct emi
                       struct err *reterr)
 {
     const struct bus_header head = {SLICE(HEAD_NAME), r->head};
-    struct bus_put put = {.to = {bus_topic(s->bus, o->conf->plan->to[r->to].topic), r->part},
+    struct bus_put put = {.to = {bus_topic(s->bus, o->conf.plan->to[r->to].topic), r->part},
+                          .key = r->key,
                           .value = r->value.len > 0 ? r->value : SLICE(""),
                           .headers = &head,
                           .header_count = 1,
-                          .token = slot_tag(SLOT_TAG_PUT, 0)};
+                          .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
-static int put_journal(struct slot *s, uint32_t task, struct err *reterr)
+static int put_journal(struct slot *s, const struct slot_one *o, struct err *reterr)
 {
     char key[8];
-    endian_put_be64(key, s->tasks[task].conf->plan->lineage);
-    struct bus_put put = {.to = slot_journal_of(s, task),
+    endian_put_be64(key, o->conf.plan->lineage);
+    struct bus_put put = {.to = slot_journal_of(s, o),
                           .key = slice_of(key, sizeof key),
-                          .value = s->tasks[task].cut.journal,
-                          .token = slot_tag(SLOT_TAG_PUT, task + 1)};
+                          .value = o->cut.journal,
+                          .token = slot_tag(SLOT_TAG_PUT, s->send_task + 1, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
@@ -73,14 +75,14 @@ static int put_part(struct slot *s, struct slot_one *o, uint32_t i, struct err *
     uint32_t outputs = o->cut.parcel->n, pages = slot_snap_puts(o);
     return i < outputs           ? put_output(s, o, &o->cut.parcel->records[i], reterr)
            : i < outputs + pages ? slot_snap_put(s, o, i - outputs, reterr)
-                                 : put_journal(s, s->send_task, reterr);
+                                 : put_journal(s, o, reterr);
 }
 
 /* 0 when all is put; -ERR_AGAIN: go on after the next poll. */
 static int send_cuts(struct slot *s, struct err *reterr)
 {
-    for (; s->send_task < s->n_tasks; s->send_task++, s->send_at = 0) {
-        struct slot_one *o = &s->tasks[s->send_task];
+    for (; s->send_task < s->tasks.len; s->send_task++, s->send_at = 0) {
+        struct slot_one *o = s->tasks.ptr[s->send_task];
         uint32_t n = o->in_cut ? o->cut.parcel->n + slot_snap_puts(o) + 1 : 0;
         for (; s->send_at < n; s->send_at++) {
             int rc = put_part(s, o, s->send_at, reterr);
@@ -98,7 +100,7 @@ static void send_on(struct slot *s)
     struct err err;
     int rc = send_cuts(s, &err);
     if (rc == 0 && !s->conf.plain) {
-        rc = bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0), &err);
+        rc = bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0, 0), &err);
     }
     if (rc == -ERR_AGAIN || rc == -ERR_CLOSED) { /* closed: the event that says so is on its way */
         s->not_before = slot_now(s) + AGAIN_NS;
@@ -125,7 +127,7 @@ void slot_commit_step(struct slot *s)
             rewind_sending(s);
         }
     }
-    if (s->sending && now >= s->not_before && s->state == SLOT_LIVE) {
+    if (s->sending && now >= s->not_before && s->open) {
         send_on(s);
     }
 }
@@ -149,8 +151,8 @@ static void committed(struct slot *s, const struct bus_ev *ev)
     s->counts.commit_worst_ns = MAX(s->counts.commit_worst_ns, took);
     s->committing = false;
     s->aborted = 0;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        struct slot_one *o = &s->tasks[i];
+    VEC_EACH (&s->tasks, of) {
+        struct slot_one *o = *of;
         if (o->in_cut) {
             struct journal_span spans[64];
             uint32_t n = 0;
@@ -159,7 +161,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
                 spans[n++] = (struct journal_span){bus_topic_name(s->bus, x->tp.topic), x->tp.part,
                                                    x->offset, x->count};
             }
-            int64_t at = s->conf.plain ? o->seen_at : offset_in(ev, slot_journal_of(s, i));
+            int64_t at = s->conf.plain ? o->seen_at : offset_in(ev, slot_journal_of(s, o));
             task_committed(o->task, at, spans, n);
             slot_snap_committed(s, o, at >= 0 ? at : o->seen_at);
             o->in_cut = false;
@@ -170,9 +172,9 @@ static void committed(struct slot *s, const struct bus_ev *ev)
 void slot_commit_looked(struct slot *s)
 {
     uint32_t seen = 0, cut = 0;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        cut += s->tasks[i].in_cut;
-        seen += s->tasks[i].in_cut && s->tasks[i].seen;
+    VEC_EACH (&s->tasks, o) {
+        cut += (*o)->in_cut;
+        seen += (*o)->in_cut && (*o)->seen;
     }
     s->looking = false;
     if (cut == 0) {
@@ -190,12 +192,12 @@ void slot_commit_looked(struct slot *s)
 
 void slot_put_event(struct slot *s, const struct bus_ev *ev)
 {
-    uint32_t task = (uint32_t)(ev->tag >> 8);
-    assert(s->conf.plain && s->undelivered > 0 && task <= s->n_tasks);
+    uint32_t task = slot_tag_index(ev->tag);
+    assert(s->conf.plain && s->undelivered > 0 && task <= s->tasks.len);
     s->undelivered--;
     s->again |= ev->kind != BUS_EV_DELIVERED;
     if (task > 0) {
-        s->tasks[task - 1].seen_at = ev->offset;
+        s->tasks.ptr[task - 1]->seen_at = ev->offset;
     }
     if (s->undelivered > 0 || !s->committing) {
         return;
@@ -228,7 +230,7 @@ void slot_commit_event(struct slot *s, const struct bus_ev *ev)
     if (ev->reopen) {
         bus_writer_close(s->writer);
         s->writer = NULL;
-        s->sending = false;
+        s->sending = s->open = false;
         s->looking = true;
         slot_open(s);
         return;

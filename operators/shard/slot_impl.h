@@ -9,18 +9,19 @@
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_load.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
 
-enum slot_tag { /* low byte of a tag; the rest is an index */
+enum slot_tag { /* low byte of a tag; then an index, and a number that is used once */
                 SLOT_TAG_OPEN = 1,
                 SLOT_TAG_COMMIT,
                 SLOT_TAG_BOUNDS,
                 SLOT_TAG_JOURNAL,
                 SLOT_TAG_SCAN,
+                SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
-                SLOT_TAG_PUT, /* of a plain writer; index: 1 + the task whose journal record it is
-                               */
+                SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
 enum {
@@ -36,15 +37,12 @@ struct slot_record { /* of a journal, until it is replayed */
     size_t len;
 };
 
-struct slot_journal { /* a partition of the journal, or of the snapshots */
-    struct bus_tp tp;
-    int64_t from, end; /* read up to; the stable end after the open */
-    bool snapshots;
-};
-
 struct slot_one { /* a task and what the slot knows of it */
     struct task *task;
-    const struct slot_task *conf;
+    struct slot_task conf;
+    enum slot_state state;
+    uint32_t load; /* which reads its journal, or read it last */
+    VEC(struct slot_input *) inputs;
     VEC(struct slot_record) journal;
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
@@ -55,25 +53,28 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
+    bool leaving, final;             /* final: its last snapshot is asked for */
+    char why[160];                   /* it is lost */
 };
 
 struct slot {
     struct bus_client *bus;
     const struct clock *clock;
     struct slot_conf conf;
-    enum slot_state state;
-    struct slot_one *tasks;
-    uint32_t n_tasks;
-    struct bus_reader *reader, *source; /* source: of a range, NULL if it has none of its own */
+    VEC(struct slot_one *) tasks;
+    struct bus_reader *reader; /* at the head */
+    struct bus_reader *source; /* of a range; NULL: it has none of its own */
     struct bus_writer *writer;
     uint64_t epoch;
-    VEC(struct slot_scan) scans;
-    VEC(struct slot_input *) inputs;
+    bool open, lost;               /* open: tasks may begin */
+    VEC(struct slot_scan *) scans; /* NULL: free */
+    uint32_t scan_ids;
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;
     struct schema_reg *reg;
     struct batch_in *decoder;
+    struct slot_load loads[SLOT_LOADS];
 
     /* the transaction under way */
     bool sending, committing;
@@ -84,26 +85,27 @@ struct slot {
     bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
     int64_t timer_at; /* INT64_MAX: none */
-
-    /* reading journals */
-    VEC(struct slot_journal) journals;
-    uint32_t waits; /* answers that are still to come */
-    bool reading_snapshots;
-    bool looking; /* after UNKNOWN: for the records of the cut */
+    bool looking;     /* after UNKNOWN: for the records of the cut */
 
     char why[160];
     struct slot_counts counts;
 };
 
-static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index)
+static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t number)
 {
-    return (uint64_t)index << 8 | (uint64_t)kind;
+    return (uint64_t)number << 32 | (uint64_t)index << 8 | (uint64_t)kind;
+}
+static inline uint32_t slot_tag_index(uint64_t tag)
+{
+    return (uint32_t)(tag >> 8) & 0xffffff;
 }
 static inline int64_t slot_now(const struct slot *s)
 {
     return clock_mono(s->clock);
 }
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The task alone; the others go on. */
+void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
@@ -111,13 +113,8 @@ void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
-/* slot_recover.c */
-void slot_open(struct slot *s);
-void slot_opened(struct slot *s, const struct bus_ev *ev);
-void slot_journal_event(struct slot *s, const struct bus_ev *ev);
-bool slot_replay_step(struct slot *s);
-struct bus_tp slot_journal_of(struct slot *s, uint32_t task);
+struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
-uint32_t slot_task_of(const struct slot *s, uint64_t lineage); /* UINT32_MAX: none of its */
+struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */
 
 #endif

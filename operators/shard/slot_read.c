@@ -1,63 +1,202 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scans of a slot. A partition is read once, from the least position of the tasks that want it; who
- * is further ahead passes over what he had. The records of one event of the bus are copied and
- * decoded into one arena, which lives until the last of them was taken.
+ * Scans of a slot. A partition is read once for all tasks that are at its head. Who begins, or has
+ * more than he can take, is read for by a reader of his own (a slot_load has one), from the least
+ * position of those who came with him; who is further ahead passes over what he had. When such a
+ * scan is at the stable end, its tasks go over to the scan at the head.
+ *
+ * The records of one event of the bus are copied and decoded into one arena, which lives until the
+ * last of them was taken.
  */
 #include "core/base/mem.h"
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { FETCH_MAX = 256 << 20, SPARE_MAX = 16, SPARE_KEEP = 1 << 20 };
 
-/* ---- making ---- */
+/* ---- scans ---- */
 
-struct bus_client *slot_client_of(const struct slot *s, const struct slot_scan *c)
+struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag)
 {
-    return s->source != NULL && !c->aligned ? s->conf.range->source : s->bus;
+    uint32_t i = slot_tag_index(tag);
+    struct slot_scan *c = i < s->scans.len ? s->scans.ptr[i] : NULL;
+    return c != NULL && c->id == (uint32_t)(tag >> 32) ? c : NULL;
+}
+
+struct bus_client *slot_client_of(const struct slot *s, bool aligned)
+{
+    return s->source != NULL && !aligned ? s->conf.range->source : s->bus;
+}
+
+static struct slot_scan *find(const struct slot *s, uint32_t load, const struct slot_scan *like)
+{
+    VEC_EACH (&s->scans, at) {
+        struct slot_scan *c = *at;
+        if (c != NULL && c->load == load && c->tp.topic == like->tp.topic &&
+            c->tp.part == like->tp.part && c->aligned == like->aligned) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static struct slot_scan *scan_new(struct slot *s, uint32_t load, const struct slot_scan *like)
+{
+    struct slot_scan *c = MEM_NEW(struct slot_scan);
+    *c = (struct slot_scan){.tp = like->tp,
+                            .topic =
+                                bus_topic_name(slot_client_of(s, like->aligned), like->tp.topic),
+                            .aligned = like->aligned,
+                            .load = load,
+                            .id = ++s->scan_ids,
+                            .stop = INT64_MAX,
+                            .end_since = INT64_MAX};
+    while (c->index < s->scans.len && s->scans.ptr[c->index] != NULL) {
+        c->index++;
+    }
+    if (c->index == s->scans.len) {
+        (void)VEC_PUSH(&s->scans);
+    }
+    s->scans.ptr[c->index] = c;
+    return c;
 }
 
 static struct bus_reader *reader_of(const struct slot *s, const struct slot_scan *c)
 {
-    return s->source != NULL && !c->aligned ? s->source : s->reader;
+    return s->source != NULL && !c->aligned ? s->source
+           : c->load == SLOT_LOADS          ? s->reader
+                                            : s->loads[c->load].reader;
 }
 
-static uint32_t scan_of(struct slot *s, const struct slot_task *conf, const struct merge_spec *sub)
+static void scan_free(struct slot *s, struct slot_scan *c)
 {
-    struct slice topic = conf->topics[sub->topic];
-    for (uint32_t i = 0; i < s->scans.len; i++) {
-        if (slice_eq(s->scans.ptr[i].topic, topic) && s->scans.ptr[i].tp.part == sub->part) {
-            return i;
-        }
+    if (c->assigned && reader_of(s, c) != NULL) {
+        bus_unassign(reader_of(s, c), c->tp);
     }
-    struct slot_scan *n = VEC_PUSH(&s->scans);
-    n->topic = topic;
-    n->aligned = conf->aligned[sub->topic];
-    n->stop = INT64_MAX;
-    n->tp = (struct bus_tp){bus_topic(slot_client_of(s, n), topic), sub->part};
-    n->end_since = INT64_MAX;
-    return (uint32_t)s->scans.len - 1;
+    s->scans.ptr[c->index] = NULL;
+    VEC_DONE(&c->inputs);
+    mem_free(c);
 }
 
-void slot_scans_make(struct slot *s)
+/* Everybody who reads it loses his state if it cannot be read; the next step takes them out. */
+static void lose_readers(struct slot *s, struct slot_scan *c, const char *why)
 {
-    for (uint32_t t = 0; t < s->n_tasks; t++) {
-        const struct task_plan *p = s->tasks[t].conf->plan;
-        for (uint32_t i = 0; i < p->n_subs;) {
-            struct slot_input *in = MEM_NEW(struct slot_input);
-            *in = (struct slot_input){.task = t, .first = i, .n = 1};
-            in->scan = scan_of(s, s->tasks[t].conf, &p->subs[i]);
-            for (i++; i < p->n_subs && p->subs[i].topic == p->subs[i - 1].topic &&
-                      p->subs[i].part == p->subs[i - 1].part;
-                 i++) {
-                in->n++;
-            }
-            in->lanes = mem_calloc(in->n, sizeof *in->lanes);
-            *VEC_PUSH(&s->inputs) = in;
-            *VEC_PUSH(&s->scans.ptr[in->scan].inputs) = (uint32_t)s->inputs.len - 1;
+    VEC_EACH (&c->inputs, in) {
+        slot_lose_one(s, (*in)->one, SLICE_FMT " partition %u: %s", SLICE_ARG(c->topic), c->tp.part,
+                      why);
+    }
+}
+
+static void assign(struct slot *s, struct slot_scan *c, int64_t from)
+{
+    struct err err;
+    uint64_t tag = slot_tag(SLOT_TAG_SCAN, c->index, c->id);
+    c->next = from;
+    c->assigned = bus_assign(reader_of(s, c), c->tp, from, tag, &err) == 0;
+    if (!c->assigned) {
+        lose_readers(s, c, err.msg);
+    }
+}
+
+/* ---- inputs ---- */
+
+static void attach(struct slot_scan *c, struct slot_input *in)
+{
+    assert(in->scan == NULL);
+    in->scan = c;
+    *VEC_PUSH(&c->inputs) = in;
+}
+
+static void detach(struct slot_input *in)
+{
+    struct slot_scan *c = in->scan;
+    for (size_t i = 0; c != NULL && i < c->inputs.len; i++) {
+        if (c->inputs.ptr[i] == in) {
+            VEC_REMOVE(&c->inputs, i);
+            break;
         }
     }
+    in->scan = NULL;
+}
+
+void slot_inputs_make(struct slot *s, struct slot_one *o)
+{
+    const struct task_plan *p = o->conf.plan;
+    for (uint32_t i = 0; i < p->n_subs;) {
+        struct slot_input *in = MEM_NEW(struct slot_input);
+        struct slot_scan like = {.aligned = o->conf.aligned[p->subs[i].topic]};
+        like.tp = (struct bus_tp){
+            bus_topic(slot_client_of(s, like.aligned), o->conf.topics[p->subs[i].topic]),
+            p->subs[i].part};
+        *in = (struct slot_input){.one = o, .first = i, .n = 1};
+        for (i++; i < p->n_subs && p->subs[i].topic == p->subs[i - 1].topic &&
+                  p->subs[i].part == p->subs[i - 1].part;
+             i++) {
+            in->n++;
+        }
+        in->lanes = mem_calloc(in->n, sizeof *in->lanes);
+        *VEC_PUSH(&o->inputs) = in;
+        struct slot_scan *c = find(s, o->load, &like);
+        attach(c != NULL ? c : scan_new(s, o->load, &like), in);
+    }
+}
+
+void slot_inputs_leave(struct slot *s, struct slot_one *o)
+{
+    VEC_EACH (&o->inputs, in) {
+        detach(*in);
+    }
+    for (size_t i = 0; i < s->scans.len; i++) { /* those that nobody reads now */
+        struct slot_scan *c = s->scans.ptr[i];
+        if (c != NULL && c->inputs.len == 0) {
+            scan_free(s, c);
+        }
+    }
+}
+
+void slot_inputs_free(struct slot *s, struct slot_one *o)
+{
+    slot_inputs_leave(s, o);
+    VEC_EACH (&o->inputs, in) {
+        assert((*in)->buffered == 0);
+        mem_free((*in)->lanes);
+        mem_free(*in);
+    }
+    VEC_DONE(&o->inputs);
+}
+
+/* ---- the head ---- */
+
+/* The slot's own reader goes on for it, from where it stands; if that is ahead already, it goes
+ * back: who had what comes again passes it over. */
+static void to_head(struct slot *s, struct slot_input *in, const struct slot_scan *like)
+{
+    struct err err;
+    struct slot_scan *c = find(s, SLOT_LOADS, like);
+    if (c == NULL) {
+        c = scan_new(s, SLOT_LOADS, like);
+        attach(c, in);
+        assign(s, c, in->next);
+        return;
+    }
+    attach(c, in);
+    if (c->next > in->next && bus_seek(s->reader, c->tp, in->next, &err) == 0) {
+        c->next = in->next;
+        c->end_since = INT64_MAX;
+    }
+}
+
+static void all_to_head(struct slot *s, struct slot_scan *c)
+{
+    while (c->inputs.len > 0) {
+        struct slot_input *in = c->inputs.ptr[c->inputs.len - 1];
+        in->next = MAX(in->next, c->next);
+        detach(in);
+        to_head(s, in, c);
+    }
+    scan_free(s, c);
 }
 
 void slot_scan_range(const struct slot *s, struct slot_scan *c)
@@ -82,54 +221,90 @@ static void is_over(struct slot *s, struct slot_scan *c)
     }
     c->assigned = false;
     c->stop = INT64_MAX;
-    VEC_EACH (&c->inputs, i) {
-        const struct slot_input *in = s->inputs.ptr[*i];
+    VEC_EACH (&c->inputs, at) {
+        const struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
-            merge_end(task_merge(s->tasks[in->task].task), in->first + k);
+            merge_end(task_merge(in->one->task), in->first + k);
         }
     }
 }
 
-static void begin(struct slot *s, struct slot_scan *c, uint32_t index)
+/* A catch-up scan whose tasks all stand at the end that was asked for needs not to be read. */
+static void begin(struct slot *s, struct slot_scan *c)
 {
-    struct err err;
-    c->from = INT64_MAX;
-    VEC_EACH (&c->inputs, i) {
-        const struct slot_input *in = s->inputs.ptr[*i];
-        struct merge *m = task_merge(s->tasks[in->task].task);
+    int64_t from = INT64_MAX;
+    VEC_EACH (&c->inputs, at) {
+        struct slot_input *in = *at;
+        struct merge *m = task_merge(in->one->task);
+        in->next = INT64_MAX;
         for (uint32_t k = 0; k < in->n; k++) {
-            c->from = MIN(c->from, merge_pos(m, in->first + k).offset);
+            in->next = MIN(in->next, merge_pos(m, in->first + k).offset);
         }
+        from = MIN(from, in->next);
     }
-    if (c->from >= c->stop) {
+    if (from >= c->stop) {
         is_over(s, c);
-        return;
+    } else if (from >= c->end && s->conf.range == NULL) {
+        c->next = from;
+        all_to_head(s, c);
+    } else {
+        assign(s, c, from);
     }
-    if (bus_assign(reader_of(s, c), c->tp, c->from, slot_tag(SLOT_TAG_SCAN, index), &err) != 0) {
-        slot_lose(s, "partition %u of " SLICE_FMT " cannot be read: %s", c->tp.part,
-                  SLICE_ARG(c->topic), err.msg);
-        return;
-    }
-    c->assigned = true;
 }
 
-void slot_scans_begin(struct slot *s)
+void slot_scans_begin(struct slot *s, uint32_t load)
 {
-    for (uint32_t i = 0; i < s->scans.len; i++) {
-        begin(s, &s->scans.ptr[i], i);
+    for (size_t i = 0; i < s->scans.len; i++) {
+        struct slot_scan *c = s->scans.ptr[i];
+        if (c != NULL && c->load == load && !c->assigned) {
+            begin(s, c);
+        }
+    }
+}
+
+static bool may_join(const struct slot_scan *c)
+{
+    bool may = c->end_since != INT64_MAX && !c->paused;
+    VEC_EACH (&c->inputs, in) {
+        may &= (*in)->one->state == SLOT_LIVE && (*in)->buffered < SLOT_BUFFER_MAX / 2;
+    }
+    return may;
+}
+
+void slot_scans_join(struct slot *s)
+{
+    bool used[SLOT_LOADS + 1] = {false};
+    if (s->conf.range != NULL) {
+        return; /* it has no head */
+    }
+    for (size_t i = 0; i < s->scans.len; i++) {
+        struct slot_scan *c = s->scans.ptr[i];
+        if (c != NULL && c->load < SLOT_LOADS && c->assigned && may_join(c)) {
+            all_to_head(s, c);
+            c = NULL;
+        }
+        used[c != NULL ? c->load : SLOT_LOADS] = true;
+    }
+    for (uint32_t i = 0; i < SLOT_CATCH_UPS; i++) {
+        bool replays = false;
+        VEC_EACH (&s->tasks, o) {
+            replays |= (*o)->state == SLOT_REPLAY && (*o)->load == i;
+        }
+        if (s->loads[i].phase == LOAD_CATCH_UP && !used[i] && !replays) {
+            slot_load_end(s, i);
+        }
     }
 }
 
 void slot_scans_free(struct slot *s)
 {
-    VEC_EACH (&s->scans, c) {
-        VEC_DONE(&c->inputs);
+    VEC_EACH (&s->scans, at) {
+        struct slot_scan *c = *at;
+        if (c != NULL) {
+            assert(c->inputs.len == 0);
+            mem_free(c);
+        }
     }
-    VEC_EACH (&s->inputs, i) {
-        mem_free((*i)->lanes);
-        mem_free(*i);
-    }
-    VEC_DONE(&s->inputs);
     VEC_DONE(&s->scans);
     VEC_EACH (&s->spare, b) {
         arena_free((*b)->arena);
@@ -169,16 +344,54 @@ static void batch_drop(struct slot_batch *b)
     }
 }
 
-static void hold_back(struct slot *s, struct slot_scan *c)
+/* Who has too much goes on with a reader of his own, if one is free: he does not stop the others.
+ */
+static bool lag(struct slot *s, struct slot_input *in)
+{
+    struct slot_scan *from = in->scan;
+    for (uint32_t i = 0; i < SLOT_CATCH_UPS; i++) {
+        struct slot_load *l = &s->loads[i];
+        if (l->phase == LOAD_FREE) {
+            l->phase = LOAD_CATCH_UP;
+            l->number++;
+            l->reader = bus_reader_new(s->bus);
+        } else if (l->phase != LOAD_CATCH_UP || find(s, i, from) != NULL) {
+            continue;
+        }
+        struct slot_scan *c = scan_new(s, i, from);
+        detach(in);
+        attach(c, in);
+        struct err err;
+        assign(s, c, in->next);
+        c->paused = c->assigned && bus_pause(l->reader, c->tp, true, &err) == 0;
+        s->counts.lags++;
+        return true;
+    }
+    return false;
+}
+
+static bool somebody_waits(const struct slot_scan *c)
+{
+    VEC_EACH (&c->inputs, in) {
+        if ((*in)->buffered < SLOT_BUFFER_MAX / 2) {
+            return c->load == SLOT_LOADS;
+        }
+    }
+    return false;
+}
+
+static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
 {
     struct err err;
-    bool full = false;
-    VEC_EACH (&c->inputs, i) {
+    bool pause = false;
+    may_lag = may_lag && somebody_waits(c);
+    for (size_t i = c->inputs.len; i > 0; i--) {
+        struct slot_input *in = c->inputs.ptr[i - 1];
         size_t most = c->paused ? SLOT_BUFFER_MAX / 2 : SLOT_BUFFER_MAX;
-        full |= s->inputs.ptr[*i]->buffered > most;
+        pause |= in->buffered > most && !(may_lag && lag(s, in));
     }
-    if (c->assigned && full != c->paused && bus_pause(reader_of(s, c), c->tp, full, &err) == 0) {
-        c->paused = full;
+    if (c->assigned && pause != c->paused && bus_pause(reader_of(s, c), c->tp, pause, &err) == 0) {
+        c->paused = pause;
     }
 }
 
@@ -186,9 +399,10 @@ void slot_piece_done(void *arg, void *owner)
 {
     struct slot *s = arg;
     struct slot_piece *p = owner;
+    struct slot_scan *c = p->input->scan;
     p->input->buffered -= p->bytes;
-    if (s->reader != NULL && s->scans.ptr[p->input->scan].paused) {
-        hold_back(s, &s->scans.ptr[p->input->scan]);
+    if (s->reader != NULL && c != NULL && c->paused) {
+        hold_back(s, c, false);
     }
     batch_drop(p->batch);
     pool_put(s->pieces, p);
@@ -197,9 +411,9 @@ void slot_piece_done(void *arg, void *owner)
 /* ---- records ---- */
 
 /* The sub-stream of an author; UINT32_MAX: the task does not read him. */
-static uint32_t sub_of(const struct slot *s, const struct slot_input *in, uint64_t author)
+static uint32_t sub_of(const struct slot_input *in, uint64_t author)
 {
-    const struct merge_spec *subs = s->tasks[in->task].conf->plan->subs;
+    const struct merge_spec *subs = in->one->conf.plan->subs;
     for (uint32_t i = in->first; i < in->first + in->n; i++) {
         if (subs[i].author == author || subs[i].author == 0) {
             return i;
@@ -211,11 +425,13 @@ static uint32_t sub_of(const struct slot *s, const struct slot_input *in, uint64
 static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
                      const struct merge_piece *piece, uint64_t author, size_t bytes)
 {
-    VEC_EACH (&c->inputs, i) {
-        struct slot_input *in = s->inputs.ptr[*i];
-        uint32_t sub = sub_of(s, in, author);
+    VEC_EACH (&c->inputs, at) {
+        struct slot_input *in = *at;
+        uint32_t sub = sub_of(in, author);
         struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
-        if (lane == NULL || lane->dropped || piece->offset < lane->next) {
+        bool wanted = s->conf.range != NULL || piece->offset >= in->next;
+        in->next = MAX(in->next, piece->offset + 1);
+        if (!wanted || lane == NULL || lane->dropped || piece->offset < lane->next) {
             continue;
         }
         lane->next = piece->offset + 1;
@@ -226,18 +442,18 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         in->buffered += bytes;
         struct merge_piece mine = *piece;
         mine.owner = p;
-        merge_push(task_merge(s->tasks[in->task].task), sub, &mine);
+        merge_push(task_merge(in->one->task), sub, &mine);
     }
 }
 
 /* The author has said that nothing more comes. */
-static void end_author(struct slot *s, const struct slot_scan *c, uint64_t author)
+static void end_author(const struct slot_scan *c, uint64_t author)
 {
-    VEC_EACH (&c->inputs, i) {
-        const struct slot_input *in = s->inputs.ptr[*i];
-        uint32_t sub = sub_of(s, in, author);
+    VEC_EACH (&c->inputs, at) {
+        const struct slot_input *in = *at;
+        uint32_t sub = sub_of(in, author);
         if (sub != UINT32_MAX && !in->lanes[sub - in->first].dropped) {
-            merge_end(task_merge(s->tasks[in->task].task), sub);
+            merge_end(task_merge(in->one->task), sub);
         }
     }
 }
@@ -249,53 +465,53 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     struct head head = {.mark = MERGE_NO_MARK};
     bool of_task = head_of(r, &head);
     struct rec_batch batch = {0};
+    int bad = 0;
     if (r->value.len > 0) {
         struct slice bytes = arena_copy(b->arena, r->value);
-        if (bytes.ptr == NULL || batch_in_read(s->decoder, b->arena, bytes, &batch, &err) != 0) {
-            s->counts.bad_records++; /* nobody can ever read it: its place is passed over */
-            return;
-        }
+        bad = bytes.ptr == NULL ? ERR_LIMIT
+                                : -batch_in_read(s->decoder, b->arena, bytes, &batch, &err);
+        s->counts.bad_records += bad != 0; /* an input all the same: each task reports it */
     }
     struct merge_piece piece = {.offset = r->offset,
                                 .events = batch.events,
                                 .n = batch.events_len,
                                 .mark = head.mark,
+                                .bad = bad,
                                 .first = head.first};
     s->counts.records++;
     if (head.end) {
-        end_author(s, c, head.lineage);
+        end_author(c, head.lineage);
         return;
     }
     hand_out(s, c, b, &piece, of_task ? head.lineage : 0, r->value.len + sizeof piece);
 }
 
-void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev)
+void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
-    assert(scan < s->scans.len);
-    struct slot_scan *c = &s->scans.ptr[scan];
     struct slot_batch *b = batch_new(s);
     c->end_since = INT64_MAX;
-    VEC_EACH (&c->inputs, i) {
-        const struct slot_input *in = s->inputs.ptr[*i];
-        s->tasks[in->task].probe_from = 0;
+    VEC_EACH (&c->inputs, at) {
+        const struct slot_input *in = *at;
+        in->one->probe_from = 0;
         for (uint32_t k = 0; k < in->n; k++) {
-            merge_may_skip(task_merge(s->tasks[in->task].task), in->first + k, false);
+            merge_may_skip(task_merge(in->one->task), in->first + k, false);
         }
     }
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         take_record(s, c, b, &ev->records[i]);
+        c->next = ev->records[i].offset + 1;
     }
     batch_drop(b);
     if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
         is_over(s, c);
     }
-    hold_back(s, c);
+    hold_back(s, c, true);
 }
 
-void slot_scan_end(struct slot *s, uint32_t scan, int64_t offset)
+void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
-    struct slot_scan *c = &s->scans.ptr[scan];
-    if (offset >= c->stop) {
+    c->next = MAX(c->next, ev->offset);
+    if (ev->offset >= c->stop) {
         is_over(s, c);
     }
     if (c->end_since == INT64_MAX) {
@@ -303,17 +519,17 @@ void slot_scan_end(struct slot *s, uint32_t scan, int64_t offset)
     }
 }
 
-void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev)
+void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
-    const struct slot_scan *c = &s->scans.ptr[scan];
+    char why[300];
     if (ev->err->code == ERR_GONE) {
-        slot_lose(s,
-                  "input was removed by retention before it was read: " SLICE_FMT
-                  " partition %u begins at %lld now",
-                  SLICE_ARG(c->topic), c->tp.part, (long long)ev->offset);
+        (void)snprintf(why, sizeof why,
+                       "input was removed by retention before it was read: it begins at %lld now",
+                       (long long)ev->offset);
     } else {
-        slot_lose(s, SLICE_FMT " partition %u: %s", SLICE_ARG(c->topic), c->tp.part, ev->err->msg);
+        (void)snprintf(why, sizeof why, "%s", ev->err->msg);
     }
+    lose_readers(s, c, why);
 }
 
 /* The partition is full while one of its authors is waited for: what others have brought since
@@ -327,7 +543,7 @@ static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
             in->lanes[k].dropped = true;
         }
     }
-    struct slot_scan *c = &s->scans.ptr[in->scan];
+    struct slot_scan *c = in->scan;
     if (c->paused && bus_pause(reader_of(s, c), c->tp, false, &err) == 0) {
         c->paused = false; /* also if others fill it: it goes on record by record */
     }
@@ -336,7 +552,7 @@ static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
 /* What was dropped and is wanted now is read again. */
 static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
 {
-    struct slot_scan *c = &s->scans.ptr[in->scan];
+    struct slot_scan *c = in->scan;
     struct err err;
     int64_t from = INT64_MAX;
     bool wanted = false;
@@ -353,20 +569,20 @@ static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
         in->lanes[k].dropped = false;
     }
     if (bus_seek(reader_of(s, c), c->tp, from, &err) != 0) {
-        slot_lose(s, SLICE_FMT " partition %u: %s", SLICE_ARG(c->topic), c->tp.part, err.msg);
+        lose_readers(s, c, err.msg);
     }
 }
 
-void slot_make_room(struct slot *s, uint32_t task)
+void slot_make_room(struct slot *s, struct slot_one *o)
 {
-    struct merge *m = task_merge(s->tasks[task].task);
+    struct merge *m = task_merge(o->task);
     uint32_t holder = merge_holder(m);
-    VEC_EACH (&s->inputs, i) {
-        struct slot_input *in = *i;
-        if (in->task != task || holder < in->first || holder >= in->first + in->n) {
+    VEC_EACH (&o->inputs, at) {
+        struct slot_input *in = *at;
+        if (in->scan == NULL || holder < in->first || holder >= in->first + in->n) {
             continue;
         }
-        if (s->scans.ptr[in->scan].paused && !in->lanes[holder - in->first].dropped) {
+        if (in->scan->paused && !in->lanes[holder - in->first].dropped) {
             drop_newest(s, in, m);
         } else {
             read_again(s, in, m);
@@ -380,28 +596,27 @@ void slot_align(struct slot *s)
     if (s->conf.range != NULL) {
         return; /* nobody is passed over */
     }
-    VEC_EACH (&s->scans, c) {
-        int64_t wait = c->aligned ? s->conf.align_ns : 0;
-        bool may = c->end_since != INT64_MAX && now - c->end_since >= wait;
-        if (!may && !c->paused) {
+    VEC_EACH (&s->scans, at) {
+        struct slot_scan *c = *at;
+        int64_t wait = c != NULL && c->aligned ? s->conf.align_ns : 0;
+        bool may = c != NULL && c->end_since != INT64_MAX && now - c->end_since >= wait;
+        if (c == NULL || (!may && !c->paused)) {
             continue;
         }
         VEC_EACH (&c->inputs, i) { /* paused: what would come cannot, until others are taken */
-            const struct slot_input *in = s->inputs.ptr[*i];
+            const struct slot_input *in = *i;
             for (uint32_t k = 0; k < in->n; k++) {
-                merge_may_skip(task_merge(s->tasks[in->task].task), in->first + k, true);
+                merge_may_skip(task_merge(in->one->task), in->first + k, true);
             }
         }
     }
 }
 
-int64_t slot_idle_since(const struct slot *s, uint32_t task)
+int64_t slot_idle_since(const struct slot_one *o)
 {
     int64_t since = 0;
-    VEC_EACH (&s->inputs, i) {
-        if ((*i)->task == task) {
-            since = MAX(since, s->scans.ptr[(*i)->scan].end_since);
-        }
+    VEC_EACH (&o->inputs, i) {
+        since = MAX(since, (*i)->scan != NULL ? (*i)->scan->end_since : INT64_MAX);
     }
     return since;
 }

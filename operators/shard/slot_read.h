@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Scans of a slot: one position, one fetch and one decode of a partition for all tasks that read it
- * (slot_read.c).
+ * (slot_read.c). Tasks at the head share the scans of the slot's reader; who begins or lags has
+ * scans of a reader of its own and joins when it is there.
  */
 #ifndef OPERATORS_SHARD_SLOT_READ_H
 #define OPERATORS_SHARD_SLOT_READ_H
@@ -11,6 +12,7 @@
 #include "core/bus/bus_types.h"
 
 struct slot;
+struct slot_one;
 
 struct slot_batch { /* decoded records of one event of the bus, for all tasks that read them */
     struct slot *slot;
@@ -24,9 +26,11 @@ struct slot_lane { /* of a sub-stream, in a run over a range */
 };
 
 struct slot_input { /* one task's view of a partition */
-    uint32_t task, scan;
+    struct slot_one *one;
+    struct slot_scan *scan; /* NULL: nobody reads for it now */
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
+    int64_t next;      /* what lies before it was handed out */
     struct slot_lane *lanes;
 };
 
@@ -39,28 +43,34 @@ struct slot_piece { /* owner of a merge_piece */
 struct slot_scan {
     struct bus_tp tp;
     struct slice topic;
+    uint32_t index, id;
+    uint32_t load;      /* whose reader has it; SLOT_LOADS: it is at the head */
     int64_t start, end; /* bounds, when it was asked */
-    int64_t from;       /* the least position of those who read it */
+    int64_t next;       /* what lies before it was read */
     int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
     int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
-    VEC(uint32_t) inputs;
+    VEC(struct slot_input *) inputs;
 };
 
-void slot_scans_make(struct slot *s);
+void slot_inputs_make(struct slot *s, struct slot_one *o); /* with scans of its load */
+void slot_inputs_free(struct slot *s, struct slot_one *o); /* behind its task */
+void slot_inputs_leave(struct slot *s, struct slot_one *o);
+struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag); /* NULL: it is gone */
+struct bus_client *slot_client_of(const struct slot *s, bool aligned);
 void slot_scan_range(const struct slot *s, struct slot_scan *c); /* once its bounds are known */
-void slot_scans_begin(struct slot *s);                           /* from where its tasks stand */
+void slot_scans_begin(struct slot *s, uint32_t load);            /* from where its tasks stand */
+void slot_scans_join(struct slot *s); /* who has caught up goes to the head */
 void slot_scans_free(struct slot *s);
-void slot_scan_records(struct slot *s, uint32_t scan, const struct bus_ev *ev);
-void slot_scan_end(struct slot *s, uint32_t scan, int64_t offset); /* the stable end */
+void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
+void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
+void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
 /* A task of a run over a range can take nothing: makes room for those that it waits for, and reads
  * again what was dropped for it. */
-void slot_make_room(struct slot *s, uint32_t task);
-struct bus_client *slot_client_of(const struct slot *s, const struct slot_scan *c);
-void slot_scan_error(struct slot *s, uint32_t scan, const struct bus_ev *ev);
+void slot_make_room(struct slot *s, struct slot_one *o);
 void slot_align(struct slot *s); /* who has waited long enough may be passed over */
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
-int64_t slot_idle_since(const struct slot *s, uint32_t task);
+int64_t slot_idle_since(const struct slot_one *o);
 
 #endif

@@ -12,14 +12,16 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { RECORD_ARENA = 64 << 20 };
+enum { RECORD_ARENA = 64 << 20, LOAD_SHIFT = 20 };
+
+static void slot_look(struct slot *s);
 
 void slot_open(struct slot *s)
 {
     struct err err;
     assert(s->writer == NULL);
     struct slice name = s->conf.plain ? SLICE_NONE : s->conf.name;
-    if (bus_open(s->bus, name, slot_tag(SLOT_TAG_OPEN, 0), &s->writer, &err) != 0) {
+    if (bus_open(s->bus, name, slot_tag(SLOT_TAG_OPEN, 0, 0), &s->writer, &err) != 0) {
         slot_lose(s, "the slot cannot be opened: %s", err.msg);
     }
 }
@@ -33,9 +35,9 @@ static struct bus_tp own_topic(struct slot *s, struct slice name, uint64_t linea
     return (struct bus_tp){bus_topic(s->bus, slice_str(text)), (uint32_t)(lineage % parts)};
 }
 
-struct bus_tp slot_journal_of(struct slot *s, uint32_t task)
+struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o)
 {
-    return own_topic(s, SLICE("journal"), s->tasks[task].conf->plan->lineage);
+    return own_topic(s, SLICE("journal"), o->conf.plan->lineage);
 }
 
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
@@ -43,46 +45,132 @@ struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
     return own_topic(s, SLICE("state"), lineage);
 }
 
-static void add_journal(struct slot *s, struct bus_tp tp, bool snapshots)
+void slot_opened(struct slot *s, const struct bus_ev *ev)
 {
-    VEC_EACH (&s->journals, j) {
+    s->epoch = (uint64_t)ev->offset;
+    s->open = true;
+    if (s->looking) {
+        slot_look(s);
+    } else {
+        s->last_commit = slot_now(s);
+    }
+}
+
+/* ---- loads ---- */
+
+static void add_journal(struct slot_load *l, struct bus_tp tp, bool snapshots)
+{
+    VEC_EACH (&l->journals, j) {
         if (j->tp.part == tp.part && j->snapshots == snapshots) {
             return;
         }
     }
-    *VEC_PUSH(&s->journals) =
+    *VEC_PUSH(&l->journals) =
         (struct slot_journal){.tp = tp, .from = BUS_FROM_START, .end = -1, .snapshots = snapshots};
 }
 
-/* Journals first, then scans. */
-static void ask_bounds(struct slot *s, uint32_t index)
+static uint64_t journal_tag(enum slot_tag kind, uint32_t load, uint32_t number, uint32_t journal)
 {
-    struct err err;
-    bool scan = index >= s->journals.len;
-    const struct slot_scan *c = scan ? &s->scans.ptr[index - s->journals.len] : NULL;
-    struct bus_client *client = scan ? slot_client_of(s, c) : s->bus;
-    struct bus_tp tp = scan ? c->tp : s->journals.ptr[index].tp;
-    if (bus_bounds(client, tp, slot_tag(SLOT_TAG_BOUNDS, index), &err) != 0) {
-        slot_lose(s, "the bounds of a partition cannot be asked for: %s", err.msg);
-    }
-    s->waits++;
+    return slot_tag(kind, load << LOAD_SHIFT | journal, number);
 }
 
-void slot_opened(struct slot *s, const struct bus_ev *ev)
+static void ask_bounds(struct slot *s, struct slot_load *l, struct bus_client *of, struct bus_tp tp,
+                       uint64_t tag)
 {
-    s->epoch = (uint64_t)ev->offset;
-    s->state = s->state == SLOT_OPENING ? SLOT_JOURNAL : s->state;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        struct bus_tp tp = slot_journal_of(s, i);
-        add_journal(s, tp, false);
-        add_journal(s, slot_state_of(s, s->tasks[i].conf->plan->lineage), true);
+    struct err err;
+    if (bus_bounds(of, tp, tag, &err) != 0) {
+        slot_lose(s, "the bounds of a partition cannot be asked for: %s", err.msg);
     }
-    s->waits = 0;
-    for (uint32_t i = 0; i < s->journals.len; i++) {
-        ask_bounds(s, i);
+    l->waits++;
+}
+
+static void begin_reading(struct slot *s, uint32_t load)
+{
+    struct slot_load *l = &s->loads[load];
+    l->phase = LOAD_BOUNDS;
+    l->number++;
+    l->reader = bus_reader_new(s->bus);
+    l->waits = 0;
+}
+
+static void ask_journals(struct slot *s, uint32_t load)
+{
+    struct slot_load *l = &s->loads[load];
+    for (uint32_t i = 0; i < l->journals.len; i++) {
+        ask_bounds(s, l, s->bus, l->journals.ptr[i].tp,
+                   journal_tag(SLOT_TAG_BOUNDS, load, l->number, i));
     }
-    for (uint32_t i = 0; i < s->scans.len && s->state == SLOT_JOURNAL; i++) {
-        ask_bounds(s, (uint32_t)s->journals.len + i);
+}
+
+static void ask_scans(struct slot *s, uint32_t load)
+{
+    struct slot_load *l = &s->loads[load];
+    VEC_EACH (&s->scans, at) {
+        const struct slot_scan *c = *at;
+        if (c != NULL && c->load == load) {
+            uint64_t tag =
+                journal_tag(SLOT_TAG_SCAN_BOUNDS, load, l->number, (uint32_t)l->asked.len);
+            *VEC_PUSH(&l->asked) =
+                (struct slot_asked){slot_tag(SLOT_TAG_SCAN, c->index, c->id), c->tp, c->aligned};
+            ask_bounds(s, l, slot_client_of(s, c->aligned), c->tp, tag);
+        }
+    }
+}
+
+void slot_load_begin(struct slot *s)
+{
+    uint32_t load = 0;
+    bool any = false;
+    while (load < SLOT_CATCH_UPS && s->loads[load].phase != LOAD_FREE) {
+        load++;
+    }
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->state != SLOT_OPENING || load == SLOT_CATCH_UPS) {
+            continue;
+        }
+        if (!any) {
+            begin_reading(s, load);
+        }
+        any = true;
+        o->state = SLOT_JOURNAL;
+        o->load = load;
+        add_journal(&s->loads[load], slot_journal_of(s, o), false);
+        add_journal(&s->loads[load], slot_state_of(s, o->conf.plan->lineage), true);
+        slot_inputs_make(s, o);
+    }
+    if (any) {
+        ask_journals(s, load);
+        ask_scans(s, load);
+    }
+}
+
+void slot_load_end(struct slot *s, uint32_t load)
+{
+    struct slot_load *l = &s->loads[load];
+    if (l->reader != NULL) {
+        bus_reader_free(l->reader);
+    }
+    l->reader = NULL;
+    l->phase = LOAD_FREE;
+    VEC_DONE(&l->journals);
+    VEC_DONE(&l->asked);
+}
+
+/* For the records of the transaction of which nobody knows whether it happened. */
+static void slot_look(struct slot *s)
+{
+    slot_load_end(s, SLOT_LOOK);
+    begin_reading(s, SLOT_LOOK);
+    VEC_EACH (&s->tasks, o) {
+        if ((*o)->in_cut) {
+            add_journal(&s->loads[SLOT_LOOK], slot_journal_of(s, *o), false);
+        }
+    }
+    ask_journals(s, SLOT_LOOK);
+    if (s->loads[SLOT_LOOK].waits == 0) {
+        slot_load_end(s, SLOT_LOOK);
+        slot_commit_looked(s);
     }
 }
 
@@ -97,7 +185,7 @@ static bool next_record(struct slot *s, struct slot_one *o)
     int rc = journal_read(slice_of(r->bytes, r->len), o->arena, &o->record, &sum, &err);
     rc = rc == 0 ? task_replay(o->task, &o->record, r->offset, sum, &err) : rc;
     if (rc != 0) {
-        slot_lose(s, "%s", err.msg);
+        slot_lose_one(s, o, "%s", err.msg);
     }
     return rc == 0;
 }
@@ -110,22 +198,21 @@ static void drop_records(struct slot_one *o)
     VEC_DONE(&o->journal);
 }
 
-static void forget_journal(struct slot_one *o)
+void slot_forget_journal(struct slot_one *o)
 {
     drop_records(o);
     arena_free(o->arena);
     o->arena = NULL;
 }
 
-static void seek_fresh(struct slot *s, uint32_t task)
+static void seek_fresh(const struct slot *s, struct slot_one *o)
 {
-    bool from_start = s->tasks[task].conf->from_start || s->conf.range != NULL;
-    VEC_EACH (&s->inputs, i) {
-        const struct slot_input *in = *i;
-        const struct slot_scan *c = &s->scans.ptr[in->scan];
-        for (uint32_t k = 0; k < in->n && in->task == task; k++) {
-            task_seek(s->tasks[task].task, in->first + k,
-                      (struct merge_pos){from_start ? c->start : c->end, 0});
+    VEC_EACH (&o->inputs, at) {
+        const struct slot_input *in = *at;
+        for (uint32_t k = 0; k < in->n; k++) {
+            bool first = o->conf.from_start || s->conf.range != NULL;
+            int64_t from = first ? in->scan->start : in->scan->end;
+            task_seek(o->task, in->first + k, (struct merge_pos){from, 0});
         }
     }
 }
@@ -141,81 +228,78 @@ static void succeed(struct slot *s, struct slot_one *o)
     if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
         task_succeed(o->task, &rec, r->offset, sum);
     } else {
-        slot_lose(s, "%s", err.msg);
+        slot_lose_one(s, o, "%s", err.msg);
     }
     arena_free(a);
     drop_records(o);
 }
 
-static void begin_replay(struct slot *s)
+static void begin_task(struct slot *s, struct slot_one *o)
 {
-    s->state = SLOT_REPLAY;
-    for (uint32_t i = 0; i < s->n_tasks && s->state == SLOT_REPLAY; i++) {
-        struct slot_one *o = &s->tasks[i];
-        slot_snap_restore(s, o);
-        if (o->journal.len > 0 && o->last_plan != o->conf->plan->hash) {
-            succeed(s, o);
-        }
-        if (o->journal.len == 0 && !o->snap.found) {
-            seek_fresh(s, i);
-        } else if (o->journal.len > 0) {
-            o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
-            (void)next_record(s, o);
+    o->state = SLOT_REPLAY;
+    slot_snap_restore(s, o);
+    if (o->state == SLOT_REPLAY && o->journal.len > 0 && o->last_plan != o->conf.plan->hash) {
+        succeed(s, o);
+    }
+    if (o->state != SLOT_REPLAY) {
+        return;
+    }
+    if (o->journal.len == 0 && !o->snap.found) {
+        seek_fresh(s, o);
+    } else if (o->journal.len > 0) {
+        o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
+        (void)next_record(s, o);
+    }
+}
+
+static void begin_replay(struct slot *s, uint32_t load)
+{
+    s->loads[load].phase = LOAD_CATCH_UP;
+    VEC_EACH (&s->tasks, o) {
+        if ((*o)->state == SLOT_JOURNAL && (*o)->load == load) {
+            begin_task(s, *o);
         }
     }
-    if (s->state == SLOT_REPLAY) {
-        slot_scans_begin(s);
-    }
+    slot_scans_begin(s, load);
 }
 
 /* True: there is more to do without waiting. */
 static bool replay_on(struct slot *s, struct slot_one *o)
 {
     struct err err;
-    uint32_t n = task_work(o->task, SLOT_TAKES);
+    uint32_t n = task_work(o->task, s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES);
     if (task_replaying(o->task)) {
         return n > 0;
     }
     if (task_replayed(o->task, &err) != 0) {
-        slot_lose(s, "%s", err.msg);
+        slot_lose_one(s, o, "%s", err.msg);
         return false;
     }
     s->counts.replayed++;
     if (o->at == o->journal.len) {
-        forget_journal(o);
-        return false;
+        slot_forget_journal(o);
+        return true;
     }
     return next_record(s, o);
 }
 
 bool slot_replay_step(struct slot *s)
 {
-    bool more = false, left = false;
-    for (uint32_t i = 0; i < s->n_tasks && s->state == SLOT_REPLAY; i++) {
-        if (s->tasks[i].arena != NULL) {
-            more |= replay_on(s, &s->tasks[i]);
-            left |= s->tasks[i].arena != NULL;
+    bool more = false;
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->state == SLOT_REPLAY && o->arena != NULL) {
+            more |= replay_on(s, o);
         }
-    }
-    if (!left && s->state == SLOT_REPLAY) {
-        s->state = SLOT_LIVE;
-        s->last_commit = slot_now(s);
-        more = true;
+        if (o->state == SLOT_REPLAY && o->arena == NULL) {
+            o->state = SLOT_LIVE;
+            more = true;
+        }
     }
     return more;
 }
 
 /* ---- reading journals ---- */
-
-uint32_t slot_task_of(const struct slot *s, uint64_t lineage)
-{
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        if (s->tasks[i].conf->plan->lineage == lineage) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
 
 static void look_at(struct slot_one *o, struct slice bytes, int64_t offset)
 {
@@ -238,7 +322,8 @@ static void keep_record(struct slot *s, struct slot_one *o, const struct bus_rec
     struct journal_record rec;
     uint64_t sum;
     if (journal_read(r->value, a, &rec, &sum, &err) != 0) {
-        slot_lose(s, "the journal of '" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name), err.msg);
+        slot_lose_one(s, o, "the journal of '" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name),
+                      err.msg);
     } else if (!o->snap.found || rec.seq > o->snap.root.seq) {
         if (journal_begins(&rec)) {
             drop_records(o);
@@ -252,114 +337,129 @@ static void keep_record(struct slot *s, struct slot_one *o, const struct bus_rec
     arena_free(a);
 }
 
-static void take_records(struct slot *s, struct slot_journal *j, const struct bus_ev *ev)
+static void take_records(struct slot *s, uint32_t load, struct slot_journal *j,
+                         const struct bus_ev *ev)
 {
     for (uint32_t i = 0; i < ev->count; i++) {
         const struct bus_record *r = &ev->records[i];
-        uint32_t t = r->key.len == 8 ? slot_task_of(s, endian_be64(r->key.ptr)) : UINT32_MAX;
         j->from = r->offset + 1;
         if (j->snapshots) {
-            slot_snap_record(s, r);
+            slot_snap_record(s, load, r);
             continue;
         }
-        if (t == UINT32_MAX) {
-            continue;
+        struct slot_one *o = r->key.len == 8 ? slot_one_of(s, endian_be64(r->key.ptr)) : NULL;
+        if (o != NULL && load == SLOT_LOOK) {
+            look_at(o, r->value, r->offset);
+        } else if (o != NULL && o->state == SLOT_JOURNAL && o->load == load) {
+            keep_record(s, o, r);
         }
-        if (s->looking) {
-            look_at(&s->tasks[t], r->value, r->offset);
-            continue;
-        }
-        keep_record(s, &s->tasks[t], r);
     }
 }
 
 /* A partition of the journal is needed from the first record that a task of it needs. */
-static void needed_from(struct slot *s, struct slot_journal *j)
+static void needed_from(struct slot *s, uint32_t load, struct slot_journal *j)
 {
     int64_t from = INT64_MAX;
-    for (uint32_t i = 0; i < s->n_tasks; i++) {
-        const struct slot_snap *p = &s->tasks[i].snap;
-        if (slot_journal_of(s, i).part == j->tp.part) {
-            from = MIN(from, p->found ? p->root.journal_offset : BUS_FROM_START);
+    VEC_EACH (&s->tasks, at) {
+        const struct slot_one *o = *at;
+        if (o->state == SLOT_JOURNAL && o->load == load &&
+            slot_journal_of(s, o).part == j->tp.part) {
+            from = MIN(from, o->snap.found ? o->snap.root.journal_offset : BUS_FROM_START);
         }
     }
-    j->from = from;
-}
-
-static void read_all(struct slot *s, bool snapshots);
-
-static void all_read(struct slot *s)
-{
-    if (s->reading_snapshots) {
-        VEC_EACH (&s->journals, j) {
-            if (!j->snapshots) {
-                needed_from(s, j);
-            }
-        }
-        read_all(s, false);
-    } else if (s->looking) {
-        slot_commit_looked(s);
-    } else {
-        begin_replay(s);
-    }
-}
-
-static void bounds_known(struct slot *s, uint32_t index, const struct bus_ev *ev)
-{
-    if (index >= s->journals.len) {
-        struct slot_scan *c = &s->scans.ptr[index - s->journals.len];
-        c->start = ev->offset;
-        c->end = ev->end;
-        slot_scan_range(s, c);
-    } else {
-        s->journals.ptr[index].end = ev->end;
-    }
-    if (--s->waits > 0) {
-        return;
-    }
-    read_all(s, s->state == SLOT_JOURNAL);
+    j->from = from == INT64_MAX ? BUS_FROM_START : from;
 }
 
 /* Snapshots first: they tell from where the journals are needed. */
-static void read_all(struct slot *s, bool snapshots)
+static void read_all(struct slot *s, uint32_t load, enum slot_load_phase phase)
 {
     struct err err;
-    s->reading_snapshots = snapshots;
-    for (uint32_t i = 0; i < s->journals.len; i++) {
-        struct slot_journal *j = &s->journals.ptr[i];
-        if (j->snapshots != snapshots) {
+    struct slot_load *l = &s->loads[load];
+    l->phase = phase;
+    for (uint32_t i = 0; i < l->journals.len; i++) {
+        struct slot_journal *j = &l->journals.ptr[i];
+        if (j->snapshots != (phase == LOAD_SNAPSHOTS)) {
             continue;
         }
-        if (bus_assign(s->reader, j->tp, j->from, slot_tag(SLOT_TAG_JOURNAL, i), &err) != 0) {
+        if (bus_assign(l->reader, j->tp, j->from, journal_tag(SLOT_TAG_JOURNAL, load, l->number, i),
+                       &err) != 0) {
             slot_lose(s, "the journal cannot be read: %s", err.msg);
             return;
         }
-        s->waits++;
+        l->waits++;
     }
+}
+
+static void all_read(struct slot *s, uint32_t load)
+{
+    struct slot_load *l = &s->loads[load];
+    if (load == SLOT_LOOK && l->phase == LOAD_JOURNALS) {
+        slot_load_end(s, load);
+        slot_commit_looked(s);
+    } else if (l->phase == LOAD_JOURNALS) {
+        begin_replay(s, load);
+    } else if (l->phase == LOAD_SNAPSHOTS || load == SLOT_LOOK) {
+        VEC_EACH (&l->journals, j) {
+            if (!j->snapshots && load != SLOT_LOOK) {
+                needed_from(s, load, j);
+            }
+        }
+        read_all(s, load, LOAD_JOURNALS);
+    } else {
+        read_all(s, load, LOAD_SNAPSHOTS);
+    }
+}
+
+static void on_bounds(struct slot *s, uint32_t load, struct bus_client *of, struct bus_tp tp,
+                      const struct bus_ev *ev)
+{
+    struct slot_load *l = &s->loads[load];
+    l->waits--;
+    if (ev->kind == BUS_EV_DONE) {
+        if (l->waits == 0) {
+            all_read(s, load);
+        }
+    } else if (ev->err->code == ERR_UNAVAILABLE) {
+        ask_bounds(s, l, of, tp, ev->tag);
+    } else {
+        slot_lose(s, "the bounds of a partition are not known: %s", ev->err->msg);
+    }
+}
+
+static void on_scan_bounds(struct slot *s, uint32_t load, uint32_t index, const struct bus_ev *ev)
+{
+    const struct slot_asked q = s->loads[load].asked.ptr[index];
+    struct slot_scan *c = slot_scan_at(s, q.scan);
+    if (c != NULL && ev->kind == BUS_EV_DONE) {
+        c->start = ev->offset;
+        c->end = ev->end;
+        slot_scan_range(s, c);
+    }
+    on_bounds(s, load, slot_client_of(s, q.aligned), q.tp, ev);
 }
 
 void slot_journal_event(struct slot *s, const struct bus_ev *ev)
 {
-    uint32_t index = (uint32_t)(ev->tag >> 8);
-    if ((ev->tag & 0xff) == SLOT_TAG_BOUNDS) {
-        if (ev->kind == BUS_EV_DONE) {
-            bounds_known(s, index, ev);
-        } else if (ev->err->code == ERR_UNAVAILABLE) {
-            s->waits--;
-            ask_bounds(s, index);
-        } else {
-            slot_lose(s, "the bounds of a partition are not known: %s", ev->err->msg);
-        }
+    uint32_t load = slot_tag_index(ev->tag) >> LOAD_SHIFT;
+    uint32_t index = slot_tag_index(ev->tag) & ((1U << LOAD_SHIFT) - 1);
+    struct slot_load *l = &s->loads[load];
+    if (l->number != (uint32_t)(ev->tag >> 32) || l->phase == LOAD_FREE) {
         return;
     }
-    struct slot_journal *j = &s->journals.ptr[index];
-    if (ev->kind == BUS_EV_RECORDS) {
-        take_records(s, j, ev);
+    if ((ev->tag & 0xff) == SLOT_TAG_SCAN_BOUNDS) {
+        on_scan_bounds(s, load, index, ev);
+        return;
+    }
+    struct slot_journal *j = &l->journals.ptr[index];
+    if ((ev->tag & 0xff) == SLOT_TAG_BOUNDS) {
+        j->end = ev->kind == BUS_EV_DONE ? ev->end : j->end;
+        on_bounds(s, load, s->bus, j->tp, ev);
+    } else if (ev->kind == BUS_EV_RECORDS) {
+        take_records(s, load, j, ev);
     } else if (ev->kind == BUS_EV_END && ev->offset >= j->end) {
-        bus_unassign(s->reader, j->tp);
-        j->from = MAX(j->from, ev->offset);
-        if (--s->waits == 0) {
-            all_read(s);
+        bus_unassign(l->reader, j->tp);
+        if (--l->waits == 0) {
+            all_read(s, load);
         }
     } else if (ev->kind == BUS_EV_ERROR) {
         slot_lose(s, "the journal cannot be read: %s", ev->err->msg);

@@ -20,7 +20,7 @@ bool slot_snap_sends(const struct slot_one *o)
 static struct snap_set *set_of(struct slot_one *o)
 {
     if (o->snap.set == NULL) {
-        o->snap.set = snap_set_new(o->conf->plan->lineage);
+        o->snap.set = snap_set_new(o->conf.plan->lineage);
     }
     return o->snap.set;
 }
@@ -28,10 +28,12 @@ static struct snap_set *set_of(struct slot_one *o)
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    if (p->state == SNAP_NONE && s->conf.snapshot_ns > 0 && slot_now(s) >= p->due &&
-        !snap_set_has_puts(set_of(o)) && task_snapshot(o->task, p->set)) {
-        p->state = SNAP_CUT;
-        return false;
+    bool due = s->conf.snapshot_ns > 0 && (o->final || slot_now(s) >= p->due);
+    if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
+        bool final = o->final;
+        p->state = task_snapshot(o->task, p->set) ? SNAP_CUT : SNAP_NONE;
+        o->final = false;
+        return final && p->state == SNAP_CUT; /* a last one is made also if nothing happened */
     }
     if (!slot_snap_sends(o)) {
         return false;
@@ -51,10 +53,10 @@ uint32_t slot_snap_puts(const struct slot_one *o)
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
     const struct snap_put *p = snap_set_put(o->snap.set, i);
-    const struct bus_put put = {.to = slot_state_of(s, o->conf->plan->lineage),
+    const struct bus_put put = {.to = slot_state_of(s, o->conf.plan->lineage),
                                 .key = slice_of(p->key, p->key_len),
                                 .value = p->removes ? SLICE_NONE : p->value,
-                                .token = slot_tag(SLOT_TAG_PUT, 0)};
+                                .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
     return bus_put(s->writer, &put, reterr);
 }
 
@@ -62,11 +64,11 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
 {
     struct slot_snap *p = &o->snap;
     if (p->state == SNAP_CUT) {
-        p->root = (struct snap_root){.plan = o->conf->plan->hash,
+        p->root = (struct snap_root){.plan = o->conf.plan->hash,
                                      .seq = o->cut.seq,
                                      .journal_offset = journal_offset,
                                      .journal_part =
-                                         (uint32_t)(o->conf->plan->lineage % SLOT_JOURNAL_PARTS),
+                                         (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS),
                                      .engine = JOURNAL_ENGINE_NUMBER};
         snap_set_seal(p->set, &p->root);
         p->state = SNAP_SENDING;
@@ -81,21 +83,20 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
 
 /* ---- reading ---- */
 
-void slot_snap_record(struct slot *s, const struct bus_record *r)
+void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r)
 {
     struct snap_key k;
     struct err err;
-    uint32_t t = snap_key_read(r->key, &k) ? slot_task_of(s, k.lineage) : UINT32_MAX;
-    if (t == UINT32_MAX) {
+    struct slot_one *o = snap_key_read(r->key, &k) ? slot_one_of(s, k.lineage) : NULL;
+    if (o == NULL || o->state != SLOT_JOURNAL || o->load != load) {
         return;
     }
-    struct slot_one *o = &s->tasks[t];
     if (snap_set_record(set_of(o), &k, r->value, &err) != 0) {
-        slot_lose(s, "%s", err.msg);
+        slot_lose_one(s, o, "%s", err.msg);
     }
     const struct snap_root *root = snap_set_root(o->snap.set);
     o->snap.found =
-        root != NULL && root->plan == o->conf->plan->hash && root->engine == JOURNAL_ENGINE_NUMBER;
+        root != NULL && root->plan == o->conf.plan->hash && root->engine == JOURNAL_ENGINE_NUMBER;
     o->snap.root = root != NULL ? *root : o->snap.root;
 }
 
@@ -124,7 +125,7 @@ void slot_snap_restore(struct slot *s, struct slot_one *o)
         s->counts.restored_bytes += o->snap.root.bytes;
     }
     if (rc != 0) {
-        slot_lose(s, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf->plan->name), err.msg);
+        slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err.msg);
     }
     slot_snap_forget(&o->snap);
 }

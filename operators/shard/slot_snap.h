@@ -32,7 +32,7 @@ uint32_t slot_snap_puts(const struct slot_one *o); /* records of the cut under w
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr) NODISCARD;
 void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_offset);
 bool slot_snap_sends(const struct slot_one *o); /* something of it waits to be sent */
-void slot_snap_record(struct slot *s, const struct bus_record *r);
+void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r);
 /* All of the topic was read: whether a snapshot of these rules is there. */
 void slot_snap_restore(struct slot *s, struct slot_one *o);
 void slot_snap_forget(struct slot_snap *p); /* what was read */

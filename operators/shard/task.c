@@ -8,13 +8,14 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/codec/endian.h"
+#include "core/event/batch_enc.h"
 #include "core/event/key.h"
 #include "operators/graph/eng_state.h"
 #include "operators/sig/dat_outgo.h"
 
 #include <assert.h>
 
-enum { SCRATCH_MAX = 64 << 20, KEY_MAX = 1 << 20 };
+enum { SCRATCH_MAX = 64 << 20, KEY_MAX = 1 << 20, VALUES_MAX = 2 << 20 };
 
 static int64_t ms_of(int64_t ns)
 {
@@ -75,7 +76,7 @@ static void on_derived(void *arg, const struct evt *e)
 {
     struct task *t = arg;
     const struct task_out *o = out_of(t, e->type);
-    if (o == NULL) {
+    if (o == NULL || task_input_is_full(t, e->type->name)) {
         return;
     }
     static const struct rec_context none = {NULL, 0, 0};
@@ -83,7 +84,7 @@ static void on_derived(void *arg, const struct evt *e)
     struct rec r = {.kind = REC_DERIVED, .context = &none, .type = e->type->name};
     struct err err;
     arena_reset(t->scratch);
-    r.ts = r.ingest_ts = MAX(t->floor, eng_now(t->eng) * CLOCK_NS_PER_MS);
+    r.ts = r.ingest_ts = task_now(t);
     r.id = id_of_derived(t->plan->lineage, e->ref.lo);
     bool fits = dat_outgo_event(e, t->scratch, &payload, &r.payload_len);
     r.payload = payload;
@@ -93,8 +94,13 @@ static void on_derived(void *arg, const struct evt *e)
         if (!slice_eq(o->type, e->type->name)) {
             continue;
         }
+        if (!fits) {
+            (void)err_set(&err, ERR_TOO_BIG, "it has no end");
+        }
         if (!fits || emit_event(t->emit, o->to, part_of(t, o, &r), &r, e->ref.lo, &err) != 0) {
             t->counts.refused++;
+            task_dead(t, TASK_DEAD_TOO_BIG, SLICE_NONE, "an event of '" SLICE_FMT "': %s",
+                      SLICE_ARG(e->type->name), err.msg);
         } else {
             t->counts.put++;
         }
@@ -110,6 +116,7 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     struct task *t = MEM_NEW(struct task);
     *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
     const struct eng_conf econf = {.on_derived = on_derived,
+                                   .on_rows = plan->n_alerts > 0 ? task_rows : NULL,
                                    .arg = t,
                                    .causes = true,
                                    .prioritized = true,
@@ -120,6 +127,9 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     t->emit = emit_new(plan->lineage, plan->name, plan->to, plan->n_to);
     t->intake = dat_intake_new(eng_heap(t->eng), keys);
     t->scratch = arena_new(NULL, "task", SCRATCH_MAX);
+    t->book = alert_book_new(plan->alerts, plan->n_alerts, plan->part, plan->parts);
+    t->values = batch_enc_new(BATCH_LIMITS, VALUES_MAX);
+    buf_init(&t->plain, VALUES_MAX);
     t->last = mem_calloc(plan->n_subs, sizeof *t->last);
     t->reads = mem_calloc(plan->n_subs, sizeof *t->reads);
     t->replay_to = mem_calloc(plan->n_subs, sizeof *t->replay_to);
@@ -152,7 +162,10 @@ void task_free(struct task *t)
     dat_intake_free(t->intake);
     eng_free(t->eng);
     arena_free(t->scratch);
+    alert_book_free(t->book);
+    batch_enc_free(t->values);
     buf_done(&t->key);
+    buf_done(&t->plain);
     buf_done(&t->journal);
     VEC_DONE(&t->outs);
     VEC_DONE(&t->decisions);
@@ -218,26 +231,25 @@ static struct eref ref_of(const struct task *t, const struct merge_take *in)
 {
     const struct merge_spec *s = &t->plan->subs[in->sub];
     if (s->author != 0) {
-        return (struct eref){1ULL << 63 | s->author, in->first + in->event->n};
+        uint64_t n = in->event != NULL ? in->event->n : 0;
+        return (struct eref){1ULL << 63 | s->author, in->first + n};
     }
     struct ref r = ref_of_raw((struct ref_raw){t->plan->topic_ids[in->sub], (uint16_t)s->part,
                                                in->index, (uint64_t)in->offset});
     return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
 }
 
-static void take(struct task *t, const struct merge_take *in)
+/* Its own outputs aside: those of timers that were due before it. */
+static void take_event(struct task *t, const struct merge_take *in)
 {
     struct err err;
-    t->counts.taken++;
-    hop(t, merge_clock(t->merge));
-    if (in->event == NULL) {
-        t->counts.marks++;
-        return;
-    }
     t->counts.events++;
     t->counts.late += in->late;
     if (in->late && t->plan->late != TASK_LATE_ADMIT) {
         t->counts.dropped++;
+        if (t->plan->late == TASK_LATE_DLQ) {
+            task_dead(t, TASK_DEAD_LATE, SLICE_NONE, "its time is %lld", (long long)in->event->ts);
+        }
         return;
     }
     if (in->sub != t->last_sub || in->offset != t->last_offset) {
@@ -249,10 +261,31 @@ static void take(struct task *t, const struct merge_take *in)
     if (e == NULL) {
         return; /* no rule has that type */
     }
-    e->ref = ref_of(t, in);
+    e->ref = t->input;
     if (eng_send(t->eng, e, &err) != 0) {
         t->counts.poison++;
+        task_dead(t, TASK_DEAD_REFUSED, SLICE_NONE, "%s", err.msg);
     }
+}
+
+static void take(struct task *t, const struct merge_take *in)
+{
+    bool mark = in->event == NULL && in->bad == 0;
+    int64_t clock = merge_clock(t->merge);
+    t->counts.taken++;
+    task_input_begin(t, mark ? (struct eref){0, 0} : ref_of(t, in));
+    if (clock != MERGE_NO_CLOCK) { /* what does not decode tells no time */
+        hop(t, clock);
+    }
+    if (mark) {
+        t->counts.marks++;
+    } else if (in->bad != 0) {
+        t->counts.poison++;
+        task_dead(t, TASK_DEAD_UNDECODABLE, SLICE_NONE, "%s", err_name(in->bad));
+    } else {
+        take_event(t, in);
+    }
+    task_input_end(t);
 }
 
 static bool replay_done(const struct task *t)
@@ -284,6 +317,8 @@ uint32_t task_work(struct task *t, uint32_t max)
             if (replay_done(t)) {
                 break;
             }
+        } else if (emit_total(t->emit) - t->put_from >= TASK_PUT_MAX) {
+            break;
         }
         if (!merge_next(t->merge, &in)) {
             break;
@@ -307,7 +342,9 @@ void task_tick(struct task *t, int64_t clock)
         .kind = JOURNAL_TICK, .take = merge_takes(t->merge), .time = clock};
     t->counts.ticks++;
     merge_hop(t->merge, clock);
+    task_input_begin(t, (struct eref){0, 0});
     hop(t, clock);
+    task_input_end(t);
 }
 
 void task_finish(struct task *t, int64_t clock)

@@ -16,6 +16,7 @@
 #define OPERATORS_SHARD_TASK_H
 
 #include "operators/graph/eng.h"
+#include "operators/shard/alert.h"
 #include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
 #include "operators/sig/builtin.h"
@@ -37,6 +38,7 @@ struct task_out { /* events of that type leave the task */
 
 struct task_plan {
     struct slice name; /* tenant/graph/level/partition: for people */
+    struct slice tenant;
     uint64_t lineage;
     uint64_t hash; /* of the rules: whose journal another's is not */
     uint32_t part, parts;
@@ -47,7 +49,9 @@ struct task_plan {
     const uint16_t *topic_ids;  /* per sub: of raw topics, for references */
     const struct emit_to *to;
     const struct task_out *outs;
-    uint32_t n_modules, n_reads, n_subs, n_to, n_outs;
+    const struct alert_rule *alerts;
+    uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_alerts;
+    uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1; 0: they go nowhere */
     enum task_late late;
     enum builtin_world world; /* of built-in types among them */
     const struct lim_conf *limits;
@@ -61,6 +65,12 @@ struct task_cut {
 
 struct task_counts {
     uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
+    uint64_t alerts, dead, over; /* rows, letters; outputs of one input that were too much */
+};
+
+enum {
+    TASK_PUT_MAX = 8 << 20,    /* bytes put out: no more is taken before a cut */
+    TASK_INPUT_MAX = 32 << 20, /* of one input: the rest goes to `dlq`. A cut has both at most */
 };
 
 struct task;

@@ -53,6 +53,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->parcel =
         emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
     t->clock_marked = clock;
+    t->put_from = emit_total(t->emit);
     list_puts(t);
     if (t->snapshot != NULL) {
         *VEC_PUSH(&t->decisions) =
@@ -119,6 +120,7 @@ static void task_number_from(struct task *t, const struct journal_record *r)
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
             eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
+            alert_count_from(t->book, (uint64_t)r->decisions[i].time);
         }
     }
 }
@@ -130,6 +132,7 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->prev_offset = offset;
     t->prev_sum = sum;
     eng_number_from(t->eng, last->outputs);
+    alert_count_from(t->book, last->outputs);
     *VEC_PUSH(&t->decisions) =
         (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
 }
@@ -228,6 +231,7 @@ int task_replayed(struct task *t, struct err *reterr)
         t->watch.on_record(t->watch.arg, r, p, bits);
     }
     emit_give_back(t->emit, p);
+    t->put_from = emit_total(t->emit);
     merge_replay_end(t->merge);
     VEC_CLEAR(&t->decisions);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {

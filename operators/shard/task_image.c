@@ -11,6 +11,7 @@
 #include <assert.h>
 
 enum { OWN_MAX = 64 << 20 };
+#define BOOK_NODE (SNAP_TASK_NODE - 1)
 
 static void put(struct buf *to, uint64_t v)
 {
@@ -67,10 +68,23 @@ static void add_chunk(void *arg, const struct save_chunk *c)
     snap_set_add(arg, c);
 }
 
+/* Openings of alerts: a chunk of a node that no engine has. */
+static void save_book(const struct task *t, void (*on_chunk)(void *arg, const struct save_chunk *c),
+                      void *arg)
+{
+    struct buf b;
+    buf_init(&b, SAVE_CHUNK_MAX);
+    if (t->plan->n_alerts > 0 && alert_save(t->book, &b)) {
+        on_chunk(arg, &(struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(&b)});
+    }
+    buf_done(&b);
+}
+
 void task_save(struct task *t, struct snap_set *to)
 {
     snap_set_begin(to);
     eng_save(t->eng, add_chunk, to);
+    save_book(t, add_chunk, to);
     add_own(t, to);
 }
 
@@ -88,6 +102,7 @@ struct hash128 task_state_hash(struct task *t)
 {
     struct parts p = {0};
     eng_save(t->eng, add_part, &p);
+    save_book(t, add_part, &p);
     struct hash128 sum = snap_hash(p.v.ptr, p.v.len);
     VEC_DONE(&p.v);
     return sum;
@@ -149,6 +164,9 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
         return err_set(reterr, ERR_CORRUPT, "a snapshot without the task's own chunk");
     }
     int rc = load_own(t, chunks[n - 1].bytes, reterr);
+    if (rc == 0 && n > 1 && chunks[n - 2].node == BOOK_NODE) {
+        rc = alert_load(t->book, chunks[--n - 1].bytes, reterr);
+    }
     rc = rc == 0 ? eng_load(t->eng, chunks, n - 1, reterr) : rc;
     if (rc == 0 && t->started) {
         task_take_types(t);

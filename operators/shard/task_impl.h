@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of a task, for task.c (inputs, clock, outputs) and task_cut.c (cuts and replay).
+ * The inside of a task, for task.c (inputs, clock, outputs), task_plain.c (alerts, dead letters)
+ * and task_cut.c (cuts and replay).
  */
 #ifndef OPERATORS_SHARD_TASK_IMPL_H
 #define OPERATORS_SHARD_TASK_IMPL_H
@@ -17,10 +18,16 @@ struct task {
     struct emit *emit;
     struct dat_intake *intake;
     struct arena *scratch; /* of one event on its way out */
-    struct buf key;
-    VEC(uint32_t) outs; /* by number of the type: 0 = stays inside, else rule + 1 */
-    int64_t floor;      /* no event that is put out is older */
-    uint32_t last_sub;  /* of the event before: contexts of another record are other ones */
+    struct buf key, plain;
+    struct alert_book *book;   /* NULL: no statement alerts */
+    struct batch_enc *values;  /* of plain records */
+    struct eref input;         /* what is being taken; none: a timer */
+    uint64_t input_from, over; /* bytes put out before it; its outputs that were too much */
+    uint64_t put_from;         /* bytes put out before the last cut */
+    struct slice over_type;    /* of the first of them */
+    VEC(uint32_t) outs;        /* by number of the type: 0 = stays inside, else rule + 1 */
+    int64_t floor;             /* no event that is put out is older */
+    uint32_t last_sub;         /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
     bool started, has_failed, ended;
     struct err failed;
@@ -56,6 +63,23 @@ struct task {
     uint64_t replay_sum;
     struct task_watch watch;
 };
+
+enum task_dead {
+#define TASK_DEAD(name, reason, doc) TASK_DEAD_##name,
+#include "operators/shard/dead.def"
+};
+
+/* ns, by the engine: of whatever is put out now. */
+int64_t task_now(const struct task *t);
+/* task_plain.c: a letter to `dlq`, about the input that is being taken; statement: may be none. */
+void task_dead(struct task *t, enum task_dead why, struct slice statement, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+struct eng_rows;
+void task_rows(void *arg, struct slice statement, const struct eng_rows *rows);
+/* What one input puts out is bounded. True: no more of it. */
+void task_input_begin(struct task *t, struct eref input);
+bool task_input_is_full(struct task *t, struct slice type);
+void task_input_end(struct task *t);
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
 void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */

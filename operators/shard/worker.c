@@ -6,54 +6,125 @@
 #include "operators/shard/worker.h"
 
 #include "core/base/mem.h"
+#include "core/base/vec.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
-enum { EVENTS = 64, NAME_MAX_BYTES = 200, TOPICS_TAG = 1 << 30 };
+enum { EVENTS = 64, NAME_MAX_BYTES = 200 };
 
 #define WAIT_NS    (50 * CLOCK_NS_PER_MS)
 #define COPY_NS    (200 * CLOCK_NS_PER_MS)
 #define RESTART_NS CLOCK_NS_PER_S
 
+struct mine { /* a task of the thread */
+    struct worker_want is;
+    bool in_slot, wanted, leaving;
+    int64_t not_before;
+    uint32_t restarts;
+};
+
 struct worker {
     struct bus *bus;
     struct worker_conf conf;
     char name[NAME_MAX_BYTES];
-    const struct layout *layout;
-    struct arena *arena;
-    struct slot_task *tasks;
     struct bus_client *client;
     struct slot *slot;
+    VEC(struct mine) mine;
+    uint64_t followed; /* of `orders` */
     pthread_t thread;
     atomic_bool stop;
 
     pthread_mutex_t lock;
+    VEC(struct worker_want) wants;
+    uint64_t orders; /* calls of worker_run */
     struct worker_look look;
-    struct worker_task *copies;
+    VEC(struct worker_task) copies;
+
+    VEC(struct worker_task) shown; /* of who looks */
 };
+
+/* ---- laid ---- */
+
+struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int64_t version)
+{
+    struct laid *l = MEM_NEW(struct laid);
+    l->layout = layout;
+    l->arena = take_arena;
+    l->version = version;
+    atomic_init(&l->refs, 1);
+    return l;
+}
+
+struct laid *laid_ref(struct laid *l)
+{
+    atomic_fetch_add(&l->refs, 1);
+    return l;
+}
+
+void laid_unref(struct laid *l)
+{
+    if (l != NULL && atomic_fetch_sub(&l->refs, 1) == 1) {
+        arena_free(l->arena);
+        mem_free(l);
+    }
+}
+
+static const struct slot_task *task_of(const struct worker_want *w)
+{
+    assert(w->group < w->laid->layout->n_groups);
+    return &w->laid->layout->groups[w->group].tasks[w->part];
+}
+
+static uint64_t lineage_of(const struct worker_want *w)
+{
+    return task_of(w)->plan->lineage;
+}
+
+/* ---- looking ---- */
 
 static int64_t now_of(const struct worker *w)
 {
     return clock_mono(bus_clock(w->client));
 }
 
+static void copy_task(struct worker *w, const struct mine *m)
+{
+    struct worker_task *to = VEC_PUSH(&w->copies);
+    uint32_t i =
+        w->slot != NULL && m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
+    *to = (struct worker_task){.laid = laid_ref(m->is.laid),
+                               .group = m->is.group,
+                               .part = m->is.part,
+                               .leaving = m->leaving,
+                               .clock = MERGE_NO_CLOCK,
+                               .restarts = m->restarts};
+    if (i != UINT32_MAX) {
+        struct task *t = slot_task(w->slot, i);
+        to->state = slot_task_state(w->slot, i);
+        to->counts = task_counts(t);
+        to->clock = merge_clock(task_merge(t));
+        to->seq = task_seq(t);
+        (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
+    }
+}
+
 static void copy(struct worker *w, const char *why)
 {
     pthread_mutex_lock(&w->lock);
+    bool leaving = false;
     w->look.state = w->slot != NULL ? slot_state(w->slot) : SLOT_OPENING;
     (void)snprintf(w->look.why, sizeof w->look.why, "%.159s", why);
-    for (uint32_t i = 0; w->slot != NULL && i < w->layout->n_tasks; i++) {
-        struct task *t = slot_task(w->slot, i);
-        const struct err *failed = task_failed(t);
-        w->copies[i] =
-            (struct worker_task){task_counts(t), merge_clock(task_merge(t)), task_seq(t)};
-        if (failed != NULL) {
-            (void)snprintf(w->look.why, sizeof w->look.why, "%.159s", failed->msg);
-        }
+    VEC_EACH (&w->copies, c) {
+        laid_unref(c->laid);
     }
+    VEC_CLEAR(&w->copies);
+    VEC_EACH (&w->mine, m) {
+        copy_task(w, m);
+        leaving |= m->leaving;
+    }
+    w->look.applied = leaving ? w->look.applied : w->followed;
     if (w->slot != NULL) {
         w->look.counts = slot_counts(w->slot);
     }
@@ -70,34 +141,93 @@ static void rest(struct worker *w, int64_t ns)
     }
 }
 
-/* The topics between groups. */
-static bool make_topics(struct worker *w)
+/* ---- which tasks ---- */
+
+static struct mine *mine_of(struct worker *w, uint64_t lineage, const struct laid *laid)
 {
-    uint32_t n = w->layout->n_topics;
-    struct bus_topic_spec *specs = mem_calloc(n + 1, sizeof *specs);
-    struct bus_ev ev[EVENTS];
-    struct err err;
-    bool done = n == 0, ended = done;
-    for (uint32_t i = 0; i < n; i++) {
-        specs[i] = (struct bus_topic_spec){w->layout->topics[i].name, w->layout->topics[i].parts,
-                                           BUS_DELETE, -1, -1};
-    }
-    if (!done && bus_ensure(w->client, specs, n, TOPICS_TAG, &err) != 0) {
-        copy(w, err.msg);
-        ended = true;
-    }
-    while (!ended && !atomic_load(&w->stop)) {
-        bus_wait(w->client, WAIT_NS);
-        for (int got = bus_poll(w->client, ev, EVENTS), i = 0; i < got; i++) {
-            ended |= ev[i].tag == TOPICS_TAG;
-            done |= ev[i].tag == TOPICS_TAG && ev[i].kind == BUS_EV_DONE;
-            if (ev[i].kind == BUS_EV_ERROR) {
-                copy(w, ev[i].err->msg);
-            }
+    VEC_EACH (&w->mine, m) {
+        if (lineage_of(&m->is) == lineage && (laid == NULL || m->is.laid == laid)) {
+            return m;
         }
     }
-    mem_free(specs);
-    return done;
+    return NULL;
+}
+
+/* What it was told last becomes the list; true: there was something new. */
+static bool take_orders(struct worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool fresh = w->orders != w->followed;
+    if (fresh) {
+        w->followed = w->orders;
+        VEC_EACH (&w->mine, m) {
+            m->wanted = false;
+        }
+        VEC_EACH (&w->wants, want) {
+            struct mine *m = mine_of(w, lineage_of(want), want->laid);
+            if (m == NULL) {
+                m = VEC_PUSH(&w->mine);
+                *m = (struct mine){.is = *want};
+                laid_ref(want->laid);
+            }
+            m->wanted = true;
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+    return fresh;
+}
+
+static bool has_place(struct worker *w, const struct mine *m)
+{
+    VEC_EACH (&w->mine, other) {
+        if (other != m && other->in_slot && lineage_of(&other->is) == lineage_of(&m->is)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The slot has the tasks that it should have, or is on its way there. */
+static void settle(struct worker *w)
+{
+    for (size_t i = w->mine.len; i > 0; i--) {
+        struct mine *m = &w->mine.ptr[i - 1];
+        uint32_t at = m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
+        if (m->leaving && at == UINT32_MAX) {
+            m->in_slot = m->leaving = false;
+        }
+        bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
+        if (m->in_slot && !m->leaving && (!m->wanted || lost)) {
+            m->leaving = true;
+            m->restarts += lost;
+            m->not_before = lost ? now_of(w) + RESTART_NS : 0;
+            slot_remove(w->slot, lineage_of(&m->is), true);
+        }
+        if (!m->in_slot && !m->wanted) {
+            laid_unref(m->is.laid);
+            VEC_REMOVE(&w->mine, i - 1);
+        }
+    }
+    VEC_EACH (&w->mine, m) {
+        if (m->wanted && !m->in_slot && now_of(w) >= m->not_before && has_place(w, m)) {
+            struct slot_task t = *task_of(&m->is);
+            t.from_start = w->conf.from_start;
+            slot_add(w->slot, &t);
+            m->in_slot = true;
+        }
+    }
+}
+
+/* ---- the thread ---- */
+
+static bool has_to_settle(const struct worker *w)
+{
+    VEC_EACH (&w->mine, m) {
+        if (m->leaving || !m->in_slot) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Until it is lost, or has stopped. */
@@ -111,12 +241,16 @@ static void run_slot(struct worker *w)
         for (int n = bus_poll(w->client, ev, EVENTS), i = 0; i < n; i++) {
             slot_on_event(w->slot, &ev[i]);
         }
+        bool orders = take_orders(w);
+        if (!draining && (orders || has_to_settle(w) || now_of(w) - copied >= COPY_NS)) {
+            settle(w);
+        }
         more = slot_step(w->slot);
         if (atomic_load(&w->stop) && !draining) {
             draining = true;
             slot_drain(w->slot);
         }
-        if (now_of(w) - copied >= COPY_NS) {
+        if (orders || now_of(w) - copied >= COPY_NS) {
             copied = now_of(w);
             copy(w, slot_why(w->slot));
         }
@@ -137,9 +271,7 @@ static void *run(void *arg)
     while (!atomic_load(&w->stop) && !fenced) {
         struct err err;
         w->client = bus_client_new(w->bus, w->name);
-        if (!make_topics(w)) {
-            rest(w, RESTART_NS);
-        } else if (slot_new(w->client, &conf, w->tasks, w->layout->n_tasks, &w->slot, &err) != 0) {
+        if (slot_new(w->client, &conf, NULL, 0, &w->slot, &err) != 0) {
             w->slot = NULL;
             copy(w, err.msg);
             rest(w, RESTART_NS);
@@ -148,6 +280,9 @@ static void *run(void *arg)
             fenced = slot_is_fenced(w->slot);
             slot_free(w->slot);
             w->slot = NULL;
+            VEC_EACH (&w->mine, m) {
+                m->in_slot = m->leaving = false;
+            }
             rest(w, fenced ? 0 : RESTART_NS);
         }
         bus_client_free(w->client);
@@ -161,28 +296,48 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct worker *worker_new(struct bus *bus, const struct worker_conf *conf,
-                          const struct layout *layout, struct arena *take_arena)
+/* ---- from outside ---- */
+
+struct worker *worker_new(struct bus *bus, const struct worker_conf *conf)
 {
     struct worker *w = MEM_NEW(struct worker);
     w->bus = bus;
     w->conf = *conf;
-    w->layout = layout;
-    w->arena = take_arena;
     (void)snprintf(w->name, sizeof w->name, "%s", conf->name);
-    w->tasks = mem_calloc(layout->n_tasks + 1, sizeof *w->tasks);
-    w->copies = mem_calloc(layout->n_tasks + 1, sizeof *w->copies);
-    for (uint32_t g = 0, n = 0; g < layout->n_groups; g++) {
-        for (uint32_t i = 0; i < layout->groups[g].parts; i++) {
-            w->tasks[n] = layout->groups[g].tasks[i];
-            w->tasks[n++].from_start = conf->from_start;
-        }
-    }
     pthread_mutex_init(&w->lock, NULL);
     int rc = pthread_create(&w->thread, NULL, run, w);
     assert(rc == 0);
     (void)rc;
     return w;
+}
+
+void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
+{
+    pthread_mutex_lock(&w->lock);
+    for (uint32_t i = 0; i < n; i++) {
+        laid_ref(tasks[i].laid);
+    }
+    VEC_EACH (&w->wants, old) {
+        laid_unref(old->laid);
+    }
+    VEC_CLEAR(&w->wants);
+    for (uint32_t i = 0; i < n; i++) {
+        *VEC_PUSH(&w->wants) = tasks[i];
+    }
+    w->orders++;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void worker_run_layout(struct worker *w, struct laid *laid)
+{
+    VEC(struct worker_want) all = {0};
+    for (uint32_t g = 0; g < laid->layout->n_groups; g++) {
+        for (uint32_t i = 0; i < laid->layout->groups[g].parts; i++) {
+            *VEC_PUSH(&all) = (struct worker_want){laid, g, i};
+        }
+    }
+    worker_run(w, all.ptr, (uint32_t)all.len);
+    VEC_DONE(&all);
 }
 
 void worker_stop(struct worker *w)
@@ -198,15 +353,23 @@ void worker_free(struct worker *w)
     worker_stop(w);
     pthread_join(w->thread, NULL);
     pthread_mutex_destroy(&w->lock);
-    mem_free(w->tasks);
-    mem_free(w->copies);
-    arena_free(w->arena);
+    VEC_EACH (&w->mine, m) {
+        laid_unref(m->is.laid);
+    }
+    VEC_EACH (&w->wants, want) {
+        laid_unref(want->laid);
+    }
+    VEC_EACH (&w->copies, c) {
+        laid_unref(c->laid);
+    }
+    VEC_EACH (&w->shown, c) {
+        laid_unref(c->laid);
+    }
+    VEC_DONE(&w->mine);
+    VEC_DONE(&w->wants);
+    VEC_DONE(&w->copies);
+    VEC_DONE(&w->shown);
     mem_free(w);
-}
-
-const struct layout *worker_layout(const struct worker *w)
-{
-    return w->layout;
 }
 
 struct worker_look worker_look(struct worker *w)
@@ -217,11 +380,29 @@ struct worker_look worker_look(struct worker *w)
     return look;
 }
 
-struct worker_task worker_task(struct worker *w, uint32_t i)
+bool worker_is_live(struct worker *w)
 {
-    assert(i < w->layout->n_tasks);
     pthread_mutex_lock(&w->lock);
-    struct worker_task t = w->copies[i];
+    bool live = w->orders > 0 && w->look.applied == w->orders;
+    VEC_EACH (&w->copies, c) {
+        live &= c->state == SLOT_LIVE;
+    }
     pthread_mutex_unlock(&w->lock);
-    return t;
+    return live;
+}
+
+const struct worker_task *worker_tasks(struct worker *w, uint32_t *ret_n)
+{
+    VEC_EACH (&w->shown, old) {
+        laid_unref(old->laid);
+    }
+    VEC_CLEAR(&w->shown);
+    pthread_mutex_lock(&w->lock);
+    VEC_EACH (&w->copies, c) {
+        laid_ref(c->laid);
+        *VEC_PUSH(&w->shown) = *c;
+    }
+    pthread_mutex_unlock(&w->lock);
+    *ret_n = (uint32_t)w->shown.len;
+    return w->shown.ptr;
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A thread that runs one slot: the tasks of one graph. It makes the topics between the groups,
- * begins the slot, and begins it anew after a while if it was lost for a reason that may pass; if
- * another has it, the thread ends. Who started it looks at it through copies (worker_look), from
- * his own thread.
+ * A thread that runs one slot and the tasks that it is given. worker_run says which tasks that
+ * shall be; the thread makes it so, task by task: who is no longer wanted commits what he took and
+ * goes, then who has his place comes. A slot that is lost for a reason that may pass is begun anew
+ * after a while, and so is a task; if another has the slot, the thread ends.
+ *
+ * Who started it looks at it through copies (worker_look, worker_task), from his own thread.
+ *
+ * A *laid* is a graph that is laid out, shared by the workers that run tasks of it: it lives until
+ * the last of them has let it go.
  */
 #ifndef OPERATORS_SHARD_WORKER_H
 #define OPERATORS_SHARD_WORKER_H
@@ -11,19 +16,43 @@
 #include "core/bus/bus.h"
 #include "operators/shard/layout.h"
 
+#include <stdatomic.h>
+
 struct worker;
 
 struct worker_conf {
-    const char *name; /* of the slot; copied */
+    const char *name; /* of the slot's writer; copied */
     int64_t commit_ns, idle_ns, snapshot_ns;
     bool from_start; /* rules without a journal read what is there already */
     bool plain;      /* slot_conf.plain */
 };
 
+struct laid {
+    const struct layout *layout;
+    struct arena *arena; /* in which it lies, or NULL */
+    int64_t version;     /* of the graph; for who looks at tasks */
+    atomic_uint refs;
+};
+
+struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int64_t version);
+struct laid *laid_ref(struct laid *l);
+void laid_unref(struct laid *l); /* NULL: nothing */
+
+struct worker_want { /* a task */
+    struct laid *laid;
+    uint32_t group, part;
+};
+
 struct worker_task {
+    struct laid *laid; /* borrowed: good until the next call of worker_tasks */
+    uint32_t group, part;
+    enum slot_state state;
+    bool leaving;
+    char why[160];
     struct task_counts counts;
     int64_t clock; /* ns; MERGE_NO_CLOCK */
     uint64_t seq;
+    uint32_t restarts;
 };
 
 struct worker_look {
@@ -32,18 +61,22 @@ struct worker_look {
     struct slot_counts counts;
     bool ended; /* the thread has; worker_free does not wait */
     uint32_t restarts;
+    uint64_t applied; /* how many calls of worker_run it has followed to their end */
 };
 
-/* take_arena: what the layout lies in, or NULL. Starts the thread. */
-struct worker *worker_new(struct bus *bus, const struct worker_conf *conf,
-                          const struct layout *layout, struct arena *take_arena);
+struct worker *worker_new(struct bus *bus, const struct worker_conf *conf);
+/* These tasks and no others. */
+void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
+/* All that it was given. */
+void worker_run_layout(struct worker *w, struct laid *laid);
+/* All tasks that it was given are live. */
+bool worker_is_live(struct worker *w);
 /* It commits what it has taken and ends. */
 void worker_stop(struct worker *w);
 /* Waits for the end. */
 void worker_free(struct worker *w);
-const struct layout *worker_layout(const struct worker *w);
 struct worker_look worker_look(struct worker *w);
-/* Of task i, counted over all groups. */
-struct worker_task worker_task(struct worker *w, uint32_t i);
+/* Its tasks as they were a moment ago: those that it has and those that it shall have. */
+const struct worker_task *worker_tasks(struct worker *w, uint32_t *ret_n);
 
 #endif

@@ -211,8 +211,11 @@ static struct worker *begin_rules(struct bench *b, const char *name)
                                                   CLOCK_NS_PER_MS,
                                      .idle_ns = 2 * CLOCK_NS_PER_S,
                                      .snapshot_ns = 60 * CLOCK_NS_PER_S};
-    struct worker *w = worker_new(b->bus, &conf, l, a);
-    for (int64_t until = clock_mono(b->clock) + PATIENCE_NS; worker_look(w).state != SLOT_LIVE;) {
+    struct laid *laid = laid_new(l, a, 1);
+    struct worker *w = worker_new(b->bus, &conf);
+    worker_run_layout(w, laid);
+    laid_unref(laid);
+    for (int64_t until = clock_mono(b->clock) + PATIENCE_NS; !worker_is_live(w);) {
         if (clock_mono(b->clock) > until) {
             die("the rule does not run", worker_look(w).why);
         }

@@ -454,6 +454,12 @@ on A insert into N1 select 1 as q insert into N2 select 2 as q output all;
             code, _, err = epl("scenario", "-", "--limits", limits, text=json.dumps(base))
             self.assertNotEqual((0, ""), (code, err), limits)
 
+    def test_many_rules_are_explained(self):
+        rules = "".join(f"insert into S{i} select k, x from A(x={i});\n" for i in range(4000))
+        code, out, _ = epl("explain", self.file("a.epl", "create schema A(k string, x int);\n" + rules))
+        self.assertEqual(0, code)
+        self.assertEqual(4000, len(re.findall(r"^unit \d+", out, re.M)))
+
     def test_tables_in_both_formats(self):
         for name in ("functions", "windows", "aggregations", "causes"):
             code, out, _ = epl(name)

@@ -121,13 +121,18 @@ TEST(alerts_are_held_against_their_rows)
          "9:5+6 KJ-EPL-0005 @Alert needs 'severity'; @Alert(severity='page', ...)\n"
          "9:5+6 KJ-EPL-0005 no rows come out of this statement: nothing would alert; put it on a "
          "select\n"
-         "10:5+56 KJ003 an alert of a statement without a name; @name('...'): the name is part of "
+         "10:5+56 KJ-EPL-0005 an alert of a statement without a name; @name('...'): the name is "
+         "part of "
          "the "
          "alert's identity\n"
          "10:34+3 KJ006 key 'pod' changes at every rollout: the alert loses itself; service, or "
          "namespace "
          "and container, stay the same\n"
          "10:54+6 KJ-EPL-0005 'soon' is no time; '500ms', '5s', '1h30m', '7d'\n");
+    says(HEAD LEVEL("a") "    @name('x') select service from Span;\n" LEVEL(
+             "b") "    @name('x') @Alert(severity='page') select service from LogRecord;\n",
+         "10:16+23 KJ-EPL-0005 another statement of the graph is called 'x', too; the name is part "
+         "of the alert's identity\n");
 }
 
 TEST(lints)

@@ -63,7 +63,8 @@ static void make(struct world *w, uint64_t seed)
                 ts += (int64_t)draw(w, 30);
                 p->events[k].ts = marked ? ts : ts - (int64_t)draw(w, 100);
             }
-            p->p = (struct merge_piece){offset, p->events, n, MERGE_NO_MARK, 0, w};
+            p->p = (struct merge_piece){
+                .offset = offset, .events = p->events, .n = n, .mark = MERGE_NO_MARK, .owner = w};
             if (marked && (n == 0 || draw(w, 2) == 0)) {
                 p->p.mark = ts += (int64_t)draw(w, 60);
             }

@@ -182,6 +182,11 @@ static void poll_both(struct world *w)
     } else if (slot_state(w->slot) == SLOT_LOST) {
         test_fail(__FILE__, __LINE__, "lost: %s", slot_why(w->slot));
     }
+    for (uint32_t i = 0; i < slot_tasks(w->slot); i++) {
+        if (slot_task_state(w->slot, i) == SLOT_LOST) {
+            test_fail(__FILE__, __LINE__, "a task is lost: %s", slot_task_why(w->slot, i));
+        }
+    }
 }
 
 static void pass(struct world *w, int64_t ns)

@@ -78,7 +78,8 @@ static struct world *make(uint64_t seed)
                                             .payload = p->cols[k],
                                             .payload_len = COLS};
             }
-            p->p = (struct merge_piece){offset, p->events, n, MERGE_NO_MARK, 0, NULL};
+            p->p = (struct merge_piece){
+                .offset = offset, .events = p->events, .n = n, .mark = MERGE_NO_MARK};
         }
     }
     return w;

@@ -212,7 +212,16 @@ static struct worker *begin(struct world *w)
     struct arena *a = arena_new(NULL, "graph", 64 << 20);
     const struct worker_conf conf = {
         .name = "graph.shop", .commit_ns = 5000000, .idle_ns = 200000000, .from_start = true};
-    return worker_new(w->bus, &conf, lay_out(a), a);
+    struct laid *laid = laid_new(lay_out(a), a, 1);
+    const struct bus_topic_spec spec = {laid->layout->topics[0].name, laid->layout->topics[0].parts,
+                                        BUS_DELETE, -1, -1};
+    struct err err;
+    CHECK_OK(bus_ensure(w->c, &spec, 1, 4, &err), err);
+    wait_for(w, 4, BUS_EV_DONE);
+    struct worker *worker = worker_new(w->bus, &conf);
+    worker_run_layout(worker, laid);
+    laid_unref(laid);
+    return worker;
 }
 
 TEST(a_graph_runs_ends_and_runs_again)
@@ -272,7 +281,7 @@ TEST(a_type_goes_from_all_who_make_it_to_all_who_read_it)
     for (uint32_t g = 0; g < 2; g++) {
         const struct task_plan *p = l->groups[g].tasks[0].plan;
         CHECK_EQ(2, p->n_outs);
-        CHECK_EQ(2, p->n_to);
+        CHECK_EQ(3, p->n_to);
         CHECK(p->to[0].parts == RAW_PARTS && p->to[1].parts == 1);
     }
     const struct task_plan *hl = l->groups[2].tasks[1].plan, *top = l->groups[3].tasks[0].plan;

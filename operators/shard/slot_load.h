@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How tasks come into a slot (slot_recover.c): the ends of their journals and inputs are asked for,
+ * then their snapshots are read, then their journals, then these are replayed while their inputs
+ * are caught up with. Tasks that come together do so together, by one reader that is theirs alone.
+ */
+#ifndef OPERATORS_SHARD_SLOT_LOAD_H
+#define OPERATORS_SHARD_SLOT_LOAD_H
+
+#include "core/base/vec.h"
+#include "core/bus/bus.h"
+
+struct slot;
+struct slot_one;
+
+struct slot_journal { /* a partition of the journal, or of the snapshots */
+    struct bus_tp tp;
+    int64_t from, end; /* read up to; the stable end after the open */
+    bool snapshots;
+};
+
+/* Tasks that come in together: their journals are read, replayed, and their inputs caught up with,
+ * by a reader of their own. The last one is for looking after UNKNOWN. */
+enum { SLOT_CATCH_UPS = 2, SLOT_LOOK = SLOT_CATCH_UPS, SLOT_LOADS };
+enum slot_load_phase { LOAD_FREE, LOAD_BOUNDS, LOAD_SNAPSHOTS, LOAD_JOURNALS, LOAD_CATCH_UP };
+
+struct slot_asked { /* for the bounds of a scan, which may be gone when the answer comes */
+    uint64_t scan;  /* its tag */
+    struct bus_tp tp;
+    bool aligned;
+};
+
+struct slot_load {
+    enum slot_load_phase phase;
+    uint32_t number; /* changes at each use: answers to the one before are passed over */
+    struct bus_reader *reader;
+    VEC(struct slot_journal) journals;
+    VEC(struct slot_asked) asked;
+    uint32_t waits; /* answers that are still to come */
+};
+
+void slot_open(struct slot *s);
+void slot_opened(struct slot *s, const struct bus_ev *ev);
+void slot_load_begin(struct slot *s); /* tasks that wait, if a reader is free */
+void slot_load_end(struct slot *s, uint32_t load);
+void slot_journal_event(struct slot *s, const struct bus_ev *ev);
+bool slot_replay_step(struct slot *s);
+void slot_forget_journal(struct slot_one *o);
+
+#endif

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ran, again: exact replay of a graph that ran through kills, against its topics; and graphs over
+the lines that are there already, in free mode."""
+import collections
+import json
+import os
+import random
+import signal
+import time
+import unittest
+
+from otlp_json import logs, post
+from program import Case, run
+
+GRAPH = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: lines
+levels:
+  - name: logs
+    epl: |
+      @name('seen') insert into Seen select service, body from LogRecord;
+  - name: hl
+    partitions: 4
+    epl: |
+      @name('total') insert into Total select service, count(*) as n from Seen group by service;
+"""
+BACK = GRAPH.replace("name: lines", "name: back")
+
+
+class Replay(Case):
+    def begin(self):
+        role = self.role("standalone", *self.bus, "--operator-snapshot-interval", "1s")
+        role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
+                                  r'addr=(\S+)').group(1)
+        role.wait_ready()
+        return role
+
+    def write(self, name, text):
+        path = os.path.join(self.temp.name, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def apply(self, role, text):
+        done = run("apply", "-f", self.write("graph.yaml", text), "--api", f"http://{role.addr}")
+        self.assertEqual(0, done.returncode, done.stderr)
+        role.wait_log(r'msg="graph is live"')
+
+    def replay(self, *args, code=0):
+        done = run("replay", *self.bus, *args)
+        self.assertEqual(code, done.returncode, done.stdout + done.stderr)
+        return done
+
+    def verify(self, *args):
+        return json.loads(self.replay("--graph", "lines", "--verify", "-o", "json", *args).stdout)
+
+    def send(self, role, rounds, first, chance):
+        for n in range(rounds):
+            self.assertEqual(200, post(role.otlp, "logs", logs(20, first + n * 20, f"s{n % 5}")).status)
+            time.sleep(chance.random() * 0.02)
+
+    def totals(self, lines):
+        last = collections.Counter()
+        for event in map(json.loads, lines):
+            if event["type"] == "Total":
+                row = event["payload"]
+                self.assertEqual(last[row["service"]] + 1, row["n"])
+                last[row["service"]] = row["n"]
+        return last
+
+    def tail(self, topic):
+        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout.splitlines()
+
+    def until(self, what, check, timeout=30):
+        end = time.monotonic() + timeout
+        while not check():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.1)
+
+    def test_what_ran_runs_again(self):
+        chance = random.Random(3)
+        role = self.begin()
+        self.apply(role, GRAPH)
+        for number in range(3):
+            self.send(role, 10, number * 200 + 1, chance)
+            if number < 2:
+                role.stop(signal.SIGKILL)
+                role = self.begin()
+                role.wait_log(r'msg="graph is live"')
+        self.until("not all came through", lambda: sum(self.totals(self.tail("events")).values()) == 600)
+        there = self.totals(self.tail("events"))
+        while_running = self.verify("--from", "0")
+        self.assertTrue(while_running["same"])
+        role.stop()
+        report = self.verify("--from", "0")
+        tasks = {t["task"]: t for t in report["tasks"]}
+        self.assertEqual(5, len(tasks))
+        self.assertTrue(report["same"])
+        self.assertEqual(600, tasks["default/lines/logs/0"]["events_same"])
+        self.assertEqual(600, sum(t["events_same"] for n, t in tasks.items() if "/hl/" in n))
+        for task in tasks.values():
+            self.assertEqual(task["events_made"], task["events_same"])
+        events = self.replay("--graph", "default/lines", "--from", "0", "--verify", "--events", "--task",
+                             "/hl/").stdout
+        self.assertEqual(there, self.totals(x for x in events.splitlines() if x.startswith("{")))
+        # Rules that did not run: their journal is another's.
+        other = self.write("other.yaml", GRAPH.replace("service, body from", "service from"))
+        done = self.replay("-f", other, "--verify")
+        self.assertIn("records of other rules passed over", done.stdout)
+        self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)
+
+    def test_rules_run_over_what_is_there(self):
+        role = self.begin()
+        self.send(role, 20, 1, random.Random(4))
+        path = self.write("back.yaml", BACK)
+        first = self.replay("-f", path, "--from", "-10m", "--threads", "1")
+        again = self.replay("-f", path, "--from", "-10m", "--threads", "4", "-o", "json")
+        self.assertEqual(first.stdout, again.stdout)
+        self.assertEqual(collections.Counter({f"s{n}": 80 for n in range(5)}),
+                         self.totals(first.stdout.splitlines()))
+        self.assertEqual(800, json.loads(again.stderr.splitlines()[-1])["events"])
+        self.assertEqual("", self.replay("-f", path, "--from", "-20m", "--to", "-10m").stdout)
+        if "--bus-kind" not in " ".join(self.bus):
+            self.assertIn("only one program may",
+                          self.replay("-f", path, "--to-topics", code=2).stderr)
+        role.stop()
+        self.replay("-f", path, "--from", "-10m", "--to-topics", "--id", "mine")
+        self.assertEqual(400, sum(self.totals(self.tail("bt.mine.events")).values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
