@@ -46,6 +46,8 @@ struct slot_one { /* a task and what the slot knows of it */
     VEC(struct slot_record) journal;
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
+    uint64_t took;      /* by its first record: the cut it began with; 0 */
+    bool ended, kept;   /* its last record is the last of its rules; others may go on */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
@@ -53,7 +55,8 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
-    bool leaving, final;             /* final: its last snapshot is asked for */
+    enum slot_leave how;             /* it leaves */
+    bool leaving, final, said;       /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];                   /* it is lost */
 };
 

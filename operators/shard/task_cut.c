@@ -3,6 +3,7 @@
  * Cuts of a task, and their replay. See task.h.
  */
 #include "core/base/mem.h"
+#include "core/codec/endian.h"
 #include "operators/shard/task_impl.h"
 
 #include <assert.h>
@@ -58,6 +59,11 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     if (t->snapshot != NULL) {
         *VEC_PUSH(&t->decisions) =
             (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
+    }
+    if (t->final) {
+        *VEC_PUSH(&t->decisions) = (struct journal_decision){
+            .kind = JOURNAL_FINAL, .take = merge_takes(t->merge), .time = t->deleted};
+        t->final = false;
     }
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
@@ -133,8 +139,42 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->prev_sum = sum;
     eng_number_from(t->eng, last->outputs);
     alert_count_from(t->book, last->outputs);
+    endian_put_be64(t->took_bytes, t->took);
     *VEC_PUSH(&t->decisions) =
-        (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
+        (struct journal_decision){.kind = JOURNAL_SUCCEEDS,
+                                  .time = (int64_t)last->outputs,
+                                  .bytes = slice_of(t->took_bytes, t->took > 0 ? 8 : 0)};
+}
+
+static bool is_elsewhere(const struct task *t, const struct journal_read *x)
+{
+    struct merge_pos p = merge_pos(t->merge, x->sub);
+    return p.offset != x->from.offset || p.index != x->from.index;
+}
+
+/* How far each input goes. */
+static int replay_reads(struct task *t, const struct journal_record *r, struct err *reterr)
+{
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        t->replay_to[i] = merge_pos(t->merge, i);
+    }
+    for (uint32_t i = 0; i < r->n_reads; i++) {
+        const struct journal_read *x = &r->reads[i];
+        if (t->fresh && x->sub < t->plan->n_subs && is_elsewhere(t, x)) {
+            task_seek(t, x->sub, x->from);
+            t->replay_to[x->sub] = x->from;
+        }
+        struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
+        if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
+            now.index != x->from.index) {
+            return err_set(reterr, ERR_CORRUPT,
+                           "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
+                           " begins elsewhere than the record before it ended",
+                           SLICE_ARG(t->plan->name), r->seq);
+        }
+        t->replay_to[x->sub] = x->to;
+    }
+    return 0;
 }
 
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
@@ -153,24 +193,9 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
                        " does not follow record %" PRIu64,
                        SLICE_ARG(t->plan->name), r->seq, t->seq);
     }
-    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        t->replay_to[i] = merge_pos(t->merge, i);
-    }
-    for (uint32_t i = 0; i < r->n_reads; i++) {
-        const struct journal_read *x = &r->reads[i];
-        if (t->fresh && x->sub < t->plan->n_subs) {
-            task_seek(t, x->sub, x->from);
-            t->replay_to[x->sub] = x->from;
-        }
-        struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
-        if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
-            now.index != x->from.index) {
-            return err_set(reterr, ERR_CORRUPT,
-                           "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
-                           " begins elsewhere than the record before it ended",
-                           SLICE_ARG(t->plan->name), r->seq);
-        }
-        t->replay_to[x->sub] = x->to;
+    int rc = replay_reads(t, r, reterr);
+    if (rc != 0) {
+        return rc;
     }
     for (uint32_t i = 0; i < r->n_skips; i++) {
         if (r->skips[i].sub >= t->plan->n_subs) {
