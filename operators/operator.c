@@ -36,7 +36,7 @@ enum {
 #define LOOK_NS CLOCK_NS_PER_S
 
 struct settings {
-    int64_t commit_ns, idle_ns, snapshot_ns, slots;
+    int64_t commit_ns, idle_ns, snapshot_ns, archive_ns, slots;
     bool at_least_once;
 };
 
@@ -52,6 +52,10 @@ static const struct conf_row rows[] = {
     {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
      24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
      "how often the state of a task is saved, so that less is replayed; 0: never"},
+    {"operator.archive_every", CONF_DURATION, AT(archive_ns), "24h", 0,
+     31 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
+     "how often a snapshot is kept in state.archive, so that `kaiju replay --verify` begins there; "
+     "0: never"},
     {"operator.at_least_once", CONF_BOOL, AT(at_least_once), "false", 0, 0, NULL, 0,
      "to measure what transactions cost: none are used, and what is put out may come again"},
 };
@@ -142,6 +146,7 @@ static void begin(struct runner *o, uint32_t slot)
                                                       : (local ? 10 : 200) * CLOCK_NS_PER_MS,
                                      .idle_ns = o->settings->idle_ns,
                                      .snapshot_ns = o->settings->snapshot_ns,
+                                     .archive_ns = o->settings->archive_ns,
                                      .plain = o->settings->at_least_once};
     p->worker = worker_new(o->env->bus, &conf);
     LOG_INFO("slot begins", LOG_STR("slot", p->name));

@@ -400,6 +400,14 @@ static bool find_context(struct batch_enc *e, const struct rec_context *c, uint3
     return true;
 }
 
+void batch_enc_contexts_moved(struct batch_enc *e)
+{
+    if (++e->batch == 0) {
+        memset(e->by_address, 0, sizeof e->by_address);
+        e->batch = 1;
+    }
+}
+
 /* Takes contexts added since `known` back: the event that brought them did not fit. */
 static void forget_contexts(struct batch_enc *e, size_t known)
 {
@@ -409,10 +417,7 @@ static void forget_contexts(struct batch_enc *e, size_t known)
         e->contexts.len = k->from;
         e->known.len--;
     }
-    if (++e->batch == 0) {
-        memset(e->by_address, 0, sizeof e->by_address);
-        e->batch = 1;
-    }
+    batch_enc_contexts_moved(e);
 }
 
 /* --- events --- */

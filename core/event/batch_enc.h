@@ -33,6 +33,8 @@ void batch_enc_begin(struct batch_enc *e, struct slice source, int64_t seq);
 /* ERR_TOO_BIG: does not fit any more (or, into an empty batch, at all). ERR_LIMIT: a limit of the
  * event itself, ERR_RANGE: a field outside the schema's range; no batch would take it. */
 int batch_enc_add(struct batch_enc *e, const struct rec *r, struct err *reterr) NODISCARD;
+/* What lies at the address of a context may be another from here on. */
+void batch_enc_contexts_moved(struct batch_enc *e);
 /* At least the size that batch_enc_end would append now, at most a few dozen bytes more. */
 size_t batch_enc_bytes(const struct batch_enc *e);
 uint32_t batch_enc_count(const struct batch_enc *e);

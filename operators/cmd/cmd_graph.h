@@ -16,7 +16,8 @@ struct cmd_graph {
 };
 
 struct cmd_graph_opts {
-    int format; /* enum cmd_format */
+    int format;         /* enum cmd_format */
+    int64_t partitions; /* of the raw topics */
     struct conf_map files;
     bool schema, reference, canonical, lint_fatal;
     const char *statements, *events, *name, *to;

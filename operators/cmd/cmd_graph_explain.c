@@ -6,7 +6,7 @@
 #include "operators/cmd/cmd_graph.h"
 #include "operators/cmd/cmd_json.h"
 #include "operators/cmd/cmd_keys.h"
-#include "operators/graph/eng_levels.h"
+#include "operators/shard/layout.h"
 
 #include <stdio.h>
 
@@ -14,66 +14,187 @@ static const char *const formats[] = {"text", "json", NULL};
 static const struct conf_row rows[] = {
     {"file", CONF_LIST, offsetof(struct cmd_graph_opts, files), NULL, 0, 0, NULL, 0,
      "the document (-f), - is standard input"},
+    {"partitions", CONF_INT, offsetof(struct cmd_graph_opts, partitions), "8", 1, 1024, NULL, 0,
+     "partitions of the topics of signals (bus.partitions)"},
     {"output", CONF_ENUM, offsetof(struct cmd_graph_opts, format), "text", 0, 0, formats, 0,
      "how to print (-o)"},
 };
 
+struct view {
+    const struct cmd_graph *g;
+    const struct layout_looks *looks;
+    const struct layout *l;
+    struct buf *out;
+    struct slice to; /* of the edges that are printed as JSON; any: one was */
+    bool *any;
+};
+
+struct edge { /* a stream that a part of a level reads */
+    struct slice from, stream, topic, why;
+    bool moved;
+    const struct slice *key;
+    uint32_t n_key;
+};
+
+/* ---- edges ---- */
+
+static const struct layout_group *group_of(const struct view *v, uint32_t part)
+{
+    for (uint32_t i = 0; i < v->l->n_groups; i++) {
+        if ((v->l->groups[i].members >> part & 1) != 0) {
+            return &v->l->groups[i];
+        }
+    }
+    return NULL;
+}
+
+static bool inserts(const struct layout_part *p, struct slice type)
+{
+    for (uint32_t s = 0; s < p->n_stmts; s++) {
+        for (uint32_t k = 0; k < p->stmts[s]->n_inserts; k++) {
+            if (slice_eq(p->stmts[s]->inserts[k], type)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool reads(const struct doc *d, const struct layout_part *p, struct slice type)
+{
+    bool found = false;
+    for (uint32_t s = 0; !found && s < p->n_stmts; s++) {
+        found = doc_stmt_reads(d, p->stmts[s], type);
+    }
+    return found;
+}
+
+/* Calls `each` for every edge to the part. */
+static void each_edge(const struct view *v, uint32_t part,
+                      void (*each)(const struct view *v, const struct edge *e))
+{
+    const struct layout_group *g = group_of(v, part);
+    const struct layout_part *parts = v->looks->parts;
+    const struct doc *d = v->g->doc;
+    for (uint32_t i = 0; g != NULL && i < g->n_reads; i++) {
+        const struct layout_read *r = &g->reads[i];
+        struct edge e = {.from = SLICE("the signals"),
+                         .stream = r->stream,
+                         .topic = r->topic,
+                         .why = r->why,
+                         .moved = r->way != LAYOUT_AS_IT_LIES,
+                         .key = r->key,
+                         .n_key = r->n_key};
+        bool mine = reads(d, &parts[part], r->stream);
+        if (mine && r->from == 0) {
+            each(v, &e);
+        }
+        for (uint32_t k = 0; mine && k < part; k++) {
+            e.from = parts[k].name;
+            if ((r->from >> k & 1) != 0) {
+                each(v, &e);
+            }
+        }
+    }
+    for (uint32_t i = 0; g != NULL && i < d->n_made; i++) {
+        for (uint32_t k = 0; k < part; k++) {
+            const struct edge e = {
+                .from = parts[k].name, .stream = d->made[i].name, .why = SLICE("within the task")};
+            if ((g->members >> k & 1) != 0 && inserts(&parts[k], e.stream) &&
+                reads(d, &parts[part], e.stream)) {
+                each(v, &e);
+            }
+        }
+    }
+}
+
 /* ---- text ---- */
 
-static void edge_text(const struct doc *d, const struct eng_edge *e, struct buf *out)
+static void names_text(struct buf *out, const struct slice *names, uint32_t n)
 {
-    struct slice from = e->from == ENG_LEVEL_RAW ? SLICE("the signals") : d->g.levels[e->from].name;
-    (void)buf_addf(out, "  reads " SLICE_FMT " of " SLICE_FMT ": %s", SLICE_ARG(e->stream),
-                   SLICE_ARG(from), e->shuffle ? "shuffled" : "not moved");
-    if (e->shuffle && e->key.len > 0) {
-        (void)buf_addf(out, " by " SLICE_FMT, SLICE_ARG(e->key));
+    for (uint32_t i = 0; i < n; i++) {
+        (void)buf_addf(out, "%s" SLICE_FMT, i > 0 ? ", " : "", SLICE_ARG(names[i]));
     }
-    (void)buf_addf(out, " (" SLICE_FMT ")\n", SLICE_ARG(e->why));
 }
 
-static void level_text(const struct cmd_graph *g, const struct eng_levels *l, uint32_t i,
-                       struct buf *out)
+static void edge_text(const struct view *v, const struct edge *e)
 {
-    const struct doc *d = g->doc;
-    const struct doc_level *level = &d->g.levels[i];
-    const struct eng_level *e = &l->levels[i];
-    uint32_t order = e->before;
-    (void)buf_addf(out, "\nlevel " SLICE_FMT ": ", SLICE_ARG(level->name));
-    if (e->group != i) {
-        (void)buf_addf(out, "in the tasks of level " SLICE_FMT "\n",
-                       SLICE_ARG(d->g.levels[e->group].name));
+    (void)buf_addf(v->out, "  reads " SLICE_FMT " of " SLICE_FMT ": %s", SLICE_ARG(e->stream),
+                   SLICE_ARG(e->from), e->moved ? "shuffled" : "not moved");
+    if (e->moved && e->n_key > 0) {
+        (void)buf_add_str(v->out, " by ");
+        names_text(v->out, e->key, e->n_key);
+    }
+    (void)buf_addf(v->out, " (" SLICE_FMT ")\n", SLICE_ARG(e->why));
+}
+
+static void part_text(const struct view *v, uint32_t i)
+{
+    const struct layout_part *p = &v->looks->parts[i];
+    const struct layout_group *g = group_of(v, i);
+    (void)buf_addf(v->out, "\n%s " SLICE_FMT ": ",
+                   slice_eq(p->name, p->doc->name) ? "level" : "part", SLICE_ARG(p->name));
+    if (g == NULL) {
+        (void)buf_add_str(v->out, "no tasks: nothing makes what it reads\n");
+    } else if ((g->members & ((1ULL << i) - 1)) != 0) {
+        (void)buf_addf(v->out, "in the tasks of level " SLICE_FMT "\n", SLICE_ARG(g->name));
     } else {
-        (void)buf_addf(out, "tasks of its own%s" SLICE_FMT "\n", e->why.len > 0 ? ": " : "",
-                       SLICE_ARG(e->why));
+        (void)buf_addf(v->out, "tasks of its own%s" SLICE_FMT "\n", g->apart.len > 0 ? ": " : "",
+                       SLICE_ARG(g->apart));
     }
-    for (uint32_t k = 0; k < l->n_edges; k++) {
-        if (l->edges[k].to == i) {
-            edge_text(d, &l->edges[k], out);
-        }
+    each_edge(v, i, edge_text);
+    for (uint32_t k = 0; k < p->keys.n_units; k++) {
+        (void)buf_addf(v->out, "  unit %u ", k + 1);
+        cmd_keys_unit(&p->keys.units[k], v->out);
     }
-    for (uint32_t k = 0; k < e->keys.n_units; k++) {
-        (void)buf_addf(out, "  unit %u ", k + 1);
-        cmd_keys_unit(&e->keys.units[k], out);
-    }
-    for (uint32_t k = 0; k < level->n_stmts; k++) {
-        const struct doc_stmt *s = &level->stmts[k];
-        if (s->ast != NULL) {
-            struct span at = doc_place(d->tree, doc_get(level->node, "epl"), s->off, 1);
-            cmd_explain_stmt(out, s->ast, k + 1, at.line, &e->keys, ++order);
-        }
+    for (uint32_t k = 0; k < p->n_stmts; k++) {
+        const struct doc_stmt *s = p->stmts[k];
+        struct span at = doc_place(v->g->doc->tree, doc_get(p->doc->node, "epl"), s->off, 1);
+        cmd_explain_stmt(v->out, s->ast, (uint32_t)(s - p->doc->stmts) + 1, at.line, &p->keys,
+                         p->before + k + 1);
     }
 }
 
-static void text(const struct cmd_graph *g, const struct eng_levels *l, struct buf *out)
+static void group_text(const struct view *v, const struct layout_group *g)
 {
-    uint32_t groups = 0;
-    for (uint32_t i = 0; i < l->n_levels; i++) {
-        groups += l->levels[i].group == i;
+    const struct task_plan *p = g->tasks[0].plan;
+    (void)buf_addf(v->out, "\ngroup " SLICE_FMT ": %u task%s", SLICE_ARG(g->name), g->parts,
+                   g->parts > 1 ? "s" : "");
+    if (g->source) {
+        (void)buf_add_str(v->out, ", without state, one for each partition of the signals");
+    } else if (g->why.len > 0) {
+        (void)buf_addf(v->out, ": " SLICE_FMT, SLICE_ARG(g->why));
     }
-    (void)buf_addf(out, "graph " SLICE_FMT ": levels %u, groups %u\n", SLICE_ARG(g->doc->g.name),
-                   l->n_levels, groups);
-    for (uint32_t i = 0; i < l->n_levels; i++) {
-        level_text(g, l, i, out);
+    (void)buf_add_byte(v->out, '\n');
+    for (uint32_t i = 0; i < g->n_filters; i++) {
+        (void)buf_addf(v->out, "  passes on " SLICE_FMT "\n", SLICE_ARG(g->filters[i]));
+    }
+    for (uint32_t i = 0, last = UINT32_MAX; i < p->n_subs; i++) {
+        if (p->subs[i].topic != last) {
+            last = p->subs[i].topic;
+            (void)buf_addf(v->out, "  from " SLICE_FMT "\n", SLICE_ARG(g->tasks[0].topics[last]));
+        }
+    }
+    for (uint32_t i = 0; i < p->n_to; i++) {
+        (void)buf_addf(v->out, "  to " SLICE_FMT ", %u partition%s\n", SLICE_ARG(p->to[i].topic),
+                       p->to[i].parts, p->to[i].parts > 1 ? "s" : "");
+    }
+}
+
+static void text(const struct view *v)
+{
+    uint32_t sources = 0;
+    for (uint32_t i = 0; i < v->l->n_groups; i++) {
+        sources += v->l->groups[i].source;
+    }
+    (void)buf_addf(v->out, "graph " SLICE_FMT ": levels %u, groups %u, sources %u, tasks %u\n",
+                   SLICE_ARG(v->g->doc->g.name), v->g->doc->g.n_levels, v->l->n_groups - sources,
+                   sources, v->l->n_tasks);
+    for (uint32_t i = 0; i < v->looks->n_parts; i++) {
+        part_text(v, i);
+    }
+    for (uint32_t i = 0; i < v->l->n_groups; i++) {
+        group_text(v, &v->l->groups[i]);
     }
 }
 
@@ -86,57 +207,128 @@ static void field(struct buf *out, const char *key, struct slice v, const char *
     (void)buf_add_str(out, behind);
 }
 
-static void json(const struct cmd_graph *g, const struct eng_levels *l, struct buf *out)
+static void list(struct buf *out, const char *key, const struct slice *v, uint32_t n,
+                 const char *behind)
 {
-    const struct doc_level *levels = g->doc->g.levels;
-    (void)buf_add_str(out, "{");
-    field(out, "graph", g->doc->g.name, ", \"levels\": [");
-    for (uint32_t i = 0; i < l->n_levels; i++) {
-        (void)buf_add_str(out, i > 0 ? ",\n{" : "\n{");
-        field(out, "name", levels[i].name, ", ");
-        field(out, "group", levels[l->levels[i].group].name, ", ");
-        field(out, "why", l->levels[i].why, ", \"units\": ");
-        cmd_keys_units_json(&l->levels[i].keys, out);
-        (void)buf_add_str(out, "}");
+    (void)buf_addf(out, "\"%s\": [", key);
+    for (uint32_t i = 0; i < n; i++) {
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        cmd_json_string(v[i], out);
     }
-    (void)buf_add_str(out, "],\n\"edges\": [");
-    for (uint32_t i = 0; i < l->n_edges; i++) {
-        const struct eng_edge *e = &l->edges[i];
-        (void)buf_add_str(out, i > 0 ? ",\n{" : "\n{");
-        field(out, "from", e->from == ENG_LEVEL_RAW ? SLICE_NONE : levels[e->from].name, ", ");
-        field(out, "to", levels[e->to].name, ", ");
-        field(out, "stream", e->stream, ", ");
-        field(out, "key", e->key, ", ");
-        (void)buf_addf(out, "\"shuffle\": %s, ", e->shuffle ? "true" : "false");
-        field(out, "why", e->why, "}");
+    (void)buf_addf(out, "]%s", behind);
+}
+
+static void edge_json(const struct view *v, const struct edge *e)
+{
+    struct slice from = slice_eq(e->from, SLICE("the signals")) ? SLICE_NONE : e->from;
+    (void)buf_add_str(v->out, *v->any ? ",\n{" : "\n{");
+    *v->any = true;
+    field(v->out, "from", from, ", ");
+    field(v->out, "to", v->to, ", ");
+    field(v->out, "stream", e->stream, ", ");
+    list(v->out, "key", e->key, e->n_key, ", ");
+    field(v->out, "topic", e->topic, ", ");
+    (void)buf_addf(v->out, "\"shuffle\": %s, ", e->moved ? "true" : "false");
+    field(v->out, "why", e->why, "}");
+}
+
+static void parts_json(const struct view *v)
+{
+    (void)buf_add_str(v->out, "\"levels\": [");
+    for (uint32_t i = 0; i < v->looks->n_parts; i++) {
+        const struct layout_part *p = &v->looks->parts[i];
+        const struct layout_group *g = group_of(v, i);
+        bool first = g != NULL && (g->members & ((1ULL << i) - 1)) == 0;
+        (void)buf_add_str(v->out, i > 0 ? ",\n{" : "\n{");
+        field(v->out, "name", p->name, ", ");
+        field(v->out, "level", p->doc->name, ", ");
+        field(v->out, "group", g != NULL ? g->name : SLICE_NONE, ", ");
+        field(v->out, "why", first ? g->apart : SLICE_NONE, ", \"units\": ");
+        cmd_keys_units_json(&p->keys, v->out);
+        (void)buf_add_str(v->out, "}");
     }
-    (void)buf_add_str(out, "]}\n");
+    (void)buf_add_str(v->out, "],\n");
+}
+
+static void groups_json(const struct view *v)
+{
+    (void)buf_add_str(v->out, "\"groups\": [");
+    for (uint32_t i = 0; i < v->l->n_groups; i++) {
+        const struct layout_group *g = &v->l->groups[i];
+        const struct task_plan *p = g->tasks[0].plan;
+        (void)buf_add_str(v->out, i > 0 ? ",\n{" : "\n{");
+        field(v->out, "name", g->name, ", ");
+        (void)buf_addf(v->out, "\"tasks\": %u, \"source\": %s, ", g->parts,
+                       g->source ? "true" : "false");
+        field(v->out, "why", g->why, ", ");
+        list(v->out, "passes", g->filters, g->n_filters, ", \"to\": [");
+        for (uint32_t k = 0; k < p->n_to; k++) {
+            (void)buf_add_str(v->out, k > 0 ? ", {" : "{");
+            field(v->out, "topic", p->to[k].topic, ", ");
+            (void)buf_addf(v->out, "\"partitions\": %u}", p->to[k].parts);
+        }
+        (void)buf_add_str(v->out, "]}");
+    }
+    (void)buf_add_str(v->out, "]");
+}
+
+static void json(struct view *v)
+{
+    (void)buf_add_str(v->out, "{");
+    field(v->out, "graph", v->g->doc->g.name, ", ");
+    parts_json(v);
+    (void)buf_add_str(v->out, "\"edges\": [");
+    for (uint32_t i = 0; i < v->looks->n_parts; i++) {
+        v->to = v->looks->parts[i].name;
+        each_edge(v, i, edge_json);
+    }
+    (void)buf_add_str(v->out, "],\n");
+    groups_json(v);
+    (void)buf_add_str(v->out, "}\n");
+}
+
+static int print(const struct cmd_graph_opts *o, const struct cmd_graph *g, const char *path)
+{
+    struct layout_looks looks;
+    struct layout *l = NULL;
+    struct err err;
+    struct buf b;
+    const struct layout_conf conf = {.raw_parts = (uint32_t)o->partitions};
+    err_clear(&err);
+    int rc = layout_look(g->doc, &looks, &err);
+    if (rc == 0) {
+        rc = layout_of(g->arena, g->doc, &looks, &conf, &l, &err);
+        if (rc != 0) {
+            layout_looks_done(&looks);
+        }
+    }
+    if (rc != 0) {
+        fprintf(stderr, "kaiju explain: %s: %s\n", path, err.msg);
+        return CMD_USAGE;
+    }
+    buf_init(&b, DOC_ARENA_MAX);
+    bool any = false;
+    struct view v = {.g = g, .looks = &looks, .l = l, .out = &b, .any = &any};
+    if (o->format == CMD_JSON) {
+        json(&v);
+    } else {
+        text(&v);
+    }
+    buf_print(&b, stdout);
+    buf_done(&b);
+    layout_looks_done(&looks);
+    return CMD_OK;
 }
 
 static int explain(const struct cmd_graph_opts *o, const char *path)
 {
     struct cmd_graph g;
-    struct eng_levels l;
-    struct err err;
     int code = cmd_graph_open(&g, path);
-    err_clear(&err);
     if (code == CMD_OK && g.notes.errors > 0) {
         cmd_graph_say(&g, path, o->format);
         code = CMD_FINDINGS;
-    } else if (code == CMD_OK && eng_levels(g.doc, &l, &err) != 0) {
-        fprintf(stderr, "kaiju explain: %s: %s\n", path, err.msg);
-        code = CMD_USAGE;
     } else if (code == CMD_OK) {
-        struct buf b;
-        buf_init(&b, DOC_ARENA_MAX);
-        if (o->format == CMD_JSON) {
-            json(&g, &l, &b);
-        } else {
-            text(&g, &l, &b);
-        }
-        buf_print(&b, stdout);
-        buf_done(&b);
-        eng_levels_done(&l);
+        code = print(o, &g, path);
     }
     cmd_graph_close(&g);
     return code;
@@ -162,5 +354,5 @@ static int run(const struct cmd *self, int argc, char **argv)
 
 extern const struct cmd cmd_explain_graph;
 const struct cmd cmd_explain_graph = {
-    "explain", "-f FILE [-o text|json]",
+    "explain", "-f FILE [--partitions N] [-o text|json]",
     "show what a rule graph does, by which keys it is cut into tasks, what is moved", run};

@@ -191,7 +191,8 @@ static void say_text(const struct task_plan *p, const struct replay_report *r, c
     const struct {
         const char *text;
         uint64_t n;
-    } more[] = {{"records before the range", r->before},
+    } more[] = {{"is the record whose state was in the archive", r->archive},
+                {"records before the range", r->before},
                 {"records came out otherwise", r->differ},
                 {"events differ from the topic's", r->held.differ},
                 {"events are not in their topic", r->held.missing},
@@ -222,6 +223,7 @@ static json_t *say_json(const struct task_plan *p, const struct replay_report *r
                    {"last_record", r->last},
                    {"records", r->records},
                    {"records_before", r->before},
+                   {"archived_record", r->archive},
                    {"records_differ", r->differ},
                    {"records_unchecked", r->unchecked},
                    {"records_of_other_rules", r->other_rules},
@@ -268,6 +270,7 @@ bool cmd_replay_exact(struct cmd_replay *r)
             const struct replay_exact x = {.tapes = r->tapes,
                                            .task = &l->groups[g].tasks[i],
                                            .journal = SLICE("journal"),
+                                           .archive = SLICE("state.archive"),
                                            .journal_parts = journal_parts,
                                            .from = r->from_ms * CLOCK_NS_PER_MS,
                                            .to = r->to_ms * CLOCK_NS_PER_MS,

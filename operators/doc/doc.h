@@ -123,8 +123,5 @@ void doc_schema(struct buf *out);
 void doc_reference(struct buf *out);
 
 bool doc_is_name(struct slice s); /* of graphs, tenants, levels */
-const char *doc_scale_name(int scale);
-const char *doc_types_name(int types);
-const char *doc_late_name(int late);
 
 #endif

@@ -181,24 +181,3 @@ void doc_duration_print(int64_t ns, struct buf *out)
         (void)buf_add_str(out, "0s");
     }
 }
-
-/* ---- words ---- */
-
-static const char *const scales[] = {"auto", "own"};
-static const char *const types[] = {"kaiju", "original"};
-static const char *const lates[] = {"admit", "drop", "dlq"};
-
-const char *doc_scale_name(int scale)
-{
-    return scales[scale == DOC_SCALE_OWN];
-}
-
-const char *doc_types_name(int t)
-{
-    return types[t == DOC_TYPES_ORIGINAL];
-}
-
-const char *doc_late_name(int late)
-{
-    return late >= 0 && (size_t)late < ARRAY_LEN(lates) ? lates[late] : "?";
-}

@@ -297,74 +297,50 @@ static void inner(struct walk *w)
     each_candidate(w->j, w->num, w->bound, inner_found, w);
 }
 
-/* Outer joins: the tree of `on` clauses, walked from `start`; steps[i] binds a stream from one that
- * is bound before it. */
-struct step {
-    uint32_t num, from, on; /* on: stream whose `on` connects them */
-    bool optional;
-};
-
-struct outer {
-    struct join *j;
-    struct step step[64];
-    uint32_t n;
-};
-
-static void plan_outer(struct outer *o, uint32_t start, uint64_t done)
-{
-    const struct join_plan *p = o->j->in->p->join;
-    uint32_t n = o->j->in->p->n_streams;
-    for (uint32_t i = 1; i < n; i++) { /* children of start */
-        if (p->s[i].parent == start && (done & (1ULL << i)) == 0) {
-            o->step[o->n++] = (struct step){i, start, i, p->s[i].optional};
-            plan_outer(o, i, done | (1ULL << i) | (1ULL << start));
-        }
-    }
-    uint32_t up = p->s[start].parent;
-    if (start > 0 && (done & (1ULL << up)) == 0) {
-        o->step[o->n++] = (struct step){up, start, start, p->s[start].parent_optional};
-        plan_outer(o, up, done | (1ULL << up) | (1ULL << start));
-    }
-}
-
+/* Outer joins: the steps of the plan, in order. A step has found something when all that its stream
+ * requires was there, too, which is seen when the steps that begin at it are done. */
 struct owalk {
-    struct outer *o;
-    uint32_t at;
-    uint64_t bound;
-    bool found;
+    struct join *j;
+    const struct join_step *steps;
+    uint32_t n;
+    uint64_t *found; /* steps */
 };
 
-static void outer_step(struct outer *o, uint32_t at, uint64_t bound);
+struct ostep {
+    struct owalk *w;
+    uint32_t at;
+    uint64_t bound; /* streams */
+};
+
+static void outer_step(struct owalk *w, uint32_t at, uint64_t bound);
 
 static void outer_found(void *arg, struct evt *e)
 {
-    struct owalk *w = arg;
-    const struct step *s = &w->o->step[w->at];
+    struct ostep *o = arg;
+    const struct join_step *s = &o->w->steps[o->at];
     (void)e;
-    if (!on_holds(w->o->j, s->on, w->bound)) {
-        return;
+    if (on_holds(o->w->j, s->on, o->bound)) {
+        outer_step(o->w, o->at + 1, o->bound | (1ULL << s->num));
     }
-    w->found = true;
-    outer_step(w->o, w->at + 1, w->bound | (1ULL << s->num));
 }
 
-static void outer_step(struct outer *o, uint32_t at, uint64_t bound)
+static void outer_step(struct owalk *w, uint32_t at, uint64_t bound)
 {
-    if (at == o->n) {
-        made(o->j);
+    for (uint32_t i = 0; i < at; i++) {
+        if (w->steps[i].end == at && (bound & (1ULL << w->steps[i].num)) != 0) {
+            *w->found |= 1ULL << i;
+        }
+    }
+    if (at == w->n) {
+        made(w->j);
         return;
     }
-    const struct step *s = &o->step[at];
-    struct owalk w = {o, at, bound, false};
-    if ((bound & (1ULL << s->from)) != 0) {
-        struct evt *keep = o->j->row[s->num];
-        each_candidate(o->j, s->num, bound, outer_found, &w);
-        o->j->row[s->num] = keep;
-    }
-    if (!w.found && s->optional) {
-        outer_step(o, at + 1, bound);
-    } else if (!w.found && (bound & (1ULL << s->from)) == 0) {
-        outer_step(o, at + 1, bound); /* below what was padded everything is null */
+    const struct join_step *s = &w->steps[at];
+    struct ostep o = {w, at, bound};
+    *w->found &= ~(1ULL << at);
+    each_candidate(w->j, s->num, bound, outer_found, &o);
+    if (s->optional && (*w->found & (1ULL << at)) == 0) {
+        outer_step(w, s->end, bound);
     }
 }
 
@@ -374,9 +350,9 @@ static void rows_of(struct join *j, uint32_t num, struct evt *e)
     memset(j->row, 0, n * sizeof(struct evt *));
     j->row[num] = e;
     if (j->in->p->join->outer) {
-        struct outer o = {.j = j};
-        plan_outer(&o, num, 1ULL << num);
-        outer_step(&o, 0, 1ULL << num);
+        uint64_t found = 0;
+        struct owalk w = {j, j->in->p->join->steps[num], n - 1, &found};
+        outer_step(&w, 0, 1ULL << num);
     } else {
         uint32_t order[64], k = 0;
         for (uint32_t i = 0; i < n; i++) {

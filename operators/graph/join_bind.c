@@ -229,6 +229,90 @@ static void plan_rest(struct bind *b, struct join_plan *j, struct ex *where, uin
     j->rest = all->n_args > 1 ? all : all->n_args == 1 ? all->args[0] : NULL;
 }
 
+/* ---- outer joins ---- */
+
+/* The `on` clauses make a tree of the streams; from a stream that changes it is walked outwards. */
+struct tree {
+    const struct join_plan *j;
+    uint32_t n;
+    uint64_t inner; /* streams that take part in an inner join */
+    struct join_step *step;
+    uint32_t len;
+    bool refused;
+};
+
+static uint32_t neighbour_on(const struct join_plan *j, uint32_t a, uint32_t b)
+{
+    if (a > 0 && j->s[a].parent == b) {
+        return a;
+    }
+    return b > 0 && j->s[b].parent == a ? b : 0;
+}
+
+/* Whether there is an inner join at a stream or beyond it. */
+static bool inner_beyond(const struct tree *t, uint32_t at, uint64_t done)
+{
+    bool found = (t->inner & 1ULL << at) != 0;
+    for (uint32_t i = 0; !found && i < t->n; i++) {
+        found = (done & 1ULL << i) == 0 && neighbour_on(t->j, at, i) != 0 &&
+                inner_beyond(t, i, done | 1ULL << i);
+    }
+    return found;
+}
+
+/* What an inner join asks for must be there: nothing on the way to it is optional. */
+static bool optional_step(struct tree *t, uint32_t from, uint32_t to, uint32_t on, uint64_t done)
+{
+    const struct join_stream *s = &t->j->s[on];
+    bool optional = on == to ? s->optional : s->parent_optional;
+    if (!optional || !inner_beyond(t, to, done | 1ULL << from | 1ULL << to)) {
+        return optional;
+    }
+    t->refused |= !(s->optional && s->parent_optional);
+    return false;
+}
+
+static uint64_t walk_from(struct tree *t, uint32_t at, uint64_t done)
+{
+    for (int pass = 0; pass < 2; pass++) { /* what is required comes first */
+        for (uint32_t i = 0; i < t->n; i++) {
+            uint32_t on = (done & 1ULL << i) == 0 ? neighbour_on(t->j, at, i) : 0;
+            if (on == 0) {
+                continue;
+            }
+            bool optional = optional_step(t, at, i, on, done);
+            if (optional == (pass == 1)) {
+                struct join_step *s = &t->step[t->len++];
+                *s = (struct join_step){(uint8_t)i, (uint8_t)at, (uint8_t)on, 0, optional};
+                done = walk_from(t, i, done | 1ULL << i);
+                s->end = (uint8_t)t->len;
+            }
+        }
+    }
+    return done;
+}
+
+static int plan_outer(struct bind *b, const struct ast_select *s, struct join_plan *j, uint32_t n,
+                      struct err *reterr)
+{
+    struct tree t = {.j = j, .n = n};
+    for (uint32_t i = 1; i < n; i++) {
+        bool inner = !j->s[i].optional && !j->s[i].parent_optional;
+        t.inner |= inner ? 1ULL << i | 1ULL << j->s[i].parent : 0;
+    }
+    j->steps = arena_array(b->a, n, sizeof *j->steps);
+    for (uint32_t i = 0; i < n; i++) {
+        t.step = j->steps[i] = arena_array(b->a, n, sizeof *t.step);
+        t.len = 0;
+        (void)walk_from(&t, i, 1ULL << i);
+        assert(t.len == n - 1);
+    }
+    return !t.refused ? 0
+                      : bind_err(reterr, s->from[0].span,
+                                 "a stream that an outer join may leave out cannot be joined by an "
+                                 "inner join further on");
+}
+
 int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, struct err *reterr)
 {
     struct join_plan *j = ARENA_NEW(b->a, struct join_plan);
@@ -253,6 +337,9 @@ int join_bind(struct bind *b, const struct ast_select *s, struct sel_plan *p, st
         if (two && j->s[i].n_keys < JOIN_KEYS_MAX && all_keys(j->s[i].on)) {
             j->s[i].on = NULL; /* the keys say it all, and null joins null */
         }
+    }
+    if (rc == 0 && j->outer) {
+        rc = plan_outer(b, s, j, p->n_streams, reterr);
     }
     b->scope->aggs = aggs;
     b->scope->no_aggs = "here";

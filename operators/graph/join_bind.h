@@ -24,11 +24,21 @@ struct join_stream {
     bool parent_optional; /* the other way round */
 };
 
+/* One of the streams that are found when an event of another comes: from `from`, which is found
+ * before it. */
+struct join_step {
+    uint8_t num, from;
+    uint8_t on;    /* the stream whose `on` connects the two */
+    uint8_t end;   /* where the steps that begin at `num` end */
+    bool optional; /* null if there is none for which all it requires is there */
+};
+
 struct join_plan {
     struct join_stream *s;
-    bool outer;   /* some join is an outer join */
-    uint64_t uni; /* unidirectional streams */
-    bool tested;  /* rows are made of what the where lets pass: what is beyond the keys is */
+    bool outer;               /* some join is an outer join */
+    struct join_step **steps; /* outer: per stream that changes, in order, one for each other */
+    uint64_t uni;             /* unidirectional streams */
+    bool tested; /* rows are made of what the where lets pass: what is beyond the keys is */
     const struct ex *rest; /* or NULL */
 };
 

@@ -230,7 +230,7 @@ const struct key_input *keys_input(const struct key_unit *u, const struct etype 
     return super;
 }
 
-static bool add_value(struct buf *b, struct dat v, bool as_double)
+bool keys_add(struct buf *b, struct dat v, bool as_double)
 {
     struct val x = {.tag = VAL_NULL};
     switch (v.kind) {
@@ -253,14 +253,14 @@ bool keys_bytes(struct eng *e, const struct key_unit *u, const struct key_input 
 {
     if (in->cols == NULL) {
         for (uint32_t i = 0; i < ev->type->n_cols; i++) {
-            (void)add_value(b, ev->p[i], false);
+            (void)keys_add(b, ev->p[i], false);
         }
         return !buf_failed(b);
     }
     struct evt *row[2] = {ev, NULL};
     struct ectx c = {.heap = e->heap, .now = e->now, .row = row, .ops = &eng_ectx_ops};
     for (uint32_t i = 0; i < u->n_cols; i++) {
-        if (!add_value(b, ex_eval(in->cols[i], &c), u->as_double[i])) {
+        if (!keys_add(b, ex_eval(in->cols[i], &c), u->as_double[i])) {
             return false;
         }
     }

@@ -68,8 +68,10 @@ int eng_keys(struct eng *e, struct slice deployment, struct key_plan *ret,
 void keys_done(struct key_plan *p);
 /* The input that takes events of a type, or NULL. */
 const struct key_input *keys_input(const struct key_unit *u, const struct etype *type);
+/* One value, as a column of a key. False if it cannot be part of one, or at the buffer's limit. */
+bool keys_add(struct buf *b, struct dat v, bool as_double);
 /* Appends the key bytes (core/event/key.h) of an event; without columns, those of all its plain
- * values. False if a value cannot be part of a key, or at the buffer's limit. */
+ * values. False likewise. */
 bool keys_bytes(struct eng *e, const struct key_unit *u, const struct key_input *in, struct evt *ev,
                 struct buf *b);
 const char *keys_choice_name(enum key_choice c);

@@ -136,13 +136,8 @@ const struct etype *ins_type(const struct ins_plan *p);
 /* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
  */
 int ins_source(const struct ins_plan *p, uint32_t col);
-bool ins_as_is(const struct ins_plan *p);
 /* A value as a column of that type holds it: widened, a structure as a map or an event. */
 struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to);
-
-/* Streams of subqueries share these. */
-void sel_open_source(struct inst *in, const struct sel_stream *s, struct route_leaf **ret_leaf,
-                     void (*on)(void *arg, struct evt *e), void *arg, uint64_t rank);
 
 /* turn.c: in which order of an event the statement comes: 0, 1, 2. */
 uint64_t stmt_class(const struct stmt *st, const struct sel_stream *s, uint32_t n, bool sorted);

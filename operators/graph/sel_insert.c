@@ -31,11 +31,6 @@ int ins_source(const struct ins_plan *p, uint32_t col)
     return p->as_is || p->source[col] == NO_COL ? -1 : p->source[col];
 }
 
-bool ins_as_is(const struct ins_plan *p)
-{
-    return p->as_is;
-}
-
 static struct slice column_name(const struct ast_insert *i, const struct etype *from, uint32_t at)
 {
     return i->n_cols > 0 ? i->cols[at] : from->cols[at].name;

@@ -17,11 +17,14 @@ void out_keep_rows(struct out *o)
     }
 }
 
-/* What is dropped before `after` has passed: rows that no aggregation depends on. */
+/* What is dropped before `after` has passed: rows that no aggregation depends on, but for `all` of
+ * joins. */
 static bool take_rows(struct out *o, const struct out_rows *b, bool pass)
 {
+    const struct sel_plan *p = o->in->p;
+    bool all = p->output.kind == OUT_ALL && p->n_streams > 1;
     out_compute(o, b);
-    if (pass || o->in->p->cls != ROWS_PLAIN) {
+    if (pass || all || p->cls != ROWS_PLAIN) {
         out_keep_rows(o);
     }
     return true;

@@ -29,7 +29,5 @@ void var_set(struct var *v, struct inst *in, struct dat value);
 int set_bind(struct bind *b, const struct ast_named *sets, uint32_t n, struct set_plan **ret,
              struct err *reterr);
 void set_run(const struct set_plan *s, struct ectx *c);
-/* After assignments: statements whose output or windows depend on variables look again. */
-void var_changed(struct eng *e);
 
 #endif

@@ -449,16 +449,6 @@ void pat_start(struct pat *p, struct evt *begin)
     pat_leave(p);
 }
 
-bool pat_dead(const struct pat *p)
-{
-    return p->root == NULL;
-}
-
-size_t pat_partials(const struct pat *p)
-{
-    return p->partials;
-}
-
 static void destroy(struct pat *p)
 {
     for (uint32_t n = 0; n < p->plan->n_nodes; n++) {

@@ -45,11 +45,8 @@ struct pat *pat_new(const struct pat_plan *p, struct pat_env *env,
 void pat_start(struct pat *p, struct evt *begin); /* begin: NULL or a match to go on from */
 /* Matches since the last call, in order, after suppression; valid until the heap is drained. */
 size_t pat_take(struct pat *p, struct evt ***ret_matches);
-void pat_stop(struct pat *p);       /* ends all partial matches; pat_start begins anew */
-bool pat_dead(const struct pat *p); /* nothing can match any more */
+void pat_stop(struct pat *p); /* ends all partial matches; pat_start begins anew */
 void pat_free(struct pat *p);
-/* Parts that wait for what follows on a match so far, and what was collected: as limits count. */
-size_t pat_partials(const struct pat *p);
 /* All instances, between two calls; loaded into a pattern that is new and not started. */
 void pat_save(struct pat *p, struct save *s);
 void pat_load(struct pat *p, struct load *l);

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/codec/endian.h"
+#include "operators/state/snap_archive.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -38,11 +39,13 @@ struct player {
     struct replay_outputs *outputs;
     VEC(struct input) inputs;
     VEC(struct arena *) spare;
-    struct arena *arena; /* of the record being played */
-    int64_t time_ms;     /* of that record, in the journal */
-    int64_t clock;       /* behind the record before */
-    bool held, opened;   /* that record is in the range; inputs are open */
-    struct err err;      /* of what was called back */
+    struct arena *arena;           /* of the record being played */
+    int64_t time_ms;               /* of that record, in the journal */
+    int64_t clock;                 /* behind the record before */
+    struct snap_archive_root root; /* that the task was restored from; seq 0: none */
+    struct buf pages;
+    bool held, opened; /* that record is in the range; inputs are open */
+    struct err err;    /* of what was called back */
 };
 
 static void piece_done(void *arg, void *owner)
@@ -123,17 +126,16 @@ static void push(struct player *p, const struct input *in, const struct bus_reco
     }
     struct arena *a =
         p->spare.len > 0 ? p->spare.ptr[--p->spare.len] : arena_new(NULL, "input", PIECE_ARENA);
+    int bad = 0;
     if (r->value.len > 0) {
         struct slice bytes = arena_copy(a, r->value);
-        if (bytes.ptr == NULL || batch_in_read(p->decoder, a, bytes, &b, &err) != 0) {
-            piece_done(p, a); /* nobody could read it then, either */
-            return;
-        }
+        bad = bytes.ptr == NULL ? ERR_LIMIT : -batch_in_read(p->decoder, a, bytes, &b, &err);
     }
     const struct merge_piece piece = {.offset = r->offset,
                                       .events = b.events,
                                       .n = b.events_len,
                                       .mark = head.mark,
+                                      .bad = bad,
                                       .first = head.first,
                                       .owner = a};
     merge_push(task_merge(p->task), sub, &piece);
@@ -251,6 +253,9 @@ static int take_record(struct player *p, const struct bus_record *b, struct err 
     if (rc != 0) {
         return rc;
     }
+    if (r.seq <= p->root.root.seq) {
+        return 0; /* the archived state has it */
+    }
     if (r.plan != p->x->task->plan->hash) {
         p->report->other_rules++;
         task_free(p->task);
@@ -275,13 +280,87 @@ static int take_record(struct player *p, const struct bus_record *b, struct err 
     return rc;
 }
 
+/* ---- the archive ---- */
+
+/* Each record of the task in the archive. */
+static int each_archived(struct player *p,
+                         void (*fn)(struct player *, const struct snap_archive_key *, struct slice),
+                         struct err *reterr)
+{
+    const struct task_plan *plan = p->x->task->plan;
+    const struct bus_record *r;
+    struct tape *t;
+    struct snap_archive_key k;
+    int rc = tape_open(p->x->tapes, p->x->archive, (uint32_t)(plan->lineage % p->x->journal_parts),
+                       BUS_FROM_START, &t, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((rc = tape_next(t, &r, reterr)) == 1) {
+        if (snap_archive_key_read(r->key, &k) && k.lineage == plan->lineage) {
+            fn(p, &k, r->value);
+        }
+    }
+    tape_close(t);
+    return rc;
+}
+
+/* The newest before the range, of these rules and this engine. */
+static void look_at_root(struct player *p, const struct snap_archive_key *k, struct slice value)
+{
+    struct snap_archive_root r;
+    struct err err;
+    if (k->page == SNAP_ARCHIVE_ROOT && snap_archive_root_read(value, &r, &err) == 0 &&
+        r.clock < p->x->from && r.root.plan == p->x->task->plan->hash &&
+        r.root.engine == JOURNAL_ENGINE_NUMBER && r.root.seq > p->root.root.seq) {
+        p->root = r;
+    }
+}
+
+static void take_page(struct player *p, const struct snap_archive_key *k, struct slice value)
+{
+    bool next = k->seq == p->root.root.seq && p->pages.len == (size_t)k->page * SNAP_VALUE_MAX;
+    if (next && k->page != SNAP_ARCHIVE_ROOT) {
+        (void)buf_add_slice(&p->pages, value);
+    }
+}
+
+/* The task as it was there. Nothing is restored if there is none. */
+static int restore(struct player *p, struct err *reterr)
+{
+    const struct save_chunk *chunks;
+    size_t n;
+    int rc = each_archived(p, look_at_root, reterr);
+    if (rc != 0 || p->root.root.seq == 0) {
+        return rc;
+    }
+    struct arena *a = arena_new(NULL, "archive", RECORD_ARENA);
+    buf_init(&p->pages, p->root.bytes + 1);
+    rc = each_archived(p, take_page, reterr);
+    rc = rc == 0 ? snap_archive_open(&p->root, buf_slice(&p->pages), a, &chunks, &n, reterr) : rc;
+    if (rc == 0) {
+        begin_task(p);
+        rc = task_restore(p->task, chunks, n, &p->root.root.state, reterr);
+        p->clock = p->root.clock;
+        p->report->archive = p->root.root.seq;
+    }
+    buf_done(&p->pages);
+    arena_free(a);
+    return rc;
+}
+
 static int run(struct player *p, struct err *reterr)
 {
     const struct task_plan *plan = p->x->task->plan;
     const struct bus_record *r;
     struct tape *journal;
-    int rc = tape_open(p->x->tapes, p->x->journal, (uint32_t)(plan->lineage % p->x->journal_parts),
-                       BUS_FROM_START, &journal, reterr);
+    int rc = p->x->archive.len > 0 ? restore(p, reterr) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    int64_t from = p->task != NULL ? p->root.root.journal_offset : BUS_FROM_START;
+    rc = tape_open(p->x->tapes, p->x->journal, (uint32_t)(plan->lineage % p->x->journal_parts),
+                   from < 0 ? BUS_FROM_START : from, &journal, reterr);
     if (rc != 0) {
         return rc;
     }

@@ -5,7 +5,8 @@
  * Nothing is written, and nobody who runs is disturbed.
  *
  * The range is of the task's clock: records of the journal whose clock passes through it are held;
- * those before are played to get there, from the first record of the rules on.
+ * those before are played to get there, from the newest archived state before the range, or from
+ * the first record of the rules on.
  */
 #ifndef OPERATORS_REPLAY_REPLAY_EXACT_H
 #define OPERATORS_REPLAY_REPLAY_EXACT_H
@@ -16,16 +17,18 @@
 struct replay_exact {
     struct tapes *tapes;
     const struct slot_task *task;
-    struct slice journal; /* topic */
-    uint32_t journal_parts;
-    int64_t from, to; /* ns; to is the first moment behind it */
-    bool topics;      /* hold outputs against topics, too */
+    struct slice journal;   /* topic */
+    struct slice archive;   /* topic; empty: from the first record of the rules on */
+    uint32_t journal_parts; /* of both */
+    int64_t from, to;       /* ns; to is the first moment behind it */
+    bool topics;            /* hold outputs against topics, too */
     void (*on_event)(void *arg, const struct replay_event *e); /* NULL */
     void *arg;
 };
 
 struct replay_report {         /* of a task */
     uint64_t first, last;      /* records of the journal that were held; 0: none */
+    uint64_t archive;          /* the record whose state was found in the archive; 0: none */
     uint64_t before, records;  /* played to get there; held */
     uint64_t differ;           /* records that came out otherwise, those before included */
     uint64_t unchecked;        /* records that an engine of another number made */

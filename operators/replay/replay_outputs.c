@@ -147,7 +147,7 @@ static int read_lane(struct replay_outputs *o, struct lane *l, uint64_t seq, str
             tape_back(l->tape);
             break;
         }
-        if (h.count > 0) {
+        if (r->value.len > 0) { /* else a mark */
             add_items(o, arena_copy(o->arena, r->value), h.first, l, false);
         }
     }
@@ -244,13 +244,13 @@ int replay_outputs_hold(struct replay_outputs *o, const struct journal_record *r
         const struct emit_record *x = &p->records[i];
         struct lane *l = &o->lanes[o->base[x->to] + x->part];
         size_t from = l->made.len;
-        if (x->count > 0) {
+        if (x->value.len > 0) {
             add_items(o, x->value, x->first, l, true);
         }
         for (size_t k = from; k < l->made.len; k++) {
             const struct item *it = &l->made.ptr[k];
             const struct replay_event e = {l->topic, l->part, it->number, it->rec};
-            o->held.made++;
+            o->held.made += l->tape != NULL || o->tapes == NULL;
             if (on_event != NULL && it->rec != NULL) {
                 on_event(arg, &e);
             }

@@ -24,6 +24,7 @@ struct lane {
     uint32_t to, part;
     uint64_t first; /* number of the first event in enc */
     uint32_t last;  /* in the open parcel: its last record, from 1 */
+    uint32_t turn;  /* of contexts, when it had its last event */
     bool busy;      /* in the list of those with events */
 };
 
@@ -51,6 +52,7 @@ struct emit {
     struct box *open, *free;
     struct hash_state *sum;
     uint64_t events, total;
+    uint32_t turn; /* of contexts */
     bool ending;
 };
 
@@ -177,6 +179,10 @@ int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64
         l->enc = batch_enc_new(BATCH_LIMITS, BATCH_BYTES);
         batch_enc_begin(l->enc, e->source, 0);
     }
+    if (l->turn != e->turn) {
+        batch_enc_contexts_moved(l->enc);
+        l->turn = e->turn;
+    }
     if (batch_enc_count(l->enc) > 0 && number - l->first > INT32_MAX) {
         flush(e, l);
     }
@@ -199,6 +205,11 @@ int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64
         *VEC_PUSH(&e->busy) = (uint32_t)(l - e->lanes);
     }
     return 0;
+}
+
+void emit_contexts_moved(struct emit *e)
+{
+    e->turn++;
 }
 
 int emit_plain(struct emit *e, uint32_t to, uint32_t part, struct slice key, struct slice value,

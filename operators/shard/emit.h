@@ -43,6 +43,8 @@ void emit_free(struct emit *e);
 /* ERR_TOO_BIG, ERR_LIMIT: no record can carry it; nothing was added. r->n is set here. */
 int emit_event(struct emit *e, uint32_t to, uint32_t part, struct rec *r, uint64_t number,
                struct err *reterr) NODISCARD;
+/* Contexts of events from here on may lie at the addresses of others. */
+void emit_contexts_moved(struct emit *e);
 /* A record by itself, under a key: it does not wait in a batch. ERR_TOO_BIG. */
 int emit_plain(struct emit *e, uint32_t to, uint32_t part, struct slice key, struct slice value,
                uint64_t number, struct err *reterr) NODISCARD;

@@ -1,249 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See layout.h. Two passes: each level alone (what it reads, by which keys), then groups and their
- * tasks.
+ * See layout.h. Levels are looked at (layout_look.c), joined (layout_join.c), and told how they get
+ * what they read (layout_reads.c); here sources are put before those who need them, and groups
+ * become tasks and topics.
  */
 #include "operators/shard/layout.h"
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
-#include "core/bus/bus_topics.h"
 #include "operators/graph/eng_doc.h"
-#include "operators/graph/keys.h"
+#include "operators/shard/layout_impl.h"
 #include "operators/sig/builtin.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { TEXT_MAX = 16 << 20, KEY_COLS_MAX = 16, READS_MAX = 4096 };
+enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024 };
 
 #define BOUND_NS INT64_C(5000000000)
 
-struct read { /* a type that a level reads */
-    struct slice type;
-    uint64_t from; /* a bit for each level below that inserts into it; 0: signals */
-    struct slice key[KEY_COLS_MAX];
-    bool as_double[KEY_COLS_MAX];
-    uint32_t n_key;
-    bool keyed;
-};
-
-struct level {
-    const struct doc_level *doc;
-    VEC(struct read) reads;
-    bool parted;
-    struct slice why;
-    uint32_t group;
-};
-
-struct making {
-    struct arena *a;
-    struct doc *doc;
-    struct layout_conf conf;
-    struct layout *l;
-    struct level *levels;
-    uint32_t n;
-    VEC(struct layout_topic) topics;
-};
-
-/* ---- each level alone ---- */
-
-/* Whether who reads `type` reads what is inserted into t. */
-static bool gives(const struct doc_type *t, struct slice type)
-{
-    bool is = slice_eq(t->name, type);
-    for (uint32_t i = 0; !is && i < t->n_supers; i++) {
-        is = slice_eq(t->supers[i], type);
-    }
-    return is;
-}
-
-static uint64_t inserted_by(const struct making *m, struct slice type)
-{
-    uint64_t by = 0;
-    for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        by |= gives(&m->doc->made[i], type) ? m->doc->made[i].inserted_by : 0;
-    }
-    return by;
-}
-
-/* One key for all: who reads the type by other columns cannot be given it in the same parts. */
-static void add_read(struct making *m, uint32_t at, const struct key_unit *u,
-                     const struct key_input *in)
-{
-    struct level *l = &m->levels[at];
-    struct read r = {.type = arena_copy(m->a, in->type->name), .keyed = in->cols != NULL};
-    bool is_read = false; /* inputs of a unit are also what it inserts */
-    for (uint32_t i = 0; i < l->doc->n_stmts; i++) {
-        const struct doc_stmt *st = &l->doc->stmts[i];
-        is_read |= st->ast != NULL && doc_stmt_reads(m->doc, st, r.type);
-    }
-    if (!is_read) {
-        return;
-    }
-    uint64_t by = inserted_by(m, r.type);
-    r.from = by & ((1ULL << at) - 1);
-    if (by != 0 && r.from == 0) {
-        return; /* its own */
-    }
-    for (uint32_t i = 0; r.keyed && i < u->n_cols; i++) {
-        if (i == KEY_COLS_MAX || ety_col(in->type, in->texts[i]) < 0) {
-            l->why = SLICE("its key is no column of what it reads");
-            return;
-        }
-        r.key[i] = arena_copy(m->a, in->texts[i]);
-        r.as_double[i] = u->as_double[i];
-        r.n_key = i + 1;
-    }
-    VEC_EACH (&l->reads, have) {
-        if (!slice_eq(have->type, r.type)) {
-            continue;
-        }
-        bool same = have->n_key == r.n_key;
-        for (uint32_t i = 0; same && i < r.n_key; i++) {
-            same = slice_eq(have->key[i], r.key[i]) && have->as_double[i] == r.as_double[i];
-        }
-        if (r.keyed && have->keyed && !same) {
-            l->why = SLICE("its statements have different keys");
-        }
-        *have = have->keyed ? *have : r;
-        return;
-    }
-    *VEC_PUSH(&l->reads) = r;
-}
-
-static void judge(struct making *m, uint32_t at, const struct key_plan *plan)
-{
-    struct level *l = &m->levels[at];
-    bool keyed = false;
-    for (uint32_t i = 0; i < plan->n_units; i++) {
-        const struct key_unit *u = &plan->units[i];
-        if (u->choice == KEY_ONE && l->why.len == 0) {
-            l->why = arena_copy(m->a, u->why);
-        }
-        keyed |= u->choice == KEY_BY || u->choice == KEY_USER;
-        for (uint32_t k = 0; k < u->n_inputs; k++) {
-            add_read(m, at, u, &u->inputs[k]);
-        }
-    }
-    VEC_EACH (&l->reads, r) {
-        if (r->from == 0 && l->why.len == 0) {
-            l->why = SLICE("it reads what is not dealt out by its key");
-        }
-    }
-    l->parted = keyed && l->why.len == 0;
-}
-
-static int look_at(struct making *m, uint32_t at, struct err *reterr)
-{
-    const struct doc_level *d = m->levels[at].doc;
-    const struct eng_conf conf = {.limits = &d->limits};
-    struct eng *e = eng_new(&conf);
-    struct buf text;
-    struct key_plan plan = {0};
-    buf_init(&text, TEXT_MAX);
-    doc_prelude(m->doc, at, &text);
-    int rc = eng_deploy(e, SLICE(BUILTIN_DEPLOYMENT), buf_slice(&text), reterr);
-    rc = rc == 0 ? eng_deploy(e, d->name, d->epl, reterr) : rc;
-    rc = rc == 0 ? eng_keys(e, d->name, &plan, reterr) : rc;
-    if (rc == 0) {
-        judge(m, at, &plan);
-        keys_done(&plan);
-    }
-    buf_done(&text);
-    eng_free(e);
-    return rc;
-}
-
-/* ---- groups ---- */
-
-static bool joins(const struct making *m, uint32_t at)
-{
-    const struct level *a = &m->levels[at - 1], *b = &m->levels[at];
-    return !a->parted && !b->parted && a->doc->types == b->doc->types &&
-           a->doc->scale != DOC_SCALE_OWN && b->doc->scale != DOC_SCALE_OWN &&
-           a->doc->late == b->doc->late;
-}
-
-static void make_groups(struct making *m)
-{
-    struct layout *l = m->l;
-    l->groups = arena_array(m->a, m->n, sizeof *l->groups);
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (i > 0 && joins(m, i)) {
-            l->groups[l->n_groups - 1].n++;
-        } else {
-            struct layout_group *g = &l->groups[l->n_groups++];
-            int64_t parts = m->levels[i].doc->partitions;
-            *g = (struct layout_group){.name = m->levels[i].doc->name, .first = i, .n = 1};
-            g->parts = !m->levels[i].parted ? 1 : parts > 0 ? (uint32_t)parts : m->conf.raw_parts;
-            g->why = m->levels[i].why;
-        }
-        m->levels[i].group = l->n_groups - 1;
-    }
-}
-
-static uint64_t lineage_of(const struct making *m, uint32_t group, uint32_t part)
+static uint64_t lineage_of(const struct layout_making *m, uint32_t group, uint32_t part)
 {
     const struct doc_graph *g = &m->doc->g;
     return ref_lineage(g->tenant, g->name, m->l->groups[group].name, part);
 }
 
-static struct slice topic_between(struct making *m, uint32_t reader, struct slice type)
+static bool is_moved(const struct layout_read *r)
 {
-    const struct doc_graph *g = &m->doc->g;
-    struct slice name = slice_str(arena_printf(
-        m->a, "x." SLICE_FMT "." SLICE_FMT "." SLICE_FMT "." SLICE_FMT, SLICE_ARG(g->tenant),
-        SLICE_ARG(g->name), SLICE_ARG(m->l->groups[reader].name), SLICE_ARG(type)));
-    VEC_EACH (&m->topics, t) {
-        if (slice_eq(t->name, name)) {
-            return name;
+    return r->way == LAYOUT_TOPIC || r->way == LAYOUT_SHUFFLED;
+}
+
+/* The topic of a read that is moved: of its cluster. */
+static void name_topics(struct layout_making *m, struct layout_group *g)
+{
+    const struct doc_graph *d = &m->doc->g;
+    for (uint32_t i = 0; i < g->n_reads; i++) {
+        struct layout_read *r = &g->reads[i];
+        for (uint32_t k = 0; k < i && is_moved(r) && r->topic.len == 0; k++) {
+            if (g->reads[k].cluster == r->cluster) {
+                r->topic = g->reads[k].topic;
+            }
+        }
+        if (is_moved(r) && r->topic.len == 0) {
+            r->topic = slice_str(
+                arena_printf(m->a, "x." SLICE_FMT "." SLICE_FMT "." SLICE_FMT "." SLICE_FMT,
+                             SLICE_ARG(d->tenant), SLICE_ARG(d->name), SLICE_ARG(g->name),
+                             SLICE_ARG(r->stream)));
+            *VEC_PUSH(&m->topics) = (struct layout_topic){r->topic, g->parts};
         }
     }
-    *VEC_PUSH(&m->topics) = (struct layout_topic){name, m->l->groups[reader].parts};
-    return name;
 }
 
 /* ---- what a group reads and writes ---- */
 
-struct shape {                /* of all tasks of a group */
-    VEC(struct slice) topics; /* inputs */
-    VEC(uint64_t) from;       /* a bit for each group that writes it; 0: raw */
-    VEC(uint16_t) ids;
+struct input {
+    struct slice topic;
+    uint64_t from; /* parts of levels that write it; 0: raw, or */
+    bool source;   /* the group's source writes it */
+    uint16_t id;   /* raw */
+};
+
+struct shape { /* of all tasks of a group */
+    VEC(struct input) inputs;
     VEC(struct slice) reads;
     VEC(struct emit_to) to;
     VEC(struct task_out) outs;
+    VEC(struct task_forward) forwards;
+    struct slice source;                     /* the statements of a source group */
     uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1 */
 };
 
-static void add_input(struct shape *s, struct slice topic, uint64_t from, uint16_t id)
+static void shape_done(struct shape *s)
 {
-    for (size_t i = 0; i < s->topics.len; i++) {
-        if (slice_eq(s->topics.ptr[i], topic)) {
-            s->from.ptr[i] |= from;
+    VEC_DONE(&s->inputs);
+    VEC_DONE(&s->reads);
+    VEC_DONE(&s->to);
+    VEC_DONE(&s->outs);
+    VEC_DONE(&s->forwards);
+}
+
+static void add_input(struct shape *s, struct input in)
+{
+    VEC_EACH (&s->inputs, i) {
+        if (slice_eq(i->topic, in.topic)) {
+            i->from |= in.from;
+            i->source |= in.source;
             return;
         }
     }
-    *VEC_PUSH(&s->topics) = topic;
-    *VEC_PUSH(&s->from) = from;
-    *VEC_PUSH(&s->ids) = id;
+    *VEC_PUSH(&s->inputs) = in;
 }
-
-static const struct {
-    const char *type;
-    enum bus_topic_id topics[5];
-    uint32_t n;
-} raw_of[] = {
-    {"Telemetry", {BUS_TOPIC_METRICS, BUS_TOPIC_LOGS, BUS_TOPIC_SPANS, BUS_TOPIC_K8S}, 4},
-    {"Metric", {BUS_TOPIC_METRICS}, 1},
-    {"LogRecord", {BUS_TOPIC_LOGS}, 1},
-    {"ExceptionEvent", {BUS_TOPIC_LOGS}, 1},
-    {"Span", {BUS_TOPIC_SPANS}, 1},
-    {"Batch", {BUS_TOPIC_SPANS}, 1},
-    {"KubeEvent", {BUS_TOPIC_K8S}, 1},
-    {"FLog", {BUS_TOPIC_LOGS, BUS_TOPIC_K8S}, 2},
-    {"Alert", {BUS_TOPIC_ALERTS_HISTORY}, 1},
-};
 
 static const struct bus_topic_row *row_of(enum bus_topic_id id)
 {
@@ -257,50 +103,51 @@ static const struct bus_topic_row *row_of(enum bus_topic_id id)
 
 static void add_raw(struct shape *s, struct slice type)
 {
-    for (size_t i = 0; i < ARRAY_LEN(raw_of); i++) {
-        for (uint32_t k = 0; slice_eq(type, slice_str(raw_of[i].type)) && k < raw_of[i].n; k++) {
-            const struct bus_topic_row *row = row_of(raw_of[i].topics[k]);
-            add_input(s, slice_str(row->name), 0, (uint16_t)row->id);
-        }
+    enum bus_topic_id topics[8];
+    uint32_t n = layout_raw_of(type, topics);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct bus_topic_row *row = row_of(topics[i]);
+        add_input(s, (struct input){.topic = slice_str(row->name), .id = (uint16_t)row->id});
     }
 }
 
-/* Groups other than `group` with one of these levels. */
-static uint64_t groups_of(const struct making *m, uint64_t levels, uint32_t group)
+static void add_type(struct shape *s, struct slice type)
 {
-    uint64_t groups = 0;
-    for (uint32_t i = 0; i < m->n; i++) {
-        if ((levels >> i & 1) != 0 && m->levels[i].group != group) {
-            groups |= 1ULL << m->levels[i].group;
+    VEC_EACH (&s->reads, r) {
+        if (slice_eq(*r, type)) {
+            return;
         }
     }
-    return groups;
+    *VEC_PUSH(&s->reads) = type;
 }
 
 /* The type and all that are it, too. */
-static void add_types(struct making *m, struct shape *s, struct slice type)
+static void add_types(struct layout_making *m, struct shape *s, const struct layout_read *r)
 {
-    *VEC_PUSH(&s->reads) = type;
+    add_type(s, r->stream);
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        if (gives(&m->doc->made[i], type) && !slice_eq(m->doc->made[i].name, type)) {
-            *VEC_PUSH(&s->reads) = m->doc->made[i].name;
+        if (layout_gives(&m->doc->made[i], r->stream)) {
+            add_type(s, m->doc->made[i].name);
+        }
+    }
+    for (size_t i = 0; r->from == 0 && i < builtin_n_types; i++) {
+        const struct builtin_type *t = &builtin_types[i];
+        if (t->super != NULL && slice_eq(slice_str(t->super), r->stream)) {
+            add_type(s, slice_str(t->name));
         }
     }
 }
 
-static void inputs_of(struct making *m, uint32_t group, struct shape *s)
+static void inputs_of(struct layout_making *m, const struct layout_group *g, struct shape *s)
 {
-    const struct layout_group *g = &m->l->groups[group];
-    for (uint32_t i = g->first; i < g->first + g->n; i++) {
-        VEC_EACH (&m->levels[i].reads, r) {
-            uint64_t from = groups_of(m, r->from, group);
-            if (r->from == 0) {
-                *VEC_PUSH(&s->reads) = r->type;
-                add_raw(s, r->type);
-            } else if (from != 0) { /* else it stays inside */
-                add_types(m, s, r->type);
-                add_input(s, topic_between(m, group, r->type), from, 0);
-            }
+    for (uint32_t i = 0; i < g->n_reads; i++) {
+        const struct layout_read *r = &g->reads[i];
+        add_types(m, s, r);
+        if (r->way == LAYOUT_AS_IT_LIES) {
+            add_raw(s, r->stream);
+        } else {
+            bool source = r->way == LAYOUT_SHUFFLED;
+            add_input(s, (struct input){.topic = r->topic, .from = r->from, .source = source});
         }
     }
 }
@@ -316,48 +163,160 @@ static uint32_t add_to(struct shape *s, struct slice topic, uint32_t parts, bool
     return (uint32_t)s->to.len - 1;
 }
 
-static void out_to_reader(struct making *m, struct shape *s, struct slice type,
-                          const struct read *r, uint32_t reader)
+static void out_to_reader(struct shape *s, struct slice type, const struct layout_read *r,
+                          uint32_t parts)
 {
-    struct slice topic = topic_between(m, reader, r->type);
-    uint32_t to = add_to(s, topic, m->l->groups[reader].parts, true);
+    uint32_t to = add_to(s, r->topic, parts, true);
     VEC_EACH (&s->outs, have) {
         if (have->to == to && slice_eq(have->type, type)) {
             return;
         }
     }
-    struct task_out *o = VEC_PUSH(&s->outs);
-    struct slice *key = arena_array(m->a, r->n_key + 1, sizeof *key);
-    bool *as_double = arena_array(m->a, r->n_key + 1, sizeof *as_double);
-    for (uint32_t i = 0; i < r->n_key; i++) {
-        key[i] = r->key[i];
-        as_double[i] = r->as_double[i];
-    }
-    *o = (struct task_out){
-        .type = type, .to = to, .key = key, .as_double = as_double, .n_key = r->n_key};
+    *VEC_PUSH(&s->outs) = (struct task_out){
+        .type = type, .to = to, .key = r->key, .as_double = r->as_double, .n_key = r->n_key};
 }
 
-/* Types that the group makes: to each later group that reads them; to `events` if nobody does. */
-static void outputs_of(struct making *m, uint32_t group, struct shape *s)
+/* Whether a level above one that inserts it reads the type. */
+static bool is_read(const struct layout_making *m, uint32_t made)
+{
+    const struct doc_type *t = &m->doc->made[made];
+    for (uint32_t p = 0; p < m->looks->n_parts; p++) {
+        const struct layout_part *part = &m->looks->parts[p];
+        bool above = (m->inserted_by[made] & ((1ULL << p) - 1)) != 0;
+        for (uint32_t s = 0; above && s < part->n_stmts; s++) {
+            bool reads = doc_stmt_reads(m->doc, part->stmts[s], t->name);
+            for (uint32_t k = 0; !reads && k < t->n_supers; k++) {
+                reads = doc_stmt_reads(m->doc, part->stmts[s], t->supers[k]);
+            }
+            if (reads) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Types that the group makes: to each other group that reads them; to `events` if nobody does. */
+static void outputs_of(struct layout_making *m, const struct layout_group *g, struct shape *s)
 {
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
         const struct doc_type *t = &m->doc->made[i];
-        bool is_read = false, mine = false;
-        for (uint32_t k = 0; k < m->n; k++) {
-            mine |= (t->inserted_by >> k & 1) != 0 && m->levels[k].group == group;
+        if ((m->inserted_by[i] & g->members) == 0) {
+            continue;
         }
-        for (uint32_t k = 0; mine && k < m->n; k++) {
-            VEC_EACH (&m->levels[k].reads, r) {
-                bool it = r->from != 0 && gives(t, r->type);
-                is_read |= it;
-                if (it && m->levels[k].group > group) {
-                    out_to_reader(m, s, t->name, r, m->levels[k].group);
+        for (uint32_t k = 0; k < m->l->n_groups; k++) {
+            const struct layout_group *reader = &m->l->groups[k];
+            for (uint32_t r = 0; r < reader->n_reads && !reader->source; r++) {
+                const struct layout_read *x = &reader->reads[r];
+                if ((x->from & g->members) != 0 && layout_gives(t, x->stream)) {
+                    out_to_reader(s, t->name, x, reader->parts);
                 }
             }
         }
-        if (mine && !is_read) {
+        if (!is_read(m, i)) {
             *VEC_PUSH(&s->outs) = (struct task_out){
                 .type = t->name, .to = add_to(s, SLICE("events"), m->conf.raw_parts, false)};
+        }
+    }
+}
+
+/* ---- source groups ---- */
+
+/* Statements "<forward>.<number>": a row of one lets the event pass. */
+static void source_shape(struct layout_making *m, struct layout_group *g,
+                         const struct layout_group *reader, struct shape *s)
+{
+    struct slice filters[FILTERS_MAX];
+    VEC(struct slice) all = {0};
+    struct buf text;
+    buf_init(&text, LAYOUT_TEXT_MAX);
+    for (uint32_t i = 0; i < reader->n_reads; i++) {
+        const struct layout_read *r = &reader->reads[i];
+        if (r->way != LAYOUT_SHUFFLED) {
+            continue;
+        }
+        uint32_t to = add_to(s, r->topic, reader->parts, true);
+        if (to == s->forwards.len) {
+            *VEC_PUSH(&s->forwards) =
+                (struct task_forward){.to = to, .as_double = r->as_double, .n_key = r->n_key};
+        }
+        uint32_t n = layout_filters(m, reader, i, filters, FILTERS_MAX);
+        for (uint32_t k = 0; k < n; k++) {
+            (void)buf_addf(&text, "@name('%u.%u') " SLICE_FMT ";\n", to, (unsigned)all.len,
+                           SLICE_ARG(filters[k]));
+            *VEC_PUSH(&all) = filters[k];
+        }
+        add_types(m, s, r);
+        add_raw(s, r->stream);
+    }
+    assert(s->forwards.len <= CLUSTERS_MAX);
+    s->source = arena_copy(m->a, buf_slice(&text));
+    struct slice *kept = arena_array(m->a, all.len + 1, sizeof *kept);
+    memcpy(kept, all.ptr, all.len * sizeof *kept);
+    g->filters = kept;
+    g->n_filters = (uint32_t)all.len;
+    VEC_DONE(&all);
+    buf_done(&text);
+}
+
+static bool needs_source(const struct layout_group *g)
+{
+    bool needs = false;
+    for (uint32_t i = 0; i < g->n_reads; i++) {
+        needs |= g->reads[i].way == LAYOUT_SHUFFLED;
+    }
+    return needs;
+}
+
+/* Groups that nothing can reach are left out; sources are put before their readers. */
+static void add_sources(struct layout_making *m)
+{
+    struct layout *l = m->l;
+    struct layout_group *to = arena_array(m->a, 2 * l->n_groups + 1, sizeof *to);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n_groups; i++) {
+        struct layout_group *g = &l->groups[i];
+        if (g->n_reads == 0) {
+            continue;
+        }
+        if (needs_source(g)) {
+            const char *name = arena_printf(m->a, SLICE_FMT ".source", SLICE_ARG(g->name));
+            to[n] = (struct layout_group){.name = slice_str(name),
+                                          .first = g->first,
+                                          .n = g->n,
+                                          .parts = m->conf.raw_parts,
+                                          .source = true};
+            n++;
+        }
+        to[n++] = *g;
+    }
+    l->groups = to;
+    l->n_groups = n;
+}
+
+/* What nobody writes is not read. */
+static void drop_dead(struct layout_making *m)
+{
+    struct layout *l = m->l;
+    for (bool changed = true; changed;) {
+        uint64_t alive = 0;
+        changed = false;
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+            alive |= l->groups[i].n_reads > 0 ? l->groups[i].members : 0;
+        }
+        for (uint32_t i = 0; i < l->n_groups; i++) {
+            struct layout_group *g = &l->groups[i];
+            uint32_t n = 0;
+            for (uint32_t k = 0; k < g->n_reads; k++) {
+                struct layout_read r = g->reads[k];
+                bool was = r.from != 0;
+                r.from &= alive;
+                if (!was || r.from != 0) {
+                    g->reads[n++] = r;
+                }
+            }
+            changed |= n != g->n_reads;
+            g->n_reads = n;
         }
     }
 }
@@ -373,20 +332,27 @@ static void *copy_of(struct arena *a, const void *p, size_t n, size_t size)
     return to;
 }
 
-static void modules_of(struct making *m, const struct layout_group *g, struct task_plan *p)
+static void modules_of(struct layout_making *m, const struct layout_group *g, const struct shape *s,
+                       struct task_plan *p)
 {
-    struct task_module *to = arena_array(m->a, g->n + 1, sizeof *to);
+    uint32_t n = 0;
+    struct task_module *to = arena_array(m->a, LAYOUT_PARTS_MAX + 2, sizeof *to);
     struct buf text;
-    buf_init(&text, TEXT_MAX);
+    buf_init(&text, LAYOUT_TEXT_MAX);
     doc_prelude(m->doc, g->first, &text);
-    to[0] = (struct task_module){SLICE(BUILTIN_DEPLOYMENT), arena_copy(m->a, buf_slice(&text))};
-    for (uint32_t i = 0; i < g->n; i++) {
-        const struct doc_level *d = m->levels[g->first + i].doc;
-        to[i + 1] = (struct task_module){d->name, d->epl};
+    to[n++] = (struct task_module){SLICE(BUILTIN_DEPLOYMENT), arena_copy(m->a, buf_slice(&text))};
+    if (g->source) {
+        to[n++] = (struct task_module){SLICE("source"), s->source};
+    }
+    for (uint32_t i = 0; i < m->looks->n_parts; i++) {
+        if ((g->members >> i & 1) != 0) {
+            const struct layout_part *x = &m->looks->parts[i];
+            to[n++] = (struct task_module){arena_copy(m->a, x->name), arena_copy(m->a, x->epl)};
+        }
     }
     buf_done(&text);
     p->modules = to;
-    p->n_modules = g->n + 1;
+    p->n_modules = n;
 }
 
 struct subs {
@@ -409,19 +375,31 @@ static void add_sub(struct subs *to, struct merge_spec spec, uint16_t id)
     }
 }
 
-/* Sub-streams of one task: of raw topics all partitions, since it is the only one. */
-static void subs_of(struct making *m, const struct shape *s, uint32_t part, int64_t bound,
-                    struct task_plan *p)
+static void add_authors(struct layout_making *m, struct subs *to, struct merge_spec spec,
+                        uint32_t group)
+{
+    for (uint32_t i = 0; i < m->l->groups[group].parts; i++) {
+        spec.author = lineage_of(m, group, i);
+        add_sub(to, spec, 0);
+    }
+}
+
+/* Sub-streams of one task: of raw topics the partitions that fall into its share. */
+static void subs_of(struct layout_making *m, const struct shape *s, uint32_t group, uint32_t part,
+                    int64_t bound, struct task_plan *p)
 {
     struct subs to = {0};
-    for (uint32_t t = 0; t < s->topics.len; t++) {
-        uint64_t from = s->from.ptr[t];
-        for (uint32_t k = 0; from == 0 && k < m->conf.raw_parts; k++) {
-            add_sub(&to, (struct merge_spec){t, k, 0, bound}, s->ids.ptr[t]);
+    for (uint32_t t = 0; t < s->inputs.len; t++) {
+        const struct input *in = &s->inputs.ptr[t];
+        bool raw = in->from == 0 && !in->source;
+        for (uint32_t k = 0; raw && k < m->conf.raw_parts; k++) {
+            if ((uint64_t)k * p->parts / m->conf.raw_parts == part) {
+                add_sub(&to, (struct merge_spec){t, k, 0, bound}, in->id);
+            }
         }
         for (uint32_t g = 0; g < m->l->n_groups; g++) {
-            for (uint32_t i = 0; (from >> g & 1) != 0 && i < m->l->groups[g].parts; i++) {
-                add_sub(&to, (struct merge_spec){t, part, lineage_of(m, g, i), 0}, 0);
+            if ((in->from & m->l->groups[g].members) != 0 || (in->source && g + 1 == group)) {
+                add_authors(m, &to, (struct merge_spec){.topic = t, .part = part}, g);
             }
         }
     }
@@ -433,14 +411,14 @@ static void subs_of(struct making *m, const struct shape *s, uint32_t part, int6
 }
 
 /* Statements of the group whose rows are alerts: how many; to: NULL or room for them. */
-static uint32_t alerts_of(const struct making *m, const struct layout_group *g,
+static uint32_t alerts_of(const struct layout_making *m, const struct layout_group *g,
                           struct alert_rule *to)
 {
     uint32_t n = 0;
-    for (uint32_t i = g->first; i < g->first + g->n; i++) {
-        const struct doc_level *d = m->levels[i].doc;
-        for (uint32_t k = 0; k < d->n_stmts; k++) {
-            const struct doc_stmt *st = &d->stmts[k];
+    for (uint32_t i = 0; i < m->looks->n_parts; i++) {
+        const struct layout_part *p = &m->looks->parts[i];
+        for (uint32_t k = 0; (g->members >> i & 1) != 0 && k < p->n_stmts; k++) {
+            const struct doc_stmt *st = p->stmts[k];
             if (st->alert != NULL && to != NULL) {
                 to[n] = (struct alert_rule){m->doc->g.tenant, m->doc->g.name, st->name, st->alert};
             }
@@ -450,117 +428,184 @@ static uint32_t alerts_of(const struct making *m, const struct layout_group *g,
     return n;
 }
 
-static void tasks_of(struct making *m, uint32_t group, const struct shape *s)
+/* A level's limits are those of all its tasks together. What one event does is not divided. */
+static const struct lim_conf *share_of_limits(struct layout_making *m, const struct layout_group *g,
+                                              const struct doc_level *d)
+{
+    static const enum lim_kind divided[] = {LIM_ROWS, LIM_BYTES, LIM_GROUPS, LIM_PARTIALS,
+                                            LIM_OUTPUT};
+    struct lim_conf *to = ARENA_NEW(m->a, struct lim_conf);
+    *to = d->limits;
+    for (size_t i = 0; i < ARRAY_LEN(divided); i++) {
+        uint64_t max = to->max[divided[i]] != 0 ? to->max[divided[i]] : lim_rows[divided[i]].max;
+        if (g->parts > 1 && max != 0 && max != UINT64_MAX) {
+            to->max[divided[i]] = max / g->parts + (max % g->parts != 0);
+        }
+    }
+    return to;
+}
+
+static struct task_plan *plan_of(struct layout_making *m, const struct layout_group *g,
+                                 const struct shape *s)
+{
+    const struct doc_level *d = &m->doc->g.levels[g->first];
+    struct task_plan *p = ARENA_NEW(m->a, struct task_plan);
+    *p = (struct task_plan){
+        .parts = g->parts,
+        .reads = copy_of(m->a, s->reads.ptr, s->reads.len, sizeof *s->reads.ptr),
+        .n_reads = (uint32_t)s->reads.len,
+        .to = copy_of(m->a, s->to.ptr, s->to.len, sizeof *s->to.ptr),
+        .n_to = (uint32_t)s->to.len,
+        .outs = copy_of(m->a, s->outs.ptr, s->outs.len, sizeof *s->outs.ptr),
+        .n_outs = (uint32_t)s->outs.len,
+        .forwards = copy_of(m->a, s->forwards.ptr, s->forwards.len, sizeof *s->forwards.ptr),
+        .n_forwards = (uint32_t)s->forwards.len,
+        .tenant = m->doc->g.tenant,
+        .to_alerts = s->to_alerts,
+        .to_history = s->to_history,
+        .to_dead = s->to_dead,
+        .late = g->source ? TASK_LATE_ADMIT : (enum task_late)d->late,
+        .world = (enum builtin_world)d->types,
+        .limits = g->source ? NULL : share_of_limits(m, g, d),
+        .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
+    modules_of(m, g, s, p);
+    p->n_alerts = alerts_of(m, g, NULL);
+    struct alert_rule *alerts = arena_array(m->a, (size_t)p->n_alerts + 1, sizeof *alerts);
+    (void)alerts_of(m, g, alerts);
+    p->alerts = alerts;
+    return p;
+}
+
+static void tasks_of(struct layout_making *m, uint32_t group, const struct shape *s)
 {
     struct layout_group *g = &m->l->groups[group];
-    const struct doc_level *d = m->levels[g->first].doc;
+    const struct doc_level *d = &m->doc->g.levels[g->first];
     const struct doc_graph *doc = &m->doc->g;
-    struct task_plan shared = {.parts = g->parts,
-                               .reads =
-                                   copy_of(m->a, s->reads.ptr, s->reads.len, sizeof *s->reads.ptr),
-                               .n_reads = (uint32_t)s->reads.len,
-                               .to = copy_of(m->a, s->to.ptr, s->to.len, sizeof *s->to.ptr),
-                               .n_to = (uint32_t)s->to.len,
-                               .outs = copy_of(m->a, s->outs.ptr, s->outs.len, sizeof *s->outs.ptr),
-                               .n_outs = (uint32_t)s->outs.len,
-                               .tenant = doc->tenant,
-                               .to_alerts = s->to_alerts,
-                               .to_history = s->to_history,
-                               .to_dead = s->to_dead,
-                               .late = (enum task_late)d->late,
-                               .world = (enum builtin_world)d->types,
-                               .limits = &d->limits};
-    bool *aligned = arena_array(m->a, s->topics.len + 1, sizeof *aligned);
-    for (size_t i = 0; i < s->topics.len; i++) {
-        aligned[i] = s->from.ptr[i] != 0;
+    const struct task_plan *shared = plan_of(m, g, s);
+    bool *aligned = arena_array(m->a, s->inputs.len + 1, sizeof *aligned);
+    struct slice *topics = arena_array(m->a, s->inputs.len + 1, sizeof *topics);
+    for (size_t i = 0; i < s->inputs.len; i++) {
+        topics[i] = s->inputs.ptr[i].topic;
+        aligned[i] = s->inputs.ptr[i].from != 0 || s->inputs.ptr[i].source;
     }
-    const struct slice *topics = copy_of(m->a, s->topics.ptr, s->topics.len, sizeof *topics);
-    modules_of(m, g, &shared);
-    shared.n_alerts = alerts_of(m, g, NULL);
-    struct alert_rule *alerts = arena_array(m->a, (size_t)shared.n_alerts + 1, sizeof *alerts);
-    (void)alerts_of(m, g, alerts);
-    shared.alerts = alerts;
     g->tasks = arena_array(m->a, g->parts, sizeof *g->tasks);
     for (uint32_t i = 0; i < g->parts; i++) {
         struct task_plan *p = ARENA_NEW(m->a, struct task_plan);
-        *p = shared;
+        *p = *shared;
         p->part = i;
         p->lineage = lineage_of(m, group, i);
         p->topics = topics;
-        p->hash = doc_hash(m->doc);
         p->name = slice_str(arena_printf(m->a, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT "/%u",
                                          SLICE_ARG(doc->tenant), SLICE_ARG(doc->name),
                                          SLICE_ARG(g->name), i));
-        subs_of(m, s, i, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
+        subs_of(m, s, group, i, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
         g->tasks[i] = (struct slot_task){.plan = p, .topics = topics, .aligned = aligned};
         m->l->n_tasks++;
     }
 }
 
-static void fill_group(struct making *m, uint32_t group)
+static void fill_group(struct layout_making *m, uint32_t group)
 {
-    struct shape s = {0};
-    inputs_of(m, group, &s);
-    outputs_of(m, group, &s);
-    if (alerts_of(m, &m->l->groups[group], NULL) > 0) {
+    struct layout_group *g = &m->l->groups[group];
+    struct shape s = {.source = SLICE_NONE};
+    if (g->source) {
+        source_shape(m, g, g + 1, &s);
+    } else {
+        inputs_of(m, g, &s);
+        outputs_of(m, g, &s);
+    }
+    if (alerts_of(m, g, NULL) > 0) {
         s.to_alerts = 1 + add_to(&s, SLICE("alerts"), m->conf.raw_parts, false);
         s.to_history = 1 + add_to(&s, SLICE("alerts.history"), m->conf.raw_parts, false);
     }
     s.to_dead = 1 + add_to(&s, SLICE("dlq"), m->conf.raw_parts, false);
     tasks_of(m, group, &s);
-    VEC_DONE(&s.topics);
-    VEC_DONE(&s.from);
-    VEC_DONE(&s.ids);
-    VEC_DONE(&s.reads);
-    VEC_DONE(&s.to);
-    VEC_DONE(&s.outs);
+    shape_done(&s);
 }
 
-static int make(struct making *m, struct err *reterr)
+/* ---- making ---- */
+
+static void find_inserters(struct layout_making *m)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < m->n; i++) {
-        m->levels[i].doc = &m->doc->g.levels[i];
-        rc = look_at(m, i, reterr);
+    m->inserted_by = arena_array(m->a, m->doc->n_made + 1, sizeof *m->inserted_by);
+    for (uint32_t i = 0; i < m->doc->n_made; i++) {
+        m->inserted_by[i] = 0;
+        for (uint32_t p = 0; p < m->looks->n_parts; p++) {
+            const struct layout_part *part = &m->looks->parts[p];
+            for (uint32_t s = 0; s < part->n_stmts; s++) {
+                for (uint32_t k = 0; k < part->stmts[s]->n_inserts; k++) {
+                    if (slice_eq(part->stmts[s]->inserts[k], m->doc->made[i].name)) {
+                        m->inserted_by[i] |= 1ULL << p;
+                    }
+                }
+            }
+        }
     }
+}
+
+static int make(struct layout_making *m, struct err *reterr)
+{
+    struct layout *l = m->l;
+    struct layout_engine *engines = mem_calloc(m->looks->n_parts + 1, sizeof *engines);
+    l->groups = arena_array(m->a, m->looks->n_parts + 1, sizeof *l->groups);
+    find_inserters(m);
+    int rc = layout_join(m, engines, reterr);
+    for (uint32_t i = 0; i < l->n_groups; i++) {
+        if (rc == 0) {
+            layout_reads(m, &l->groups[i], &engines[i]);
+        }
+        layout_engine_done(&engines[i]);
+    }
+    mem_free(engines);
     if (rc != 0) {
         return rc;
     }
-    make_groups(m);
-    for (uint32_t g = 0; g < m->l->n_groups; g++) {
-        fill_group(m, g);
-        if (m->l->groups[g].tasks[0].plan->n_subs == 0) {
-            return err_set(reterr, ERR_SYNTAX, "level '" SLICE_FMT "' reads nothing",
-                           SLICE_ARG(m->l->groups[g].name));
-        }
+    drop_dead(m);
+    for (uint32_t i = 0; i < l->n_groups; i++) {
+        name_topics(m, &l->groups[i]);
     }
-    m->l->topics = copy_of(m->a, m->topics.ptr, m->topics.len, sizeof *m->topics.ptr);
-    m->l->n_topics = (uint32_t)m->topics.len;
+    add_sources(m);
+    for (uint32_t i = 0; i < l->n_groups; i++) {
+        fill_group(m, i);
+    }
+    if (l->n_groups == 0) {
+        return err_set(reterr, ERR_SYNTAX, "the graph reads nothing");
+    }
+    l->topics = copy_of(m->a, m->topics.ptr, m->topics.len, sizeof *m->topics.ptr);
+    l->n_topics = (uint32_t)m->topics.len;
     return 0;
+}
+
+int layout_of(struct arena *a, struct doc *d, const struct layout_looks *looks,
+              const struct layout_conf *conf, struct layout **ret, struct err *reterr)
+{
+    assert(conf->raw_parts > 0);
+    struct layout_making m = {.a = a, .doc = d, .looks = looks, .conf = *conf};
+    m.conf.bound_ns = conf->bound_ns > 0 ? conf->bound_ns : BOUND_NS;
+    m.l = ARENA_NEW(a, struct layout);
+    *m.l = (struct layout){.doc = d};
+    int rc = make(&m, reterr);
+    VEC_DONE(&m.topics);
+    if (rc == 0) {
+        *ret = m.l;
+    }
+    return rc;
 }
 
 int layout_make(struct arena *a, struct slice document, const struct layout_conf *conf,
                 struct layout **ret, struct err *reterr)
 {
     struct doc_notes notes;
+    struct layout_looks looks;
     doc_notes_init(&notes, a);
     struct doc *d = doc_read(a, document, &notes);
     if (d == NULL || doc_check(d, &eng_doc, &notes, reterr) != 0) {
         return d != NULL ? -ERR_SYNTAX : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
     }
-    struct making m = {.a = a, .doc = d, .conf = *conf, .n = d->g.n_levels};
-    m.conf.bound_ns = conf->bound_ns > 0 ? conf->bound_ns : BOUND_NS;
-    m.l = ARENA_NEW(a, struct layout);
-    m.l->doc = d;
-    m.levels = mem_calloc(m.n, sizeof *m.levels);
-    int rc = make(&m, reterr);
-    for (uint32_t i = 0; i < m.n; i++) {
-        VEC_DONE(&m.levels[i].reads);
-    }
-    VEC_DONE(&m.topics);
-    mem_free(m.levels);
+    int rc = layout_look(d, &looks, reterr);
     if (rc == 0) {
-        *ret = m.l;
+        rc = layout_of(a, d, &looks, conf, ret, reterr);
+        layout_looks_done(&looks);
     }
     return rc;
 }

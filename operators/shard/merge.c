@@ -380,10 +380,11 @@ bool merge_next(struct merge *m, struct merge_take *ret)
                                .k = s->k,
                                .first = p->first,
                                .event = mark ? NULL : &p->events[i],
+                               .n = p->n,
                                .bad = bad ? p->bad : 0};
-    ret->late = !mark && ret->event->ts < m->clock;
     s->largest = largest_with_head(s);
     m->clock = MAX(m->clock, s->k);
+    ret->late = !mark && ret->event->ts < m->clock;
     m->takes++;
     s->pos = (struct merge_pos){p->offset, i + 1};
     if (i + 1 == inputs_of(p)) {

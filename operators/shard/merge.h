@@ -58,7 +58,8 @@ struct merge_take {
     int64_t offset, k;
     uint64_t first;          /* of its piece */
     const struct rec *event; /* NULL: a mark, or bad */
-    bool late;               /* its ts lies before the clock */
+    uint32_t n;              /* events of its record, this being number `index` */
+    bool late;               /* its ts lies before the clock, which is its own k or later */
     int bad;
 };
 

@@ -255,14 +255,7 @@ static int64_t next_wake(const struct slot *s)
             break;
         }
     }
-    VEC_EACH (&s->scans, of) {
-        const struct slot_scan *c = *of;
-        if (c != NULL && c->aligned && c->end_since != INT64_MAX) {
-            int64_t ready = c->end_since + s->conf.align_ns;
-            at = ready > slot_now(s) ? MIN(at, ready) : at;
-        }
-    }
-    return at;
+    return MIN(at, slot_align_next(s));
 }
 
 /* Of a run over a range, when a task could take nothing. */

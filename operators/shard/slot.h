@@ -37,6 +37,7 @@ struct slot_conf {
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
@@ -58,6 +59,7 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
     uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
+    uint64_t archived, unarchived;  /* snapshots; unarchived: they were too large */
     uint64_t lags;                  /* times that a task could not keep up with the others */
     struct eng_succeeded succeeded; /* statements of tasks whose rules were changed */
     int64_t commit_worst_ns;

@@ -31,6 +31,7 @@ static bool cut_all(struct slot *s)
             slot_lose_one(s, o, "%s", err.msg);
             continue;
         }
+        slot_snap_cut(o);
         o->in_cut = any = true;
         o->seen = false;
     }

@@ -118,6 +118,7 @@ void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
+struct bus_tp slot_archive_of(struct slot *s, uint64_t lineage);
 struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage); /* NULL: none of its */
 
 #endif

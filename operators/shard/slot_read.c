@@ -137,6 +137,9 @@ void slot_inputs_make(struct slot *s, struct slot_one *o)
             in->n++;
         }
         in->lanes = mem_calloc(in->n, sizeof *in->lanes);
+        for (uint32_t k = 0; k < in->n; k++) {
+            in->lanes[k].quiet = INT64_MAX;
+        }
         *VEC_PUSH(&o->inputs) = in;
         struct slot_scan *c = find(s, o->load, &like);
         attach(c != NULL ? c : scan_new(s, o->load, &like), in);
@@ -435,6 +438,7 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
             continue;
         }
         lane->next = piece->offset + 1;
+        lane->quiet = INT64_MAX;
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
         *p = (struct slot_piece){b, in, bytes};
@@ -508,6 +512,17 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
     hold_back(s, c, true);
 }
 
+/* It is at its end: so are the authors of whom nothing has come since they were there. */
+static void now_quiet(struct slot_scan *c)
+{
+    VEC_EACH (&c->inputs, at) {
+        struct slot_input *in = *at;
+        for (uint32_t k = 0; k < in->n; k++) {
+            in->lanes[k].quiet = MIN(in->lanes[k].quiet, c->end_since);
+        }
+    }
+}
+
 void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
     c->next = MAX(c->next, ev->offset);
@@ -517,6 +532,7 @@ void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
     if (c->end_since == INT64_MAX) {
         c->end_since = slot_now(s);
     }
+    now_quiet(c);
 }
 
 void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
@@ -598,18 +614,41 @@ void slot_align(struct slot *s)
     }
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
-        int64_t wait = c != NULL && c->aligned ? s->conf.align_ns : 0;
-        bool may = c != NULL && c->end_since != INT64_MAX && now - c->end_since >= wait;
-        if (c == NULL || (!may && !c->paused)) {
+        if (c == NULL || (c->end_since == INT64_MAX && !c->paused)) {
             continue;
         }
+        int64_t wait = c->aligned ? s->conf.align_ns : 0;
+        now_quiet(c);              /* also of those that were attached since */
         VEC_EACH (&c->inputs, i) { /* paused: what would come cannot, until others are taken */
             const struct slot_input *in = *i;
             for (uint32_t k = 0; k < in->n; k++) {
-                merge_may_skip(task_merge(in->one->task), in->first + k, true);
+                int64_t since = in->lanes[k].quiet;
+                if (c->paused || (since != INT64_MAX && now - since >= wait)) {
+                    merge_may_skip(task_merge(in->one->task), in->first + k, true);
+                }
             }
         }
     }
+}
+
+int64_t slot_align_next(const struct slot *s)
+{
+    int64_t at = INT64_MAX, now = slot_now(s);
+    VEC_EACH (&s->scans, of) {
+        const struct slot_scan *c = *of;
+        if (c == NULL || !c->aligned || c->end_since == INT64_MAX) {
+            continue;
+        }
+        VEC_EACH (&c->inputs, i) {
+            for (uint32_t k = 0; k < (*i)->n; k++) {
+                int64_t since = (*i)->lanes[k].quiet;
+                if (since != INT64_MAX && since + s->conf.align_ns > now) {
+                    at = MIN(at, since + s->conf.align_ns);
+                }
+            }
+        }
+    }
+    return at;
 }
 
 int64_t slot_idle_since(const struct slot_one *o)

@@ -20,9 +20,10 @@ struct slot_batch { /* decoded records of one event of the bus, for all tasks th
     uint32_t refs;
 };
 
-struct slot_lane { /* of a sub-stream, in a run over a range */
-    int64_t next;  /* what lies before was handed out */
-    bool dropped;  /* what comes now is read again later */
+struct slot_lane { /* of a sub-stream */
+    int64_t quiet; /* at its end since then (mono); INT64_MAX: it is not */
+    int64_t next;  /* in a run over a range: what lies before was handed out, */
+    bool dropped;  /* and what comes now is read again later */
 };
 
 struct slot_input { /* one task's view of a partition */
@@ -68,7 +69,8 @@ void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *e
 /* A task of a run over a range can take nothing: makes room for those that it waits for, and reads
  * again what was dropped for it. */
 void slot_make_room(struct slot *s, struct slot_one *o);
-void slot_align(struct slot *s); /* who has waited long enough may be passed over */
+void slot_align(struct slot *s);               /* who has waited long enough may be passed over */
+int64_t slot_align_next(const struct slot *s); /* when the next has; INT64_MAX */
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
 int64_t slot_idle_since(const struct slot_one *o);

@@ -40,6 +40,11 @@ struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o)
     return own_topic(s, SLICE("journal"), o->conf.plan->lineage);
 }
 
+struct bus_tp slot_archive_of(struct slot *s, uint64_t lineage)
+{
+    return own_topic(s, SLICE("state.archive"), lineage);
+}
+
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
 {
     return own_topic(s, SLICE("state"), lineage);

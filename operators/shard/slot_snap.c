@@ -4,6 +4,9 @@
  * its chunks go out in portions, some with each of the task's further transactions, and the root
  * with the last. What the new root does not name is removed in the same way. When the slot begins,
  * snapshots are read before the journals.
+ *
+ * The first snapshot of each period of the task's clock (conf.archive_ns) also goes to
+ * `state.archive`, all of it, and before its own root: if the root is there, so is the archive.
  */
 #include "operators/shard/slot_impl.h"
 
@@ -31,7 +34,7 @@ bool slot_snap_wants(const struct slot_one *o)
 }
 
 /* All that is there goes, with the last record and those behind it. */
-static bool delete (struct slot_one *o)
+static bool removes(struct slot_one *o)
 {
     if (o->snap.state != SNAP_NONE || snap_set_has_puts(set_of(o))) {
         return false;
@@ -43,21 +46,63 @@ static bool delete (struct slot_one *o)
     return true;
 }
 
+#define NO_PERIOD INT64_MIN
+
+static int64_t period_of(const struct slot *s, int64_t clock)
+{
+    return s->conf.archive_ns > 0 && clock != MERGE_NO_CLOCK ? clock / s->conf.archive_ns
+                                                             : NO_PERIOD;
+}
+
+static bool archive_waits(const struct slot_one *o)
+{
+    return o->snap.archive != NULL && snap_archive_has_puts(o->snap.archive);
+}
+
+/* A snapshot begins: whether it is one for the archive. */
+static void begin_archive(struct slot *s, struct slot_one *o)
+{
+    struct slot_snap *p = &o->snap;
+    int64_t period = period_of(s, merge_clock(task_merge(o->task)));
+    p->archives = period != NO_PERIOD && period != p->archived;
+    if (p->archives && p->archive == NULL) {
+        p->archive = snap_archive_new(o->conf.plan->lineage);
+    }
+    if (p->archives) {
+        snap_archive_begin(p->archive);
+    }
+    snap_set_watch(p->set, p->archives ? snap_archive_watch(p->archive) : NULL);
+}
+
+void slot_snap_cut(struct slot_one *o)
+{
+    if (o->snap.state == SNAP_CUT) {
+        o->snap.clock = merge_clock(task_merge(o->task));
+    }
+}
+
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
     bool due = (s->conf.snapshot_ns > 0 && slot_now(s) >= p->due && !o->leaving) || o->final;
-    if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && delete (o)) {
+    if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
         return true;
     }
     if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
+        if (cut) {
+            begin_archive(s, o);
+        }
         o->final = final && !cut; /* its first record comes before */
         return final && cut;      /* a last one is made also if nothing happened */
     }
     if (!slot_snap_sends(o)) {
         return false;
+    }
+    if (archive_waits(o)) {
+        (void)snap_archive_take(p->archive, PORTION);
+        return true;
     }
     (void)snap_set_take(p->set, PORTION);
     if (snap_set_takes_root(p->set)) {
@@ -72,13 +117,20 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 
 uint32_t slot_snap_puts(const struct slot_one *o)
 {
+    if (archive_waits(o)) {
+        return snap_archive_taken(o->snap.archive);
+    }
     return o->snap.set != NULL ? snap_set_taken(o->snap.set) : 0;
 }
 
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
-    const struct snap_put *p = snap_set_put(o->snap.set, i);
-    const struct bus_put put = {.to = slot_state_of(s, o->conf.plan->lineage),
+    bool archive = archive_waits(o);
+    const struct snap_put *p =
+        archive ? snap_archive_put(o->snap.archive, i) : snap_set_put(o->snap.set, i);
+    const uint64_t lineage = o->conf.plan->lineage;
+    const struct bus_put put = {.to = archive ? slot_archive_of(s, lineage)
+                                              : slot_state_of(s, lineage),
                                 .key = slice_of(p->key, p->key_len),
                                 .value = p->removes ? SLICE_NONE : p->value,
                                 .token = slot_tag(SLOT_TAG_PUT, 0, 0)};
@@ -97,6 +149,14 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
                                      .engine = JOURNAL_ENGINE_NUMBER};
         snap_set_seal(p->set, &p->root);
         p->state = SNAP_SENDING;
+        if (p->archives && !snap_archive_seal(p->archive, &p->root, p->clock)) {
+            s->counts.unarchived++;
+        }
+    } else if (archive_waits(o)) {
+        if (snap_archive_committed(p->archive)) {
+            p->archived = period_of(s, p->clock);
+            s->counts.archived++;
+        }
     } else if (p->set != NULL && snap_set_committed(p->set)) {
         p->state = SNAP_NONE;
         p->due = slot_now(s) + s->conf.snapshot_ns;
@@ -135,7 +195,9 @@ void slot_snap_forget(struct slot_snap *p)
 void slot_snap_done(struct slot_snap *p)
 {
     snap_set_free(p->set);
+    snap_archive_free(p->archive);
     p->set = NULL;
+    p->archive = NULL;
 }
 
 static void fails(struct slot *s, struct slot_one *o, const struct err *err)
@@ -146,6 +208,7 @@ static void fails(struct slot *s, struct slot_one *o, const struct err *err)
 void slot_snap_open(struct slot *s, struct slot_one *o)
 {
     struct err err;
+    o->snap.archived = NO_PERIOD;
     if (snap_set_root(set_of(o)) != NULL && snap_set_open(o->snap.set, &err) != 0) {
         fails(s, o, &err);
     }
@@ -160,6 +223,7 @@ void slot_snap_restore(struct slot *s, struct slot_one *o)
         fails(s, o, &err);
     }
     s->counts.restored_bytes += o->snap.root.bytes;
+    o->snap.archived = period_of(s, merge_clock(task_merge(o->task)));
 }
 
 void slot_snap_take_over(struct slot *s, struct slot_one *o)

@@ -8,6 +8,7 @@
 
 #include "core/bus/bus_types.h"
 #include "operators/shard/task_state.h"
+#include "operators/state/snap_archive.h"
 
 struct slot;
 struct slot_one;
@@ -24,8 +25,14 @@ struct slot_snap { /* of a task */
     struct snap_root root;
     int64_t due;
     bool found, there; /* at the start: a root that fits; one of this engine */
+
+    struct snap_archive *archive; /* NULL: none was ever made */
+    bool archives;                /* the snapshot under way also goes to the archive */
+    int64_t archived, clock;      /* period of the last one; clock at the cut under way */
 };
 
+/* The cut was made. */
+void slot_snap_cut(struct slot_one *o);
 /* True: the task must be cut, because records go out. */
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o);
 uint32_t slot_snap_puts(const struct slot_one *o); /* records of the cut under way */

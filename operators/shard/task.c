@@ -116,7 +116,9 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     struct task *t = MEM_NEW(struct task);
     *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
     const struct eng_conf econf = {.on_derived = on_derived,
-                                   .on_rows = plan->n_alerts > 0 ? task_rows : NULL,
+                                   .on_rows = plan->n_forwards > 0 ? task_forward
+                                              : plan->n_alerts > 0 ? task_rows
+                                                                   : NULL,
                                    .arg = t,
                                    .causes = true,
                                    .prioritized = true,
@@ -239,13 +241,32 @@ static struct eref ref_of(const struct task *t, const struct merge_take *in)
     return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
 }
 
+/* e: NULL if no rule has that type. */
+static void send(struct task *t, struct evt *e)
+{
+    struct err err;
+    if (e == NULL) {
+        return;
+    }
+    e->ref = t->input;
+    if (eng_send(t->eng, e, &err) != 0) {
+        t->counts.poison++;
+        task_dead(t, TASK_DEAD_REFUSED, SLICE_NONE, "%s", err.msg);
+    }
+}
+
 /* Its own outputs aside: those of timers that were due before it. */
 static void take_event(struct task *t, const struct merge_take *in)
 {
-    struct err err;
+    bool late = in->late;
+    t->current = *in->event;
+    if (t->plan->subs[in->sub].author != 0 && in->event->kind != REC_DERIVED) {
+        t->current = task_unwrap(in->event, &t->input);
+        late = t->current.ts < merge_clock(t->merge);
+    }
     t->counts.events++;
-    t->counts.late += in->late;
-    if (in->late && t->plan->late != TASK_LATE_ADMIT) {
+    t->counts.late += late;
+    if (late && t->plan->late != TASK_LATE_ADMIT) {
         t->counts.dropped++;
         if (t->plan->late == TASK_LATE_DLQ) {
             task_dead(t, TASK_DEAD_LATE, SLICE_NONE, "its time is %lld", (long long)in->event->ts);
@@ -254,18 +275,14 @@ static void take_event(struct task *t, const struct merge_take *in)
     }
     if (in->sub != t->last_sub || in->offset != t->last_offset) {
         dat_intake_begin(t->intake);
+        emit_contexts_moved(t->emit);
         t->last_sub = in->sub;
         t->last_offset = in->offset;
     }
-    struct evt *e = dat_intake_event(t->intake, in->event);
-    if (e == NULL) {
-        return; /* no rule has that type */
-    }
-    e->ref = t->input;
-    if (eng_send(t->eng, e, &err) != 0) {
-        t->counts.poison++;
-        task_dead(t, TASK_DEAD_REFUSED, SLICE_NONE, "%s", err.msg);
-    }
+    t->forwarded = 0;
+    const struct rec_batch whole = {.events = in->event - in->index, .events_len = in->n};
+    send(t, dat_intake_before(t->intake, &whole, in->index));
+    send(t, dat_intake_event(t->intake, &t->current));
 }
 
 static void take(struct task *t, const struct merge_take *in)

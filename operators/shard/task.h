@@ -16,45 +16,8 @@
 #define OPERATORS_SHARD_TASK_H
 
 #include "operators/graph/eng.h"
-#include "operators/shard/alert.h"
-#include "operators/shard/emit.h"
 #include "operators/shard/journal.h"
-#include "operators/sig/builtin.h"
-
-enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
-
-struct task_module { /* of EPL; a level */
-    struct slice id, text;
-};
-
-struct task_out { /* events of that type leave the task */
-    struct slice type;
-    uint32_t to;             /* of the plan's topics */
-    const struct slice *key; /* columns; none: the task's own place among the partitions */
-    const bool *as_double;
-    uint32_t n_key;
-};
-
-struct task_plan {
-    struct slice name; /* tenant/graph/level/partition: for people */
-    struct slice tenant;
-    uint64_t lineage;
-    uint64_t hash; /* of the rules: whose journal another's is not */
-    uint32_t part, parts;
-    const struct task_module *modules;
-    const struct slice *reads; /* names of types that the inputs may have */
-    const struct merge_spec *subs;
-    const struct slice *topics; /* names; merge_spec.topic counts here. NULL: not known */
-    const uint16_t *topic_ids;  /* per sub: of raw topics, for references */
-    const struct emit_to *to;
-    const struct task_out *outs;
-    const struct alert_rule *alerts;
-    uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_alerts;
-    uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1; 0: they go nowhere */
-    enum task_late late;
-    enum builtin_world world; /* of built-in types among them */
-    const struct lim_conf *limits;
-};
+#include "operators/shard/task_plan.h"
 
 struct task_cut {
     struct slice journal; /* the record; key: task_key */

@@ -29,6 +29,8 @@ struct task {
     int64_t floor;             /* no event that is put out is older */
     uint32_t last_sub;         /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
+    struct rec current; /* being sent: what may be forwarded */
+    uint64_t forwarded; /* a bit for each forward that had it */
     bool started, has_failed, ended;
     struct err failed;
     struct task_counts counts;
@@ -85,6 +87,10 @@ bool task_input_is_full(struct task *t, struct slice type);
 void task_input_end(struct task *t);
 
 void task_take_types(struct task *t); /* what the inputs may have, once the modules are there */
+/* task_forward.c. A row of a source's statement; an event that another task has forwarded, as it
+ * was when that one read it. */
+void task_forward(void *arg, struct slice statement, const struct eng_rows *rows);
+struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
 void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
 
 #endif

@@ -302,6 +302,7 @@ static void *run(void *arg)
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
+                                   .archive_ns = w->conf.archive_ns,
                                    .idle_ns = w->conf.idle_ns,
                                    .plain = w->conf.plain};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */

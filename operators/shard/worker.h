@@ -22,7 +22,7 @@ struct worker;
 
 struct worker_conf {
     const char *name; /* of the slot's writer; copied */
-    int64_t commit_ns, idle_ns, snapshot_ns;
+    int64_t commit_ns, idle_ns, snapshot_ns, archive_ns;
     bool from_start; /* rules without a journal read what is there already */
     bool plain;      /* slot_conf.plain */
 };

@@ -164,17 +164,3 @@ struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind k
     }
     return t;
 }
-
-bool ety_same_cols(const struct etype *a, const struct etype *b)
-{
-    if (a->n_cols != b->n_cols) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->n_cols; i++) {
-        int at = ety_col(b, a->cols[i].name);
-        if (at < 0 || !ty_eq(a->cols[i].ty, b->cols[at].ty)) {
-            return false;
-        }
-    }
-    return true;
-}

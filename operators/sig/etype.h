@@ -77,6 +77,5 @@ struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind k
                       struct slice name, const struct ecol *cols, uint32_t n_cols,
                       const struct etype *const *supers, uint32_t n_supers);
 const struct etype *ety_at(const struct etypes *t, uint32_t place); /* NULL if there is none */
-bool ety_same_cols(const struct etype *a, const struct etype *b);
 
 #endif

@@ -60,16 +60,6 @@ void load_begin(struct load *l, const struct save_chunk *c)
     VEC_CLEAR(&l->events);
 }
 
-uint64_t load_node(const struct load *l)
-{
-    return l->node;
-}
-
-uint16_t load_group(const struct load *l)
-{
-    return l->group;
-}
-
 struct vheap *load_heap(const struct load *l)
 {
     return l->heap;

@@ -20,8 +20,6 @@ struct load *load_new(const struct save_types *types, struct vheap *heap);
 void load_free(struct load *l);
 /* The next chunk; the node's load function follows. */
 void load_begin(struct load *l, const struct save_chunk *c);
-uint64_t load_node(const struct load *l);
-uint16_t load_group(const struct load *l);
 struct vheap *load_heap(const struct load *l);
 /* 0 if everything read since load_begin was right and nothing is left over. */
 int load_end(struct load *l, struct err *reterr) NODISCARD;

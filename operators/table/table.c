@@ -47,12 +47,6 @@ static struct entry *entry_of(const struct evt *row)
     return v.kind == DAT_LONG ? (struct entry *)(uintptr_t)v.i : NULL;
 }
 
-const struct table *table_by_row(const struct evt *row)
-{
-    const struct entry *e = entry_of(row);
-    return e != NULL ? e->rows->t : NULL;
-}
-
 struct trows *table_open(struct table *t, struct evt *props)
 {
     struct trows *r = MEM_NEW(struct trows);
@@ -121,11 +115,6 @@ struct trows *table_of(const struct table *t, const struct evt *props)
         }
     }
     return NULL;
-}
-
-size_t table_count(const struct trows *r)
-{
-    return r->count;
 }
 
 void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *arg)

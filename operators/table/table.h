@@ -34,7 +34,6 @@ struct trows *table_open(struct table *t, struct evt *props); /* props: of the p
 void table_close(struct trows *r);
 struct trows *table_of(const struct table *t, const struct evt *props);
 
-size_t table_count(const struct trows *r);
 /* Rows in order of insertion; fn may not add or delete. */
 void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *arg);
 struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n);
@@ -51,7 +50,6 @@ void table_changed(struct table *t, const struct evt *row, uint32_t n);
 struct dat table_col(struct evt *row, uint16_t col, struct ectx *c);
 /* State of an aggregation column, or NULL. */
 void *table_state(const struct table *t, const struct evt *row, uint16_t col);
-const struct table *table_by_row(const struct evt *row);
 /* A copy of the row with the values of its aggregations, which later changes do not touch. */
 struct evt *table_shown(struct evt *row, struct ectx *c);
 /* Causes of what `into table` puts into a row: what entered and left it. windowed: rows leave. */

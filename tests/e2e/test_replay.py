@@ -17,19 +17,24 @@ kind: RuleGraph
 name: lines
 levels:
   - name: logs
+    partitions: 1
+    bound: 0s
     epl: |
       @name('seen') insert into Seen select service, body from LogRecord;
   - name: hl
     partitions: 4
     epl: |
       @name('total') insert into Total select service, count(*) as n from Seen group by service;
+      @name('five') @Alert(severity='page', key='service', summary='{service} says {body}')
+      select * from Seen where body like '%5';
 """
 BACK = GRAPH.replace("name: lines", "name: back")
 
 
 class Replay(Case):
     def begin(self):
-        role = self.role("standalone", *self.bus, "--operator-snapshot-interval", "1s")
+        role = self.role("standalone", *self.bus, "--operator-snapshot-interval", "300ms",
+                         "--operator-archive-every", "1s")
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
         role.wait_ready()
@@ -85,11 +90,14 @@ class Replay(Case):
         self.apply(role, GRAPH)
         for number in range(3):
             self.send(role, 10, number * 200 + 1, chance)
+            time.sleep(1.2)
+            middle = time.time_ns() // 1_000_000
+            self.send(role, 1, 1000 + number * 20, chance)
             if number < 2:
                 role.stop(signal.SIGKILL)
                 role = self.begin()
                 role.wait_log(r'msg="graph is live"')
-        self.until("not all came through", lambda: sum(self.totals(self.tail("events")).values()) == 600)
+        self.until("not all came through", lambda: sum(self.totals(self.tail("events")).values()) == 660)
         there = self.totals(self.tail("events"))
         while_running = self.verify("--from", "0")
         self.assertTrue(while_running["same"])
@@ -98,15 +106,24 @@ class Replay(Case):
         tasks = {t["task"]: t for t in report["tasks"]}
         self.assertEqual(5, len(tasks))
         self.assertTrue(report["same"])
-        self.assertEqual(600, tasks["default/lines/logs/0"]["events_same"])
-        self.assertEqual(600, sum(t["events_same"] for n, t in tasks.items() if "/hl/" in n))
+        self.assertEqual(660, tasks["default/lines/logs/0"]["events_same"])
+        told = len(self.tail("alerts.history"))
+        self.assertEqual(66, told)
+        self.assertEqual(660 + told, sum(t["events_same"] for n, t in tasks.items() if "/hl/" in n))
         for task in tasks.values():
             self.assertEqual(task["events_made"], task["events_same"])
+        # From the archived state before the range, instead of from the first record.
+        late = self.verify("--from", str(middle))
+        self.assertTrue(late["same"])
+        archived = {t["task"]: t for t in late["tasks"]}["default/lines/logs/0"]
+        self.assertGreater(archived["archived_record"], 0)
+        self.assertLess(archived["records_before"], archived["first_record"] // 2)
+        self.assertGreater(archived["events_same"], 0)
         events = self.replay("--graph", "default/lines", "--from", "0", "--verify", "--events", "--task",
                              "/hl/").stdout
         self.assertEqual(there, self.totals(x for x in events.splitlines() if x.startswith("{")))
         # Rules that did not run: their journal is another's.
-        other = self.write("other.yaml", GRAPH.replace("service, body from", "service from"))
+        other = self.write("other.yaml", GRAPH.replace("body from", "body, trace_id from"))
         done = self.replay("-f", other, "--verify")
         self.assertIn("records of other rules passed over", done.stdout)
         self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)

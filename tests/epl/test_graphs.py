@@ -147,17 +147,23 @@ class Graphs(unittest.TestCase):
     def test_explain(self):
         code, out, _ = run("explain", "-f", self.file("g.yaml", GOOD))
         self.assertEqual(0, code)
-        self.assertIn("graph g: levels 3, groups 2\n", out)
+        self.assertIn("graph g: levels 3, groups 2, sources 1, tasks 17\n", out)
         self.assertIn("reads LogRecord of the signals: shuffled by service", out)
         self.assertIn("level hl: in the tasks of level logs\n  reads Burst of logs: not moved", out)
         self.assertIn("level sum: tasks of its own: what it reads must be moved by another key", out)
         self.assertIn("an aggregation without group by adds up events of all keys", out)
+        self.assertIn("passes on select `service` as k0 from `LogRecord`((severity_number >= 17))\n", out)
+        self.assertIn("to x.default.g.logs.LogRecord, 8 partitions", out)
         code, out, _ = run("explain", "-f", "-", "-o", "json", text=GOOD)
         plan = json.loads(out)
         self.assertEqual(["logs", "logs", "sum"], [x["group"] for x in plan["levels"]])
         moved = [(e["from"], e["to"], e["stream"], e["shuffle"]) for e in plan["edges"]]
         self.assertIn(("logs", "hl", "Burst", False), moved)
         self.assertIn(("logs", "sum", "Burst", True), moved)
+        tasks = {g["name"]: (g["tasks"], g["source"]) for g in plan["groups"]}
+        self.assertEqual({"logs.source": (8, True), "logs": (8, False), "sum": (1, False)}, tasks)
+        four = json.loads(run("explain", "-f", "-", "--partitions", "4", "-o", "json", text=GOOD)[1])
+        self.assertEqual([4, 4, 1], [g["tasks"] for g in four["groups"]])
         self.assertEqual(1, run("explain", "-f", "-", text=HEAD)[0])
         self.assertEqual(2, run("explain")[0])
 

@@ -49,17 +49,17 @@ TEST(levels_become_groups_and_tasks)
     struct arena *a = arena_new(NULL, "test", 64 << 20);
     struct layout *l = lay_out(a);
     CHECK_EQ(2, l->n_groups);
-    CHECK_EQ(1, l->groups[0].parts);
-    CHECK_HAS("reads what is not dealt out", l->groups[0].why.ptr);
+    CHECK_EQ(4, l->groups[0].parts); /* each event goes by itself */
     CHECK_EQ(4, l->groups[1].parts);
-    CHECK_EQ(5, l->n_tasks);
+    CHECK_EQ(8, l->n_tasks);
     CHECK_EQ(1, l->n_topics);
     CHECK_SLICE("x.default.shop.hl.Load", l->topics[0].name);
     CHECK_EQ(4, l->topics[0].parts);
-    const struct task_plan *up = l->groups[0].tasks[0].plan, *down = l->groups[1].tasks[2].plan;
-    CHECK_EQ(RAW_PARTS, up->n_subs);
-    CHECK_EQ(1, down->n_subs);
-    CHECK(down->subs[0].author == up->lineage && down->subs[0].part == 2);
+    const struct task_plan *up = l->groups[0].tasks[1].plan, *down = l->groups[1].tasks[2].plan;
+    CHECK_EQ(1, up->n_subs);
+    CHECK(up->subs[0].part == 1 && up->subs[0].author == 0);
+    CHECK_EQ(4, down->n_subs);
+    CHECK(down->subs[0].author < down->subs[1].author && down->subs[0].part == 2);
     CHECK_SLICE("node", up->outs[0].key[0]);
     CHECK(up->to[0].marked && !down->to[0].marked);
     CHECK_SLICE("default/shop/hl/2", down->name);
@@ -280,13 +280,14 @@ TEST(a_type_goes_from_all_who_make_it_to_all_who_read_it)
     CHECK_EQ(2, l->n_topics);
     for (uint32_t g = 0; g < 2; g++) {
         const struct task_plan *p = l->groups[g].tasks[0].plan;
+        CHECK_EQ(RAW_PARTS, l->groups[g].parts);
         CHECK_EQ(2, p->n_outs);
         CHECK_EQ(3, p->n_to);
         CHECK(p->to[0].parts == RAW_PARTS && p->to[1].parts == 1);
     }
     const struct task_plan *hl = l->groups[2].tasks[1].plan, *top = l->groups[3].tasks[0].plan;
-    CHECK_EQ(2, hl->n_subs);
-    CHECK_EQ(2, top->n_subs);
+    CHECK_EQ(2 * RAW_PARTS, hl->n_subs);
+    CHECK_EQ(2 * RAW_PARTS, top->n_subs);
     CHECK(hl->subs[0].author < hl->subs[1].author);
     CHECK_SLICE("events", hl->to[0].topic);
     arena_free(a);
