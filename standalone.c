@@ -8,8 +8,35 @@
 #include "ingest/ingest.h"
 #include "operators/graph/eng_doc.h"
 #include "operators/operator.h"
+#include "operators/shard/layout.h"
 
 const struct doc_engine *const coordinator_engine = &eng_doc;
+
+/* The tasks that operators make of a document, as the coordinator wants to be told. */
+static int lay_out(struct arena *a, struct slice document, uint32_t raw_parts,
+                   const struct coordinator_group **ret, uint32_t *ret_n, struct err *reterr)
+{
+    const struct layout_conf conf = {.raw_parts = raw_parts};
+    struct layout *l = NULL;
+    int rc = layout_make(a, document, &conf, &l, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    struct coordinator_group *to = arena_array(a, l->n_groups + 1, sizeof *to);
+    for (uint32_t i = 0; i < l->n_groups; i++) {
+        const struct layout_group *g = &l->groups[i];
+        struct slice *levels = arena_array(a, g->n + 1, sizeof *levels);
+        for (uint32_t k = 0; k < g->n; k++) {
+            levels[k] = l->doc->g.levels[g->first + k].name;
+        }
+        to[i] = (struct coordinator_group){g->name, levels, g->n, g->parts};
+    }
+    *ret = to;
+    *ret_n = l->n_groups;
+    return 0;
+}
+
+const coordinator_layout_fn coordinator_layout = lay_out;
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

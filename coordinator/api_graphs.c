@@ -230,7 +230,8 @@ static bool decide(void *arg, struct store_record *ret_record)
         answer_done(j, false);
         return false;
     }
-    *ret_record = (struct store_record){job_key(j), j->removes ? SLICE_NONE : buf_slice(&j->value)};
+    *ret_record = (struct store_record){job_key(j), j->removes ? SLICE_NONE : buf_slice(&j->value),
+                                        STORE_GRAPHS};
     return true;
 }
 

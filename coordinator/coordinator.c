@@ -6,18 +6,24 @@
 #include "coordinator/coordinator.h"
 
 #include "coordinator/api.h"
+#include "coordinator/members.h"
 #include "core/base/mem.h"
 #include "core/net/health.h"
+#include "core/net/loop.h"
 #include "core/stats/stats.h"
 
 #include <assert.h>
 #include <stdio.h>
+
+#define LOOK_NS (100 * CLOCK_NS_PER_MS)
 
 struct coordinator {
     struct role_client *client;
     struct store *store;
     struct graphs *graphs;
     struct tasks *tasks;
+    struct members *members;
+    struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
     struct api *api;
     struct stats *stats;
@@ -25,7 +31,12 @@ struct coordinator {
 
 static void on_bus(void *arg, const struct bus_ev *ev)
 {
-    store_on_event(((struct coordinator *)arg)->store, ev);
+    struct coordinator *c = arg;
+    if (ev->tag > MEMBERS_TAG) {
+        members_on_event(c->members, ev);
+    } else {
+        store_on_event(c->store, ev);
+    }
 }
 
 static void on_topics(void *arg)
@@ -40,15 +51,29 @@ static void on_record(void *arg, enum store_topic topic, struct slice key, struc
         tasks_take(c->tasks, key, value);
         return;
     }
+    if (topic != STORE_GRAPHS) {
+        members_take(c->members, topic, key, value);
+        return;
+    }
     graphs_take(c->graphs, key, value);
+    members_graph(c->members, key);
     if (value.ptr == NULL) {
         api_forget(c->api, key);
     }
 }
 
-static bool holds(void *arg, struct slice key, struct slice value)
+static bool holds(void *arg, enum store_topic topic, struct slice key, struct slice value)
 {
-    return graphs_hold(((struct coordinator *)arg)->graphs, key, value);
+    const struct coordinator *c = arg;
+    return topic == STORE_GRAPHS ? graphs_hold(c->graphs, key, value)
+                                 : members_hold(c->members, topic, key, value);
+}
+
+static void look(void *arg)
+{
+    struct coordinator *c = arg;
+    members_step(c->members);
+    loop_timer_set(c->timer, LOOK_NS);
 }
 
 static bool is_ready(void *arg, char *why, size_t size)
@@ -61,7 +86,21 @@ static bool is_ready(void *arg, char *why, size_t size)
 
 /* ---- /metrics ---- */
 
-enum figure { LEADING, GRAPHS, TASKS, CHANGES, REFUSED, RETRIED, FENCED, LISTENERS, LOST, FIGURES };
+enum figure {
+    LEADING,
+    GRAPHS,
+    TASKS,
+    WORKERS,
+    SLOTS,
+    WAITING,
+    CHANGES,
+    REFUSED,
+    RETRIED,
+    FENCED,
+    LISTENERS,
+    LOST,
+    FIGURES
+};
 #define FIGURE(name_, kind_, help_)                                                                \
     {                                                                                              \
         (name_), (kind_), (help_), {NULL}, NULL, 0                                                 \
@@ -71,6 +110,10 @@ static const struct stats_row figures[FIGURES] = {
                        "1 while this replica holds the right to change rule graphs."),
     [GRAPHS] = FIGURE("kaiju_coordinator_graphs", STATS_GAUGE, "Rule graphs that are applied."),
     [TASKS] = FIGURE("kaiju_coordinator_tasks", STATS_GAUGE, "Tasks that workers report."),
+    [WORKERS] = FIGURE("kaiju_coordinator_workers", STATS_GAUGE, "Workers that are there."),
+    [SLOTS] = FIGURE("kaiju_coordinator_slots", STATS_GAUGE, "Slots that they offer."),
+    [WAITING] = FIGURE("kaiju_coordinator_waiting_tasks", STATS_GAUGE,
+                       "Tasks that no slot has yet, or no longer."),
     [CHANGES] = FIGURE("kaiju_coordinator_changes_total", STATS_COUNTER,
                        "Changes of rule graphs that are durable."),
     [REFUSED] = FIGURE("kaiju_coordinator_refused_changes_total", STATS_COUNTER,
@@ -90,7 +133,11 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     struct store_stats st = store_stats(c->store);
     struct feed_stats events = feed_stats(c->feeds[FEED_EVENTS]);
     struct feed_stats alerts = feed_stats(c->feeds[FEED_ALERTS]);
+    struct members_count members = members_count(c->members);
     const double now[FIGURES] = {
+        [WORKERS] = members.workers,
+        [SLOTS] = members.slots,
+        [WAITING] = members.waiting,
         [LEADING] = store_writable(c->store) ? 1 : 0,
         [GRAPHS] = (double)graphs_count(c->graphs),
         [TASKS] = (double)tasks_count(c->tasks),
@@ -119,6 +166,8 @@ static void stop(void *state)
     api_free(c->api);
     graphs_free(c->graphs);
     tasks_free(c->tasks);
+    members_free(c->members);
+    loop_timer_free(c->timer);
     role_client_free(c->client);
     mem_free(c);
 }
@@ -139,6 +188,14 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     c->client = role_client_new(env, "coordinator", on_bus, c);
     c->store = store_new(&(struct store_conf){
         .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
+    c->members =
+        members_new(&(struct members_conf){.bus = role_client_bus(c->client),
+                                           .store = c->store,
+                                           .graphs = c->graphs,
+                                           .layout = coordinator_layout,
+                                           .raw_parts = (uint32_t)env->settings->bus.partitions});
+    c->timer = loop_timer_new(env->loop, look, c);
+    loop_timer_set(c->timer, LOOK_NS);
     for (unsigned i = 0; i < FEED_TOPICS; i++) {
         c->feeds[i] = feed_new(env, (enum feed_topic)i);
     }

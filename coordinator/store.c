@@ -24,6 +24,7 @@ enum {
     TAG_COMMIT,
     TAG_RETRY,
     TAG_SWEEP,
+    TAG_BOUNDS_ASSIGN,
     TRIES_MAX = 5,
 };
 #define RETRY_NS    CLOCK_NS_PER_S
@@ -31,8 +32,8 @@ enum {
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S)
 
 static const struct slice seat = SLICE("coordinator"); /* the name of election and slot */
-static const enum bus_topic_id topic_ids[STORE_TOPICS] = {BUS_TOPIC_CTL_GRAPHS,
-                                                          BUS_TOPIC_CTL_TASKS};
+static const enum bus_topic_id topic_ids[STORE_TOPICS] = {
+    BUS_TOPIC_CTL_GRAPHS, BUS_TOPIC_CTL_TASKS, BUS_TOPIC_CTL_MEMBERS, BUS_TOPIC_CTL_ASSIGN};
 
 struct waiting {
     struct store_change change; /* done NULL: told already */
@@ -49,11 +50,12 @@ struct store {
     bool started, told, leading, again; /* again: an election is to be entered */
     enum state state;
     struct bus_writer *writer;
-    int64_t epoch, catch_to;   /* catch_to < 0: not known yet */
-    VEC(struct waiting) queue; /* the first has its turn */
-    bool busy, in_doubt;       /* it is decided, the record in hand; whether it is there is open */
+    int64_t epoch, catch_to, catch_assign; /* < 0: not known yet */
+    VEC(struct waiting) queue;             /* the first has its turn */
+    bool busy, in_doubt; /* it is decided, the record in hand; whether it is there is open */
     unsigned tries;
     struct buf key, value;
+    enum store_topic topic; /* of it */
     bool removes;
     char why[400];
     struct store_stats stats;
@@ -73,8 +75,8 @@ static void say_why(struct store *s, const char *text, const char *more)
 
 static struct store_record in_hand(const struct store *s)
 {
-    return (struct store_record){buf_slice(&s->key),
-                                 s->removes ? SLICE_NONE : buf_slice(&s->value)};
+    return (struct store_record){buf_slice(&s->key), s->removes ? SLICE_NONE : buf_slice(&s->value),
+                                 s->topic};
 }
 
 /* ---- the queue ---- */
@@ -139,7 +141,7 @@ static void drop_writer(struct store *s)
         s->writer = NULL;
     }
     s->epoch = 0;
-    s->catch_to = -1;
+    s->catch_to = s->catch_assign = -1;
     s->state = STATE_IDLE;
 }
 
@@ -176,8 +178,9 @@ static void ask_bounds(struct store *s)
 {
     struct err e;
     s->state = STATE_CATCHING;
-    s->catch_to = -1;
-    if (bus_bounds(s->conf.bus, s->tps[STORE_GRAPHS], TAG_BOUNDS, &e) != 0) {
+    s->catch_to = s->catch_assign = -1;
+    if (bus_bounds(s->conf.bus, s->tps[STORE_GRAPHS], TAG_BOUNDS, &e) != 0 ||
+        bus_bounds(s->conf.bus, s->tps[STORE_ASSIGN], TAG_BOUNDS_ASSIGN, &e) != 0) {
         retry_later(s);
     }
 }
@@ -187,7 +190,7 @@ static void send(struct store *s)
 {
     struct err e;
     struct store_record r = in_hand(s);
-    struct bus_put put = {.to = s->tps[STORE_GRAPHS], .key = r.key, .value = r.value};
+    struct bus_put put = {.to = s->tps[r.topic], .key = r.key, .value = r.value};
     assert(s->state == STATE_SERVING && s->busy);
     int rc = bus_put(s->writer, &put, &e);
     rc = rc == 0 ? bus_commit(s->writer, TAG_COMMIT, &e) : rc;
@@ -202,7 +205,7 @@ static void send(struct store *s)
 static void run(struct store *s)
 {
     while (s->state == STATE_SERVING && !s->busy && s->queue.len > 0) {
-        struct store_record r = {SLICE_NONE, SLICE_NONE};
+        struct store_record r = {SLICE_NONE, SLICE_NONE, STORE_GRAPHS};
         struct waiting *w = &s->queue.ptr[0];
         s->busy = true;
         if (!w->change.decide(w->arg, &r)) {
@@ -215,6 +218,7 @@ static void run(struct store *s)
         (void)buf_add_slice(&s->key, r.key);
         (void)buf_add_slice(&s->value, r.value);
         s->removes = r.value.ptr == NULL;
+        s->topic = r.topic;
         if (buf_failed(&s->key) || buf_failed(&s->value)) {
             struct err e;
             (void)err_set(&e, ERR_TOO_BIG, "larger than the %d bytes that a record may have",
@@ -258,7 +262,7 @@ static void look_up(struct store *s)
 {
     struct store_record r = in_hand(s);
     s->in_doubt = false;
-    if (s->conf.holds(s->conf.arg, r.key, r.value)) {
+    if (s->conf.holds(s->conf.arg, r.topic, r.key, r.value)) {
         end_first(s, NULL);
     } else if (++s->tries > TRIES_MAX) {
         struct err e;
@@ -272,7 +276,8 @@ static void look_up(struct store *s)
 
 static void check_caught_up(struct store *s)
 {
-    if (s->state != STATE_CATCHING || s->catch_to < 0 || s->next[STORE_GRAPHS] < s->catch_to) {
+    if (s->state != STATE_CATCHING || s->catch_to < 0 || s->catch_assign < 0 ||
+        s->next[STORE_GRAPHS] < s->catch_to || s->next[STORE_ASSIGN] < s->catch_assign) {
         return;
     }
     s->state = STATE_SERVING;
@@ -340,7 +345,7 @@ static void on_committed(struct store *s, const struct bus_ev *ev)
     struct store_record r = in_hand(s);
     assert(s->busy);
     for (uint32_t i = 0; i < ev->count; i++) {
-        take(s, STORE_GRAPHS, ev->spans[i].offset, r.key, r.value);
+        take(s, s->topic, ev->spans[i].offset, r.key, r.value);
     }
     end_first(s, NULL);
     run(s);
@@ -392,7 +397,7 @@ static void on_timer(struct store *s, uint64_t tag)
         enter_election(s);
     } else if (s->leading && s->state == STATE_OPENING && s->writer == NULL) {
         open_slot(s);
-    } else if (s->state == STATE_CATCHING && s->catch_to < 0) {
+    } else if (s->state == STATE_CATCHING && (s->catch_to < 0 || s->catch_assign < 0)) {
         ask_bounds(s);
     }
 }
@@ -423,9 +428,9 @@ void store_on_event(struct store *s, const struct bus_ev *ev)
         on_leader(s, ev);
     } else if (ev->reader != NULL && ev->reader == s->reader) {
         on_records(s, ev);
-    } else if (ev->tag == TAG_BOUNDS) {
+    } else if (ev->tag == TAG_BOUNDS || ev->tag == TAG_BOUNDS_ASSIGN) {
         if (ev->kind == BUS_EV_DONE && s->state == STATE_CATCHING) {
-            s->catch_to = ev->end;
+            *(ev->tag == TAG_BOUNDS ? &s->catch_to : &s->catch_assign) = ev->end;
             check_caught_up(s);
         } else if (s->state == STATE_CATCHING) {
             retry_later(s);
@@ -445,7 +450,7 @@ struct store *store_new(const struct store_conf *conf)
     assert(conf->bus != NULL && conf->on_record != NULL && conf->holds != NULL);
     struct store *s = MEM_NEW(struct store);
     s->conf = *conf;
-    s->catch_to = -1;
+    s->catch_to = s->catch_assign = -1;
     say_why(s, "the coordinator is starting", "");
     buf_init(&s->key, BUS_RECORD_MAX);
     buf_init(&s->value, BUS_RECORD_MAX);
@@ -495,7 +500,11 @@ void store_start(struct store *s)
 
 bool store_loaded(const struct store *s)
 {
-    return s->ended[STORE_GRAPHS] && s->ended[STORE_TASKS];
+    bool all = true;
+    for (unsigned t = 0; t < STORE_TOPICS; t++) {
+        all &= s->ended[t];
+    }
+    return all;
 }
 
 bool store_leads(const struct store *s)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the coordinator knows, as records of two compacted topics: rule graphs (ctl.graphs, which it
- * alone writes) and tasks (ctl.tasks, which workers write). Every replica reads both from their
- * start; the leader also writes. Leader = winner of the election and holder of the writer slot:
- * the election gives liveness, the slot safety, because whoever opens it fences who held it. After
- * opening it the leader reads ctl.graphs to the stable end of that moment, and only then writes.
+ * What the coordinator knows, as records of compacted topics: rule graphs and assignments
+ * (ctl.graphs and ctl.assign, which it alone writes), tasks and workers (ctl.tasks and ctl.members,
+ * which workers write). Every replica reads them from their start; the leader also writes. Leader =
+ * winner of the election and holder of the writer slot: the election gives liveness, the slot
+ * safety, because whoever opens it fences who held it. After opening it the leader reads what it
+ * alone writes to the stable end of that moment, and only then writes.
  *
  *     s = store_new(&conf);
  *     store_start(s);                       once the topics are there
@@ -22,7 +23,7 @@
 
 struct store;
 
-enum store_topic { STORE_GRAPHS, STORE_TASKS, STORE_TOPICS };
+enum store_topic { STORE_GRAPHS, STORE_TASKS, STORE_MEMBERS, STORE_ASSIGN, STORE_TOPICS };
 
 struct store_conf {
     struct bus_client *bus;
@@ -30,12 +31,13 @@ struct store_conf {
     /* A record as read, or as committed by this store; value.ptr NULL removes the key. */
     void (*on_record)(void *arg, enum store_topic topic, struct slice key, struct slice value);
     /* Is that what on_record was last told of this key? */
-    bool (*holds)(void *arg, struct slice key, struct slice value);
+    bool (*holds)(void *arg, enum store_topic topic, struct slice key, struct slice value);
     void *arg;
 };
 
 struct store_record {
-    struct slice key, value; /* of ctl.graphs; value.ptr NULL removes */
+    struct slice key, value; /* value.ptr NULL removes */
+    enum store_topic topic;  /* ctl.graphs, unless it is said */
 };
 
 /* Of one change. arg is the caller's. */
@@ -63,7 +65,7 @@ void store_on_event(struct store *s, const struct bus_ev *ev);
 int store_submit(struct store *s, const struct store_change *change, void *arg,
                  struct err *reterr) NODISCARD;
 
-bool store_loaded(const struct store *s);     /* both topics were read to their end once */
+bool store_loaded(const struct store *s);     /* all were read to their end once */
 bool store_leads(const struct store *s);      /* by the election; not yet a right to write */
 bool store_settled(const struct store *s);    /* writes, or knows that another replica does */
 bool store_writable(const struct store *s);   /* a change would be taken now */

@@ -64,6 +64,11 @@ int64_t clock_cpu_ns(void)
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t clock_meter_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
 void clock_sleep_ns(int64_t ns)
 {
     struct timespec t = {ns / CLOCK_NS_PER_S, ns % CLOCK_NS_PER_S};

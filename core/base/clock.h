@@ -36,6 +36,8 @@ static inline int64_t clock_wall(const struct clock *c)
 }
 /* CPU time of this process (all threads, user + system): for benchmarks and /metrics. */
 int64_t clock_cpu_ns(void);
+/* To measure how long something takes; nothing is decided by it. */
+int64_t clock_meter_ns(void);
 void clock_sleep_ns(int64_t ns);
 
 /* "2026-01-31T12:00:00.123Z", 25 bytes with the NUL; and RFC 3339 back to ns. */

@@ -13,7 +13,7 @@ enum bus_topic_id {
 #undef BUS_TOPIC
 };
 
-enum { BUS_TOPICS_COUNT = 15 };
+enum { BUS_TOPICS_COUNT = 17 };
 
 struct bus_topic_row {
     enum bus_topic_id id;

@@ -114,7 +114,10 @@ static void flush(struct inst *in)
     if (in->stopped || in->st->ops->flush == NULL) {
         return;
     }
-    in->st->ops->flush(in);
+    struct stmt *st = in->st;
+    int64_t began = st->eng->metering ? st->eng->conf.meter() : 0;
+    st->ops->flush(in);
+    st->meter_ns += st->eng->metering ? st->eng->conf.meter() - began : 0;
 }
 
 static void flush_dirty(struct eng *e)
@@ -155,7 +158,13 @@ void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
         bool cut = e->conf.prioritized && in->st->priority < dropped_below;
         /* With @consume, only the filters of the highest level of a pattern take the event. */
         if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
+            struct stmt *st = in->st;
+            int64_t began = e->metering ? e->conf.meter() : 0;
             l->on(l->arg, ev);
+            if (UNLIKELY(e->metering)) {
+                st->metered++;
+                st->meter_ns += e->conf.meter() - began;
+            }
             if (in->st->drop) {
                 dropped_below = in->st->priority;
             }
@@ -303,9 +312,10 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
             nwin_insert(c->what, ev, NULL);
         }
     }
+    e->metering = e->conf.meter != NULL && e->sends++ % ENG_METER_EVERY == 0;
     eng_process(e, ev, NULL);
     eng_settle(e);
-    e->busy = false;
+    e->busy = e->metering = false;
     return 0;
 }
 
@@ -396,6 +406,23 @@ size_t eng_statements(const struct eng *e, struct slice *ret, size_t max)
             ret[n] = (*st)->name;
         }
         n++;
+    }
+    return n;
+}
+
+size_t eng_costs(const struct eng *e, struct eng_cost *ret, size_t max)
+{
+    size_t n = 0;
+    VEC_EACH (&e->stmts, at) {
+        const struct stmt *st = *at;
+        if (st->metered == 0 || max == 0 || (n == max && ret[n - 1].ns >= st->meter_ns)) {
+            continue;
+        }
+        size_t i = n < max ? n++ : n - 1;
+        for (; i > 0 && ret[i - 1].ns < st->meter_ns; i--) {
+            ret[i] = ret[i - 1];
+        }
+        ret[i] = (struct eng_cost){st->name, st->metered, st->meter_ns};
     }
     return n;
 }

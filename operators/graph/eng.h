@@ -29,6 +29,17 @@ struct eng_conf {
     const struct lim_conf *limits; /* NULL: the defaults */
     /* A statement (it may have no name) met a limit: once, until the limit has recovered. */
     void (*on_limit)(void *arg, struct slice statement, enum lim_kind kind, enum lim_policy policy);
+    /* ns: what one event in ENG_METER_EVERY costs each statement is measured by it; NULL: nobody
+     * asks. Nothing depends on what it says. */
+    int64_t (*meter)(void);
+};
+
+enum { ENG_METER_EVERY = 128 };
+
+struct eng_cost { /* of a statement, of the events that were measured */
+    struct slice name;
+    uint64_t events;
+    int64_t ns;
 };
 
 struct eng *eng_new(const struct eng_conf *conf);
@@ -55,6 +66,8 @@ int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t
 uint64_t eng_held(const struct eng *e, enum lim_kind k);
 uint64_t eng_peak(const struct eng *e, enum lim_kind k);
 uint64_t eng_dropped(const struct eng *e, enum lim_kind k);
+/* The `max` that cost most, most first: how many. */
+size_t eng_costs(const struct eng *e, struct eng_cost *ret, size_t max);
 /* Statement names in order of deployment, for tools. */
 size_t eng_statements(const struct eng *e, struct slice *ret, size_t max);
 

@@ -71,6 +71,8 @@ struct stmt {
     bool halted;                    /* by a limit: it has no instances any more */
     struct evts nw, old;            /* to be delivered at the end of the cycle */
     bool pending;
+    uint64_t metered; /* events that were measured, */
+    int64_t meter_ns; /* and what they took */
 };
 
 struct deployment {
@@ -115,6 +117,8 @@ struct eng {
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */
     bool busy, vars_pending;
+    bool metering; /* the event under way is measured */
+    uint64_t sends;
     bool loading;                      /* instances begin without effects: their state comes */
     uint64_t serial;                   /* of events that were saved */
     VEC(const struct etype *) foreign; /* types of such, whose statements are gone */

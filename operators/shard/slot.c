@@ -205,6 +205,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
+    case SLOT_TAG_LAG: slot_end_told(s, ev); break;
     }
 }
 
@@ -283,7 +284,12 @@ static bool live_step(struct slot *s)
         }
         uint32_t n = 0;
         if (task_put_bytes(o->task) < SLOT_PARCEL_MAX) {
+            int64_t began = slot_now(s);
             n = task_work(o->task, most);
+            o->busy_ns += n > 0 ? slot_now(s) - began : 0;
+            bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
+                        !merge_is_empty(task_merge(o->task));
+            o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
         }
         more |= n == most;
         if (s->conf.range == NULL) {
@@ -293,6 +299,7 @@ static bool live_step(struct slot *s)
         }
     }
     slot_commit_step(s);
+    slot_ask_ends(s);
     wake_at(s, next_wake(s));
     return more;
 }
@@ -385,11 +392,6 @@ bool slot_is_fenced(const struct slot *s)
 const char *slot_why(const struct slot *s)
 {
     return s->why;
-}
-
-struct slot_counts slot_counts(const struct slot *s)
-{
-    return s->counts;
 }
 
 struct task *slot_task(struct slot *s, uint32_t i)

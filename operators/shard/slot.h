@@ -32,6 +32,14 @@ struct slot_range {
     void *arg;
 };
 
+/* The right to the slot: the last record of that key, in a topic of one partition, says so. It is
+ * read to the stable end after each opening of the writer. */
+struct slot_lease {
+    struct slice topic, key;
+    bool (*holds)(void *arg, struct slice value);
+    void *arg;
+};
+
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
@@ -43,6 +51,7 @@ struct slot_conf {
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
+    const struct slot_lease *lease; /* NULL: who opens the writer has it */
     uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
 };
 
@@ -62,7 +71,18 @@ struct slot_counts {
     uint64_t archived, unarchived;  /* snapshots; unarchived: they were too large */
     uint64_t lags;                  /* times that a task could not keep up with the others */
     struct eng_succeeded succeeded; /* statements of tasks whose rules were changed */
-    int64_t commit_worst_ns;
+    int64_t commit_worst_ns, commit_p50_ns, commit_p99_ns; /* quantiles: of the last 128 */
+    uint32_t partitions_worst;                             /* of one transaction */
+};
+
+/* What a task is behind its inputs, and why. */
+struct slot_lag {
+    int64_t records; /* offsets between what was taken and what is known to be there */
+    int64_t ns;      /* since the oldest that was not taken was appended; 0: all is taken */
+    char holder[96]; /* topic/partition that it waits for, with others at hand; empty: for none */
+    int64_t held_ns; /* for so long */
+    int64_t busy_ns; /* spent on taking */
+    uint64_t state_bytes; /* of its last snapshot; 0: there was none */
 };
 
 /* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
@@ -101,6 +121,8 @@ bool slot_is_fenced(const struct slot *s);
 /* Why it is lost, or what it is waiting for; an empty text. */
 const char *slot_why(const struct slot *s);
 struct slot_counts slot_counts(const struct slot *s);
+/* slot_lag.c; costs a look at each of its inputs. */
+struct slot_lag slot_lag(const struct slot *s, uint32_t i);
 struct task *slot_task(struct slot *s, uint32_t i);
 
 #endif

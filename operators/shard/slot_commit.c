@@ -149,6 +149,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
 {
     int64_t took = slot_now(s) - s->commit_began;
     s->counts.commits++;
+    slot_took(s, took, ev->spans != NULL ? ev->count : 0);
     s->counts.commit_worst_ns = MAX(s->counts.commit_worst_ns, took);
     s->committing = false;
     s->aborted = 0;

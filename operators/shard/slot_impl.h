@@ -21,6 +21,7 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
                 SLOT_TAG_SCAN,
                 SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
+                SLOT_TAG_LAG, /* where a partition ends now */
                 SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
@@ -29,6 +30,7 @@ enum {
     SLOT_PARCEL_MAX = 8 << 20, /* bytes put out: then it waits for its commit */
     SLOT_TAKES = 4096,
     SLOT_JOURNAL_PARTS = 64,
+    SLOT_TOOK = 128, /* commits whose times are remembered */
 };
 
 struct slot_record { /* of a journal, until it is replayed */
@@ -58,6 +60,7 @@ struct slot_one { /* a task and what the slot knows of it */
     enum slot_leave how;             /* it leaves */
     bool leaving, final, said;       /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];                   /* it is lost */
+    int64_t busy_ns, held_since;     /* held_since: waits for an input, with others at hand; 0 */
 };
 
 struct slot {
@@ -87,11 +90,14 @@ struct slot {
     uint32_t undelivered; /* conf.plain: puts whose end is not known */
     bool again;           /* conf.plain: one of them was refused */
     bool draining, fenced;
-    int64_t timer_at; /* INT64_MAX: none */
-    bool looking;     /* after UNKNOWN: for the records of the cut */
+    int64_t timer_at;    /* INT64_MAX: none */
+    bool looking;        /* after UNKNOWN: for the records of the cut */
+    bool asking, leased; /* for the lease; what the records so far say */
 
     char why[160];
     struct slot_counts counts;
+    int64_t took[SLOT_TOOK], asked_ends;
+    uint32_t n_took;
 };
 
 static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t number)
@@ -109,6 +115,11 @@ static inline int64_t slot_now(const struct slot *s)
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The task alone; the others go on. */
 void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* slot_lag.c */
+void slot_took(struct slot *s, int64_t ns, uint32_t partitions); /* a commit did */
+void slot_ask_ends(struct slot *s); /* now and then, of partitions that it is behind with */
+void slot_end_told(struct slot *s, const struct bus_ev *ev);
 
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);

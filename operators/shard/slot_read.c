@@ -404,6 +404,7 @@ void slot_piece_done(void *arg, void *owner)
     struct slot_piece *p = owner;
     struct slot_scan *c = p->input->scan;
     p->input->buffered -= p->bytes;
+    p->input->taken_ms = p->time_ms;
     if (s->reader != NULL && c != NULL && c->paused) {
         hold_back(s, c, false);
     }
@@ -441,7 +442,7 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         lane->quiet = INT64_MAX;
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
-        *p = (struct slot_piece){b, in, bytes};
+        *p = (struct slot_piece){b, in, bytes, c->time_ms};
         b->refs++;
         in->buffered += bytes;
         struct merge_piece mine = *piece;
@@ -483,6 +484,7 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
                                 .bad = bad,
                                 .first = head.first};
     s->counts.records++;
+    c->time_ms = r->time_ms;
     if (head.end) {
         end_author(c, head.lineage);
         return;
@@ -504,6 +506,7 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         take_record(s, c, b, &ev->records[i]);
         c->next = ev->records[i].offset + 1;
+        c->known_end = MAX(c->known_end, c->next);
     }
     batch_drop(b);
     if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
@@ -526,6 +529,7 @@ static void now_quiet(struct slot_scan *c)
 void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
     c->next = MAX(c->next, ev->offset);
+    c->known_end = MAX(c->known_end, ev->offset);
     if (ev->offset >= c->stop) {
         is_over(s, c);
     }

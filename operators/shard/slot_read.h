@@ -32,6 +32,7 @@ struct slot_input { /* one task's view of a partition */
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
     int64_t next;      /* what lies before it was handed out */
+    int64_t taken_ms;  /* when the record taken last was appended; 0: none was */
     struct slot_lane *lanes;
 };
 
@@ -39,6 +40,7 @@ struct slot_piece { /* owner of a merge_piece */
     struct slot_batch *batch;
     struct slot_input *input;
     size_t bytes;
+    int64_t time_ms;
 };
 
 struct slot_scan {
@@ -48,6 +50,8 @@ struct slot_scan {
     uint32_t load;      /* whose reader has it; SLOT_LOADS: it is at the head */
     int64_t start, end; /* bounds, when it was asked */
     int64_t next;       /* what lies before it was read */
+    int64_t known_end;  /* it reached so far at least */
+    int64_t time_ms;    /* of the record being read */
     int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
     int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;

@@ -15,6 +15,8 @@
 enum { RECORD_ARENA = 64 << 20, LOAD_SHIFT = 20 };
 
 static void slot_look(struct slot *s);
+static void begin_reading(struct slot *s, uint32_t load);
+static void ask_journals(struct slot *s, uint32_t load);
 
 void slot_open(struct slot *s)
 {
@@ -50,14 +52,42 @@ struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
     return own_topic(s, SLICE("state"), lineage);
 }
 
-void slot_opened(struct slot *s, const struct bus_ev *ev)
+static void go_on(struct slot *s)
 {
-    s->epoch = (uint64_t)ev->offset;
     s->open = true;
     if (s->looking) {
         slot_look(s);
     } else {
         s->last_commit = slot_now(s);
+    }
+}
+
+void slot_opened(struct slot *s, const struct bus_ev *ev)
+{
+    s->epoch = (uint64_t)ev->offset;
+    if (s->conf.lease == NULL) {
+        go_on(s);
+        return;
+    }
+    struct slot_load *l = &s->loads[SLOT_LOOK];
+    slot_load_end(s, SLOT_LOOK);
+    begin_reading(s, SLOT_LOOK);
+    s->asking = true;
+    s->leased = false;
+    *VEC_PUSH(&l->journals) = (struct slot_journal){
+        .tp = {bus_topic(s->bus, s->conf.lease->topic), 0}, .from = BUS_FROM_START, .end = -1};
+    ask_journals(s, SLOT_LOOK);
+}
+
+static void lease_known(struct slot *s)
+{
+    s->asking = false;
+    slot_load_end(s, SLOT_LOOK);
+    if (s->leased) {
+        go_on(s);
+    } else {
+        s->fenced = true;
+        slot_lose(s, "the slot is another's, or nobody's");
     }
 }
 
@@ -384,6 +414,11 @@ static void take_records(struct slot *s, uint32_t load, struct slot_journal *j,
     for (uint32_t i = 0; i < ev->count; i++) {
         const struct bus_record *r = &ev->records[i];
         j->from = r->offset + 1;
+        if (load == SLOT_LOOK && s->asking) {
+            bool mine = slice_eq(r->key, s->conf.lease->key);
+            s->leased = mine ? s->conf.lease->holds(s->conf.lease->arg, r->value) : s->leased;
+            continue;
+        }
         if (j->snapshots) {
             slot_snap_record(s, load, r);
             continue;
@@ -434,7 +469,9 @@ static void read_all(struct slot *s, uint32_t load, enum slot_load_phase phase)
 static void all_read(struct slot *s, uint32_t load)
 {
     struct slot_load *l = &s->loads[load];
-    if (load == SLOT_LOOK && l->phase == LOAD_JOURNALS) {
+    if (s->asking && l->phase == LOAD_JOURNALS && load == SLOT_LOOK) {
+        lease_known(s);
+    } else if (load == SLOT_LOOK && l->phase == LOAD_JOURNALS) {
         slot_load_end(s, load);
         slot_commit_looked(s);
     } else if (l->phase == LOAD_JOURNALS) {

@@ -84,7 +84,8 @@ void slot_snap_cut(struct slot_one *o)
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    bool due = (s->conf.snapshot_ns > 0 && slot_now(s) >= p->due && !o->leaving) || o->final;
+    bool due = s->conf.snapshot_ns > 0 && slot_now(s) >= p->due && !o->leaving;
+    due = (due && task_is_dirty(o->task)) || o->final; /* so the cut is taken now */
     if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
         return true;
     }

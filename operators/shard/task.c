@@ -123,7 +123,8 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
                                    .causes = true,
                                    .prioritized = true,
                                    .lineage = plan->lineage,
-                                   .limits = plan->limits};
+                                   .limits = plan->limits,
+                                   .meter = clock_meter_ns};
     t->eng = eng_new(&econf);
     t->merge = merge_new(conf, plan->subs, plan->n_subs);
     t->emit = emit_new(plan->lineage, plan->name, plan->to, plan->n_to);
@@ -417,4 +418,9 @@ struct task_counts task_counts(const struct task *t)
 uint64_t task_seq(const struct task *t)
 {
     return t->seq;
+}
+
+struct eng *task_eng(struct task *t)
+{
+    return t->eng;
 }

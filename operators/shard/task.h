@@ -96,5 +96,6 @@ void task_watch_replay(struct task *t, struct task_watch w);
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);
+struct eng *task_eng(struct task *t); /* for looking: what it holds, what its rules cost */
 
 #endif

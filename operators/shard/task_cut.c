@@ -65,6 +65,11 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
             .kind = JOURNAL_FINAL, .take = merge_takes(t->merge), .time = t->deleted};
         t->final = false;
     }
+    if (t->other_engine != 0) {
+        *VEC_PUSH(&t->decisions) = (struct journal_decision){
+            .kind = JOURNAL_ENGINE, .take = merge_takes(t->merge), .time = t->other_engine};
+        t->other_engine = 0;
+    }
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
                                .seq = t->seq + 1,
@@ -268,6 +273,7 @@ int task_replayed(struct task *t, struct err *reterr)
     t->prev_offset = t->replay_offset;
     t->prev_sum = t->replay_sum;
     t->replay = NULL;
+    t->other_engine = r->engine != JOURNAL_ENGINE_NUMBER ? r->engine : 0;
     if (bits != 0 && r->engine == JOURNAL_ENGINE_NUMBER) {
         return err_set(reterr, ERR_MISMATCH,
                        "replay of '" SLICE_FMT "' differs from what was done in record %" PRIu64,

@@ -204,6 +204,16 @@ static int own_of(const struct save_chunk *chunks, size_t n, struct own *ret, st
     return read_own(chunks[n - 1].bytes, ret, reterr);
 }
 
+/* Off the end of the chunks, whose last was the task's own; *n: those of the engine. */
+static int load_book(struct task *t, const struct save_chunk *chunks, size_t *n, struct err *reterr)
+{
+    if (--*n == 0 || chunks[*n - 1].node != BOOK_NODE) {
+        return 0;
+    }
+    --*n;
+    return alert_load(t->book, chunks[*n].bytes, reterr);
+}
+
 int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
                  const struct hash128 *state, struct err *reterr)
 {
@@ -211,7 +221,8 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
     struct own o = {0};
     int rc = own_of(chunks, n, &o, reterr);
     rc = rc == 0 ? load_own(t, &o, reterr) : rc;
-    rc = rc == 0 ? eng_load(t->eng, chunks, n - 1, reterr) : rc;
+    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
+    rc = rc == 0 ? eng_load(t->eng, chunks, n, reterr) : rc;
     VEC_DONE(&o.subs);
     if (rc == 0 && t->started) {
         task_take_types(t);
@@ -250,8 +261,9 @@ int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, ui
             }
         }
     }
+    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
     if (rc == 0 && t->started) {
-        rc = succeed(t, chunks, n - 1, ret, reterr);
+        rc = succeed(t, chunks, n, ret, reterr);
         task_take_types(t);
     }
     t->took = seq;

@@ -67,6 +67,7 @@ struct task {
     int64_t replay_offset;
     uint64_t replay_sum;
     struct task_watch watch;
+    uint32_t other_engine; /* the number that made the last replayed record, if it was another */
 };
 
 enum task_dead {

@@ -28,7 +28,7 @@ struct mine { /* a task of the thread */
 struct worker {
     struct bus *bus;
     struct worker_conf conf;
-    char name[NAME_MAX_BYTES];
+    char name[NAME_MAX_BYTES], lease_topic[NAME_MAX_BYTES], lease_key[NAME_MAX_BYTES];
     struct bus_client *client;
     struct slot *slot;
     VEC(struct mine) mine;
@@ -126,6 +126,21 @@ static int64_t now_of(const struct worker *w)
     return clock_mono(bus_clock(w->client));
 }
 
+static void copy_rules(struct worker_task *to, struct task *t)
+{
+    struct eng_cost costs[WORKER_RULES];
+    const struct eng *e = task_eng(t);
+    to->n_rules = (uint32_t)eng_costs(e, costs, WORKER_RULES);
+    for (uint32_t i = 0; i < to->n_rules; i++) {
+        struct worker_rule *r = &to->rules[i];
+        (void)snprintf(r->name, sizeof r->name, SLICE_FMT, SLICE_ARG(costs[i].name));
+        r->events = costs[i].events;
+        r->ns = costs[i].ns;
+    }
+    to->rows = eng_held(e, LIM_ROWS);
+    to->partials = eng_held(e, LIM_PARTIALS);
+}
+
 static void copy_task(struct worker *w, const struct mine *m)
 {
     struct worker_task *to = VEC_PUSH(&w->copies);
@@ -143,6 +158,8 @@ static void copy_task(struct worker *w, const struct mine *m)
         to->counts = task_counts(t);
         to->clock = merge_clock(task_merge(t));
         to->seq = task_seq(t);
+        to->lag = slot_lag(w->slot, i);
+        copy_rules(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
     }
 }
@@ -298,7 +315,10 @@ static void run_slot(struct worker *w)
 static void *run(void *arg)
 {
     struct worker *w = arg;
-    const struct slot_conf conf = {.name = slice_str(w->name),
+    const struct slot_lease lease = {slice_str(w->lease_topic), slice_str(w->lease_key),
+                                     w->conf.holds, w->conf.arg};
+    const struct slot_conf conf = {.lease = w->conf.lease_topic != NULL ? &lease : NULL,
+                                   .name = slice_str(w->name),
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
@@ -342,6 +362,10 @@ struct worker *worker_new(struct bus *bus, const struct worker_conf *conf)
     w->bus = bus;
     w->conf = *conf;
     (void)snprintf(w->name, sizeof w->name, "%s", conf->name);
+    if (conf->lease_topic != NULL) {
+        (void)snprintf(w->lease_topic, sizeof w->lease_topic, "%s", conf->lease_topic);
+        (void)snprintf(w->lease_key, sizeof w->lease_key, "%s", conf->lease_key);
+    }
     pthread_mutex_init(&w->lock, NULL);
     int rc = pthread_create(&w->thread, NULL, run, w);
     assert(rc == 0);
@@ -349,7 +373,7 @@ struct worker *worker_new(struct bus *bus, const struct worker_conf *conf)
     return w;
 }
 
-void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
+uint64_t worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
 {
     pthread_mutex_lock(&w->lock);
     for (uint32_t i = 0; i < n; i++) {
@@ -362,8 +386,9 @@ void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         *VEC_PUSH(&w->wants) = tasks[i];
     }
-    w->orders++;
+    uint64_t number = ++w->orders;
     pthread_mutex_unlock(&w->lock);
+    return number;
 }
 
 void worker_run_layout(struct worker *w, struct laid *laid)
@@ -374,7 +399,7 @@ void worker_run_layout(struct worker *w, struct laid *laid)
             *VEC_PUSH(&all) = (struct worker_want){laid, g, i};
         }
     }
-    worker_run(w, all.ptr, (uint32_t)all.len);
+    (void)worker_run(w, all.ptr, (uint32_t)all.len);
     VEC_DONE(&all);
 }
 

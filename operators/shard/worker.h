@@ -23,8 +23,11 @@ struct worker;
 struct worker_conf {
     const char *name; /* of the slot's writer; copied */
     int64_t commit_ns, idle_ns, snapshot_ns, archive_ns;
-    bool from_start; /* rules without a journal read what is there already */
-    bool plain;      /* slot_conf.plain */
+    bool from_start;                     /* rules without a journal read what is there already */
+    bool plain;                          /* slot_conf.plain */
+    const char *lease_topic, *lease_key; /* slot_lease; copied. NULL: none */
+    bool (*holds)(void *arg, struct slice value); /* on the worker's thread */
+    void *arg;
 };
 
 struct laid {
@@ -46,6 +49,14 @@ struct worker_want { /* a task */
     uint32_t group, part;
 };
 
+enum { WORKER_RULES = 8, WORKER_NAME = 64 };
+
+struct worker_rule { /* of those that cost most */
+    char name[WORKER_NAME];
+    uint64_t events; /* that were measured, one in ENG_METER_EVERY, */
+    int64_t ns;      /* and what they cost */
+};
+
 struct worker_task {
     struct laid *laid; /* borrowed: good until the next call of worker_tasks */
     uint32_t group, part;
@@ -56,6 +67,10 @@ struct worker_task {
     int64_t clock; /* ns; MERGE_NO_CLOCK */
     uint64_t seq;
     uint32_t restarts;
+    struct slot_lag lag;
+    uint64_t rows, partials; /* that its rules hold */
+    struct worker_rule rules[WORKER_RULES];
+    uint32_t n_rules;
 };
 
 struct worker_look {
@@ -68,8 +83,8 @@ struct worker_look {
 };
 
 struct worker *worker_new(struct bus *bus, const struct worker_conf *conf);
-/* These tasks and no others. */
-void worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
+/* These tasks and no others. The number of the call, for worker_look.applied. */
+uint64_t worker_run(struct worker *w, const struct worker_want *tasks, uint32_t n);
 /* All that it was given. */
 void worker_run_layout(struct worker *w, struct laid *laid);
 /* All tasks that it was given are live. */

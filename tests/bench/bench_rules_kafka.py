@@ -7,8 +7,9 @@ its peak memory, and the rate; the broker, the load and who reads the rows are p
 own. `rules_load` checks that every value is in exactly one row. A first round of each warms up and is
 not counted.
 
-  kaiju exactly once        a transaction each 200 ms: rows, journal
+  kaiju exactly once        a transaction each 200 ms: rows, journal; the rule keeps sums, as Streams does
   kaiju at least once       the same records by the idempotent producer, without transactions
+  kaiju ..., time_batch     exactly once; the rule keeps the events of its ten seconds
   streams ... rocksdb       Kafka Streams as it comes, one thread, a commit each 200 ms
   streams ... memory        with its state in memory, and its changelog
 
@@ -22,6 +23,7 @@ import re
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -35,10 +37,13 @@ name: load
 levels:
   - name: metrics
     epl: |
-      @name('load') insert into Load
-      select service, count(*) as n, sum(value) as total, max(value) as top
-      from Metric#time_batch(10 sec) group by service;
+      %s
 """
+SELECT = "select service, count(*) as n, sum(value) as total, max(value) as top from Metric"
+SUMS = GRAPH % ("create context Tens initiated @now and pattern [every timer:interval(10 sec)] "
+                "terminated after 10 sec; @name('load') context Tens insert into Load " + SELECT +
+                " group by service output snapshot when terminated;")
+BATCH = GRAPH % ("@name('load') insert into Load " + SELECT + "#time_batch(10 sec) group by service;")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -94,13 +99,13 @@ def measured(load, pid, asked):
     return asked.events / seconds, asked.events / used, peak_of(pid), rows
 
 
-def kaiju(asked, name, options):
+def kaiju(asked, name, rules, options):
     prefix = f"bench{os.getpid()}.{name}."
     program = os.path.join(asked.build, "kaiju")
     with tempfile.TemporaryDirectory(prefix="kaiju-bench-") as directory:
         graph = os.path.join(directory, "graph.yaml")
         with open(graph, "w", encoding="utf-8") as f:
-            f.write(GRAPH)
+            f.write(rules)
         logs = [os.path.join(directory, role) for role in ("coordinator", "operator")]
         running = []
         try:
@@ -121,7 +126,7 @@ def kaiju(asked, name, options):
             wait_log(logs[1], 'msg="graph is live"')
             load = Load(asked.build, "batches", prefix + "metrics", prefix + "events")
             pid = running[1].pid
-            if asked.profile and name.startswith("exact"):
+            if asked.profile and (name.startswith("exact") or asked.only):
                 load.round(asked.warm)
                 with subprocess.Popen(["perf", "record", "-g", "-o", asked.profile, "-p", str(pid)],
                                       stderr=subprocess.DEVNULL) as perf:
@@ -162,9 +167,10 @@ def streams(asked, name, guarantee, store):
 
 
 WHO = {
-    "kaiju exactly once": lambda asked, turn: kaiju(asked, f"exact{turn}", []),
-    "kaiju at least once": lambda asked, turn: kaiju(asked, f"least{turn}",
-                                                     ["--operator-at-least-once", "true"]),
+    "kaiju exactly once": lambda asked, turn: kaiju(asked, f"exact{turn}", SUMS, []),
+    "kaiju at least once": lambda asked, turn: kaiju(asked, f"least{turn}", SUMS,
+                                                     ["--operator-at-least-once"]),
+    "kaiju exactly once, time_batch": lambda asked, turn: kaiju(asked, f"batch{turn}", BATCH, []),
     "streams exactly once, rocksdb": lambda asked, turn: streams(asked, f"rocks{turn}", "exactly_once_v2",
                                                                  "rocksdb"),
     "streams exactly once, memory": lambda asked, turn: streams(asked, f"memory{turn}", "exactly_once_v2",
@@ -200,14 +206,16 @@ def main():
     parser.add_argument("--warm", type=int, default=500000)
     parser.add_argument("--heap", default="512m", help="of the JVM")
     parser.add_argument("--only", default="", help="rows whose name has this")
-    parser.add_argument("--profile", default="", help="a file for perf record, of kaiju exactly once")
+    parser.add_argument("--profile", default="", help="a file for perf record, of kaiju")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     seen = {}
     for turn in range(asked.rounds):
         for who, run in WHO.items():
             if asked.only in who:
-                seen.setdefault(who, []).append(run(asked, turn))
+                figures = run(asked, turn)
+                seen.setdefault(who, []).append(figures)
+                print(f"round {turn + 1}: {who}: {figures[1]:.0f} per CPU second", file=sys.stderr)
     show(seen, asked)
     if asked.json:
         print(json.dumps(seen))

@@ -8,8 +8,8 @@
  *   c. so does a live run that finds its input all there and ended, that waits for everybody, does
  *      not tick and writes ends.
  *
- * (a), that journals make the same again, is held by replaying what those runs journaled: whoever
- * is killed begins again from his journal, and a mismatch there ends the test.
+ *   a. the journal of each task, whoever ran it and however often he died, makes the same events
+ * and states again.
  *
  * Runs are stepped by one thread, all slots in turn; on buses with threads also by
  * replay_free_run.
@@ -23,6 +23,7 @@
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
 #include "core/event/schema.h"
+#include "operators/replay/replay_exact.h"
 #include "operators/replay/replay_free.h"
 #include "operators/sig/builtin.h"
 #include "tests/test.h"
@@ -381,7 +382,7 @@ static void begin(struct world *w, const struct run *r, const struct replay_plan
                                    .takes = r->takes,
                                    .range = &range,
                                    .prefix = p->prefix,
-                                   .journal_parts = PARTS};
+                                   .journal_parts = p->journal_parts};
     struct err err;
     wr->c = bus_client_new(w->bus, wr->name);
     CHECK_OK(slot_new(wr->c, &conf, wr->tasks, wr->n, &wr->slot, &err), err);
@@ -492,19 +493,55 @@ static void make_topics(struct world *w, const struct replay_plan *p)
     wait_for(w, 1, BUS_EV_DONE);
 }
 
-static struct result *run(struct world *w, const struct run *r)
+/* (a): journals of the run make what stands in its topics. */
+static void check_journals(struct world *w, const struct run *r, const struct replay_plan *p)
 {
-    struct arena *a = arena_new(NULL, "run", 64 << 20);
+    struct bus_client *c = bus_client_new(w->bus, "again");
+    struct tapes *tapes = tapes_new(c, 60 * CLOCK_NS_PER_S);
+    struct replay_report *report = MEM_NEW(struct replay_report);
+    struct err err;
+    char journal[64];
+    uint64_t same = 0;
+    snprintf(journal, sizeof journal, SLICE_FMT "journal", SLICE_ARG(p->prefix));
+    for (uint32_t i = 0; i < p->n_tasks; i++) {
+        const struct replay_exact x = {.tapes = tapes,
+                                       .task = &p->tasks[i],
+                                       .journal = slice_str(journal),
+                                       .journal_parts = p->journal_parts,
+                                       .from = 0,
+                                       .to = INT64_MAX,
+                                       .topics = true};
+        CHECK_OK(replay_exact(&x, report, &err), err);
+        if (!replay_is_same(report)) {
+            test_fail(__FILE__, __LINE__, "%s: task %u: %s", r->what, i, report->first_difference);
+        }
+        CHECK_EQ(report->held.made, report->held.same);
+        CHECK(report->records > 0 && report->headless + report->other_rules == 0);
+        same += report->held.same;
+    }
+    CHECK(same > 300);
+    mem_free(report);
+    tapes_free(tapes);
+    bus_client_free(c);
+}
+
+static struct replay_plan *plan_run(struct world *w, const struct run *r, struct arena *a)
+{
     const struct layout_conf conf = {.raw_parts = PARTS};
     struct layout *l = NULL;
     struct err err;
-    char name[32];
-    w->run++;
-    snprintf(name, sizeof name, "bt.%u.", w->run);
+    const char *name = arena_printf(a, "bt.%u.", ++w->run);
     CHECK_OK(layout_make(a, slice_str(document), &conf, &l, &err), err);
     CHECK(l->n_tasks > 5);
     struct replay_plan *p = replay_plan_make(a, l, r->live ? SLICE("") : slice_str(name));
     make_topics(w, p);
+    return p;
+}
+
+static struct result *run(struct world *w, const struct run *r)
+{
+    struct arena *a = arena_new(NULL, "run", 64 << 20);
+    struct replay_plan *p = plan_run(w, r, a);
     if (r->threads) {
         run_threads(w, r, p);
     } else {
@@ -513,6 +550,7 @@ static struct result *run(struct world *w, const struct run *r)
     }
     struct result *res = read_result(w, p);
     CHECK(res->events > 300);
+    check_journals(w, r, p);
     arena_free(a);
     return res;
 }
@@ -560,4 +598,97 @@ TEST(a_run_over_a_range_and_a_live_one_that_waits_for_all_are_the_same)
         {"four threads", 4, 11, 0, 5 * MS, 0, false, true},
     };
     hold(runs, ARRAY_LEN(runs));
+}
+
+/* Records of a partition are written again, as somebody might who has no business there. */
+static void forge(struct world *w, const struct replay_plan *p, uint32_t part)
+{
+    const struct task_plan *top = p->tasks[p->n_tasks - 1].plan;
+    struct bus_client *c = bus_client_new(w->bus, "forger");
+    struct tapes *tapes = tapes_new(c, 60 * CLOCK_NS_PER_S);
+    struct tape *t;
+    const struct bus_record *r;
+    struct head h;
+    struct err err;
+    int rc, forged = 0;
+    CHECK_OK(tape_open(tapes, top->to[0].topic, part, BUS_FROM_START, &t, &err), err);
+    while ((rc = tape_next(t, &r, &err)) == 1) {
+        if (head_of(r, &h) && h.lineage == top->lineage && h.count > 0 && forged < 2) {
+            struct bus_put put = {.to = {bus_topic(w->c, top->to[0].topic), part},
+                                  .value = r->value,
+                                  .headers = r->headers,
+                                  .header_count = r->header_count,
+                                  .token = 3};
+            CHECK_OK(bus_put(w->out, &put, &err), err);
+            w->put++;
+            forged++;
+        }
+    }
+    CHECK_OK(rc, err);
+    tapes_free(tapes);
+    bus_client_free(c);
+    while (w->delivered < w->put) {
+        wait_for(w, 3, BUS_EV_DELIVERED);
+    }
+    settle(w);
+}
+
+static void replay_top(struct world *w, const struct replay_plan *p, const struct slot_task *task,
+                       struct replay_report *ret)
+{
+    struct bus_client *c = bus_client_new(w->bus, "again");
+    struct tapes *tapes = tapes_new(c, 60 * CLOCK_NS_PER_S);
+    struct err err;
+    char journal[64];
+    snprintf(journal, sizeof journal, SLICE_FMT "journal", SLICE_ARG(p->prefix));
+    const struct replay_exact x = {.tapes = tapes,
+                                   .task = task,
+                                   .journal = slice_str(journal),
+                                   .journal_parts = p->journal_parts,
+                                   .to = INT64_MAX,
+                                   .topics = true};
+    CHECK_OK(replay_exact(&x, ret, &err), err);
+    tapes_free(tapes);
+    bus_client_free(c);
+}
+
+TEST(what_stands_in_a_topic_otherwise_is_found)
+{
+    static const struct run plain = {"one worker", 1, 4096, 0, 20 * MS, 0, false, false};
+    struct world *w = MEM_NEW(struct world);
+    struct arena *a = arena_new(NULL, "run", 64 << 20);
+    struct replay_report report;
+    w->seed = claims_seed();
+    open_world(w);
+    send_all(w);
+    struct replay_plan *p = plan_run(w, &plain, a);
+    const struct slot_task *top = &p->tasks[p->n_tasks - 1];
+    (void)run_stepped(w, &plain, p);
+    settle(w);
+    replay_top(w, p, top, &report);
+    CHECK(replay_is_same(&report) && report.held.made > 10);
+    const uint64_t made = report.held.made;
+
+    struct task_plan other = *top->plan; /* it looks where nothing was written */
+    struct emit_to to[8];
+    struct slot_task elsewhere = *top;
+    CHECK(other.n_to <= ARRAY_LEN(to));
+    for (uint32_t i = 0; i < other.n_to; i++) {
+        to[i] = other.to[i];
+        to[i].topic = SLICE("metrics");
+        to[i].parts = MIN(to[i].parts, PARTS);
+    }
+    other.to = to;
+    elsewhere.plan = &other;
+    replay_top(w, p, &elsewhere, &report);
+    CHECK(!replay_is_same(&report) && report.held.missing == made && report.differ == 0);
+    CHECK_HAS("in the topic: nothing", report.first_difference);
+
+    forge(w, p, top->plan->part * top->plan->to[0].parts / top->plan->parts);
+    replay_top(w, p, top, &report);
+    CHECK(!replay_is_same(&report) && report.held.extra > 0 && report.held.same == made);
+    CHECK_HAS("made nothing", report.first_difference);
+    arena_free(a);
+    close_world(w);
+    mem_free(w);
 }

@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import re
 import signal
 import time
 import unittest
@@ -36,9 +37,9 @@ levels:
 """
 
 
-class Rules(Case):
-    def begin(self):
-        role = self.role("standalone", *self.bus)
+class Bed(Case):
+    def begin(self, *args):
+        role = self.role("standalone", *self.bus, *args)
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
         role.wait_ready()
@@ -76,6 +77,8 @@ class Rules(Case):
     def there(self):
         return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
 
+
+class Rules(Bed):
     def test_each_line_counts_once_though_the_process_dies(self):
         chance = random.Random(7)
         role = self.begin()
@@ -120,6 +123,24 @@ class Rules(Case):
         self.until("not all came out", lambda: len(self.events("events")) == 25)
         bodies = {e["payload"]["body"] for e in self.events("events")}
         self.assertEqual({f"line {n}" for n in range(1, 26)}, bodies)
+        shown = {}
+
+        def figures():
+            shown.clear()
+            for line in role.get("/metrics").splitlines():
+                found = re.match(r'(kaiju_(?:task|rule|slot|operator)_\w+)(?:\{(.*)\})? (\S+)$', line)
+                if found:
+                    shown.setdefault(found[1], {})[found[2]] = float(found[3])
+            return sum(shown["kaiju_task_outputs_total"].values()) == 25
+        self.until("what tasks put out is not shown", figures)
+        self.assertEqual({1}, set(shown["kaiju_task_live"].values()))
+        self.assertEqual({0}, set(shown["kaiju_task_lag_records"].values()))
+        self.assertEqual({0}, set(shown["kaiju_task_lag_seconds"].values()))
+        self.assertEqual({None: 0}, shown["kaiju_operator_tasks_not_shown"])
+        self.assertTrue(any('rule="each"' in labels and 0 < cost < 1
+                            for labels, cost in shown["kaiju_rule_event_seconds"].items()), shown)
+        self.assertTrue(any('quantile="0.99"' in labels and 0 < took < 30
+                            for labels, took in shown["kaiju_slot_commit_seconds"].items()), shown)
         self.assertEqual(0, role.stop())
 
 

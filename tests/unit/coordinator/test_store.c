@@ -59,8 +59,9 @@ static const char *known(const struct replica *r, const char *key)
     return text != NULL ? text : "";
 }
 
-static bool holds(void *arg, struct slice key, struct slice value)
+static bool holds(void *arg, enum store_topic topic, struct slice key, struct slice value)
 {
+    (void)topic;
     const struct replica *r = arg;
     const char *is = map_get(&r->known, key);
     return value.ptr == NULL ? is == NULL : is != NULL && slice_eq(value, slice_str(is));
@@ -169,8 +170,8 @@ static bool decide(void *arg, struct store_record *ret_record)
     if (c->adds) {
         snprintf(c->value, sizeof c->value, "%ld", strtol(known(c->r, c->key), NULL, 10) + 1);
     }
-    *ret_record =
-        (struct store_record){slice_str(c->key), c->removes ? SLICE_NONE : slice_str(c->value)};
+    *ret_record = (struct store_record){
+        slice_str(c->key), c->removes ? SLICE_NONE : slice_str(c->value), STORE_GRAPHS};
     return true;
 }
 

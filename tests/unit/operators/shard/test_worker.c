@@ -224,6 +224,34 @@ static struct worker *begin(struct world *w)
     return worker;
 }
 
+/* Who has taken everything is not behind, waits for nobody, and knows what its rule costs. */
+static void check_figures(struct world *w, struct worker *worker)
+{
+    uint32_t n = 0, behind = 1;
+    const struct worker_task *tasks = NULL;
+    for (int i = 0; i < 100 && behind > 0; i++) {
+        tasks = worker_tasks(worker, &n);
+        behind = n == 0;
+        for (uint32_t k = 0; k < n; k++) {
+            behind += tasks[k].lag.records > 0 || tasks[k].lag.ns > 0;
+        }
+        bus_wait(w->c, 50000000);
+    }
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    CHECK_EQ(lay_out(a)->n_tasks, n);
+    arena_free(a);
+    CHECK_EQ(0, behind);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_STR("", tasks[k].lag.holder);
+        CHECK(tasks[k].counts.taken == 0 || tasks[k].lag.busy_ns > 0);
+        CHECK(tasks[k].counts.events == 0 || tasks[k].n_rules == 1);
+        for (uint32_t r = 0; r < tasks[k].n_rules; r++) {
+            CHECK_STR(tasks[k].group == 0 ? "load" : "total", tasks[k].rules[r].name);
+            CHECK(tasks[k].rules[r].events > 0 && tasks[k].rules[r].ns > 0);
+        }
+    }
+}
+
 TEST(a_graph_runs_ends_and_runs_again)
 {
     struct world w = {0};
@@ -237,6 +265,7 @@ TEST(a_graph_runs_ends_and_runs_again)
             worker = begin(&w);
         }
     }
+    send_round(&w, ROUNDS);
     for (int i = 0; i < 600 && (sum = total(&w, &rows)) < w.put; i++) {
         bus_wait(w.c, 50000000);
     }
@@ -244,6 +273,14 @@ TEST(a_graph_runs_ends_and_runs_again)
     CHECK_STR("", look.why);
     CHECK_EQ(w.put, sum);
     CHECK_EQ(w.put, rows);
+    for (int i = 0; i < 100 && look.counts.commits == 0; i++) { /* a look may be a little old */
+        bus_wait(w.c, 50000000);
+        look = worker_look(worker);
+    }
+    check_figures(&w, worker);
+    CHECK(look.counts.commit_p50_ns > 0 && look.counts.commit_p50_ns <= look.counts.commit_p99_ns);
+    CHECK(look.counts.commit_p99_ns <= look.counts.commit_worst_ns);
+    CHECK(look.counts.partitions_worst >= 2);
     worker_free(worker);
     bus_writer_close(w.out);
     bus_client_free(w.c);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a slot knows of itself, for people: how long its commits took, how far its tasks are behind,
+ * and whom they wait for. Nothing here is decided by; the only place where the wall clock is asked,
+ * to say how old an input is.
+ */
+#include "core/base/mem.h"
+#include "operators/shard/slot_impl.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ASK_NS (5 * CLOCK_NS_PER_S)
+
+/* ---- commits ---- */
+
+void slot_took(struct slot *s, int64_t ns, uint32_t partitions)
+{
+    s->took[s->n_took++ % SLOT_TOOK] = ns;
+    s->counts.partitions_worst = MAX(s->counts.partitions_worst, partitions);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+struct slot_counts slot_counts(const struct slot *s)
+{
+    struct slot_counts c = s->counts;
+    int64_t took[SLOT_TOOK];
+    uint32_t n = MIN(s->n_took, (uint32_t)SLOT_TOOK);
+    memcpy(took, s->took, n * sizeof took[0]);
+    qsort(took, n, sizeof took[0], by_size);
+    if (n > 0) {
+        c.commit_p50_ns = took[n / 2];
+        c.commit_p99_ns = took[n - 1 - n / 100];
+    }
+    return c;
+}
+
+/* ---- lag ---- */
+
+/* Who is behind does not hear of the end. */
+void slot_ask_ends(struct slot *s)
+{
+    struct err err;
+    int64_t now = slot_now(s);
+    if (now - s->asked_ends < ASK_NS || s->conf.range != NULL) {
+        return;
+    }
+    s->asked_ends = now;
+    for (uint32_t i = 0; i < s->scans.len; i++) {
+        const struct slot_scan *c = s->scans.ptr[i];
+        if (c != NULL && c->assigned && c->end_since == INT64_MAX &&
+            bus_bounds(s->bus, c->tp, slot_tag(SLOT_TAG_LAG, i, c->id), &err) != 0) {
+            return; /* the next time, perhaps */
+        }
+    }
+}
+
+void slot_end_told(struct slot *s, const struct bus_ev *ev)
+{
+    struct slot_scan *c = slot_scan_at(s, ev->tag);
+    if (c != NULL && ev->kind == BUS_EV_DONE) {
+        c->known_end = MAX(c->known_end, ev->end);
+    }
+}
+
+static void add_input(const struct slot *s, const struct slot_input *in, struct slot_lag *lag)
+{
+    const struct slot_scan *c = in->scan;
+    int64_t at = 0;
+    for (uint32_t k = 0; k < in->n; k++) {
+        struct merge_pos p = merge_pos(task_merge(in->one->task), in->first + k);
+        at = MAX(at, p.offset + (p.index > 0));
+    }
+    if (c == NULL || (in->buffered == 0 && c->end_since != INT64_MAX)) {
+        return;
+    }
+    lag->records += MAX(c->known_end - at, 0);
+    if (in->taken_ms > 0) {
+        lag->ns = MAX(lag->ns, clock_wall(s->clock) - in->taken_ms * CLOCK_NS_PER_MS);
+    }
+}
+
+struct slot_lag slot_lag(const struct slot *s, uint32_t i)
+{
+    assert(i < s->tasks.len);
+    const struct slot_one *o = s->tasks.ptr[i];
+    struct slot_lag lag = {.busy_ns = o->busy_ns, .state_bytes = o->snap.root.bytes};
+    VEC_EACH (&o->inputs, in) {
+        add_input(s, *in, &lag);
+    }
+    uint32_t holder = merge_holder(task_merge(o->task));
+    if (o->held_since > 0 && holder != UINT32_MAX) {
+        const struct merge_spec *sub = &o->conf.plan->subs[holder];
+        struct slice topic = o->conf.topics[sub->topic];
+        (void)snprintf(lag.holder, sizeof lag.holder, "%.*s/%u", (int)MIN(topic.len, 80u),
+                       topic.ptr, sub->part);
+        lag.held_ns = slot_now(s) - o->held_since;
+    }
+    return lag;
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two workers and a coordinator on a real Kafka: the tasks of a graph are spread over both, one is
+killed and another one joins, round by round, and what the rules put out has each event's effect
+once, as a reader of committed records sees it."""
+import json
+import os
+import random
+import signal
+import time
+import unittest
+
+from otlp_json import logs, post
+from program import BROKERS, run
+import test_rules
+
+ROUNDS = int(os.environ.get("KAIJU_WORKER_ROUNDS", "2"))
+SERVICES, LINES = 5, 20
+
+
+@unittest.skipUnless(BROKERS, "needs a bus that many processes write")
+class Workers(test_rules.Bed):
+    def worker(self, *args):
+        role = self.role("operator", *self.bus, "--operator-slots", "2", *args)
+        role.wait_ready(90)
+        return role
+
+    def spread(self):
+        """Tasks per worker, those that are live."""
+        found = {}
+        for task in json.loads(self.coordinator.get("/api/v1/tasks?limit=100"))["items"]:
+            if task["state"] == "live":
+                found.setdefault(task["worker"], set()).add(task["key"])
+        return found
+
+    def all_live(self, workers):
+        """All five tasks, on so many workers that are there, each with some."""
+        found = {name: tasks for name, tasks in self.spread().items()
+                 if any(name.endswith(f"-{w.process.pid}") for w in workers)}
+        return len(found) == len(workers) and sum(len(t) for t in found.values()) == 5
+
+    def begin_all(self):
+        self.coordinator = self.role("coordinator", *self.bus)
+        self.coordinator.wait_ready(90)
+        self.ingest = self.role("ingest", *self.bus)
+        self.ingest.wait_ready(90)
+        self.ingest.otlp = self.ingest.wait_log(
+            r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" addr=(\S+)').group(1)
+
+    def send(self, number):
+        for n in range(8):
+            first = (number * 8 + n) * LINES + 1
+            body = logs(LINES, first, f"s{n % SERVICES}")
+            self.assertEqual(200, post(self.ingest.otlp, "logs", body).status)
+            time.sleep(0.05)
+
+    def test_each_line_counts_once_though_workers_die(self):
+        chance = random.Random(11)
+        self.begin_all()
+        workers = [self.worker(), self.worker()]
+        self.until("writable", lambda: '"writable":true' in
+                   self.coordinator.get("/api/v1/status").replace(" ", ""), 90)
+        self.apply(self.coordinator, test_rules.GRAPH)
+        self.until("tasks are not spread", lambda: self.all_live(workers), 90)
+        for number in range(ROUNDS):
+            self.send(2 * number)
+            time.sleep(chance.random())
+            workers.pop(chance.randrange(2)).stop(signal.SIGKILL)
+            self.send(2 * number + 1)
+            if number % 2 == 0:
+                workers.append(self.worker())
+                self.until("the new one has no tasks", lambda: self.all_live(workers), 90)
+            else:
+                self.until("the other does not go on", lambda: self.all_live(workers), 90)
+                workers.append(self.worker())
+        self.until("not all lines came through", lambda: self.totals() == self.there(), 90)
+        self.assertEqual(ROUNDS * 16 * LINES, sum(self.there().values()))
+        for worker in workers:
+            self.assertEqual(0, worker.stop())
+
+
+class Level(test_rules.Bed):
+    def test_a_worker_for_one_level_takes_no_other(self):
+        role = self.begin("--operator-level", "hl")
+        self.apply(role, test_rules.GRAPH)
+        role.wait_log(r'msg="a slot\'s tasks" slot=local/0 tasks=4')
+        done = run("operator", "--level", "hl", "--help")
+        self.assertIn("operator", done.stdout + done.stderr)
+        role.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
