@@ -13,6 +13,7 @@
 
 #include "coordinator/feed.h"
 #include "coordinator/graphs.h"
+#include "coordinator/keeps.h"
 #include "coordinator/store.h"
 #include "coordinator/tasks.h"
 
@@ -26,6 +27,7 @@ struct api_conf {
     struct graphs *graphs;
     struct tasks *tasks;
     struct feed *feeds[FEED_TOPICS];
+    struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
     const char *bus;                 /* its kind, for people */
 };

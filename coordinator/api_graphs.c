@@ -342,6 +342,9 @@ static bool check_document(struct job *j)
     } else {
         j->hash = doc_hash(d);
         j->warnings = notes_json(&notes, text);
+        if (j->api->conf.keeps != NULL) {
+            keeps_warn(j->api->conf.keeps, j->warnings);
+        }
     }
     if (errors != NULL) {
         uint32_t n = MAX(notes.errors, 1u);

@@ -25,6 +25,7 @@ struct coordinator {
     struct members *members;
     struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
+    struct keeps *keeps;
     struct api *api;
     struct stats *stats;
 };
@@ -41,7 +42,9 @@ static void on_bus(void *arg, const struct bus_ev *ev)
 
 static void on_topics(void *arg)
 {
-    store_start(((struct coordinator *)arg)->store);
+    struct coordinator *c = arg;
+    store_start(c->store);
+    keeps_start(c->keeps);
 }
 
 static void on_record(void *arg, enum store_topic topic, struct slice key, struct slice value)
@@ -153,6 +156,19 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     }
 }
 
+/* ---- settings ---- */
+
+#define AT(member) offsetof(struct keeps_conf, member)
+static const struct conf_row rows[] = {
+    {"coordinator.replay_horizon", CONF_DURATION, AT(horizon_ns), "7d", 0,
+     366 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
+     "how far back one wants to verify by replay: who applies a graph is warned of topics that "
+     "keep "
+     "less than this and coordinator.archive_every together; 0: nobody is"},
+    {"coordinator.archive_every", CONF_DURATION, AT(archive_ns), "24h", 0,
+     31 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0, "operator.archive_every, as the workers have it"},
+};
+
 /* ---- life ---- */
 
 static void stop(void *state)
@@ -164,6 +180,7 @@ static void stop(void *state)
         feed_free(c->feeds[i]);
     }
     api_free(c->api);
+    keeps_free(c->keeps);
     graphs_free(c->graphs);
     tasks_free(c->tasks);
     members_free(c->members);
@@ -179,7 +196,6 @@ static const char *const bus_names[] = {
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     struct coordinator *c = MEM_NEW(struct coordinator);
-    (void)settings;
     (void)reterr;
     assert(env != NULL && env->http != NULL);
     c->stats = env->stats;
@@ -188,6 +204,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     c->client = role_client_new(env, "coordinator", on_bus, c);
     c->store = store_new(&(struct store_conf){
         .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
+    c->keeps = keeps_new(env, settings);
     c->members =
         members_new(&(struct members_conf){.bus = role_client_bus(c->client),
                                            .store = c->store,
@@ -204,6 +221,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .graphs = c->graphs,
                             .tasks = c->tasks,
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
+                            .keeps = c->keeps,
                             .engine = coordinator_engine,
                             .bus = bus_names[bus_kind(env->bus)]};
     c->api = api_new(&conf);
@@ -227,7 +245,10 @@ const struct role role_coordinator = {.name = "coordinator",
                                           "keeps rule graphs, assigns their tasks, serves the API",
                                       .start = start,
                                       .drain = drain,
-                                      .stop = stop};
+                                      .stop = stop,
+                                      .rows = rows,
+                                      .row_count = ARRAY_LEN(rows),
+                                      .settings_size = sizeof(struct keeps_conf)};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -18,7 +18,7 @@ static const struct conf_row rows[] = {
     {"bus.prefix", CONF_STRING, AT(prefix), "kaiju.", 0, 0, NULL, 0, "of the names of all topics"},
     {"bus.partitions", CONF_INT, AT(partitions), "8", 1, 1024, NULL, 0,
      "of the raw topics when they are made: a power of two, fixed from then on"},
-    {"bus.retention", CONF_DURATION, AT(retention_ns), "7d", 60 * CLOCK_NS_PER_S,
+    {"bus.retention", CONF_DURATION, AT(retention_ns), "8d", 60 * CLOCK_NS_PER_S,
      INT64_C(3650) * 86400 * CLOCK_NS_PER_S, NULL, 0, "of topics when they are made"},
     {"bus.writer_queue", CONF_SIZE, AT(writer_queue_bytes), "64MiB", 2 << 20, 4 * GIB, NULL, 0,
      "bytes a writer may have put and not yet committed"},

@@ -18,6 +18,7 @@
 struct agg_def {
     const char *name, *doc;
     uint8_t min_args, max_args; /* star counts as none */
+    uint8_t star_args;          /* how many there may be beside a star */
     bool star_ok, distinct_ok, filter_ok;
     bool filter_must;   /* fmin: there has to be a filter */
     bool one_arg_only;  /* with more it is a function of that name (min, max): not ours */

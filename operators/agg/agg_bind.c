@@ -27,9 +27,10 @@ int agg_want_number(struct bind *b, const struct agg_call *c, uint32_t arg, stru
 
 int agg_want_index(struct bind *b, const struct agg_call *c, uint32_t arg, struct err *reterr)
 {
-    (void)b;
     const struct ex *e = c->args[arg];
-    if (!ty_is_integer(e->ty) || agg_stream_of(e) != AGG_NO_STREAM) {
+    bool below =
+        e->op == EX_CONST && ty_is_integer(e->ty) && dat_to_long(e->k) < 0 && !agg_unbound(b);
+    if (!ty_is_integer(e->ty) || agg_stream_of(e) != AGG_NO_STREAM || below) {
         return bind_err(reterr, e->span, "the index of %s is an integer that no row decides",
                         c->def->name);
     }
@@ -236,7 +237,7 @@ static int check_arguments(struct bind *b, const struct agg_call *c, struct err 
                               : bind_err(reterr, c->span,
                                          "%s: the table's column says what to sort by", d->name);
     }
-    if (c->star && (!d->star_ok || c->n_args > 0)) {
+    if (c->star && (!d->star_ok || c->n_args > d->star_args)) {
         return bind_err(reterr, c->span, "%s cannot have '*'%s", d->name,
                         d->star_ok ? " beside other arguments" : "");
     }

@@ -85,8 +85,9 @@ static struct dat look(const struct agg_call *c, struct evt *e, struct ectx *ctx
 static bool index_of(const struct agg_call *c, uint32_t len, struct ectx *ctx, uint32_t *ret)
 {
     int64_t i = 0;
-    if (c->n_args == 2) {
-        struct dat v = ex_eval(c->args[1], ctx);
+    uint32_t at = c->star ? 0 : 1;
+    if (c->n_args > at) {
+        struct dat v = ex_eval(c->args[at], ctx);
         if (dat_is_null(v)) {
             return false;
         }
@@ -129,12 +130,13 @@ static struct dat window_value(const struct agg_call *c, void *state, struct ect
 /* What a row gives: the event, or the argument's type. */
 static int item_type(struct bind *b, struct agg_call *c, struct ty *ret, struct err *reterr)
 {
-    int rc = agg_want_stream(b, c, MIN(c->n_args, 1), ret, reterr);
-    if (rc == 0 && c->n_args > 0) {
+    uint32_t values = c->star ? 0 : MIN(c->n_args, 1);
+    int rc = agg_want_stream(b, c, values, ret, reterr);
+    if (rc == 0 && values > 0) {
         *ret = c->args[0]->ty;
     }
-    if (rc == 0 && c->n_args > 1) {
-        rc = agg_want_index(b, c, 1, reterr);
+    if (rc == 0 && c->n_args > values) {
+        rc = agg_want_index(b, c, values, reterr);
     }
     c->distinct = false; /* of events: each is one */
     c->priv = agg_joined(b) ? (const void *)(uintptr_t)JOINED : NULL;
@@ -145,7 +147,7 @@ static int edge_type(struct bind *b, struct agg_call *c, struct err *reterr)
 {
     int rc = item_type(b, c, &c->ty, reterr);
     if (rc == 0 && agg_unbound(b)) { /* an index means nothing then */
-        c->n_args = MIN(c->n_args, 1);
+        c->n_args = c->star ? 0 : MIN(c->n_args, 1);
         c->def = c->def == &agg_first ? &agg_firstever : &agg_lastever;
     }
     return rc;
@@ -165,6 +167,7 @@ const struct agg_def agg_first = {
     .name = "first",
     .min_args = 1,
     .max_args = 2,
+    .star_args = 1,
     .star_ok = true,
     .distinct_ok = true,
     .filter_ok = true,
@@ -183,6 +186,7 @@ const struct agg_def agg_last = {
     .name = "last",
     .min_args = 1,
     .max_args = 2,
+    .star_args = 1,
     .star_ok = true,
     .distinct_ok = true,
     .filter_ok = true,

@@ -65,6 +65,22 @@ static int add_columns(struct stmt *st, const struct ecol *cols, uint32_t n, str
     return 0;
 }
 
+/* What two say alike stands once. */
+static int copy_columns(struct stmt *st, const struct etype *t, struct making *m,
+                        struct err *reterr)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < t->n_cols; i++) {
+        uint32_t k = 0;
+        while (k < m->n && !(slice_eq(m->cols[k].name, t->cols[i].name) &&
+                             ty_eq(m->cols[k].ty, t->cols[i].ty))) {
+            k++;
+        }
+        rc = k < m->n ? 0 : add_columns(st, &t->cols[i], 1, m, reterr);
+    }
+    return rc;
+}
+
 static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
@@ -82,7 +98,7 @@ static int schema_columns(struct stmt *st, struct making *m, struct err *reterr)
     }
     for (uint32_t i = 0; rc == 0 && i < a->n_copyfrom; i++) {
         const struct etype *t = type_named(st, a->copyfrom[i], reterr);
-        rc = t != NULL ? add_columns(st, t->cols, t->n_cols, m, reterr) : -(int)reterr->code;
+        rc = t != NULL ? copy_columns(st, t, m, reterr) : -(int)reterr->code;
     }
     for (uint32_t i = 0; rc == 0 && i < a->n_inherits; i++) {
         const struct etype *t = type_named(st, a->inherits[i], reterr);

@@ -144,8 +144,7 @@ static void begin(struct ctx_ctl *c, struct evt *match)
 static void on_start(void *arg, struct evt *match)
 {
     struct ctx_ctl *c = arg;
-    struct evt **m;
-    (void)pat_take(c->start, &m);
+    pat_pass(c->start);
     if (c->level->kind == CTX_START_END) {
         if (c->first != NULL) {
             return;

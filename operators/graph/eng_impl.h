@@ -113,6 +113,7 @@ struct eng {
     VEC(struct var *) vars_changed;
     struct evts scratch;
     struct evts query_rows;
+    bool query_taken;           /* it wanted a key in a table that is there already */
     bool query_cut;             /* the query under way would have joined too many rows */
     VEC(struct arena *) graves; /* of what was undeployed */
     struct deployment *query;   /* of the last on-demand query */

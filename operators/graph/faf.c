@@ -128,6 +128,11 @@ static void bare_done(struct inst *in)
     mem_free(in);
 }
 
+static int taken(struct span span, struct err *reterr)
+{
+    return bind_err(reterr, span, "there is a row with that key already");
+}
+
 static int insert_row(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
                       struct inst *in, struct err *reterr)
 {
@@ -165,6 +170,10 @@ static int insert_row(struct stmt *st, struct bind *b, const struct ast_item *it
         keep_rows(st->eng, &made, 1);
         nwin_insert(e->what, made, from); /* consumers are told once, of all rows */
     } else {
+        struct trows *r = table_of(e->what, in->props);
+        if (r != NULL && table_holds(r, made)) {
+            return taken(into->span, reterr);
+        }
         table_put(e->what, made, from);
     }
     return 0;
@@ -256,7 +265,7 @@ static int run_change(struct stmt *st, struct err *reterr)
     st->listened = false;
     st->pending = false;
     VEC_CLEAR(&st->eng->pending);
-    return 0;
+    return st->eng->query_taken ? taken(st->ast->span, reterr) : 0;
 }
 
 static int run(struct stmt *st, struct err *reterr)
@@ -308,7 +317,7 @@ int eng_query(struct eng *e, struct slice text, const struct dat *params, size_t
     st->query = true;
     st->params = params;
     st->n_params = (uint32_t)n_params;
-    e->query_cut = false;
+    e->query_cut = e->query_taken = false;
     rc = run(st, reterr);
     stmt_free(st);
     if (rc == 0 && e->query_cut) {

@@ -81,9 +81,8 @@ static struct inst *start(struct stmt *st, struct evt *props)
 static void flush(struct inst *base)
 {
     struct on_inst *in = (struct on_inst *)(void *)base;
-    struct evt **m = NULL;
     if (in->pat != NULL) {
-        (void)pat_take(in->pat, &m);
+        pat_pass(in->pat);
     }
 }
 

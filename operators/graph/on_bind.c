@@ -21,6 +21,10 @@ int on_bind_trigger(struct stmt *st, struct bind *b, struct on_plan *p, struct e
         route_filter_init(b->a, &p->trigger.filter);
         if (p->trigger.kind == SRC_TABLE) {
             rc = bind_err(reterr, st->ast->trigger->span, "a table has no events to trigger by");
+        } else if (p->trigger.pat.suppress_overlapping || p->trigger.pat.discard_partials) {
+            rc = bind_err(reterr, st->ast->trigger->span,
+                          "@SuppressOverlappingMatches and @DiscardPartialsOnMatch are not for "
+                          "patterns that trigger");
         }
     }
     return rc;
@@ -78,7 +82,8 @@ static int set_column(struct bind *b, const struct ast_named *s, const struct et
     if (t == NULL || t->kind != AST_CHAIN || t->n_args != 0) {
         return bind_err(reterr, s->span, "set wants a column on its left");
     }
-    if (t->n_segs == 2 && slice_eq(t->segs[0].name, alias)) {
+    bool named = alias.len > 0 && t->n_segs == 2;
+    if (named && (slice_eq(t->segs[0].name, alias) || slice_eq(t->segs[0].name, type->name))) {
         at = 1;
     }
     int col = at + 1 == t->n_segs && !t->segs[at].is_call ? ety_col(type, t->segs[at].name) : -1;

@@ -150,6 +150,7 @@ struct evt *on_assign(struct inst *in, const struct assigns *sets, struct table 
         }
         if (table != NULL) {
             if (!table_set(table_of(table, in->props), to, col, v)) {
+                e->query_taken = true;
                 return NULL;
             }
         } else {

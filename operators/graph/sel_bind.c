@@ -135,6 +135,46 @@ static int bind_stream(struct stmt *st, struct bind *b, const struct ast_stream 
     return rc;
 }
 
+static bool asks(const struct ast_expr *e)
+{
+    bool any = e->select != NULL;
+    for (uint32_t i = 0; !any && i < e->n_args; i++) {
+        any = e->args[i] != NULL && asks(e->args[i]);
+    }
+    return any;
+}
+
+/* The where of match_recognize without a window decides which events come in; else it is about the
+ * measures. */
+static int bind_incoming(struct stmt *st, struct bind *b, const struct ast_select *s,
+                         struct sel_plan *p, struct err *reterr)
+{
+    struct sel_stream *x = &p->streams[0];
+    bool bare = x->views.n_steps == 0 && (x->kind == SRC_FILTER || x->kind == SRC_WINDOW) &&
+                x->contained == NULL;
+    if (!bare || s->where == NULL || asks(s->where)) {
+        return 0;
+    }
+    struct scope *save = b->scope, scope = base_scope(st);
+    struct bind_stream stream = {.alias = x->alias, .type = x->in};
+    scope.streams = &stream;
+    scope.n_streams = 1;
+    scope.no_aggs = "in where";
+    b->scope = &scope;
+    struct ex *cond = NULL;
+    int rc = bind_cond(b, s->where, "where", &cond, reterr);
+    b->scope = save;
+    p->where_taken = rc == 0;
+    if (x->kind == SRC_WINDOW) {
+        x->win_filter = both(b, (struct ex *)(uintptr_t)x->win_filter, cond);
+    } else {
+        cond = both(b, (struct ex *)(uintptr_t)x->filter.cond, cond);
+        x->filter = (struct route_filter){.type = x->in, .cond = cond};
+        route_filter_init(b->a, &x->filter);
+    }
+    return rc;
+}
+
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct sel_plan *p, struct err *reterr)
 {
@@ -154,6 +194,7 @@ int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s
             }
         }
     }
+    rc = rc == 0 && s->matchrec != NULL ? bind_incoming(st, b, s, p, reterr) : rc;
     if (rc == 0 && s->matchrec != NULL) {
         struct scope scope = base_scope(st), *save = b->scope;
         b->scope = &scope;
@@ -512,7 +553,7 @@ static int check_clauses(const struct ast_select *s, const struct sel_plan *p, s
 static int bind_where(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                       struct err *reterr)
 {
-    if (s->where == NULL) {
+    if (s->where == NULL || p->where_taken) {
         return 0;
     }
     struct agg_set *aggs = b->scope->aggs;
@@ -656,6 +697,11 @@ static int check_join(const struct ast_select *s, const struct sel_plan *p, stru
     for (uint32_t i = 0; p->n_streams > 1 && i < p->n_streams; i++) {
         const struct sel_stream *x = &p->streams[i];
         bool holds = x->views.has_window || x->kind == SRC_WINDOW || x->kind == SRC_TABLE;
+        if (x->pat.suppress_overlapping || x->pat.discard_partials) {
+            return bind_err(reterr, s->from[i].span,
+                            "@SuppressOverlappingMatches and @DiscardPartialsOnMatch are not for "
+                            "patterns that are joined");
+        }
         if (x->unidirectional && x->views.n_steps > 0) {
             return bind_err(reterr, s->from[i].span,
                             "a unidirectional stream cannot have a window: it is not looked into");

@@ -169,7 +169,8 @@ static bool is_simple(const struct sel_plan *p)
     const struct stmt *st = p->st;
     return p->n_streams == 1 && s->kind == SRC_PATTERN && s->contained == NULL && s->mr == NULL &&
            s->views.n_steps == 1 && is_blind(s->views.steps[0]->def) && s->prior == 0 && !p->pass &&
-           p->wild < 0 && p->into == NULL && !p->triggered && !st->query && !st->eng->lim.bytes;
+           !s->pat.suppress_overlapping && !s->pat.discard_partials && p->wild < 0 &&
+           p->into == NULL && !p->triggered && !st->query && !st->eng->lim.bytes;
 }
 
 static struct ex *copy_of(struct arena *a, const struct ex *e)

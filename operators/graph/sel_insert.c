@@ -79,6 +79,14 @@ static bool is_exact(const struct ins_plan *p, struct ty have, struct ty want)
     return numbers ? have.kind == want.kind : !made;
 }
 
+/* Numbers widen, lists of them do not. */
+static bool same_list(struct ty have, struct ty want)
+{
+    bool lists = have.kind == TY_LIST && want.kind == TY_LIST;
+    return !lists || have.elem == NULL || want.elem == NULL || !ty_is_number(*want.elem) ||
+           have.elem->kind == want.elem->kind;
+}
+
 static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at,
                         bool wild, struct err *reterr)
 {
@@ -96,7 +104,7 @@ static int check_column(const struct ast_insert *i, const struct ins_plan *p, ui
                                "column '" SLICE_FMT "' is an aggregation: use into table",
                                SLICE_ARG(name));
     }
-    bool fits = ty_widens(have, want) && (wild || is_exact(p, have, want));
+    bool fits = ty_widens(have, want) && (wild || is_exact(p, have, want)) && same_list(have, want);
     if (!fits && !(wild && have.kind == TY_OBJECT)) {
         return bind_err(
             reterr, i->span, "column '" SLICE_FMT "' of '" SLICE_FMT "' is a %s, not a %s",

@@ -17,12 +17,11 @@ void out_keep_rows(struct out *o)
     }
 }
 
-/* What is dropped before `after` has passed: rows that no aggregation depends on, but for `all` of
- * joins. */
+/* What is dropped before `after` has passed: rows that no aggregation depends on, but for `all`. */
 static bool take_rows(struct out *o, const struct out_rows *b, bool pass)
 {
     const struct sel_plan *p = o->in->p;
-    bool all = p->output.kind == OUT_ALL && p->n_streams > 1;
+    bool all = p->output.kind == OUT_ALL;
     out_compute(o, b);
     if (pass || all || p->cls != ROWS_PLAIN) {
         out_keep_rows(o);

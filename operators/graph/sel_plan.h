@@ -78,6 +78,7 @@ struct sel_plan {
     uint32_t n_streams;
     struct join_plan *join; /* with two streams and more */
     struct ex *where, *having;
+    bool where_taken; /* of match_recognize: it is a condition of the events that come in */
     bool where_first; /* prior counts what it lets pass: a stream alone, and none in the where */
     enum row_class cls;
     struct ex **group;

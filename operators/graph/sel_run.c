@@ -108,6 +108,26 @@ static void remember(struct sel_src *s, struct evt **nw, size_t n)
     }
 }
 
+/* @SuppressOverlappingMatches, @DiscardPartialsOnMatch are about what the windows let out and the
+ * where lets pass at once: that waits for the flush. What leaves windows is not told. */
+static bool is_settled(const struct sel_src *s)
+{
+    const struct pat_plan *p = &s->in->p->streams[s->num].pat;
+    return s->pat != NULL && (p->suppress_overlapping || p->discard_partials);
+}
+
+static void hold(struct sel_src *s, struct evt **nw, size_t n)
+{
+    const struct ex *where = s->in->p->where;
+    for (size_t i = 0; i < n; i++) {
+        struct ectx c = inst_ctx(&s->in->in, &nw[i]);
+        if (where == NULL || ex_true(where, &c)) {
+            evts_add(&s->nw, nw[i]);
+        }
+    }
+    eng_mark_dirty(&s->in->in);
+}
+
 static void view_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct sel_src *s = arg;
@@ -117,6 +137,8 @@ static void view_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, 
     }
     if (s->mr != NULL) {
         mr_update(s->mr, nw, n_nw, old, n_old);
+    } else if (is_settled(s)) {
+        hold(s, nw, n_nw);
     } else {
         stream_out(s, nw, n_nw, old, n_old);
     }
@@ -172,22 +194,18 @@ static void on_match(void *arg, struct evt *match)
 {
     struct sel_src *s = arg;
     const struct sel_stream *from = &s->in->p->streams[s->num];
-    if (!from->pat.suppress_overlapping && !from->pat.discard_partials) { /* as they happen */
-        on_event(s, from->flat != NULL ? sel_flat_row(s->in, from->flat, match) : match);
-    }
+    on_event(s, from->flat != NULL ? sel_flat_row(s->in, from->flat, match) : match);
     eng_mark_dirty(&s->in->in);
 }
 
 static void take_matches(struct sel_src *s)
 {
-    const struct sel_stream *from = &s->in->p->streams[s->num];
-    struct evt **m = NULL;
-    size_t n = pat_take(s->pat, &m);
-    if (n > 0 && (from->pat.suppress_overlapping || from->pat.discard_partials)) {
-        for (size_t i = 0; from->flat != NULL && i < n; i++) {
-            m[i] = sel_flat_row(s->in, from->flat, m[i]);
-        }
-        feed(s, m, n, NULL, 0);
+    pat_pass(s->pat);
+    if (is_settled(s) && s->nw.len > 0) {
+        struct evt **m = NULL;
+        size_t n = pat_settle(s->pat, s->nw.ptr, s->nw.len, &m);
+        stream_out(s, m, n, NULL, 0);
+        evts_clear(&s->nw);
     }
 }
 

@@ -133,7 +133,7 @@ int stmt_update(struct stmt *st, struct err *reterr)
                       .subquery_arg = st};
     b.scope = &s;
     p->type = e->type;
-    int rc = on_bind_sets(&b, a->sets, a->n_sets, e->type, alias, &p->sets, reterr);
+    int rc = on_bind_sets(&b, a->sets, a->n_sets, e->type, SLICE_NONE, &p->sets, reterr);
     if (rc == 0 && a->where != NULL) {
         rc = bind_cond(&b, a->where, "where", &p->where, reterr);
     }

@@ -372,14 +372,12 @@ static void discard(struct pat_inst *i)
     }
 }
 
-size_t pat_take(struct pat *p, struct evt ***ret_matches)
+size_t pat_settle(struct pat *p, struct evt *const *matches, size_t n, struct evt ***ret_matches)
 {
     VEC_CLEAR(&p->taken);
-    VEC_EACH (&p->out, m) {
-        *VEC_PUSH(&p->taken) = *m;
-        evt_drop(p->env->heap, *m); /* the pool holds it to the end of the step */
+    for (size_t i = 0; i < n; i++) {
+        *VEC_PUSH(&p->taken) = matches[i];
     }
-    VEC_CLEAR(&p->out);
     if (p->plan->discard_partials && p->taken.len > 0 && p->root != NULL) {
         pat_enter(p);
         mark_all(p->taken.ptr, p->taken.len, 1);
@@ -394,6 +392,14 @@ size_t pat_take(struct pat *p, struct evt ***ret_matches)
     }
     *ret_matches = p->taken.ptr;
     return p->taken.len;
+}
+
+void pat_pass(struct pat *p)
+{
+    VEC_EACH (&p->out, m) {
+        evt_drop(p->env->heap, *m); /* the pool holds it to the end of the step */
+    }
+    VEC_CLEAR(&p->out);
 }
 
 /* ---- life ---- */

@@ -83,7 +83,7 @@ struct pat {
     uint64_t refused; /* starts beyond the limits below */
     bool freeing;
     VEC(struct evt *) out;   /* matches, kept */
-    VEC(struct evt *) taken; /* by the last pat_take */
+    VEC(struct evt *) taken; /* being settled */
     VEC(struct evt *) first; /* of them, those that are not suppressed */
     VEC(struct evt *) named; /* of a save or load under way */
 };

@@ -37,14 +37,15 @@ struct pat;
 int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *annots,
              uint32_t n_annots, const struct etype *outer, struct pat_plan *ret,
              struct err *reterr) NODISCARD;
-/* on_match is called for each match, while an event or a timer is being handled; the owner
- * collects and asks pat_take at its flush, which applies @SuppressOverlappingMatches and
- * @DiscardPartialsOnMatch. */
+/* on_match is called for each match, while an event or a timer is being handled. */
 struct pat *pat_new(const struct pat_plan *p, struct pat_env *env,
                     void (*on_match)(void *arg, struct evt *match), void *arg);
 void pat_start(struct pat *p, struct evt *begin); /* begin: NULL or a match to go on from */
-/* Matches since the last call, in order, after suppression; valid until the heap is drained. */
-size_t pat_take(struct pat *p, struct evt ***ret_matches);
+/* At the owner's flush: matches are let go. */
+void pat_pass(struct pat *p);
+/* What stays of matches that are told at once, by @SuppressOverlappingMatches; what holds an event
+ * of them ends, by @DiscardPartialsOnMatch. */
+size_t pat_settle(struct pat *p, struct evt *const *matches, size_t n, struct evt ***ret_matches);
 void pat_stop(struct pat *p); /* ends all partial matches; pat_start begins anew */
 void pat_free(struct pat *p);
 /* All instances, between two calls; loaded into a pattern that is new and not started. */

@@ -403,7 +403,7 @@ int bind_cond(struct bind *b, const struct ast_expr *e, const char *what, struct
     if (rc != 0) {
         return rc;
     }
-    if (x->ty.kind != TY_BOOL && x->ty.kind != TY_NULL) {
+    if (x->ty.kind != TY_BOOL) {
         struct slice t = bind_type_text(b, x->ty);
         return bind_err(reterr, e->span, "%s wants a condition, this is a " SLICE_FMT, what,
                         SLICE_ARG(t));

@@ -197,7 +197,7 @@ int bind_case(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
             if (!ty_common(t, part->ty, &t)) {
                 return mismatch(b, part->span, "case", t, part->ty, reterr);
             }
-        } else if (!value && part->ty.kind != TY_BOOL && part->ty.kind != TY_NULL) {
+        } else if (!value && part->ty.kind != TY_BOOL) {
             return bind_err(reterr, part->span, "'when' wants a condition");
         } else if (value && !ty_comparable(x->args[0]->ty, part->ty)) {
             return mismatch(b, part->span, "case", x->args[0]->ty, part->ty, reterr);

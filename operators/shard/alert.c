@@ -69,7 +69,7 @@ const struct alert_rule *alert_rule_of(const struct alert_book *b, struct slice 
 
 void alert_count_from(struct alert_book *b, uint64_t n)
 {
-    b->from = n;
+    b->from = n * b->parts;
 }
 
 /* ---- values of a row ---- */

@@ -33,8 +33,8 @@ struct alert_book *alert_book_new(const struct alert_rule *rules, uint32_t n, ui
 void alert_book_free(struct alert_book *b);
 /* NULL: the statement alerts nobody. */
 const struct alert_rule *alert_rule_of(const struct alert_book *b, struct slice statement);
-/* Of rules that take over from others, whose count is not known: openings are counted from here, so
- * that no id is given twice. */
+/* Of rules that take over from others, whose count is not known: openings are counted as if n had
+ * been, of any key, so that no id is given twice. */
 void alert_count_from(struct alert_book *b, uint64_t n);
 /* The record of a row, appended to `to`; now: ns. ERR_LIMIT: too many keys; ERR_TOO_BIG. */
 int alert_write(struct alert_book *b, const struct alert_rule *rule, const struct evt *row,

@@ -415,10 +415,10 @@ static uint32_t alerts_of(const struct layout_making *m, const struct layout_gro
                           struct alert_rule *to)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < m->looks->n_parts; i++) {
-        const struct layout_part *p = &m->looks->parts[i];
-        for (uint32_t k = 0; (g->members >> i & 1) != 0 && k < p->n_stmts; k++) {
-            const struct doc_stmt *st = p->stmts[k];
+    for (uint32_t i = 0; i < m->looks->n_parts && !g->source; i++) {
+        const struct layout_part *x = &m->looks->parts[i];
+        for (uint32_t k = 0; k < x->n_stmts && (g->members >> i & 1) != 0; k++) {
+            const struct doc_stmt *st = x->stmts[k];
             if (st->alert != NULL && to != NULL) {
                 to[n] = (struct alert_rule){m->doc->g.tenant, m->doc->g.name, st->name, st->alert};
             }

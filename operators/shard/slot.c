@@ -277,20 +277,18 @@ static bool live_step(struct slot *s)
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
     slot_align(s);
+    slot_gaps(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }
-        uint32_t n = 0;
-        if (task_put_bytes(o->task) < SLOT_PARCEL_MAX) {
-            int64_t began = slot_now(s);
-            n = task_work(o->task, most);
-            o->busy_ns += n > 0 ? slot_now(s) - began : 0;
-            bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
-                        !merge_is_empty(task_merge(o->task));
-            o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
-        }
+        int64_t began = slot_now(s);
+        uint32_t n = task_work(o->task, most);
+        o->busy_ns += n > 0 ? slot_now(s) - began : 0;
+        bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
+                    !merge_is_empty(task_merge(o->task));
+        o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
         more |= n == most;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));

@@ -17,12 +17,23 @@ enum {
 
 /* ---- cutting ---- */
 
+/* A transaction is not larger than the writer's queue: tasks that do not fit into this one are cut
+ * for the next, which then follows at once. */
 static bool cut_all(struct slot *s)
 {
     struct err err;
     bool any = false;
-    VEC_EACH (&s->tasks, at) {
-        struct slot_one *o = *at;
+    size_t room = SLOT_TXN_MAX, n = s->tasks.len, first = s->cut_next;
+    s->cut_next = 0;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = (first + k) % n;
+        struct slot_one *o = s->tasks.ptr[i];
+        size_t bytes = task_put_bytes(o->task) + (slot_snap_sends(o) ? SLOT_SNAP_PORTION : 0);
+        if (any && bytes > room) {
+            s->cut_next = i;
+            s->last_commit -= s->conf.commit_ns;
+            break;
+        }
         bool pages = o->state == SLOT_LIVE && slot_snap_before_cut(s, o);
         if (o->state != SLOT_LIVE || (!pages && !task_is_dirty(o->task))) {
             continue;
@@ -31,6 +42,8 @@ static bool cut_all(struct slot *s)
             slot_lose_one(s, o, "%s", err.msg);
             continue;
         }
+        bytes += o->cut.journal.len;
+        room -= MIN(room, bytes);
         slot_snap_cut(o);
         o->in_cut = any = true;
         o->seen = false;

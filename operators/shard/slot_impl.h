@@ -27,7 +27,8 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
 
 enum {
     SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait */
-    SLOT_PARCEL_MAX = 8 << 20, /* bytes put out: then it waits for its commit */
+    SLOT_TXN_MAX = 48 << 20,   /* bytes of a transaction; a queue of the bus has 64 MiB */
+    SLOT_SNAP_PORTION = 8 << 20,
     SLOT_TAKES = 4096,
     SLOT_JOURNAL_PARTS = 64,
     SLOT_TOOK = 128, /* commits whose times are remembered */
@@ -85,6 +86,7 @@ struct slot {
     /* the transaction under way */
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
+    size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted;     /* in a row */
     uint32_t undelivered; /* conf.plain: puts whose end is not known */

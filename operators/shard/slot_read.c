@@ -63,7 +63,7 @@ static struct slot_scan *scan_new(struct slot *s, uint32_t load, const struct sl
     return c;
 }
 
-static struct bus_reader *reader_of(const struct slot *s, const struct slot_scan *c)
+struct bus_reader *slot_reader_of(const struct slot *s, const struct slot_scan *c)
 {
     return s->source != NULL && !c->aligned ? s->source
            : c->load == SLOT_LOADS          ? s->reader
@@ -72,8 +72,8 @@ static struct bus_reader *reader_of(const struct slot *s, const struct slot_scan
 
 static void scan_free(struct slot *s, struct slot_scan *c)
 {
-    if (c->assigned && reader_of(s, c) != NULL) {
-        bus_unassign(reader_of(s, c), c->tp);
+    if (c->assigned && slot_reader_of(s, c) != NULL) {
+        bus_unassign(slot_reader_of(s, c), c->tp);
     }
     s->scans.ptr[c->index] = NULL;
     VEC_DONE(&c->inputs);
@@ -81,7 +81,7 @@ static void scan_free(struct slot *s, struct slot_scan *c)
 }
 
 /* Everybody who reads it loses his state if it cannot be read; the next step takes them out. */
-static void lose_readers(struct slot *s, struct slot_scan *c, const char *why)
+void slot_lose_readers(struct slot *s, struct slot_scan *c, const char *why)
 {
     VEC_EACH (&c->inputs, in) {
         slot_lose_one(s, (*in)->one, SLICE_FMT " partition %u: %s", SLICE_ARG(c->topic), c->tp.part,
@@ -94,9 +94,9 @@ static void assign(struct slot *s, struct slot_scan *c, int64_t from)
     struct err err;
     uint64_t tag = slot_tag(SLOT_TAG_SCAN, c->index, c->id);
     c->next = from;
-    c->assigned = bus_assign(reader_of(s, c), c->tp, from, tag, &err) == 0;
+    c->assigned = bus_assign(slot_reader_of(s, c), c->tp, from, tag, &err) == 0;
     if (!c->assigned) {
-        lose_readers(s, c, err.msg);
+        slot_lose_readers(s, c, err.msg);
     }
 }
 
@@ -220,7 +220,7 @@ void slot_scan_range(const struct slot *s, struct slot_scan *c)
 static void is_over(struct slot *s, struct slot_scan *c)
 {
     if (c->assigned) {
-        bus_unassign(reader_of(s, c), c->tp);
+        bus_unassign(slot_reader_of(s, c), c->tp);
     }
     c->assigned = false;
     c->stop = INT64_MAX;
@@ -393,7 +393,8 @@ static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
         size_t most = c->paused ? SLOT_BUFFER_MAX / 2 : SLOT_BUFFER_MAX;
         pause |= in->buffered > most && !(may_lag && lag(s, in));
     }
-    if (c->assigned && pause != c->paused && bus_pause(reader_of(s, c), c->tp, pause, &err) == 0) {
+    if (c->assigned && pause != c->paused &&
+        bus_pause(slot_reader_of(s, c), c->tp, pause, &err) == 0) {
         c->paused = pause;
     }
 }
@@ -504,6 +505,10 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
         }
     }
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
+        if (arena_stats(b->arena).used_bytes > FETCH_MAX / 4) { /* what one record needs is there */
+            batch_drop(b);
+            b = batch_new(s);
+        }
         take_record(s, c, b, &ev->records[i]);
         c->next = ev->records[i].offset + 1;
         c->known_end = MAX(c->known_end, c->next);
@@ -541,15 +546,11 @@ void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 
 void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
-    char why[300];
-    if (ev->err->code == ERR_GONE) {
-        (void)snprintf(why, sizeof why,
-                       "input was removed by retention before it was read: it begins at %lld now",
-                       (long long)ev->offset);
+    if (ev->err->code == ERR_GONE && s->conf.range == NULL) {
+        slot_gap_found(c, ev->offset);
     } else {
-        (void)snprintf(why, sizeof why, "%s", ev->err->msg);
+        slot_lose_readers(s, c, ev->err->msg);
     }
-    lose_readers(s, c, why);
 }
 
 /* The partition is full while one of its authors is waited for: what others have brought since
@@ -564,7 +565,7 @@ static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
         }
     }
     struct slot_scan *c = in->scan;
-    if (c->paused && bus_pause(reader_of(s, c), c->tp, false, &err) == 0) {
+    if (c->paused && bus_pause(slot_reader_of(s, c), c->tp, false, &err) == 0) {
         c->paused = false; /* also if others fill it: it goes on record by record */
     }
 }
@@ -588,8 +589,8 @@ static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
     for (uint32_t k = 0; k < in->n; k++) {
         in->lanes[k].dropped = false;
     }
-    if (bus_seek(reader_of(s, c), c->tp, from, &err) != 0) {
-        lose_readers(s, c, err.msg);
+    if (bus_seek(slot_reader_of(s, c), c->tp, from, &err) != 0) {
+        slot_lose_readers(s, c, err.msg);
     }
 }
 
@@ -618,16 +619,18 @@ void slot_align(struct slot *s)
     }
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
-        if (c == NULL || (c->end_since == INT64_MAX && !c->paused)) {
+        bool stands = c != NULL && (c->paused || c->gap > 0);
+        if (c == NULL || (c->end_since == INT64_MAX && !stands)) {
             continue;
         }
         int64_t wait = c->aligned ? s->conf.align_ns : 0;
         now_quiet(c);              /* also of those that were attached since */
-        VEC_EACH (&c->inputs, i) { /* paused: what would come cannot, until others are taken */
+        VEC_EACH (&c->inputs, i) { /* stands: what would come cannot, until others are taken */
             const struct slot_input *in = *i;
             for (uint32_t k = 0; k < in->n; k++) {
                 int64_t since = in->lanes[k].quiet;
-                if (c->paused || (since != INT64_MAX && now - since >= wait)) {
+                if (c->paused || (stands && in->one->state == SLOT_LIVE) ||
+                    (since != INT64_MAX && now - since >= wait)) {
                     merge_may_skip(task_merge(in->one->task), in->first + k, true);
                 }
             }

@@ -53,6 +53,7 @@ struct slot_scan {
     int64_t known_end;  /* it reached so far at least */
     int64_t time_ms;    /* of the record being read */
     int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
+    int64_t gap;        /* input before it is gone: it waits there (slot_gap.c); 0: no */
     int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
     VEC(struct slot_input *) inputs;
@@ -63,6 +64,9 @@ void slot_inputs_free(struct slot *s, struct slot_one *o); /* behind its task */
 void slot_inputs_leave(struct slot *s, struct slot_one *o);
 struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag); /* NULL: it is gone */
 struct bus_client *slot_client_of(const struct slot *s, bool aligned);
+struct bus_reader *slot_reader_of(const struct slot *s, const struct slot_scan *c);
+/* Everybody who reads it loses his state; the next step takes them out. */
+void slot_lose_readers(struct slot *s, struct slot_scan *c, const char *why);
 void slot_scan_range(const struct slot *s, struct slot_scan *c); /* once its bounds are known */
 void slot_scans_begin(struct slot *s, uint32_t load);            /* from where its tasks stand */
 void slot_scans_join(struct slot *s); /* who has caught up goes to the head */
@@ -70,6 +74,13 @@ void slot_scans_free(struct slot *s);
 void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
 void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
 void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *ev);
+/* slot_gap.c: what lies before the offset is gone; tasks go on behind it, when they are there. */
+void slot_gap_found(struct slot_scan *c, int64_t left);
+void slot_gaps(struct slot *s);
+/* A task that begins, with the journal that was read: it cannot be played. */
+bool slot_gap_in_journal(const struct slot *s, const struct slot_one *o);
+void slot_gap_begin(struct slot *s, struct slot_one *o);
+bool slot_gap_stops(const struct slot *s, const struct slot_one *o); /* ... it turns out */
 /* A task of a run over a range can take nothing: makes room for those that it waits for, and reads
  * again what was dropped for it. */
 void slot_make_room(struct slot *s, struct slot_one *o);

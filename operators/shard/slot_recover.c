@@ -301,7 +301,9 @@ static void begin_task(struct slot *s, struct slot_one *o)
         begin_state(s, o);
     }
     slot_snap_forget(&o->snap);
-    if (o->state == SLOT_REPLAY && o->journal.len > 0) {
+    if (o->state == SLOT_REPLAY && slot_gap_in_journal(s, o)) {
+        slot_gap_begin(s, o);
+    } else if (o->state == SLOT_REPLAY && o->journal.len > 0) {
         o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
         (void)next_record(s, o);
     }
@@ -324,6 +326,9 @@ static bool replay_on(struct slot *s, struct slot_one *o)
     struct err err;
     uint32_t n = task_work(o->task, s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES);
     if (task_replaying(o->task)) {
+        if (n == 0 && slot_gap_stops(s, o)) { /* it begins again, and knows */
+            slot_lose_one(s, o, "input was removed by retention while it was played again");
+        }
         return n > 0;
     }
     if (task_replayed(o->task, &err) != 0) {

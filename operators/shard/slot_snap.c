@@ -12,8 +12,6 @@
 
 #include <assert.h>
 
-enum { PORTION = 8 << 20 }; /* bytes in one transaction */
-
 bool slot_snap_sends(const struct slot_one *o)
 {
     return o->snap.state == SNAP_SENDING ||
@@ -42,7 +40,7 @@ static bool removes(struct slot_one *o)
     snap_set_drop(o->snap.set);
     task_final(o->task, true);
     o->said = true;
-    (void)snap_set_take(o->snap.set, PORTION);
+    (void)snap_set_take(o->snap.set, SLOT_SNAP_PORTION);
     return true;
 }
 
@@ -81,15 +79,29 @@ void slot_snap_cut(struct slot_one *o)
     }
 }
 
+static bool is_due(const struct slot *s, const struct slot_one *o)
+{
+    bool due = s->conf.snapshot_ns > 0 && slot_now(s) >= o->snap.due && !o->leaving;
+    return o->final || (due && task_is_dirty(o->task)); /* so the cut is taken now */
+}
+
+/* The root goes with that record, which may be the last. */
+static void with_root(struct slot_one *o)
+{
+    task_manifest(o->task, &o->snap.root.state);
+    if (o->leaving && o->how == SLOT_LEAVE_FINAL && !o->final) {
+        task_final(o->task, false);
+        o->said = true;
+    }
+}
+
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    bool due = s->conf.snapshot_ns > 0 && slot_now(s) >= p->due && !o->leaving;
-    due = (due && task_is_dirty(o->task)) || o->final; /* so the cut is taken now */
     if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
         return true;
     }
-    if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
+    if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(set_of(o))) {
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
@@ -102,16 +114,12 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
         return false;
     }
     if (archive_waits(o)) {
-        (void)snap_archive_take(p->archive, PORTION);
+        (void)snap_archive_take(p->archive, SLOT_SNAP_PORTION);
         return true;
     }
-    (void)snap_set_take(p->set, PORTION);
+    (void)snap_set_take(p->set, SLOT_SNAP_PORTION);
     if (snap_set_takes_root(p->set)) {
-        task_manifest(o->task, &p->root.state);
-        if (o->leaving && o->how == SLOT_LEAVE_FINAL && !o->final) {
-            task_final(o->task, false);
-            o->said = true;
-        }
+        with_root(o);
     }
     return true;
 }

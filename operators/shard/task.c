@@ -15,7 +15,7 @@
 
 #include <assert.h>
 
-enum { SCRATCH_MAX = 64 << 20, KEY_MAX = 1 << 20, VALUES_MAX = 2 << 20 };
+enum { SCRATCH_MAX = 64 << 20, KEY_MAX = 1 << 20, VALUES_MAX = 2 << 20, NOTES_MAX = 16 << 20 };
 
 static int64_t ms_of(int64_t ns)
 {
@@ -130,6 +130,7 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     t->emit = emit_new(plan->lineage, plan->name, plan->to, plan->n_to);
     t->intake = dat_intake_new(eng_heap(t->eng), keys);
     t->scratch = arena_new(NULL, "task", SCRATCH_MAX);
+    t->notes = arena_new(NULL, "decisions", NOTES_MAX);
     t->book = alert_book_new(plan->alerts, plan->n_alerts, plan->part, plan->parts);
     t->values = batch_enc_new(BATCH_LIMITS, VALUES_MAX);
     buf_init(&t->plain, VALUES_MAX);
@@ -165,6 +166,7 @@ void task_free(struct task *t)
     dat_intake_free(t->intake);
     eng_free(t->eng);
     arena_free(t->scratch);
+    arena_free(t->notes);
     alert_book_free(t->book);
     batch_enc_free(t->values);
     buf_done(&t->key);
@@ -218,7 +220,7 @@ void task_take_types(struct task *t)
 
 /* Timer by timer; events that timers make have the time of their timer, or at least that of the
  * input before. */
-static void hop(struct task *t, int64_t clock)
+void task_hop(struct task *t, int64_t clock)
 {
     if (UNLIKELY(!t->started)) {
         start(t, clock);
@@ -293,7 +295,7 @@ static void take(struct task *t, const struct merge_take *in)
     t->counts.taken++;
     task_input_begin(t, mark ? (struct eref){0, 0} : ref_of(t, in));
     if (clock != MERGE_NO_CLOCK) { /* what does not decode tells no time */
-        hop(t, clock);
+        task_hop(t, clock);
     }
     if (mark) {
         t->counts.marks++;
@@ -320,6 +322,8 @@ static void decide_again(struct task *t)
         const struct journal_decision *d = &r->decisions[t->at_decision++];
         if (d->kind == JOURNAL_TICK) {
             task_tick(t, d->time);
+        } else if (d->kind == JOURNAL_GAP) {
+            task_gap_again(t, d);
         }
         t->ended |= d->kind == JOURNAL_ENDS;
     }
@@ -361,7 +365,7 @@ void task_tick(struct task *t, int64_t clock)
     t->counts.ticks++;
     merge_hop(t->merge, clock);
     task_input_begin(t, (struct eref){0, 0});
-    hop(t, clock);
+    task_hop(t, clock);
     task_input_end(t);
 }
 

@@ -47,15 +47,9 @@ static void list_puts(struct task *t)
     }
 }
 
-int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr)
+/* What the cut itself decides. */
+static void decide_own(struct task *t)
 {
-    assert(!t->cutting && t->replay == NULL);
-    int64_t clock = merge_clock(t->merge);
-    t->parcel =
-        emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
-    t->clock_marked = clock;
-    t->put_from = emit_total(t->emit);
-    list_puts(t);
     if (t->snapshot != NULL) {
         *VEC_PUSH(&t->decisions) =
             (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
@@ -70,6 +64,18 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
             .kind = JOURNAL_ENGINE, .take = merge_takes(t->merge), .time = t->other_engine};
         t->other_engine = 0;
     }
+}
+
+int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr)
+{
+    assert(!t->cutting && t->replay == NULL);
+    int64_t clock = merge_clock(t->merge);
+    t->parcel =
+        emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);
+    t->clock_marked = clock;
+    t->put_from = emit_total(t->emit);
+    list_puts(t);
+    decide_own(t);
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
                                .seq = t->seq + 1,
@@ -96,6 +102,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
     VEC_CLEAR(&t->decisions);
+    arena_reset(t->notes);
     VEC_CLEAR(&t->spans);
     t->seq++;
     t->fresh = false;
@@ -264,6 +271,7 @@ int task_replayed(struct task *t, struct err *reterr)
     t->put_from = emit_total(t->emit);
     merge_replay_end(t->merge);
     VEC_CLEAR(&t->decisions);
+    arena_reset(t->notes);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
         t->last[i] = merge_pos(t->merge, i);
     }

@@ -19,6 +19,7 @@ struct task {
     struct dat_intake *intake;
     struct arena *scratch; /* of one event on its way out */
     struct buf key, plain;
+    struct arena *notes;       /* bytes of decisions, since the last cut */
     struct alert_book *book;   /* NULL: no statement alerts */
     struct batch_enc *values;  /* of plain records */
     struct eref input;         /* what is being taken; none: a timer */
@@ -82,6 +83,8 @@ void task_dead(struct task *t, enum task_dead why, struct slice statement, const
     PRINTF_LIKE(4, 5);
 struct eng_rows;
 void task_rows(void *arg, struct slice statement, const struct eng_rows *rows);
+void task_hop(struct task *t, int64_t clock);
+void task_gap_again(struct task *t, const struct journal_decision *d); /* task_gap.c */
 /* What one input puts out is bounded. True: no more of it. */
 void task_input_begin(struct task *t, struct eref input);
 bool task_input_is_full(struct task *t, struct slice type);

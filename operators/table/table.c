@@ -243,15 +243,28 @@ struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)
     return add(r, row, hash_of(key, n))->e;
 }
 
-bool table_insert(struct trows *r, struct evt *e)
+static bool has(struct trows *r, const struct evt *e, uint64_t *ret_hash)
 {
-    struct table *t = r->t;
+    const struct table *t = r->t;
     struct dat key[TABLE_KEYS_MAX];
     for (uint32_t i = 0; i < t->n_keys; i++) {
         key[i] = e->p[t->key[i]];
     }
-    uint64_t hash = hash_of(key, t->n_keys);
-    if (t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, hash) != NULL) {
+    *ret_hash = hash_of(key, t->n_keys);
+    return t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, *ret_hash) != NULL;
+}
+
+bool table_holds(struct trows *r, const struct evt *e)
+{
+    uint64_t hash;
+    return has(r, e, &hash);
+}
+
+bool table_insert(struct trows *r, struct evt *e)
+{
+    struct table *t = r->t;
+    uint64_t hash;
+    if (has(r, e, &hash)) {
         return false;
     }
     struct evt *row = evt_new(t->heap, t->type);

@@ -39,6 +39,8 @@ void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *a
 struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n);
 /* A new row: keys set, other columns null, aggregations empty. */
 struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n);
+/* Whether there is a row where an event of the table's columns would go. */
+bool table_holds(struct trows *r, const struct evt *e);
 /* Takes the values of an event of the table's columns; false if the key is there already. */
 bool table_insert(struct trows *r, struct evt *e);
 void table_delete(struct trows *r, struct evt *row);

@@ -32,8 +32,8 @@ BACK = GRAPH.replace("name: lines", "name: back")
 
 
 class Replay(Case):
-    def begin(self):
-        role = self.role("standalone", *self.bus, "--operator-snapshot-interval", "300ms",
+    def begin(self, *args):
+        role = self.role("standalone", *self.bus, *args, "--operator-snapshot-interval", "300ms",
                          "--operator-archive-every", "1s")
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
@@ -127,6 +127,25 @@ class Replay(Case):
         done = self.replay("-f", other, "--verify")
         self.assertIn("records of other rules passed over", done.stdout)
         self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)
+
+    def test_who_applies_is_told_of_topics_that_keep_too_little(self):
+        role = self.begin("--bus-retention", "2h")
+        path = self.write("graph.yaml", GRAPH)
+        apply = ("apply", "-f", path, "--dry-run", "--api", f"http://{role.addr}")
+        wanted = ("topic 'journal' keeps 2h; to verify by replay what ran up to 7d ago "
+                  "(coordinator.replay_horizon) it has to keep 8d")
+
+        def said():
+            done = run(*apply)
+            self.assertEqual(0, done.returncode, done.stderr)
+            return done.stdout + done.stderr
+
+        self.until("no warning", lambda: wanted in said())
+        self.assertIn("KJ-BUS-0001", said())
+        role.stop()
+        role = self.begin()  # what the topics really keep counts, not what the setting says now
+        apply = apply[:-1] + (f"http://{role.addr}",)
+        self.until("no warning", lambda: wanted in said())
 
     def test_rules_run_over_what_is_there(self):
         role = self.begin()

@@ -396,11 +396,11 @@ TEST(plain_openings_are_counted_on_by_who_loads_them)
     struct err err;
     buf_init(&saved, 100000);
     alert_count_from(b, 1000);
-    CHECK_EQ(1003, ordinal(b, a, enc, row)); /* the third of eight tasks */
-    CHECK_EQ(1011, ordinal(b, a, enc, row));
+    CHECK_EQ(8003, ordinal(b, a, enc, row)); /* the third of eight tasks */
+    CHECK_EQ(8011, ordinal(b, a, enc, row));
     CHECK(alert_save(b, &saved));
     CHECK_OK(alert_load(c, buf_slice(&saved), &err), err);
-    CHECK_EQ(1019, ordinal(c, a, enc, row));
+    CHECK_EQ(8019, ordinal(c, a, enc, row));
     for (size_t cut = 0; cut < saved.len; cut++) {
         struct alert_book *d = alert_book_new(alerts, 1, 0, 1);
         CHECK_EQ(-ERR_CORRUPT, alert_load(d, slice_of(saved.ptr, cut), &err));

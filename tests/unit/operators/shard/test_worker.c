@@ -35,19 +35,30 @@ static const char document[] =
     "      @name('total') insert into Total select node, count(*) as n, sum(value) as v\n"
     "        from Load group by node;\n";
 
-static struct layout *lay_out(struct arena *a)
+static const char moved[] = "apiVersion: kaiju/v1\n"
+                            "kind: RuleGraph\n"
+                            "name: moved\n"
+                            "levels:\n"
+                            "  - name: metrics\n"
+                            "    bound: 0s\n"
+                            "    partitions: 2\n"
+                            "    epl: |\n"
+                            "      @name('total') insert into Total select node, count(*) as n\n"
+                            "        from Metric(name = 'load') group by node;\n";
+
+static struct layout *lay_out(struct arena *a, const char *text)
 {
     const struct layout_conf conf = {.raw_parts = RAW_PARTS};
     struct layout *l = NULL;
     struct err err;
-    CHECK_OK(layout_make(a, slice_str(document), &conf, &l, &err), err);
+    CHECK_OK(layout_make(a, slice_str(text), &conf, &l, &err), err);
     return l;
 }
 
 TEST(levels_become_groups_and_tasks)
 {
     struct arena *a = arena_new(NULL, "test", 64 << 20);
-    struct layout *l = lay_out(a);
+    struct layout *l = lay_out(a, document);
     CHECK_EQ(2, l->n_groups);
     CHECK_EQ(4, l->groups[0].parts); /* each event goes by itself */
     CHECK_EQ(4, l->groups[1].parts);
@@ -67,6 +78,8 @@ TEST(levels_become_groups_and_tasks)
 }
 
 struct world {
+    const char *document;
+    uint32_t only; /* the one partition that has something, from 1 */
     struct bus *bus;
     struct bus_client *c;
     struct bus_writer *out;
@@ -135,7 +148,8 @@ static void send_round(struct world *w, uint32_t round)
         CHECK_OK(batch_enc_add(enc, &r, &err), err);
         CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
         CHECK_OK(batch_enc_end(enc, &b, &err), err); /* contexts are known by their addresses */
-        struct bus_put put = {.to = {bus_topic(w->c, SLICE("metrics")), (round + i) % RAW_PARTS},
+        struct bus_put put = {.to = {bus_topic(w->c, SLICE("metrics")),
+                                     w->only > 0 ? w->only - 1 : (round + i) % RAW_PARTS},
                               .value = buf_slice(&b),
                               .token = 3};
         CHECK_OK(bus_put(w->out, &put, &err), err);
@@ -210,9 +224,11 @@ static uint64_t total(struct world *w, uint64_t *ret_rows)
 static struct worker *begin(struct world *w)
 {
     struct arena *a = arena_new(NULL, "graph", 64 << 20);
-    const struct worker_conf conf = {
-        .name = "graph.shop", .commit_ns = 5000000, .idle_ns = 200000000, .from_start = true};
-    struct laid *laid = laid_new(lay_out(a), a, 1);
+    const struct worker_conf conf = {.name = "graph.shop",
+                                     .commit_ns = w->only > 0 ? 200000000 : 5000000,
+                                     .idle_ns = 200000000,
+                                     .from_start = true};
+    struct laid *laid = laid_new(lay_out(a, w->document), a, 1);
     const struct bus_topic_spec spec = {laid->layout->topics[0].name, laid->layout->topics[0].parts,
                                         BUS_DELETE, -1, -1};
     struct err err;
@@ -238,7 +254,7 @@ static void check_figures(struct world *w, struct worker *worker)
         bus_wait(w->c, 50000000);
     }
     struct arena *a = arena_new(NULL, "test", 64 << 20);
-    CHECK_EQ(lay_out(a)->n_tasks, n);
+    CHECK_EQ(lay_out(a, document)->n_tasks, n);
     arena_free(a);
     CHECK_EQ(0, behind);
     for (uint32_t k = 0; k < n; k++) {
@@ -254,7 +270,7 @@ static void check_figures(struct world *w, struct worker *worker)
 
 TEST(a_graph_runs_ends_and_runs_again)
 {
-    struct world w = {0};
+    struct world w = {.document = document};
     uint64_t rows = 0, sum = 0;
     open_world(&w);
     struct worker *worker = begin(&w);
@@ -281,6 +297,38 @@ TEST(a_graph_runs_ends_and_runs_again)
     CHECK(look.counts.commit_p50_ns > 0 && look.counts.commit_p50_ns <= look.counts.commit_p99_ns);
     CHECK(look.counts.commit_p99_ns <= look.counts.commit_worst_ns);
     CHECK(look.counts.partitions_worst >= 2);
+    worker_free(worker);
+    bus_writer_close(w.out);
+    bus_client_free(w.c);
+    bus_free(w.bus);
+}
+
+/* What tasks other than sources have put out, as it was a moment ago. */
+static uint64_t put_by_readers(struct worker *worker)
+{
+    uint32_t n;
+    uint64_t put = 0;
+    const struct worker_task *t = worker_tasks(worker, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        put += t[i].laid->layout->groups[t[i].group].source ? 0 : t[i].counts.put;
+    }
+    return put;
+}
+
+/* Three of four sources have nothing to say, while the fourth goes on and on: who reads them may
+ * not wait for the three until it pauses. */
+TEST(sources_that_are_silent_hold_nobody_up)
+{
+    struct world w = {.document = moved, .only = 3};
+    open_world(&w);
+    struct worker *worker = begin(&w);
+    uint32_t rounds = 0;
+    while (rounds < 200 && put_by_readers(worker) < 200) {
+        send_round(&w, rounds++);
+    }
+    CHECK(rounds < 200);
+    struct worker_look look = worker_look(worker);
+    CHECK_STR("", look.why);
     worker_free(worker);
     bus_writer_close(w.out);
     bus_client_free(w.c);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Input that is gone: retention has removed it before it was read. A task goes on behind it, and
+ * says so: the journal has what was passed over (so does a replay), a letter goes to `dlq`, the
+ * task counts it. What the rules had in memory may now be wrong; nothing is guessed.
+ */
+#include "operators/shard/task_gap.h"
+
+#include "core/codec/varint.h"
+#include "operators/shard/task_impl.h"
+
+#include <assert.h>
+
+enum { NOTE_MAX = 4 * VARINT_MAX };
+
+/* sub, from (offset, index), to */
+static struct slice write_note(struct arena *a, uint32_t sub, struct merge_pos from, int64_t to)
+{
+    char bytes[NOTE_MAX], *p = bytes;
+    p = varint_write(p, sub);
+    p = varint_write_zz(p, from.offset);
+    p = varint_write(p, from.index);
+    p = varint_write_zz(p, to);
+    struct slice s = arena_copy(a, slice_of(bytes, (size_t)(p - bytes)));
+    assert(s.ptr != NULL);
+    return s;
+}
+
+bool task_gap_read(struct slice bytes, uint32_t *ret_sub, struct merge_pos *ret_from,
+                   int64_t *ret_to)
+{
+    const char *p = bytes.ptr, *end = bytes.ptr + bytes.len;
+    uint64_t sub = 0, index = 0;
+    p = varint_read(p, end, &sub);
+    p = p != NULL ? varint_read_zz(p, end, &ret_from->offset) : NULL;
+    p = p != NULL ? varint_read(p, end, &index) : NULL;
+    p = p != NULL ? varint_read_zz(p, end, ret_to) : NULL;
+    *ret_sub = (uint32_t)sub;
+    ret_from->index = (uint32_t)index;
+    return p == end && sub <= UINT32_MAX && index <= UINT32_MAX;
+}
+
+static void note(struct task *t, uint32_t sub, struct merge_pos from, int64_t to)
+{
+    const struct merge_spec *s = &t->plan->subs[sub];
+    struct slice topic = t->plan->topics != NULL ? t->plan->topics[s->topic] : SLICE("");
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = JOURNAL_GAP,
+                                  .take = merge_takes(t->merge),
+                                  .time = to,
+                                  .bytes = write_note(t->notes, sub, from, to)};
+    t->counts.gaps++;
+    task_dead(t, TASK_DEAD_GAP, SLICE_NONE,
+              SLICE_FMT " partition %u: what lay from offset %lld to %lld is lost",
+              SLICE_ARG(topic), s->part, (long long)from.offset, (long long)to);
+}
+
+void task_gap(struct task *t, uint32_t sub, int64_t to)
+{
+    struct merge_pos from = merge_pos(t->merge, sub);
+    assert(from.offset < to);
+    task_input_begin(t, (struct eref){0, 0});
+    note(t, sub, from, to);
+    task_input_end(t);
+    merge_jump(t->merge, sub, to);
+}
+
+void task_gap_again(struct task *t, const struct journal_decision *d)
+{
+    uint32_t sub = 0;
+    struct merge_pos from;
+    int64_t to = 0;
+    if (!task_gap_read(d->bytes, &sub, &from, &to) || sub >= t->plan->n_subs) {
+        return; /* the sums will differ */
+    }
+    task_input_begin(t, (struct eref){0, 0});
+    note(t, sub, from, to);
+    task_input_end(t);
+    if (merge_pos(t->merge, sub).offset < to) {
+        merge_jump(t->merge, sub, to);
+    }
+}
+
+void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,
+                    const struct merge_pos *to)
+{
+    assert(t->replay == NULL && !t->cutting);
+    t->seq = last->seq;
+    t->prev_offset = offset;
+    t->prev_sum = sum;
+    if (last->clock != MERGE_NO_CLOCK) { /* what timers put out meanwhile has been put out */
+        merge_set_clock(t->merge, last->clock);
+        task_hop(t, last->clock);
+        emit_give_back(t->emit, emit_cut(t->emit, last->epoch, last->seq, MERGE_NO_MARK));
+        VEC_CLEAR(&t->decisions);
+        t->put_from = emit_total(t->emit);
+    }
+    t->clock_marked = last->clock;
+    eng_number_from(t->eng, MAX(last->outputs, eng_numbered(t->eng)));
+    alert_count_from(t->book, last->outputs);
+    t->fresh = false;
+    t->has_cut_state = false;
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        struct merge_pos from = merge_pos(t->merge, i);
+        bool behind =
+            from.offset < to[i].offset || (from.offset == to[i].offset && from.index < to[i].index);
+        if (behind) {
+            note(t, i, from, to[i].offset);
+            merge_seek(t->merge, i, to[i], merge_largest(t->merge, i));
+        }
+        t->last[i] = merge_pos(t->merge, i);
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Input that is gone: a task goes on behind it and says so (task_gap.c).
+ */
+#ifndef OPERATORS_SHARD_TASK_GAP_H
+#define OPERATORS_SHARD_TASK_GAP_H
+
+#include "operators/shard/task.h"
+
+/* What lies before the offset is gone; nothing of it is buffered. The sub-stream goes on there. */
+void task_gap(struct task *t, uint32_t sub, int64_t to);
+/* A journal cannot be played, because its input is gone: instead of it, when nothing was pushed
+ * yet. The task goes on behind its last record; `to`: where that ended, per sub-stream. */
+void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,
+                    const struct merge_pos *to);
+/* A decision GAP. */
+bool task_gap_read(struct slice bytes, uint32_t *ret_sub, struct merge_pos *ret_from,
+                   int64_t *ret_to);
+
+#endif
