@@ -11,12 +11,13 @@
 extern const struct cmd cmd_standalone, cmd_ingest, cmd_operator, cmd_coordinator;
 extern const struct cmd cmd_check_graph, cmd_tail, cmd_top, cmd_topics, cmd_epl, cmd_config;
 extern const struct cmd cmd_explain_graph, cmd_import, cmd_replay, cmd_version;
-extern const struct cmd cmd_apply, cmd_get, cmd_delete, cmd_status;
+extern const struct cmd cmd_apply, cmd_get, cmd_delete, cmd_status, cmd_doctor;
 
 static const struct cmd *const commands[] = {
-    &cmd_standalone, &cmd_ingest, &cmd_operator, &cmd_coordinator,   &cmd_check_graph, &cmd_apply,
-    &cmd_get,        &cmd_delete, &cmd_status,   &cmd_explain_graph, &cmd_import,      &cmd_replay,
-    &cmd_tail,       &cmd_top,    &cmd_topics,   &cmd_epl,           &cmd_config,      &cmd_version,
+    &cmd_standalone,    &cmd_ingest, &cmd_operator, &cmd_coordinator, &cmd_check_graph,
+    &cmd_apply,         &cmd_get,    &cmd_delete,   &cmd_status,      &cmd_doctor,
+    &cmd_explain_graph, &cmd_import, &cmd_replay,   &cmd_tail,        &cmd_top,
+    &cmd_topics,        &cmd_epl,    &cmd_config,   &cmd_version,
 };
 
 static void print_help(FILE *to)

@@ -30,6 +30,8 @@ struct api_conf {
     struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
     const char *bus;                 /* its kind, for people */
+    struct bus *storage;             /* for how full it is; NULL: that is not told */
+    int64_t retention_ns;            /* of topics; 0: not known */
 };
 
 struct api *api_new(const struct api_conf *conf);

@@ -4,6 +4,7 @@
  * that has gone silent looks as it looked last.
  */
 #include "coordinator/api_impl.h"
+#include "core/bus/bus_local.h"
 #include "core/version.h"
 
 /* False: answered. */
@@ -34,6 +35,28 @@ static json_t *phases(const struct api *a)
     return o;
 }
 
+/* How full the embedded bus is, and who keeps it from using its pages again. */
+static json_t *storage(struct bus *b)
+{
+    struct bus_local_report r;
+    struct err err;
+    struct bus_stats st = bus_stats(b);
+    json_t *o =
+        json_pack("{s:I, s:I}", "fulls", (json_int_t)st.fulls, "refused", (json_int_t)st.refused);
+    if (bus_kind(b) != BUS_LOCAL || bus_local_report(b, &r, &err) != 0) {
+        return o;
+    }
+    json_t *pins = json_array();
+    for (uint32_t i = 0; i < r.pin_count && i < BUS_LOCAL_PINS_MAX; i++) {
+        (void)json_array_append_new(pins, json_pack("{s:I, s:I}", "pid", (json_int_t)r.pins[i].pid,
+                                                    "held_ns", (json_int_t)r.pins[i].held_ns));
+    }
+    (void)json_object_set_new(o, "pins", pins);
+    (void)json_object_set_new(o, "used_bytes", json_integer((json_int_t)r.used_bytes));
+    (void)json_object_set_new(o, "quota_bytes", json_integer((json_int_t)r.quota_bytes));
+    return o;
+}
+
 void api_status(struct api_call *c)
 {
     const struct api *a = c->api;
@@ -51,6 +74,10 @@ void api_status(struct api_call *c)
                   (json_int_t)graphs_count(a->conf.graphs), "phases", phases(a), "workers",
                   (json_int_t)json_array_size(workers), "tasks", tasks_sum(a->conf.tasks, &all));
     json_decref(workers);
+    if (a->conf.storage != NULL) {
+        (void)json_object_set_new(o, "storage", storage(a->conf.storage));
+        (void)json_object_set_new(o, "retention_ns", json_integer(a->conf.retention_ns));
+    }
     if (!store_writable(s)) {
         (void)json_object_set_new(o, "why", json_string(store_why(s)));
     }

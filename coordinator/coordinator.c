@@ -223,7 +223,9 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
                             .keeps = c->keeps,
                             .engine = coordinator_engine,
-                            .bus = bus_names[bus_kind(env->bus)]};
+                            .bus = bus_names[bus_kind(env->bus)],
+                            .storage = env->bus,
+                            .retention_ns = env->settings->bus.retention_ns};
     c->api = api_new(&conf);
     stats_reader(env->stats, read_stats, c);
     health_check(env->health, "coordinator", is_ready, c);

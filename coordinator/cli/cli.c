@@ -180,8 +180,8 @@ bool cli_ask(struct cli *c, const struct cli_question *q)
         at.len--;
     }
     bool scheme = slice_find_slice(at, SLICE("://")) < at.len;
-    (void)buf_addf(&url, "%s" SLICE_FMT "/api/v1/%s", scheme ? "" : "http://", SLICE_ARG(at),
-                   q->path);
+    (void)buf_addf(&url, "%s" SLICE_FMT "%s%s", scheme ? "" : "http://", SLICE_ARG(at),
+                   q->root ? "/" : "/api/v1/", q->path);
     struct http_call_spec spec = {.method = q->method,
                                   .url = buf_cstr(&url),
                                   .fields = fields,

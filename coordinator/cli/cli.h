@@ -55,7 +55,8 @@ struct cli {
 
 struct cli_question {
     enum http_method method;
-    const char *path; /* below /api/v1/ */
+    const char *path; /* below /api/v1/, or below / itself: */
+    bool root;
     const char *match, *none_match, *accept;
     struct slice body; /* application/yaml */
 };

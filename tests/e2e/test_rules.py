@@ -141,7 +141,32 @@ class Rules(Bed):
                             for labels, cost in shown["kaiju_rule_event_seconds"].items()), shown)
         self.assertTrue(any('quantile="0.99"' in labels and 0 < took < 30
                             for labels, took in shown["kaiju_slot_commit_seconds"].items()), shown)
-        self.assertEqual(0, role.stop())
+        role.stop()
+
+    def test_doctor_says_what_is_wrong(self):
+        role = self.begin()
+        self.apply(role, WHOLE)
+        role.wait_log(r'msg="graph is live"')
+        doctor = ("doctor", "--look", "100ms", "--api", f"http://{role.addr}")
+        well = run(*doctor)
+        self.assertEqual(0, well.returncode, well.stdout + well.stderr)
+        self.assertRegex(well.stdout, r"^\d+ tasks, 0 problems, 0 warnings\n$")
+        self.assertEqual([], json.loads(run(*doctor, "-o", "json").stdout))
+        self.assertEqual(2, run("doctor", "now").returncode)
+        role.stop()
+        self.assertEqual(7, run(*doctor).returncode)
+
+    def test_doctor_misses_workers(self):
+        role = self.role("coordinator", *self.bus)
+        role.wait_ready()
+        self.until("it takes no changes",
+                   lambda: '"writable":true' in role.get("/api/v1/status").replace(" ", ""))
+        self.apply(role, WHOLE)
+        ill = run("doctor", "--look", "10ms", "--api", f"http://{role.addr}")
+        self.assertEqual(1, ill.returncode, ill.stderr)
+        self.assertIn("PROBLEM no_workers", ill.stdout)
+        self.assertIn("do: start kaiju operator", ill.stdout)
+        role.stop()
 
 
 if __name__ == "__main__":

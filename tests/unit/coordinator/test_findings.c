@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * coordinator/cli/cli_findings.h: a healthy cluster gives no finding; each row of its tables is met
+ * by one case, which gives that finding, its words and nothing else.
+ */
+#include "coordinator/cli/cli_findings.h"
+#include "tests/test.h"
+
+#include <string.h>
+
+static const char healthy[] =
+    "{'key':'default/g/logs/0','state':'live','why':'','taken':1000,'lag_records':0,'lag_ns':0,"
+    "'waits_for':'','waits_ns':0,'aborts':3,'commit_p50_ns':8000000,'commit_p99_ns':20000000,"
+    "'commit_partitions':9,'restarts':0,'refused':0,'poison':0,'dropped':0,'late':0,"
+    "'rules':[{'name':'r','ns_per_event':900,'events':128}]}";
+static const char well[] = "{'writable':true,'graphs':1,'workers':1,'phases':{'running':1},"
+                           "'retention_ns':1000000000000,"
+                           "'storage':{'used_bytes':1,'quota_bytes':1000,'pins':[]}}";
+
+static json_t *read_json(const char *quoted)
+{
+    char text[2000];
+    snprintf(text, sizeof text, "%s", quoted);
+    for (char *p = text; *p != '\0'; p++) {
+        *p = *p == '\'' ? '"' : *p;
+    }
+    json_t *j = json_loads(text, 0, NULL);
+    CHECK(j != NULL);
+    return j;
+}
+
+/* What is there with what is said over it; "": nothing is. */
+static json_t *with(const char *base, const char *over)
+{
+    json_t *j = read_json(base);
+    if (over[0] != '\0') {
+        json_t *o = read_json(over);
+        CHECK_EQ(0, json_object_update(j, o));
+        json_decref(o);
+    }
+    return j;
+}
+
+static json_t *find(const char *status, const char *before, const char *now, bool ready)
+{
+    json_t *b = json_pack("[o]", with(healthy, before)), *n = json_pack("[o]", with(healthy, now));
+    json_t *s = with(well, status);
+    const struct cli_seen seen = {s, b, n, ready, SLICE("topics: 'logs' has 4 partitions\n")};
+    json_t *list = cli_findings(&seen);
+    json_decref(b);
+    json_decref(n);
+    json_decref(s);
+    return list;
+}
+
+static const char behind[] = "{'lag_ns':9000000000,'lag_records':70,'taken':1000}";
+
+static const struct {
+    const char *code, *severity, *status, *before, *now, *words;
+} cases[] = {
+    {"not_ready", "problem", "", "", "", "'logs' has 4 partitions"},
+    {"not_writable", "problem", "{'writable':false,'why':'no leader'}", "", "", "no leader"},
+    {"no_workers", "problem", "{'workers':0}", "", "", "1 rule graphs, and no worker"},
+    {"no_tasks", "warning", "{'phases':{'pending':2}}", "", "", "of 2 rule graphs"},
+    {"bus_full", "problem", "{'storage':{'used_bytes':99614720,'quota_bytes':104857600}}", "", "",
+     "95 of 100 MiB"},
+    {"bus_pins", "warning", "{'storage':{'pins':[{'pid':77,'held_ns':9000000000}]}}", "", "",
+     "process 77 has been reading at one point for 9 s"},
+    {"task_lost", "problem", "", "", "{'state':'lost','why':'gone by retention'}",
+     "gone by retention"},
+    {"task_failed", "problem", "", "", "{'why':'x is no column'}", "x is no column"},
+    {"near_retention", "problem", "{'retention_ns':10000000000}", behind,
+     "{'lag_ns':9000000000,'taken':2000}", "behind by 9 s, and its input is kept for 10 s"},
+    {"task_stands", "problem", "", "", "{'waits_for':'x.a.b/3','waits_ns':20000000000}",
+     "x.a.b/3 holds its clock, for 20 s"},
+    {"task_stuck", "problem", "", behind, behind, "takes nothing, though 70 records wait"},
+    {"lag_grows", "problem", "", behind, "{'lag_ns':12000000000,'lag_records':90,'taken':1100}",
+     "its dearest rule is 'r' with 900 ns"},
+    {"aborts", "warning", "", "", "{'aborts':5}", "2 commits aborted just now, 5 in all"},
+    {"slow_commits", "warning", "", "", "{'commit_p99_ns':2500000000}", "takes 2.50 s"},
+    {"many_partitions", "warning", "", "", "{'commit_partitions':65}", "up to 65 partitions"},
+    {"restarts", "warning", "", "", "{'restarts':2}", "2 times"},
+    {"refused", "warning", "", "", "{'poison':4,'dropped':1}",
+     "4 inputs could not be processed, 1 late inputs"},
+    {"late", "warning", "", "", "{'late':5000,'taken':9000}", "5000 of 9000 inputs"},
+};
+
+TEST(nothing_is_found_where_nothing_is_wrong)
+{
+    json_t *list = find("", "", "", true);
+    CHECK_EQ(0, json_array_size(list));
+    json_decref(list);
+    list = find("", behind, "{'lag_ns':8000000000,'lag_records':60,'taken':1100}", true);
+    CHECK_EQ(0, json_array_size(list)); /* it catches up */
+    json_decref(list);
+}
+
+TEST(each_finding_has_a_case)
+{
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool ready = strcmp(cases[i].code, "not_ready") != 0;
+        json_t *list = find(cases[i].status, cases[i].before, cases[i].now, ready);
+        const json_t *f = json_array_get(list, 0);
+        CHECK_EQ(1, json_array_size(list));
+        CHECK_STR(cases[i].code, json_string_value(json_object_get(f, "code")));
+        CHECK_STR(cases[i].severity, json_string_value(json_object_get(f, "severity")));
+        CHECK_HAS(cases[i].words, json_string_value(json_object_get(f, "what")));
+        CHECK(json_string_length(json_object_get(f, "do")) > 10);
+        CHECK_EQ(1, cli_findings_count(list, cases[i].severity));
+        json_decref(list);
+    }
+    size_t n = 0;
+    for (; cli_findings_code(n) != NULL; n++) {
+        bool has = false;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            has |= strcmp(cases[i].code, cli_findings_code(n)) == 0;
+        }
+        CHECK(has);
+    }
+    CHECK_EQ(ARRAY_LEN(cases), n);
+}
