@@ -138,7 +138,9 @@ static void task_number_from(struct task *t, const struct journal_record *r)
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
             eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
-            alert_count_from(t->book, (uint64_t)r->decisions[i].time);
+            if (r->decisions[i].bytes.len == 0) { /* else their numbers were taken over */
+                alert_count_from(t->book, (uint64_t)r->decisions[i].time);
+            }
         }
     }
 }
@@ -150,7 +152,9 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->prev_offset = offset;
     t->prev_sum = sum;
     eng_number_from(t->eng, last->outputs);
-    alert_count_from(t->book, last->outputs);
+    if (t->took == 0) {
+        alert_count_from(t->book, last->outputs);
+    }
     endian_put_be64(t->took_bytes, t->took);
     *VEC_PUSH(&t->decisions) =
         (struct journal_decision){.kind = JOURNAL_SUCCEEDS,
