@@ -18,7 +18,7 @@
 #include "core/event/rec_plain.h"
 #include "core/event/schema.h"
 
-enum { PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
+enum { GUEST = 4712, PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
 
 struct world {
     struct bus *bus;
@@ -31,12 +31,14 @@ struct world {
     struct slot *slot;
     bool changed; /* other rules have come */
     uint32_t kills;
+    bool has_guest, leaves; /* a second task comes and goes; it is on its way out */
+    uint32_t turns;
     bool plain;
     uint64_t change_in; /* 0: never */
 };
 
 static struct slot_counts counts; /* of all slots that ended */
-static uint32_t fenced;
+static uint32_t fenced, turns;
 
 static void count(const struct slot *s)
 {
@@ -115,6 +117,20 @@ static const struct task_plan *plan(bool changed)
     return p;
 }
 
+/* The same rules for another task, which comes and goes. */
+static const struct task_plan *guest(void)
+{
+    static const struct emit_to to[] = {{SLICE("x.two"), OUT_PARTS, true}};
+    static struct task_plan p;
+    p = *plan(false);
+    p.name = SLICE("test/guest/level/0");
+    p.lineage = GUEST;
+    p.to = to;
+    p.n_to = 1;
+    p.n_alerts = p.to_alerts = p.to_history = 0; /* the other one's */
+    return &p;
+}
+
 static void pass(struct world *w, int64_t ns);
 
 /* ---- the sender ---- */
@@ -155,13 +171,33 @@ static void send_some(struct world *w)
 
 /* ---- the worker ---- */
 
-static void begin(struct world *w)
+static struct slot_task task_of(const struct task_plan *p)
 {
     static const struct slice topics[] = {SLICE("metrics")};
     static const bool aligned[] = {false};
-    static struct slot_task task;
+    return (struct slot_task){p, topics, aligned, true};
+}
+
+/* The guest comes, or goes. */
+static void turn(struct world *w)
+{
+    bool there = slot_find(w->slot, GUEST) != UINT32_MAX;
+    if (there && !w->leaves) {
+        slot_remove(w->slot, GUEST, draw(w, 2) == 0);
+        w->leaves = true;
+    } else if (!there) {
+        struct slot_task task = task_of(guest());
+        slot_add(w->slot, &task);
+        w->leaves = false;
+        w->turns++;
+    }
+}
+
+static void begin(struct world *w)
+{
+    struct slot_task task = task_of(plan(w->changed));
     struct err err;
-    task = (struct slot_task){plan(w->changed), topics, aligned, true};
+    w->leaves = false;
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
@@ -287,7 +323,7 @@ static void look_at(struct found *f, const struct bus_record *r)
     intern_free(keys);
 }
 
-static void read_all(struct world *w, struct found *f)
+static void read_all(struct world *w, struct slice topic, struct found *f)
 {
     struct bus_client *c = bus_client_new(w->bus, "judge");
     struct bus_reader *r = bus_reader_new(c);
@@ -295,8 +331,7 @@ static void read_all(struct world *w, struct found *f)
     struct err err;
     uint32_t ends = 0;
     for (uint32_t i = 0; i < OUT_PARTS; i++) {
-        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, SLICE("x.out")), i}, BUS_FROM_START, i,
-                            &err),
+        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, topic), i}, BUS_FROM_START, i, &err),
                  err);
     }
     struct bus_tp alerts = {bus_topic(c, SLICE("alerts.history")), 0};
@@ -320,6 +355,7 @@ static void make_topics(struct world *w)
 {
     const struct bus_topic_spec specs[] = {{SLICE("metrics"), PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("x.out"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("x.two"), OUT_PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("alerts"), 1, BUS_COMPACT, -1, -1},
                                            {SLICE("alerts.history"), 1, BUS_DELETE, -1, -1},
                                            {SLICE("journal"), 64, BUS_DELETE, -1, -1},
@@ -340,11 +376,11 @@ static void make_topics(struct world *w)
     CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
 }
 
-static void check_outputs(struct world *w, int seed)
+static void check_outputs(struct world *w, struct slice topic, int seed)
 {
     struct found *f = MEM_NEW(struct found);
     int64_t total = 0;
-    read_all(w, f);
+    read_all(w, topic, f);
     for (uint32_t i = 0; i < EVENTS; i++) {
         if (f->seen[i] != 1) {
             test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
@@ -396,6 +432,8 @@ static void change_rules(struct world *w, uint64_t kill_in)
     begin(w);
 }
 
+enum how { AS_IT_IS, PLAIN, WITH_GUEST };
+
 static struct world *make_world(uint64_t seed, struct bus_sim_faults faults)
 {
     struct world *w = MEM_NEW(struct world);
@@ -432,10 +470,18 @@ static void run_in(struct world *w, uint64_t kill_in)
             kill_worker(w);
             begin(w);
         }
+        if (w->has_guest && draw(w, 6) == 0) {
+            turn(w);
+        }
         if (w->change_in > 0 && draw(w, w->change_in) == 0) {
             change_rules(w, kill_in);
         }
     }
+    while (w->has_guest && (w->leaves || slot_find(w->slot, GUEST) == UINT32_MAX)) {
+        turn(w);
+        pass(w, 100000000);
+    }
+    pass(w, w->has_guest ? 60000000000 : 0);
     for (int i = 0; i < 400 && task_counts(slot_task(w->slot, 0)).events < EVENTS; i++) {
         pass(w, 500000000);
     }
@@ -445,7 +491,11 @@ static void run_in(struct world *w, uint64_t kill_in)
         pass(w, 100000000);
     }
     CHECK(slot_is_drained(w->slot));
-    check_outputs(w, seed);
+    check_outputs(w, SLICE("x.out"), seed);
+    if (w->has_guest) {
+        check_outputs(w, SLICE("x.two"), seed);
+        turns += w->turns;
+    }
     check_state(w);
     count(w->slot);
     slot_free(w->slot);
@@ -453,16 +503,17 @@ static void run_in(struct world *w, uint64_t kill_in)
     unmake_world(w);
 }
 
-static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, bool plain)
+static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, enum how how)
 {
     struct world *w = make_world(seed, faults);
-    w->plain = plain;
+    w->plain = how == PLAIN;
+    w->has_guest = how == WITH_GUEST;
     run_in(w, kill_in);
 }
 
 static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
 {
-    run_as(seed, faults, kill_in, false);
+    run_as(seed, faults, kill_in, AS_IT_IS);
 }
 
 TEST(a_slot_works_in_a_calm_world)
@@ -472,7 +523,7 @@ TEST(a_slot_works_in_a_calm_world)
 
 TEST(a_slot_without_transactions_writes_the_same)
 {
-    run_as(1, bus_sim_calm(), 0, true);
+    run_as(1, bus_sim_calm(), 0, PLAIN);
 }
 
 TEST(each_input_has_its_effect_once_however_commits_end)
@@ -562,4 +613,14 @@ TEST(what_is_deleted_leaves_nothing)
         bus_client_free(w->worker);
         unmake_world(w);
     }
+}
+
+TEST(a_task_that_comes_and_goes_disturbs_nobody_and_misses_nothing)
+{
+    run_as(7, bus_sim_calm(), 0, WITH_GUEST);
+    for (uint64_t seed = 300; seed < 320; seed++) {
+        run_as(seed, seed % 2 == 0 ? bus_sim_rough() : bus_sim_cruel(), seed % 4 == 0 ? 40 : 0,
+               WITH_GUEST);
+    }
+    CHECK(turns > 100);
 }
