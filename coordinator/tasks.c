@@ -150,10 +150,11 @@ static const struct {
     const char *name;
     enum fold fold;
 } figures[] = {
-    {"lag_records", FOLD_SUM}, {"lag_ns", FOLD_MAX},        {"clock", FOLD_MIN},
-    {"commits", FOLD_SUM},     {"aborts", FOLD_SUM},        {"commit_p50_ns", FOLD_MAX},
-    {"taken", FOLD_SUM},       {"commit_p99_ns", FOLD_MAX}, {"put", FOLD_SUM},
-    {"late", FOLD_SUM},        {"state_bytes", FOLD_SUM},
+    {"lag_records", FOLD_SUM},  {"lag_ns", FOLD_MAX},        {"clock", FOLD_MIN},
+    {"commits", FOLD_SUM},      {"aborts", FOLD_SUM},        {"commit_p50_ns", FOLD_MAX},
+    {"taken", FOLD_SUM},        {"commit_p99_ns", FOLD_MAX}, {"put", FOLD_SUM},
+    {"late", FOLD_SUM},         {"state_bytes", FOLD_SUM},   {"alerts", FOLD_SUM},
+    {"dead_letters", FOLD_SUM}, {"gaps", FOLD_SUM},
 };
 static const char *const states[] = {"live", "replay", "lost"};
 
@@ -227,7 +228,7 @@ const char *tasks_phase(const struct tasks *t, struct slice tenant, struct slice
         others += !current;
         here += current;
         live += current && slice_eq(state, SLICE("live"));
-        lost += slice_eq(state, SLICE("lost"));
+        lost += slice_eq(state, SLICE("lost")) || json_object_get(task, "degraded") != NULL;
     }
     return lost > 0       ? "degraded"
            : others > 0   ? "switching"

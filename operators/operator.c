@@ -40,8 +40,9 @@ enum {
     TELL_MAX = 8192
 };
 
-#define LOOK_NS (100 * CLOCK_NS_PER_MS)
-#define BEAT_NS CLOCK_NS_PER_S
+#define TROUBLE_NS (60 * CLOCK_NS_PER_S)
+#define LOOK_NS    (100 * CLOCK_NS_PER_MS)
+#define BEAT_NS    CLOCK_NS_PER_S
 
 struct settings {
     int64_t commit_ns, idle_ns, snapshot_ns, archive_ns, slots;
@@ -82,6 +83,7 @@ struct graph {
     uint64_t topics_tag; /* of the answer that is waited for; 0: none */
     uint32_t here, live; /* tasks */
     bool said_live;      /* in the log */
+    int64_t said_trouble;
 };
 
 struct place {            /* for a slot */
@@ -452,11 +454,11 @@ static size_t tell(const struct runner *o, const struct place *p, const struct w
     const struct doc_graph *d = &t->laid->layout->doc->g;
     const struct slice name = g->tasks[t->part].plan->name;
     struct worker_look look = worker_look(p->worker);
-    json_t *j =
-        json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:s}", "format", 1, "tenant", d->tenant.ptr,
-                  d->tenant.len, "graph", d->name.ptr, d->name.len, "group", g->name.ptr,
-                  g->name.len, "version", (json_int_t)t->laid->version, "worker", o->name, "slot",
-                  p->name, "state", states[t->state], "why", t->why);
+    json_t *j = json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:s s:s*}", "format", 1, "tenant",
+                          d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
+                          g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version,
+                          "worker", o->name, "slot", p->name, "state", states[t->state], "why",
+                          t->why, "degraded", t->trouble[0] != '\0' ? t->trouble : NULL);
     json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
     json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
     const struct {
@@ -479,6 +481,9 @@ static size_t tell(const struct runner *o, const struct place *p, const struct w
                    {"rows", t->rows},
                    {"partials", t->partials},
                    {"poison", t->counts.poison},
+                   {"alerts", t->counts.alerts},
+                   {"dead_letters", t->counts.dead},
+                   {"gaps", t->counts.gaps},
                    {"dropped", t->counts.dropped},
                    {"commit_p50_ns", (uint64_t)look.counts.commit_p50_ns},
                    {"commit_p99_ns", (uint64_t)look.counts.commit_p99_ns},
@@ -504,6 +509,18 @@ static struct graph *graph_that(struct runner *o, const struct laid *laid)
     return NULL;
 }
 
+/* Of a graph no more often than once a minute. */
+static void say_trouble(const struct runner *o, struct graph *g, const struct worker_task *t)
+{
+    int64_t now = clock_mono(bus_clock(role_client_bus(o->client)));
+    if (t->trouble[0] != '\0' && (g->said_trouble == 0 || now - g->said_trouble >= TROUBLE_NS)) {
+        g->said_trouble = now;
+        LOG_WARN("a graph does not run as it should", LOG_STR("graph", g->key),
+                 LOG_SLICE("task", t->laid->layout->groups[t->group].tasks[t->part].plan->name),
+                 LOG_STR("why", t->trouble));
+    }
+}
+
 /* The tasks of one slot. What they are of graphs counts there: tasks here, and live ones. */
 static void tell_slot(struct runner *o, const struct place *p, bool tells)
 {
@@ -518,6 +535,7 @@ static void tell_slot(struct runner *o, const struct place *p, bool tells)
         }
         g->here++;
         g->live += t->state == SLOT_LIVE;
+        say_trouble(o, g, t);
         if (!tells) {
             continue;
         }

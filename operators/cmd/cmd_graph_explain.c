@@ -169,6 +169,12 @@ static void group_text(const struct view *v, const struct layout_group *g)
     for (uint32_t i = 0; i < g->n_filters; i++) {
         (void)buf_addf(v->out, "  passes on " SLICE_FMT "\n", SLICE_ARG(g->filters[i]));
     }
+    if (g->source && !g->keeps_all) {
+        (void)buf_add_str(v->out, "  with context");
+        (void)buf_add_str(v->out, g->n_keeps > 0 ? " and " : " alone");
+        names_text(v->out, g->keeps, g->n_keeps);
+        (void)buf_add_byte(v->out, '\n');
+    }
     for (uint32_t i = 0, last = UINT32_MAX; i < p->n_subs; i++) {
         if (p->subs[i].topic != last) {
             last = p->subs[i].topic;
@@ -261,7 +267,11 @@ static void groups_json(const struct view *v)
         (void)buf_addf(v->out, "\"tasks\": %u, \"source\": %s, ", g->parts,
                        g->source ? "true" : "false");
         field(v->out, "why", g->why, ", ");
-        list(v->out, "passes", g->filters, g->n_filters, ", \"to\": [");
+        list(v->out, "passes", g->filters, g->n_filters, ", ");
+        if (g->source && !g->keeps_all) {
+            list(v->out, "keeps", g->keeps, g->n_keeps, ", ");
+        }
+        (void)buf_add_str(v->out, "\"to\": [");
         for (uint32_t k = 0; k < p->n_to; k++) {
             (void)buf_add_str(v->out, k > 0 ? ", {" : "{");
             field(v->out, "topic", p->to[k].topic, ", ");

@@ -211,6 +211,11 @@ uint64_t eng_dropped(const struct eng *e, enum lim_kind k)
     return e->lim.dropped[k];
 }
 
+bool eng_is_limited(const struct eng *e, enum lim_kind k)
+{
+    return e->lim.hit[k];
+}
+
 /* ---- state ---- */
 
 void eng_limit_save(struct eng *e, struct save *s)

@@ -32,6 +32,7 @@ struct subq { /* of an instance */
     struct ectx view_ctx;
     struct evt *row[1];
     struct evts past; /* for prior */
+    struct evts told; /* of batches: what is put out */
     int64_t live;     /* events in the window, if prior is asked for */
 };
 
@@ -152,12 +153,42 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
 
 /* ---- state ---- */
 
-/* What the window puts out goes nowhere; prior wants to know what came. */
+static bool batches(const struct subq *s)
+{
+    const struct view_plan *v = &s->p->q.streams[0].views;
+    bool any = false;
+    for (uint32_t i = 0; s->view != NULL && i < v->n_steps; i++) {
+        any |= v->steps[i]->def->batch;
+    }
+    return any;
+}
+
+/* What leaves comes in the order in which it was told. */
+static void tell(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    size_t kept = 0, gone = 0;
+    for (size_t i = 0; i < n_nw; i++) {
+        evts_add(&s->told, evt_keep(nw[i]));
+    }
+    for (size_t i = 0; i < s->told.len; i++) {
+        if (gone < n_old && s->told.ptr[i] == old[gone]) {
+            gone++;
+            evt_drop(s->in->eng->heap, s->told.ptr[i]);
+        } else {
+            s->told.ptr[kept++] = s->told.ptr[i];
+        }
+    }
+    s->told.len = kept;
+}
+
+/* What the window puts out is what the subquery sees of batches; prior wants to know what came. */
 static void put_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct subq *s = arg;
     uint32_t prior = s->p->q.streams[0].prior;
-    (void)old;
+    if (batches(s)) {
+        tell(s, nw, n_nw, old, n_old);
+    }
     if (prior > 0) {
         s->live += (int64_t)n_nw - (int64_t)n_old;
         prev_remember(s->in->eng->heap, &s->past, nw, n_nw,
@@ -249,6 +280,10 @@ void subq_close_all(struct inst *in)
         for (size_t k = 0; k < (*s)->past.len; k++) {
             evt_drop(in->eng->heap, (*s)->past.ptr[k]);
         }
+        for (size_t k = 0; k < (*s)->told.len; k++) {
+            evt_drop(in->eng->heap, (*s)->told.ptr[k]);
+        }
+        evts_done(&(*s)->told);
         evts_done(&(*s)->past);
         mem_free(*s);
     }
@@ -263,6 +298,9 @@ void subq_save_all(struct inst *in, struct save *s)
         save_i(s, (*q)->view_ctx.now);
         view_save((*q)->view, s);
         state_save_evts(s, &(*q)->past);
+        if (batches(*q)) {
+            state_save_evts(s, &(*q)->told);
+        }
         save_i(s, (*q)->live);
     }
 }
@@ -279,6 +317,9 @@ void subq_load_all(struct inst *in, struct load *l)
         view_load((*q)->view, l);
         const struct sel_stream *p = &(*q)->p->q.streams[0];
         state_load_evts(l, p->views.n_steps > 0 ? p->views.in : p->type, &(*q)->past);
+        if (batches(*q)) {
+            state_load_evts(l, p->views.in, &(*q)->told);
+        }
         (*q)->live = load_i(l);
     }
 }
@@ -316,7 +357,11 @@ static void all_rows(struct walk *w)
 {
     const struct sel_stream *src = &w->s->p->q.streams[0];
     const struct evt *props = w->s->in->props;
-    if (w->s->view != NULL) {
+    if (batches(w->s)) {
+        for (size_t i = 0; i < w->s->told.len; i++) {
+            try_row(w, w->s->told.ptr[i]);
+        }
+    } else if (w->s->view != NULL) {
         w->s->view_ctx.now = w->s->in->eng->now;
         view_each(w->s->view, try_row, w);
     } else if (src->kind == SRC_WINDOW) {

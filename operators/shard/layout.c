@@ -30,6 +30,15 @@ static bool is_moved(const struct layout_read *r)
     return r->way == LAYOUT_TOPIC || r->way == LAYOUT_SHUFFLED;
 }
 
+static void *copy_of(struct arena *a, const void *p, size_t n, size_t size)
+{
+    void *to = arena_array(a, n + 1, size);
+    if (n > 0) {
+        memcpy(to, p, n * size);
+    }
+    return to;
+}
+
 /* The topic of a read that is moved: of its cluster. */
 static void name_topics(struct layout_making *m, struct layout_group *g)
 {
@@ -130,6 +139,9 @@ static void add_types(struct layout_making *m, struct shape *s, const struct lay
             add_type(s, m->doc->made[i].name);
         }
     }
+    if (slice_eq(r->stream, SLICE("Batch"))) {
+        add_type(s, SLICE("Span")); /* what it is made of */
+    }
     for (size_t i = 0; r->from == 0 && i < builtin_n_types; i++) {
         const struct builtin_type *t = &builtin_types[i];
         if (t->super != NULL && slice_eq(slice_str(t->super), r->stream)) {
@@ -227,6 +239,7 @@ static void source_shape(struct layout_making *m, struct layout_group *g,
                          const struct layout_group *reader, struct shape *s)
 {
     struct slice filters[FILTERS_MAX];
+    struct layout_keep keep = {.n = 0};
     VEC(struct slice) all = {0};
     struct buf text;
     buf_init(&text, LAYOUT_TEXT_MAX);
@@ -240,6 +253,7 @@ static void source_shape(struct layout_making *m, struct layout_group *g,
             *VEC_PUSH(&s->forwards) =
                 (struct task_forward){.to = to, .as_double = r->as_double, .n_key = r->n_key};
         }
+        layout_keep(m, reader, i, &keep);
         uint32_t n = layout_filters(m, reader, i, filters, FILTERS_MAX);
         for (uint32_t k = 0; k < n; k++) {
             (void)buf_addf(&text, "@name('%u.%u') " SLICE_FMT ";\n", to, (unsigned)all.len,
@@ -255,6 +269,14 @@ static void source_shape(struct layout_making *m, struct layout_group *g,
     memcpy(kept, all.ptr, all.len * sizeof *kept);
     g->filters = kept;
     g->n_filters = (uint32_t)all.len;
+    g->keeps = copy_of(m->a, keep.keys, keep.n, sizeof *keep.keys);
+    g->n_keeps = keep.n;
+    g->keeps_all = keep.all;
+    VEC_EACH (&s->forwards, f) {
+        f->keep = g->keeps;
+        f->n_keep = keep.n;
+        f->keep_all = keep.all;
+    }
     VEC_DONE(&all);
     buf_done(&text);
 }
@@ -322,15 +344,6 @@ static void drop_dead(struct layout_making *m)
 }
 
 /* ---- tasks ---- */
-
-static void *copy_of(struct arena *a, const void *p, size_t n, size_t size)
-{
-    void *to = arena_array(a, n + 1, size);
-    if (n > 0) {
-        memcpy(to, p, n * size);
-    }
-    return to;
-}
 
 static void modules_of(struct layout_making *m, const struct layout_group *g, const struct shape *s,
                        struct task_plan *p)

@@ -28,7 +28,7 @@
 
 /* Part of the hash of the rules: a journal of tasks that were cut otherwise is another's. To be
  * raised when the same document is laid out in another way. */
-enum { LAYOUT_NUMBER = 2 };
+enum { LAYOUT_NUMBER = 3 };
 
 enum layout_way {
     LAYOUT_INSIDE, /* made and read within the task */
@@ -61,6 +61,9 @@ struct layout_group {
     uint32_t n_reads;
     const struct slice *filters; /* of a source group: what passes; EPL */
     uint32_t n_filters;
+    const struct slice *keeps; /* and what of its payload; if keeps_all is not set */
+    uint32_t n_keeps;
+    bool keeps_all;
     struct slot_task *tasks;
 };
 

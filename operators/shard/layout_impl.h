@@ -2,7 +2,8 @@
  *
  * Between the files of a layout: layout_look.c (levels alone, and cut into parts), layout_join.c
  * (which of them run in one engine), layout_reads.c (what a group reads and how it comes there),
- * layout_source.c (filters of source groups), layout.c (tasks and topics).
+ * layout_source.c (filters of source groups), layout_keep.c (and what they keep), layout.c (tasks
+ * and topics).
  */
 #ifndef OPERATORS_SHARD_LAYOUT_IMPL_H
 #define OPERATORS_SHARD_LAYOUT_IMPL_H
@@ -11,7 +12,7 @@
 #include "core/bus/bus_topics.h"
 #include "operators/shard/layout.h"
 
-enum { LAYOUT_TEXT_MAX = 16 << 20 };
+enum { LAYOUT_TEXT_MAX = 16 << 20, LAYOUT_KEEP_MAX = 64 };
 
 struct layout_engine { /* parts in one engine */
     struct eng *eng;
@@ -57,5 +58,14 @@ uint32_t layout_filters(struct layout_making *m, const struct layout_group *read
  * not null. */
 bool layout_never_null(struct layout_making *m, const struct layout_group *g, struct slice type,
                        struct slice column);
+
+/* layout_keep.c: keys of the payload that are passed on; added to by each read of a cluster. */
+struct layout_keep {
+    struct slice keys[LAYOUT_KEEP_MAX];
+    uint32_t n;
+    bool all;
+};
+void layout_keep(struct layout_making *m, const struct layout_group *reader, uint32_t read,
+                 struct layout_keep *to);
 
 #endif

@@ -46,6 +46,7 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
+    size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */

@@ -107,6 +107,10 @@ static inline uint32_t slot_tag_index(uint64_t tag)
 {
     return (uint32_t)(tag >> 8) & 0xffffff;
 }
+static inline size_t slot_buffer_max(const struct slot *s)
+{
+    return s->conf.buffer_bytes > 0 ? s->conf.buffer_bytes : SLOT_BUFFER_MAX;
+}
 static inline int64_t slot_now(const struct slot *s)
 {
     return clock_mono(s->clock);

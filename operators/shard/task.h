@@ -108,6 +108,9 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
 struct hash128 task_state_hash(struct task *t);
 uint64_t task_seq(const struct task *t); /* of the last record of its journal */
 struct task_counts task_counts(const struct task *t);
+/* What it cannot do, for people: rules that were not deployed, limits that are met, input that is
+ * lost. Empty: nothing. */
+void task_trouble(const struct task *t, char *to, size_t n);
 struct eng *task_eng(struct task *t); /* for looking: what it holds, what its rules cost */
 
 #endif

@@ -38,6 +38,15 @@ static uint32_t part_of(struct task *t, const struct task_forward *f, const stru
     return key_partition(buf_slice(&t->key), parts);
 }
 
+static bool is_kept(const struct task_forward *f, const struct val_pair *p)
+{
+    bool kept = f->keep_all;
+    for (uint32_t i = 0; i < f->n_keep && !kept; i++) {
+        kept = slice_eq(val_key(p), f->keep[i]);
+    }
+    return kept;
+}
+
 static void forward(struct task *t, const struct task_forward *f, uint32_t part)
 {
     struct err err;
@@ -46,14 +55,17 @@ static void forward(struct task *t, const struct task_forward *f, uint32_t part)
     arena_reset(t->scratch);
     struct val_pair *payload = arena_array(t->scratch, r.payload_len + 1, sizeof *payload);
     if (payload != NULL) {
-        if (r.payload_len > 0) {
-            memcpy(payload, r.payload, r.payload_len * sizeof *payload);
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < r.payload_len; i++) {
+            if (is_kept(f, &r.payload[i])) {
+                payload[n++] = r.payload[i];
+            }
         }
-        payload[r.payload_len] = val_pair(TS_KEY, val_int(r.ts));
+        payload[n++] = val_pair(TS_KEY, val_int(r.ts));
         endian_put_be64(cause.bytes, t->input.hi);
         endian_put_be64(cause.bytes + 8, t->input.lo);
         r.payload = payload;
-        r.payload_len++;
+        r.payload_len = n;
         r.causes = &cause;
         r.causes_len = 1;
         r.ts = t->floor;

@@ -138,3 +138,32 @@ void task_rows(void *arg, struct slice statement, const struct eng_rows *rows)
         alert(t, rule, rows->nw[i]);
     }
 }
+
+/* ---- what is wrong ---- */
+
+void task_trouble(const struct task *t, char *to, size_t n)
+{
+    struct lim limits;
+    size_t at = 0;
+    assert(n > 0);
+    to[0] = '\0';
+    if (t->has_failed) {
+        (void)snprintf(to, n, "its rules are not deployed: %s", t->failed.msg);
+        return;
+    }
+    lim_init(&limits, t->plan->limits);
+    for (uint32_t k = 0; k < LIM_KINDS && at < n; k++) {
+        if (eng_is_limited(t->eng, (enum lim_kind)k)) {
+            at += (size_t)snprintf(to + at, n - at, "%s%s: no more than %llu, then %s",
+                                   at > 0 ? "; " : "", lim_rows[k].name,
+                                   (unsigned long long)limits.max[k],
+                                   lim_policy_name(limits.policy[k]));
+        }
+    }
+    if (t->counts.gaps > 0 && at < n) {
+        at += (size_t)snprintf(to + at, n - at, "%sinput was lost", at > 0 ? "; " : "");
+    }
+    if (t->counts.over > 0 && at < n) {
+        (void)snprintf(to + at, n - at, "%sone input made too much", at > 0 ? "; " : "");
+    }
+}

@@ -31,7 +31,10 @@ struct task_out { /* events of that type leave the task */
 struct task_forward {
     uint32_t to; /* of the plan's topics */
     const bool *as_double;
-    uint32_t n_key; /* 0: the task's own place among the partitions */
+    uint32_t n_key;           /* 0: the task's own place among the partitions */
+    const struct slice *keep; /* keys of the payload that go along, if not all do */
+    uint32_t n_keep;
+    bool keep_all;
 };
 
 struct task_plan {

@@ -59,7 +59,7 @@ struct worker_task {
     uint32_t group, part;
     enum slot_state state;
     bool leaving;
-    char why[160];
+    char why[160], trouble[160]; /* trouble: it runs, but not as it should (task_trouble) */
     struct task_counts counts;
     int64_t clock; /* ns; MERGE_NO_CLOCK */
     uint64_t seq;

@@ -98,6 +98,7 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
     } else if (h->free[units] != NULL) {
         struct free_obj *f = h->free[units];
         h->free[units] = f->next;
+        __builtin_prefetch(f->next); /* it is the next to be taken, and has to be looked at then */
         o = (struct obj *)(void *)f;
     } else {
         o = carve(h, units * UNIT);

@@ -4,6 +4,7 @@ letters about what could not be taken."""
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -38,6 +39,17 @@ levels:
       select id, severity, state, summary, graph, statement, service, tenant, key('service') as who,
              row('body') as body, revision, starts_at
       from Alert(severity = 'page');
+"""
+
+
+LIMITED = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: limited
+limits: {rows: '5:drop_new'}
+levels:
+  - name: logs
+    epl: |
+      @name('kept') insert into Kept select count(*) as n from LogRecord#keepall;
 """
 
 
@@ -129,6 +141,49 @@ class Alerts(Case):
                 if a["payload"]["key"]["service"] == "cart"]
         self.assertEqual(3, len({a["ordinal"] for a in cart}))  # counting goes on
         self.assertEqual(5, len(self.events("alerts")))
+        self.assertEqual(0, role.stop())
+
+
+    def letters(self):
+        return [e["payload"] for e in self.events("dlq")]
+
+    def test_what_cannot_be_taken_is_told_and_rules_run_on(self):
+        role = self.begin()
+        self.apply(role, GRAPH)
+        self.assertEqual(200, post(role.otlp, "logs", logs(4, 1)).status)
+        self.assertEqual(0, role.stop())
+        with subprocess.Popen([PUT_RECORDS, "logs", *self.bus], stdin=subprocess.PIPE, text=True) as put:
+            put.communicate("key\tno batch\n")
+        self.assertEqual(0, put.returncode)
+        role = self.begin()
+        self.until("no letter", lambda: len(self.letters()) == 1)
+        letter = self.letters()[0]
+        self.assertEqual("undecodable", letter["reason"])
+        self.assertRegex(letter["source"], "^default/lines/logs/")
+        self.assertRegex(letter["reference"], "^0002")  # the topic `logs`, partition 0
+        late = logs(1, 1)
+        record = late["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
+        record["timeUnixNano"] = str(time.time_ns() - 3600 * 10**9)
+        post(role.otlp, "logs", late)
+        self.until("no letter", lambda: len(self.letters()) == 2)
+        self.assertEqual({"undecodable", "late"}, {e["reason"] for e in self.letters()})
+        post(role.otlp, "logs", logs(2, 4))
+        self.until("it stands", lambda: len(self.events("alerts")) == 1)
+        self.assertEqual(0, role.stop())
+
+    def test_a_graph_at_its_limits_says_so_and_leaves_others_alone(self):
+        role = self.begin()
+        self.apply(role, LIMITED, GRAPH)
+        post(role.otlp, "logs", logs(40, 1))
+        api = f"http://{role.addr}/api/v1/rulegraphs/"
+        self.until("nobody says so", lambda: json.load(urllib.request.urlopen(
+            api + "limited/status"))["phase"] == "degraded")
+        status = json.load(urllib.request.urlopen(api + "limited/status"))
+        self.assertEqual(["rows: no more than 5, then drop_new"],
+                         [t["degraded"] for t in status["tasks"] if "degraded" in t])
+        role.wait_log(r'msg="a graph does not run as it should" graph=default/limited')
+        self.until("the other stands", lambda: len(self.events("alerts")) == 4)
+        self.assertEqual("running", json.load(urllib.request.urlopen(api + "lines/status"))["phase"])
         self.assertEqual(0, role.stop())
 
 

@@ -153,6 +153,7 @@ class Graphs(unittest.TestCase):
         self.assertIn("level sum: tasks of its own: what it reads must be moved by another key", out)
         self.assertIn("an aggregation without group by adds up events of all keys", out)
         self.assertIn("passes on select `service` as k0 from `LogRecord`((severity_number >= 17))\n", out)
+        self.assertIn("  with context and severity_number\n", out)
         self.assertIn("to x.default.g.logs.LogRecord, 8 partitions", out)
         code, out, _ = run("explain", "-f", "-", "-o", "json", text=GOOD)
         plan = json.loads(out)

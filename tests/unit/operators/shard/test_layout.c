@@ -66,6 +66,10 @@ TEST(signals_are_moved_by_the_key_of_who_reads_them)
     CHECK_SLICE("select `service` as k0 from `LogRecord`((severity_number >= 9) and (body is not "
                 "null))",
                 source->filters[0]);
+    CHECK(!source->keeps_all);
+    CHECK_EQ(2, source->n_keeps); /* trace, service and the like are not in the payload */
+    CHECK_SLICE("body", source->keeps[0]);
+    CHECK_SLICE("severity_number", source->keeps[1]);
     CHECK_SLICE("x.default.g.logs.LogRecord", l->topics[0].name);
     CHECK_EQ(16, l->topics[0].parts);
     const struct task_plan *p = g->tasks[5].plan;
@@ -84,6 +88,39 @@ TEST(signals_are_moved_by_the_key_of_who_reads_them)
     CHECK_EQ(lim_rows[LIM_ROWS].max / 16, p->limits->max[LIM_ROWS]);
     CHECK_EQ(0, p->limits->max[LIM_CASCADE]);
     arena_free(a);
+}
+
+/* Of statements that look at an event as a whole, all of it is passed on. */
+TEST(events_are_kept_whole_where_they_are_looked_at_whole)
+{
+    static const struct {
+        const char *epl;
+        bool all;
+    } rows[] = {
+        {"insert into N select service, count(*) * 2 as n from LogRecord group by service", false},
+        {"insert into N select * from LogRecord#groupwin(service)#length(2)", true},
+        {"insert into N select service, last(*) as n from LogRecord group by service", true},
+        {"insert into N select attributes('x') as x, count(*) as n from LogRecord group by service",
+         true},
+        {"insert into N select a.body as x from pattern [every a=LogRecord -> "
+         "b=LogRecord(service = a.service)]",
+         false},
+        {"insert into N select a as x, b.body as y from pattern [every a=LogRecord -> "
+         "b=LogRecord(service = a.service)]",
+         true},
+        {"insert into N select l.body as x from LogRecord#time(9) as l, Metric#time(9) as m where "
+         "l.service = m.service",
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(NULL, "test", 64 << 20);
+        char level[400];
+        snprintf(level, sizeof level, "- name: logs\n  epl: |\n    %s;\n", rows[i].epl);
+        struct layout *l = lay_out(a, level, 0);
+        CHECK(l->groups[0].source);
+        CHECK_EQ(rows[i].all, l->groups[0].keeps_all);
+        arena_free(a);
+    }
 }
 
 TEST(one_partition_needs_no_source)
@@ -312,6 +349,41 @@ static void fill(struct world *w)
     batch_enc_free(enc);
 }
 
+enum { SPAN_RECORDS = 20, SPANS_EACH = 6 };
+
+/* Records of spans of two senders in turn. */
+static void fill_spans(struct world *w)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 100000);
+    struct buf b;
+    struct err err;
+    const struct val_pair one[] = {val_pair(key_of("service"), val_string(SLICE("one")))};
+    const struct val_pair two[] = {val_pair(key_of("service"), val_string(SLICE("two")))};
+    const struct rec_context contexts[] = {{one, 1, 0}, {two, 1, 1}};
+    const struct val_pair p[] = {val_pair(SLICE("name"), val_string(SLICE("get")))};
+    buf_init(&b, 200000);
+    for (uint32_t i = 0; i < SPAN_RECORDS; i++) {
+        batch_enc_begin(enc, SLICE("test"), 0);
+        for (uint32_t k = 0; k < SPANS_EACH; k++) {
+            const struct rec r = {.ts = BEGIN + (int64_t)(i * SPANS_EACH + k) * SECONDS,
+                                  .kind = REC_SPAN,
+                                  .context = &contexts[k % 2],
+                                  .type = SLICE("Span"),
+                                  .trace_id = {1, (uint8_t)i},
+                                  .span_id = {1, (uint8_t)k},
+                                  .payload = p,
+                                  .payload_len = 1};
+            CHECK_OK(batch_enc_add(enc, &r, &err), err);
+        }
+        CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
+        CHECK_OK(batch_enc_end(enc, &b, &err), err);
+        append(topic_of(w, SLICE("spans")), i % RAW_PARTS, buf_slice(&b), SLICE_NONE);
+        buf_clear(&b);
+    }
+    buf_done(&b);
+    batch_enc_free(enc);
+}
+
 /* ---- running ---- */
 
 struct run {
@@ -471,6 +543,7 @@ static struct world *run_graph(const char *levels, uint32_t parts, uint64_t seed
     w->seed = seed;
     w->ordered = ordered;
     fill(w);
+    fill_spans(w);
     for (uint32_t g = 0; g < l->n_groups; g++) {
         for (uint32_t i = 0; i < l->groups[g].parts; i++) {
             run_task(w, &l->groups[g].tasks[i]);
@@ -582,4 +655,25 @@ TEST(levels_of_unlike_keys)
             "- name: hl\n  partitions: %\n  epl: |\n"
             "    insert into N select s as k, count(*) as n, sum(n) as total from E group by s;\n",
             true, RAW_PARTS);
+}
+
+static const char batches[] =
+    "- name: traces\n  types: original\n  partitions: %\n  epl: |\n"
+    "    insert into N select process.serviceName as k, spans.countOf() as n from Batch;\n"
+    "- name: spans\n  types: original\n  scale: own\n  partitions: %\n  epl: |\n"
+    "    insert into M select operationName as k, count(*) as n from Span;\n";
+
+/* The spans of a record that one sent are a Batch, before them: in any number of tasks. */
+TEST(a_batch_comes_before_its_spans)
+{
+    uint32_t tasks = 0;
+    struct world *w = run_graph(batches, 4, 7, false, &tasks);
+    CHECK_EQ(5, tasks); /* the sum over all spans is one */
+    CHECK_EQ(SPAN_RECORDS * (2 + SPANS_EACH), w->rows.len);
+    uint32_t whole = 0;
+    VEC_EACH (&w->rows, r) {
+        whole += strstr(*r, "N one | k=one n=3 ") == *r || strstr(*r, "N two | k=two n=3 ") == *r;
+    }
+    CHECK_EQ(2 * SPAN_RECORDS, whole);
+    unmake(w);
 }

@@ -14,6 +14,7 @@
 #include "core/event/batch_dec.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
+#include "core/event/rec_plain.h"
 #include "core/event/schema.h"
 
 enum { PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
@@ -56,7 +57,8 @@ static const char rules[] =
     "insert into Seen select host, seq from Metric;"
     "insert into Total select host, count(*) as n from Metric group by host;"
     "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
-    "output last every 2 sec;";
+    "output last every 2 sec;"
+    "@name('third') select host, seq from Metric(seq % 3 = 0);";
 
 static struct merge_spec subs[PARTS];
 static uint16_t ids[PARTS];
@@ -66,7 +68,12 @@ static const struct task_plan *plan(void)
     static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
-    static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true}};
+    static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true},
+                                        {SLICE("alerts"), 1, false},
+                                        {SLICE("alerts.history"), 1, false}};
+    static const struct doc_alert words = {
+        .severity = SLICE("page"), .summary = SLICE("{host}"), .key = host, .n_key = 1};
+    static const struct alert_rule alerts[] = {{SLICE("t"), SLICE("g"), SLICE("third"), &words}};
     static const struct task_out outs[] = {{SLICE("Seen"), 0, host, as_double, 1},
                                            {SLICE("Total"), 0, host, as_double, 1},
                                            {SLICE("Mean"), 0, host, as_double, 1}};
@@ -86,9 +93,13 @@ static const struct task_plan *plan(void)
                            .topic_ids = ids,
                            .n_subs = PARTS,
                            .to = to,
-                           .n_to = 1,
+                           .n_to = 3,
                            .outs = outs,
-                           .n_outs = 3};
+                           .n_outs = 3,
+                           .alerts = alerts,
+                           .n_alerts = 1,
+                           .to_alerts = 2,
+                           .to_history = 3};
     return &p;
 }
 
@@ -203,10 +214,31 @@ static void pass(struct world *w, int64_t ns)
 /* ---- reading what came out ---- */
 
 struct found {
-    uint32_t seen[EVENTS];
-    int64_t total[HOSTS];
+    uint32_t seen[EVENTS], alerted[EVENTS];
+    int64_t total[HOSTS], opened[HOSTS];
     uint64_t means, marks;
 };
+
+/* Openings of a key are counted without a gap, in order. */
+static void look_at_alert(struct found *f, const struct bus_record *r)
+{
+    struct intern *keys = intern_new(100, 10000);
+    struct batch_dec *d = batch_dec_new(BATCH_LIMITS, keys);
+    struct arena *a = arena_new(NULL, "alert", 1 << 20);
+    struct val v[REC_PLAIN_FIELDS_MAX];
+    struct err err;
+    struct slice body = slice_sub(r->value, FRAME_SINGLE_BYTES, r->value.len);
+    CHECK_OK(rec_plain_read(REC_PLAIN_ALERT, d, a, body, v, &err), err);
+    int64_t seq = val_map_get(v[REC_ALERT_ROW], SLICE("seq"))->i;
+    int64_t *at = &f->opened[val_slice(v[REC_ALERT_SUMMARY]).ptr[1] - '0'];
+    CHECK(seq >= 0 && seq < EVENTS);
+    f->alerted[seq]++;
+    CHECK_EQ(*at + 1, v[REC_ALERT_ORDINAL].i);
+    *at = v[REC_ALERT_ORDINAL].i;
+    arena_free(a);
+    batch_dec_free(d);
+    intern_free(keys);
+}
 
 static void look_at(struct found *f, const struct bus_record *r)
 {
@@ -255,12 +287,14 @@ static void read_all(struct world *w, struct found *f)
                             &err),
                  err);
     }
-    while (ends < OUT_PARTS) {
+    struct bus_tp alerts = {bus_topic(c, SLICE("alerts.history")), 0};
+    CHECK_OK(bus_assign(r, alerts, BUS_FROM_START, OUT_PARTS, &err), err);
+    while (ends != (1U << (OUT_PARTS + 1)) - 1) {
         bus_wait(c, 1000000000);
         for (int n = bus_poll(c, ev, 16), i = 0; i < n; i++) {
-            ends += ev[i].kind == BUS_EV_END;
+            ends |= ev[i].kind == BUS_EV_END ? 1U << ev[i].tag : 0; /* some say so twice */
             for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
-                look_at(f, &ev[i].records[k]);
+                (ev[i].tag == OUT_PARTS ? look_at_alert : look_at)(f, &ev[i].records[k]);
             }
         }
     }
@@ -274,13 +308,15 @@ static void make_topics(struct world *w)
 {
     const struct bus_topic_spec specs[] = {{SLICE("metrics"), PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("x.out"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("alerts"), 1, BUS_COMPACT, -1, -1},
+                                           {SLICE("alerts.history"), 1, BUS_DELETE, -1, -1},
                                            {SLICE("journal"), 64, BUS_DELETE, -1, -1},
                                            {SLICE("state"), 64, BUS_COMPACT, -1, -1}};
     struct bus_ev ev[4];
     struct err err;
     bool done = false;
     while (!done) {
-        CHECK_OK(bus_ensure(w->sender, specs, 4, 1, &err), err);
+        CHECK_OK(bus_ensure(w->sender, specs, ARRAY_LEN(specs), 1, &err), err);
         for (bool ended = false; !ended;) {
             bus_wait(w->sender, 1000000000);
             for (int n = bus_poll(w->sender, ev, 4), i = 0; i < n; i++) {
@@ -301,6 +337,7 @@ static void check_outputs(struct world *w, int seed)
         if (f->seen[i] != 1) {
             test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
         }
+        CHECK_EQ(i % 3 == 0, f->alerted[i]);
     }
     for (uint32_t i = 0; i < HOSTS; i++) {
         total += f->total[i];
