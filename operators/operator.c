@@ -646,6 +646,7 @@ static void on_event(void *arg, const struct bus_ev *ev)
             on_graph(o, &ev->records[i]);
         }
         run_all(o);
+        mem_trim();
     } else if (ev->tag == TAG_LEFT) {
         o->left = true;
     } else if (ev->tag >= TAG_TOPICS) {

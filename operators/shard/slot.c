@@ -123,6 +123,8 @@ void slot_add(struct slot *s, const struct slot_task *task)
     struct slot_one *o = MEM_NEW(struct slot_one);
     assert(slot_one_of(s, task->plan->lineage) == NULL);
     o->conf = *task;
+    o->id = ++s->one_ids;
+    o->written = -1;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
     *VEC_PUSH(&s->tasks) = o;
@@ -137,6 +139,29 @@ void slot_remove(struct slot *s, uint64_t lineage, bool snapshot)
     }
 }
 
+/* What is committed may become readable a little later. Who takes the task over reads its journal
+ * to the stable end, and must find the last record there. */
+static bool is_readable(struct slot *s, struct slot_one *o)
+{
+    struct err err;
+    if (o->written >= 0 && !o->readable && !o->asked) {
+        o->asked = bus_bounds(s->bus, slot_journal_of(s, o), slot_tag(SLOT_TAG_LEAVE, 0, o->id),
+                              &err) == 0;
+    }
+    return o->written < 0 || o->readable;
+}
+
+static void of_leaving(struct slot *s, const struct bus_ev *ev)
+{
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->id == (uint32_t)(ev->tag >> 32)) {
+            o->asked = false;
+            o->readable = ev->kind == BUS_EV_DONE && ev->end > o->written;
+        }
+    }
+}
+
 /* Those that are lost read no more; those that leave are gone when all they did is committed. */
 static void let_go(struct slot *s)
 {
@@ -148,7 +173,7 @@ static void let_go(struct slot *s)
         if (o->state == SLOT_LOST) {
             slot_inputs_leave(s, o);
         }
-        if (o->leaving && done && !o->in_cut && !busy) {
+        if (o->leaving && done && !o->in_cut && !busy && is_readable(s, o)) {
             VEC_REMOVE(&s->tasks, i - 1);
             one_free(s, o);
         }
@@ -194,6 +219,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
+    case SLOT_TAG_LEAVE: of_leaving(s, ev); break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     case SLOT_TAG_LAG: slot_end_told(s, ev); break;
     }

@@ -22,6 +22,7 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
                 SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
                 SLOT_TAG_LAG, /* where a partition ends now */
+                SLOT_TAG_LEAVE,
                 SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
@@ -56,9 +57,12 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
-    bool leaving, final;             /* final: its last snapshot is asked for */
-    char why[160];                   /* it is lost */
-    int64_t busy_ns, held_since;     /* held_since: waits for an input, with others at hand; 0 */
+    uint32_t id;
+    int64_t written;             /* offset of the last journal record that it wrote; -1: none */
+    bool readable, asked;        /* that record is, for everybody; the question is under way */
+    bool leaving, final;         /* final: its last snapshot is asked for */
+    char why[160];               /* it is lost */
+    int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
 };
 
 struct slot {
@@ -72,7 +76,7 @@ struct slot {
     uint64_t epoch;
     bool open, lost;               /* open: tasks may begin */
     VEC(struct slot_scan *) scans; /* NULL: free */
-    uint32_t scan_ids;
+    uint32_t scan_ids, one_ids;
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;

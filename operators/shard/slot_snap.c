@@ -64,6 +64,10 @@ void slot_snap_cut(struct slot_one *o)
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
+    if (p->state == SNAP_CUT && o->leaving) { /* it waits for a cut, and nothing else comes */
+        o->final = false;
+        return true;
+    }
     bool due = s->conf.snapshot_ns > 0 && (o->final || slot_now(s) >= p->due);
     if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
         bool final = o->final;

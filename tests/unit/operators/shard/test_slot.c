@@ -17,7 +17,7 @@
 #include "core/event/rec_plain.h"
 #include "core/event/schema.h"
 
-enum { PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
+enum { GUEST = 4712, PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
 
 struct world {
     struct bus *bus;
@@ -29,11 +29,13 @@ struct world {
     int64_t clock;
     struct slot *slot;
     uint32_t kills;
+    bool has_guest, leaves; /* a second task comes and goes; it is on its way out */
+    uint32_t turns;
     bool plain;
 };
 
 static struct slot_counts counts; /* of all slots that ended */
-static uint32_t fenced;
+static uint32_t fenced, turns;
 
 static void count(const struct slot *s)
 {
@@ -103,6 +105,20 @@ static const struct task_plan *plan(void)
     return &p;
 }
 
+/* The same rules for another task, which comes and goes. */
+static const struct task_plan *guest(void)
+{
+    static const struct emit_to to[] = {{SLICE("x.two"), OUT_PARTS, true}};
+    static struct task_plan p;
+    p = *plan();
+    p.name = SLICE("test/guest/level/0");
+    p.lineage = GUEST;
+    p.to = to;
+    p.n_to = 1;
+    p.n_alerts = p.to_alerts = p.to_history = 0; /* the other one's */
+    return &p;
+}
+
 static void pass(struct world *w, int64_t ns);
 
 /* ---- the sender ---- */
@@ -143,13 +159,33 @@ static void send_some(struct world *w)
 
 /* ---- the worker ---- */
 
-static void begin(struct world *w)
+static struct slot_task task_of(const struct task_plan *p)
 {
     static const struct slice topics[] = {SLICE("metrics")};
     static const bool aligned[] = {false};
-    static struct slot_task task;
+    return (struct slot_task){p, topics, aligned, true};
+}
+
+/* The guest comes, or goes. */
+static void turn(struct world *w)
+{
+    bool there = slot_find(w->slot, GUEST) != UINT32_MAX;
+    if (there && !w->leaves) {
+        slot_remove(w->slot, GUEST, draw(w, 2) == 0);
+        w->leaves = true;
+    } else if (!there) {
+        struct slot_task task = task_of(guest());
+        slot_add(w->slot, &task);
+        w->leaves = false;
+        w->turns++;
+    }
+}
+
+static void begin(struct world *w)
+{
+    struct slot_task task = task_of(plan());
     struct err err;
-    task = (struct slot_task){plan(), topics, aligned, true};
+    w->leaves = false;
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
@@ -275,7 +311,7 @@ static void look_at(struct found *f, const struct bus_record *r)
     intern_free(keys);
 }
 
-static void read_all(struct world *w, struct found *f)
+static void read_all(struct world *w, struct slice topic, struct found *f)
 {
     struct bus_client *c = bus_client_new(w->bus, "judge");
     struct bus_reader *r = bus_reader_new(c);
@@ -283,8 +319,7 @@ static void read_all(struct world *w, struct found *f)
     struct err err;
     uint32_t ends = 0;
     for (uint32_t i = 0; i < OUT_PARTS; i++) {
-        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, SLICE("x.out")), i}, BUS_FROM_START, i,
-                            &err),
+        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, topic), i}, BUS_FROM_START, i, &err),
                  err);
     }
     struct bus_tp alerts = {bus_topic(c, SLICE("alerts.history")), 0};
@@ -308,6 +343,7 @@ static void make_topics(struct world *w)
 {
     const struct bus_topic_spec specs[] = {{SLICE("metrics"), PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("x.out"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("x.two"), OUT_PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("alerts"), 1, BUS_COMPACT, -1, -1},
                                            {SLICE("alerts.history"), 1, BUS_DELETE, -1, -1},
                                            {SLICE("journal"), 64, BUS_DELETE, -1, -1},
@@ -328,11 +364,11 @@ static void make_topics(struct world *w)
     CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
 }
 
-static void check_outputs(struct world *w, int seed)
+static void check_outputs(struct world *w, struct slice topic, int seed)
 {
     struct found *f = MEM_NEW(struct found);
     int64_t total = 0;
-    read_all(w, f);
+    read_all(w, topic, f);
     for (uint32_t i = 0; i < EVENTS; i++) {
         if (f->seen[i] != 1) {
             test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
@@ -360,10 +396,13 @@ static void check_state(struct world *w)
     CHECK(memcmp(&live, &again, sizeof live) == 0);
 }
 
-static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, bool plain)
+enum how { AS_IT_IS, PLAIN, WITH_GUEST };
+
+static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, enum how how)
 {
     struct world *w = MEM_NEW(struct world);
-    w->plain = plain;
+    w->plain = how == PLAIN;
+    w->has_guest = how == WITH_GUEST;
     struct err err;
     w->seed = seed;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
@@ -383,7 +422,15 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
             kill_worker(w);
             begin(w);
         }
+        if (w->has_guest && draw(w, 6) == 0) {
+            turn(w);
+        }
     }
+    while (w->has_guest && (w->leaves || slot_find(w->slot, GUEST) == UINT32_MAX)) {
+        turn(w);
+        pass(w, 100000000);
+    }
+    pass(w, w->has_guest ? 60000000000 : 0);
     for (int i = 0; i < 400 && task_counts(slot_task(w->slot, 0)).events < EVENTS; i++) {
         pass(w, 500000000);
     }
@@ -393,7 +440,11 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
         pass(w, 100000000);
     }
     CHECK(slot_is_drained(w->slot));
-    check_outputs(w, (int)seed);
+    check_outputs(w, SLICE("x.out"), (int)seed);
+    if (w->has_guest) {
+        check_outputs(w, SLICE("x.two"), (int)seed);
+        turns += w->turns;
+    }
     check_state(w);
     slot_free(w->slot);
     bus_client_free(w->worker);
@@ -405,7 +456,7 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
 
 static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
 {
-    run_as(seed, faults, kill_in, false);
+    run_as(seed, faults, kill_in, AS_IT_IS);
 }
 
 TEST(a_slot_works_in_a_calm_world)
@@ -415,7 +466,7 @@ TEST(a_slot_works_in_a_calm_world)
 
 TEST(a_slot_without_transactions_writes_the_same)
 {
-    run_as(1, bus_sim_calm(), 0, true);
+    run_as(1, bus_sim_calm(), 0, PLAIN);
 }
 
 TEST(each_input_has_its_effect_once_however_commits_end)
@@ -432,4 +483,14 @@ TEST(each_input_has_its_effect_once_though_workers_die)
     for (uint64_t seed = 1; seed <= 10; seed++) {
         run(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough(), 20);
     }
+}
+
+TEST(a_task_that_comes_and_goes_disturbs_nobody_and_misses_nothing)
+{
+    run_as(7, bus_sim_calm(), 0, WITH_GUEST);
+    for (uint64_t seed = 300; seed < 320; seed++) {
+        run_as(seed, seed % 2 == 0 ? bus_sim_rough() : bus_sim_cruel(), seed % 4 == 0 ? 40 : 0,
+               WITH_GUEST);
+    }
+    CHECK(turns > 100);
 }
