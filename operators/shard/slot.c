@@ -130,13 +130,25 @@ void slot_add(struct slot *s, const struct slot_task *task)
     *VEC_PUSH(&s->tasks) = o;
 }
 
-void slot_remove(struct slot *s, uint64_t lineage, bool snapshot)
+void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how)
 {
     struct slot_one *o = slot_one_of(s, lineage);
     if (o != NULL && !o->leaving) {
         o->leaving = true;
-        o->final = snapshot && o->state == SLOT_LIVE && s->conf.snapshot_ns > 0;
+        o->how = how;
+        o->final = how == SLOT_LEAVE_FINAL ||
+                   (how == SLOT_LEAVE_SAVED && s->conf.snapshot_ns > 0 && o->state == SLOT_LIVE);
     }
+}
+
+/* All that it did is committed, and all that had to be said. */
+static bool is_done(const struct slot_one *o)
+{
+    if (o->state != SLOT_LIVE) {
+        return o->state == SLOT_LOST || o->how < SLOT_LEAVE_FINAL;
+    }
+    return !o->final && o->snap.state == SNAP_NONE && !slot_snap_sends(o) &&
+           !task_is_dirty(o->task) && (o->how < SLOT_LEAVE_FINAL || o->said);
 }
 
 /* What is committed may become readable a little later. Who takes the task over reads its journal
@@ -168,12 +180,10 @@ static void let_go(struct slot *s)
     bool busy = s->sending || s->committing; /* tasks keep their numbers */
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
-        bool done = o->state != SLOT_LIVE || (!o->final && o->snap.state == SNAP_NONE &&
-                                              !slot_snap_sends(o) && !task_is_dirty(o->task));
         if (o->state == SLOT_LOST) {
             slot_inputs_leave(s, o);
         }
-        if (o->leaving && done && !o->in_cut && !busy && is_readable(s, o)) {
+        if (o->leaving && is_done(o) && !o->in_cut && !busy && is_readable(s, o)) {
             VEC_REMOVE(&s->tasks, i - 1);
             one_free(s, o);
         }
@@ -266,7 +276,8 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE && (task_is_dirty(o->task) || o->final || slot_snap_sends(o))) {
+        if (o->state == SLOT_LIVE &&
+            (task_is_dirty(o->task) || slot_snap_wants(o) || slot_snap_sends(o))) {
             at = s->last_commit + s->conf.commit_ns;
             break;
         }

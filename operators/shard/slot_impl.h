@@ -50,6 +50,8 @@ struct slot_one { /* a task and what the slot knows of it */
     VEC(struct slot_record) journal;
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
+    uint64_t took;      /* by its first record: the cut it began with; 0 */
+    bool ended, kept;   /* its last record is the last of its rules; others may go on */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
@@ -60,7 +62,8 @@ struct slot_one { /* a task and what the slot knows of it */
     uint32_t id;
     int64_t written;             /* offset of the last journal record that it wrote; -1: none */
     bool readable, asked;        /* that record is, for everybody; the question is under way */
-    bool leaving, final;         /* final: its last snapshot is asked for */
+    enum slot_leave how;         /* it leaves */
+    bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];               /* it is lost */
     int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
 };

@@ -8,6 +8,7 @@
 #include "operators/shard/slot.h"
 #include "tests/test.h"
 
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/bus/bus_conf.h"
 #include "core/bus/bus_sim.h"
@@ -28,10 +29,12 @@ struct world {
     uint64_t seed;
     int64_t clock;
     struct slot *slot;
+    bool changed; /* other rules have come */
     uint32_t kills;
     bool has_guest, leaves; /* a second task comes and goes; it is on its way out */
     uint32_t turns;
     bool plain;
+    uint64_t change_in; /* 0: never */
 };
 
 static struct slot_counts counts; /* of all slots that ended */
@@ -46,6 +49,8 @@ static void count(const struct slot *s)
     counts.replayed += c.replayed;
     counts.snapshots += c.snapshots;
     counts.restored_bytes += c.restored_bytes;
+    counts.succeeded.kept += c.succeeded.kept;
+    counts.succeeded.begun += c.succeeded.begun;
 }
 
 static uint64_t draw(struct world *w, uint64_t below)
@@ -54,20 +59,25 @@ static uint64_t draw(struct world *w, uint64_t below)
     return (w->seed >> 33) % below;
 }
 
-static const char rules[] =
-    "create schema Metric(host string, seq long);"
-    "insert into Seen select host, seq from Metric;"
+#define KEPT                                                                                       \
+    "create schema Metric(host string, seq long);"                                                 \
+    "insert into Seen select host, seq from Metric;"                                               \
     "insert into Total select host, count(*) as n from Metric group by host;"
-    "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
-    "output last every 2 sec;"
-    "@name('third') select host, seq from Metric(seq % 3 = 0);";
+#define THIRD "@name('third') select host, seq from Metric(seq % 3 = 0);"
+static const char rules[] =
+    KEPT "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
+         "output last every 2 sec;" THIRD;
+static const char other_rules[] =
+    KEPT "insert into Mean select host, sum(seq) as n from Metric#time(2 sec) group by host "
+         "output last every 2 sec;" THIRD;
 
 static struct merge_spec subs[PARTS];
 static uint16_t ids[PARTS];
 
-static const struct task_plan *plan(void)
+static const struct task_plan *plan(bool changed)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct task_module module = {SLICE("hl"), {rules, sizeof rules - 1}};
+    static const struct task_module other = {SLICE("hl"), {other_rules, sizeof other_rules - 1}};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
     static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true},
@@ -79,30 +89,32 @@ static const struct task_plan *plan(void)
     static const struct task_out outs[] = {{SLICE("Seen"), 0, host, as_double, 1},
                                            {SLICE("Total"), 0, host, as_double, 1},
                                            {SLICE("Mean"), 0, host, as_double, 1}};
-    static struct task_plan p;
+    static struct task_plan plans[2];
+    struct task_plan *p = &plans[changed];
     for (uint32_t i = 0; i < PARTS; i++) {
         subs[i] = (struct merge_spec){0, i, 0, 100000000};
         ids[i] = 1;
     }
-    p = (struct task_plan){.name = SLICE("test/graph/level/0"),
-                           .lineage = 4711,
-                           .parts = 1,
-                           .modules = modules,
-                           .n_modules = 1,
-                           .reads = reads,
-                           .n_reads = 1,
-                           .subs = subs,
-                           .topic_ids = ids,
-                           .n_subs = PARTS,
-                           .to = to,
-                           .n_to = 3,
-                           .outs = outs,
-                           .n_outs = 3,
-                           .alerts = alerts,
-                           .n_alerts = 1,
-                           .to_alerts = 2,
-                           .to_history = 3};
-    return &p;
+    *p = (struct task_plan){.name = SLICE("test/graph/level/0"),
+                            .lineage = 4711,
+                            .hash = changed,
+                            .parts = 1,
+                            .modules = changed ? &other : &module,
+                            .n_modules = 1,
+                            .reads = reads,
+                            .n_reads = 1,
+                            .subs = subs,
+                            .topic_ids = ids,
+                            .n_subs = PARTS,
+                            .to = to,
+                            .n_to = 3,
+                            .outs = outs,
+                            .n_outs = 3,
+                            .alerts = alerts,
+                            .n_alerts = 1,
+                            .to_alerts = 2,
+                            .to_history = 3};
+    return p;
 }
 
 /* The same rules for another task, which comes and goes. */
@@ -110,7 +122,7 @@ static const struct task_plan *guest(void)
 {
     static const struct emit_to to[] = {{SLICE("x.two"), OUT_PARTS, true}};
     static struct task_plan p;
-    p = *plan();
+    p = *plan(false);
     p.name = SLICE("test/guest/level/0");
     p.lineage = GUEST;
     p.to = to;
@@ -183,7 +195,7 @@ static void turn(struct world *w)
 
 static void begin(struct world *w)
 {
-    struct slot_task task = task_of(plan());
+    struct slot_task task = task_of(plan(w->changed));
     struct err err;
     w->leaves = false;
     const struct slot_conf conf = {.name = SLICE("worker.0"),
@@ -396,13 +408,35 @@ static void check_state(struct world *w)
     CHECK(memcmp(&live, &again, sizeof live) == 0);
 }
 
+/* Until it has gone, whoever dies meanwhile. */
+static void remove_task(struct world *w, enum slot_leave how, uint64_t kill_in)
+{
+    do {
+        slot_remove(w->slot, plan(false)->lineage, how);
+        pass(w, 20000000);
+        if (kill_in > 0 && draw(w, kill_in) == 0) {
+            kill_worker(w);
+            begin(w);
+        }
+    } while (slot_tasks(w->slot) > 0);
+    count(w->slot);
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+}
+
+/* Rules are changed, and perhaps changed back: what is the same in both goes on. */
+static void change_rules(struct world *w, uint64_t kill_in)
+{
+    remove_task(w, SLOT_LEAVE_FINAL, kill_in);
+    w->changed = !w->changed;
+    begin(w);
+}
+
 enum how { AS_IT_IS, PLAIN, WITH_GUEST };
 
-static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, enum how how)
+static struct world *make_world(uint64_t seed, struct bus_sim_faults faults)
 {
     struct world *w = MEM_NEW(struct world);
-    w->plain = how == PLAIN;
-    w->has_guest = how == WITH_GUEST;
     struct err err;
     w->seed = seed;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
@@ -411,6 +445,20 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
     CHECK_OK(bus_new(&conf, &w->bus, &err), err);
     w->sender = bus_client_new(w->bus, "sender");
     make_topics(w);
+    return w;
+}
+
+static void unmake_world(struct world *w)
+{
+    bus_writer_close(w->out);
+    bus_client_free(w->sender);
+    bus_free(w->bus);
+    mem_free(w);
+}
+
+static void run_in(struct world *w, uint64_t kill_in)
+{
+    int seed = (int)w->seed; /* for people */
     begin(w);
     while (!w->sender_open) {
         pass(w, 10000000);
@@ -424,6 +472,9 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
         }
         if (w->has_guest && draw(w, 6) == 0) {
             turn(w);
+        }
+        if (w->change_in > 0 && draw(w, w->change_in) == 0) {
+            change_rules(w, kill_in);
         }
     }
     while (w->has_guest && (w->leaves || slot_find(w->slot, GUEST) == UINT32_MAX)) {
@@ -440,18 +491,24 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
         pass(w, 100000000);
     }
     CHECK(slot_is_drained(w->slot));
-    check_outputs(w, SLICE("x.out"), (int)seed);
+    check_outputs(w, SLICE("x.out"), seed);
     if (w->has_guest) {
-        check_outputs(w, SLICE("x.two"), (int)seed);
+        check_outputs(w, SLICE("x.two"), seed);
         turns += w->turns;
     }
     check_state(w);
+    count(w->slot);
     slot_free(w->slot);
     bus_client_free(w->worker);
-    bus_writer_close(w->out);
-    bus_client_free(w->sender);
-    bus_free(w->bus);
-    mem_free(w);
+    unmake_world(w);
+}
+
+static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, enum how how)
+{
+    struct world *w = make_world(seed, faults);
+    w->plain = how == PLAIN;
+    w->has_guest = how == WITH_GUEST;
+    run_in(w, kill_in);
 }
 
 static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
@@ -482,6 +539,79 @@ TEST(each_input_has_its_effect_once_though_workers_die)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
         run(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough(), 20);
+    }
+}
+
+TEST(changed_rules_go_on_with_what_is_the_same)
+{
+    counts = (struct slot_counts){0};
+    for (uint64_t seed = 200; seed < 216; seed++) {
+        struct bus_sim_faults faults = seed % 3 == 0   ? bus_sim_calm()
+                                       : seed % 3 == 1 ? bus_sim_rough()
+                                                       : bus_sim_cruel();
+        struct world *w = make_world(seed, faults);
+        w->change_in = 30;
+        run_in(w, seed % 4 == 0 ? 0 : 25);
+    }
+    CHECK(counts.succeeded.kept > 100 && counts.succeeded.begun > 30);
+}
+
+/* What a compactor would leave of the topic `state`. */
+static uint32_t state_left(struct world *w)
+{
+    struct bus_client *c = bus_client_new(w->bus, "judge");
+    struct bus_reader *r = bus_reader_new(c);
+    struct map keys;
+    struct bus_ev ev[16];
+    struct err err;
+    uint32_t left = 0;
+    int64_t until = bus_sim_now(w->bus) + 5000000000;
+    struct bus_tp tp = {bus_topic(c, SLICE("state")), 4711 % 64};
+    map_init(&keys, 100000);
+    CHECK_OK(bus_assign(r, tp, BUS_FROM_START, 0, &err), err);
+    while (bus_sim_now(w->bus) < until) {
+        bus_wait(c, 1000000000);
+        for (int n = bus_poll(c, ev, 16), i = 0; i < n; i++) {
+            for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
+                bool there = ev[i].records[k].value.len > 0;
+                *map_put(&keys, ev[i].records[k].key) = there ? w : NULL;
+            }
+        }
+    }
+    MAP_EACH (&keys, e) {
+        left += e->value != NULL;
+    }
+    map_done(&keys);
+    bus_reader_free(r);
+    bus_client_free(c);
+    return left;
+}
+
+TEST(what_is_deleted_leaves_nothing)
+{
+    for (uint64_t seed = 300; seed < 308; seed++) {
+        struct world *w = make_world(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough());
+        begin(w);
+        while (!w->sender_open) {
+            pass(w, 10000000);
+        }
+        while (w->sent < EVENTS / 2) {
+            send_some(w);
+            pass(w, (int64_t)draw(w, 30000000));
+        }
+        pass(w, 3000000000);
+        CHECK(state_left(w) > 3);
+        remove_task(w, SLOT_LEAVE_DELETED, seed % 4 < 2 ? 0 : 10);
+        CHECK_EQ(0, state_left(w));
+        begin(w); /* the same rules anew: they know nothing of before */
+        while (slot_state(w->slot) != SLOT_LIVE) {
+            pass(w, 1000000);
+        }
+        CHECK(task_seq(slot_task(w->slot, 0)) > 10);
+        CHECK(task_counts(slot_task(w->slot, 0)).taken < EVENTS / 2);
+        slot_free(w->slot);
+        bus_client_free(w->worker);
+        unmake_world(w);
     }
 }
 
