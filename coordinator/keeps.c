@@ -50,7 +50,7 @@ static void on_event(void *arg, const struct bus_ev *ev)
 struct keeps *keeps_new(const struct role_env *env, const struct keeps_conf *conf)
 {
     struct keeps *k = MEM_NEW(struct keeps);
-    k->conf = *conf;
+    k->conf = conf != NULL ? *conf : (struct keeps_conf){0};
     k->client = role_client_new(env, "retention", on_event, k);
     return k;
 }

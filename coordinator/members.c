@@ -428,6 +428,7 @@ static struct plan *plan_of(struct members *m, const struct graph *g)
         p->n_groups = 0;
     }
     *at = p;
+    mem_trim();
     return p;
 }
 

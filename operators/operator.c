@@ -357,6 +357,7 @@ static void lay_out(struct runner *o, struct graph *g)
     struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
     struct layout *l = NULL;
     struct laid *old = g->laid;
+    bool removed = !g->wanted;
     const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
     g->laid = NULL;
     g->ready = g->said_live = false;
@@ -365,6 +366,9 @@ static void lay_out(struct runner *o, struct graph *g)
         g->wanted = false;
     }
     if (old != NULL) {
+        if (g->wanted || removed) { /* not if the new one cannot run */
+            laid_ends(old, g->wanted ? l : NULL);
+        }
         forget_tasks(o, old->layout, g->wanted ? l : NULL);
         laid_unref(old);
     }
@@ -646,6 +650,7 @@ static void on_event(void *arg, const struct bus_ev *ev)
             on_graph(o, &ev->records[i]);
         }
         run_all(o);
+        mem_trim();
     } else if (ev->tag == TAG_LEFT) {
         o->left = true;
     } else if (ev->tag >= TAG_TOPICS) {

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,4 +101,11 @@ bool mem_limit_refused(void)
 void mem_refuse_at(uint64_t n)
 {
     refuse_countdown = n;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }

@@ -29,6 +29,8 @@ void mem_free(void *p);                 /* NULL is fine */
 uint64_t mem_calls(void);
 enum { MEM_LINE = 64 };
 
+/* What was freed goes back to the system, after work that used far more than it leaves. */
+void mem_trim(void);
 #define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
 
 /* Called by every base type that has a limit, at the point where it might refuse. */

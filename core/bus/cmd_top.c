@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `kaiju top`: what arrives, as a table that refreshes: events per second by type and service, and
- * the latest errors. It reads the raw topics from their end, like any other client of the bus.
+ * the latest errors, from the raw topics' ends on; and what the tasks of rules do, out of
+ * ctl.tasks.
  */
 #include "core/base/arena.h"
 #include "core/bus/bus_tool.h"
 #include "core/bus/bus_topics.h"
+#include "core/bus/top_tasks.h"
 #include "core/bus/top_view.h"
 #include "core/event/batch_in.h"
 
@@ -16,6 +18,7 @@
 
 enum {
     TAG_DESCRIBE = 1,
+    TAG_TASKS = 2,
     EVENTS_AT_ONCE = 64,
     KEYS_MAX = 100000,
     KEYS_BYTES = 16 << 20,
@@ -47,6 +50,7 @@ struct top {
     struct settings settings;
     struct bus_reader *reader;
     struct top_view *view;
+    struct top_tasks *tasks;
     struct intern *keys;
     struct schema_reg *schemas;
     struct batch_in *in;
@@ -103,6 +107,7 @@ static bool open_all(struct top *t)
     t->in = batch_in_new(BATCH_LIMITS, t->keys, t->schemas);
     t->arena = arena_new(NULL, "top", BATCH_BYTES);
     t->view = top_view_new();
+    t->tasks = top_tasks_new();
     t->terminal = isatty(STDOUT_FILENO) == 1;
     buf_init(&t->screen, SCREEN_BYTES);
     for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
@@ -110,7 +115,10 @@ static bool open_all(struct top *t)
             return false;
         }
     }
-    return true;
+    struct bus_tp tasks = {bus_topic(t->tool.client, SLICE("ctl.tasks")), 0};
+    struct err e;
+    return bus_assign(t->reader, tasks, BUS_FROM_START, TAG_TASKS, &e) == 0 ||
+           bus_tool_fail(&t->tool, &e);
 }
 
 static void close_all(struct top *t)
@@ -119,6 +127,7 @@ static void close_all(struct top *t)
         bus_reader_free(t->reader);
         buf_done(&t->screen);
         top_view_free(t->view);
+        top_tasks_free(t->tasks);
         arena_free(t->arena);
         batch_in_free(t->in);
         schema_reg_free(t->schemas);
@@ -145,6 +154,7 @@ static void show(struct top *t)
     buf_addf(&t->screen, "kaiju top  %s  bus: %s\n\n", clock_text(clock_wall(clock), time),
              bus_kind_name(bus_kind(t->tool.bus)));
     top_view_show(t->view, clock_mono(clock), MAX(size.ws_col, 40), &t->screen);
+    top_tasks_show(t->tasks, clock_mono(clock), &t->screen);
     buf_add_str(&t->screen, t->settings.hints ? hints : "");
     buf_add_byte(&t->screen, '\n');
     fwrite(t->screen.ptr, 1, t->screen.len, stdout);
@@ -159,7 +169,10 @@ static bool on_event(struct top *t, const struct bus_ev *ev)
         /* Retention was faster than we: what matters is now. */
         return bus_seek(t->reader, ev->tp, BUS_FROM_END, &e) == 0 || bus_tool_fail(&t->tool, &e);
     }
-    for (uint32_t i = 0; ev->kind == BUS_EV_RECORDS && i < ev->count; i++) {
+    for (uint32_t i = 0; ev->kind == BUS_EV_RECORDS && ev->tag == TAG_TASKS && i < ev->count; i++) {
+        top_tasks_add(t->tasks, ev->records[i].key, ev->records[i].value);
+    }
+    for (uint32_t i = 0; ev->kind == BUS_EV_RECORDS && ev->tag != TAG_TASKS && i < ev->count; i++) {
         arena_reset(t->arena);
         if (batch_in_read(t->in, t->arena, ev->records[i].value, &batch, NULL) == 0) {
             top_view_add(t->view, &batch);
@@ -211,4 +224,4 @@ static int run(const struct cmd *self, int argc, char **argv)
 
 extern const struct cmd cmd_top;
 const struct cmd cmd_top = {"top", "[--every 1s] [-n TABLES]",
-                            "show what arrives: rates by type and service, latest errors", run};
+                            "show what arrives, latest errors, and what rules do", run};

@@ -656,6 +656,9 @@ struct dat ex_eval(const struct ex *e, struct ectx *c)
     if (e->op == EX_PROP && e->level == 0) {
         return own_column(e, c);
     }
+    if (LIKELY(e->value != NULL)) {
+        return vm_run(e->value, c);
+    }
     if (e->op == EX_CONST) {
         return e->k;
     }
@@ -670,7 +673,7 @@ struct dat ex_eval(const struct ex *e, struct ectx *c)
     if (e->op == EX_AGG) {
         return c->ops->agg(c, e);
     }
-    return LIKELY(e->value != NULL) ? vm_run(e->value, c) : first_eval(e, c);
+    return first_eval(e, c);
 }
 
 /* Decisions begin with columns mostly, and often that is all: no registers, no loop. */

@@ -41,9 +41,13 @@ void comp_jump(struct comp *c, struct vm_ins i, struct label *to)
 void comp_here(struct comp *c, struct label *l)
 {
     while (l->last != 0) {
-        uint16_t *at = target(&c->ins.ptr[l->last - 1]);
+        uint32_t jump = l->last - 1;
+        uint16_t *at = target(&c->ins.ptr[jump]);
         l->last = *at;
         *at = (uint16_t)c->ins.len;
+        while (c->n_rows > 0 && c->rows[c->n_rows - 1].at > jump) {
+            c->n_rows--; /* who jumps has not passed it */
+        }
     }
 }
 
@@ -87,7 +91,7 @@ uint16_t comp_ref(struct comp *c, const struct ex *e)
 
 bool comp_full(const struct comp *c, const struct ex *e)
 {
-    bool large = c->top + TEMPS > VM_REGS_MAX || c->ins.len > LONG || c->k.len > LONG;
+    bool large = c->top + TEMPS + COMP_ROWS > VM_REGS_MAX || c->ins.len > LONG || c->k.len > LONG;
     return large && e != c->root && e->n_args > 0;
 }
 
@@ -136,11 +140,59 @@ static void beyond(struct comp *c, const struct ex *e, unsigned to)
     comp_emit(c, (struct vm_ins){ops[e->op], {(uint16_t)to, comp_ref(c, e)}});
 }
 
+/* ---- rows of tables ---- */
+
+/* Found by columns of this row and constants: the same wherever it stands in the expression. */
+static bool is_row(const struct ex *e)
+{
+    bool plain = e->op == EX_TABLE_ROW && e->n_args > 0;
+    for (uint32_t i = 0; plain && i < e->n_args; i++) {
+        const struct ex *k = e->args[i];
+        plain = k->op == EX_CONST || (k->op == EX_PROP && k->level == 0 && k->flat == NULL);
+    }
+    return plain;
+}
+
+static bool same_row(const struct ex *a, const struct ex *b)
+{
+    bool same = a->table == b->table && a->n_args == b->n_args;
+    for (uint32_t i = 0; same && i < a->n_args; i++) {
+        const struct ex *x = a->args[i], *y = b->args[i];
+        same = x->op == y->op &&
+               (x->op == EX_CONST ? x->k.kind == y->k.kind && dat_same(x->k, y->k)
+                                  : x->of == y->of && x->stream == y->stream && x->slot == y->slot);
+    }
+    return same;
+}
+
+/* The register that has it, or, when there is none left, `to`. */
+static uint16_t row_of_table(struct comp *c, const struct ex *e, unsigned to)
+{
+    for (uint32_t i = 0; i < c->n_rows; i++) {
+        if (same_row(c->rows[i].e, e)) {
+            return c->rows[i].reg;
+        }
+    }
+    uint16_t reg = (uint16_t)to;
+    if (c->rows_used < COMP_ROWS) {
+        reg = (uint16_t)(VM_REGS_MAX - ++c->rows_used);
+        c->rows[c->n_rows++] = (struct comp_row){e, (uint32_t)c->ins.len, reg};
+        c->most = VM_REGS_MAX;
+    }
+    beyond(c, e, reg);
+    return reg;
+}
+
 /* ---- one operand ---- */
 
 static void unary(struct comp *c, const struct ex *e, unsigned to)
 {
     uint16_t r = (uint16_t)to;
+    if (e->op == EX_FIELD && is_row(e->args[0])) {
+        uint16_t row = row_of_table(c, e->args[0], to);
+        comp_emit(c, COMP(FIELD, r, row, comp_place(c, e)));
+        return;
+    }
     comp_into(c, e->args[0], to);
     switch (e->op) {
     case EX_FIELD: comp_emit(c, COMP(FIELD, r, r, comp_place(c, e))); break;

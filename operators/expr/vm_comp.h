@@ -9,13 +9,25 @@
 #include "core/base/vec.h"
 #include "operators/expr/vm.h"
 
+/* A row of a table that is in a register which nothing else uses: whoever comes by this way finds
+ * it there. */
+struct comp_row {
+    const struct ex *e;
+    uint32_t at; /* the instruction that looked for it */
+    uint16_t reg;
+};
+
+enum { COMP_ROWS = 4 };
+
 struct comp {
     const struct ex *root;
     VEC(struct vm_ins) ins;
     VEC(struct dat) k;
     VEC(struct vm_place) places;
     VEC(struct vm_ref) refs;
-    unsigned top, most; /* registers in use, and how many there were at most */
+    unsigned top, most;              /* registers in use, and how many there were at most */
+    struct comp_row rows[COMP_ROWS]; /* in the last registers */
+    uint32_t n_rows, rows_used;      /* those that are known here; registers ever taken */
 };
 
 /* A place in the code that is jumped to: jumps are chained through their targets until then. */

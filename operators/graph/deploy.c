@@ -91,6 +91,7 @@ struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name
         e->context = st->context->name;
     }
     *VEC_PUSH(&st->dep->made) = e;
+    *VEC_PUSH(&st->made) = e;
     return e;
 }
 

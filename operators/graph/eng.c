@@ -114,15 +114,15 @@ void eng_mark_dirty(struct inst *in)
     }
 }
 
-static void flush(struct inst *in)
+static inline void flush(struct inst *in)
 {
-    if (in->stopped || in->st->ops->flush == NULL) {
+    if (!in->flushes || in->stopped) {
         return;
     }
     struct stmt *st = in->st;
-    int64_t began = st->eng->metering ? st->eng->conf.meter() : 0;
+    int64_t began = UNLIKELY(st->eng->metering) ? st->eng->conf.meter() : 0;
     st->ops->flush(in);
-    st->meter_ns += st->eng->metering ? st->eng->conf.meter() - began : 0;
+    st->meter_ns += UNLIKELY(st->eng->metering) ? st->eng->conf.meter() - began : 0;
 }
 
 static void flush_dirty(struct eng *e)
@@ -150,8 +150,30 @@ static int by_priority(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
+/* Without priorities, @consume, what waits for the last hit of its statement, and measuring. */
+static bool is_plain(const struct eng *e, const struct route_hits *hits)
+{
+    bool plain = !e->conf.prioritized && !e->metering;
+    for (size_t i = 0; plain && i < hits->v.len; i++) {
+        const struct route_leaf *l = hits->v.ptr[i].leaf;
+        plain = l->consume == 0 && (!l->inst->flushes || hits->v.len == 1);
+    }
+    return plain;
+}
+
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
 {
+    if (LIKELY(is_plain(e, hits))) {
+        for (size_t i = 0; i < hits->v.len; i++) {
+            struct route_leaf *l = hits->v.ptr[i].leaf;
+            struct inst *in = l->inst;
+            if (!l->dead && !in->stopped) {
+                l->on(l->arg, ev);
+                flush(in);
+            }
+        }
+        return;
+    }
     VEC_EACH (&hits->v, h) {
         struct inst *in = h->leaf->inst;
         in->consume = in->hits++ == 0 ? h->leaf->consume : MAX(in->consume, h->leaf->consume);

@@ -32,6 +32,7 @@ struct inst { /* embedded first in the instance of each kind of statement */
     uint32_t hits;       /* of the event under way */
     int consume;         /* highest level among them */
     bool dirty, stopped; /* flush is wanted; ended */
+    bool flushes;        /* its ops->flush has something to do */
     size_t at;           /* in st->insts */
     int32_t partition;   /* its number in the context; -1 without */
     uint32_t turn;       /* while turns are being found */

@@ -66,6 +66,7 @@ static struct inst *start(struct stmt *st, struct evt *props)
     if (p->trigger.kind == SRC_PATTERN) {
         in->pat_env = inst_pat_env(&in->in);
         in->pat = pat_new(&p->trigger.pat, &in->pat_env, matched, in);
+        in->in.flushes = true;
         if (!e->loading) {
             pat_start(in->pat, NULL);
         }

@@ -35,6 +35,7 @@ struct sel_src { /* of an instance: one stream */
     struct evts past;    /* for prior */
     struct evts fill;    /* what a named window held when the statement began */
     int64_t live;        /* events in the window */
+    bool asks_first;     /* nothing stands between it and a where */
     struct evts tmp;     /* of contained events */
 };
 

@@ -200,6 +200,62 @@ static struct sel_flat *flat_of(struct bind *b, const struct reads *r)
     return f->type != NULL ? f : NULL;
 }
 
+/* Whether each row that leaves is of the group it was of when it entered, and has been in it. */
+static bool groups_stay(const struct sel_plan *p)
+{
+    bool stay = p->where == NULL && p->n_levels == 0 && p->n_group > 0;
+    for (uint32_t i = 0; stay && i < p->n_group; i++) {
+        stay = p->group[i]->flat != NULL;
+    }
+    return stay;
+}
+
+static bool is_key(const struct sel_flat *f, uint16_t slot)
+{
+    bool found = false;
+    for (uint32_t i = 0; !found && i < f->n_keys; i++) {
+        found = f->key_col[i] == slot;
+    }
+    return found;
+}
+
+/* Whether nothing but keys of the group is read of a row. */
+static bool of_keys(const struct sel_flat *f, const struct ex *e)
+{
+    if (e == NULL || e->op == EX_AGG || e->op == EX_CONST) {
+        return true;
+    }
+    if (e->flat != NULL) {
+        return is_key(f, e->flat_slot);
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!of_keys(f, e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void know_groups(struct bind *b, const struct sel_plan *p, struct sel_flat *f)
+{
+    uint16_t *col = groups_stay(p) ? arena_array(b->a, p->n_group, sizeof *col) : NULL;
+    if (col == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->n_group; i++) {
+        col[i] = p->group[i]->flat_slot;
+    }
+    f->key_col = col;
+    f->n_keys = p->n_group;
+    f->any_row = p->cls == ROWS_GROUP && of_keys(f, p->having);
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        f->any_row = f->any_row && of_keys(f, p->cols[i]);
+    }
+    for (uint32_t i = 0; i < p->n_order; i++) {
+        f->any_row = f->any_row && of_keys(f, p->order[i].e);
+    }
+}
+
 void sel_flatten(struct bind *b, struct sel_plan *p)
 {
     if (!is_simple(p)) {
@@ -214,6 +270,7 @@ void sel_flatten(struct bind *b, struct sel_plan *p)
             r.marks.ptr[i]->flat = f->type;
             r.marks.ptr[i]->flat_slot = r.slots.ptr[i];
         }
+        know_groups(b, p, f);
         s->flat = f;
         s->views.in = s->views.out = f->type;
         s->views.steps[0]->in = s->views.steps[0]->out = f->type;
@@ -238,4 +295,34 @@ struct evt *sel_flat_row(struct sel_inst *in, const struct sel_flat *f, struct e
         cause_give(h, e, &l);
     }
     return e;
+}
+
+void sel_flat_soon(struct sel_inst *in, struct evt *const *old, size_t n)
+{
+    enum { FAR = 3, NEAR = 1 };
+    if (n > FAR) {
+        aggr_soon_far(in->aggr, old[FAR]->group);
+    }
+    if (n > NEAR) {
+        aggr_soon_near(in->aggr, old[NEAR]->group);
+    }
+}
+
+struct group *sel_flat_group(struct sel_inst *in, const struct sel_flat *f, struct ectx *c)
+{
+    struct evt *e = c->row[0];
+    struct group *g = e->group != 0 ? aggr_by_id(in->aggr, e->group) : NULL;
+    if (g != NULL) {
+        return g;
+    }
+    g = aggr_group(in->aggr, c, 0, 0);
+    for (uint32_t i = 0; !c->leaving && i < f->n_keys; i++) {
+        struct dat *own = &e->p[f->key_col[i]];
+        if (own->kind == DAT_STRING && g->key[i].kind == DAT_STRING && own->s != g->key[i].s) {
+            dat_drop(in->in.eng->heap, *own);
+            *own = dat_keep(g->key[i]);
+        }
+    }
+    e->group = c->leaving ? 0 : g->id;
+    return g;
 }

@@ -6,6 +6,7 @@
  * comes before `after` has passed does not begin it.
  */
 #include "operators/graph/sel_out.h"
+#include "operators/graph/sel_flat.h"
 
 #include "core/base/mem.h"
 #include "operators/expr/cron.h"
@@ -110,13 +111,19 @@ void out_each_row(struct out *o, const struct out_rows *b, out_row_fn *fn, bool 
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
     size_t w = p->n_streams;
+    const struct sel_flat *flat = sel_flat_keyed(p);
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         bool enter = i < b->n_nw;
         struct evt **row = enter ? b->nw + i * w : b->old + (i - b->n_nw) * w;
         struct ectx c = inst_ctx(&in->in, row);
         c.leaving = !enter;
+        if (flat != NULL && !enter) {
+            sel_flat_soon(in, row, b->n_nw + b->n_old - i);
+        }
         for (uint32_t l = 0; l < MAX(p->n_levels, 1u); l++) {
-            struct group *g = aggr_group(in->aggr, &c, l, p->n_levels > 0 ? p->levels[l] : 0);
+            struct group *g = flat != NULL
+                                  ? sel_flat_group(in, flat, &c)
+                                  : aggr_group(in->aggr, &c, l, p->n_levels > 0 ? p->levels[l] : 0);
             if (fn != NULL) {
                 fn(o, g, row, enter);
             }

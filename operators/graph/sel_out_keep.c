@@ -3,6 +3,7 @@
  * What is kept until the output condition holds: all rows, the last one, the groups that were
  * touched; a snapshot keeps nothing and asks the windows.
  */
+#include "operators/graph/sel_flat.h"
 #include "operators/graph/sel_out.h"
 
 /* ---- rows ---- */
@@ -171,7 +172,9 @@ static void mark_group(struct out *o, struct group *g, struct evt **row, bool en
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
     struct orow r;
-    if (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL) {
+    const struct sel_flat *flat = sel_flat_keyed(p);
+    bool any = g->row != NULL && flat != NULL && flat->any_row;
+    if (!any && (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL)) {
         aggr_keep_row(g, row);
     }
     bool first = !g->seen || p->output.kind != OUT_LAST;

@@ -4,7 +4,7 @@
  * everything that enters, then everything that leaves; rows are evaluated after that, except the
  * previous values that the remove stream of totals and groups reports, which are read before.
  */
-#include "operators/graph/sel.h"
+#include "operators/graph/sel_flat.h"
 
 #include "core/base/mem.h"
 #include "operators/table/table.h"
@@ -248,6 +248,7 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
 {
     uint32_t rolled = in->p->n_levels > 0 ? in->p->levels[level] : 0;
     struct win_pack *pack = pack_of(in);
+    const struct sel_flat *flat = sel_flat_keyed(in->p);
     if (pack != NULL) {
         find_packed(in, pack, b, of);
         return;
@@ -256,7 +257,8 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
         struct evt **row = i < b->n_nw ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
         struct ectx c = inst_ctx(&in->in, row);
         c.leaving = i >= b->n_nw;
-        of[i] = aggr_group(in->aggr, &c, level, rolled);
+        of[i] =
+            flat != NULL ? sel_flat_group(in, flat, &c) : aggr_group(in->aggr, &c, level, rolled);
         if (in->in.st->query) {
             aggr_keep_row(of[i], row);
         }

@@ -30,6 +30,26 @@ static void keep_if(struct sel_inst *in, struct evt **rows, size_t n, struct evt
     }
 }
 
+/* Rows that the where has let pass. */
+static void passed(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old,
+                   size_t n_old)
+{
+    if (in->p->into != NULL) {
+        into_rows(in, nw, n_nw, old, n_old);
+        return;
+    }
+    if (in->out != NULL && !in->quiet) {
+        out_batch(in, nw, n_nw, old, n_old);
+        return;
+    }
+    VEC_CLEAR(&in->nw.v);
+    VEC_CLEAR(&in->old.v);
+    sel_rows(in, nw, n_nw, old, n_old);
+    if (!in->quiet && in->nw.v.len + in->old.v.len > 0) {
+        sel_emit(in, &in->nw, &in->old);
+    }
+}
+
 void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     const struct sel_plan *p = in->p;
@@ -48,20 +68,7 @@ void sel_process(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt *
     if (empty && (had || p->n_streams > 1 || p->cls != ROWS_TOTAL)) {
         return; /* an empty list of contained events shows the totals again, a join does not */
     }
-    if (p->into != NULL) {
-        into_rows(in, nw, n_nw, old, n_old);
-        return;
-    }
-    if (in->out != NULL && !in->quiet) {
-        out_batch(in, nw, n_nw, old, n_old);
-        return;
-    }
-    VEC_CLEAR(&in->nw.v);
-    VEC_CLEAR(&in->old.v);
-    sel_rows(in, nw, n_nw, old, n_old);
-    if (!in->quiet && in->nw.v.len + in->old.v.len > 0) {
-        sel_emit(in, &in->nw, &in->old);
-    }
+    passed(in, nw, n_nw, old, n_old);
 }
 
 /* ---- streams ---- */
@@ -179,10 +186,33 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
     evts_done(&some);
 }
 
+/* Whether nothing stands between the stream and a where. */
+static bool asks_first(const struct sel_src *s)
+{
+    const struct sel_plan *p = s->in->p;
+    const struct sel_stream *from = &p->streams[s->num];
+    return from->kind == SRC_FILTER && p->n_streams == 1 && p->where != NULL && p->n_group == 0 &&
+           p->into == NULL && from->contained == NULL && from->mr == NULL && from->prior == 0 &&
+           s->view == NULL;
+}
+
+static void ask_first(struct sel_src *s, struct evt *e)
+{
+    struct ectx c = inst_ctx(&s->in->in, &e);
+    s->live++;
+    if (ex_true(s->in->p->where, &c) && !c.failed) {
+        passed(s->in, &e, 1, NULL, 0);
+    }
+}
+
 static void on_event(void *arg, struct evt *e)
 {
     struct sel_src *s = arg;
     const struct sel_stream *p = &s->in->p->streams[s->num];
+    if (s->asks_first) {
+        ask_first(s, e);
+        return;
+    }
     if (p->contained == NULL) {
         feed(s, &e, 1, NULL, 0);
         return;
@@ -309,6 +339,7 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
 {
     struct sel_inst *in = s->in;
     struct eng *e = in->in.eng;
+    s->asks_first = asks_first(s);
     switch (p->kind) {
     case SRC_FILTER:
         s->leaf = route_add(e->route, &p->filter, NULL, on_event, s, &in->in, &eng_ectx_ops,
@@ -317,6 +348,7 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);
         s->pat = pat_new(&p->pat, &s->pat_env, on_match, s);
+        in->in.flushes = true;
         if (!e->loading) {
             pat_start(s->pat, NULL);
         }
@@ -389,6 +421,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
     }
     if (p->n_streams > 1) {
         in->join = join_new(in);
+        in->in.flushes = true;
     }
     in->quiet = st->query; /* what is there goes through, its listeners are not there yet */
     for (uint32_t i = 0; i < p->n_streams; i++) {

@@ -147,6 +147,7 @@ struct loading {
     size_t n, seen;
     struct err *err;
     struct state_rest rest;
+    uint32_t from;       /* the number that the statement under way had */
     struct inst **by_at; /* of the statement under way: instances in the order they had */
     bool *loaded;        /* and which of them, as they are, have their state */
 };
@@ -182,9 +183,14 @@ static size_t chunks_of(const struct loading *x, uint64_t node, size_t *ret_firs
 
 typedef void chunk_fn(struct loading *x, struct stmt *st);
 
+static uint64_t node_from(const struct loading *x, unsigned place)
+{
+    return (uint64_t)x->from << 8 | place;
+}
+
 static int each_chunk(struct loading *x, struct stmt *st, unsigned place, chunk_fn *fn)
 {
-    size_t first, n = chunks_of(x, node_of(st, place), &first);
+    size_t first, n = chunks_of(x, node_from(x, place), &first);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         x->seen++;
@@ -222,7 +228,7 @@ static void keyed(struct loading *x, struct stmt *st)
 /* Outside of chunks. */
 static int finish(struct loading *x, struct stmt *st)
 {
-    load_begin(x->l, &(struct save_chunk){.node = node_of(st, BODY), .group = SAVE_NO_GROUP});
+    load_begin(x->l, &(struct save_chunk){.node = node_from(x, BODY), .group = SAVE_NO_GROUP});
     for (size_t i = 0; st->ops->loaded != NULL && i < st->insts.len; i++) {
         st->ops->loaded(st->insts.ptr[i], x->l);
     }
@@ -234,7 +240,7 @@ static int load_alone(struct loading *x, struct stmt *st)
     (void)st->ops->start(st, NULL);
     assert(st->insts.len == 1);
     size_t first;
-    if (chunks_of(x, node_of(st, BODY), &first) != 1) {
+    if (chunks_of(x, node_from(x, BODY), &first) != 1) {
         return err_set(x->err, ERR_CORRUPT, "saved state of statement %u is missing", st->id);
     }
     int rc = each_chunk(x, st, BODY, body);
@@ -309,15 +315,16 @@ static int load_partitions(struct loading *x, struct stmt *st)
     return rc == 0 ? finish(x, st) : rc;
 }
 
+static int load_stmt(struct loading *x, struct stmt *st, uint32_t from)
+{
+    x->from = from;
+    return st->context != NULL ? load_partitions(x, st) : load_alone(x, st);
+}
+
 static int load_all(struct loading *x)
 {
     struct eng *e = x->eng;
     size_t first;
-    for (size_t i = 1; i < x->n; i++) {
-        if (by_node(&x->chunks[i - 1], &x->chunks[i]) == 0) {
-            return err_set(x->err, ERR_CORRUPT, "saved state with a chunk twice");
-        }
-    }
     if (chunks_of(x, 0, &first) != 1) {
         return err_set(x->err, ERR_CORRUPT, "saved state without the engine's own chunk");
     }
@@ -327,7 +334,7 @@ static int load_all(struct loading *x)
     for (size_t i = 0; rc == 0 && i < e->stmts.len; i++) {
         struct stmt *st = e->stmts.ptr[i];
         if (!st->halted) {
-            rc = st->context != NULL ? load_partitions(x, st) : load_alone(x, st);
+            rc = load_stmt(x, st, st->id);
         }
     }
     if (rc != 0) {
@@ -339,27 +346,83 @@ static int load_all(struct loading *x)
     return state_set_rest(e, &x->rest, x->err);
 }
 
+/* Chunks by node and group; each is there once. */
+static int begin_loading(struct loading *x, struct eng *e, const struct save_types *types,
+                         const struct save_chunk *chunks, size_t n, struct err *reterr)
+{
+    *x = (struct loading){.eng = e, .l = load_new(types, e->heap), .n = n, .err = reterr};
+    x->chunks = mem_calloc(n + 1, sizeof *x->chunks);
+    for (size_t i = 0; i < n; i++) {
+        x->chunks[i] = &chunks[i];
+    }
+    qsort(x->chunks, n, sizeof *x->chunks, by_node);
+    for (size_t i = 1; i < n; i++) {
+        if (by_node(&x->chunks[i - 1], &x->chunks[i]) == 0) {
+            return err_set(reterr, ERR_CORRUPT, "saved state with a chunk twice");
+        }
+    }
+    return 0;
+}
+
+static void end_loading(struct loading *x, int rc)
+{
+    if (rc == 0) {
+        VEC_EACH (&x->eng->deps, d) {
+            eng_listen(*d);
+        }
+    }
+    VEC_DONE(&x->rest.dirty);
+    mem_free(x->chunks);
+    load_free(x->l);
+    vheap_drain(x->eng->heap);
+}
+
 int eng_load(struct eng *e, const struct save_chunk *chunks, size_t n, struct err *reterr)
 {
     assert(e->deps.len == 0 && !e->busy);
     struct save_types types = state_types(e);
-    struct loading x = {.eng = e, .l = load_new(&types, e->heap), .n = n, .err = reterr};
-    x.chunks = mem_calloc(n + 1, sizeof *x.chunks);
-    for (size_t i = 0; i < n; i++) {
-        x.chunks[i] = &chunks[i];
-    }
-    qsort(x.chunks, n, sizeof *x.chunks, by_node);
+    struct loading x;
+    int rc = begin_loading(&x, e, &types, chunks, n, reterr);
     e->loading = true;
-    int rc = load_all(&x);
+    rc = rc == 0 ? load_all(&x) : rc;
     e->loading = false;
-    if (rc == 0) {
-        VEC_EACH (&e->deps, d) {
-            eng_listen(*d);
+    end_loading(&x, rc);
+    return rc;
+}
+
+/* ---- taking over ---- */
+
+/* Of a context whose partitions have been taken over. */
+static void begin_in_partitions(struct stmt *st)
+{
+    struct ctx_part **parts;
+    st->eng->loading = true;
+    ctx_join(st);
+    st->eng->loading = false;
+    size_t n = ctx_partitions(st, &parts);
+    for (size_t i = 0; i < n; i++) {
+        (void)ctx_part_start(parts[i], st);
+    }
+    mem_free(parts);
+}
+
+int state_take(struct eng *e, const struct save_types *types, const struct save_chunk *chunks,
+               size_t n, const uint32_t *from, struct err *reterr)
+{
+    struct loading x;
+    int rc = begin_loading(&x, e, types, chunks, n, reterr);
+    for (size_t i = 0; rc == 0 && i < e->stmts.len; i++) {
+        struct stmt *st = e->stmts.ptr[i];
+        if (from[i] > 0) {
+            e->loading = true;
+            rc = load_stmt(&x, st, from[i]);
+            e->loading = false;
+        } else if (st->context != NULL && ctx_runs(st)) {
+            begin_in_partitions(st);
+        } else {
+            stmt_run(st);
         }
     }
-    VEC_DONE(&x.rest.dirty);
-    mem_free(x.chunks);
-    load_free(x.l);
-    vheap_drain(e->heap);
+    end_loading(&x, rc);
     return rc;
 }

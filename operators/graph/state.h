@@ -42,6 +42,11 @@ int state_load_meta(struct eng *e, struct load *l, struct state_rest *ret,
 int state_set_rest(struct eng *e, const struct state_rest *r, struct err *reterr) NODISCARD;
 struct save_types state_types(struct eng *e);
 
+/* ---- state.c: into an engine with other statements; from: the number that each had, 0: it begins
+ * anew. Types are those of the chunks, but of this engine. ---- */
+int state_take(struct eng *e, const struct save_types *types, const struct save_chunk *chunks,
+               size_t n, const uint32_t *from, struct err *reterr) NODISCARD;
+
 /* ---- state_sel.c, state_ctx.c ---- */
 void sel_save(struct inst *in, struct save *s);
 void sel_load(struct inst *in, struct load *l);
@@ -58,6 +63,7 @@ struct ctx_part;
 size_t ctx_partitions(const struct stmt *st, struct ctx_part ***ret); /* to be freed: mem_free */
 int32_t ctx_part_number(const struct ctx_part *p);
 struct inst *ctx_part_inst(const struct ctx_part *p, const struct stmt *st);
+bool ctx_runs(const struct stmt *st); /* the context of a statement has been loaded */
 struct inst *ctx_part_start(struct ctx_part *p, struct stmt *st);
 uint16_t ctx_part_group(const struct ctx_part *p);
 

@@ -261,6 +261,12 @@ struct inst *ctx_part_inst(const struct ctx_part *p, const struct stmt *st)
     return p->insts.ptr[at];
 }
 
+bool ctx_runs(const struct stmt *st)
+{
+    const struct ctx_plan *plan = st->context->what;
+    return plan->root != NULL && plan->root->inner != NULL && plan->members.len == 0;
+}
+
 struct inst *ctx_part_start(struct ctx_part *p, struct stmt *st)
 {
     struct inst *in = st->ops->start(st, p->in.props);

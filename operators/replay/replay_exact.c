@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/codec/endian.h"
+#include "operators/shard/task_state.h"
 #include "operators/state/snap_archive.h"
 
 #include <assert.h>

@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { EVENTS = 32, QUEUE_MAX = 4 << 20, TAG_ASK = 1, TAG_TAPES = 16 };
+enum { READERS = 2, EVENTS = 32, QUEUE_MAX = 4 << 20, TAG_ASK = 1, TAG_TAPES = 16 };
 
 #define WAIT_NS (50 * CLOCK_NS_PER_MS)
 
@@ -20,6 +20,7 @@ struct item {
 
 struct tape {
     struct tapes *all;
+    struct bus_reader *reader;
     struct bus_tp tp;
     int64_t start, end;
     VEC(struct item *) queue;
@@ -31,7 +32,7 @@ struct tape {
 
 struct tapes {
     struct bus_client *bus;
-    struct bus_reader *reader;
+    struct bus_reader *readers[READERS]; /* a reader has a partition once */
     int64_t timeout_ns;
     VEC(struct tape *) tapes; /* NULL: closed */
     struct bus_ev answer;     /* of the question under way */
@@ -45,7 +46,9 @@ struct tapes *tapes_new(struct bus_client *bus, int64_t timeout_ns)
     struct tapes *s = MEM_NEW(struct tapes);
     s->bus = bus;
     s->timeout_ns = timeout_ns;
-    s->reader = bus_reader_new(bus);
+    for (size_t i = 0; i < READERS; i++) {
+        s->readers[i] = bus_reader_new(bus);
+    }
     return s;
 }
 
@@ -58,7 +61,9 @@ void tapes_free(struct tapes *s)
         tape_close(s->tapes.ptr[i]);
     }
     VEC_DONE(&s->tapes);
-    bus_reader_free(s->reader);
+    for (size_t i = 0; i < READERS; i++) {
+        bus_reader_free(s->readers[i]);
+    }
     mem_free(s);
 }
 
@@ -102,7 +107,7 @@ static void hold_back(struct tape *t)
 {
     struct err err;
     bool full = t->bytes > QUEUE_MAX;
-    if (t->assigned && full != t->paused && bus_pause(t->all->reader, t->tp, full, &err) == 0) {
+    if (t->assigned && full != t->paused && bus_pause(t->reader, t->tp, full, &err) == 0) {
         t->paused = full;
     }
 }
@@ -122,7 +127,7 @@ static void of_tape(struct tape *t, const struct bus_ev *ev)
         t->failed = *ev->err;
     }
     if (t->over && t->assigned) {
-        bus_unassign(t->all->reader, t->tp);
+        bus_unassign(t->reader, t->tp);
         t->assigned = false;
     }
     hold_back(t);
@@ -199,6 +204,18 @@ int tapes_by_time(struct tapes *s, struct slice topic, uint32_t part, int64_t ti
 
 /* ---- a tape ---- */
 
+/* The first that does not have the partition. */
+static struct bus_reader *reader_for(const struct tapes *s, struct bus_tp tp)
+{
+    size_t at = 0;
+    VEC_EACH (&s->tapes, of) {
+        const struct tape *t = *of;
+        bool has = t != NULL && t->assigned && t->tp.topic == tp.topic && t->tp.part == tp.part;
+        at += has && t->reader == s->readers[at] && at + 1 < READERS;
+    }
+    return s->readers[at];
+}
+
 int tape_open(struct tapes *s, struct slice topic, uint32_t part, int64_t from, struct tape **ret,
               struct err *reterr)
 {
@@ -213,7 +230,8 @@ int tape_open(struct tapes *s, struct slice topic, uint32_t part, int64_t from, 
     t->over = from >= t->end;
     *VEC_PUSH(&s->tapes) = t;
     if (!t->over) {
-        rc = bus_assign(s->reader, tp, from, TAG_TAPES + s->tapes.len - 1, reterr);
+        t->reader = reader_for(s, tp);
+        rc = bus_assign(t->reader, tp, from, TAG_TAPES + s->tapes.len - 1, reterr);
         t->assigned = rc == 0;
     }
     if (rc != 0) {
@@ -240,7 +258,7 @@ void tape_close(struct tape *t)
         return;
     }
     if (t->assigned) {
-        bus_unassign(t->all->reader, t->tp);
+        bus_unassign(t->reader, t->tp);
     }
     VEC_EACH (&t->all->tapes, at) {
         *at = *at == t ? NULL : *at;

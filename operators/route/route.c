@@ -204,6 +204,8 @@ static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
     uint64_t first = dat_hash(l->key[0]);
     k->count++;
     k->first[first % FIRSTS]++;
+    l->first = (uint8_t)(first % FIRSTS);
+    l->of = (uint32_t)(k - t->keyed.ptr);
     l->hash = hash_keys(first, l->key, f->n_keys);
     link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
 }
@@ -324,9 +326,9 @@ void route_remove(struct route *r, struct route_leaf *l)
             l->next->prev = l->prev;
         }
         if (l->filter->n_keys > 0) {
-            struct keyed *k = keyed_for(type_entry(r, l->filter->type, true), l->filter);
+            struct keyed *k = &type_entry(r, l->filter->type, true)->keyed.ptr[l->of];
             k->count--;
-            k->first[dat_hash(l->key[0]) % FIRSTS]--;
+            k->first[l->first]--;
         }
     }
     for (uint32_t i = 0; l->filter->made != 0 && i < l->filter->n_keys; i++) {

@@ -50,6 +50,8 @@ struct route_leaf {
     uint64_t seq;  /* of adding */
     int consume;   /* level of @consume; 0: none */
     bool dead;
+    uint8_t first;                          /* with keys: by what the first counts, */
+    uint32_t of;                            /* and which table of its type it is in */
     struct route_leaf *next, *prev, **home; /* in its list */
     uint64_t hash;
     struct dat key[ROUTE_KEYS_MAX]; /* kept if made */

@@ -562,17 +562,12 @@ static int make(struct layout_making *m, struct err *reterr)
     struct layout_engine *engines = mem_calloc(m->looks->n_parts + 1, sizeof *engines);
     l->groups = arena_array(m->a, m->looks->n_parts + 1, sizeof *l->groups);
     find_inserters(m);
-    int rc = layout_join(m, engines, reterr);
+    layout_join(m, engines);
     for (uint32_t i = 0; i < l->n_groups; i++) {
-        if (rc == 0) {
-            layout_reads(m, &l->groups[i], &engines[i]);
-        }
+        layout_reads(m, &l->groups[i], &engines[i]);
         layout_engine_done(&engines[i]);
     }
     mem_free(engines);
-    if (rc != 0) {
-        return rc;
-    }
     drop_dead(m);
     for (uint32_t i = 0; i < l->n_groups; i++) {
         name_topics(m, &l->groups[i]);

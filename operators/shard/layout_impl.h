@@ -17,6 +17,7 @@ enum { LAYOUT_TEXT_MAX = 16 << 20, LAYOUT_KEEP_MAX = 64 };
 struct layout_engine { /* parts in one engine */
     struct eng *eng;
     struct key_plan keys;
+    bool borrowed; /* both are those of the only part */
     uint64_t members;
     uint32_t before[LAYOUT_PARTS_MAX]; /* statements before those of the part */
 };
@@ -36,8 +37,7 @@ int layout_prelude(const struct doc *d, uint32_t level, struct eng *e,
                    struct err *reterr) NODISCARD;
 
 /* layout_join.c: groups in order, without what they read; `engines` has one for each. */
-int layout_join(struct layout_making *m, struct layout_engine *engines,
-                struct err *reterr) NODISCARD;
+void layout_join(struct layout_making *m, struct layout_engine *engines);
 void layout_engine_done(struct layout_engine *e);
 /* A statement of the part, other than by what it inserts, speaks of the type. */
 bool layout_part_reads(const struct layout_making *m, uint32_t part, const struct layout_engine *e,

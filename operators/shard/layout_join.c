@@ -13,8 +13,10 @@
 
 void layout_engine_done(struct layout_engine *e)
 {
-    keys_done(&e->keys);
-    eng_free(e->eng);
+    if (!e->borrowed) {
+        keys_done(&e->keys);
+        eng_free(e->eng);
+    }
     e->eng = NULL;
 }
 
@@ -239,12 +241,11 @@ static bool place(struct layout_making *m, uint32_t part, struct layout_engine *
     return false;
 }
 
-int layout_join(struct layout_making *m, struct layout_engine *engines, struct err *reterr)
+void layout_join(struct layout_making *m, struct layout_engine *engines)
 {
     struct layout *l = m->l;
-    int rc = 0;
     assert(l->n_groups == 0);
-    for (uint32_t i = 0; rc == 0 && i < m->looks->n_parts; i++) {
+    for (uint32_t i = 0; i < m->looks->n_parts; i++) {
         const struct layout_part *p = &m->looks->parts[i];
         struct slice why = SLICE_NONE;
         if (place(m, i, engines, &why)) {
@@ -257,7 +258,8 @@ int layout_join(struct layout_making *m, struct layout_engine *engines, struct e
                                               .members = 1ULL << i,
                                               .apart = why};
         m->group_of[i] = at;
-        rc = open_engine(m, 1ULL << i, &engines[at], reterr);
+        engines[at] = (struct layout_engine){
+            .eng = p->eng, .keys = p->keys, .borrowed = true, .members = 1ULL << i};
+        engines[at].before[i] = p->before;
     }
-    return rc;
 }

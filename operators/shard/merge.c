@@ -318,6 +318,7 @@ struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub)
     while (s->n > 1) {
         drop_piece(m, &s->ring[(s->first + --s->n) & (s->cap - 1)]);
     }
+    s->ended = false; /* its end, too, is read again */
     return (struct merge_pos){head(s)->offset + 1, 0};
 }
 

@@ -82,7 +82,8 @@ void merge_may_skip(struct merge *m, uint32_t sub, bool may);
 void merge_jump(struct merge *m, uint32_t sub, int64_t offset);
 /* Nothing will come any more: it holds nobody up. */
 void merge_end(struct merge *m, uint32_t sub);
-/* Gives the pieces behind its first one back: read again from the position that is returned. */
+/* Gives the pieces behind its first one back, and its end, if it was told: read again from the
+ * position that is returned. */
 struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub);
 
 /* The next input; false: somebody is waited for, or nothing is there. */

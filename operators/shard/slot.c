@@ -123,17 +123,54 @@ void slot_add(struct slot *s, const struct slot_task *task)
     struct slot_one *o = MEM_NEW(struct slot_one);
     assert(slot_one_of(s, task->plan->lineage) == NULL);
     o->conf = *task;
+    o->id = ++s->one_ids;
+    o->written = -1;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
     *VEC_PUSH(&s->tasks) = o;
 }
 
-void slot_remove(struct slot *s, uint64_t lineage, bool snapshot)
+void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how)
 {
     struct slot_one *o = slot_one_of(s, lineage);
     if (o != NULL && !o->leaving) {
         o->leaving = true;
-        o->final = snapshot && o->state == SLOT_LIVE && s->conf.snapshot_ns > 0;
+        o->how = how;
+        o->final = how == SLOT_LEAVE_FINAL ||
+                   (how == SLOT_LEAVE_SAVED && s->conf.snapshot_ns > 0 && o->state == SLOT_LIVE);
+    }
+}
+
+/* All that it did is committed, and all that had to be said. */
+static bool is_done(const struct slot_one *o)
+{
+    if (o->state != SLOT_LIVE) {
+        return o->state == SLOT_LOST || o->how < SLOT_LEAVE_FINAL;
+    }
+    return !o->final && o->snap.state == SNAP_NONE && !slot_snap_sends(o) &&
+           !task_is_dirty(o->task) && (o->how < SLOT_LEAVE_FINAL || o->said);
+}
+
+/* What is committed may become readable a little later. Who takes the task over reads its journal
+ * to the stable end, and must find the last record there. */
+static bool is_readable(struct slot *s, struct slot_one *o)
+{
+    struct err err;
+    if (o->written >= 0 && !o->readable && !o->asked) {
+        o->asked = bus_bounds(s->bus, slot_journal_of(s, o), slot_tag(SLOT_TAG_LEAVE, 0, o->id),
+                              &err) == 0;
+    }
+    return o->written < 0 || o->readable;
+}
+
+static void of_leaving(struct slot *s, const struct bus_ev *ev)
+{
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->id == (uint32_t)(ev->tag >> 32)) {
+            o->asked = false;
+            o->readable = ev->kind == BUS_EV_DONE && ev->end > o->written;
+        }
     }
 }
 
@@ -143,12 +180,10 @@ static void let_go(struct slot *s)
     bool busy = s->sending || s->committing; /* tasks keep their numbers */
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
-        bool done = o->state != SLOT_LIVE || (!o->final && o->snap.state == SNAP_NONE &&
-                                              !slot_snap_sends(o) && !task_is_dirty(o->task));
         if (o->state == SLOT_LOST) {
             slot_inputs_leave(s, o);
         }
-        if (o->leaving && done && !o->in_cut && !busy) {
+        if (o->leaving && is_done(o) && !o->in_cut && !busy && is_readable(s, o)) {
             VEC_REMOVE(&s->tasks, i - 1);
             one_free(s, o);
         }
@@ -194,6 +229,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_JOURNAL: slot_journal_event(s, ev); break;
     case SLOT_TAG_SCAN: of_scan(s, ev); break;
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
+    case SLOT_TAG_LEAVE: of_leaving(s, ev); break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     case SLOT_TAG_LAG: slot_end_told(s, ev); break;
     }
@@ -240,7 +276,8 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE && (task_is_dirty(o->task) || o->final || slot_snap_sends(o))) {
+        if (o->state == SLOT_LIVE &&
+            (task_is_dirty(o->task) || slot_snap_wants(o) || slot_snap_sends(o))) {
             at = s->last_commit + s->conf.commit_ns;
             break;
         }

@@ -17,6 +17,7 @@
 #define OPERATORS_SHARD_SLOT_H
 
 #include "core/bus/bus.h"
+#include "operators/graph/eng_succeed.h"
 #include "operators/shard/task.h"
 
 struct slot;
@@ -46,6 +47,7 @@ struct slot_conf {
     int64_t snapshot_ns; /* 0: none are made */
     int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
+    size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
@@ -67,8 +69,9 @@ enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST 
 struct slot_counts {
     uint64_t commits, aborts, unknowns, records, bad_records, replayed;
     uint64_t snapshots, snapshot_bytes, snapshot_written, restored_bytes;
-    uint64_t archived, unarchived; /* snapshots; unarchived: they were too large */
-    uint64_t lags;                 /* times that a task could not keep up with the others */
+    uint64_t archived, unarchived;  /* snapshots; unarchived: they were too large */
+    uint64_t lags;                  /* times that a task could not keep up with the others */
+    struct eng_succeeded succeeded; /* statements of tasks whose rules were changed */
     int64_t commit_worst_ns, commit_p50_ns, commit_p99_ns; /* quantiles: of the last 128 */
     uint32_t partitions_worst;                             /* of one transaction */
 };
@@ -99,9 +102,11 @@ bool slot_is_drained(const struct slot *s);
 /* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);
-/* It takes no more input, commits what it took, with a snapshot if that is wanted, and is gone:
- * slot_find says when. */
-void slot_remove(struct slot *s, uint64_t lineage, bool snapshot);
+/* It takes no more input, commits what it took and is gone: slot_find says when. SAVED: with a
+ * snapshot. FINAL: with one, and its last record says that others follow. DELETED: its last record
+ * says that nobody does, and its snapshot is removed. */
+enum slot_leave { SLOT_LEAVE, SLOT_LEAVE_SAVED, SLOT_LEAVE_FINAL, SLOT_LEAVE_DELETED };
+void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how);
 /* Its number, until tasks leave; UINT32_MAX: it is not there. */
 uint32_t slot_find(const struct slot *s, uint64_t lineage);
 uint32_t slot_tasks(const struct slot *s);

@@ -178,7 +178,9 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             }
             int64_t at = s->conf.plain ? o->seen_at : offset_in(ev, slot_journal_of(s, o));
             task_committed(o->task, at, spans, n);
-            slot_snap_committed(s, o, at >= 0 ? at : o->seen_at);
+            o->written = at >= 0 ? at : o->seen_at;
+            o->readable = false;
+            slot_snap_committed(s, o, o->written);
             o->in_cut = false;
         }
     }

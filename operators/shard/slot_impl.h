@@ -22,6 +22,7 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
                 SLOT_TAG_SCAN_BOUNDS,
                 SLOT_TAG_TIMER,
                 SLOT_TAG_LAG, /* where a partition ends now */
+                SLOT_TAG_LEAVE,
                 SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
@@ -49,6 +50,8 @@ struct slot_one { /* a task and what the slot knows of it */
     VEC(struct slot_record) journal;
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
+    uint64_t took;      /* by its first record: the cut it began with; 0 */
+    bool ended, kept;   /* its last record is the last of its rules; others may go on */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
@@ -56,9 +59,13 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
-    bool leaving, final;             /* final: its last snapshot is asked for */
-    char why[160];                   /* it is lost */
-    int64_t busy_ns, held_since;     /* held_since: waits for an input, with others at hand; 0 */
+    uint32_t id;
+    int64_t written;             /* offset of the last journal record that it wrote; -1: none */
+    bool readable, asked;        /* that record is, for everybody; the question is under way */
+    enum slot_leave how;         /* it leaves */
+    bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
+    char why[160];               /* it is lost */
+    int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
 };
 
 struct slot {
@@ -72,7 +79,7 @@ struct slot {
     uint64_t epoch;
     bool open, lost;               /* open: tasks may begin */
     VEC(struct slot_scan *) scans; /* NULL: free */
-    uint32_t scan_ids;
+    uint32_t scan_ids, one_ids;
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;
@@ -106,6 +113,10 @@ static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t num
 static inline uint32_t slot_tag_index(uint64_t tag)
 {
     return (uint32_t)(tag >> 8) & 0xffffff;
+}
+static inline size_t slot_buffer_max(const struct slot *s)
+{
+    return s->conf.buffer_bytes > 0 ? s->conf.buffer_bytes : SLOT_BUFFER_MAX;
 }
 static inline int64_t slot_now(const struct slot *s)
 {

@@ -265,11 +265,11 @@ void slot_scans_begin(struct slot *s, uint32_t load)
     }
 }
 
-static bool may_join(const struct slot_scan *c)
+static bool may_join(const struct slot *s, const struct slot_scan *c)
 {
     bool may = c->end_since != INT64_MAX && !c->paused;
     VEC_EACH (&c->inputs, in) {
-        may &= (*in)->one->state == SLOT_LIVE && (*in)->buffered < SLOT_BUFFER_MAX / 2;
+        may &= (*in)->one->state == SLOT_LIVE && (*in)->buffered < slot_buffer_max(s) / 2;
     }
     return may;
 }
@@ -282,7 +282,7 @@ void slot_scans_join(struct slot *s)
     }
     for (size_t i = 0; i < s->scans.len; i++) {
         struct slot_scan *c = s->scans.ptr[i];
-        if (c != NULL && c->load < SLOT_LOADS && c->assigned && may_join(c)) {
+        if (c != NULL && c->load < SLOT_LOADS && c->assigned && may_join(s, c)) {
             all_to_head(s, c);
             c = NULL;
         }
@@ -373,10 +373,10 @@ static bool lag(struct slot *s, struct slot_input *in)
     return false;
 }
 
-static bool somebody_waits(const struct slot_scan *c)
+static bool somebody_waits(const struct slot *s, const struct slot_scan *c)
 {
     VEC_EACH (&c->inputs, in) {
-        if ((*in)->buffered < SLOT_BUFFER_MAX / 2) {
+        if ((*in)->buffered < slot_buffer_max(s) / 2) {
             return c->load == SLOT_LOADS;
         }
     }
@@ -387,10 +387,10 @@ static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
 {
     struct err err;
     bool pause = false;
-    may_lag = may_lag && somebody_waits(c);
+    may_lag = may_lag && somebody_waits(s, c);
     for (size_t i = c->inputs.len; i > 0; i--) {
         struct slot_input *in = c->inputs.ptr[i - 1];
-        size_t most = c->paused ? SLOT_BUFFER_MAX / 2 : SLOT_BUFFER_MAX;
+        size_t most = c->paused ? slot_buffer_max(s) / 2 : slot_buffer_max(s);
         pause |= in->buffered > most && !(may_lag && lag(s, in));
     }
     if (c->assigned && pause != c->paused &&

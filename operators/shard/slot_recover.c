@@ -252,7 +252,8 @@ static void seek_fresh(const struct slot *s, struct slot_one *o)
     }
 }
 
-/* The rules have changed: they begin where their predecessors ended, with nothing in memory. */
+/* The rules have changed: they begin where their predecessors ended; what is the same goes on, if
+ * those left their state. */
 static void succeed(struct slot *s, struct slot_one *o)
 {
     struct err err;
@@ -260,6 +261,10 @@ static void succeed(struct slot *s, struct slot_one *o)
     const struct slot_record *r = VEC_LAST(&o->journal);
     struct journal_record rec;
     uint64_t sum;
+    seek_fresh(s, o);
+    if (o->kept && o->snap.there && o->snap.root.plan == o->last_plan) {
+        slot_snap_take_over(s, o);
+    }
     if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
         task_succeed(o->task, &rec, r->offset, sum);
     } else {
@@ -269,21 +274,36 @@ static void succeed(struct slot *s, struct slot_one *o)
     drop_records(o);
 }
 
+/* The state that its journal begins with, or goes on from. */
+static void begin_state(struct slot *s, struct slot_one *o)
+{
+    bool took = o->took > 0 && o->snap.there && o->took == o->snap.root.seq;
+    if (o->snap.found) {
+        slot_snap_restore(s, o);
+    } else if (o->journal.len == 0) {
+        seek_fresh(s, o);
+    } else if (took) {
+        slot_snap_take_over(s, o);
+    } else if (o->took > 0) {
+        slot_lose_one(s, o, "'" SLICE_FMT "': the state it began with is gone",
+                      SLICE_ARG(o->conf.plan->name));
+    }
+}
+
 static void begin_task(struct slot *s, struct slot_one *o)
 {
+    bool last = o->ended || o->last_plan != o->conf.plan->hash; /* its rules are over */
     o->state = SLOT_REPLAY;
-    slot_snap_restore(s, o);
-    if (o->state == SLOT_REPLAY && o->journal.len > 0 && o->last_plan != o->conf.plan->hash) {
+    slot_snap_open(s, o);
+    if (o->state == SLOT_REPLAY && o->journal.len > 0 && last) {
         succeed(s, o);
+    } else if (o->state == SLOT_REPLAY) {
+        begin_state(s, o);
     }
-    if (o->state != SLOT_REPLAY) {
-        return;
-    }
-    if (o->journal.len == 0 && !o->snap.found) {
-        seek_fresh(s, o);
-    } else if (slot_gap_in_journal(s, o)) {
+    slot_snap_forget(&o->snap);
+    if (o->state == SLOT_REPLAY && slot_gap_in_journal(s, o)) {
         slot_gap_begin(s, o);
-    } else if (o->journal.len > 0) {
+    } else if (o->state == SLOT_REPLAY && o->journal.len > 0) {
         o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
         (void)next_record(s, o);
     }
@@ -354,6 +374,21 @@ static void look_at(struct slot_one *o, struct slice bytes, int64_t offset)
     arena_free(a);
 }
 
+static void look_for_end(struct slot_one *o, const struct journal_record *r)
+{
+    o->took = journal_begins(r) ? 0 : o->took;
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        const struct journal_decision *d = &r->decisions[i];
+        if (d->kind == JOURNAL_SUCCEEDS) {
+            o->took = d->bytes.len == 8 ? endian_be64(d->bytes.ptr) : 0;
+            o->ended = o->kept = false;
+        } else if (d->kind == JOURNAL_FINAL) {
+            o->ended = true;
+            o->kept = d->time == 0;
+        }
+    }
+}
+
 /* Of journals of several rules, one after another, only the last is kept. */
 static void keep_record(struct slot *s, struct slot_one *o, const struct bus_record *r)
 {
@@ -364,11 +399,12 @@ static void keep_record(struct slot *s, struct slot_one *o, const struct bus_rec
     if (journal_read(r->value, a, &rec, &sum, &err) != 0) {
         slot_lose_one(s, o, "the journal of '" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name),
                       err.msg);
-    } else if (!o->snap.found || rec.seq > o->snap.root.seq) {
+    } else if (!o->snap.there || rec.seq > o->snap.root.seq) {
         if (journal_begins(&rec)) {
             drop_records(o);
             o->snap.found = false; /* of rules that others have come after */
         }
+        look_for_end(o, &rec);
         struct slot_record *to = VEC_PUSH(&o->journal);
         *to = (struct slot_record){r->offset, mem_alloc(r->value.len + 1), r->value.len};
         memcpy(to->bytes, r->value.ptr, r->value.len);
@@ -409,7 +445,7 @@ static void needed_from(struct slot *s, uint32_t load, struct slot_journal *j)
         const struct slot_one *o = *at;
         if (o->state == SLOT_JOURNAL && o->load == load &&
             slot_journal_of(s, o).part == j->tp.part) {
-            from = MIN(from, o->snap.found ? o->snap.root.journal_offset : BUS_FROM_START);
+            from = MIN(from, o->snap.there ? o->snap.root.journal_offset : BUS_FROM_START);
         }
     }
     j->from = from == INT64_MAX ? BUS_FROM_START : from;

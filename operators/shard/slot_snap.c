@@ -26,6 +26,24 @@ static struct snap_set *set_of(struct slot_one *o)
     return o->snap.set;
 }
 
+bool slot_snap_wants(const struct slot_one *o)
+{
+    return o->leaving && (o->final || (o->how == SLOT_LEAVE_DELETED && !o->said));
+}
+
+/* All that is there goes, with the last record and those behind it. */
+static bool removes(struct slot_one *o)
+{
+    if (o->snap.state != SNAP_NONE || snap_set_has_puts(set_of(o))) {
+        return false;
+    }
+    snap_set_drop(o->snap.set);
+    task_final(o->task, true);
+    o->said = true;
+    (void)snap_set_take(o->snap.set, SLOT_SNAP_PORTION);
+    return true;
+}
+
 #define NO_PERIOD INT64_MIN
 
 static int64_t period_of(const struct slot *s, int64_t clock)
@@ -61,18 +79,36 @@ void slot_snap_cut(struct slot_one *o)
     }
 }
 
+static bool is_due(const struct slot *s, const struct slot_one *o)
+{
+    bool due = s->conf.snapshot_ns > 0 && slot_now(s) >= o->snap.due && !o->leaving;
+    return o->final || (due && task_is_dirty(o->task)); /* so the cut is taken now */
+}
+
+/* The root goes with that record, which may be the last. */
+static void with_root(struct slot_one *o)
+{
+    task_manifest(o->task, &o->snap.root.state);
+    if (o->leaving && o->how == SLOT_LEAVE_FINAL && !o->final) {
+        task_final(o->task, false);
+        o->said = true;
+    }
+}
+
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    bool due = s->conf.snapshot_ns > 0 && (o->final || slot_now(s) >= p->due);
-    if (p->state == SNAP_NONE && due && !snap_set_has_puts(set_of(o))) {
-        bool final = o->final;
-        p->state = task_snapshot(o->task, p->set) ? SNAP_CUT : SNAP_NONE;
-        if (p->state == SNAP_CUT) {
+    if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
+        return true;
+    }
+    if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(set_of(o))) {
+        bool final = o->final, cut = task_snapshot(o->task, p->set);
+        p->state = cut ? SNAP_CUT : SNAP_NONE;
+        if (cut) {
             begin_archive(s, o);
         }
-        o->final = false;
-        return final && p->state == SNAP_CUT; /* a last one is made also if nothing happened */
+        o->final = final && !cut; /* its first record comes before */
+        return final && cut;      /* a last one is made also if nothing happened */
     }
     if (!slot_snap_sends(o)) {
         return false;
@@ -83,7 +119,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
     }
     (void)snap_set_take(p->set, SLOT_SNAP_PORTION);
     if (snap_set_takes_root(p->set)) {
-        task_manifest(o->task, &p->root.state);
+        with_root(o);
     }
     return true;
 }
@@ -153,8 +189,8 @@ void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r)
         slot_lose_one(s, o, "%s", err.msg);
     }
     const struct snap_root *root = snap_set_root(o->snap.set);
-    o->snap.found =
-        root != NULL && root->plan == o->conf.plan->hash && root->engine == JOURNAL_ENGINE_NUMBER;
+    o->snap.there = root != NULL && root->engine == JOURNAL_ENGINE_NUMBER;
+    o->snap.found = o->snap.there && root->plan == o->conf.plan->hash;
     o->snap.root = root != NULL ? *root : o->snap.root;
 }
 
@@ -173,21 +209,43 @@ void slot_snap_done(struct slot_snap *p)
     p->archive = NULL;
 }
 
-/* The task as it was at its root's cut. */
+static void fails(struct slot *s, struct slot_one *o, const struct err *err)
+{
+    slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err->msg);
+}
+
+void slot_snap_open(struct slot *s, struct slot_one *o)
+{
+    struct err err;
+    o->snap.archived = NO_PERIOD;
+    if (snap_set_root(set_of(o)) != NULL && snap_set_open(o->snap.set, &err) != 0) {
+        fails(s, o, &err);
+    }
+}
+
 void slot_snap_restore(struct slot *s, struct slot_one *o)
 {
     struct err err;
     size_t n = 0;
-    o->snap.archived = NO_PERIOD;
-    int rc = snap_set_root(set_of(o)) != NULL ? snap_set_open(o->snap.set, &err) : 0;
-    if (rc == 0 && o->snap.found) {
-        const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
-        rc = task_restore(o->task, chunks, n, &o->snap.root.state, &err);
-        s->counts.restored_bytes += o->snap.root.bytes;
-        o->snap.archived = period_of(s, merge_clock(task_merge(o->task)));
+    const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
+    if (task_restore(o->task, chunks, n, &o->snap.root.state, &err) != 0) {
+        fails(s, o, &err);
     }
-    if (rc != 0) {
-        slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err.msg);
+    s->counts.restored_bytes += o->snap.root.bytes;
+    o->snap.archived = period_of(s, merge_clock(task_merge(o->task)));
+}
+
+void slot_snap_take_over(struct slot *s, struct slot_one *o)
+{
+    struct err err;
+    size_t n = 0;
+    struct eng_succeeded got = {0};
+    const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
+    if (task_take_over(o->task, chunks, n, o->snap.root.seq, &got, &err) != 0) {
+        fails(s, o, &err);
     }
-    slot_snap_forget(&o->snap);
+    s->counts.succeeded.kept += got.kept;
+    s->counts.succeeded.begun += got.begun;
+    s->counts.succeeded.dropped += got.dropped;
+    s->counts.restored_bytes += o->snap.root.bytes;
 }

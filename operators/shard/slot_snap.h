@@ -7,8 +7,8 @@
 #define OPERATORS_SHARD_SLOT_SNAP_H
 
 #include "core/bus/bus_types.h"
+#include "operators/shard/task_state.h"
 #include "operators/state/snap_archive.h"
-#include "operators/state/snap_set.h"
 
 struct slot;
 struct slot_one;
@@ -24,7 +24,7 @@ struct slot_snap { /* of a task */
     struct snap_set *set;
     struct snap_root root;
     int64_t due;
-    bool found; /* at the start: a root that fits */
+    bool found, there; /* at the start: a root that fits; one of this engine */
 
     struct snap_archive *archive; /* NULL: none was ever made */
     bool archives;                /* the snapshot under way also goes to the archive */
@@ -38,11 +38,14 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o);
 uint32_t slot_snap_puts(const struct slot_one *o); /* records of the cut under way */
 int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr) NODISCARD;
 void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_offset);
+bool slot_snap_wants(const struct slot_one *o); /* something has to be said before it leaves */
 bool slot_snap_sends(const struct slot_one *o); /* something of it waits to be sent */
 void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r);
-/* All of the topic was read: whether a snapshot of these rules is there. */
-void slot_snap_restore(struct slot *s, struct slot_one *o);
-void slot_snap_forget(struct slot_snap *p); /* what was read */
+/* All of the topic was read: the chunks of what is there, until slot_snap_forget. */
+void slot_snap_open(struct slot *s, struct slot_one *o);
+void slot_snap_restore(struct slot *s, struct slot_one *o);   /* these rules' own */
+void slot_snap_take_over(struct slot *s, struct slot_one *o); /* those of the rules before */
+void slot_snap_forget(struct slot_snap *p);                   /* what was read */
 void slot_snap_done(struct slot_snap *p);
 
 #endif

@@ -393,8 +393,14 @@ bool task_has_ended(const struct task *t)
 
 bool task_snapshot(struct task *t, struct snap_set *to)
 {
-    t->snapshot = t->started && !t->fresh ? to : NULL;
+    t->snapshot = !t->fresh ? to : NULL;
     return t->snapshot != NULL;
+}
+
+void task_final(struct task *t, bool deleted)
+{
+    t->final = true;
+    t->deleted = deleted;
 }
 
 void task_manifest(struct task *t, const struct hash128 *state)

@@ -18,7 +18,6 @@
 #include "operators/graph/eng.h"
 #include "operators/shard/journal.h"
 #include "operators/shard/task_plan.h"
-#include "operators/state/snap_set.h"
 
 struct task_cut {
     struct slice journal; /* the record; key: task_key */
@@ -75,7 +74,7 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
  * false. The record is borrowed until then. */
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
                 struct err *reterr) NODISCARD;
-/* Begins behind another's last record: the rules were changed. State is empty, numbers go on. */
+/* Begins behind another's last record: the rules were changed. Numbers go on. */
 void task_succeed(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum);
 bool task_replaying(const struct task *t);
 /* 0, or ERR_MISMATCH: this engine does not do what was done. After a replayed record. */
@@ -93,16 +92,6 @@ struct task_watch {
     void *arg;
 };
 void task_watch_replay(struct task *t, struct task_watch w);
-
-/* The next cut is that of a snapshot: its chunks go into `to`, which is borrowed until then. False:
- * nothing has come yet. */
-bool task_snapshot(struct task *t, struct snap_set *to);
-/* The record of the next cut says that the manifest of the last such cut is written with it. */
-void task_manifest(struct task *t, const struct hash128 *state);
-/* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good
- * for task_free only. */
-int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
-                 const struct hash128 *state, struct err *reterr) NODISCARD;
 
 /* Of the whole state (snap_hash). Costs as much as saving it. */
 struct hash128 task_state_hash(struct task *t);

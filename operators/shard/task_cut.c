@@ -3,6 +3,7 @@
  * Cuts of a task, and their replay. See task.h.
  */
 #include "core/base/mem.h"
+#include "core/codec/endian.h"
 #include "operators/shard/task_impl.h"
 
 #include <assert.h>
@@ -46,6 +47,25 @@ static void list_puts(struct task *t)
     }
 }
 
+/* What the cut itself decides. */
+static void decide_own(struct task *t)
+{
+    if (t->snapshot != NULL) {
+        *VEC_PUSH(&t->decisions) =
+            (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
+    }
+    if (t->final) {
+        *VEC_PUSH(&t->decisions) = (struct journal_decision){
+            .kind = JOURNAL_FINAL, .take = merge_takes(t->merge), .time = t->deleted};
+        t->final = false;
+    }
+    if (t->other_engine != 0) {
+        *VEC_PUSH(&t->decisions) = (struct journal_decision){
+            .kind = JOURNAL_ENGINE, .take = merge_takes(t->merge), .time = t->other_engine};
+        t->other_engine = 0;
+    }
+}
+
 int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr)
 {
     assert(!t->cutting && t->replay == NULL);
@@ -55,15 +75,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     t->clock_marked = clock;
     t->put_from = emit_total(t->emit);
     list_puts(t);
-    if (t->snapshot != NULL) {
-        *VEC_PUSH(&t->decisions) =
-            (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
-    }
-    if (t->other_engine != 0) {
-        *VEC_PUSH(&t->decisions) = (struct journal_decision){
-            .kind = JOURNAL_ENGINE, .take = merge_takes(t->merge), .time = t->other_engine};
-        t->other_engine = 0;
-    }
+    decide_own(t);
     struct journal_record r = {.lineage = t->plan->lineage,
                                .epoch = epoch,
                                .seq = t->seq + 1,
@@ -126,7 +138,9 @@ static void task_number_from(struct task *t, const struct journal_record *r)
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
             eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
-            alert_count_from(t->book, (uint64_t)r->decisions[i].time);
+            if (r->decisions[i].bytes.len == 0) { /* else their numbers were taken over */
+                alert_count_from(t->book, (uint64_t)r->decisions[i].time);
+            }
         }
     }
 }
@@ -138,9 +152,45 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->prev_offset = offset;
     t->prev_sum = sum;
     eng_number_from(t->eng, last->outputs);
-    alert_count_from(t->book, last->outputs);
+    if (t->took == 0) {
+        alert_count_from(t->book, last->outputs);
+    }
+    endian_put_be64(t->took_bytes, t->took);
     *VEC_PUSH(&t->decisions) =
-        (struct journal_decision){.kind = JOURNAL_SUCCEEDS, .time = (int64_t)last->outputs};
+        (struct journal_decision){.kind = JOURNAL_SUCCEEDS,
+                                  .time = (int64_t)last->outputs,
+                                  .bytes = slice_of(t->took_bytes, t->took > 0 ? 8 : 0)};
+}
+
+static bool is_elsewhere(const struct task *t, const struct journal_read *x)
+{
+    struct merge_pos p = merge_pos(t->merge, x->sub);
+    return p.offset != x->from.offset || p.index != x->from.index;
+}
+
+/* How far each input goes. */
+static int replay_reads(struct task *t, const struct journal_record *r, struct err *reterr)
+{
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        t->replay_to[i] = merge_pos(t->merge, i);
+    }
+    for (uint32_t i = 0; i < r->n_reads; i++) {
+        const struct journal_read *x = &r->reads[i];
+        if (t->fresh && x->sub < t->plan->n_subs && is_elsewhere(t, x)) {
+            task_seek(t, x->sub, x->from);
+            t->replay_to[x->sub] = x->from;
+        }
+        struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
+        if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
+            now.index != x->from.index) {
+            return err_set(reterr, ERR_CORRUPT,
+                           "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
+                           " begins elsewhere than the record before it ended",
+                           SLICE_ARG(t->plan->name), r->seq);
+        }
+        t->replay_to[x->sub] = x->to;
+    }
+    return 0;
 }
 
 int task_replay(struct task *t, const struct journal_record *r, int64_t offset, uint64_t sum,
@@ -159,24 +209,9 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
                        " does not follow record %" PRIu64,
                        SLICE_ARG(t->plan->name), r->seq, t->seq);
     }
-    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        t->replay_to[i] = merge_pos(t->merge, i);
-    }
-    for (uint32_t i = 0; i < r->n_reads; i++) {
-        const struct journal_read *x = &r->reads[i];
-        if (t->fresh && x->sub < t->plan->n_subs) {
-            task_seek(t, x->sub, x->from);
-            t->replay_to[x->sub] = x->from;
-        }
-        struct merge_pos now = x->sub < t->plan->n_subs ? t->replay_to[x->sub] : x->to;
-        if (x->sub >= t->plan->n_subs || now.offset != x->from.offset ||
-            now.index != x->from.index) {
-            return err_set(reterr, ERR_CORRUPT,
-                           "the journal of '" SLICE_FMT "' is torn: record %" PRIu64
-                           " begins elsewhere than the record before it ended",
-                           SLICE_ARG(t->plan->name), r->seq);
-        }
-        t->replay_to[x->sub] = x->to;
+    int rc = replay_reads(t, r, reterr);
+    if (rc != 0) {
+        return rc;
     }
     for (uint32_t i = 0; i < r->n_skips; i++) {
         if (r->skips[i].sub >= t->plan->n_subs) {

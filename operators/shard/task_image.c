@@ -126,53 +126,147 @@ static int64_t get_signed(struct from *f)
     return varint_unzigzag(get(f));
 }
 
-static int load_own(struct task *t, struct slice bytes, struct err *reterr)
+struct own_sub {
+    uint64_t topic, author;
+    uint32_t part;
+    struct merge_pos pos;
+    int64_t largest;
+};
+
+struct own { /* what the task knew beside its engine */
+    uint64_t seq, prev_sum, flags;
+    int64_t prev_offset, floor, clock, clock_marked;
+    VEC(struct own_sub) subs;
+};
+
+static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
 {
     struct from f = {bytes.ptr, bytes.ptr + bytes.len};
-    t->seq = get(&f);
-    t->prev_sum = get(&f);
-    t->prev_offset = get_signed(&f);
-    uint64_t flags = get(&f);
-    t->started = (flags & 1) != 0;
-    t->ended = (flags & 2) != 0;
-    t->floor = get_signed(&f);
-    merge_set_clock(t->merge, get_signed(&f));
-    t->clock_marked = get_signed(&f);
-    if (get(&f) != t->plan->n_subs || f.p == NULL) {
-        return err_set(reterr, ERR_CORRUPT, "a snapshot of another layout");
-    }
-    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        bool same = get(&f) == topic_of(t, i);
-        same = get(&f) == t->plan->subs[i].part && same;
-        same = get(&f) == t->plan->subs[i].author && same;
-        struct merge_pos p = {.offset = get_signed(&f)};
-        p.index = (uint32_t)get(&f);
-        merge_seek(t->merge, i, p, get_signed(&f));
-        t->last[i] = p;
-        if (!same) {
-            return err_set(reterr, ERR_CORRUPT, "a snapshot of other inputs");
-        }
+    ret->seq = get(&f);
+    ret->prev_sum = get(&f);
+    ret->prev_offset = get_signed(&f);
+    ret->flags = get(&f);
+    ret->floor = get_signed(&f);
+    ret->clock = get_signed(&f);
+    ret->clock_marked = get_signed(&f);
+    for (uint64_t n = get(&f); n > 0 && f.p != NULL; n--) {
+        struct own_sub *x = VEC_PUSH(&ret->subs);
+        x->topic = get(&f);
+        x->part = (uint32_t)get(&f);
+        x->author = get(&f);
+        x->pos.offset = get_signed(&f);
+        x->pos.index = (uint32_t)get(&f);
+        x->largest = get_signed(&f);
     }
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
+}
+
+static bool is_sub(const struct task *t, uint32_t i, const struct own_sub *x)
+{
+    const struct merge_spec *s = &t->plan->subs[i];
+    return x->topic == topic_of(t, i) && x->part == s->part && x->author == s->author;
+}
+
+static void seek(struct task *t, uint32_t i, const struct own_sub *x)
+{
+    merge_seek(t->merge, i, x->pos, x->largest);
+    t->last[i] = x->pos;
+}
+
+static void set_clock(struct task *t, const struct own *o)
+{
+    t->started = (o->flags & 1) != 0;
+    t->floor = o->floor;
+    t->clock_marked = o->clock_marked;
+    merge_set_clock(t->merge, o->clock);
+}
+
+static int load_own(struct task *t, const struct own *o, struct err *reterr)
+{
+    t->seq = o->seq;
+    t->prev_sum = o->prev_sum;
+    t->prev_offset = o->prev_offset;
+    t->ended = (o->flags & 2) != 0;
+    set_clock(t, o);
+    bool same = o->subs.len == t->plan->n_subs;
+    for (uint32_t i = 0; same && i < t->plan->n_subs; i++) {
+        same = is_sub(t, i, &o->subs.ptr[i]);
+        seek(t, i, &o->subs.ptr[i]);
+    }
+    return same ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot of other inputs");
+}
+
+static int own_of(const struct save_chunk *chunks, size_t n, struct own *ret, struct err *reterr)
+{
+    if (n == 0 || chunks[n - 1].node != SNAP_TASK_NODE) {
+        return err_set(reterr, ERR_CORRUPT, "a snapshot without the task's own chunk");
+    }
+    return read_own(chunks[n - 1].bytes, ret, reterr);
+}
+
+/* Off the end of the chunks, whose last was the task's own; *n: those of the engine. */
+static int load_book(struct task *t, const struct save_chunk *chunks, size_t *n, struct err *reterr)
+{
+    if (--*n == 0 || chunks[*n - 1].node != BOOK_NODE) {
+        return 0;
+    }
+    --*n;
+    return alert_load(t->book, chunks[*n].bytes, reterr);
 }
 
 int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
                  const struct hash128 *state, struct err *reterr)
 {
     assert(t->fresh && t->seq == 0);
-    if (n == 0 || chunks[n - 1].node != SNAP_TASK_NODE) {
-        return err_set(reterr, ERR_CORRUPT, "a snapshot without the task's own chunk");
-    }
-    int rc = load_own(t, chunks[n - 1].bytes, reterr);
-    if (rc == 0 && n > 1 && chunks[n - 2].node == BOOK_NODE) {
-        rc = alert_load(t->book, chunks[--n - 1].bytes, reterr);
-    }
-    rc = rc == 0 ? eng_load(t->eng, chunks, n - 1, reterr) : rc;
+    struct own o = {0};
+    int rc = own_of(chunks, n, &o, reterr);
+    rc = rc == 0 ? load_own(t, &o, reterr) : rc;
+    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
+    rc = rc == 0 ? eng_load(t->eng, chunks, n, reterr) : rc;
+    VEC_DONE(&o.subs);
     if (rc == 0 && t->started) {
         task_take_types(t);
     }
     t->fresh = false;
     t->has_cut_state = true;
     t->cut_state = *state;
+    return rc;
+}
+
+static int succeed(struct task *t, const struct save_chunk *chunks, size_t n,
+                   struct eng_succeeded *ret, struct err *reterr)
+{
+    struct eng_module *m = mem_calloc(t->plan->n_modules + 1, sizeof *m);
+    for (uint32_t i = 0; i < t->plan->n_modules; i++) {
+        m[i] = (struct eng_module){t->plan->modules[i].id, t->plan->modules[i].text};
+    }
+    int rc = eng_succeed(t->eng, m, t->plan->n_modules, chunks, n, ret, reterr);
+    mem_free(m);
+    return rc;
+}
+
+int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
+                   struct eng_succeeded *ret, struct err *reterr)
+{
+    assert(t->fresh && t->seq == 0);
+    struct own o = {0};
+    int rc = own_of(chunks, n, &o, reterr);
+    if (rc == 0) {
+        set_clock(t, &o);
+        for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+            VEC_EACH (&o.subs, x) {
+                if (is_sub(t, i, x)) {
+                    seek(t, i, x);
+                }
+            }
+        }
+    }
+    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
+    if (rc == 0 && t->started) {
+        rc = succeed(t, chunks, n, ret, reterr);
+        task_take_types(t);
+    }
+    t->took = seq;
+    VEC_DONE(&o.subs);
     return rc;
 }

@@ -7,7 +7,7 @@
 #define OPERATORS_SHARD_TASK_IMPL_H
 
 #include "core/base/vec.h"
-#include "operators/shard/task.h"
+#include "operators/shard/task_state.h"
 #include "operators/sig/dat_intake.h"
 
 struct task {
@@ -51,6 +51,9 @@ struct task {
     int64_t prev_offset;
     uint64_t prev_sum;
     bool cutting, fresh; /* fresh: the next record is the first of these rules */
+    bool final, deleted; /* the next record is the last */
+    uint64_t took;       /* the cut whose state was taken over; 0: none */
+    char took_bytes[8];
 
     /* snapshots */
     struct snap_set *snapshot; /* the next cut is one; NULL */

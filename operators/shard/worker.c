@@ -54,6 +54,10 @@ struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int
     l->arena = take_arena;
     l->version = version;
     atomic_init(&l->refs, 1);
+    l->ends = mem_calloc(layout->n_tasks + 1, sizeof *l->ends);
+    for (uint32_t i = 0; i < layout->n_tasks; i++) {
+        atomic_init(&l->ends[i], SLOT_LEAVE_SAVED);
+    }
     return l;
 }
 
@@ -67,6 +71,7 @@ void laid_unref(struct laid *l)
 {
     if (l != NULL && atomic_fetch_sub(&l->refs, 1) == 1) {
         arena_free(l->arena);
+        mem_free(l->ends);
         mem_free(l);
     }
 }
@@ -80,6 +85,38 @@ static const struct slot_task *task_of(const struct worker_want *w)
 static uint64_t lineage_of(const struct worker_want *w)
 {
     return task_of(w)->plan->lineage;
+}
+
+static bool has_lineage(const struct layout *l, uint64_t lineage)
+{
+    for (uint32_t i = 0; l != NULL && i < l->n_groups; i++) {
+        for (uint32_t k = 0; k < l->groups[i].parts; k++) {
+            if (l->groups[i].tasks[k].plan->lineage == lineage) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void laid_ends(struct laid *l, const struct layout *by)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->layout->n_groups; i++) {
+        for (uint32_t k = 0; k < l->layout->groups[i].parts; k++) {
+            bool goes_on = has_lineage(by, l->layout->groups[i].tasks[k].plan->lineage);
+            atomic_store(&l->ends[n++], goes_on ? SLOT_LEAVE_FINAL : SLOT_LEAVE_DELETED);
+        }
+    }
+}
+
+static enum slot_leave end_of(const struct worker_want *w)
+{
+    uint32_t n = w->part;
+    for (uint32_t i = 0; i < w->group; i++) {
+        n += w->laid->layout->groups[i].parts;
+    }
+    return (enum slot_leave)atomic_load(&w->laid->ends[n]);
 }
 
 /* ---- looking ---- */
@@ -219,7 +256,7 @@ static void settle(struct worker *w)
             m->leaving = true;
             m->restarts += lost;
             m->not_before = lost ? now_of(w) + RESTART_NS : 0;
-            slot_remove(w->slot, lineage_of(&m->is), true);
+            slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
         }
         if (!m->in_slot && !m->wanted) {
             laid_unref(m->is.laid);

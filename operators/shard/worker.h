@@ -35,10 +35,13 @@ struct laid {
     struct arena *arena; /* in which it lies, or NULL */
     int64_t version;     /* of the graph; for who looks at tasks */
     atomic_uint refs;
+    atomic_uchar *ends; /* per task, counted over all groups: how it leaves (enum slot_leave) */
 };
 
 struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int64_t version);
 struct laid *laid_ref(struct laid *l);
+/* The graph was changed (by: what it is now) or is gone (NULL): so its tasks will leave. */
+void laid_ends(struct laid *l, const struct layout *by);
 void laid_unref(struct laid *l); /* NULL: nothing */
 
 struct worker_want { /* a task */

@@ -43,7 +43,8 @@ struct cause_live {
     struct evt **slot; /* by position & (cap - 1); NULL: it has left */
     uint32_t cap, live;
     uint64_t from, to;       /* positions; those at both ends are live */
-    struct eref first, last; /* references of those at the ends, likewise */
+    struct eref first, last; /* references of those at the ends, likewise: */
+    bool first_known;        /* not of one that has just become the oldest */
     struct place *index;
     size_t n_index;
     bool low_on;
@@ -66,9 +67,18 @@ static void trim(struct cause_live *l)
         l->to--;
     }
     if (l->from < l->to) {
-        l->first = (*at(l, l->from))->ref;
+        l->first_known = false;
         l->last = (*at(l, l->to - 1))->ref;
     }
+}
+
+static struct eref first_of(struct cause_live *l)
+{
+    if (!l->first_known) {
+        l->first = (*at(l, l->from))->ref;
+        l->first_known = true;
+    }
+    return l->first;
 }
 
 struct cause_live *cause_live_new(struct vheap *h, bool many)
@@ -283,6 +293,7 @@ void cause_live_enter(struct cause_live *l, struct evt *e)
     }
     if (l->from == l->to) {
         l->first = e->ref;
+        l->first_known = true;
     }
     l->last = e->ref;
     l->to++;
@@ -332,7 +343,7 @@ void cause_live_leave(struct cause_live *l, struct evt *e)
     l->live--;
     if (LIKELY(pos == l->from && l->live > 0 && *at(l, pos + 1) != NULL)) {
         l->from++;
-        l->first = (*at(l, l->from))->ref;
+        l->first_known = false; /* the next is not looked at before somebody asks */
     } else {
         trim(l);
     }
@@ -374,7 +385,7 @@ void cause_live_list(struct cause_live *l, const struct cause_list *own, struct 
         to->max = max;
         return;
     }
-    list_add(to, l->first, *at(l, l->from));
+    list_add(to, first_of(l), *at(l, l->from));
     list_add(to, l->last, *at(l, l->to - 1));
     cause_add_all(to, own);
     if (l->live > 2 && (!l->low_on || (l->low.len < CAUSE_KEPT && !l->low.all))) {

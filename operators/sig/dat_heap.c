@@ -97,6 +97,7 @@ static inline ALWAYS_INLINE void *obj_new(struct vheap *h, enum dat_kind kind, s
     } else if (LIKELY(h->free[units] != NULL)) {
         struct free_obj *f = h->free[units];
         h->free[units] = f->next;
+        __builtin_prefetch(f->next); /* it is the next to be taken, and has to be looked at then */
         o = (struct obj *)(void *)f;
     } else {
         o = carve(h, units * UNIT);

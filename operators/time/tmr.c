@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See tmr.h. A binary heap of pointers; each timer knows its place, so moving and cancelling cost a
- * sift. Ties are broken by rank and then by who was there first, so that the order of firing never
- * depends on the shape of the heap.
+ * See tmr.h. A binary heap of pointers, and beside each what decides mostly, so that a sift seldom
+ * looks at a timer; each timer knows its place, so moving and cancelling cost a sift. Ties are
+ * broken by rank and then by who was there first, so that the order of firing never depends on the
+ * shape of the heap.
  */
 #include "operators/time/tmr.h"
 
@@ -11,8 +12,13 @@
 
 #include <assert.h>
 
+struct cell {
+    int64_t key; /* no timer comes before one of a lesser key */
+    struct tmr *t;
+};
+
 struct tmr_queue {
-    VEC(struct tmr *) heap; /* heap.ptr[i]->pos == i + 1 */
+    VEC(struct cell) heap; /* heap.ptr[i].t->pos == i + 1 */
     uint64_t places;
     uint32_t turn;         /* of the timer that fires */
     VEC(struct tmr *) due; /* of tmr_collect */
@@ -28,8 +34,8 @@ void tmr_queue_free(struct tmr_queue *q)
     if (q == NULL) {
         return;
     }
-    VEC_EACH (&q->heap, t) {
-        (*t)->pos = 0;
+    VEC_EACH (&q->heap, c) {
+        c->t->pos = 0;
     }
     VEC_DONE(&q->heap);
     VEC_DONE(&q->due);
@@ -47,46 +53,58 @@ static bool before(const struct tmr *a, const struct tmr *b)
     return a->rank != b->rank ? a->rank < b->rank : a->place < b->place;
 }
 
-static void place(struct tmr_queue *q, size_t i, struct tmr *t)
+/* Turns lie below all times. */
+static int64_t key_of(const struct tmr *t)
 {
-    q->heap.ptr[i] = t;
-    t->pos = (uint32_t)i + 1;
+    int64_t lowest = INT64_MIN + UINT32_MAX;
+    return t->turn != 0 ? INT64_MIN + (int64_t)t->turn - 1 : MAX(t->due, lowest);
+}
+
+static inline bool cell_before(const struct cell *a, const struct cell *b)
+{
+    return a->key != b->key ? a->key < b->key : before(a->t, b->t);
+}
+
+static inline void place(struct tmr_queue *q, size_t i, struct cell c)
+{
+    q->heap.ptr[i] = c;
+    c.t->pos = (uint32_t)i + 1;
 }
 
 static void sift_up(struct tmr_queue *q, size_t i)
 {
-    struct tmr *t = q->heap.ptr[i];
-    while (i > 0 && before(t, q->heap.ptr[(i - 1) / 2])) {
+    struct cell c = q->heap.ptr[i];
+    while (i > 0 && cell_before(&c, &q->heap.ptr[(i - 1) / 2])) {
         place(q, i, q->heap.ptr[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
-    place(q, i, t);
+    place(q, i, c);
 }
 
 static void sift_down(struct tmr_queue *q, size_t i)
 {
-    struct tmr *t = q->heap.ptr[i];
+    struct cell c = q->heap.ptr[i];
     for (;;) {
         size_t kid = 2 * i + 1;
         if (kid >= q->heap.len) {
             break;
         }
-        if (kid + 1 < q->heap.len && before(q->heap.ptr[kid + 1], q->heap.ptr[kid])) {
+        if (kid + 1 < q->heap.len && cell_before(&q->heap.ptr[kid + 1], &q->heap.ptr[kid])) {
             kid++;
         }
-        if (!before(q->heap.ptr[kid], t)) {
+        if (!cell_before(&q->heap.ptr[kid], &c)) {
             break;
         }
         place(q, i, q->heap.ptr[kid]);
         i = kid;
     }
-    place(q, i, t);
+    place(q, i, c);
 }
 
 static void put_last(struct tmr_queue *q, struct tmr *t)
 {
     assert(q->heap.len < UINT32_MAX - 1);
-    *VEC_PUSH(&q->heap) = t;
+    *VEC_PUSH(&q->heap) = (struct cell){key_of(t), t};
     t->pos = (uint32_t)q->heap.len;
 }
 
@@ -106,7 +124,8 @@ void tmr_set(struct tmr_queue *q, struct tmr *t, int64_t due)
     if (t->pos == 0) {
         put_last(q, t);
     }
-    assert(q->heap.ptr[t->pos - 1] == t);
+    assert(q->heap.ptr[t->pos - 1].t == t);
+    q->heap.ptr[t->pos - 1].key = key_of(t);
     sift_up(q, t->pos - 1);
     sift_down(q, t->pos - 1);
 }
@@ -125,28 +144,28 @@ void tmr_cancel(struct tmr_queue *q, struct tmr *t)
     if (t->pos == 0) {
         return;
     }
-    assert(t->pos <= q->heap.len && q->heap.ptr[t->pos - 1] == t);
+    assert(t->pos <= q->heap.len && q->heap.ptr[t->pos - 1].t == t);
     size_t i = t->pos - 1;
     t->pos = 0;
-    struct tmr *last = q->heap.ptr[--q->heap.len];
-    if (last != t) {
+    struct cell last = q->heap.ptr[--q->heap.len];
+    if (last.t != t) {
         place(q, i, last);
         sift_up(q, i);
-        sift_down(q, last->pos - 1);
+        sift_down(q, last.t->pos - 1);
     }
 }
 
 int64_t tmr_next(const struct tmr_queue *q)
 {
-    return q->heap.len > 0 ? q->heap.ptr[0]->due : INT64_MAX;
+    return q->heap.len > 0 ? q->heap.ptr[0].t->due : INT64_MAX;
 }
 
 struct tmr *tmr_pop(struct tmr_queue *q, int64_t now)
 {
-    if (q->heap.len == 0 || q->heap.ptr[0]->due > now) {
+    if (q->heap.len == 0 || q->heap.ptr[0].t->due > now) {
         return NULL;
     }
-    struct tmr *t = q->heap.ptr[0];
+    struct tmr *t = q->heap.ptr[0].t;
     tmr_cancel(q, t);
     return t;
 }
@@ -171,10 +190,10 @@ void tmr_turn(struct tmr_queue *q, struct tmr *t, uint32_t turn)
 
 struct tmr *tmr_pop_turn(struct tmr_queue *q)
 {
-    if (q->heap.len == 0 || q->heap.ptr[0]->turn == 0) {
+    if (q->heap.len == 0 || q->heap.ptr[0].t->turn == 0) {
         return NULL;
     }
-    struct tmr *t = q->heap.ptr[0];
+    struct tmr *t = q->heap.ptr[0].t;
     tmr_cancel(q, t);
     q->turn = t->turn;
     t->turn = 0;

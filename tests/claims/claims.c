@@ -361,6 +361,8 @@ struct run {
     int64_t commit_ns, snapshot_ns;
     bool live;    /* under the names of a live graph */
     bool threads; /* by replay_free_run */
+    size_t buffer_bytes;
+    bool in_turn; /* one slot after the other is run until it can do no more */
 };
 
 struct writer {
@@ -380,6 +382,7 @@ static void begin(struct world *w, const struct run *r, const struct replay_plan
                                    .commit_ns = r->commit_ns,
                                    .snapshot_ns = r->snapshot_ns,
                                    .takes = r->takes,
+                                   .buffer_bytes = r->buffer_bytes,
                                    .range = &range,
                                    .prefix = p->prefix,
                                    .journal_parts = p->journal_parts};
@@ -435,7 +438,7 @@ static uint32_t run_stepped(struct world *w, const struct run *r, const struct r
         begin(w, r, p, wr);
     }
     for (uint32_t rounds = 0; finished < r->writers; rounds++) {
-        uint32_t at = (uint32_t)draw(w, r->writers);
+        uint32_t at = r->in_turn ? rounds / 400 % r->writers : (uint32_t)draw(w, r->writers);
         bus_wait(writers[at].c, 1000000);
         for (uint64_t n = 1 + draw(w, r->kill_in > 0 ? 3 : 20); n > 0; n--) {
             (void)step(w, r, p, &writers[at]);
@@ -588,14 +591,16 @@ static void hold(const struct run *runs, size_t n)
 TEST(a_run_over_a_range_and_a_live_one_that_waits_for_all_are_the_same)
 {
     static const struct run runs[] = {
-        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false},
-        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false},
-        {"two workers", 2, 100, 0, 30 * MS, 0, false, false},
-        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false},
-        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false},
-        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false},
-        {"one thread", 1, 0, 0, 20 * MS, 0, false, true},
-        {"four threads", 4, 11, 0, 5 * MS, 0, false, true},
+        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false},
+        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false, 0, false},
+        {"two workers", 2, 100, 0, 30 * MS, 0, false, false, 0, false},
+        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false, 0, false},
+        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false, 0, false},
+        {"no room", 4, 100, 0, 5 * MS, 0, false, false, 3000, true},
+        {"no room, and death", 3, 40, 60, 2 * MS, 0, false, false, 2000, false},
+        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false},
+        {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false},
+        {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false},
     };
     hold(runs, ARRAY_LEN(runs));
 }
@@ -654,7 +659,7 @@ static void replay_top(struct world *w, const struct replay_plan *p, const struc
 
 TEST(what_stands_in_a_topic_otherwise_is_found)
 {
-    static const struct run plain = {"one worker", 1, 4096, 0, 20 * MS, 0, false, false};
+    static const struct run plain = {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false};
     struct world *w = MEM_NEW(struct world);
     struct arena *a = arena_new(NULL, "run", 64 << 20);
     struct replay_report report;

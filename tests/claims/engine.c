@@ -19,7 +19,7 @@
 #include "core/event/batch_in.h"
 #include "core/event/frame.h"
 #include "core/event/schema.h"
-#include "operators/shard/task.h"
+#include "operators/shard/task_state.h"
 #include "tests/test.h"
 
 #include <stdio.h>

@@ -8,15 +8,17 @@
 #include "operators/shard/slot.h"
 #include "tests/test.h"
 
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/bus/bus_conf.h"
 #include "core/bus/bus_sim.h"
 #include "core/event/batch_dec.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
+#include "core/event/rec_plain.h"
 #include "core/event/schema.h"
 
-enum { PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
+enum { GUEST = 4712, PARTS = 4, EVENTS = 1500, HOSTS = 7, OUT_PARTS = 8 };
 
 struct world {
     struct bus *bus;
@@ -27,12 +29,16 @@ struct world {
     uint64_t seed;
     int64_t clock;
     struct slot *slot;
+    bool changed; /* other rules have come */
     uint32_t kills;
+    bool has_guest, leaves; /* a second task comes and goes; it is on its way out */
+    uint32_t turns;
     bool plain;
+    uint64_t change_in; /* 0: never */
 };
 
 static struct slot_counts counts; /* of all slots that ended */
-static uint32_t fenced;
+static uint32_t fenced, turns;
 
 static void count(const struct slot *s)
 {
@@ -43,6 +49,8 @@ static void count(const struct slot *s)
     counts.replayed += c.replayed;
     counts.snapshots += c.snapshots;
     counts.restored_bytes += c.restored_bytes;
+    counts.succeeded.kept += c.succeeded.kept;
+    counts.succeeded.begun += c.succeeded.begun;
 }
 
 static uint64_t draw(struct world *w, uint64_t below)
@@ -51,44 +59,75 @@ static uint64_t draw(struct world *w, uint64_t below)
     return (w->seed >> 33) % below;
 }
 
-static const char rules[] =
-    "create schema Metric(host string, seq long);"
-    "insert into Seen select host, seq from Metric;"
+#define KEPT                                                                                       \
+    "create schema Metric(host string, seq long);"                                                 \
+    "insert into Seen select host, seq from Metric;"                                               \
     "insert into Total select host, count(*) as n from Metric group by host;"
-    "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
-    "output last every 2 sec;";
+#define THIRD "@name('third') select host, seq from Metric(seq % 3 = 0);"
+static const char rules[] =
+    KEPT "insert into Mean select host, count(*) as n from Metric#time(3 sec) group by host "
+         "output last every 2 sec;" THIRD;
+static const char other_rules[] =
+    KEPT "insert into Mean select host, sum(seq) as n from Metric#time(2 sec) group by host "
+         "output last every 2 sec;" THIRD;
 
 static struct merge_spec subs[PARTS];
 static uint16_t ids[PARTS];
 
-static const struct task_plan *plan(void)
+static const struct task_plan *plan(bool changed)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct task_module module = {SLICE("hl"), {rules, sizeof rules - 1}};
+    static const struct task_module other = {SLICE("hl"), {other_rules, sizeof other_rules - 1}};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
-    static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true}};
+    static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true},
+                                        {SLICE("alerts"), 1, false},
+                                        {SLICE("alerts.history"), 1, false}};
+    static const struct doc_alert words = {
+        .severity = SLICE("page"), .summary = SLICE("{host}"), .key = host, .n_key = 1};
+    static const struct alert_rule alerts[] = {{SLICE("t"), SLICE("g"), SLICE("third"), &words}};
     static const struct task_out outs[] = {{SLICE("Seen"), 0, host, as_double, 1},
                                            {SLICE("Total"), 0, host, as_double, 1},
                                            {SLICE("Mean"), 0, host, as_double, 1}};
-    static struct task_plan p;
+    static struct task_plan plans[2];
+    struct task_plan *p = &plans[changed];
     for (uint32_t i = 0; i < PARTS; i++) {
         subs[i] = (struct merge_spec){0, i, 0, 100000000};
         ids[i] = 1;
     }
-    p = (struct task_plan){.name = SLICE("test/graph/level/0"),
-                           .lineage = 4711,
-                           .parts = 1,
-                           .modules = modules,
-                           .n_modules = 1,
-                           .reads = reads,
-                           .n_reads = 1,
-                           .subs = subs,
-                           .topic_ids = ids,
-                           .n_subs = PARTS,
-                           .to = to,
-                           .n_to = 1,
-                           .outs = outs,
-                           .n_outs = 3};
+    *p = (struct task_plan){.name = SLICE("test/graph/level/0"),
+                            .lineage = 4711,
+                            .hash = changed,
+                            .parts = 1,
+                            .modules = changed ? &other : &module,
+                            .n_modules = 1,
+                            .reads = reads,
+                            .n_reads = 1,
+                            .subs = subs,
+                            .topic_ids = ids,
+                            .n_subs = PARTS,
+                            .to = to,
+                            .n_to = 3,
+                            .outs = outs,
+                            .n_outs = 3,
+                            .alerts = alerts,
+                            .n_alerts = 1,
+                            .to_alerts = 2,
+                            .to_history = 3};
+    return p;
+}
+
+/* The same rules for another task, which comes and goes. */
+static const struct task_plan *guest(void)
+{
+    static const struct emit_to to[] = {{SLICE("x.two"), OUT_PARTS, true}};
+    static struct task_plan p;
+    p = *plan(false);
+    p.name = SLICE("test/guest/level/0");
+    p.lineage = GUEST;
+    p.to = to;
+    p.n_to = 1;
+    p.n_alerts = p.to_alerts = p.to_history = 0; /* the other one's */
     return &p;
 }
 
@@ -132,13 +171,33 @@ static void send_some(struct world *w)
 
 /* ---- the worker ---- */
 
-static void begin(struct world *w)
+static struct slot_task task_of(const struct task_plan *p)
 {
     static const struct slice topics[] = {SLICE("metrics")};
     static const bool aligned[] = {false};
-    static struct slot_task task;
+    return (struct slot_task){p, topics, aligned, true};
+}
+
+/* The guest comes, or goes. */
+static void turn(struct world *w)
+{
+    bool there = slot_find(w->slot, GUEST) != UINT32_MAX;
+    if (there && !w->leaves) {
+        slot_remove(w->slot, GUEST, draw(w, 2) == 0);
+        w->leaves = true;
+    } else if (!there) {
+        struct slot_task task = task_of(guest());
+        slot_add(w->slot, &task);
+        w->leaves = false;
+        w->turns++;
+    }
+}
+
+static void begin(struct world *w)
+{
+    struct slot_task task = task_of(plan(w->changed));
     struct err err;
-    task = (struct slot_task){plan(), topics, aligned, true};
+    w->leaves = false;
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
@@ -203,10 +262,31 @@ static void pass(struct world *w, int64_t ns)
 /* ---- reading what came out ---- */
 
 struct found {
-    uint32_t seen[EVENTS];
-    int64_t total[HOSTS];
+    uint32_t seen[EVENTS], alerted[EVENTS];
+    int64_t total[HOSTS], opened[HOSTS];
     uint64_t means, marks;
 };
+
+/* Openings of a key are counted without a gap, in order. */
+static void look_at_alert(struct found *f, const struct bus_record *r)
+{
+    struct intern *keys = intern_new(100, 10000);
+    struct batch_dec *d = batch_dec_new(BATCH_LIMITS, keys);
+    struct arena *a = arena_new(NULL, "alert", 1 << 20);
+    struct val v[REC_PLAIN_FIELDS_MAX];
+    struct err err;
+    struct slice body = slice_sub(r->value, FRAME_SINGLE_BYTES, r->value.len);
+    CHECK_OK(rec_plain_read(REC_PLAIN_ALERT, d, a, body, v, &err), err);
+    int64_t seq = val_map_get(v[REC_ALERT_ROW], SLICE("seq"))->i;
+    int64_t *at = &f->opened[val_slice(v[REC_ALERT_SUMMARY]).ptr[1] - '0'];
+    CHECK(seq >= 0 && seq < EVENTS);
+    f->alerted[seq]++;
+    CHECK_EQ(*at + 1, v[REC_ALERT_ORDINAL].i);
+    *at = v[REC_ALERT_ORDINAL].i;
+    arena_free(a);
+    batch_dec_free(d);
+    intern_free(keys);
+}
 
 static void look_at(struct found *f, const struct bus_record *r)
 {
@@ -243,7 +323,7 @@ static void look_at(struct found *f, const struct bus_record *r)
     intern_free(keys);
 }
 
-static void read_all(struct world *w, struct found *f)
+static void read_all(struct world *w, struct slice topic, struct found *f)
 {
     struct bus_client *c = bus_client_new(w->bus, "judge");
     struct bus_reader *r = bus_reader_new(c);
@@ -251,16 +331,17 @@ static void read_all(struct world *w, struct found *f)
     struct err err;
     uint32_t ends = 0;
     for (uint32_t i = 0; i < OUT_PARTS; i++) {
-        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, SLICE("x.out")), i}, BUS_FROM_START, i,
-                            &err),
+        CHECK_OK(bus_assign(r, (struct bus_tp){bus_topic(c, topic), i}, BUS_FROM_START, i, &err),
                  err);
     }
-    while (ends < OUT_PARTS) {
+    struct bus_tp alerts = {bus_topic(c, SLICE("alerts.history")), 0};
+    CHECK_OK(bus_assign(r, alerts, BUS_FROM_START, OUT_PARTS, &err), err);
+    while (ends != (1U << (OUT_PARTS + 1)) - 1) {
         bus_wait(c, 1000000000);
         for (int n = bus_poll(c, ev, 16), i = 0; i < n; i++) {
-            ends += ev[i].kind == BUS_EV_END;
+            ends |= ev[i].kind == BUS_EV_END ? 1U << ev[i].tag : 0; /* some say so twice */
             for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
-                look_at(f, &ev[i].records[k]);
+                (ev[i].tag == OUT_PARTS ? look_at_alert : look_at)(f, &ev[i].records[k]);
             }
         }
     }
@@ -274,13 +355,16 @@ static void make_topics(struct world *w)
 {
     const struct bus_topic_spec specs[] = {{SLICE("metrics"), PARTS, BUS_DELETE, -1, -1},
                                            {SLICE("x.out"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("x.two"), OUT_PARTS, BUS_DELETE, -1, -1},
+                                           {SLICE("alerts"), 1, BUS_COMPACT, -1, -1},
+                                           {SLICE("alerts.history"), 1, BUS_DELETE, -1, -1},
                                            {SLICE("journal"), 64, BUS_DELETE, -1, -1},
                                            {SLICE("state"), 64, BUS_COMPACT, -1, -1}};
     struct bus_ev ev[4];
     struct err err;
     bool done = false;
     while (!done) {
-        CHECK_OK(bus_ensure(w->sender, specs, 4, 1, &err), err);
+        CHECK_OK(bus_ensure(w->sender, specs, ARRAY_LEN(specs), 1, &err), err);
         for (bool ended = false; !ended;) {
             bus_wait(w->sender, 1000000000);
             for (int n = bus_poll(w->sender, ev, 4), i = 0; i < n; i++) {
@@ -292,15 +376,16 @@ static void make_topics(struct world *w)
     CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
 }
 
-static void check_outputs(struct world *w, int seed)
+static void check_outputs(struct world *w, struct slice topic, int seed)
 {
     struct found *f = MEM_NEW(struct found);
     int64_t total = 0;
-    read_all(w, f);
+    read_all(w, topic, f);
     for (uint32_t i = 0; i < EVENTS; i++) {
         if (f->seen[i] != 1) {
             test_fail(__FILE__, __LINE__, "seed %d: input %u had %u effects", seed, i, f->seen[i]);
         }
+        CHECK_EQ(i % 3 == 0, f->alerted[i]);
     }
     for (uint32_t i = 0; i < HOSTS; i++) {
         total += f->total[i];
@@ -323,10 +408,35 @@ static void check_state(struct world *w)
     CHECK(memcmp(&live, &again, sizeof live) == 0);
 }
 
-static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, bool plain)
+/* Until it has gone, whoever dies meanwhile. */
+static void remove_task(struct world *w, enum slot_leave how, uint64_t kill_in)
+{
+    do {
+        slot_remove(w->slot, plan(false)->lineage, how);
+        pass(w, 20000000);
+        if (kill_in > 0 && draw(w, kill_in) == 0) {
+            kill_worker(w);
+            begin(w);
+        }
+    } while (slot_tasks(w->slot) > 0);
+    count(w->slot);
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+}
+
+/* Rules are changed, and perhaps changed back: what is the same in both goes on. */
+static void change_rules(struct world *w, uint64_t kill_in)
+{
+    remove_task(w, SLOT_LEAVE_FINAL, kill_in);
+    w->changed = !w->changed;
+    begin(w);
+}
+
+enum how { AS_IT_IS, PLAIN, WITH_GUEST };
+
+static struct world *make_world(uint64_t seed, struct bus_sim_faults faults)
 {
     struct world *w = MEM_NEW(struct world);
-    w->plain = plain;
     struct err err;
     w->seed = seed;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
@@ -335,6 +445,20 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
     CHECK_OK(bus_new(&conf, &w->bus, &err), err);
     w->sender = bus_client_new(w->bus, "sender");
     make_topics(w);
+    return w;
+}
+
+static void unmake_world(struct world *w)
+{
+    bus_writer_close(w->out);
+    bus_client_free(w->sender);
+    bus_free(w->bus);
+    mem_free(w);
+}
+
+static void run_in(struct world *w, uint64_t kill_in)
+{
+    int seed = (int)w->seed; /* for people */
     begin(w);
     while (!w->sender_open) {
         pass(w, 10000000);
@@ -346,7 +470,18 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
             kill_worker(w);
             begin(w);
         }
+        if (w->has_guest && draw(w, 6) == 0) {
+            turn(w);
+        }
+        if (w->change_in > 0 && draw(w, w->change_in) == 0) {
+            change_rules(w, kill_in);
+        }
     }
+    while (w->has_guest && (w->leaves || slot_find(w->slot, GUEST) == UINT32_MAX)) {
+        turn(w);
+        pass(w, 100000000);
+    }
+    pass(w, w->has_guest ? 60000000000 : 0);
     for (int i = 0; i < 400 && task_counts(slot_task(w->slot, 0)).events < EVENTS; i++) {
         pass(w, 500000000);
     }
@@ -356,19 +491,29 @@ static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in
         pass(w, 100000000);
     }
     CHECK(slot_is_drained(w->slot));
-    check_outputs(w, (int)seed);
+    check_outputs(w, SLICE("x.out"), seed);
+    if (w->has_guest) {
+        check_outputs(w, SLICE("x.two"), seed);
+        turns += w->turns;
+    }
     check_state(w);
+    count(w->slot);
     slot_free(w->slot);
     bus_client_free(w->worker);
-    bus_writer_close(w->out);
-    bus_client_free(w->sender);
-    bus_free(w->bus);
-    mem_free(w);
+    unmake_world(w);
+}
+
+static void run_as(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in, enum how how)
+{
+    struct world *w = make_world(seed, faults);
+    w->plain = how == PLAIN;
+    w->has_guest = how == WITH_GUEST;
+    run_in(w, kill_in);
 }
 
 static void run(uint64_t seed, struct bus_sim_faults faults, uint64_t kill_in)
 {
-    run_as(seed, faults, kill_in, false);
+    run_as(seed, faults, kill_in, AS_IT_IS);
 }
 
 TEST(a_slot_works_in_a_calm_world)
@@ -378,7 +523,7 @@ TEST(a_slot_works_in_a_calm_world)
 
 TEST(a_slot_without_transactions_writes_the_same)
 {
-    run_as(1, bus_sim_calm(), 0, true);
+    run_as(1, bus_sim_calm(), 0, PLAIN);
 }
 
 TEST(each_input_has_its_effect_once_however_commits_end)
@@ -395,4 +540,87 @@ TEST(each_input_has_its_effect_once_though_workers_die)
     for (uint64_t seed = 1; seed <= 10; seed++) {
         run(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough(), 20);
     }
+}
+
+TEST(changed_rules_go_on_with_what_is_the_same)
+{
+    counts = (struct slot_counts){0};
+    for (uint64_t seed = 200; seed < 216; seed++) {
+        struct bus_sim_faults faults = seed % 3 == 0   ? bus_sim_calm()
+                                       : seed % 3 == 1 ? bus_sim_rough()
+                                                       : bus_sim_cruel();
+        struct world *w = make_world(seed, faults);
+        w->change_in = 30;
+        run_in(w, seed % 4 == 0 ? 0 : 25);
+    }
+    CHECK(counts.succeeded.kept > 100 && counts.succeeded.begun > 30);
+}
+
+/* What a compactor would leave of the topic `state`. */
+static uint32_t state_left(struct world *w)
+{
+    struct bus_client *c = bus_client_new(w->bus, "judge");
+    struct bus_reader *r = bus_reader_new(c);
+    struct map keys;
+    struct bus_ev ev[16];
+    struct err err;
+    uint32_t left = 0;
+    int64_t until = bus_sim_now(w->bus) + 5000000000;
+    struct bus_tp tp = {bus_topic(c, SLICE("state")), 4711 % 64};
+    map_init(&keys, 100000);
+    CHECK_OK(bus_assign(r, tp, BUS_FROM_START, 0, &err), err);
+    while (bus_sim_now(w->bus) < until) {
+        bus_wait(c, 1000000000);
+        for (int n = bus_poll(c, ev, 16), i = 0; i < n; i++) {
+            for (uint32_t k = 0; ev[i].kind == BUS_EV_RECORDS && k < ev[i].count; k++) {
+                bool there = ev[i].records[k].value.len > 0;
+                *map_put(&keys, ev[i].records[k].key) = there ? w : NULL;
+            }
+        }
+    }
+    MAP_EACH (&keys, e) {
+        left += e->value != NULL;
+    }
+    map_done(&keys);
+    bus_reader_free(r);
+    bus_client_free(c);
+    return left;
+}
+
+TEST(what_is_deleted_leaves_nothing)
+{
+    for (uint64_t seed = 300; seed < 308; seed++) {
+        struct world *w = make_world(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough());
+        begin(w);
+        while (!w->sender_open) {
+            pass(w, 10000000);
+        }
+        while (w->sent < EVENTS / 2) {
+            send_some(w);
+            pass(w, (int64_t)draw(w, 30000000));
+        }
+        pass(w, 3000000000);
+        CHECK(state_left(w) > 3);
+        remove_task(w, SLOT_LEAVE_DELETED, seed % 4 < 2 ? 0 : 10);
+        CHECK_EQ(0, state_left(w));
+        begin(w); /* the same rules anew: they know nothing of before */
+        while (slot_state(w->slot) != SLOT_LIVE) {
+            pass(w, 1000000);
+        }
+        CHECK(task_seq(slot_task(w->slot, 0)) > 10);
+        CHECK(task_counts(slot_task(w->slot, 0)).taken < EVENTS / 2);
+        slot_free(w->slot);
+        bus_client_free(w->worker);
+        unmake_world(w);
+    }
+}
+
+TEST(a_task_that_comes_and_goes_disturbs_nobody_and_misses_nothing)
+{
+    run_as(7, bus_sim_calm(), 0, WITH_GUEST);
+    for (uint64_t seed = 300; seed < 320; seed++) {
+        run_as(seed, seed % 2 == 0 ? bus_sim_rough() : bus_sim_cruel(), seed % 4 == 0 ? 40 : 0,
+               WITH_GUEST);
+    }
+    CHECK(turns > 100);
 }

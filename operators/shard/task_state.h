@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state of a task, out and back: into the chunks of a snapshot, and out of them into a task of
+ * the same rules, or of changed ones.
+ */
+#ifndef OPERATORS_SHARD_TASK_STATE_H
+#define OPERATORS_SHARD_TASK_STATE_H
+
+#include "operators/graph/eng_succeed.h"
+#include "operators/shard/task.h"
+#include "operators/state/snap_set.h"
+
+/* The next cut is that of a snapshot: its chunks go into `to`, which is borrowed until then. False:
+ * nothing has come yet. */
+bool task_snapshot(struct task *t, struct snap_set *to);
+/* The record of the next cut says that the manifest of the last such cut is written with it. */
+void task_manifest(struct task *t, const struct hash128 *state);
+/* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good
+ * for task_free only. */
+int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
+                 const struct hash128 *state, struct err *reterr) NODISCARD;
+
+/* The record of the next cut is the last of these rules: others begin behind it. */
+void task_final(struct task *t, bool deleted);
+/* Into a new task, in whose place others were whose last snapshot this is, of the cut `seq`:
+ * statements that are the same keep what they hold, inputs that are the same go on where they were.
+ * After a failure it is good for task_free only. */
+int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
+                   struct eng_succeeded *ret, struct err *reterr) NODISCARD;
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What it costs that rules stand in graphs of their own: the same rules over the same events as one
+ * graph and as one graph each, in one slot on the embedded bus, CPU seconds of the process while
+ * they are read.
+ *
+ *     bench_slots [RULES [EVENTS]]
+ */
+#include "core/base/vec.h"
+#include "core/bus/bus_conf.h"
+#include "core/bus/bus_topics.h"
+#include "core/event/batch_enc.h"
+#include "core/event/frame.h"
+#include "core/event/schema.h"
+#include "operators/shard/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PARTS = 4, PER_RECORD = 200, NAMES = 100, TEXT_MAX = 1 << 20 };
+
+struct bench {
+    struct bus *bus;
+    struct bus_client *c;
+    struct bus_writer *out;
+    uint32_t rules, events;
+};
+
+static void must(int rc, const struct err *err, const char *what)
+{
+    if (rc != 0) {
+        fprintf(stderr, "%s: %s\n", what, err->msg);
+        exit(1);
+    }
+}
+
+static void wait_for(struct bench *b, uint64_t tag, uint32_t n)
+{
+    struct bus_ev ev[64];
+    while (n > 0) {
+        bus_wait(b->c, CLOCK_NS_PER_S);
+        for (int got = bus_poll(b->c, ev, 64), i = 0; i < got; i++) {
+            n -= ev[i].tag == tag;
+        }
+    }
+}
+
+static void open_bus(struct bench *b, const char *dir)
+{
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    const struct bus_conf conf = {
+        .kind = BUS_LOCAL, .prefix = "kaiju.", .local = {.dir = dir, .map_bytes = 4L << 30}};
+    struct err err;
+    must(bus_new(&conf, &b->bus, &err), &err, "the bus");
+    b->c = bus_client_new(b->bus, "bench");
+    bus_topic_specs(PARTS, -1, specs);
+    must(bus_ensure(b->c, specs, BUS_TOPICS_COUNT, 1, &err), &err, "topics");
+    wait_for(b, 1, 1);
+    must(bus_open(b->c, SLICE(""), 2, &b->out, &err), &err, "a writer");
+    wait_for(b, 2, 1);
+}
+
+static void put_events(struct bench *b)
+{
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
+    struct buf bytes;
+    struct err err;
+    int64_t ts = INT64_C(1700000000000000000);
+    char name[16];
+    buf_init(&bytes, 1 << 20);
+    for (uint32_t at = 0; at < b->events; at += PER_RECORD) {
+        batch_enc_begin(enc, SLICE("bench"), 0);
+        for (uint32_t i = 0; i < PER_RECORD; i++) {
+            (void)snprintf(name, sizeof name, "m%u", (at / PER_RECORD * 7 + i) % NAMES);
+            struct val_pair where[] = {val_pair(SLICE("k8s.node.name"), val_string(SLICE("n1")))};
+            struct rec_context context = {where, 1, 0};
+            struct val_pair p[] = {val_pair(SLICE("name"), val_string(slice_str(name))),
+                                   val_pair(SLICE("value"), val_double(i))};
+            struct rec r = {.ts = ts += 100000,
+                            .kind = REC_METRIC,
+                            .context = &context,
+                            .type = SLICE("Metric"),
+                            .payload = p,
+                            .payload_len = 2};
+            must(batch_enc_add(enc, &r, &err), &err, "an event");
+        }
+        (void)frame_put(&bytes, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc")));
+        must(batch_enc_end(enc, &bytes, &err), &err, "a batch");
+        struct bus_put put = {.to = {bus_topic(b->c, SLICE("metrics")), at / PER_RECORD % PARTS},
+                              .value = buf_slice(&bytes),
+                              .token = 3};
+        must(bus_put(b->out, &put, &err), &err, "a record");
+        wait_for(b, 3, 1);
+        buf_clear(&bytes);
+    }
+    buf_done(&bytes);
+    batch_enc_free(enc);
+}
+
+/* Rules from..to as a graph of one level. */
+static struct laid *lay_out(const char *name, uint32_t from, uint32_t to)
+{
+    struct arena *a = arena_new(NULL, "graph", 256 << 20);
+    const struct layout_conf conf = {.raw_parts = PARTS};
+    struct layout *l = NULL;
+    struct err err;
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    (void)buf_addf(&text,
+                   "apiVersion: kaiju/v1\nkind: RuleGraph\nname: %s\nlevels:\n"
+                   "  - name: metrics\n    bound: 0s\n    epl: |\n",
+                   name);
+    for (uint32_t i = from; i < to; i++) {
+        (void)buf_addf(&text,
+                       "      @name('r%u') insert into Out%u select node, value from Metric(name = "
+                       "'m%u', value > %u);\n",
+                       i, i, i, PER_RECORD - 2);
+    }
+    must(layout_make(a, buf_slice(&text), &conf, &l, &err), &err, "a graph");
+    buf_done(&text);
+    return laid_new(l, a, 1);
+}
+
+static uint64_t taken(struct worker *w)
+{
+    uint32_t n = 0;
+    uint64_t sum = 0;
+    const struct worker_task *t = worker_tasks(w, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        sum += t[i].counts.taken;
+    }
+    return sum;
+}
+
+static double measure(struct bench *b, const char *name, uint32_t graphs)
+{
+    const struct worker_conf conf = {
+        .name = name, .commit_ns = 10 * CLOCK_NS_PER_MS, .from_start = true};
+    VEC(struct worker_want) wants = {0};
+    VEC(struct laid *) all = {0};
+    uint32_t each = b->rules / graphs;
+    char text[64];
+    for (uint32_t i = 0; i < graphs; i++) {
+        (void)snprintf(text, sizeof text, "%s%u", name, i);
+        struct laid *l = lay_out(text, i * each, (i + 1) * each);
+        *VEC_PUSH(&all) = l;
+        for (uint32_t k = 0; k < l->layout->groups[0].parts; k++) {
+            *VEC_PUSH(&wants) = (struct worker_want){l, 0, k};
+        }
+    }
+    struct worker *w = worker_new(b->bus, &conf);
+    int64_t began = clock_cpu_ns();
+    (void)worker_run(w, wants.ptr, (uint32_t)wants.len);
+    while (taken(w) < (uint64_t)b->events * graphs) {
+        (void)usleep(50000);
+        if (worker_look(w).why[0] != '\0') {
+            fprintf(stderr, "%s\n", worker_look(w).why);
+            exit(1);
+        }
+    }
+    double s = (double)(clock_cpu_ns() - began) / 1e9;
+    printf("%2u graphs of %2u rules: %u events, %.3f CPU s, %.0f ns per event\n", graphs, each,
+           b->events, s, s * 1e9 / b->events);
+    worker_free(w);
+    VEC_EACH (&all, l) {
+        laid_unref(*l);
+    }
+    VEC_DONE(&all);
+    VEC_DONE(&wants);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {.rules = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 50,
+                      .events = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 400000};
+    char dir[] = "/tmp/kaiju-bench-XXXXXX", command[64];
+    if (mkdtemp(dir) == NULL) {
+        return 1;
+    }
+    open_bus(&b, dir);
+    put_events(&b);
+    double one = measure(&b, "one", 1), each = measure(&b, "each", b.rules);
+    printf("graphs of their own cost %.2f times as much\n", each / one);
+    bus_writer_close(b.out);
+    bus_client_free(b.c);
+    bus_free(b.bus);
+    (void)snprintf(command, sizeof command, "rm -r %s", dir);
+    return system(command) != 0;
+}
