@@ -3,9 +3,8 @@
  * The role `operator`: a worker. It says that it is there (ctl.members), with how many slots: a
  * slot is a thread and a writer of the bus (operators/shard/worker.h) and has tasks of many graphs.
  * Which tasks, the coordinator writes (ctl.assign); what they are is laid out from the graphs as
- * they were applied (ctl.graphs). A slot whose record is revoked or gone ends; how records change
- * so that no task is run twice is the coordinator's (coordinator/members.h). ctl.tasks tells of
- * all.
+ * they were applied (ctl.graphs). A slot whose record is revoked or gone ends (so no task is run
+ * twice: coordinator/members.h). What each task does is told in ctl.tasks.
  */
 #include "operators/operator.h"
 
