@@ -3,9 +3,8 @@
  * The role `operator`: a worker. It says that it is there (ctl.members), with how many slots: a
  * slot is a thread and a writer of the bus (operators/shard/worker.h) and has tasks of many graphs.
  * Which tasks, the coordinator writes (ctl.assign); what they are is laid out from the graphs as
- * they were applied (ctl.graphs). A slot whose record is revoked or gone ends; how records change
- * so that no task is run twice is the coordinator's (coordinator/members.h). What each task does is
- * told in ctl.tasks.
+ * they were applied (ctl.graphs). A slot whose record is revoked or gone ends (so no task is run
+ * twice: coordinator/members.h). What each task does is told in ctl.tasks.
  */
 #include "operators/operator.h"
 
@@ -39,7 +38,6 @@ enum {
     ARENA_MAX = 256 << 20,
     TELL_MAX = 8192
 };
-
 #define TROUBLE_NS (60 * CLOCK_NS_PER_S)
 #define LOOK_NS    (100 * CLOCK_NS_PER_MS)
 #define BEAT_NS    CLOCK_NS_PER_S
@@ -357,19 +355,17 @@ static void lay_out(struct runner *o, struct graph *g)
     struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
     struct layout *l = NULL;
     struct laid *old = g->laid;
-    bool removed = !g->wanted;
     const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
     g->laid = NULL;
     g->ready = g->said_live = false;
     if (g->wanted && layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
         LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
         g->wanted = false;
+    } else if (old != NULL) {
+        laid_ends(old, l);
     }
     if (old != NULL) {
-        if (g->wanted || removed) { /* not if the new one cannot run */
-            laid_ends(old, g->wanted ? l : NULL);
-        }
-        forget_tasks(o, old->layout, g->wanted ? l : NULL);
+        forget_tasks(o, old->layout, l);
         laid_unref(old);
     }
     if (!g->wanted) {
