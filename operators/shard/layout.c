@@ -19,10 +19,42 @@ enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024 };
 
 #define BOUND_NS INT64_C(5000000000)
 
+/* The key of a read, as text that begins and ends with a blank; or nothing. */
+static struct slice key_text(struct arena *a, const struct layout_read *r)
+{
+    char *text = arena_printf(a, "%s", "");
+    for (uint32_t i = 0; r->way != LAYOUT_INSIDE && i < r->n_key; i++) {
+        bool number = r->as_double != NULL && r->as_double[i];
+        text = arena_printf(a, "%s%s" SLICE_FMT "%s", text, i > 0 ? "," : " ", SLICE_ARG(r->key[i]),
+                            number ? "#" : "");
+    }
+    return slice_str(r->n_key > 0 && text[0] != '\0' ? arena_printf(a, "%s ", text) : text);
+}
+
+/* A group's name, and what it is cut by: tasks that are cut otherwise have another lineage, because
+ * the state of those before them is not theirs. Another stream with the same key changes nothing.
+ */
+static struct slice cut_of(struct arena *a, const struct layout_group *g)
+{
+    if (g->parts == 1) {
+        return g->name;
+    }
+    struct slice all = slice_str(arena_printf(a, SLICE_FMT "/%u/", SLICE_ARG(g->name), g->parts));
+    for (uint32_t i = 0; i < g->n_reads; i++) {
+        struct slice key = key_text(a, &g->reads[i]);
+        if (key.len > 0 && slice_find_slice(all, key) == all.len) {
+            all = slice_str(arena_printf(a, SLICE_FMT SLICE_FMT, SLICE_ARG(all), SLICE_ARG(key)));
+        }
+    }
+    return all;
+}
+
 static uint64_t lineage_of(const struct layout_making *m, uint32_t group, uint32_t part)
 {
     const struct doc_graph *g = &m->doc->g;
-    return ref_lineage(g->tenant, g->name, m->l->groups[group].name, part);
+    struct layout_group *of = &m->l->groups[group];
+    of->cut = of->cut.ptr != NULL ? of->cut : cut_of(m->a, of);
+    return ref_lineage(g->tenant, g->name, of->cut, part);
 }
 
 static bool is_moved(const struct layout_read *r)

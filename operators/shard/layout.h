@@ -54,6 +54,7 @@ struct layout_group {
     uint32_t first, n; /* levels */
     uint64_t members;  /* a bit for each part of a level that runs in it */
     uint32_t parts;
+    struct slice cut; /* of its lineages: its name, and what it is cut by */
     bool source;
     struct slice why;   /* it is one task; empty */
     struct slice apart; /* why it is in no group before; empty */

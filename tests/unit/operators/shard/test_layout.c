@@ -90,6 +90,34 @@ TEST(signals_are_moved_by_the_key_of_who_reads_them)
     arena_free(a);
 }
 
+static uint64_t lineage(const char *levels, uint32_t parts)
+{
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    struct layout *l = lay_out(a, levels, parts);
+    uint64_t r = l->groups[l->n_groups - 1].tasks[0].plan->lineage;
+    arena_free(a);
+    return r;
+}
+
+/* State is taken over by lineage: that of tasks which were cut otherwise is nobody's. */
+TEST(who_is_cut_otherwise_is_another)
+{
+    static const char by_host[] =
+        "- name: logs\n  partitions: %\n  epl: |\n"
+        "    insert into N select node, count(*) as n from LogRecord group by node;\n";
+    static const char two[] =
+        "- name: logs\n  partitions: %\n  epl: |\n"
+        "    @name('n') insert into N select service as k, count(*) as n, last(body) as b\n"
+        "    from LogRecord(severity_number >= 9, body is not null)#time(20 sec) group by "
+        "service;\n"
+        "    insert into M select service, count(*) as n from Metric group by service;\n";
+    CHECK_EQ(lineage(by_service, 16), lineage(by_service, 16));
+    CHECK_EQ(lineage(by_service, 16), lineage(two, 16)); /* another stream by the same key */
+    CHECK(lineage(by_service, 16) != lineage(by_service, 8));
+    CHECK(lineage(by_service, 16) != lineage(by_service, 1));
+    CHECK(lineage(by_service, 16) != lineage(by_host, 16));
+}
+
 /* Of statements that look at an event as a whole, all of it is passed on. */
 TEST(events_are_kept_whole_where_they_are_looked_at_whole)
 {
