@@ -8,7 +8,7 @@
 #include "ingest/ingest.h"
 #include "operators/graph/eng_doc.h"
 #include "operators/operator.h"
-#include "operators/shard/layout.h"
+#include "operators/shard/layout_diff.h"
 
 const struct doc_engine *const coordinator_engine = &eng_doc;
 
@@ -37,6 +37,30 @@ static int lay_out(struct arena *a, struct slice document, uint32_t raw_parts,
 }
 
 const coordinator_layout_fn coordinator_layout = lay_out;
+
+static int diff(struct arena *a, struct slice before, struct slice after, uint32_t raw_parts,
+                const struct coordinator_change **ret, uint32_t *ret_n, struct err *reterr)
+{
+    static const enum coordinator_fate fates[] = {[LAYOUT_KEPT] = COORDINATOR_KEPT,
+                                                  [LAYOUT_BEGUN] = COORDINATOR_BEGUN,
+                                                  [LAYOUT_DROPPED] = COORDINATOR_DROPPED};
+    const struct layout_conf conf = {.raw_parts = raw_parts};
+    struct layout_change *v = NULL;
+    uint32_t n = 0;
+    int rc = layout_diff(a, before, after, &conf, &v, &n, reterr);
+    if (rc != 0) {
+        return rc;
+    }
+    struct coordinator_change *to = arena_array(a, n + 1, sizeof *to);
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = (struct coordinator_change){v[i].level, v[i].statement, fates[v[i].fate]};
+    }
+    *ret = to;
+    *ret_n = n;
+    return 0;
+}
+
+const coordinator_diff_fn coordinator_diff = diff;
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -11,6 +11,7 @@
 #ifndef COORDINATOR_API_H
 #define COORDINATOR_API_H
 
+#include "coordinator/coordinator.h"
 #include "coordinator/feed.h"
 #include "coordinator/graphs.h"
 #include "coordinator/keeps.h"
@@ -29,6 +30,8 @@ struct api_conf {
     struct feed *feeds[FEED_TOPICS];
     struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
+    coordinator_diff_fn diff;        /* NULL: nobody is told what state is kept */
+    uint32_t raw_parts;              /* partitions of signals */
     const char *bus;                 /* its kind, for people */
     struct bus *storage;             /* for how full it is; NULL: that is not told */
     int64_t retention_ns;            /* of topics; 0: not known */

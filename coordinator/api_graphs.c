@@ -29,6 +29,7 @@ struct job {
     uint64_t hash;
     int64_t version;
     json_t *warnings;
+    json_t *state; /* what becomes of the state of statements; NULL: there was none */
 };
 
 static struct job *job_new(struct api_call *c, bool removes)
@@ -54,6 +55,7 @@ static void job_free(struct job *j)
         buf_done(&j->text);
         buf_done(&j->value);
         json_decref(j->warnings);
+        json_decref(j->state);
         mem_free(j);
     }
 }
@@ -90,6 +92,9 @@ static void answer_put(struct job *j, bool changed)
                   "name", api_text(j->name), "version", (json_int_t)j->version, "hash", hash,
                   "etag", j->tag, "created", (int)j->creates, "changed", (int)changed, "dry_run",
                   (int)j->dry, "warnings", j->warnings);
+    if (j->state != NULL) {
+        (void)json_object_set(o, "state", j->state);
+    }
     if (!j->dry) {
         http_reply_field(j->req, "ETag", slice_str(j->tag));
     }
@@ -180,6 +185,35 @@ static bool conditions_hold(struct job *j, const struct graph *g)
     return false;
 }
 
+/* ---- state ---- */
+
+/* Statements by what becomes of their state. A failure is logged: what was asked for is done. */
+static json_t *state_of(const struct job *j, const struct graph *g)
+{
+    static const char *const names[] = {[COORDINATOR_KEPT] = "kept",
+                                        [COORDINATOR_BEGUN] = "begun",
+                                        [COORDINATOR_DROPPED] = "dropped"};
+    const struct coordinator_change *v = NULL;
+    uint32_t n = 0;
+    struct err e;
+    struct arena *a = arena_new(NULL, "changes", ARENA_MAX);
+    json_t *o = json_pack("{s:[], s:[], s:[]}", names[0], names[1], names[2]);
+    if (j->api->conf.diff(a, g->document, buf_slice(&j->text), j->api->conf.raw_parts, &v, &n,
+                          &e) != 0) {
+        LOG_WARN("what becomes of a graph's state is not known", LOG_SLICE("graph", job_key(j)),
+                 LOG_STR("error", e.msg));
+        json_decref(o);
+        o = NULL;
+    }
+    for (uint32_t i = 0; o != NULL && i < n; i++) {
+        (void)json_array_append_new(json_object_get(o, names[v[i].fate]),
+                                    json_pack("{s:o, s:o}", "level", api_text(v[i].level),
+                                              "statement", api_text(v[i].statement)));
+    }
+    arena_free(a);
+    return o;
+}
+
 /* ---- the turn of a job ---- */
 
 /* True: value is the record to be written. False: answered, and the job may be freed. */
@@ -207,6 +241,10 @@ static bool prepare(struct job *j, bool *ret_same)
     j->version = g == NULL ? 1 : g->hash == j->hash ? g->version : g->version + 1;
     graphs_tag(j->version, buf_slice(&j->text), j->tag);
     *ret_same = g != NULL && slice_eq(g->document, buf_slice(&j->text)) && g->version == j->version;
+    if (j->api->conf.diff != NULL && g != NULL && g->version != j->version) {
+        json_decref(j->state);
+        j->state = state_of(j, g);
+    }
     buf_clear(&j->value);
     if (!graphs_value(&j->value, j->tenant, j->name, j->version, j->hash, buf_slice(&j->text)) ||
         j->value.len + GRAPH_KEY_BYTES > BUS_RECORD_MAX) {

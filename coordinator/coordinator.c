@@ -223,6 +223,8 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
                             .keeps = c->keeps,
                             .engine = coordinator_engine,
+                            .diff = coordinator_diff,
+                            .raw_parts = (uint32_t)env->settings->bus.partitions,
                             .bus = bus_names[bus_kind(env->bus)],
                             .storage = env->bus,
                             .retention_ns = env->settings->bus.retention_ns};

@@ -27,4 +27,15 @@ typedef int (*coordinator_layout_fn)(struct arena *a, struct slice document, uin
                                      struct err *reterr);
 extern const coordinator_layout_fn coordinator_layout;
 
+struct coordinator_change { /* of a statement, when a document takes the place of another */
+    struct slice level, statement;
+    enum coordinator_fate { COORDINATOR_KEPT, COORDINATOR_BEGUN, COORDINATOR_DROPPED } fate;
+};
+
+/* What becomes of the state of statements; likewise. */
+typedef int (*coordinator_diff_fn)(struct arena *a, struct slice before, struct slice after,
+                                   uint32_t raw_parts, const struct coordinator_change **ret,
+                                   uint32_t *ret_n, struct err *reterr);
+extern const coordinator_diff_fn coordinator_diff; /* NULL: nobody is told */
+
 #endif

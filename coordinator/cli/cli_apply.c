@@ -112,6 +112,24 @@ static void print_notes(const char *file, struct slice text, const json_t *list)
 
 /* ---- one file ---- */
 
+/* What becomes of the state of statements, in a line each. */
+static void print_state(const json_t *state)
+{
+    static const struct {
+        const char *name, *words;
+    } fates[] = {{"kept", "keeps its state"},
+                {"begun", "begins with nothing in memory"},
+                {"dropped", "is gone, and its state with it"}};
+    for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
+        size_t k;
+        json_t *s;
+        json_array_foreach(json_object_get(state, fates[i].name), k, s)
+        {
+            printf("  %s/%s %s\n", cli_text(s, "level"), cli_text(s, "statement"), fates[i].words);
+        }
+    }
+}
+
 static void print_done(const struct cli *c)
 {
     const json_t *o = c->json;
@@ -123,6 +141,7 @@ static void print_done(const struct cli *c)
                      : "unchanged",
            cli_text(o, "tenant"), (long long)cli_number(o, "version"),
            json_is_true(json_object_get(o, "dry_run")) ? " (dry run)" : "");
+    print_state(json_object_get(o, "state"));
 }
 
 static bool put(struct cli *c, const char *path, struct slice text, bool dry_run)

@@ -161,6 +161,15 @@ struct hash128 stmt_ident(const struct stmt *st, int depth)
     return id;
 }
 
+bool eng_ident_at(const struct eng *e, size_t n, struct hash128 *ret)
+{
+    if (n >= e->stmts.len) {
+        return false;
+    }
+    *ret = stmt_ident(e->stmts.ptr[n], IDENT_DEPTH);
+    return true;
+}
+
 bool eng_ident(const struct eng *e, struct slice deployment, struct hash128 *ret)
 {
     VEC_EACH (&e->deps, d) {

@@ -211,6 +211,10 @@ class Graphs(Api):
         made = self.new()
         answer = self.put(text=graph(least=18), query="?dryRun=server", If_Match=made.tag)
         self.assertEqual((answer.json["version"], answer.json["changed"]), (2, True))
+        fates = answer.json["state"]
+        changed = [{"level": "logs", "statement": "errors"}]
+        self.assertEqual(fates, {"kept": [{"level": "hl", "statement": "page"}], "begun": changed,
+                                 "dropped": changed})
         self.refused(self.put(text="x", query="?dryRun=server"), 422, "KJ-API-0006")
         self.refused(self.put(query="?dryRun=server", If_Match='"x"'), 412, "KJ-API-0009")
         self.refused(self.put(query="?dryRun=client"), 400, "KJ-API-0004")
@@ -558,7 +562,9 @@ class Commands(Api):
         self.expect(0, "^$", "get", "graphs")
         self.expect(0, made % ("a", "created", 1, ""), "apply", "-f", a, b)
         self.expect(0, made % ("a", "unchanged", 1, ""), "apply", "-f", a)
-        self.expect(0, made % ("a", "changed", 2, ""), "apply", "-f", "-", text=graph("a", 18))
+        self.expect(0, made % ("a", "changed", 2, "") + "  hl/page keeps its state\n  logs/errors "
+                    "begins with nothing in memory\n  logs/errors is gone, ",
+                    "apply", "-f", "-", text=graph("a", 18))
         listed = self.expect(0, "NAME", "get", "graphs").stdout
         self.assertEqual([line.split()[:4] for line in listed.splitlines()],
                          [["TENANT", "NAME", "VERSION", "PHASE"], ["default", "a", "2", "pending"],

@@ -28,6 +28,7 @@
 
 const struct doc_engine *const coordinator_engine = &eng_doc;
 const coordinator_layout_fn coordinator_layout = NULL;
+const coordinator_diff_fn coordinator_diff = NULL;
 
 enum { REPLICAS = 2, PARTITIONS = 2, TAG_OPEN = 1, BODY_MAX = 64 << 20 };
 
