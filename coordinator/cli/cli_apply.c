@@ -118,8 +118,8 @@ static void print_state(const json_t *state)
     static const struct {
         const char *name, *words;
     } fates[] = {{"kept", "keeps its state"},
-                {"begun", "begins with nothing in memory"},
-                {"dropped", "is gone, and its state with it"}};
+                 {"begun", "begins with nothing in memory"},
+                 {"dropped", "is gone, and its state with it"}};
     for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
         size_t k;
         json_t *s;
