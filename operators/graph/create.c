@@ -359,6 +359,9 @@ void table_put(struct table *t, struct evt *e, struct inst *from)
     }
     if (t->n_keys == 0) { /* the one row takes the values */
         struct evt *row = table_find(r, NULL, 0);
+        if (row == NULL && !eng_limit_row(from, r, t, e)) {
+            return;
+        }
         row = row != NULL ? row : table_add(r, NULL, 0);
         for (uint32_t i = 0; i < t->block; i++) {
             if (t->slot[i] == UINT16_MAX) {
