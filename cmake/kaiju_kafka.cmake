@@ -4,7 +4,9 @@
 #                    [TIMEOUT 300] [ARGS ...])
 # makes NAME and adds it as ctest NAME for version 4 and NAME_39 for 3.9, label kafka. A fixture
 # starts the cluster that a test needs when it does not run, and stops what it has started. SHARDS:
-# so many processes at once share the tests (tests/kafka/shards.sh).
+# so many processes at once share the tests (tests/kafka/shards.sh). A cluster is one test's at a
+# time; these tests wait more than they work, so they begin first and others run beside them.
+set(KAIJU_KAFKA_FIRST 1000)
 set(KAIJU_KAFKA_SH ${PROJECT_SOURCE_DIR}/tests/kafka/kafka.sh)
 
 function(kaiju_kafka_fixture version nodes)
@@ -18,9 +20,9 @@ function(kaiju_kafka_fixture version nodes)
   add_test(NAME ${name}_start COMMAND ${KAIJU_KAFKA_SH} fixture-start ${which})
   add_test(NAME ${name}_stop COMMAND ${KAIJU_KAFKA_SH} fixture-stop ${which})
   set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600 LABELS kafka
-    RESOURCE_LOCK kafka)
+    RESOURCE_LOCK ${name} COST ${KAIJU_KAFKA_FIRST})
   set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 60 LABELS kafka
-    RESOURCE_LOCK kafka)
+    RESOURCE_LOCK ${name})
 endfunction()
 
 # kaiju_kafka_run(TEST VERSION NODES TIMEOUT COMMAND...): one ctest under its fixture.
@@ -28,8 +30,9 @@ function(kaiju_kafka_run test version nodes timeout)
   kaiju_kafka_fixture(${version} ${nodes})
   add_test(NAME ${test}
     COMMAND ${KAIJU_KAFKA_SH} run --version ${version} --nodes ${nodes} -- ${ARGN})
-  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS kafka RESOURCE_LOCK kafka
-    FIXTURES_REQUIRED kafka_${version}_${nodes}
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS kafka
+    RESOURCE_LOCK kafka_${version}_${nodes} FIXTURES_REQUIRED kafka_${version}_${nodes}
+    COST ${KAIJU_KAFKA_FIRST}
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")
 endfunction()
 

@@ -15,6 +15,7 @@ import test_rules
 
 ROUNDS = int(os.environ.get("KAIJU_WORKER_ROUNDS", "2"))
 SERVICES, LINES = 5, 20
+TASKS = 8 + 4  # of the level that reads signals one for each of their partitions, and of the other
 
 
 @unittest.skipUnless(BROKERS, "needs a bus that many processes write")
@@ -33,10 +34,10 @@ class Workers(test_rules.Bed):
         return found
 
     def all_live(self, workers):
-        """All five tasks, on so many workers that are there, each with some."""
+        """All tasks, on so many workers that are there, each with some."""
         found = {name: tasks for name, tasks in self.spread().items()
                  if any(name.endswith(f"-{w.process.pid}") for w in workers)}
-        return len(found) == len(workers) and sum(len(t) for t in found.values()) == 5
+        return len(found) == len(workers) and sum(len(t) for t in found.values()) == TASKS
 
     def begin_all(self):
         self.coordinator = self.role("coordinator", *self.bus)
