@@ -9,6 +9,15 @@
 set(KAIJU_KAFKA_FIRST 1000)
 set(KAIJU_KAFKA_SH ${PROJECT_SOURCE_DIR}/tests/kafka/kafka.sh)
 
+# What is older than the current version is for `./dev test long`.
+function(kaiju_kafka_labels version ret)
+  if(version STREQUAL "4")
+    set(${ret} kafka PARENT_SCOPE)
+  else()
+    set(${ret} "kafka;long" PARENT_SCOPE)
+  endif()
+endfunction()
+
 function(kaiju_kafka_fixture version nodes)
   set(name kafka_${version}_${nodes})
   get_property(known GLOBAL PROPERTY KAIJU_KAFKA_FIXTURES)
@@ -19,10 +28,11 @@ function(kaiju_kafka_fixture version nodes)
   set(which --version ${version} --nodes ${nodes})
   add_test(NAME ${name}_start COMMAND ${KAIJU_KAFKA_SH} fixture-start ${which})
   add_test(NAME ${name}_stop COMMAND ${KAIJU_KAFKA_SH} fixture-stop ${which})
-  set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600 LABELS kafka
-    RESOURCE_LOCK ${name} COST ${KAIJU_KAFKA_FIRST})
-  set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 60 LABELS kafka
-    RESOURCE_LOCK ${name})
+  kaiju_kafka_labels(${version} labels)
+  set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600
+    LABELS "${labels}" RESOURCE_LOCK ${name} COST ${KAIJU_KAFKA_FIRST})
+  set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 60
+    LABELS "${labels}" RESOURCE_LOCK ${name})
 endfunction()
 
 # kaiju_kafka_run(TEST VERSION NODES TIMEOUT COMMAND...): one ctest under its fixture.
@@ -30,7 +40,8 @@ function(kaiju_kafka_run test version nodes timeout)
   kaiju_kafka_fixture(${version} ${nodes})
   add_test(NAME ${test}
     COMMAND ${KAIJU_KAFKA_SH} run --version ${version} --nodes ${nodes} -- ${ARGN})
-  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS kafka
+  kaiju_kafka_labels(${version} labels)
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}"
     RESOURCE_LOCK kafka_${version}_${nodes} FIXTURES_REQUIRED kafka_${version}_${nodes}
     COST ${KAIJU_KAFKA_FIRST}
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")

@@ -155,6 +155,17 @@ static bool is_same(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+static bool is_held_same(const struct held *a, const struct held *b)
+{
+    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+        if (a[i].incarnation != b[i].incarnation || a[i].epoch != b[i].epoch ||
+            a[i].lost != b[i].lost) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void read_held(struct worker *w, const json_t *list)
 {
     size_t i;
@@ -196,7 +207,7 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
     w->beat = number_of(o, "beat");
     w->leaves = json_is_true(json_object_get(o, "leaves"));
     read_held(w, json_object_get(o, "held"));
-    m->dirty |= had.leaves != w->leaves || memcmp(had.held, w->held, sizeof w->held) != 0;
+    m->dirty |= had.leaves != w->leaves || !is_held_same(had.held, w->held);
     *at = w;
 }
 
