@@ -26,11 +26,12 @@ function(kaiju_kafka_fixture version nodes)
   endif()
   set_property(GLOBAL APPEND PROPERTY KAIJU_KAFKA_FIXTURES ${name})
   set(which --version ${version} --nodes ${nodes})
+  # One at a time: whoever is first fetches the program for all.
   add_test(NAME ${name}_start COMMAND ${KAIJU_KAFKA_SH} fixture-start ${which})
   add_test(NAME ${name}_stop COMMAND ${KAIJU_KAFKA_SH} fixture-stop ${which})
   kaiju_kafka_labels(${version} labels)
   set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600
-    LABELS "${labels}" RESOURCE_LOCK ${name} COST ${KAIJU_KAFKA_FIRST})
+    LABELS "${labels}" RESOURCE_LOCK "kafka_fetch;${name}" COST ${KAIJU_KAFKA_FIRST})
   set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 60
     LABELS "${labels}" RESOURCE_LOCK ${name})
 endfunction()
