@@ -244,6 +244,9 @@ int tape_open(struct tapes *s, struct slice topic, uint32_t part, int64_t from, 
 
 static void drop_given(struct tape *t)
 {
+    if (t->at == 0) {
+        return;
+    }
     for (size_t i = 0; i < t->at; i++) {
         mem_free(t->queue.ptr[i]);
     }

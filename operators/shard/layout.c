@@ -639,7 +639,9 @@ int layout_make(struct arena *a, struct slice document, const struct layout_conf
     struct layout_looks looks;
     doc_notes_init(&notes, a);
     struct doc *d = doc_read(a, document, &notes);
-    if (d == NULL || doc_check(d, &eng_doc, &notes, reterr) != 0) {
+    bool fine = d != NULL && doc_check(d, &eng_doc, &notes, reterr) == 0;
+    doc_notes_done(&notes);
+    if (!fine) {
         return d != NULL ? -ERR_SYNTAX : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
     }
     int rc = layout_look(d, &looks, reterr);
