@@ -81,4 +81,11 @@ void test_check_bytes(const char *file, int line, const char *what, const char *
                       const char *got, size_t got_len);
 void test_check_has(const char *file, int line, const char *part, const char *text);
 
+/* So many seeds; fewer where each step costs many times as much. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SEEDS(n) (((n) + 3) / 4)
+#else
+#define TEST_SEEDS(n) (n)
+#endif
+
 #endif

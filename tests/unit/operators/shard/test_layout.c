@@ -647,7 +647,7 @@ static void unmake(struct world *w)
 
 static void compare(const char *levels, bool ordered, uint32_t least_tasks)
 {
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= TEST_SEEDS(3); seed++) {
         uint32_t tasks = 0;
         struct world *one = run_graph(levels, 1, seed, ordered, &tasks);
         CHECK(one->rows.len > 50);

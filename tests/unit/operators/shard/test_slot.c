@@ -531,7 +531,7 @@ TEST(a_slot_without_transactions_writes_the_same)
 
 TEST(each_input_has_its_effect_once_however_commits_end)
 {
-    for (uint64_t seed = 100; seed < 140; seed++) {
+    for (uint64_t seed = 100; seed < 100 + TEST_SEEDS(40); seed++) {
         run(seed, bus_sim_cruel(), seed % 2 == 0 ? 0 : 20);
     }
     CHECK(fenced > 5 && counts.aborts > 50 && counts.unknowns > 50 && counts.replayed > 100);
@@ -540,7 +540,7 @@ TEST(each_input_has_its_effect_once_however_commits_end)
 
 TEST(each_input_has_its_effect_once_though_workers_die)
 {
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= TEST_SEEDS(10); seed++) {
         run(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough(), 20);
     }
 }
@@ -548,7 +548,7 @@ TEST(each_input_has_its_effect_once_though_workers_die)
 TEST(changed_rules_go_on_with_what_is_the_same)
 {
     counts = (struct slot_counts){0};
-    for (uint64_t seed = 200; seed < 216; seed++) {
+    for (uint64_t seed = 200; seed < 200 + TEST_SEEDS(16); seed++) {
         struct bus_sim_faults faults = seed % 3 == 0   ? bus_sim_calm()
                                        : seed % 3 == 1 ? bus_sim_rough()
                                                        : bus_sim_cruel();
@@ -592,7 +592,7 @@ static uint32_t state_left(struct world *w)
 
 TEST(what_is_deleted_leaves_nothing)
 {
-    for (uint64_t seed = 300; seed < 308; seed++) {
+    for (uint64_t seed = 300; seed < 300 + TEST_SEEDS(8); seed++) {
         struct world *w = make_world(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough());
         begin(w);
         while (!w->sender_open) {
@@ -621,7 +621,7 @@ TEST(what_is_deleted_leaves_nothing)
 TEST(a_task_that_comes_and_goes_disturbs_nobody_and_misses_nothing)
 {
     run_as(7, bus_sim_calm(), 0, WITH_GUEST);
-    for (uint64_t seed = 300; seed < 320; seed++) {
+    for (uint64_t seed = 300; seed < 300 + TEST_SEEDS(20); seed++) {
         run_as(seed, seed % 2 == 0 ? bus_sim_rough() : bus_sim_cruel(), seed % 4 == 0 ? 40 : 0,
                WITH_GUEST);
     }

@@ -262,7 +262,7 @@ static void forget(struct history *h)
 TEST(the_journal_makes_the_same_events_and_state)
 {
     uint64_t puts = 0, ticks = 0;
-    for (uint64_t seed = 1; seed <= 25; seed++) {
+    for (uint64_t seed = 1; seed <= TEST_SEEDS(25); seed++) {
         struct world *w = make(seed);
         struct task_plan plan = plan_of(w);
         struct history h = {0};
@@ -351,7 +351,7 @@ static void run_free(struct world *w, const struct task_plan *plan, struct histo
 
 TEST(a_run_over_a_fixed_range_depends_on_the_range_alone)
 {
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= TEST_SEEDS(20); seed++) {
         struct world *w = make(seed);
         struct task_plan plan = plan_of(w);
         struct history a = {0}, b = {0};
