@@ -54,18 +54,18 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
     return e;
 }
 
-/* c: of the instance, with row, group and leaving. */
-static inline ALWAYS_INLINE bool row_of(struct sel_inst *in, struct ectx *c, struct orow *ret)
+/* c: of the instance, with row, group and leaving; looked: for what it looks up. */
+static inline ALWAYS_INLINE bool row_of(struct sel_inst *in, struct ectx *c,
+                                        struct cause_list *looked, struct orow *ret)
 {
     const struct sel_plan *p = in->p;
     struct group *g = c->group;
-    struct cause_list looked;
     bool causes = in->in.st->causes && !in->bare;
     c->failed = false;
     c->grouping = g != NULL && p->n_levels > 0 ? p->levels[g->level] : 0;
     if (causes) {
-        cause_list_init(&looked, CAUSE_EXTRA);
-        c->causes = &looked;
+        cause_list_init(looked, CAUSE_EXTRA);
+        c->causes = looked;
         if (in->in.st->looks_up) {
             sel_look_again(in, c);
         }
@@ -78,7 +78,7 @@ static inline ALWAYS_INLINE bool row_of(struct sel_inst *in, struct ectx *c, str
         return false;
     }
     if (causes) {
-        e = sel_causes(in, c->row, g, &looked, e);
+        e = sel_causes(in, c->row, g, looked, e);
     }
     *ret = (struct orow){.e = e};
     if (p->n_order > 0) {
@@ -93,9 +93,10 @@ static inline ALWAYS_INLINE bool row_of(struct sel_inst *in, struct ectx *c, str
 bool sel_row(struct sel_inst *in, struct evt **row, struct group *g, bool leaving, struct orow *ret)
 {
     struct ectx c = inst_ctx(&in->in, row);
+    struct cause_list looked;
     c.group = g;
     c.leaving = leaving;
-    return row_of(in, &c, ret);
+    return row_of(in, &c, &looked, ret);
 }
 
 static void put(struct sel_inst *in, struct evt **row, struct group *g, bool leaving,
@@ -304,11 +305,12 @@ static void grouped(struct sel_inst *in, const struct batch *b)
         enter_leave(in, b, of + l * n, l == 0);
     }
     struct ectx c = inst_ctx(&in->in, NULL);
+    struct cause_list looked;
     for (size_t i = 0; i < in->touched.len; i++) {
         struct orow r;
         c.row = in->touched.ptr[i].row;
         c.group = in->touched.ptr[i].g;
-        if (row_of(in, &c, &r)) {
+        if (row_of(in, &c, &looked, &r)) {
             orows_add(&in->nw, r);
         }
     }
