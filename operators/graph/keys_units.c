@@ -206,7 +206,7 @@ static void by_mask(struct keys_facts *f, struct keys_stmt *s, const struct etyp
 
 static void by_flows(struct keys_facts *f)
 {
-    VEC(struct keys_place *) variants = {NULL};
+    VEC(struct keys_place *) variants = {NULL, 0, 0};
     VEC_EACH (&f->places, p) {
         if ((*p)->type->kind == ETYPE_VARIANT) {
             *VEC_PUSH(&variants) = *p;

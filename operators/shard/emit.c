@@ -153,7 +153,7 @@ static void flush(struct emit *e, struct lane *l)
     int rc = 0;
     if (!frame_put(&e->open->bytes, FRAME_SINGLE, e->print) ||
         (rc = batch_enc_end(l->enc, &e->open->bytes, &err)) != 0) {
-        assert(!"a parcel is bounded by the queue of the bus, far below its buffer");
+        assert(false && "a parcel is bounded by the queue of the bus, far below its buffer");
     }
     (void)rc;
     p->value_len = e->open->bytes.len - p->value;

@@ -63,7 +63,7 @@ void task_dead(struct task *t, enum task_dead why, struct slice statement, const
                    buf_slice(&t->key), buf_slice(&t->plain), 0, &err) == 0) {
         return;
     }
-    assert(!"a letter is small");
+    assert(false && "a letter is small");
 }
 
 /* ---- what one input puts out ---- */
