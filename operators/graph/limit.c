@@ -142,8 +142,8 @@ bool eng_limit_row(struct inst *from, struct trows *r, const struct table *t, st
 
 static void begin_second(struct eng *e)
 {
-    if (LIKELY((uint64_t)(e->now - e->out_second * 1000) < 1000)) {
-        return; /* mostly, and without a division */
+    if (LIKELY((uint64_t)e->now - (uint64_t)e->out_second * 1000 < 1000)) {
+        return; /* mostly, and without a division; a state that was read may say any second */
     }
     int64_t second = e->now / 1000;
     if (second == e->out_second) {
