@@ -187,6 +187,16 @@ static bool conditions_hold(struct job *j, const struct graph *g)
 
 /* ---- state ---- */
 
+/* Both documents are compiled for this, in the loop that also hears of workers: large ones are not
+ * worth its silence. */
+enum { STATE_BYTES_MAX = 128 * 1024 };
+
+static bool tells_state(const struct job *j, const struct graph *g)
+{
+    return j->api->conf.diff != NULL && g != NULL && g->version != j->version &&
+           g->document.len <= STATE_BYTES_MAX && j->text.len <= STATE_BYTES_MAX;
+}
+
 /* Statements by what becomes of their state. A failure is logged: what was asked for is done. */
 static json_t *state_of(const struct job *j, const struct graph *g)
 {
@@ -241,7 +251,7 @@ static bool prepare(struct job *j, bool *ret_same)
     j->version = g == NULL ? 1 : g->hash == j->hash ? g->version : g->version + 1;
     graphs_tag(j->version, buf_slice(&j->text), j->tag);
     *ret_same = g != NULL && slice_eq(g->document, buf_slice(&j->text)) && g->version == j->version;
-    if (j->api->conf.diff != NULL && g != NULL && g->version != j->version) {
+    if (tells_state(j, g)) {
         json_decref(j->state);
         j->state = state_of(j, g);
     }

@@ -438,7 +438,7 @@ static json_t *rules_of(const struct worker_task *t)
     json_t *list = json_array();
     for (uint32_t i = 0; i < t->n_rules; i++) {
         const struct worker_rule *r = &t->rules[i];
-        json_t *rule = json_pack("{s:I s:I}", "events", (json_int_t)(r->events * ENG_METER_EVERY),
+        json_t *rule = json_pack("{s:I s:I}", "events", (json_int_t)r->events * ENG_METER_EVERY,
                                  "ns_per_event", (json_int_t)(r->ns / (int64_t)MAX(r->events, 1u)));
         json_object_set_new(rule, "name", json_string(r->name)); /* no UTF-8: null */
         json_array_append_new(list, rule);

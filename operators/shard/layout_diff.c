@@ -78,6 +78,9 @@ static int read_side(struct side *s, struct slice text, const struct layout_conf
         n += s->looks.parts[i].n_stmts;
     }
     s->v = arena_array(s->a, n + 1, sizeof *s->v);
+    if (s->v == NULL) {
+        return err_set(reterr, ERR_LIMIT, "the documents are too large to be compared");
+    }
     for (uint32_t i = 0; rc == 0 && i < s->looks.n_parts; i++) {
         rc = add_part(s, i, reterr);
     }
@@ -143,6 +146,9 @@ int layout_diff(struct arena *a, struct slice before, struct slice after,
     rc = rc == 0 ? read_side(&is, after, conf, reterr) : rc;
     if (rc == 0) {
         *ret = arena_array(a, was.n + is.n + 1, sizeof **ret);
+        rc = *ret != NULL ? 0 : err_set(reterr, ERR_LIMIT, "too many statements to be compared");
+    }
+    if (rc == 0) {
         compare(&was, &is, *ret, ret_n);
     }
     if (was.looked) {
