@@ -181,6 +181,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             o->written = at >= 0 ? at : o->seen_at;
             o->readable = false;
             slot_snap_committed(s, o, o->written);
+            slot_trial_committed(s, o);
             o->in_cut = false;
         }
     }

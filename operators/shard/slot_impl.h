@@ -12,6 +12,7 @@
 #include "operators/shard/slot_load.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
+#include "operators/shard/slot_trial.h"
 
 enum slot_tag { /* low byte of a tag; then an index, and a number that is used once */
                 SLOT_TAG_OPEN = 1,
@@ -23,6 +24,8 @@ enum slot_tag { /* low byte of a tag; then an index, and a number that is used o
                 SLOT_TAG_TIMER,
                 SLOT_TAG_LAG, /* where a partition ends now */
                 SLOT_TAG_LEAVE,
+                SLOT_TAG_TRIAL_OPEN,
+                SLOT_TAG_TRIAL_PUT,
                 SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
 };
 
@@ -56,6 +59,7 @@ struct slot_one { /* a task and what the slot knows of it */
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
     struct slot_snap snap;
+    struct slot_trial trial;
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
@@ -99,6 +103,11 @@ struct slot {
     int64_t timer_at;    /* INT64_MAX: none */
     bool looking;        /* after UNKNOWN: for the records of the cut */
     bool asking, leased; /* for the lease; what the records so far say */
+
+    struct bus_writer *notes; /* of trials; NULL: none is under way */
+    bool notes_open;
+    uint32_t notes_put;     /* under way */
+    struct slot_one *alone; /* the task that is tried alone; NULL */
 
     char why[160];
     struct slot_counts counts;
