@@ -45,6 +45,7 @@ struct slot_conf {
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    size_t slice_bytes;  /* of a snapshot, written between inputs; 0: what suits */
     int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
     int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
