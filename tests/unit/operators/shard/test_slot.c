@@ -176,7 +176,8 @@ static struct slot_task task_of(const struct task_plan *p)
 {
     static const struct slice topics[] = {SLICE("metrics")};
     static const bool aligned[] = {false};
-    return (struct slot_task){p, topics, aligned, true};
+    return (struct slot_task){
+        .plan = p, .topics = topics, .aligned = aligned, .from_start = true, .idle_ns = 300000000};
 }
 
 /* The guest comes, or goes. */
@@ -203,7 +204,6 @@ static void begin(struct world *w)
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
                                    .slice_bytes = w->slice_bytes,
-                                   .idle_ns = 300000000,
                                    .takes = 64,
                                    .plain = w->plain};
     w->worker = bus_client_new(w->bus, "worker");
