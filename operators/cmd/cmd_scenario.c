@@ -18,7 +18,7 @@ enum { OUT_MAX = 1024 * 1024 * 1024 };
 struct scenario {
     struct cmd_play *play; /* the one below whose turn it is */
     struct cmd_play real, twin;
-    int64_t reload_every; /* 0: never, and no twin */
+    int64_t reload_every;     /* 0: never, and no twin */
     struct cmd_slices slices; /* of the twin */
     struct buf out;
     size_t step, entries;

@@ -93,7 +93,7 @@ static void group_free(struct group *g)
     if (a->n_keys > 0) {
         lim_sub(a->lim, LIM_GROUPS, 1);
     }
-    agg_block_done(a->layout, block_of(g), a->heap);
+    agg_block_done(a->layout, aggr_block(g), a->heap);
     if (g->refs != NULL) {
         cause_refs_done(g->refs);
     }
@@ -189,7 +189,7 @@ static struct group *make(struct aggregator *a)
     a->touched_bytes = refs_at + (a->queue ? CAUSE_REFS_OFTEN : 0);
     g->of = a;
     g->kept = a->keeps ? (struct group_kept *)(void *)((char *)g + kept_at) : NULL;
-    agg_block_init(a->layout, block_of(g));
+    agg_block_init(a->layout, aggr_block(g));
     if (a->queue) {
         g->refs = (struct cause_refs *)(void *)((char *)g + refs_at);
     } else if (a->causes && a->windowed) {
@@ -400,7 +400,7 @@ static void begin_anew(struct aggregator *a)
         if (a->forgets && !g->touched) {
             drop(g);
         } else {
-            agg_block_clear(a->layout, block_of(g), a->heap);
+            agg_block_clear(a->layout, aggr_block(g), a->heap);
             if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
                 cause_live_free(g->live);
                 g->live = cause_live_new(a->heap, a->width > 1);
@@ -444,7 +444,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
         begin_anew(g->of);
     }
     g->rows++;
-    agg_block_enter(g->of->layout, block_of(g), ctx);
+    agg_block_enter(g->of->layout, aggr_block(g), ctx);
     if (UNLIKELY(g->of->causes)) {
         cause_row(g, ctx, true);
     }
@@ -453,7 +453,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
 void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
-    agg_block_leave(g->of->layout, block_of(g), ctx);
+    agg_block_leave(g->of->layout, aggr_block(g), ctx);
     if (g->rows == 0 && !g->left && !g->whole) {
         g->left = true;
         *VEC_PUSH(&g->of->left) = g;
@@ -484,7 +484,7 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
             continue;
         }
         struct group *g = aggr_group(a->local[i], ctx, 0, 0);
-        void *state = (char *)block_of(g) + a->layout->offset[i];
+        void *state = (char *)aggr_block(g) + a->layout->offset[i];
         if (enter) {
             agg_call_enter(a->layout->set->calls.ptr[i], state, ctx);
         } else {
@@ -499,7 +499,7 @@ struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
     if (a->local != NULL && a->local[slot] != NULL) {
         g = aggr_group(a->local[slot], ctx, 0, 0);
     }
-    return agg_block_value(a->layout, block_of(g), slot, ctx);
+    return agg_block_value(a->layout, aggr_block(g), slot, ctx);
 }
 
 struct group *aggr_first(struct aggregator *a)

@@ -49,7 +49,7 @@ struct aggregator {
 _Static_assert(offsetof(struct group, hash) == MEM_LINE, "what is touched begins a line");
 _Static_assert(offsetof(struct group, key) % 16 == 0, "blocks are aligned to 16");
 
-static inline void *block_of(struct group *g)
+static inline void *aggr_block(struct group *g)
 {
     return &g->key[g->of->n_keys];
 }

@@ -71,10 +71,10 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     save_bool(s, g->left);
     if (part > 0) {
         agg_call_save(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), s);
+                      agg_block_state(a->layout, aggr_block(g), (uint32_t)part - 1), s);
         return;
     }
-    agg_block_save(a->layout, block_of(g), s);
+    agg_block_save(a->layout, aggr_block(g), s);
     save_bool(s, g->row != NULL);
     for (uint32_t i = 0; g->row != NULL && i < a->width; i++) {
         save_evt(s, g->row[i]);
@@ -128,10 +128,10 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
 {
     if (part > 0) {
         agg_call_load(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), l);
+                      agg_block_state(a->layout, aggr_block(g), (uint32_t)part - 1), l);
         return;
     }
-    agg_block_load(a->layout, block_of(g), l);
+    agg_block_load(a->layout, aggr_block(g), l);
     if (load_bool(l)) {
         g->row = mem_calloc(a->width, sizeof(struct evt *));
         for (uint32_t i = 0; i < a->width; i++) {
