@@ -8,6 +8,7 @@
 #include "core/base/pool.h"
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
+#include "operators/shard/probe.h"
 #include "operators/shard/slot.h"
 #include "operators/shard/slot_load.h"
 #include "operators/shard/slot_read.h"
@@ -65,6 +66,8 @@ struct slot_one { /* a task and what the slot knows of it */
     enum slot_leave how;         /* it leaves */
     bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];               /* it is lost */
+    struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
+    size_t party_version;        /* of its engine's wants */
     int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
 };
 
@@ -85,6 +88,7 @@ struct slot {
     struct intern *keys;
     struct schema_reg *reg;
     struct batch_in *decoder;
+    struct probe *probe;
     struct slot_load loads[SLOT_LOADS];
 
     /* the transaction under way */
@@ -136,6 +140,15 @@ void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
+
+/* slot_probe.c */
+void slot_party(struct slot *s, struct slot_one *o); /* it may want more than it did */
+void slot_party_leave(struct slot *s, struct slot_one *o);
+/* Of a record of events that no task wrote; NULL: nothing is known. Good until the next. */
+const struct merge_hint *slot_hint(struct slot *s, struct slot_scan *c, struct arena *a,
+                                   const struct rec *events, uint32_t n);
+void slot_give_hint(const struct slot *s, const struct slot_one *o, const struct merge_hint *h,
+                    struct merge_piece *to);
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);

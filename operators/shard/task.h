@@ -51,6 +51,9 @@ const struct task_plan *task_plan(const struct task *t);
 struct merge *task_merge(struct task *t);
 /* Takes at most so many inputs: how many. */
 uint32_t task_work(struct task *t, uint32_t max);
+/* Pieces that are pushed say what of them concerns this party (probe.h), which knows all that the
+ * engine wants as long as this is its version. 0: nobody does. */
+void task_party(struct task *t, uint64_t party, size_t version);
 /* The next due timer in ns; task_tick fires it. */
 #define TASK_NOT_DUE INT64_MAX /* none is set */
 int64_t task_due(const struct task *t);
