@@ -575,6 +575,11 @@ bool merge_is_over(const struct merge *m)
 
 /* ---- the journal ---- */
 
+size_t merge_skips(const struct merge *m)
+{
+    return m->skips.len;
+}
+
 const struct merge_skip *merge_cut(struct merge *m, uint32_t *ret_n)
 {
     assert(!m->replay);

@@ -122,6 +122,7 @@ uint32_t merge_holder(const struct merge *m);        /* who is waited for; UINT3
 bool merge_is_empty(const struct merge *m);
 bool merge_is_over(const struct merge *m); /* empty, and all have ended */
 
+size_t merge_skips(const struct merge *m); /* since the last cut: how many, roughly */
 /* Skips since the last cut, in the order in which they began, and a new count of takes: skips that
  * are open begin anew at 0. The list lives until the next call. */
 const struct merge_skip *merge_cut(struct merge *m, uint32_t *ret_n);

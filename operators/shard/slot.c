@@ -280,11 +280,9 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE &&
-            (task_is_dirty(o->task) || slot_snap_wants(o) || slot_snap_sends(o))) {
-            at = s->last_commit + s->conf.commit_ns;
-            break;
-        }
+        bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
+        int64_t due = pages ? 0 : slot_cut_due(s, o);
+        at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + s->conf.commit_ns));
     }
     return MIN(at, slot_align_next(s));
 }

@@ -68,6 +68,7 @@ struct slot_one { /* a task and what the slot knows of it */
     char why[160];               /* it is lost */
     struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
     size_t party_version;        /* of its engine's wants */
+    int64_t cut_at;              /* its last cut was */
     int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
 };
 
@@ -139,6 +140,8 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev);
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
+/* When the task may be cut, at the next interval; INT64_MAX: it has nothing to say. */
+int64_t slot_cut_due(const struct slot *s, const struct slot_one *o);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 /* slot_probe.c */
