@@ -167,6 +167,9 @@ static int64_t largest_with_head(const struct sub *s)
     if (p->bad != 0 && i == 0) {
         return s->largest;
     }
+    if (p->hint != NULL && i < p->n) {
+        return MAX(s->largest, p->hint->ts[i]);
+    }
     return MAX(s->largest, i < p->n ? p->events[i].ts : p->mark);
 }
 
@@ -462,19 +465,18 @@ static int64_t limit_of(const struct merge *m, const struct sub *s, int64_t befo
 static uint64_t count_late(const struct merge *m, const struct sub *s, uint32_t i, uint32_t *end,
                            bool none)
 {
-    const struct merge_piece *p = head(s);
-    const struct merge_hint *h = p->hint;
+    const struct merge_hint *h = head(s)->hint;
     int64_t clock = MAX(m->clock, k_of(s, MAX(s->largest, h->peaks[*end - 1])));
-    if (h->least >= clock || (h->ascending && p->events[i].ts >= m->clock)) {
+    if (h->least >= clock || (h->ascending && h->ts[i] >= m->clock)) {
         return 0;
     }
     uint64_t late = 0;
     for (uint32_t k = i; k < *end; k++) {
         clock = MAX(m->clock, k_of(s, MAX(s->largest, h->peaks[k])));
-        if (p->events[k].ts < clock && none) {
+        if (h->ts[k] < clock && none) {
             *end = k;
         }
-        late += k < *end && p->events[k].ts < clock;
+        late += k < *end && h->ts[k] < clock;
     }
     return late;
 }

@@ -34,7 +34,8 @@ struct merge_spec { /* ascending by (topic, part, author): that is their order a
 };
 
 struct merge_hint {       /* what is known of a record's events; of all who read it */
-    const int64_t *peaks; /* per event: the largest ts up to it */
+    const int64_t *ts;    /* per event, close together, */
+    const int64_t *peaks; /* and the largest up to it */
     int64_t least;        /* ts */
     bool ascending;
 };

@@ -92,15 +92,17 @@ const struct merge_hint *slot_hint(struct slot *s, struct slot_scan *c, struct a
                                    const struct rec *events, uint32_t n)
 {
     struct merge_hint *h = n > 0 && is_worth_it(c) ? arena_alloc(a, sizeof *h) : NULL;
-    int64_t *peaks = h != NULL ? arena_array(a, n, sizeof *peaks) : NULL;
-    if (peaks == NULL) {
+    int64_t *peaks = h != NULL ? arena_alloc(a, n * sizeof *peaks) : NULL;
+    int64_t *ts = peaks != NULL ? arena_alloc(a, n * sizeof *ts) : NULL;
+    if (ts == NULL) {
         return NULL;
     }
-    *h = (struct merge_hint){.peaks = peaks, .least = INT64_MAX, .ascending = true};
+    *h = (struct merge_hint){.ts = ts, .peaks = peaks, .least = INT64_MAX, .ascending = true};
     int64_t peak = INT64_MIN;
     for (uint32_t i = 0; i < n; i++) {
         h->ascending &= events[i].ts >= peak;
         h->least = MIN(h->least, events[i].ts);
+        ts[i] = events[i].ts;
         peaks[i] = peak = MAX(peak, events[i].ts);
     }
     probe_record(s->probe, a, events, n);
