@@ -8,9 +8,9 @@
 #include "core/base/pool.h"
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
-#include "operators/shard/probe.h"
 #include "operators/shard/slot.h"
 #include "operators/shard/slot_load.h"
+#include "operators/shard/slot_probe.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
 
@@ -143,15 +143,6 @@ void slot_put_event(struct slot *s, const struct bus_ev *ev);
 /* When the task may be cut, at the next interval; INT64_MAX: it has nothing to say. */
 int64_t slot_cut_due(const struct slot *s, const struct slot_one *o);
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
-
-/* slot_probe.c */
-void slot_party(struct slot *s, struct slot_one *o); /* it may want more than it did */
-void slot_party_leave(struct slot *s, struct slot_one *o);
-/* Of a record of events that no task wrote; NULL: nothing is known. Good until the next. */
-const struct merge_hint *slot_hint(struct slot *s, struct slot_scan *c, struct arena *a,
-                                   const struct rec *events, uint32_t n);
-void slot_give_hint(const struct slot *s, const struct slot_one *o, const struct merge_hint *h,
-                    struct merge_piece *to);
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);
