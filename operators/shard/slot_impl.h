@@ -10,24 +10,11 @@
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
 #include "operators/shard/slot_load.h"
+#include "operators/shard/slot_probe.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
+#include "operators/shard/slot_tag.h"
 #include "operators/shard/slot_trial.h"
-
-enum slot_tag { /* low byte of a tag; then an index, and a number that is used once */
-                SLOT_TAG_OPEN = 1,
-                SLOT_TAG_COMMIT,
-                SLOT_TAG_BOUNDS,
-                SLOT_TAG_JOURNAL,
-                SLOT_TAG_SCAN,
-                SLOT_TAG_SCAN_BOUNDS,
-                SLOT_TAG_TIMER,
-                SLOT_TAG_LAG, /* where a partition ends now */
-                SLOT_TAG_LEAVE,
-                SLOT_TAG_TRIAL_OPEN,
-                SLOT_TAG_TRIAL_PUT,
-                SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
-};
 
 enum {
     SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait */
@@ -69,7 +56,10 @@ struct slot_one { /* a task and what the slot knows of it */
     enum slot_leave how;         /* it leaves */
     bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];               /* it is lost */
-    int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
+    struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
+    size_t party_version;        /* of its engine's wants */
+    int64_t busy_ns, held_since, /* held_since: waits for an input, with others at hand; 0 */
+        cut_at;                  /* its last cut was */
 };
 
 struct slot {
@@ -89,6 +79,7 @@ struct slot {
     struct intern *keys;
     struct schema_reg *reg;
     struct batch_in *decoder;
+    struct probe *probe;
     struct slot_load loads[SLOT_LOADS];
 
     /* the transaction under way */
@@ -96,18 +87,14 @@ struct slot {
     uint32_t send_task, send_at; /* what of its cut comes next */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted;     /* in a row */
-    uint32_t undelivered; /* conf.plain: puts whose end is not known */
-    bool again;           /* conf.plain: one of them was refused */
-    bool draining, fenced;
-    int64_t timer_at;    /* INT64_MAX: none */
-    bool looking;        /* after UNKNOWN: for the records of the cut */
-    bool asking, leased; /* for the lease; what the records so far say */
+    uint32_t aborted;             /* in a row */
+    uint32_t undelivered;         /* conf.plain: puts whose end is not known */
+    bool again, draining, fenced; /* again: conf.plain: one of them was refused */
+    int64_t timer_at;             /* INT64_MAX: none */
+    bool looking;                 /* after UNKNOWN: for the records of the cut */
+    bool asking, leased;          /* for the lease; what the records so far say */
 
-    struct bus_writer *notes; /* of trials; NULL: none is under way */
-    bool notes_open;
-    uint32_t notes_put;     /* under way */
-    struct slot_one *alone; /* the task that is tried alone; NULL */
+    struct slot_trials trials;
 
     char why[160];
     struct slot_counts counts;
@@ -115,14 +102,6 @@ struct slot {
     uint32_t n_took;
 };
 
-static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t number)
-{
-    return (uint64_t)number << 32 | (uint64_t)index << 8 | (uint64_t)kind;
-}
-static inline uint32_t slot_tag_index(uint64_t tag)
-{
-    return (uint32_t)(tag >> 8) & 0xffffff;
-}
 static inline size_t slot_buffer_max(const struct slot *s)
 {
     return s->conf.buffer_bytes > 0 ? s->conf.buffer_bytes : SLOT_BUFFER_MAX;
@@ -144,6 +123,7 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev);
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
+int64_t slot_cut_due(const struct slot *s, const struct slot_one *o); /* INT64_MAX: no need */
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);

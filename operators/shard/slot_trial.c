@@ -85,18 +85,18 @@ static void put(struct slot *s, struct slot_one *o, struct slice value)
                               .key = write_key(o, key),
                               .value = value,
                               .token = slot_tag(SLOT_TAG_TRIAL_PUT, 0, o->id)};
-    o->trial.asked = s->notes_open && bus_put(s->notes, &p, &err) == 0;
-    s->notes_put += o->trial.asked;
+    o->trial.asked = s->trials.open && bus_put(s->trials.notes, &p, &err) == 0;
+    s->trials.puts += o->trial.asked;
 }
 
 void slot_trials_close(struct slot *s)
 {
-    if (s->notes != NULL) {
-        bus_writer_close(s->notes);
+    if (s->trials.notes != NULL) {
+        bus_writer_close(s->trials.notes);
     }
-    s->notes = NULL;
-    s->notes_open = false;
-    s->notes_put = 0;
+    s->trials.notes = NULL;
+    s->trials.open = false;
+    s->trials.puts = 0;
     VEC_EACH (&s->tasks, o) {
         (*o)->trial.asked = false; /* again, if it still matters */
     }
@@ -104,11 +104,11 @@ void slot_trials_close(struct slot *s)
 
 void slot_trial_event(struct slot *s, const struct bus_ev *ev)
 {
-    s->notes_open |= ev->kind == BUS_EV_OPENED;
+    s->trials.open |= ev->kind == BUS_EV_OPENED;
     if (ev->kind == BUS_EV_ERROR) {
         slot_trials_close(s);
     } else if (ev->kind != BUS_EV_OPENED) {
-        s->notes_put--;
+        s->trials.puts--;
     }
     VEC_EACH (&s->tasks, at) {
         struct slot_trial *t = &(*at)->trial;
@@ -128,16 +128,16 @@ void slot_trials_write(struct slot *s)
     bool needed = false;
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
-        needed |= o->trial.step > TRIAL_WAITS || o == s->alone;
+        needed |= o->trial.step > TRIAL_WAITS || o == s->trials.alone;
         if (o->trial.step == TRIAL_NAMING && !o->trial.asked) {
             put(s, o, write_value(&o->trial.now, value));
         }
     }
-    if (!needed && s->notes_open && s->notes_put == 0) {
+    if (!needed && s->trials.open && s->trials.puts == 0) {
         slot_trials_close(s);
-    } else if (needed && s->notes == NULL &&
-               bus_open(s->bus, SLICE(""), slot_tag(SLOT_TAG_TRIAL_OPEN, 0, 0), &s->notes, &err) !=
-                   0) {
+    } else if (needed && s->trials.notes == NULL &&
+               bus_open(s->bus, SLICE(""), slot_tag(SLOT_TAG_TRIAL_OPEN, 0, 0), &s->trials.notes,
+                        &err) != 0) {
         slot_lose(s, "a writer cannot be opened: %s", err.msg);
     }
 }
@@ -174,8 +174,8 @@ void slot_trial_count(struct slot_one *o)
 
 static void is_over(struct slot *s, struct slot_one *o)
 {
-    if (s->alone == o) {
-        s->alone = NULL;
+    if (s->trials.alone == o) {
+        s->trials.alone = NULL;
         o->why[0] = o->state == SLOT_LOST ? o->why[0] : '\0';
         if (s->conf.trial != NULL) {
             atomic_store(s->conf.trial, false);
@@ -204,21 +204,22 @@ void slot_trial_committed(struct slot *s, struct slot_one *o)
     if (t->step == TRIAL_NONE || o->cut.seq <= t->now.seq) {
         return;
     }
-    if (t->step == TRIAL_TAKEN && (s->alone != o || t->records >= RECORDS_MAX)) {
+    if (t->step == TRIAL_TAKEN && (s->trials.alone != o || t->records >= RECORDS_MAX)) {
         is_cleared(s, o);
         return;
     }
     t->now = (struct slot_tried){.plan = t->now.plan, .seq = o->cut.seq}; /* and the next record */
-    t->deaths = s->alone == o ? t->deaths : 0;
+    t->deaths = s->trials.alone == o ? t->deaths : 0;
     t->step = TRIAL_WAITS;
 }
 
 /* True: it is alone, and may go on. */
 static bool may_be_alone(struct slot *s, struct slot_one *o)
 {
-    bool taken = s->alone != o && (s->alone != NULL ||
-                                   (s->conf.trial != NULL && atomic_exchange(s->conf.trial, true)));
-    s->alone = taken ? s->alone : o;
+    bool taken =
+        s->trials.alone != o && (s->trials.alone != NULL ||
+                                 (s->conf.trial != NULL && atomic_exchange(s->conf.trial, true)));
+    s->trials.alone = taken ? s->trials.alone : o;
     (void)snprintf(o->why, sizeof o->why, "%s: %" PRIu64 " died of what follows record %" PRIu64,
                    taken ? "waits to be tried alone" : "is tried alone", o->trial.deaths,
                    o->trial.now.seq);
@@ -229,7 +230,7 @@ static void name(struct slot *s, struct slot_one *o, uint32_t sub, int64_t offse
 {
     struct slot_trial *t = &o->trial;
     t->now.begun = t->deaths + 1;
-    t->now.alone = s->alone == o;
+    t->now.alone = s->trials.alone == o;
     t->now.sub = sub;
     t->now.offset = offset;
     t->back = false;
@@ -265,7 +266,7 @@ static uint32_t take_record(struct slot_one *o)
 static uint32_t take(struct slot *s, struct slot_one *o, uint32_t most)
 {
     struct slot_trial *t = &o->trial;
-    uint32_t n = s->alone == o ? take_record(o) : task_work(o->task, most);
+    uint32_t n = s->trials.alone == o ? take_record(o) : task_work(o->task, most);
     t->step = n > 0 ? TRIAL_TAKEN : TRIAL_NAMED;
     s->last_commit -= s->conf.commit_ns; /* at once */
     return n;
@@ -279,7 +280,7 @@ static uint32_t take_next(struct slot *s, struct slot_one *o, uint32_t most)
     int64_t offset = 0;
     bool there = merge_peek(task_merge(o->task), &sub, &offset);
     bool same = t->now.sub == sub && t->now.offset == offset;
-    if (t->step == TRIAL_NAMED && there && (same || s->alone != o)) {
+    if (t->step == TRIAL_NAMED && there && (same || s->trials.alone != o)) {
         return take(s, o, most);
     }
     if (t->step == TRIAL_NAMED && !there) {

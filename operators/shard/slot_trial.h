@@ -44,6 +44,13 @@ struct slot_trial { /* of a task */
     uint32_t records; /* taken alone */
 };
 
+struct slot_trials {          /* of a slot */
+    struct bus_writer *notes; /* NULL: none is needed */
+    bool open;
+    uint32_t puts;          /* under way */
+    struct slot_one *alone; /* the task that is tried; NULL */
+};
+
 void slot_trial_record(struct slot *s, uint32_t load, const struct bus_record *r);
 void slot_trial_count(struct slot_one *o); /* all was read, and it begins */
 void slot_trials_write(struct slot *s);
