@@ -308,6 +308,9 @@ static bool live_step(struct slot *s)
     slot_gaps(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
+        int64_t wake = INT64_MAX;
+        more |= slot_snap_slice(s, o, &wake);
+        wake_at(s, wake);
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }

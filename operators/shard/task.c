@@ -165,6 +165,7 @@ void task_free(struct task *t)
     emit_free(t->emit);
     merge_free(t->merge);
     dat_intake_free(t->intake);
+    task_save_end(t);
     eng_free(t->eng);
     arena_free(t->scratch);
     arena_free(t->notes);
