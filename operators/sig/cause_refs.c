@@ -21,11 +21,6 @@ struct bytes {
 _Static_assert(CAUSE_FEW % LANES == 0 && CAUSE_FEW <= 2 * BYTES, "vectors are whole");
 _Static_assert(CAUSE_FEW_PAD == 2 * BYTES + 2, "both ends have one byte more");
 
-static inline bool same(struct eref a, struct eref b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
 static inline bool is_many(const struct cause_refs *c)
 {
     return UNLIKELY(c->many != NULL) && c->many->live > 0;
