@@ -23,8 +23,10 @@ enum {
     MOVES_MAX = 4, /* tasks that nobody runs for a moment */
     TASKS_MAX = 100000,
 };
-#define SILENT_NS (3 * CLOCK_NS_PER_S)
-#define FORGET_NS (60 * CLOCK_NS_PER_S)
+#define SILENT_NS   (3 * CLOCK_NS_PER_S)
+#define FORGET_NS   (60 * CLOCK_NS_PER_S)
+#define PATIENCE_NS (120 * CLOCK_NS_PER_S)
+#define STALL_NS    CLOCK_NS_PER_S
 
 struct held { /* what a worker says of one of his slots */
     int64_t incarnation, epoch;
@@ -36,6 +38,7 @@ struct worker {
     char *left; /* the boot that has said, last of all, that it leaves */
     uint32_t n_slots;
     int64_t beat, seen; /* mono */
+    int64_t patience;   /* so much longer it will be silent, it says: it lays a graph out */
     bool leaves;
     struct held held[SLOTS_MAX];
 };
@@ -65,7 +68,8 @@ struct members {
     uint32_t under_way; /* changes */
     bool dirty;         /* something has changed since tasks were given */
     uint64_t tags;
-    int64_t last; /* number given */
+    int64_t last;    /* number given */
+    int64_t stepped; /* when it last looked */
     struct members_count count;
 };
 
@@ -212,6 +216,7 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
     w->level = copy(text_of(o, "level"));
     w->n_slots = (uint32_t)MAX(0, MIN(number_of(o, "slots"), SLOTS_MAX));
     w->beat = number_of(o, "beat");
+    w->patience = MAX(0, MIN(number_of(o, "patience_ns"), PATIENCE_NS));
     w->leaves = json_is_true(json_object_get(o, "leaves"));
     if (w->leaves) {
         mem_free(w->left);
@@ -366,7 +371,7 @@ static json_t *record_of(const char *worker, const char *boot, uint32_t number, 
 
 static bool is_alive(const struct members *m, const struct worker *w)
 {
-    return w != NULL && !w->leaves && now_ns(m) - w->seen < SILENT_NS;
+    return w != NULL && !w->leaves && now_ns(m) - w->seen < SILENT_NS + w->patience;
 }
 
 static bool has_worker(const struct members *m, const struct seat *s)
@@ -626,8 +631,24 @@ static void give(struct members *m)
     arena_free(w.arena);
 }
 
+/* While it did something else itself (a large document is compiled), nobody was heard: that silence
+ * was its own. */
+static void forgive_stall(struct members *m)
+{
+    int64_t now = now_ns(m), stall = now - m->stepped;
+    if (m->stepped > 0 && stall >= STALL_NS) {
+        LOG_DEBUG("workers were not heard for a while", LOG_INT("ms", stall / CLOCK_NS_PER_MS));
+        MAP_EACH (&m->workers, e) {
+            struct worker *w = e->value;
+            w->seen = MIN(now, w->seen + stall);
+        }
+    }
+    m->stepped = now;
+}
+
 void members_step(struct members *m)
 {
+    forgive_stall(m);
     if (m->conf.layout == NULL || !store_loaded(m->conf.store) || !store_writable(m->conf.store) ||
         m->under_way > 0) {
         return;

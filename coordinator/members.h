@@ -13,8 +13,10 @@
  * its last record.
  *
  * Records: ctl.members, key: the worker; {"format","worker","boot","slots","level","leaves",
- * "beat","held":[{"slot","incarnation","epoch","lost"}]}. ctl.assign, key: "worker/slot";
- * {"format","worker","boot","slot","incarnation","epoch","revoked","tasks":[...]}.
+ * "beat","patience_ns","held":[{"slot","incarnation","epoch","lost"}]}. ctl.assign, key:
+ * "worker/slot";
+ * {"format","worker","boot","slot","incarnation","epoch","revoked","tasks":[...],"died":[...]}:
+ * of these tasks, those whose worker has died without a word.
  *
  * Loop thread. members_step is called a few times a second.
  */

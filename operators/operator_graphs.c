@@ -7,7 +7,8 @@
 #include "core/base/mem.h"
 #include "operators/operator_impl.h"
 
-enum { ARENA_MAX = 256 << 20 };
+enum { ARENA_MAX = 256 << 20, LARGE_DOCUMENT = 64 << 10 };
+#define NS_PER_BYTE (60 * 1000) /* of laying out, at most, on a slow machine */
 
 static bool has_task(const struct layout *l, struct slice name)
 {
@@ -53,6 +54,18 @@ static void make_topics(struct operator_self *o, struct operator_graph *g)
     mem_free(specs);
 }
 
+/* A large document takes seconds, in which the loop does nothing else: that is said before. */
+static void announce(struct operator_self *o, size_t bytes)
+{
+    if (bytes >= LARGE_DOCUMENT) {
+        o->patience = (int64_t)bytes * NS_PER_BYTE;
+        o->beaten = 0;
+        operator_beat(o, false);
+        o->patience = 0;
+        o->beaten = 0; /* and the next follows at once */
+    }
+}
+
 static void lay_out(struct operator_self *o, struct operator_graph *g)
 {
     struct err err;
@@ -62,6 +75,7 @@ static void lay_out(struct operator_self *o, struct operator_graph *g)
     const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
     g->laid = NULL;
     g->ready = g->said_live = false;
+    announce(o, g->wanted ? strlen(g->document) : 0);
     if (g->wanted && layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
         LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
         g->wanted = false;

@@ -70,6 +70,7 @@ struct operator_self {
     uint64_t tags;
     char name[OPERATOR_NAME / 2], boot[32];
     int64_t beat, beaten; /* number and time of the last */
+    int64_t patience;     /* so long it will be silent now */
     int64_t told;         /* of tasks, when */
     atomic_bool trial;    /* slot_conf.trial */
     uint64_t said;        /* hash of what it said of its slots */

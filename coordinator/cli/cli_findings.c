@@ -241,7 +241,10 @@ static const struct task_row {
 } task_rows[] = {
     {"task_lost", "problem", lost,
      "the words say why; if input was removed by retention, keep it longer (bus.retention)"},
-    {"task_failed", "problem", failed, "correct the rule and apply the graph again"},
+    {"task_failed", "problem", failed,
+     "if a rule is wrong, correct it and apply the graph again; if a record kills the process, "
+     "wait: "
+     "it is tried alone and passed over, and kaiju tail dlq then says which"},
     {"near_retention", "problem", near_retention,
      "keep input longer (bus.retention), or give the level more tasks (partitions)"},
     {"task_stands", "problem", stands,

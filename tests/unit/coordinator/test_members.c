@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Workers over the simulated bus, with a store that writes: who says that he is there gets tasks,
+ * who leaves or dies loses them in the order that keeps a task from being run twice, and whose
+ * worker died is told to who has them next.
+ */
+#include "coordinator/members.h"
+
+#include "core/base/arena.h"
+#include "core/base/mem.h"
+#include "core/bus/bus_conf.h"
+#include "core/bus/bus_sim.h"
+#include "core/bus/bus_topics.h"
+#include "tests/test.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+enum { WORKERS = 2, PARTS = 4, TAG_ENSURE = 7, TEXT = 2000 };
+
+struct seat { /* the last record of a worker's only slot */
+    bool there, revoked;
+    int64_t incarnation, epoch;
+    uint32_t tasks, died;
+};
+
+struct world {
+    struct bus *bus;
+    struct bus_sim_faults faults;
+    struct bus_client *client, *sender;
+    struct bus_writer *out;
+    struct store *store;
+    struct graphs *graphs;
+    struct members *members;
+    struct seat seats[WORKERS];
+    bool beats[WORKERS], opened;
+    int64_t patience;
+    uint32_t boots[WORKERS];
+    int64_t beat, beaten;
+    uint32_t fenced, most; /* most: tasks that had a slot that is not revoked */
+};
+
+static const char *const names[WORKERS] = {"a", "b"};
+
+static int lay_out(struct arena *a, struct slice document, uint32_t raw_parts,
+                   const struct coordinator_group **ret, uint32_t *ret_n, struct err *reterr)
+{
+    (void)document;
+    (void)raw_parts;
+    (void)reterr;
+    struct coordinator_group *g = ARENA_NEW(a, struct coordinator_group);
+    *g = (struct coordinator_group){.name = SLICE("g"), .parts = PARTS};
+    *ret = g;
+    *ret_n = 1;
+    return 0;
+}
+
+/* ---- the coordinator ---- */
+
+static void read_seat(struct world *w, struct slice key, struct slice value)
+{
+    struct seat s = {.there = value.ptr != NULL};
+    uint32_t sum = 0;
+    json_t *o = s.there ? json_loadb(value.ptr, value.len, 0, NULL) : NULL;
+    s.revoked = json_is_true(json_object_get(o, "revoked"));
+    s.incarnation = json_integer_value(json_object_get(o, "incarnation"));
+    s.epoch = json_integer_value(json_object_get(o, "epoch"));
+    s.tasks = (uint32_t)json_array_size(json_object_get(o, "tasks"));
+    s.died = (uint32_t)json_array_size(json_object_get(o, "died"));
+    json_decref(o);
+    struct seat *had = &w->seats[key.ptr[0] - 'a'];
+    CHECK(s.there || had->revoked); /* never removed before it is revoked */
+    *had = s;
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        sum += w->seats[i].there ? w->seats[i].tasks : 0;
+    }
+    w->most = MAX(w->most, sum);
+}
+
+static void on_record(void *arg, enum store_topic topic, struct slice key, struct slice value)
+{
+    struct world *w = arg;
+    if (topic == STORE_ASSIGN) {
+        read_seat(w, key, value);
+    }
+    if (topic == STORE_ASSIGN || topic == STORE_MEMBERS) {
+        members_take(w->members, topic, key, value);
+    }
+}
+
+static bool holds(void *arg, enum store_topic topic, struct slice key, struct slice value)
+{
+    const struct world *w = arg;
+    return members_hold(w->members, topic, key, value);
+}
+
+/* ---- workers ---- */
+
+static void say(struct world *w, uint32_t i, bool leaves)
+{
+    const struct seat *s = &w->seats[i];
+    char text[TEXT], held[TEXT] = "";
+    struct err err;
+    if (s->there && !s->revoked) { /* follows at once */
+        (void)snprintf(held, sizeof held,
+                       "{\"slot\":0,\"incarnation\":%" PRId64 ",\"epoch\":%" PRId64
+                       ",\"lost\":false}",
+                       s->incarnation, s->epoch);
+    }
+    int n =
+        snprintf(text, sizeof text,
+                 "{\"format\":1,\"worker\":\"%s\",\"boot\":\"%u\",\"slots\":1,\"level\":\"\","
+                 "\"leaves\":%s,\"beat\":%" PRId64 ",\"patience_ns\":%" PRId64 ",\"held\":[%s]}",
+                 names[i], w->boots[i], leaves ? "true" : "false", ++w->beat, w->patience, held);
+    struct bus_put put = {.to = {bus_topic(w->sender, SLICE("ctl.members")), 0},
+                          .key = slice_str(names[i]),
+                          .value = slice_of(text, (size_t)n)};
+    CHECK_OK(bus_put(w->out, &put, &err), err);
+    w->beats[i] = !leaves;
+}
+
+static void poll_all(struct world *w)
+{
+    struct bus_ev ev;
+    while (bus_poll(w->client, &ev, 1) > 0) {
+        if (ev.tag > MEMBERS_TAG) {
+            w->fenced += ev.kind == BUS_EV_DONE;
+            members_on_event(w->members, &ev);
+        } else {
+            store_on_event(w->store, &ev);
+        }
+    }
+    while (bus_poll(w->sender, &ev, 1) > 0) {
+        w->opened |= ev.kind == BUS_EV_OPENED;
+    }
+}
+
+static void pass(struct world *w, int64_t ns)
+{
+    int64_t until = bus_sim_now(w->bus) + ns;
+    while (bus_sim_now(w->bus) < until) {
+        if (!bus_sim_step(w->bus, CLOCK_NS_PER_MS)) {
+            bus_sim_advance(w->bus, CLOCK_NS_PER_MS);
+        }
+        poll_all(w);
+        members_step(w->members);
+        if (bus_sim_now(w->bus) - w->beaten >= 500 * CLOCK_NS_PER_MS) {
+            w->beaten = bus_sim_now(w->bus);
+            for (uint32_t i = 0; i < WORKERS; i++) {
+                if (w->beats[i]) {
+                    say(w, i, false);
+                }
+            }
+        }
+    }
+}
+
+static struct world *make(void)
+{
+    struct world *w = MEM_NEW(struct world);
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    struct buf value;
+    struct err err;
+    w->faults = bus_sim_calm();
+    struct bus_conf conf = {
+        .kind = BUS_SIM, .prefix = "t.", .sim = {.seed = 1, .faults = &w->faults}};
+    CHECK_OK(bus_new(&conf, &w->bus, &err), err);
+    w->client = bus_client_new(w->bus, "coordinator");
+    w->sender = bus_client_new(w->bus, "workers");
+    bus_topic_specs(4, -1, specs);
+    CHECK_OK(bus_ensure(w->sender, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &err), err);
+    CHECK_OK(bus_open(w->sender, SLICE(""), TAG_ENSURE, &w->out, &err), err);
+    w->graphs = graphs_new();
+    buf_init(&value, TEXT);
+    CHECK(graphs_value(&value, SLICE("t"), SLICE("x"), 1, 1, SLICE("a document")));
+    graphs_take(w->graphs, SLICE("t/x"), buf_slice(&value));
+    buf_done(&value);
+    w->store = store_new(
+        &(struct store_conf){.bus = w->client, .on_record = on_record, .holds = holds, .arg = w});
+    w->members = members_new(&(struct members_conf){
+        .bus = w->client, .store = w->store, .graphs = w->graphs, .layout = lay_out});
+    pass(w, CLOCK_NS_PER_S);
+    CHECK(w->opened);
+    store_start(w->store);
+    pass(w, 2 * CLOCK_NS_PER_S);
+    CHECK(store_writable(w->store));
+    return w;
+}
+
+static void unmake(struct world *w)
+{
+    CHECK(w->most <= PARTS); /* no task was ever with two */
+    store_free(w->store);
+    members_free(w->members);
+    graphs_free(w->graphs);
+    bus_writer_close(w->out);
+    bus_client_free(w->sender);
+    bus_client_free(w->client);
+    bus_free(w->bus);
+    mem_free(w);
+}
+
+static struct world *make_two(void)
+{
+    struct world *w = make();
+    say(w, 0, false);
+    pass(w, 2 * CLOCK_NS_PER_S);
+    CHECK_EQ(PARTS, w->seats[0].tasks);
+    say(w, 1, false);
+    pass(w, 5 * CLOCK_NS_PER_S);
+    CHECK_EQ(PARTS / 2, w->seats[0].tasks);
+    CHECK_EQ(PARTS / 2, w->seats[1].tasks);
+    CHECK_EQ(0, w->seats[0].died + w->seats[1].died);
+    CHECK_EQ(0, members_count(w->members).waiting);
+    return w;
+}
+
+TEST(members_share_what_there_is)
+{
+    struct world *w = make_two();
+    CHECK_EQ(2, members_count(w->members).workers);
+    CHECK_EQ(0, w->fenced);
+    unmake(w);
+}
+
+TEST(members_who_is_silent_is_fenced_and_his_tasks_are_of_a_dead_one)
+{
+    struct world *w = make_two();
+    w->beats[0] = false;
+    pass(w, 2 * CLOCK_NS_PER_S);
+    CHECK(w->seats[0].there && !w->seats[0].revoked); /* not yet */
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK(!w->seats[0].there);
+    CHECK_EQ(1, w->fenced);
+    CHECK_EQ(PARTS, w->seats[1].tasks);
+    CHECK_EQ(PARTS / 2, w->seats[1].died);
+    CHECK_EQ(1, members_count(w->members).workers);
+    unmake(w);
+}
+
+TEST(members_who_leaves_has_not_died)
+{
+    struct world *w = make_two();
+    say(w, 0, true);
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK(!w->seats[0].there);
+    CHECK_EQ(PARTS, w->seats[1].tasks);
+    CHECK_EQ(0, w->seats[1].died);
+    unmake(w);
+}
+
+TEST(members_who_begins_anew_gets_another_incarnation)
+{
+    struct world *w = make_two();
+    int64_t before = w->seats[0].incarnation;
+    w->boots[0]++;
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK(w->seats[0].there && w->seats[0].incarnation > before);
+    CHECK_EQ(1, w->fenced);
+    CHECK_EQ(PARTS, w->seats[0].tasks + w->seats[1].tasks);
+    CHECK_EQ(PARTS / 2, w->seats[0].died + w->seats[1].died);
+    unmake(w);
+}
+
+TEST(members_who_was_not_listened_to_is_not_dead)
+{
+    struct world *w = make_two();
+    bus_sim_advance(w->bus, 8 * CLOCK_NS_PER_S); /* the coordinator does something else */
+    members_step(w->members);
+    pass(w, 5 * CLOCK_NS_PER_S);
+    CHECK_EQ(0, w->fenced);
+    CHECK_EQ(PARTS / 2, w->seats[0].tasks);
+    CHECK_EQ(PARTS / 2, w->seats[1].tasks);
+    unmake(w);
+}
+
+TEST(members_who_has_said_that_he_will_be_silent_is_waited_for)
+{
+    struct world *w = make_two();
+    w->patience = 10 * CLOCK_NS_PER_S;
+    say(w, 0, false);
+    w->beats[0] = false;
+    w->patience = 0;
+    pass(w, 10 * CLOCK_NS_PER_S);
+    CHECK_EQ(0, w->fenced);
+    pass(w, 8 * CLOCK_NS_PER_S);
+    CHECK_EQ(1, w->fenced);
+    CHECK_EQ(PARTS, w->seats[1].tasks);
+    unmake(w);
+}
