@@ -23,6 +23,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->keys = intern_new(KEYS_MAX, KEYS_BYTES);
     s->reg = schema_reg_new((struct schema_source){NULL, NULL});
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
+    s->probe = probe_new(s->keys);
     s->pieces = pool_new("pieces", sizeof(struct slot_piece), PIECES_MAX);
     s->reader = bus_reader_new(bus);
     if (conf->range != NULL && conf->range->source != NULL) {
@@ -43,6 +44,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 
 static void one_free(struct slot *s, struct slot_one *o)
 {
+    slot_party_leave(s, o);
     task_free(o->task);
     slot_inputs_free(s, o);
     slot_forget_journal(o);
@@ -73,6 +75,7 @@ void slot_free(struct slot *s)
         bus_reader_free(s->source);
     }
     batch_in_free(s->decoder);
+    probe_free(s->probe);
     schema_reg_free(s->reg);
     pool_free(s->pieces, 0);
     intern_free(s->keys);
@@ -127,6 +130,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->written = -1;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
+    slot_party(s, o);
     *VEC_PUSH(&s->tasks) = o;
 }
 
@@ -276,11 +280,9 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE &&
-            (task_is_dirty(o->task) || slot_snap_wants(o) || slot_snap_sends(o))) {
-            at = s->last_commit + s->conf.commit_ns;
-            break;
-        }
+        bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
+        int64_t due = pages ? 0 : slot_cut_due(s, o);
+        at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + s->conf.commit_ns));
     }
     return MIN(at, slot_align_next(s));
 }
@@ -306,10 +308,14 @@ static bool live_step(struct slot *s)
     slot_gaps(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
+        int64_t wake = INT64_MAX;
+        more |= slot_snap_slice(s, o, &wake);
+        wake_at(s, wake);
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }
         int64_t began = slot_now(s);
+        slot_party(s, o);
         uint32_t n = task_work(o->task, most);
         o->busy_ns += n > 0 ? slot_now(s) - began : 0;
         bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&

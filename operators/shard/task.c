@@ -164,6 +164,7 @@ void task_free(struct task *t)
     emit_free(t->emit);
     merge_free(t->merge);
     dat_intake_free(t->intake);
+    task_save_end(t);
     eng_free(t->eng);
     arena_free(t->scratch);
     arena_free(t->notes);
@@ -222,6 +223,10 @@ void task_take_types(struct task *t)
  * input before. */
 void task_hop(struct task *t, int64_t clock)
 {
+    if (t->behind) { /* timers that are due by now have the time of the input before */
+        t->floor = t->passed;
+        t->behind = false;
+    }
     if (UNLIKELY(!t->started)) {
         start(t, clock);
     } else if (ms_of(clock) > eng_now(t->eng)) {
@@ -342,12 +347,18 @@ uint32_t task_work(struct task *t, uint32_t max)
         } else if (emit_total(t->emit) - t->put_from >= TASK_PUT_MAX) {
             break;
         }
+        uint32_t passed = task_pass(t, max - n);
+        n += passed;
+        if (passed > 0) {
+            continue;
+        }
         if (!merge_next(t->merge, &in)) {
             break;
         }
         take(t, &in);
         n++;
     }
+    task_catch_up(t);
     return n;
 }
 
