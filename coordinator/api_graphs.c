@@ -391,7 +391,7 @@ static bool check_document(struct job *j)
         j->hash = doc_hash(d);
         j->warnings = notes_json(&notes, text);
         if (j->api->conf.keeps != NULL) {
-            keeps_warn(j->api->conf.keeps, j->warnings);
+            keeps_warn(j->api->conf.keeps, d->g.replay_horizon, d->g.archive_every, j->warnings);
         }
     }
     if (errors != NULL) {

@@ -156,19 +156,6 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     }
 }
 
-/* ---- settings ---- */
-
-#define AT(member) offsetof(struct keeps_conf, member)
-static const struct conf_row rows[] = {
-    {"coordinator.replay_horizon", CONF_DURATION, AT(horizon_ns), "7d", 0,
-     366 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
-     "how far back one wants to verify by replay: who applies a graph is warned of topics that "
-     "keep "
-     "less than this and coordinator.archive_every together; 0: nobody is"},
-    {"coordinator.archive_every", CONF_DURATION, AT(archive_ns), "24h", 0,
-     31 * 24 * 3600 * CLOCK_NS_PER_S, NULL, 0, "operator.archive_every, as the workers have it"},
-};
-
 /* ---- life ---- */
 
 static void stop(void *state)
@@ -196,6 +183,7 @@ static const char *const bus_names[] = {
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     struct coordinator *c = MEM_NEW(struct coordinator);
+    (void)settings;
     (void)reterr;
     assert(env != NULL && env->http != NULL);
     c->stats = env->stats;
@@ -204,7 +192,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     c->client = role_client_new(env, "coordinator", on_bus, c);
     c->store = store_new(&(struct store_conf){
         .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
-    c->keeps = keeps_new(env, settings);
+    c->keeps = keeps_new(env);
     c->members =
         members_new(&(struct members_conf){.bus = role_client_bus(c->client),
                                            .store = c->store,
@@ -249,10 +237,7 @@ const struct role role_coordinator = {.name = "coordinator",
                                           "keeps rule graphs, assigns their tasks, serves the API",
                                       .start = start,
                                       .drain = drain,
-                                      .stop = stop,
-                                      .rows = rows,
-                                      .row_count = ARRAY_LEN(rows),
-                                      .settings_size = sizeof(struct keeps_conf)};
+                                      .stop = stop};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -18,7 +18,6 @@ enum { TAG_AGAIN = 1, TAG_TOPIC = 16 };
 static const char *const topics[] = {"metrics", "logs", "spans", "k8s", "journal", "state.archive"};
 
 struct keeps {
-    struct keeps_conf conf;
     struct role_client *client;
     int64_t ms[ARRAY_LEN(topics)]; /* retention; 0: not known, -1: for ever */
 };
@@ -47,10 +46,9 @@ static void on_event(void *arg, const struct bus_ev *ev)
     }
 }
 
-struct keeps *keeps_new(const struct role_env *env, const struct keeps_conf *conf)
+struct keeps *keeps_new(const struct role_env *env)
 {
     struct keeps *k = MEM_NEW(struct keeps);
-    k->conf = conf != NULL ? *conf : (struct keeps_conf){0};
     k->client = role_client_new(env, "retention", on_event, k);
     return k;
 }
@@ -65,9 +63,7 @@ void keeps_free(struct keeps *k)
 
 void keeps_start(struct keeps *k)
 {
-    if (k->conf.horizon_ns > 0) {
-        ask(k);
-    }
+    ask(k);
 }
 
 /* "8d", "36h", "90s": in the largest unit that divides it. */
@@ -85,23 +81,23 @@ static const char *span(int64_t ms, char to[32])
     return to;
 }
 
-void keeps_warn(const struct keeps *k, json_t *warnings)
+void keeps_warn(const struct keeps *k, int64_t horizon_ns, int64_t archive_ns, json_t *warnings)
 {
-    int64_t need = (k->conf.horizon_ns + k->conf.archive_ns) / CLOCK_NS_PER_MS;
-    for (size_t i = 0; i < ARRAY_LEN(topics) && k->conf.horizon_ns > 0; i++) {
+    int64_t need = (horizon_ns + archive_ns) / CLOCK_NS_PER_MS;
+    for (size_t i = 0; i < ARRAY_LEN(topics) && horizon_ns > 0; i++) {
         char has[32], wants[32], horizon[32], text[400];
         if (k->ms[i] <= 0 || k->ms[i] >= need) {
             continue;
         }
         (void)snprintf(text, sizeof text,
                        "topic '%s' keeps %s; to verify by replay what ran up to %s ago "
-                       "(coordinator.replay_horizon) it has to keep %s",
-                       topics[i], span(k->ms[i], has),
-                       span(k->conf.horizon_ns / CLOCK_NS_PER_MS, horizon), span(need, wants));
+                       "(the graph's replay_horizon) it has to keep %s",
+                       topics[i], span(k->ms[i], has), span(horizon_ns / CLOCK_NS_PER_MS, horizon),
+                       span(need, wants));
         (void)json_array_append_new(
             warnings,
             json_pack("{s:s, s:s, s:s, s:s}", "code", "KJ-BUS-0001", "severity", "warning",
                       "detail", text, "hint",
-                      "raise the topic's retention, or lower coordinator.replay_horizon"));
+                      "raise the topic's retention, or lower the replay_horizon of the graph"));
     }
 }

@@ -14,14 +14,11 @@
 
 struct keeps;
 
-struct keeps_conf {
-    int64_t horizon_ns, archive_ns; /* horizon 0: nobody wants to know */
-};
-
-struct keeps *keeps_new(const struct role_env *env, const struct keeps_conf *conf);
+struct keeps *keeps_new(const struct role_env *env);
 void keeps_free(struct keeps *k);
 void keeps_start(struct keeps *k); /* the topics are there */
-/* Appends a warning for each topic that keeps too little. */
-void keeps_warn(const struct keeps *k, json_t *warnings);
+/* Appends a warning for each topic that keeps too little for a graph with that `replay_horizon` (0:
+ * it does not want to be replayed) and `archive_every`. */
+void keeps_warn(const struct keeps *k, int64_t horizon_ns, int64_t archive_ns, json_t *warnings);
 
 #endif

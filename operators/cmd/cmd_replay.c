@@ -28,7 +28,7 @@ static const struct conf_row rows[] = {
      "where the range begins: 2026-01-31T12:00:00Z, ms since 1970, or back from now: -1h"},
     {"to", CONF_STRING, AT(to), "now", 0, 0, NULL, 0, "the first moment behind the range"},
     {"verify", CONF_BOOL, AT(verify), "false", 0, 0, NULL, 0,
-     "run what ran again from its journal, and compare; exit code 1 if it differs"},
+     "run what ran again from its journal, and compare; exit code 1: it differs, 5: it cannot"},
     {"events", CONF_BOOL, AT(events), "false", 0, 0, NULL, 0,
      "with --verify: print the events that are made, a line of JSON each"},
     {"task", CONF_STRING, AT(task), NULL, 0, 0, NULL, 0,
@@ -258,7 +258,7 @@ bool cmd_replay_exact(struct cmd_replay *r)
     struct err e;
     uint64_t played = 0;
     bool same = true;
-    uint32_t journal_parts = 0;
+    uint32_t journal_parts = 0, refused = 0;
     if (tapes_partitions(r->tapes, SLICE("journal"), &journal_parts, &e) != 0) {
         mem_free(report);
         json_decref(tasks);
@@ -281,6 +281,7 @@ bool cmd_replay_exact(struct cmd_replay *r)
                 continue;
             }
             bool ok = replay_exact(&x, report, &e) == 0;
+            refused += !ok;
             same &= ok && replay_is_same(report);
             played += report->records;
             if (r->settings.format == CMD_JSON) {
@@ -290,6 +291,7 @@ bool cmd_replay_exact(struct cmd_replay *r)
             }
         }
     }
+    const char *verdict = refused > 0 ? "REFUSED" : same ? "same" : "DIFFERENT";
     if (r->settings.format == CMD_JSON) {
         json_t *all = json_pack("{s:s s:b s:I s:I s:I s:o}", "mode", "exact", "same", same,
                                 "records", (json_int_t)played, "from_ms", (json_int_t)r->from_ms,
@@ -298,12 +300,12 @@ bool cmd_replay_exact(struct cmd_replay *r)
         printf("\n");
         json_decref(all);
     } else {
-        printf("%s: %" PRIu64 " records of the journal replayed\n", same ? "same" : "DIFFERENT",
-               played);
+        printf("%s: %" PRIu64 " records of the journal replayed", verdict, played);
+        printf(refused > 0 ? "; %u tasks cannot be\n" : "\n", refused);
         json_decref(tasks);
     }
     mem_free(report);
-    r->tool.code = same ? CMD_OK : CMD_FINDINGS;
+    r->tool.code = refused > 0 ? CMD_NOT_FOUND : same ? CMD_OK : CMD_FINDINGS;
     return true;
 }
 

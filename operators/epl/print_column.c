@@ -43,35 +43,24 @@ static const char *const functions[] = {
 
 /* Methods whose only argument may be a text. */
 static const char *const text_methods[] = {
-    "compareto",
-    "concat",
-    "contains",
-    "containskey",
-    "endswith",
-    "equals",
-    "equalsignorecase",
-    "format",
-    "get",
-    "indexof",
-    "lastindexof",
-    "matches",
-    "parsedouble",
-    "parseint",
-    "parselong",
-    "roundceiling",
-    "roundfloor",
-    "roundhalf",
-    "set",
-    "split",
-    "startswith",
-    "valueof",
-    "withtime",
-    "after",
-    "before",
-    "plus",
-    "minus",
-    "substring",
-    "hashcode",
+    "compareto",     "comparetoignorecase",
+    "concat",        "contains",
+    "containskey",   "containsvalue",
+    "contentequals", "endswith",
+    "equals",        "equalsignorecase",
+    "format",        "get",
+    "indexof",       "lastindexof",
+    "matches",       "parseboolean",
+    "parsedouble",   "parsefloat",
+    "parseint",      "parselong",
+    "roundceiling",  "roundfloor",
+    "roundhalf",     "set",
+    "split",         "startswith",
+    "valueof",       "withmax",
+    "withmin",       "withtime",
+    "after",         "before",
+    "plus",          "minus",
+    "substring",     "hashcode",
     "union",
 };
 
@@ -221,8 +210,44 @@ static void column_call(struct buf *b, const struct ast_seg *seg, bool builtin, 
     print_text(b, ")");
 }
 
+/* A constant of a class is named by its value. */
+static const char *constant(const struct ast_expr *e)
+{
+    static const struct {
+        const char *class, *name, *value;
+    } known[] = {
+        {"Integer", "MAX_VALUE", "2147483647"},
+        {"Integer", "MIN_VALUE", "-2147483648"},
+        {"Long", "MAX_VALUE", "9223372036854775807"},
+        {"Long", "MIN_VALUE", "-9223372036854775808"},
+        {"Double", "MAX_VALUE", "1.7976931348623157E308"},
+        {"Double", "MIN_VALUE", "4.9E-324"},
+        {"Double", "NaN", "NaN"},
+        {"Double", "POSITIVE_INFINITY", "Infinity"},
+        {"Double", "NEGATIVE_INFINITY", "-Infinity"},
+        {"Math", "PI", "3.141592653589793"},
+        {"Math", "E", "2.718281828459045"},
+    };
+    uint32_t n = e->n_segs;
+    bool plain = e->n_args == 0 && (n == 2 || (n == 4 && slice_eq(e->segs[0].name, SLICE("java"))));
+    for (uint32_t i = 0; plain && i < n; i++) {
+        plain = !e->segs[i].is_call && !e->segs[i].has_index && !e->segs[i].optional;
+    }
+    for (size_t i = 0; plain && i < ARRAY_LEN(known); i++) {
+        if (slice_eq(e->segs[n - 2].name, slice_str(known[i].class)) &&
+            slice_eq(e->segs[n - 1].name, slice_str(known[i].name))) {
+            return known[i].value;
+        }
+    }
+    return NULL;
+}
+
 static void column_chain(struct buf *b, const struct ast_expr *e)
 {
+    if (constant(e) != NULL) {
+        print_text(b, constant(e));
+        return;
+    }
     bool property = is_property(e);
     if (e->n_args > 0) {
         column(b, e->args[0], RANK_LEAST);

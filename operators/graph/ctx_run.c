@@ -14,7 +14,7 @@
 
 #include <assert.h>
 
-enum { BUCKETS_MIN = 16 };
+enum { BUCKETS_MIN = 16, LATE = 0x8000 };
 
 /* ---- parts by key ---- */
 
@@ -334,12 +334,23 @@ static void open_categories(struct ctx_ctl *c)
     }
 }
 
+/* Conditions are asked before what takes every event: so an event that ends the part of a key may
+ * begin the next one. */
+static bool begins_late(const struct ctx_level *l)
+{
+    const struct ast_context *ast = l->ast;
+    return l->n_distinct > 0 && l->starts[0].kind == POINT_FILTER &&
+           ast->start[0].stream->n_filters == 0 &&
+           !(l->end.kind == POINT_FILTER && ast->end.stream->n_filters == 0);
+}
+
 static struct ctx_ctl *ctl_of(struct ctx_part *owner, const struct ctx_level *l)
 {
     struct ctx_ctl *c = MEM_NEW(struct ctx_ctl);
     c->owner = owner;
     c->level = l;
     c->env = inst_pat_env(&owner->in);
+    c->env.rank += begins_late(l) ? LATE : 0;
     owner->inner = c;
     return c;
 }

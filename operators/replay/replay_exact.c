@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/codec/endian.h"
+#include "operators/replay/replay_floor.h"
 #include "operators/shard/task_state.h"
 #include "operators/state/snap_archive.h"
 
@@ -93,11 +94,13 @@ static int open_inputs(struct player *p, uint64_t seq, struct err *reterr)
             return rc;
         }
         if (tape_start(in->tape) > from) {
-            return err_set(reterr, ERR_GONE,
-                           "record %" PRIu64 " needs " SLICE_FMT
-                           " partition %u from offset %" PRId64
-                           ", and retention has removed what lies before %" PRId64,
-                           seq, SLICE_ARG(in->topic), in->part, from, tape_start(in->tape));
+            char why[200];
+            (void)snprintf(why, sizeof why,
+                           "record %" PRIu64 " needs %.*s/%u from offset %" PRId64
+                           ", retention has removed what is before %" PRId64,
+                           seq, (int)MIN(in->topic.len, 80u), in->topic.ptr, in->part, from,
+                           tape_start(in->tape));
+            return replay_floor_refuse(p->x, why, reterr);
         }
     }
     p->opened = true;
@@ -244,6 +247,18 @@ static int play(struct player *p, const struct journal_record *r, int64_t offset
     return rc;
 }
 
+/* Nothing was there to begin with. Behind the beginning of the range that is a refusal. */
+static int take_headless(struct player *p, const struct journal_record *r, struct err *reterr)
+{
+    char why[100];
+    p->report->headless++;
+    if (r->clock == MERGE_NO_CLOCK || r->clock < p->x->from) {
+        return 0;
+    }
+    (void)snprintf(why, sizeof why, "nothing is left to begin with before record %" PRIu64, r->seq);
+    return replay_floor_refuse(p->x, why, reterr);
+}
+
 /* 1: it lies behind the range. */
 static int take_record(struct player *p, const struct bus_record *b, struct err *reterr)
 {
@@ -263,13 +278,15 @@ static int take_record(struct player *p, const struct bus_record *b, struct err 
         p->task = NULL;
         return 0;
     }
-    if (journal_begins(&r)) {
+    if (replay_floor_begins(&r)) {
         begin_task(p);
         p->clock = MERGE_NO_CLOCK;
+    } else if (journal_begins(&r)) { /* with a state that is not in the archive */
+        task_free(p->task);
+        p->task = NULL;
     }
     if (p->task == NULL) {
-        p->report->headless++;
-        return 0;
+        return take_headless(p, &r, reterr);
     }
     if (p->clock != MERGE_NO_CLOCK && p->clock >= p->x->to) {
         return 1;

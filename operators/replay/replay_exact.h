@@ -40,7 +40,8 @@ struct replay_report {         /* of a task */
     char first_difference[4096]; /* empty: there is none */
 };
 
-/* Fails if it cannot be played: input is gone, the journal is torn. Differences are no failure. */
+/* Fails if it cannot be played: ERR_GONE, the range begins before the replay floor
+ * (replay_floor.h); or the journal is torn. Differences are no failure. */
 int replay_exact(const struct replay_exact *x, struct replay_report *ret,
                  struct err *reterr) NODISCARD;
 bool replay_is_same(const struct replay_report *r);

@@ -242,12 +242,12 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
 static int64_t tick(struct slot *s, struct slot_one *o)
 {
     int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
-    if (s->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
+    if (o->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
         !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
     }
-    if (now - since < s->conf.idle_ns) {
-        return since + s->conf.idle_ns;
+    if (now - since < o->conf.idle_ns) {
+        return since + o->conf.idle_ns;
     }
     int64_t clock = merge_clock(task_merge(o->task));
     if (o->probe_from == 0) {

@@ -45,8 +45,6 @@ struct slot_conf {
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
-    int64_t archive_ns;  /* the first of each such period of the clock is archived; 0: none */
-    int64_t idle_ns;     /* at the end of all inputs for so long: ticks begin; 0: never */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
@@ -62,6 +60,9 @@ struct slot_task {
     const struct slice *topics; /* names; merge_spec.topic counts here */
     const bool *aligned;        /* per topic: waited for by align_ns */
     bool from_start;            /* without a journal: all that is there, else what comes */
+    int64_t idle_ns;            /* at the end of all inputs for so long: ticks begin; 0: never */
+    int64_t
+        archive_ns; /* the first snapshot of each such period of its clock is archived; 0: none */
 };
 
 enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST };

@@ -5,7 +5,7 @@
  * with the last. What the new root does not name is removed in the same way. When the slot begins,
  * snapshots are read before the journals.
  *
- * The first snapshot of each period of the task's clock (conf.archive_ns) also goes to
+ * The first snapshot of each period of the task's clock (slot_task.archive_ns) also goes to
  * `state.archive`, all of it, and before its own root: if the root is there, so is the archive.
  */
 #include "operators/shard/slot_impl.h"
@@ -46,9 +46,9 @@ static bool removes(struct slot_one *o)
 
 #define NO_PERIOD INT64_MIN
 
-static int64_t period_of(const struct slot *s, int64_t clock)
+static int64_t period_of(const struct slot_one *o, int64_t clock)
 {
-    return s->conf.archive_ns > 0 && clock != MERGE_NO_CLOCK ? clock / s->conf.archive_ns
+    return o->conf.archive_ns > 0 && clock != MERGE_NO_CLOCK ? clock / o->conf.archive_ns
                                                              : NO_PERIOD;
 }
 
@@ -58,10 +58,10 @@ static bool archive_waits(const struct slot_one *o)
 }
 
 /* A snapshot begins: whether it is one for the archive. */
-static void begin_archive(struct slot *s, struct slot_one *o)
+static void begin_archive(struct slot_one *o)
 {
     struct slot_snap *p = &o->snap;
-    int64_t period = period_of(s, merge_clock(task_merge(o->task)));
+    int64_t period = period_of(o, merge_clock(task_merge(o->task)));
     p->archives = period != NO_PERIOD && period != p->archived;
     if (p->archives && p->archive == NULL) {
         p->archive = snap_archive_new(o->conf.plan->lineage);
@@ -105,7 +105,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
-            begin_archive(s, o);
+            begin_archive(o);
         }
         o->final = final && !cut; /* its first record comes before */
         return final && cut;      /* a last one is made also if nothing happened */
@@ -163,7 +163,7 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
         }
     } else if (archive_waits(o)) {
         if (snap_archive_committed(p->archive)) {
-            p->archived = period_of(s, p->clock);
+            p->archived = period_of(o, p->clock);
             s->counts.archived++;
         }
     } else if (p->set != NULL && snap_set_committed(p->set)) {
@@ -232,7 +232,7 @@ void slot_snap_restore(struct slot *s, struct slot_one *o)
         fails(s, o, &err);
     }
     s->counts.restored_bytes += o->snap.root.bytes;
-    o->snap.archived = period_of(s, merge_clock(task_merge(o->task)));
+    o->snap.archived = period_of(o, merge_clock(task_merge(o->task)));
 }
 
 void slot_snap_take_over(struct slot *s, struct slot_one *o)

@@ -266,7 +266,10 @@ static void settle(struct worker *w)
     VEC_EACH (&w->mine, m) {
         if (m->wanted && !m->in_slot && now_of(w) >= m->not_before && has_place(w, m)) {
             struct slot_task t = *task_of(&m->is);
+            const struct doc_graph *d = &m->is.laid->layout->doc->g;
             t.from_start = w->conf.from_start;
+            t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
+            t.archive_ns = d->archive_every;
             slot_add(w->slot, &t);
             m->in_slot = true;
         }
@@ -324,8 +327,6 @@ static void *run(void *arg)
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
-                                   .archive_ns = w->conf.archive_ns,
-                                   .idle_ns = w->conf.idle_ns,
                                    .plain = w->conf.plain};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */
     while (!atomic_load(&w->stop) && !fenced) {

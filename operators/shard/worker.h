@@ -22,7 +22,8 @@ struct worker;
 
 struct worker_conf {
     const char *name; /* of the slot's writer; copied */
-    int64_t commit_ns, idle_ns, snapshot_ns, archive_ns;
+    int64_t commit_ns, snapshot_ns;
+    int64_t idle_ns;                     /* 0: as the graphs say, each for itself */
     bool from_start;                     /* rules without a journal read what is there already */
     bool plain;                          /* slot_conf.plain */
     const char *lease_topic, *lease_key; /* slot_lease; copied. NULL: none */

@@ -2,6 +2,8 @@
  *
  * put_records TOPIC [bus settings]: puts each line of standard input on partition 0 of a topic, key
  * and value with a tab between; a line without a tab is a key that goes.
+ *
+ * put_records TOPIC trim [bus settings]: removes what is there, as retention would.
  */
 #include "core/base/mem.h"
 #include "core/bus/bus.h"
@@ -42,6 +44,32 @@ static void wait_for(struct bus_client *c, enum bus_ev_kind kind, uint64_t count
     }
 }
 
+/* Where the partition ends. */
+static int64_t end_of(struct bus_client *c, struct bus_tp tp)
+{
+    struct bus_ev ev;
+    struct err e;
+    must(bus_bounds(c, tp, TAG_ENSURE, &e), &e);
+    for (int rounds = 0; rounds < 600; rounds++) {
+        if (bus_poll(c, &ev, 1) > 0 && ev.kind == BUS_EV_DONE) {
+            return ev.end;
+        }
+        bus_wait(c, 100 * CLOCK_NS_PER_MS);
+    }
+    fputs("no bounds within a minute\n", stderr);
+    exit(1);
+}
+
+static void trim_all(struct bus_client *c, struct slice topic)
+{
+    struct err e;
+    for (uint32_t i = 0; i < PARTITIONS; i++) {
+        const struct bus_tp tp = {bus_topic(c, topic), i};
+        must(bus_trim(c, tp, end_of(c, tp), TAG_ENSURE, &e), &e);
+        wait_for(c, BUS_EV_DONE, 1);
+    }
+}
+
 static void put_all(struct bus_client *c, struct bus_writer *w, struct slice topic)
 {
     char *line = NULL;
@@ -73,7 +101,7 @@ int main(int argc, char **argv)
     struct bus *bus;
     struct err e;
     if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
-        conf_args(conf, &args) != 1) {
+        (conf_args(conf, &args) != 1 && conf_args(conf, &args) != 2)) {
         fputs(conf_errors(conf), stderr);
         return 2;
     }
@@ -87,7 +115,11 @@ int main(int argc, char **argv)
     wait_for(c, BUS_EV_DONE, 1);
     must(bus_open(c, SLICE_NONE, TAG_OPEN, &w, &e), &e);
     wait_for(c, BUS_EV_OPENED, 1);
-    put_all(c, w, slice_str(args[0]));
+    if (conf_args(conf, &args) == 2) {
+        trim_all(c, slice_str(args[0]));
+    } else {
+        put_all(c, w, slice_str(args[0]));
+    }
     bus_writer_close(w);
     bus_client_free(c);
     bus_free(bus);

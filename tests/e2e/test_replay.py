@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import re
 import signal
 import time
 import unittest
@@ -15,6 +16,7 @@ from program import Case, run
 GRAPH = """apiVersion: kaiju/v1
 kind: RuleGraph
 name: lines
+archive_every: 1s
 levels:
   - name: logs
     partitions: 1
@@ -33,8 +35,7 @@ BACK = GRAPH.replace("name: lines", "name: back")
 
 class Replay(Case):
     def begin(self, *args):
-        role = self.role("standalone", *self.bus, *args, "--operator-snapshot-interval", "300ms",
-                         "--operator-archive-every", "1s")
+        role = self.role("standalone", *self.bus, *args, "--operator-snapshot-interval", "300ms")
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
                                   r'addr=(\S+)').group(1)
         role.wait_ready()
@@ -128,12 +129,44 @@ class Replay(Case):
         self.assertIn("records of other rules passed over", done.stdout)
         self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)
 
+    def test_before_the_floor_nothing_is_replayed(self):
+        chance = random.Random(5)
+        role = self.begin()
+        self.apply(role, GRAPH)
+        for number in range(2):  # some archived states, the last with all that was sent
+            self.send(role, 3, number * 60 + 1, chance)
+            time.sleep(1.2)
+        self.until("not all came through", lambda: sum(self.totals(self.tail("events")).values()) == 120)
+        time.sleep(0.5)
+        role.stop()
+        done = run("logs", "trim", *self.bus, program=os.environ["PUT_RECORDS"])
+        self.assertEqual(0, done.returncode, done.stderr)
+        role = self.begin()
+        role.wait_log(r'msg="graph is live"')
+        self.send(role, 1, 500, chance)
+        time.sleep(1.5)
+        self.send(role, 3, 1000, chance)
+        self.until("not all came through", lambda: sum(self.totals(self.tail("events")).values()) == 200)
+        role.stop()
+        task = ("--graph", "lines", "--verify", "--task", "logs/0")
+        said = self.replay(*task, "--from", "0", code=5).stdout
+        self.assertRegex(said, r"^default/lines/logs/0: cannot be replayed: not from 1970-01-01T00:00:00.000Z: "
+                         r"record 1 needs logs/\d from offset 0, retention has removed what is before \d+; "
+                         r"the replay floor is \S+ \(record \d+\)\n"
+                         r"REFUSED: 0 records of the journal replayed; 1 tasks cannot be\n$")
+        floor = re.search(r"floor is (\S+)", said)[1]
+        done = self.replay(*task, "--from", floor, "-o", "json")
+        self.assertGreaterEqual(json.loads(done.stdout)["tasks"][0]["events_same"], 20)
+        just_before = str(json.loads(done.stdout)["from_ms"] - 1)
+        self.assertIn(f"the replay floor is {floor}",
+                      self.replay(*task, "--from", just_before, code=5).stdout)
+
     def test_who_applies_is_told_of_topics_that_keep_too_little(self):
         role = self.begin("--bus-retention", "2h")
         path = self.write("graph.yaml", GRAPH)
         apply = ("apply", "-f", path, "--dry-run", "--api", f"http://{role.addr}")
         wanted = ("topic 'journal' keeps 2h; to verify by replay what ran up to 7d ago "
-                  "(coordinator.replay_horizon) it has to keep 8d")
+                  "(the graph's replay_horizon) it has to keep 604801s")
 
         def said():
             done = run(*apply)

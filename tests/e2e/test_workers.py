@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 import unittest
 
@@ -21,7 +22,8 @@ TASKS = 8 + 4  # of the level that reads signals one for each of their partition
 @unittest.skipUnless(BROKERS, "needs a bus that many processes write")
 class Workers(test_rules.Bed):
     def worker(self, *args):
-        role = self.role("operator", *self.bus, "--operator-slots", "2", *args)
+        role = self.role("operator", *self.bus, "--operator-slots", "2",
+                         "--operator-snapshot-interval", "200ms", *args)
         role.wait_ready(90)
         return role
 
@@ -60,12 +62,14 @@ class Workers(test_rules.Bed):
         workers = [self.worker(), self.worker()]
         self.until("writable", lambda: '"writable":true' in
                    self.coordinator.get("/api/v1/status").replace(" ", ""), 90)
-        self.apply(self.coordinator, test_rules.GRAPH)
+        self.apply(self.coordinator, test_rules.KEPT)
         self.until("tasks are not spread", lambda: self.all_live(workers), 90)
         for number in range(ROUNDS):
-            self.send(2 * number)
-            time.sleep(chance.random())
+            sent = threading.Thread(target=self.send, args=(2 * number,))
+            sent.start()
+            time.sleep(chance.random() * 1.5)
             workers.pop(chance.randrange(2)).stop(signal.SIGKILL)
+            sent.join()
             self.send(2 * number + 1)
             if number % 2 == 0:
                 workers.append(self.worker())
@@ -75,6 +79,7 @@ class Workers(test_rules.Bed):
                 workers.append(self.worker())
         self.until("not all lines came through", lambda: self.totals() == self.there(), 90)
         self.assertEqual(ROUNDS * 16 * LINES, sum(self.there().values()))
+        self.same_again("lines", 2 * ROUNDS * 16 * LINES)
         for worker in workers:
             self.assertEqual(0, worker.stop())
 

@@ -58,7 +58,8 @@ static void begin(struct world *w)
                                           .to_dead = 2};
     static struct slot_task task;
     struct err err;
-    task = (struct slot_task){&plan, topics, aligned, true};
+    task =
+        (struct slot_task){.plan = &plan, .topics = topics, .aligned = aligned, .from_start = true};
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = w->snapshot_ns,

@@ -175,7 +175,8 @@ static struct slot_task task_of(const struct task_plan *p)
 {
     static const struct slice topics[] = {SLICE("metrics")};
     static const bool aligned[] = {false};
-    return (struct slot_task){p, topics, aligned, true};
+    return (struct slot_task){
+        .plan = p, .topics = topics, .aligned = aligned, .from_start = true, .idle_ns = 300000000};
 }
 
 /* The guest comes, or goes. */
@@ -201,7 +202,6 @@ static void begin(struct world *w)
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
-                                   .idle_ns = 300000000,
                                    .takes = 64,
                                    .plain = w->plain};
     w->worker = bus_client_new(w->bus, "worker");

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a worker, for operator.c (its life), operator_slots.c (its slots, and what it says
+ * of itself), operator_graphs.c (graphs, as they were applied) and operator_tasks.c (what it tells
+ * of tasks). All of it belongs to the loop; threads are the slots' own (operators/shard/worker.h).
+ */
+#ifndef OPERATORS_OPERATOR_IMPL_H
+#define OPERATORS_OPERATOR_IMPL_H
+
+#include "core/base/map.h"
+#include "core/base/vec.h"
+#include "core/net/loop.h"
+#include "operators/operator.h"
+#include "operators/shard/worker.h"
+
+#include <jansson.h>
+
+enum {
+    OPERATOR_TAG_GRAPHS = 1,
+    OPERATOR_TAG_WRITER,
+    OPERATOR_TAG_PUT,
+    OPERATOR_TAG_ASSIGN,
+    OPERATOR_TAG_LEFT,
+    OPERATOR_TAG_TOPICS = 1024, /* and above: of graphs */
+    OPERATOR_SLOTS_MAX = 64,
+    OPERATOR_NAME = 128,
+    OPERATOR_TELL_MAX = 8192, /* bytes of a record about itself or a task */
+};
+#define OPERATOR_BEAT_NS CLOCK_NS_PER_S
+
+struct operator_settings {
+    int64_t commit_ns, snapshot_ns, slots;
+    bool at_least_once;
+    const char *name, *level;
+};
+
+struct operator_graph {
+    char *key; /* tenant/name */
+    char *document;
+    int64_t version;
+    bool wanted, ready; /* ready: its topics are there */
+    struct laid *laid;
+    uint64_t topics_tag; /* of the answer that is waited for; 0: none */
+    uint32_t here, live; /* tasks */
+    bool said_live;      /* in the log */
+    int64_t said_trouble;
+};
+
+struct operator_place {      /* for a slot */
+    char key[OPERATOR_NAME]; /* of its record: "worker/slot" */
+    char name[OPERATOR_NAME];
+    int64_t incarnation, epoch; /* of its record; 0: none */
+    struct map tasks;           /* that it shall have, by name */
+    struct worker *worker;
+    uint64_t order; /* of worker_run, the last */
+    bool lost;      /* the thread has ended by itself */
+};
+
+struct operator
+{
+    struct role_env *env;
+    const struct operator_settings *settings;
+    struct role_client *client;
+    struct bus_reader *reader;
+    struct bus_writer *writer;
+    bool open, draining, leaving, left; /* leaving: it has said so; left: that is known */
+    struct loop_timer *timer;
+    VEC(struct operator_graph *) graphs;
+    struct operator_place *slots;
+    uint32_t n_slots;
+    uint64_t tags;
+    char name[OPERATOR_NAME / 2], boot[32];
+    int64_t beat, beaten; /* number and time of the last */
+    int64_t told;         /* of tasks, when */
+    uint64_t said;        /* hash of what it said of its slots */
+};
+
+static inline int64_t operator_now(const struct operator* o)
+{
+    return clock_mono(bus_clock(role_client_bus(o->client)));
+}
+
+/* operator_slots.c */
+void operator_slots_make(struct operator* o);
+void operator_slots_free(struct operator* o);
+void operator_on_assign(struct operator* o, const struct bus_record *r); /* of ctl.assign */
+void operator_run_all(struct operator* o);                               /* graphs have changed */
+void operator_look_at_slots(struct operator* o);     /* for those that are lost */
+void operator_beat(struct operator* o, bool leaves); /* into ctl.members, if it is time */
+
+/* operator_graphs.c */
+void operator_on_graph(struct operator* o, const struct bus_record *r); /* of ctl.graphs */
+void operator_on_topics(struct operator* o, const struct bus_ev *ev);   /* they are made, or not */
+void operator_make_topics(struct operator* o); /* that could not be made before */
+void operator_graphs_free(struct operator* o);
+struct operator_graph *operator_graph_that(struct operator* o, const struct laid *laid);
+
+/* operator_tasks.c */
+void operator_tell_tasks(struct operator* o); /* into ctl.tasks, now and then */
+void operator_put_task(struct operator* o, struct slice key, struct slice value);
+
+#endif

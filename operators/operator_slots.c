@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The slots of a worker: which there are, is written in ctl.assign (coordinator/members.h); what it
+ * follows of that, it says in ctl.members. See operator_impl.h.
+ */
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "operators/operator_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { TASKS_MAX = 100000, CORES_MAX = 8, MEMBERS_FORMAT = 1 };
+
+/* ---- which ---- */
+
+static uint32_t slots_of(const struct operator* o)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    bool local = bus_kind(o->env->bus) == BUS_LOCAL;
+    return o->settings->slots > 0 ? (uint32_t)o->settings->slots
+           : local                ? 1
+                                  : (uint32_t)MAX(1, MIN(cores, CORES_MAX));
+}
+
+static void run_tasks(struct operator* o, struct operator_place *p)
+{
+    VEC(struct worker_want) wants = {0};
+    VEC_EACH (&o->graphs, at) {
+        const struct operator_graph *g = *at;
+        for (uint32_t i = 0; g->wanted && g->ready && i < g->laid->layout->n_groups; i++) {
+            const struct layout_group *group = &g->laid->layout->groups[i];
+            for (uint32_t k = 0; k < group->parts; k++) {
+                if (map_get(&p->tasks, group->tasks[k].plan->name) != NULL) {
+                    *VEC_PUSH(&wants) = (struct worker_want){g->laid, i, k};
+                }
+            }
+        }
+    }
+    p->order = worker_run(p->worker, wants.ptr, (uint32_t)wants.len);
+    VEC_DONE(&wants);
+}
+
+void operator_run_all(struct operator* o)
+{
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        if (o->slots[i].worker != NULL) {
+            run_tasks(o, &o->slots[i]);
+        }
+    }
+}
+
+/* Of a record of ctl.assign, on the thread of the slot. */
+static bool holds(void *arg, struct slice value)
+{
+    const struct operator_place *p = arg;
+    json_t *j = value.len > 0 ? json_loadb(value.ptr, value.len, 0, NULL) : NULL;
+    bool mine = json_integer_value(json_object_get(j, "incarnation")) == p->incarnation &&
+                !json_is_true(json_object_get(j, "revoked"));
+    json_decref(j);
+    return mine;
+}
+
+static void begin(struct operator* o, struct operator_place *p)
+{
+    bool local = bus_kind(o->env->bus) == BUS_LOCAL;
+    const struct worker_conf conf = {.name = p->name,
+                                     .lease_topic = "ctl.assign",
+                                     .lease_key = p->key,
+                                     .holds = holds,
+                                     .arg = p,
+                                     .commit_ns = o->settings->commit_ns > 0
+                                                      ? o->settings->commit_ns
+                                                      : (local ? 10 : 200) * CLOCK_NS_PER_MS,
+                                     .snapshot_ns = o->settings->snapshot_ns,
+                                     .plain = o->settings->at_least_once};
+    LOG_INFO("slot begins", LOG_STR("slot", p->name));
+    p->lost = false;
+    p->worker = worker_new(o->env->bus, &conf);
+}
+
+static void end(struct operator_place *p)
+{
+    if (p->worker != NULL) {
+        LOG_INFO("slot ends", LOG_STR("slot", p->name));
+    }
+    worker_free(p->worker);
+    p->worker = NULL;
+    p->incarnation = p->epoch = 0;
+    p->lost = false;
+    map_clear(&p->tasks);
+}
+
+static void take_tasks(struct operator_place *p, const json_t *tasks)
+{
+    size_t i;
+    const json_t *name;
+    map_clear(&p->tasks);
+    json_array_foreach(tasks, i, name)
+    {
+        void **at = map_put(&p->tasks, slice_str(json_string_value(name)));
+        if (at != NULL) {
+            *at = p;
+        }
+    }
+}
+
+/* A record of one of this worker's slots. */
+void operator_on_assign(struct operator* o, const struct bus_record *r)
+{
+    struct operator_place *p = NULL;
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        p = slice_eq(slice_str(o->slots[i].key), r->key) ? &o->slots[i] : p;
+    }
+    json_t *j =
+        p != NULL && r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
+    const char *boot = json_string_value(json_object_get(j, "boot"));
+    bool mine =
+        boot != NULL && strcmp(boot, o->boot) == 0 && !json_is_true(json_object_get(j, "revoked"));
+    int64_t incarnation = json_integer_value(json_object_get(j, "incarnation"));
+    if (p != NULL && (!mine || p->incarnation != incarnation)) {
+        end(p);
+    }
+    if (p != NULL && mine && !o->draining) {
+        p->epoch = json_integer_value(json_object_get(j, "epoch"));
+        take_tasks(p, json_object_get(j, "tasks"));
+        if (p->worker == NULL && !p->lost) {
+            p->incarnation = incarnation;
+            (void)snprintf(p->name, sizeof p->name, "%s.%u.%" PRId64, o->name,
+                           (unsigned)(p - o->slots), incarnation);
+            begin(o, p);
+        }
+        if (p->worker != NULL) {
+            run_tasks(o, p);
+        }
+    }
+    json_decref(j);
+}
+
+/* ---- ctl.members ---- */
+
+/* What it says of its slots: which record each follows, to the end. */
+static json_t *held_of(const struct operator* o)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        const struct operator_place *p = &o->slots[i];
+        bool follows = p->worker != NULL && worker_look(p->worker).applied >= p->order;
+        if (p->incarnation != 0) {
+            json_array_append_new(list,
+                                  json_pack("{s:i s:I s:I s:b}", "slot", (int)i, "incarnation",
+                                            (json_int_t)p->incarnation, "epoch",
+                                            (json_int_t)(follows ? p->epoch : 0), "lost", p->lost));
+        }
+    }
+    return list;
+}
+
+void operator_beat(struct operator* o, bool leaves)
+{
+    json_t *held = held_of(o);
+    char text[OPERATOR_TELL_MAX];
+    size_t n = json_dumpb(held, text, sizeof text, JSON_COMPACT);
+    uint64_t said = hash_xxh64(slice_of(text, MIN(n, sizeof text)));
+    if (!o->open ||
+        (!leaves && said == o->said && operator_now(o) - o->beaten < OPERATOR_BEAT_NS)) {
+        json_decref(held);
+        return;
+    }
+    o->said = said;
+    o->beaten = operator_now(o);
+    json_t *j = json_pack("{s:i s:s s:s s:i s:s s:b s:I s:o}", "format", MEMBERS_FORMAT, "worker",
+                          o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
+                          o->settings->level != NULL ? o->settings->level : "", "leaves", leaves,
+                          "beat", (json_int_t)++o->beat, "held", held);
+    n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
+    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.members")), 0},
+                          .key = slice_str(o->name),
+                          .value = slice_of(text, n),
+                          .token = leaves ? OPERATOR_TAG_LEFT : OPERATOR_TAG_PUT};
+    struct err err;
+    if (n > sizeof text || bus_put(o->writer, &put, &err) != 0) {
+        LOG_WARN("this worker cannot say that it is there");
+        o->left |= leaves;
+    }
+    json_decref(j);
+}
+
+/* ---- life ---- */
+
+void operator_look_at_slots(struct operator* o)
+{
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        struct operator_place *p = &o->slots[i];
+        if (p->worker != NULL && worker_look(p->worker).ended && !o->draining) {
+            LOG_WARN("a slot is lost", LOG_STR("slot", p->name));
+            worker_free(p->worker);
+            p->worker = NULL;
+            p->lost = true;
+        }
+    }
+}
+
+void operator_slots_make(struct operator* o)
+{
+    o->n_slots = slots_of(o);
+    o->slots = mem_calloc(o->n_slots, sizeof *o->slots);
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        (void)snprintf(o->slots[i].key, OPERATOR_NAME, "%s/%u", o->name, i);
+        map_init(&o->slots[i].tasks, TASKS_MAX);
+    }
+}
+
+void operator_slots_free(struct operator* o)
+{
+    for (uint32_t i = 0; i < o->n_slots; i++) {
+        worker_free(o->slots[i].worker);
+        map_done(&o->slots[i].tasks);
+    }
+    mem_free(o->slots);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a worker tells of its tasks: into ctl.tasks, all of them once a second and when a graph has
+ * become live, and in the log what is not as it should be. See operator_impl.h.
+ */
+#include "core/base/log.h"
+#include "operators/operator_impl.h"
+
+#define TROUBLE_NS (60 * CLOCK_NS_PER_S)
+
+void operator_put_task(struct operator* o, struct slice key, struct slice value)
+{
+    struct err err;
+    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.tasks")), 0},
+                          .key = key,
+                          .value = value,
+                          .token = OPERATOR_TAG_PUT};
+    if (o->open && bus_put(o->writer, &put, &err) != 0) {
+        LOG_DEBUG("a task's state is not told", LOG_STR("error", err.msg));
+    }
+}
+
+static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
+
+/* What its dearest rules cost an event. */
+static json_t *rules_of(const struct worker_task *t)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        const struct worker_rule *r = &t->rules[i];
+        json_t *rule = json_pack("{s:I s:I}", "events", (json_int_t)r->events * ENG_METER_EVERY,
+                                 "ns_per_event", (json_int_t)(r->ns / (int64_t)MAX(r->events, 1u)));
+        json_object_set_new(rule, "name", json_string(r->name)); /* no UTF-8: null */
+        json_array_append_new(list, rule);
+    }
+    return list;
+}
+
+/* Into text: how many bytes. */
+static size_t tell(const struct operator* o, const struct operator_place *p,
+                   const struct worker_task *t, char text[OPERATOR_TELL_MAX])
+{
+    const struct layout_group *g = &t->laid->layout->groups[t->group];
+    const struct doc_graph *d = &t->laid->layout->doc->g;
+    const struct slice name = g->tasks[t->part].plan->name;
+    struct worker_look look = worker_look(p->worker);
+    json_t *j = json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:s s:s*}", "format", 1, "tenant",
+                          d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
+                          g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version,
+                          "worker", o->name, "slot", p->name, "state", states[t->state], "why",
+                          t->why, "degraded", t->trouble[0] != '\0' ? t->trouble : NULL);
+    json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
+    json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {{"seq", t->seq},
+                   {"taken", t->counts.taken},
+                   {"put", t->counts.put},
+                   {"late", t->counts.late},
+                   {"ticks", t->counts.ticks},
+                   {"refused", t->counts.refused},
+                   {"commits", look.counts.commits},
+                   {"aborts", look.counts.aborts},
+                   {"restarts", look.restarts + t->restarts},
+                   {"lag_records", (uint64_t)t->lag.records},
+                   {"lag_ns", (uint64_t)t->lag.ns},
+                   {"waits_ns", (uint64_t)t->lag.held_ns},
+                   {"busy_ns", (uint64_t)t->lag.busy_ns},
+                   {"state_bytes", t->lag.state_bytes},
+                   {"rows", t->rows},
+                   {"partials", t->partials},
+                   {"poison", t->counts.poison},
+                   {"alerts", t->counts.alerts},
+                   {"dead_letters", t->counts.dead},
+                   {"gaps", t->counts.gaps},
+                   {"dropped", t->counts.dropped},
+                   {"commit_p50_ns", (uint64_t)look.counts.commit_p50_ns},
+                   {"commit_p99_ns", (uint64_t)look.counts.commit_p99_ns},
+                   {"commit_partitions", look.counts.partitions_worst},
+                   {"unknowns", look.counts.unknowns}};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        json_object_set_new(j, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+    }
+    json_object_set_new(j, "waits_for", json_string(t->lag.holder));
+    json_object_set_new(j, "rules", rules_of(t));
+    size_t n = json_dumpb(j, text, OPERATOR_TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(j);
+    return n <= OPERATOR_TELL_MAX ? n : 0;
+}
+
+/* Of a graph no more often than once a minute. */
+static void say_trouble(const struct operator* o, struct operator_graph *g,
+                        const struct worker_task *t)
+{
+    int64_t now = operator_now(o);
+    if (t->trouble[0] != '\0' && (g->said_trouble == 0 || now - g->said_trouble >= TROUBLE_NS)) {
+        g->said_trouble = now;
+        LOG_WARN("a graph does not run as it should", LOG_STR("graph", g->key),
+                 LOG_SLICE("task", t->laid->layout->groups[t->group].tasks[t->part].plan->name),
+                 LOG_STR("why", t->trouble));
+    }
+}
+
+/* The tasks of one slot. What they are of graphs counts there: tasks here, and live ones. */
+static void tell_slot(struct operator* o, const struct operator_place *p, bool tells)
+{
+    uint32_t n = 0;
+    const struct worker_task *tasks = worker_tasks(p->worker, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct worker_task *t = &tasks[i];
+        struct operator_graph *g = operator_graph_that(o, t->laid);
+        char text[OPERATOR_TELL_MAX];
+        if (g == NULL || t->leaving) {
+            continue;
+        }
+        g->here++;
+        g->live += t->state == SLOT_LIVE;
+        say_trouble(o, g, t);
+        if (!tells) {
+            continue;
+        }
+        size_t len = tell(o, p, t, text);
+        operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
+                          slice_of(text, len));
+        if (t->state == SLOT_LOST) {
+            LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
+                     LOG_STR("why", t->why));
+        }
+    }
+}
+
+static bool is_live(const struct operator_graph *g)
+{
+    return g->here > 0 && g->live == g->here;
+}
+
+static void say(struct operator_graph *g)
+{
+    if (is_live(g) && !g->said_live) {
+        LOG_INFO("graph is live", LOG_STR("graph", g->key), LOG_INT("version", g->version),
+                 LOG_INT("tasks_here", g->here));
+    }
+    g->said_live = is_live(g);
+}
+
+/* What there is of graphs here; and all tasks are told, now and then and when one has changed. */
+void operator_tell_tasks(struct operator* o)
+{
+    bool due = operator_now(o) - o->told >= OPERATOR_BEAT_NS, changed = false;
+    for (int pass = 0; pass == 0 || (pass == 1 && (due || changed)); pass++) {
+        VEC_EACH (&o->graphs, g) {
+            (*g)->here = (*g)->live = 0;
+        }
+        for (uint32_t i = 0; i < o->n_slots; i++) {
+            if (o->slots[i].worker != NULL) {
+                tell_slot(o, &o->slots[i], pass == 1);
+            }
+        }
+        VEC_EACH (&o->graphs, g) {
+            changed |= is_live(*g) != (*g)->said_live;
+        }
+        o->told = pass == 1 ? operator_now(o) : o->told;
+    }
+    VEC_EACH (&o->graphs, g) {
+        say(*g);
+    }
+}
