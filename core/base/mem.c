@@ -103,9 +103,9 @@ void mem_refuse_at(uint64_t n)
     refuse_countdown = n;
 }
 
-/* A heap per thread keeps what its thread once needed; librdkafka has a thread per broker and client,
- * whose buffers others free. The limits are fixed, because glibc raises them to the largest buffer
- * it ever saw: then none goes back to the system. */
+/* A heap per thread keeps what its thread once needed; librdkafka has a thread per broker and
+ * client, whose buffers others free. The limits are fixed, because glibc raises them to the largest
+ * buffer it ever saw: then none goes back to the system. */
 void mem_tune(void)
 {
 #ifdef __GLIBC__

@@ -74,7 +74,8 @@ int bus_new(const struct bus_conf *conf, struct bus **ret_bus, struct err *reter
     b->kind = conf->kind;
     b->prefix = mem_dup(prefix.ptr, prefix.len);
     b->writer_queue_bytes = conf->writer_queue_bytes > 0 ? conf->writer_queue_bytes : 64u << 20;
-    b->reader_queue_bytes = conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : BUS_READER_QUEUE;
+    b->reader_queue_bytes =
+        conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : BUS_READER_QUEUE;
     *ret_bus = b;
     return 0;
 }

@@ -298,15 +298,26 @@ static void run_out(struct slot *s, struct slot_one *o)
     }
 }
 
+/* While a transaction is under way, the next one is not filled without bound: what it has would
+ * wait in the memory of all who read it. */
+bool slot_is_full(const struct slot *s)
+{
+    return s->put_bytes >= SLOT_PUT_ENOUGH && (s->sending || s->committing || s->looking);
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
+    bool full = slot_is_full(s);
     slot_align(s);
     slot_gaps(s);
+    s->put_bytes = 0;
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
-        if (o->state != SLOT_LIVE || s->draining || o->leaving) {
+        size_t put = o->state == SLOT_LIVE ? task_put_bytes(o->task) : 0;
+        s->put_bytes += put;
+        if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
             continue;
         }
         int64_t began = slot_now(s);
@@ -316,6 +327,7 @@ static bool live_step(struct slot *s)
                     !merge_is_empty(task_merge(o->task));
         o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
         more |= n == most;
+        s->put_bytes += task_put_bytes(o->task) - put;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
         } else if (n == 0) {

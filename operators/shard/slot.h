@@ -100,6 +100,7 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
+bool slot_is_full(const struct slot *s); /* it waits for the end of a transaction: feed it less */
 /* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);

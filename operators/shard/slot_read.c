@@ -505,7 +505,8 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
         }
     }
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
-        if (arena_stats(b->arena).used_bytes > BATCH_FULL) { /* it is free when all of it is taken */
+        if (arena_stats(b->arena).used_bytes >
+            BATCH_FULL) { /* it is free when all of it is taken */
             batch_drop(b);
             b = batch_new(s);
         }

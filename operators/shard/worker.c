@@ -304,7 +304,8 @@ static void run_slot(struct worker *w)
             settle(w);
         }
         more = slot_step(w->slot);
-        bus_hold(w->client, more); /* else what waits for its turn would only wait here */
+        /* What waits for its turn would only wait here. */
+        bus_hold(w->client, more || slot_is_full(w->slot));
         if (atomic_load(&w->stop) && !draining) {
             draining = true;
             slot_drain(w->slot);
