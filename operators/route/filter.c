@@ -169,7 +169,7 @@ void route_filter_init(struct arena *a, struct route_filter *f)
     f->null_ok = f->made = 0;
     memset(f->key_slot, 0, sizeof f->key_slot);
     f->rest = f->low = f->high = NULL;
-    f->ranged = f->between = f->shared = false;
+    f->ranged = f->between = f->shared = f->known = false;
     if (f->cond == NULL) {
         return;
     }

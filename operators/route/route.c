@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/route/range.h"
 #include "operators/route/route_impl.h"
+#include "operators/route/want.h"
 
 #include <assert.h>
 #include <math.h>
@@ -41,6 +42,7 @@ struct route {
     VEC(struct per_type *) types; /* by etype.id */
     struct route_leaf *spare;     /* free leaves, through next */
     VEC(struct route_leaf *) dead;
+    VEC(const struct route_filter *) filters; /* that ever had a leaf */
     struct route_tests tests;
     bool unshared;
     uint64_t seq, named; /* of the newest leaf; the highest that was not given here */
@@ -102,6 +104,7 @@ void route_free(struct route *r)
     free_list(r->spare);
     VEC_DONE(&r->types);
     VEC_DONE(&r->dead);
+    VEC_DONE(&r->filters);
     route_tests_done(&r->tests);
     mem_free(r);
 }
@@ -181,6 +184,22 @@ static struct ectx context_of(struct route *r, const struct route_leaf *l, struc
         .heap = r->heap, .now = *r->now, .row = row, .inst = l->inst, .ops = l->ops};
 }
 
+static void link_keyed(struct per_type *t, struct route_leaf *l)
+{
+    const struct route_filter *f = l->filter;
+    struct keyed *k = keyed_for(t, f);
+    if (k->count >= k->n_buckets) {
+        grow(k);
+    }
+    uint64_t first = dat_hash(l->key[0]);
+    k->count++;
+    k->first[first % FIRSTS]++;
+    l->first = (uint8_t)(first % FIRSTS);
+    l->of = (uint32_t)(k - t->keyed.ptr);
+    l->hash = hash_keys(first, l->key, f->n_keys);
+    link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
+}
+
 static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
 {
     const struct route_filter *f = l->filter;
@@ -194,20 +213,9 @@ static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
         }
         null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
     }
-    if (null || c.failed) { /* = null is never true: such a leaf is in no list */
-        return;
+    if (!null && !c.failed) { /* = null is never true: such a leaf is in no list */
+        link_keyed(t, l);
     }
-    struct keyed *k = keyed_for(t, f);
-    if (k->count >= k->n_buckets) {
-        grow(k);
-    }
-    uint64_t first = dat_hash(l->key[0]);
-    k->count++;
-    k->first[first % FIRSTS]++;
-    l->first = (uint8_t)(first % FIRSTS);
-    l->of = (uint32_t)(k - t->keyed.ptr);
-    l->hash = hash_keys(first, l->key, f->n_keys);
-    link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
 }
 
 static struct ranged *ranged_for(struct per_type *t, uint16_t slot)
@@ -246,9 +254,17 @@ static void add_ranged(struct route *r, struct per_type *t, struct route_leaf *l
     range_add(&ranged_for(t, f->range_slot)->root, l);
 }
 
-static struct route_leaf *add(struct route *r, const struct route_filter *f, struct evt *bound,
-                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
-                              const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+/* The first leaf of a filter: there is something else now that may be taken. */
+static void know(struct route *r, const struct route_filter *f)
+{
+    ((struct route_filter *)(uintptr_t)f)->known = true; /* the plan's only place that changes */
+    *VEC_PUSH(&r->filters) = f;
+}
+
+static struct route_leaf *leaf_new(struct route *r, const struct route_filter *f, struct evt *bound,
+                                   void (*on)(void *arg, struct evt *e), void *arg,
+                                   struct inst *inst, const struct ectx_ops *ops, uint64_t rank,
+                                   uint64_t seq)
 {
     struct route_leaf *l = r->spare;
     if (l != NULL) {
@@ -269,10 +285,21 @@ static struct route_leaf *add(struct route *r, const struct route_filter *f, str
     l->home = NULL;
     l->next = l->prev = NULL;
     l->test = NULL;
+    r->count++;
+    if (UNLIKELY(!f->known)) {
+        know(r, f);
+    }
+    return l;
+}
+
+static struct route_leaf *add(struct route *r, const struct route_filter *f, struct evt *bound,
+                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
+                              const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+{
+    struct route_leaf *l = leaf_new(r, f, bound, on, arg, inst, ops, rank, seq);
     if (f->shared && !r->unshared) {
         route_test_join(&r->tests, l);
     }
-    r->count++;
     struct per_type *t = type_entry(r, f->type, true);
     if (f->n_keys > 0) {
         add_keyed(r, t, l);
@@ -282,6 +309,37 @@ static struct route_leaf *add(struct route *r, const struct route_filter *f, str
         link_in(&t->plain, l);
     }
     return l;
+}
+
+struct route_leaf *route_add_known(struct route *r, const struct route_filter *f,
+                                   const struct dat *key, double low, double high, void *arg)
+{
+    struct route_leaf *l = leaf_new(r, f, NULL, NULL, arg, NULL, NULL, 0, ++r->seq);
+    struct per_type *t = type_entry(r, f->type, true);
+    if (f->n_keys > 0) {
+        for (uint32_t i = 0; i < f->n_keys; i++) {
+            l->key[i] = dat_keep(key[i]);
+        }
+        link_keyed(t, l);
+    } else if (f->ranged) {
+        l->low = low;
+        l->high = high;
+        range_add(&ranged_for(t, f->range_slot)->root, l);
+    } else {
+        link_in(&t->plain, l);
+    }
+    return l;
+}
+
+struct vheap *route_heap(struct route *r)
+{
+    return r->heap;
+}
+
+size_t route_filters(const struct route *r, const struct route_filter *const **ret)
+{
+    *ret = r->filters.ptr;
+    return r->filters.len;
 }
 
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
@@ -516,7 +574,7 @@ static void in_order(struct route_hits *hits)
     }
 }
 
-void route_match(struct route *r, struct evt *e, struct route_hits *hits)
+static void match_all(struct route *r, struct evt *e, struct route_hits *hits)
 {
     struct asking a = {r, e, hits};
     VEC_CLEAR(&hits->v);
@@ -525,9 +583,19 @@ void route_match(struct route *r, struct evt *e, struct route_hits *hits)
     for (uint32_t i = 0; i < e->type->n_supers; i++) {
         match_type(&a, e->type->supers[i].type, e->type->supers[i].slot);
     }
+}
+
+void route_match(struct route *r, struct evt *e, struct route_hits *hits)
+{
+    match_all(r, e, hits);
     if (hits->v.len > 1) {
         in_order(hits);
     }
+}
+
+void route_probe(struct route *r, struct evt *e, struct route_hits *hits)
+{
+    match_all(r, e, hits);
 }
 
 void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)

@@ -34,6 +34,7 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     uint16_t range_slot;
     const struct ex *low, *high; /* NULL: no bound on that side; rest asks for them again */
     bool shared;                 /* rest depends on the event alone: */
+    bool known;                  /* a leaf of it was added (want.h) */
     uint64_t hash;               /* filters that ask the same have the same hash of it */
 };
 

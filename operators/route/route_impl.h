@@ -27,6 +27,11 @@ struct route_tests {
     size_t n_buckets, count;
 };
 
+/* route.c: a leaf whose keys and bounds are known. */
+struct route_leaf *route_add_known(struct route *r, const struct route_filter *f,
+                                   const struct dat *key, double low, double high, void *arg);
+struct vheap *route_heap(struct route *r);
+
 void route_test_join(struct route_tests *t, struct route_leaf *l);
 void route_test_leave(struct route_tests *t, struct route_leaf *l);
 void route_tests_done(struct route_tests *t);

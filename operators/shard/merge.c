@@ -167,6 +167,9 @@ static int64_t largest_with_head(const struct sub *s)
     if (p->bad != 0 && i == 0) {
         return s->largest;
     }
+    if (p->hint != NULL && i < p->n) {
+        return MAX(s->largest, p->hint->ts[i]);
+    }
     return MAX(s->largest, i < p->n ? p->events[i].ts : p->mark);
 }
 
@@ -184,13 +187,17 @@ static void count_waited(struct merge *m, const struct sub *s, uint32_t by)
     m->n_may += s->may_skip ? by : 0;
 }
 
+static int64_t k_of(const struct sub *s, int64_t largest)
+{
+    return largest < INT64_MIN + s->spec.bound_ns ? INT64_MIN : largest - s->spec.bound_ns;
+}
+
 static void place(struct merge *m, uint32_t sub)
 {
     struct sub *s = &m->subs[sub];
     enum where to = belongs(m, s);
     if (to == WHERE_HEAP) {
-        int64_t largest = largest_with_head(s);
-        s->k = largest < INT64_MIN + s->spec.bound_ns ? INT64_MIN : largest - s->spec.bound_ns;
+        s->k = k_of(s, largest_with_head(s));
     }
     if (s->where == WHERE_HEAP && to == WHERE_HEAP) {
         down(m, s->at); /* k never falls */
@@ -359,7 +366,8 @@ static void follow_plan(struct merge *m)
     }
 }
 
-bool merge_next(struct merge *m, struct merge_take *ret)
+/* Is there a next one? */
+static bool is_ready(struct merge *m)
 {
     give_back(m);
     if (m->replay) {
@@ -367,7 +375,23 @@ bool merge_next(struct merge *m, struct merge_take *ret)
     } else if (m->n_waited > 0 && m->n_waited == m->n_may && m->n_heap > 0) {
         skip_waited(m);
     }
-    if (m->n_waited > 0 || m->n_heap == 0) {
+    return m->n_waited == 0 && m->n_heap > 0;
+}
+
+static void advance(struct merge *m, struct sub *s, uint32_t to)
+{
+    const struct merge_piece *p = head(s);
+    s->pos = (struct merge_pos){p->offset, to};
+    if (to == inputs_of(p)) {
+        s->pos = (struct merge_pos){p->offset + 1, 0};
+        drop_head(m, s);
+    }
+    place(m, (uint32_t)(s - m->subs));
+}
+
+bool merge_next(struct merge *m, struct merge_take *ret)
+{
+    if (!is_ready(m)) {
         return false;
     }
     uint32_t sub = m->heap[0];
@@ -387,13 +411,108 @@ bool merge_next(struct merge *m, struct merge_take *ret)
     m->clock = MAX(m->clock, s->k);
     ret->late = !mark && ret->event->ts < m->clock;
     m->takes++;
-    s->pos = (struct merge_pos){p->offset, i + 1};
-    if (i + 1 == inputs_of(p)) {
-        s->pos = (struct merge_pos){p->offset + 1, 0};
-        drop_head(m, s);
-    }
-    place(m, sub);
+    advance(m, s, i + 1);
     return true;
+}
+
+/* ---- what concerns nobody ---- */
+
+static int64_t plus(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+/* The first of `wants` from i on, or `end`. */
+static uint32_t next_wanted(const struct merge_piece *p, uint32_t i, uint32_t end)
+{
+    uint32_t lo = 0, hi = p->n_wants;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        lo = p->wants[mid] < i ? mid + 1 : lo;
+        hi = p->wants[mid] < i ? hi : mid;
+    }
+    return lo < p->n_wants ? MIN(p->wants[lo], end) : end;
+}
+
+/* The first event from i on with which the largest ts is `limit` or more, or `end`. */
+static uint32_t first_peak(const struct merge_hint *h, uint32_t i, uint32_t end, int64_t limit)
+{
+    if (end > i && h->peaks[end - 1] < limit) {
+        return end;
+    }
+    while (i < end) {
+        uint32_t mid = i + (end - i) / 2;
+        i = h->peaks[mid] < limit ? mid + 1 : i;
+        end = h->peaks[mid] < limit ? end : mid;
+    }
+    return i;
+}
+
+/* While its largest ts is below that, it comes before all others, and the clock stays below. */
+static int64_t limit_of(const struct merge *m, const struct sub *s, int64_t before_clock)
+{
+    int64_t limit = plus(before_clock, s->spec.bound_ns);
+    uint32_t sub = m->heap[0];
+    for (uint32_t i = 1; i <= 2 && i < m->n_heap; i++) {
+        const struct sub *o = &m->subs[m->heap[i]];
+        int64_t mine = plus(plus(o->k, s->spec.bound_ns), sub < m->heap[i]);
+        limit = MIN(limit, mine);
+    }
+    return limit;
+}
+
+/* Of events i to end, taken one after another; *end becomes the first of them if none may be. */
+static uint64_t count_late(const struct merge *m, const struct sub *s, uint32_t i, uint32_t *end,
+                           bool none)
+{
+    const struct merge_hint *h = head(s)->hint;
+    int64_t clock = MAX(m->clock, k_of(s, MAX(s->largest, h->peaks[*end - 1])));
+    if (h->least >= clock || (h->ascending && h->ts[i] >= m->clock)) {
+        return 0;
+    }
+    uint64_t late = 0;
+    for (uint32_t k = i; k < *end; k++) {
+        clock = MAX(m->clock, k_of(s, MAX(s->largest, h->peaks[k])));
+        if (h->ts[k] < clock && none) {
+            *end = k;
+        }
+        late += k < *end && h->ts[k] < clock;
+    }
+    return late;
+}
+
+uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late)
+{
+    if (!is_ready(m) || m->clock >= b->before) {
+        return 0;
+    }
+    struct sub *s = &m->subs[m->heap[0]];
+    const struct merge_piece *p = head(s);
+    uint32_t i = index_of(s);
+    if (p->hint == NULL || p->party != b->party || p->bad != 0 || i >= p->n) {
+        return 0;
+    }
+    uint32_t end = next_wanted(p, i, p->n - i > b->max ? i + b->max : p->n);
+    if (m->replay && p->offset == s->to.offset) {
+        end = MIN(end, s->to.index);
+    }
+    if (m->replay && m->next_change - m->takes < end - i) {
+        end = i + (uint32_t)(m->next_change - m->takes);
+    }
+    int64_t limit = limit_of(m, s, b->before);
+    end = s->largest >= limit ? i : first_peak(p->hint, i, end, limit);
+    if (end <= i) {
+        return 0;
+    }
+    *late += count_late(m, s, i, &end, b->none_late);
+    if (end == i) {
+        return 0;
+    }
+    s->largest = MAX(s->largest, p->hint->peaks[end - 1]);
+    m->clock = MAX(m->clock, k_of(s, s->largest));
+    m->takes += end - i;
+    advance(m, s, end);
+    return end - i;
 }
 
 void merge_hop(struct merge *m, int64_t clock)
@@ -457,6 +576,11 @@ bool merge_is_over(const struct merge *m)
 }
 
 /* ---- the journal ---- */
+
+size_t merge_skips(const struct merge *m)
+{
+    return m->skips.len;
+}
 
 const struct merge_skip *merge_cut(struct merge *m, uint32_t *ret_n)
 {

@@ -33,6 +33,13 @@ struct merge_spec { /* ascending by (topic, part, author): that is their order a
     int64_t bound_ns;
 };
 
+struct merge_hint {       /* what is known of a record's events; of all who read it */
+    const int64_t *ts;    /* per event, close together, */
+    const int64_t *peaks; /* and the largest up to it */
+    int64_t least;        /* ts */
+    bool ascending;
+};
+
 struct merge_piece { /* one record */
     int64_t offset;
     const struct rec *events;
@@ -41,6 +48,12 @@ struct merge_piece { /* one record */
     int bad;        /* it does not decode: an error's code, and an input without a time; else 0 */
     uint64_t first; /* derived events: the number of the first */
     void *owner;
+    /* For merge_pass: events of it that concern the task, as long as it is of that party (probe.h).
+     * hint NULL: they all may. */
+    const struct merge_hint *hint;
+    const uint32_t *wants;
+    uint32_t n_wants;
+    uint64_t party;
 };
 
 struct merge_pos { /* the next input to be taken */
@@ -88,6 +101,16 @@ struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub);
 
 /* The next input; false: somebody is waited for, or nothing is there. */
 bool merge_next(struct merge *m, struct merge_take *ret);
+/* What may be passed over: inputs that do not concern the party, */
+struct merge_bounds {
+    uint64_t party;
+    int64_t before; /* while the clock stays below that, */
+    uint32_t max;
+    bool none_late; /* and up to the first that is late. */
+};
+/* Takes so many at once that merge_next would give one by one, all of one record: how many. 0:
+ * merge_next has something, or nothing. */
+uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late);
 /* A tick or the end of everything: the clock alone. */
 void merge_hop(struct merge *m, int64_t clock);
 
@@ -100,6 +123,7 @@ uint32_t merge_holder(const struct merge *m);        /* who is waited for; UINT3
 bool merge_is_empty(const struct merge *m);
 bool merge_is_over(const struct merge *m); /* empty, and all have ended */
 
+size_t merge_skips(const struct merge *m); /* since the last cut: how many, roughly */
 /* Skips since the last cut, in the order in which they began, and a new count of takes: skips that
  * are open begin anew at 0. The list lives until the next call. */
 const struct merge_skip *merge_cut(struct merge *m, uint32_t *ret_n);

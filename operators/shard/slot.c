@@ -23,6 +23,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->keys = intern_new(KEYS_MAX, KEYS_BYTES);
     s->reg = schema_reg_new((struct schema_source){NULL, NULL});
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
+    s->probe = probe_new(s->keys);
     s->pieces = pool_new("pieces", sizeof(struct slot_piece), PIECES_MAX);
     s->reader = bus_reader_new(bus);
     if (conf->range != NULL && conf->range->source != NULL) {
@@ -43,6 +44,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 
 static void one_free(struct slot *s, struct slot_one *o)
 {
+    slot_party_leave(s, o);
     task_free(o->task);
     slot_inputs_free(s, o);
     slot_forget_journal(o);
@@ -73,6 +75,7 @@ void slot_free(struct slot *s)
         bus_reader_free(s->source);
     }
     batch_in_free(s->decoder);
+    probe_free(s->probe);
     schema_reg_free(s->reg);
     pool_free(s->pieces, 0);
     intern_free(s->keys);
@@ -127,6 +130,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->written = -1;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
+    slot_party(s, o);
     *VEC_PUSH(&s->tasks) = o;
 }
 
@@ -243,7 +247,7 @@ static int64_t tick(struct slot *s, struct slot_one *o)
 {
     int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
     if (o->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
-        !merge_is_empty(task_merge(o->task))) {
+        task_plan(o->task)->led || !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
     }
     if (now - since < o->conf.idle_ns) {
@@ -276,11 +280,9 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        if (o->state == SLOT_LIVE &&
-            (task_is_dirty(o->task) || slot_snap_wants(o) || slot_snap_sends(o))) {
-            at = s->last_commit + s->conf.commit_ns;
-            break;
-        }
+        bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
+        int64_t due = pages ? 0 : slot_cut_due(s, o);
+        at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + s->conf.commit_ns));
     }
     return MIN(at, slot_align_next(s));
 }
@@ -300,33 +302,43 @@ static void run_out(struct slot *s, struct slot_one *o)
 
 /* While a transaction is under way, the next one is not filled without bound: what it has would
  * wait in the memory of all who read it. */
-bool slot_is_full(const struct slot *s)
+static bool is_full(const struct slot *s)
 {
     return s->put_bytes >= SLOT_PUT_ENOUGH && (s->sending || s->committing || s->looking);
+}
+
+bool slot_has_enough(const struct slot *s)
+{
+    return s->at_hand || is_full(s);
 }
 
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
-    bool full = slot_is_full(s);
+    bool full = is_full(s);
     slot_align(s);
     slot_gaps(s);
     s->put_bytes = 0;
+    s->at_hand = false;
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
+        int64_t wake = INT64_MAX;
+        more |= slot_snap_slice(s, o, &wake);
+        wake_at(s, wake);
         size_t put = o->state == SLOT_LIVE ? task_put_bytes(o->task) : 0;
         s->put_bytes += put;
         if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
             continue;
         }
         int64_t began = slot_now(s);
+        slot_party(s, o);
         uint32_t n = task_work(o->task, most);
         o->busy_ns += n > 0 ? slot_now(s) - began : 0;
         bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
                     !merge_is_empty(task_merge(o->task));
         o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
-        more |= n == most;
+        s->at_hand |= n == most;
         s->put_bytes += task_put_bytes(o->task) - put;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
@@ -337,7 +349,7 @@ static bool live_step(struct slot *s)
     slot_commit_step(s);
     slot_ask_ends(s);
     wake_at(s, next_wake(s));
-    return more;
+    return more || s->at_hand;
 }
 
 bool slot_step(struct slot *s)

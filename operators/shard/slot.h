@@ -45,6 +45,7 @@ struct slot_conf {
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    size_t slice_bytes;  /* of a snapshot, written between inputs; 0: what suits */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
@@ -100,7 +101,8 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
-bool slot_is_full(const struct slot *s); /* it waits for the end of a transaction: feed it less */
+/* It has inputs at hand, or waits for the end of a transaction: what is read now would wait. */
+bool slot_has_enough(const struct slot *s);
 /* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);

@@ -14,8 +14,20 @@ enum {
     PAUSE_NS = 50000000, /* after a transaction that found no room */
     AGAIN_NS = 1000000,  /* the queue is full */
 };
+#define WAITS_NS CLOCK_NS_PER_S /* a cut that nobody waits for, at most */
 
 /* ---- cutting ---- */
+
+/* A task that nobody waits for is not cut at every interval. */
+int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
+{
+    if (o->state != SLOT_LIVE || !task_is_dirty(o->task)) {
+        return INT64_MAX;
+    }
+    bool now = task_is_urgent(o->task) || o->snap.state == SNAP_CUT || o->leaving || s->draining ||
+               s->conf.range != NULL;
+    return now ? 0 : o->cut_at + WAITS_NS;
+}
 
 /* A transaction is not larger than the writer's queue: tasks that do not fit into this one are cut
  * for the next, which then follows at once. */
@@ -23,6 +35,7 @@ static bool cut_all(struct slot *s)
 {
     struct err err;
     bool any = false;
+    const int64_t now = s->last_commit;
     size_t room = SLOT_TXN_MAX, n = s->tasks.len, first = s->cut_next;
     s->cut_next = 0;
     for (size_t k = 0; k < n; k++) {
@@ -35,7 +48,7 @@ static bool cut_all(struct slot *s)
             break;
         }
         bool pages = o->state == SLOT_LIVE && slot_snap_before_cut(s, o);
-        if (o->state != SLOT_LIVE || (!pages && !task_is_dirty(o->task))) {
+        if (o->state != SLOT_LIVE || (!pages && slot_cut_due(s, o) > now)) {
             continue;
         }
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
@@ -46,6 +59,7 @@ static bool cut_all(struct slot *s)
         room -= MIN(room, bytes);
         slot_snap_cut(o);
         o->in_cut = any = true;
+        o->cut_at = now;
         o->seen = false;
     }
     return any;

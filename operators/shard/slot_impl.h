@@ -10,6 +10,7 @@
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
 #include "operators/shard/slot_load.h"
+#include "operators/shard/slot_probe.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
 
@@ -66,7 +67,10 @@ struct slot_one { /* a task and what the slot knows of it */
     enum slot_leave how;         /* it leaves */
     bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];               /* it is lost */
-    int64_t busy_ns, held_since; /* held_since: waits for an input, with others at hand; 0 */
+    struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
+    size_t party_version;        /* of its engine's wants */
+    int64_t busy_ns, held_since, /* held_since: waits for an input, with others at hand; 0 */
+        cut_at;                  /* its last cut was */
 };
 
 struct slot {
@@ -86,21 +90,22 @@ struct slot {
     struct intern *keys;
     struct schema_reg *reg;
     struct batch_in *decoder;
+    struct probe *probe;
     struct slot_load loads[SLOT_LOADS];
 
     /* the transaction under way */
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
+    bool at_hand;                /* a task had more inputs than it took in one step */
     size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted;     /* in a row */
-    uint32_t undelivered; /* conf.plain: puts whose end is not known */
-    bool again;           /* conf.plain: one of them was refused */
-    bool draining, fenced;
-    int64_t timer_at;    /* INT64_MAX: none */
-    bool looking;        /* after UNKNOWN: for the records of the cut */
-    bool asking, leased; /* for the lease; what the records so far say */
+    uint32_t aborted;             /* in a row */
+    uint32_t undelivered;         /* conf.plain: puts whose end is not known */
+    bool again, draining, fenced; /* again: conf.plain: one of them was refused */
+    int64_t timer_at;             /* INT64_MAX: none */
+    bool looking;                 /* after UNKNOWN: for the records of the cut */
+    bool asking, leased;          /* for the lease; what the records so far say */
 
     char why[160];
     struct slot_counts counts;
@@ -137,6 +142,7 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev);
 void slot_commit_step(struct slot *s);
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
+int64_t slot_cut_due(const struct slot *s, const struct slot_one *o); /* INT64_MAX: no need */
 void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);

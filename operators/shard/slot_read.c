@@ -448,6 +448,9 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         in->buffered += bytes;
         struct merge_piece mine = *piece;
         mine.owner = p;
+        if (piece->hint != NULL) {
+            slot_give_hint(s, in->one, piece->hint, &mine);
+        }
         merge_push(task_merge(in->one->task), sub, &mine);
     }
 }
@@ -483,12 +486,16 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
                                 .n = batch.events_len,
                                 .mark = head.mark,
                                 .bad = bad,
-                                .first = head.first};
+                                .first = head.first,
+                                .hint = NULL};
     s->counts.records++;
     c->time_ms = r->time_ms;
     if (head.end) {
         end_author(c, head.lineage);
         return;
+    }
+    if (!of_task) {
+        piece.hint = slot_hint(s, c, b->arena, batch.events, batch.events_len);
     }
     hand_out(s, c, b, &piece, of_task ? head.lineage : 0, r->value.len + sizeof piece);
 }

@@ -56,6 +56,7 @@ struct slot_scan {
     int64_t gap;        /* input before it is gone: it waits there (slot_gap.c); 0: no */
     int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
+    uint32_t rest, rests; /* records that are not probed (slot_probe.c): so many; still to come */
     VEC(struct slot_input *) inputs;
 };
 

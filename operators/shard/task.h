@@ -51,6 +51,9 @@ const struct task_plan *task_plan(const struct task *t);
 struct merge *task_merge(struct task *t);
 /* Takes at most so many inputs: how many. */
 uint32_t task_work(struct task *t, uint32_t max);
+/* Pieces that are pushed say what of them concerns this party (probe.h), which knows all that the
+ * engine wants as long as this is its version. 0: nobody does. */
+void task_party(struct task *t, uint64_t party, size_t version);
 /* The next due timer in ns; task_tick fires it. */
 #define TASK_NOT_DUE INT64_MAX /* none is set */
 int64_t task_due(const struct task *t);
@@ -64,6 +67,9 @@ bool task_has_ended(const struct task *t); /* its last cut is made, or was repla
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
 bool task_is_dirty(const struct task *t);
+/* Others wait for it: outputs, the clock, a decision. Else the cut may wait, too: what was taken
+ * meanwhile is taken again by whoever begins before it, and nobody can tell. */
+bool task_is_urgent(const struct task *t);
 /* The next cut may be taken when the end of the one before is known. ret is valid until then. */
 int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr) NODISCARD;
 /* The cut is in the log: where its journal record lies, and where its outputs. */

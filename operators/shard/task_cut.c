@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
+enum { SKIPS_MAX = 4096 }; /* of a record that may wait: it has to fit */
+
 /* ---- cutting ---- */
 
 static bool moved(const struct task *t, uint32_t sub)
@@ -21,6 +23,16 @@ bool task_is_dirty(const struct task *t)
 {
     bool begins = t->fresh && t->replay == NULL; /* its first record says where it begins */
     return begins || merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
+}
+
+bool task_is_urgent(const struct task *t)
+{
+    bool urgent = t->fresh || t->final || t->decisions.len > 0 || !emit_is_empty(t->emit) ||
+                  merge_skips(t->merge) > SKIPS_MAX;
+    for (uint32_t i = 0; i < t->plan->n_to && !urgent; i++) {
+        urgent = t->plan->to[i].marked;
+    }
+    return urgent && task_is_dirty(t);
 }
 
 static uint32_t list_reads(struct task *t)

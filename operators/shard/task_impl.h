@@ -33,6 +33,10 @@ struct task {
     struct rec current; /* being sent: what may be forwarded */
     uint64_t forwarded; /* a bit for each forward that had it */
     bool started, has_failed, ended;
+    bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */
+    int64_t passed; /* which was this behind the last of them */
+    uint64_t party;
+    size_t party_version;
     struct err failed;
     struct task_counts counts;
 
@@ -57,8 +61,12 @@ struct task {
 
     /* snapshots */
     struct snap_set *snapshot; /* the next cut is one; NULL */
-    bool manifest;             /* the next record has the hash of the last one, */
-    bool has_cut_state;        /* which is known: */
+    struct eng_cut *saving;    /* what is still to be added of the last one, to */
+    struct snap_set *saved_to; /* this; and then what the task knew beside its engine */
+    struct buf own, book_bytes;
+    size_t slice;
+    bool manifest;      /* the next record has the hash of the last one, */
+    bool has_cut_state; /* which is known: */
     struct hash128 cut_state;
 
     /* replay */
@@ -95,6 +103,10 @@ void task_take_types(struct task *t); /* what the inputs may have, once the modu
  * was when that one read it. */
 void task_forward(void *arg, struct slice statement, const struct eng_rows *rows);
 struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
+/* task_pass.c */
+uint32_t task_pass(struct task *t, uint32_t max); /* how many inputs need not be taken */
+void task_catch_up(struct task *t);
 void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
+void task_save_end(struct task *t);                  /* or never mind */
 
 #endif

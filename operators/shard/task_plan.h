@@ -7,6 +7,7 @@
 #ifndef OPERATORS_SHARD_TASK_PLAN_H
 #define OPERATORS_SHARD_TASK_PLAN_H
 
+#include "operators/route/want.h"
 #include "operators/shard/alert.h"
 #include "operators/shard/emit.h"
 #include "operators/shard/merge.h"
@@ -37,6 +38,11 @@ struct task_forward {
     bool keep_all;
 };
 
+struct task_wants { /* events that concern the rules, before they have met any */
+    const struct route_want *v;
+    size_t n, version; /* eng_wants_version */
+};
+
 struct task_plan {
     struct slice name; /* tenant/graph/level/partition: for people */
     struct slice tenant;
@@ -54,8 +60,13 @@ struct task_plan {
     const struct alert_rule *alerts;
     uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_forwards, n_alerts;
     uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1; 0: they go nowhere */
+    /* Of sums that are made in parts (layout_split.c). parts: what it puts out is of the time
+     * before the tick that brings it, and stands right before that. led: it has such parts as
+     * inputs, whose authors tell the time: it does not tick by itself. */
+    bool makes_parts, led;
     enum task_late late;
-    enum builtin_world world; /* of built-in types among them */
+    enum builtin_world world;       /* of built-in types among them */
+    const struct task_wants *wants; /* NULL: not known */
     const struct lim_conf *limits;
 };
 

@@ -304,8 +304,7 @@ static void run_slot(struct worker *w)
             settle(w);
         }
         more = slot_step(w->slot);
-        /* What waits for its turn would only wait here. */
-        bus_hold(w->client, more || slot_is_full(w->slot));
+        bus_hold(w->client, slot_has_enough(w->slot));
         if (atomic_load(&w->stop) && !draining) {
             draining = true;
             slot_drain(w->slot);
