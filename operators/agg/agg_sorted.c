@@ -77,14 +77,16 @@ int agg_sorted_cmp(const struct agg_call *c, struct dat a, struct dat b)
     return c->n_args > 1 ? many_cmp(a, b, c->desc) : one_cmp(a, b, c->desc);
 }
 
-/* An event whose key is null counts as none once another comes. */
+/* Of all that ever came, one whose key is null counts as none once another comes; else it is least.
+ */
 static void best_enter(const struct agg_call *c, struct best *s, struct evt *ev, struct ectx *ctx)
 {
     struct dat key = agg_sorted_key(c, ev, ctx);
     if (s->ev != NULL) {
         int d = agg_sorted_cmp(c, key, s->key);
         bool max = c->def == &agg_maxby || c->def == &agg_maxbyever;
-        if (!dat_is_null(s->key) && (max ? d <= 0 : d >= 0)) {
+        bool ever = c->def == &agg_maxbyever || c->def == &agg_minbyever;
+        if (!(ever && dat_is_null(s->key)) && (max ? d <= 0 : d >= 0)) {
             return;
         }
         dat_drop(ctx->heap, s->key);

@@ -265,20 +265,54 @@ static void action_streams(struct bind *b, const struct scope *s, struct sel_pla
     }
 }
 
-/* insert select *: the trigger's columns. */
-static int star_columns(struct bind *b, const struct on_plan *p, const struct ast_action *a,
-                        struct ast_item **ret, uint32_t *ret_n)
+static struct ast_item *column_item(struct bind *b, const struct ast_item *star, struct slice of,
+                                    struct slice name)
 {
-    bool star = a->n_items == 1 && a->items[0].star && a->items[0].stream.len == 0;
+    struct ast_item *it = ARENA_NEW(b->a, struct ast_item);
+    struct ast_expr *e = ARENA_NEW(b->a, struct ast_expr);
+    bool named = of.len > 0;
+    e->kind = AST_CHAIN;
+    e->span = star->span;
+    e->n_segs = named ? 2 : 1;
+    e->segs = arena_array(b->a, 2, sizeof *e->segs);
+    e->segs[0] = (struct ast_seg){.span = star->span, .name = named ? of : name};
+    e->segs[1] = (struct ast_seg){.span = star->span, .name = name};
+    *it = (struct ast_item){.span = star->span, .as = name, .e = e};
+    return it;
+}
+
+/* insert select *: the trigger's columns; if it has some that the target has not, all but those. */
+static void star_columns(struct bind *b, const struct on_plan *p, const struct ast_action *a,
+                         struct ast_item **ret, uint32_t *ret_n)
+{
+    const struct ast_item *star = a->items;
+    struct slice alias = p->trigger.alias;
+    const struct cat_entry *into = a->into.len > 0 ? cat_type(b->cat, a->into) : NULL;
+    const struct etype *to = a->into.len == 0 ? p->type : into != NULL ? into->type : NULL;
+    const struct etype *from = p->trigger.type;
     *ret = a->items;
     *ret_n = a->n_items;
-    if (star) {
-        struct ast_item *it = ARENA_NEW(b->a, struct ast_item);
-        *it = a->items[0];
-        it->stream = p->trigger.alias;
-        *ret = it;
+    if (a->n_items != 1 || !star->star || star->as.len > 0 ||
+        !(star->stream.len == 0 || slice_eq(star->stream, alias))) {
+        return;
     }
-    return 0;
+    *ret = ARENA_NEW(b->a, struct ast_item);
+    **ret = *star;
+    (*ret)->stream = alias;
+    if (to == NULL || a->n_cols > 0 || p->trigger.kind == SRC_PATTERN) {
+        return;
+    }
+    struct ast_item *some = arena_array(b->a, from->n_cols + 1, sizeof *some);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from->n_cols; i++) {
+        if (ety_col(to, from->cols[i].name) >= 0) {
+            some[n++] = *column_item(b, star, alias, from->cols[i].name);
+        }
+    }
+    if (n > 0 && n < from->n_cols) {
+        *ret = some;
+        *ret_n = n;
+    }
 }
 
 /* A merge has found its row by the key, which stays. */
@@ -309,7 +343,7 @@ static int bind_action(struct stmt *st, struct bind *b, struct on_plan *p,
     }
     struct ast_item *items = NULL;
     uint32_t n = 0;
-    (void)star_columns(b, p, a, &items, &n);
+    star_columns(b, p, a, &items, &n);
     struct ast_insert into = {.span = a->span,
                               .into = a->into.len > 0 ? a->into : st->ast->target->type,
                               .cols = a->cols,

@@ -315,8 +315,9 @@ enum row_class sel_classify(const struct sel_plan *p)
     for (uint32_t i = 0; fixed && i < p->n_cols; i++) {
         fixed = sel_fixed_in_group(p, p->cols[i]);
     }
-    for (size_t i = 0; fixed && p->n_group > 0 && i < p->aggs.calls.len; i++) {
+    for (size_t i = 0; fixed && i < p->aggs.calls.len; i++) {
         const struct agg_call *c = p->aggs.calls.ptr[i];
+        fixed = p->n_group > 0 || c->n_group_by == 0;
         for (uint32_t k = 0; fixed && k < c->n_group_by; k++) { /* other groups than the row's */
             fixed = sel_fixed_in_group(p, c->group_by[k]);
         }

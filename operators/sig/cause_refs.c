@@ -21,33 +21,28 @@ struct bytes {
 _Static_assert(CAUSE_FEW % LANES == 0 && CAUSE_FEW <= 2 * BYTES, "vectors are whole");
 _Static_assert(CAUSE_FEW_PAD == 2 * BYTES + 2, "both ends have one byte more");
 
-static inline bool is_many(const struct cause_refs *c)
-{
-    return UNLIKELY(c->many != NULL) && c->many->live > 0;
-}
-
 /* ---- references in 8 bytes ---- */
 
-static inline bool fits(const struct cause_refs *c, struct eref r)
+static inline bool fits(const struct cause_few *c, struct eref r)
 {
     return (((r.hi ^ c->base.hi) | (r.lo - c->base.lo)) >> HALF) == 0;
 }
 
-static inline uint64_t packed(const struct cause_refs *c, struct eref r)
+static inline uint64_t packed(const struct cause_few *c, struct eref r)
 {
     return r.hi << HALF | (r.lo - c->base.lo);
 }
 
-static inline struct eref at(const struct cause_refs *c, uint32_t i)
+static inline struct eref at(const struct cause_few *c, uint32_t i)
 {
     uint64_t v = c->v[i];
     return (struct eref){c->base.hi | v >> HALF, c->base.lo + (uint32_t)v};
 }
 
 /* The base is chosen for r: those that are there fit it, too, or false and nothing has changed. */
-static bool rebase(struct cause_refs *c, struct eref r)
+static bool rebase(struct cause_few *c, struct eref r)
 {
-    struct cause_refs to = {.len = c->len};
+    struct cause_few to = {.len = c->len};
     to.base = (struct eref){r.hi >> HALF << HALF, r.lo - (1ULL << (HALF - 1))};
     for (uint32_t i = 0; i < c->len; i++) {
         if (!fits(&to, at(c, i))) {
@@ -68,7 +63,7 @@ static inline int16_t piece_of(uint64_t hash)
 }
 
 /* How many have a smaller hash by its piece: a greater piece; whether some have the same. */
-static inline uint32_t rank_of(const struct cause_refs *c, int16_t piece, bool *ret_alike)
+static inline uint32_t rank_of(const struct cause_few *c, int16_t piece, bool *ret_alike)
 {
     struct words more = {{0}}, like = {{0}}, w;
     for (uint32_t i = 0; i < CAUSE_FEW; i += LANES) {
@@ -84,7 +79,7 @@ static inline uint32_t rank_of(const struct cause_refs *c, int16_t piece, bool *
 }
 
 /* Likewise, by the whole hash. */
-static uint32_t rank_slowly(const struct cause_refs *c, uint64_t hash)
+static uint32_t rank_slowly(const struct cause_few *c, uint64_t hash)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->len; i++) {
@@ -100,7 +95,7 @@ static inline struct bytes places(uint32_t from)
 }
 
 /* order[1 + rank] = place, those from there on one further. */
-static inline void order_add(struct cause_refs *c, uint32_t rank, uint32_t place)
+static inline void order_add(struct cause_few *c, uint32_t rank, uint32_t place)
 {
     struct bytes now[2], up[2];
     memcpy(now, c->order + 1, sizeof now);
@@ -115,7 +110,7 @@ static inline void order_add(struct cause_refs *c, uint32_t rank, uint32_t place
 }
 
 /* Without order[1 + rank], which is `place`: later ones are one less. */
-static inline void order_remove(struct cause_refs *c, uint32_t rank, uint32_t place)
+static inline void order_remove(struct cause_few *c, uint32_t rank, uint32_t place)
 {
     struct bytes now[2], down[2];
     memcpy(now, c->order + 1, sizeof now);
@@ -128,7 +123,7 @@ static inline void order_remove(struct cause_refs *c, uint32_t rank, uint32_t pl
     memcpy(c->order + 1, now, sizeof now);
 }
 
-static bool any_alike(const struct cause_refs *c)
+static bool any_alike(const struct cause_few *c)
 {
     bool alike = false;
     for (uint32_t i = 1; i < c->len; i++) {
@@ -139,28 +134,18 @@ static bool any_alike(const struct cause_refs *c)
 
 /* ---- enter, leave ---- */
 
-static COLD void enter_many(struct cause_refs *c, struct eref r)
+static COLD void make_many(struct cause_refs *c)
 {
-    if (c->many == NULL) {
-        c->many = MEM_NEW(struct cause_many);
+    const struct cause_few was = c->few;
+    c->many = (struct cause_many){.v = NULL};
+    c->is_many = true;
+    for (uint32_t i = 0; i < was.len; i++) {
+        cause_many_enter(&c->many, at(&was, i));
     }
-    for (uint32_t i = 0; i < c->len; i++) {
-        cause_many_enter(c->many, at(c, i));
-    }
-    c->len = 0;
-    c->alike = false;
-    memset(c->piece, 0, sizeof c->piece);
-    cause_many_enter(c->many, r);
 }
 
-void cause_refs_enter(struct cause_refs *c, struct eref r)
+static inline void add(struct cause_few *c, struct eref r)
 {
-    assert((r.hi | r.lo) != 0);
-    bool few = !is_many(c) && c->len < CAUSE_FEW && (fits(c, r) || rebase(c, r));
-    if (UNLIKELY(!few)) {
-        enter_many(c, r);
-        return;
-    }
     bool alike = false;
     uint64_t hash = cause_hash(r);
     int16_t piece = piece_of(hash);
@@ -175,8 +160,22 @@ void cause_refs_enter(struct cause_refs *c, struct eref r)
     c->v[c->len++] = packed(c, r);
 }
 
+void cause_refs_enter(struct cause_refs *c, struct eref r)
+{
+    assert((r.hi | r.lo) != 0);
+    struct cause_few *few = &c->few;
+    if (!c->is_many && UNLIKELY(few->len == CAUSE_FEW || !(fits(few, r) || rebase(few, r)))) {
+        make_many(c);
+    }
+    if (c->is_many) {
+        cause_many_enter(&c->many, r);
+    } else {
+        add(few, r);
+    }
+}
+
 /* Where it stands by hash; it is v[i]. */
-static inline uint32_t place_of(const struct cause_refs *c, uint32_t i)
+static inline uint32_t place_of(const struct cause_few *c, uint32_t i)
 {
     bool alike;
     uint32_t rank = rank_of(c, c->piece[i], &alike);
@@ -187,7 +186,7 @@ static inline uint32_t place_of(const struct cause_refs *c, uint32_t i)
     return rank;
 }
 
-static inline void remove_at(struct cause_refs *c, uint32_t i)
+static inline void remove_at(struct cause_few *c, uint32_t i)
 {
     uint32_t behind = c->len - 1u - i;
     order_remove(c, place_of(c, i), i);
@@ -202,54 +201,55 @@ static inline void remove_at(struct cause_refs *c, uint32_t i)
 
 void cause_refs_leave(struct cause_refs *c, struct eref r)
 {
-    if (is_many(c)) {
-        cause_many_leave(c->many, r);
+    struct cause_few *few = &c->few;
+    if (c->is_many) {
+        cause_many_leave(&c->many, r);
         return;
     }
-    if (!fits(c, r)) {
+    if (!fits(few, r)) {
         return;
     }
-    uint64_t v = packed(c, r);
+    uint64_t v = packed(few, r);
     uint32_t i = 0;
-    while (i < c->len && UNLIKELY(c->v[i] != v)) {
+    while (i < few->len && UNLIKELY(few->v[i] != v)) {
         i++;
     }
-    if (LIKELY(i < c->len)) {
-        remove_at(c, i);
+    if (LIKELY(i < few->len)) {
+        remove_at(few, i);
     }
 }
 
 uint32_t cause_refs_len(const struct cause_refs *c)
 {
-    return is_many(c) ? c->many->live : c->len;
+    return c->is_many ? c->many.live : c->few.len;
 }
 
 void cause_refs_done(struct cause_refs *c)
 {
-    if (c->many != NULL) {
-        cause_many_done(c->many);
-        mem_free(c->many);
+    if (c->is_many) {
+        cause_many_done(&c->many);
     }
-    *c = (struct cause_refs){.many = NULL};
+    *c = (struct cause_refs){.is_many = false};
 }
 
 /* ---- the sample ---- */
 
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to)
 {
-    if (is_many(c)) {
-        cause_many_list(c->many, own, to);
+    const struct cause_few *few = &c->few;
+    if (c->is_many) {
+        cause_many_list(&c->many, own, to);
         return;
     }
     uint32_t max = to->max;
     to->max = MIN(max, to->len + CAUSE_KEPT);
-    if (c->len > 0) {
-        cause_add(to, at(c, 0));
-        cause_add(to, at(c, c->len - 1u));
+    if (few->len > 0) {
+        cause_add(to, at(few, 0));
+        cause_add(to, at(few, few->len - 1u));
     }
     cause_add_all(to, own);
-    for (uint32_t i = 1; i <= c->len; i++) {
-        cause_add(to, at(c, c->order[i]));
+    for (uint32_t i = 1; i <= few->len; i++) {
+        cause_add(to, at(few, few->order[i]));
     }
     to->max = max;
 }
@@ -257,28 +257,29 @@ void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct 
 void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row)
 {
     assert((row->ref.hi | row->ref.lo) == 0 && row->causes == NULL);
-    if (is_many(c)) {
-        cause_many_give(c->many, h, row);
+    const struct cause_few *few = &c->few;
+    if (c->is_many) {
+        cause_many_give(&c->many, h, row);
         return;
     }
-    if (UNLIKELY(c->alike)) {
+    if (UNLIKELY(few->alike)) {
         struct cause_list l;
         cause_list_init(&l, CAUSE_KEPT);
         cause_refs_list(c, NULL, &l);
         cause_give(h, row, &l);
         return;
     }
-    if (c->len < 2) {
-        row->ref = c->len > 0 ? at(c, 0) : (struct eref){0, 0};
+    if (few->len < 2) {
+        row->ref = few->len > 0 ? at(few, 0) : (struct eref){0, 0};
         return;
     }
     struct causes *to = causes_new(h, CAUSE_KEPT);
-    uint32_t n = 2, last = c->len - 1u;
-    to->r[0] = at(c, 0);
-    to->r[1] = at(c, last);
+    uint32_t n = 2, last = few->len - 1u;
+    to->r[0] = at(few, 0);
+    to->r[1] = at(few, last);
     for (uint32_t i = 1; i <= last + 1 && n < CAUSE_KEPT; i++) {
-        uint32_t place = c->order[i];
-        to->r[n] = at(c, place); /* it stays there unless it is one of the ends */
+        uint32_t place = few->order[i];
+        to->r[n] = at(few, place); /* it stays there unless it is one of the ends */
         n += place != 0 && place != last ? 1 : 0;
     }
     to->len = n;
@@ -297,13 +298,12 @@ static void save_ref(struct save *s, struct eref r)
 void cause_refs_save(struct save *s, const struct cause_refs *c)
 {
     struct eref r;
-    bool many = is_many(c);
     save_u(s, cause_refs_len(c));
-    for (uint32_t i = 0; i < c->len; i++) {
-        save_ref(s, at(c, i));
+    for (uint32_t i = 0; !c->is_many && i < c->few.len; i++) {
+        save_ref(s, at(&c->few, i));
     }
-    for (uint32_t i = 0; many && i < c->many->len; i++) {
-        if (cause_many_at(c->many, i, &r)) {
+    for (uint32_t i = 0; c->is_many && i < c->many.len; i++) {
+        if (cause_many_at(&c->many, i, &r)) {
             save_ref(s, r);
         }
     }
@@ -311,7 +311,7 @@ void cause_refs_save(struct save *s, const struct cause_refs *c)
 
 void cause_refs_load(struct load *l, struct cause_refs *c)
 {
-    assert(c->len == 0 && !is_many(c));
+    assert(cause_refs_len(c) == 0);
     size_t n = load_count(l, 2);
     for (size_t i = 0; i < n && load_ok(l); i++) {
         uint64_t hi = load_u(l), lo = load_u(l);

@@ -12,7 +12,7 @@
  * front of it only. `order` has their places by hash: a row is made by reading that from the
  * front. A piece of the hash, 15 bits, is kept to find the place of another one; where two have the
  * same piece (`alike`) it is done slowly, by the whole hash. What does not fit, by number or by
- * what it is, goes to a struct cause_many, until nothing is left there.
+ * what it is, makes a struct cause_many of it, in the same place.
  *
  * Saved are the references alone. A struct of this kind lies inside of its group.
  */
@@ -27,14 +27,21 @@ enum {
     CAUSE_REFS_OFTEN = 240, /* bytes that a row of ten touches, from the first on */
 };
 
-struct cause_refs {          /* zeroed is empty */
-    struct cause_many *many; /* if it has any, all are there; NULL until there were */
+struct cause_few {
     struct eref base;
     uint8_t order[CAUSE_FEW_PAD]; /* from [1] on: places in v, by hash */
     int16_t piece[CAUSE_FEW + 1]; /* of the hash, largest first: of v[i]; 0 where there is none */
     uint8_t len;
     bool alike;
     uint64_t v[CAUSE_FEW]; /* low half of hi; lo from base on, 32 bits */
+};
+
+struct cause_refs { /* zeroed is empty */
+    bool is_many;   /* it stays so */
+    union {
+        struct cause_few few;
+        struct cause_many many;
+    };
 };
 
 void cause_refs_done(struct cause_refs *c);
@@ -48,8 +55,8 @@ uint32_t cause_refs_len(const struct cause_refs *c);
 /* It is about to be used, and has been fetched into the cache itself. */
 static inline void cause_refs_soon(const struct cause_refs *c)
 {
-    if (c->many != NULL) {
-        cause_many_soon(c->many);
+    if (c->is_many) {
+        cause_many_soon(&c->many);
     }
 }
 void cause_refs_save(struct save *s, const struct cause_refs *c);

@@ -305,7 +305,7 @@ TEST(cause_live_takes_an_event_twice)
     struct world w;
     world_init(&w, 3);
     struct cause_live *l = cause_live_new(w.h, false);
-    struct cause_refs refs = {.len = 0};
+    struct cause_refs refs = {.is_many = false};
     struct evt *v[40];
     for (uint64_t i = 0; i < 40; i++) {
         v[i] = event(&w, i + 1);
@@ -341,7 +341,7 @@ TEST(cause_own_event_is_in_the_sample)
     struct world w;
     world_init(&w, 3);
     struct cause_live *l = cause_live_new(w.h, false);
-    struct cause_refs refs = {.len = 0};
+    struct cause_refs refs = {.is_many = false};
     struct cause_ever ever = {0};
     struct cause_list own, got;
     for (uint64_t i = 1; i <= 100; i++) {
@@ -492,7 +492,7 @@ static void read_refs(void *arg, struct load *l)
 static void check_loaded(uint64_t n)
 {
     struct live_run r = {.n = 0};
-    struct cause_refs now = {.len = 0};
+    struct cause_refs now = {.is_many = false};
     struct err err;
     world_init(&r.w, 5);
     state_fixture_init(&r.f);
