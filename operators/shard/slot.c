@@ -247,7 +247,7 @@ static int64_t tick(struct slot *s, struct slot_one *o)
 {
     int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
     if (o->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
-        !merge_is_empty(task_merge(o->task))) {
+        task_plan(o->task)->led || !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
     }
     if (now - since < o->conf.idle_ns) {
