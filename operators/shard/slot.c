@@ -44,6 +44,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 
 static void one_free(struct slot *s, struct slot_one *o)
 {
+    slot_trial_end(s, o);
     slot_party_leave(s, o);
     task_free(o->task);
     slot_inputs_free(s, o);
@@ -65,6 +66,7 @@ void slot_free(struct slot *s)
         slot_load_end(s, i);
     }
     slot_scans_free(s);
+    slot_trials_close(s);
     if (s->writer != NULL) {
         bus_writer_close(s->writer);
     }
@@ -86,6 +88,7 @@ void slot_abandon(struct slot *s)
 {
     s->writer = NULL;
     s->reader = s->source = NULL;
+    s->trials.notes = NULL;
     for (uint32_t i = 0; i < SLOT_LOADS; i++) {
         s->loads[i].reader = NULL;
     }
@@ -128,6 +131,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->conf = *task;
     o->id = ++s->one_ids;
     o->written = -1;
+    o->trial.step = task->after_death ? TRIAL_WAITS : TRIAL_NONE;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
     slot_party(s, o);
@@ -185,6 +189,7 @@ static void let_go(struct slot *s)
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
         if (o->state == SLOT_LOST) {
+            slot_trial_end(s, o);
             slot_inputs_leave(s, o);
         }
         if (o->leaving && is_done(o) && !o->in_cut && !busy && is_readable(s, o)) {
@@ -236,6 +241,8 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_LEAVE: of_leaving(s, ev); break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     case SLOT_TAG_LAG: slot_end_told(s, ev); break;
+    case SLOT_TAG_TRIAL_OPEN:
+    case SLOT_TAG_TRIAL_PUT: slot_trial_event(s, ev); break;
     }
 }
 
@@ -306,6 +313,7 @@ static bool live_step(struct slot *s)
     bool more = false;
     slot_align(s);
     slot_gaps(s);
+    slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
         int64_t wake = INT64_MAX;
@@ -316,7 +324,8 @@ static bool live_step(struct slot *s)
         }
         int64_t began = slot_now(s);
         slot_party(s, o);
-        uint32_t n = task_work(o->task, most);
+        uint32_t n =
+            o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, most) : task_work(o->task, most);
         o->busy_ns += n > 0 ? slot_now(s) - began : 0;
         bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
                     !merge_is_empty(task_merge(o->task));

@@ -270,6 +270,8 @@ static void settle(struct worker *w)
             t.from_start = w->conf.from_start;
             t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
             t.archive_ns = d->archive_every;
+            t.after_death = m->is.after_death;
+            m->is.after_death = false;
             slot_add(w->slot, &t);
             m->in_slot = true;
         }
@@ -327,7 +329,8 @@ static void *run(void *arg)
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
                                    .slice_bytes = w->conf.slice_bytes,
-                                   .plain = w->conf.plain};
+                                   .plain = w->conf.plain,
+                                   .trial = w->conf.trial};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */
     while (!atomic_load(&w->stop) && !fenced) {
         struct err err;
@@ -399,7 +402,7 @@ void worker_run_layout(struct worker *w, struct laid *laid)
     VEC(struct worker_want) all = {0};
     for (uint32_t g = 0; g < laid->layout->n_groups; g++) {
         for (uint32_t i = 0; i < laid->layout->groups[g].parts; i++) {
-            *VEC_PUSH(&all) = (struct worker_want){laid, g, i};
+            *VEC_PUSH(&all) = (struct worker_want){.laid = laid, .group = g, .part = i};
         }
     }
     (void)worker_run(w, all.ptr, (uint32_t)all.len);
