@@ -307,19 +307,36 @@ static void run_out(struct slot *s, struct slot_one *o)
     }
 }
 
+/* While a transaction is under way, the next one is not filled without bound: what it has would
+ * wait in the memory of all who read it. */
+static bool is_full(const struct slot *s)
+{
+    return s->put_bytes >= SLOT_PUT_ENOUGH && (s->sending || s->committing || s->looking);
+}
+
+bool slot_has_enough(const struct slot *s)
+{
+    return s->at_hand || is_full(s);
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
+    bool full = is_full(s);
     slot_align(s);
     slot_gaps(s);
+    s->put_bytes = 0;
+    s->at_hand = false;
     slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
         int64_t wake = INT64_MAX;
         more |= slot_snap_slice(s, o, &wake);
         wake_at(s, wake);
-        if (o->state != SLOT_LIVE || s->draining || o->leaving) {
+        size_t put = o->state == SLOT_LIVE ? task_put_bytes(o->task) : 0;
+        s->put_bytes += put;
+        if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
             continue;
         }
         int64_t began = slot_now(s);
@@ -330,7 +347,8 @@ static bool live_step(struct slot *s)
         bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
                     !merge_is_empty(task_merge(o->task));
         o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
-        more |= n == most;
+        s->at_hand |= n == most;
+        s->put_bytes += task_put_bytes(o->task) - put;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
         } else if (n == 0) {
@@ -340,7 +358,7 @@ static bool live_step(struct slot *s)
     slot_commit_step(s);
     slot_ask_ends(s);
     wake_at(s, next_wake(s));
-    return more;
+    return more || s->at_hand;
 }
 
 bool slot_step(struct slot *s)

@@ -105,6 +105,8 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
+/* It has inputs at hand, or waits for the end of a transaction: what is read now would wait. */
+bool slot_has_enough(const struct slot *s);
 /* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);

@@ -149,7 +149,8 @@ void slot_commit_step(struct slot *s)
         return;
     }
     int64_t now = slot_now(s);
-    if (!s->sending && now - s->last_commit >= s->conf.commit_ns) {
+    bool due = now - s->last_commit >= s->conf.commit_ns || s->put_bytes >= SLOT_PUT_ENOUGH;
+    if (!s->sending && due) {
         s->last_commit = now;
         if (cut_all(s)) {
             rewind_sending(s);

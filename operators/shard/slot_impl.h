@@ -19,6 +19,7 @@
 enum {
     SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait */
     SLOT_TXN_MAX = 48 << 20,   /* bytes of a transaction; a queue of the bus has 64 MiB */
+    SLOT_PUT_ENOUGH = 2 << 20, /* bytes for which a transaction begins before its time */
     SLOT_SNAP_PORTION = 8 << 20,
     SLOT_TAKES = 4096,
     SLOT_JOURNAL_PARTS = 64,
@@ -85,6 +86,8 @@ struct slot {
     /* the transaction under way */
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
+    bool at_hand;                /* a task had more inputs than it took in one step */
+    size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted;             /* in a row */

@@ -306,6 +306,7 @@ static void run_slot(struct worker *w)
             settle(w);
         }
         more = slot_step(w->slot);
+        bus_hold(w->client, slot_has_enough(w->slot));
         if (atomic_load(&w->stop) && !draining) {
             draining = true;
             slot_drain(w->slot);
