@@ -36,6 +36,9 @@ static const struct conf_row rows[] = {
     {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
      24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
      "how often the state of a task is saved, so that less is replayed; 0: never"},
+    {"operator.snapshot_slice", CONF_SIZE, AT(snapshot_slice), "512KiB", 256, 8 << 20, NULL, 0,
+     "what of a state is larger is saved in slices of this size between inputs, 16 per commit "
+     "interval at most"},
     {"operator.at_least_once", CONF_BOOL, AT(at_least_once), "false", 0, 0, NULL, 0,
      "to measure what transactions cost: none are used, and what is put out may come again"},
 };

@@ -29,7 +29,7 @@ enum {
 #define OPERATOR_BEAT_NS CLOCK_NS_PER_S
 
 struct operator_settings {
-    int64_t commit_ns, snapshot_ns, slots;
+    int64_t commit_ns, snapshot_ns, snapshot_slice, slots;
     bool at_least_once;
     const char *name, *level;
 };

@@ -78,6 +78,7 @@ static void begin(struct operator_self *o, struct operator_place *p)
                                                       ? o->settings->commit_ns
                                                       : (local ? 10 : 200) * CLOCK_NS_PER_MS,
                                      .snapshot_ns = o->settings->snapshot_ns,
+                                     .slice_bytes = (size_t)o->settings->snapshot_slice,
                                      .plain = o->settings->at_least_once,
                                      .trial = &o->trial};
     LOG_INFO("slot begins", LOG_STR("slot", p->name));

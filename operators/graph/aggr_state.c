@@ -248,13 +248,27 @@ static bool holds_no_events(const struct aggregator *a)
     return plain;
 }
 
+/* Roughly, and from below; many are not looked at one by one. */
+static size_t size_of(const struct aggregator *a)
+{
+    enum { FEW = 32, REF = 16 };
+    size_t n = 0;
+    if (a->count > FEW) {
+        return SIZE_MAX;
+    }
+    for (const struct group *g = a->first; g != NULL; g = g->next) {
+        n += sizeof *g + a->layout->bytes + (g->refs != NULL ? (size_t)g->refs->len * REF : 0);
+    }
+    return n;
+}
+
 static bool save_later_on(struct aggregator *a, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
     if (a->late != NULL || a->count == 0 || !holds_no_events(a)) {
         return false;
     }
-    a->late = save_node_later(s, &ops, a, a->count * (sizeof(struct group) + a->layout->bytes));
+    a->late = save_node_later(s, &ops, a, size_of(a));
     if (a->late == NULL) {
         return false;
     }

@@ -166,6 +166,7 @@ static void seal(struct slot *s, struct slot_one *o)
 bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
 {
     enum { SUITS = 512 << 10, PER_INTERVAL = SLOT_SNAP_PORTION / SUITS, WAITING = 4 };
+    enum { PARTS = 4, LONG_NS = 4000000 }; /* a slow machine writes less at once */
     struct slot_snap *p = &o->snap;
     size_t slice = s->conf.slice_bytes > 0 ? s->conf.slice_bytes : SUITS;
     int64_t now = slot_now(s);
@@ -178,8 +179,10 @@ bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
     }
     bool due = p->sliced < PER_INTERVAL * slice;
     if (due && snap_set_waiting(p->set) < WAITING * SLOT_SNAP_PORTION) {
-        p->sliced += slice;
-        p->saved = task_save_step(o->task, slice);
+        for (size_t i = 0; i < PARTS && !p->saved && slot_now(s) - now < LONG_NS; i++) {
+            p->sliced += slice / PARTS;
+            p->saved = task_save_step(o->task, slice / PARTS);
+        }
         due = !p->saved;
     } else if (due) { /* commits go on: an event will come */
         return false;

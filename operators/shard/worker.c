@@ -329,6 +329,7 @@ static void *run(void *arg)
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
+                                   .slice_bytes = w->conf.slice_bytes,
                                    .plain = w->conf.plain,
                                    .trial = w->conf.trial};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */

@@ -23,6 +23,7 @@ struct worker;
 struct worker_conf {
     const char *name; /* of the slot's writer; copied */
     int64_t commit_ns, snapshot_ns;
+    size_t slice_bytes;                  /* slot_conf.slice_bytes */
     int64_t idle_ns;                     /* 0: as the graphs say, each for itself */
     bool from_start;                     /* rules without a journal read what is there already */
     bool plain;                          /* slot_conf.plain */

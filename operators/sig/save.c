@@ -404,6 +404,11 @@ struct save *save_late_to(struct save_late *x)
     return x->to;
 }
 
+size_t save_late_bytes(const struct save_late *x)
+{
+    return x->to->parts.ptr[0].out.len - (x->node ? 0 : x->taken);
+}
+
 void save_late_end(struct save_late *x)
 {
     x->done = true;

@@ -34,6 +34,7 @@ struct save_late *save_later(struct save *s, const struct save_late_ops *ops, vo
 struct save_late *save_node_later(struct save *s, const struct save_late_ops *ops, void *arg,
                                   size_t size);
 struct save *save_late_to(struct save_late *x);
+size_t save_late_bytes(const struct save_late *x); /* written and not yet taken; of a part */
 /* The owner goes away, and has written all of it. */
 void save_late_end(struct save_late *x);
 /* What follows is one thing of the group, at that place among the others. Without slices: nothing.

@@ -301,7 +301,10 @@ static bool late_rows(struct win_pack *k, size_t n)
 static bool late_step(void *arg, size_t bytes)
 {
     struct win_pack *k = arg;
-    return late_rows(k, bytes / k->stride + 1);
+    size_t from = save_late_bytes(k->late);
+    while (!late_rows(k, 1) && save_late_bytes(k->late) - from < bytes) {
+    }
+    return k->late == NULL;
 }
 
 static void late_forget(void *arg)

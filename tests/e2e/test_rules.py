@@ -113,17 +113,18 @@ class Rules(Bed):
             time.sleep(chance.random() * 0.04)
 
     def test_each_line_counts_once_though_the_process_dies(self):
-        """Snapshots are made all the time, so that it dies within some; what ran can be replayed
-        from the first record on, with the state of each snapshot the same."""
+        """Snapshots are made all the time, in slices of different sizes, so that it dies within
+        some; what ran can be replayed from the first record on, with the state of each snapshot
+        the same."""
         chance = random.Random(7)
-        args = ("--operator-snapshot-interval", "10ms")
+        args = ("--operator-snapshot-interval", "10ms", "--operator-snapshot-slice", "256")
         role = self.begin(*args)
         self.acknowledged = 0
         self.apply(role, KEPT)
         role.wait_log(r'msg="graph is live"')
         for number in range(ROUNDS):
             self.send_until_it_dies(role, number, chance)
-            role = self.begin(*args)
+            role = self.begin(*args[:4 if number % 3 else 2])
         role.wait_log(r'msg="graph is live"')
         self.until("not all lines came through", lambda: self.totals() == self.there())
         self.assertLessEqual(self.acknowledged, sum(self.there().values()))

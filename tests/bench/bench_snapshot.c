@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Snapshots of a large state, on the embedded bus: how long a task that has input waits while one
+ * is made, and how fast a state is restored. One task holds a window of rows with long texts, and
+ * beside it the distinct ones by node. It is filled as fast as it goes; half of that rate is the
+ * load under which a snapshot is made; then it ends with another one, which is restored.
+ *
+ *     bench_snapshot [MIB]
+ *
+ * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
+ * took some, or when the oldest of them was readable, whichever is later: all that time input was
+ * there and none was taken. What was done in the last step is in it, so it is never too small.
+ */
+#include "core/base/vec.h"
+#include "core/bus/bus_conf.h"
+#include "core/bus/bus_topics.h"
+#include "core/event/batch_enc.h"
+#include "core/event/frame.h"
+#include "core/event/schema.h"
+#include "operators/shard/layout.h"
+#include "operators/shard/slot_impl.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PER_RECORD = 200, NODES = 50000, TEXT = 200, AHEAD = 8, RECORDS_MAX = 1 << 20 };
+enum { PER_MIB = 2100 /* events */ };
+
+struct bench {
+    struct bus *bus;
+    struct bus_client *c;
+    struct layout *layout;
+    struct slot *slot;
+    uint64_t events; /* to fill it */
+    int64_t last;    /* end of the last step that took something */
+    int64_t cpu;     /* of the thread, then */
+    VEC(double) gaps, cpu_gaps;
+    bool again;
+
+    pthread_t sender;
+    _Atomic uint64_t put, upto; /* put: records that are readable; since when: */
+    _Atomic int64_t put_at[RECORDS_MAX];
+    _Atomic int64_t per_second; /* 0: as fast as it goes */
+    _Atomic bool stop;
+};
+
+static void must(int rc, const struct err *err, const char *what)
+{
+    if (rc != 0) {
+        fprintf(stderr, "%s: %s\n", what, err->msg);
+        exit(1);
+    }
+}
+
+static void wait_for(struct bus_client *c, uint64_t tag, uint32_t n)
+{
+    struct bus_ev ev[64];
+    while (n > 0) {
+        bus_wait(c, CLOCK_NS_PER_S);
+        for (int got = bus_poll(c, ev, 64), i = 0; i < got; i++) {
+            n -= ev[i].tag == tag;
+        }
+    }
+}
+
+static void open_bus(struct bench *b, const char *dir)
+{
+    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    const struct bus_conf conf = {
+        .kind = BUS_LOCAL, .prefix = "kaiju.", .local = {.dir = dir, .map_bytes = 16L << 30}};
+    struct err err;
+    must(bus_new(&conf, &b->bus, &err), &err, "the bus");
+    b->c = bus_client_new(b->bus, "slot");
+    bus_topic_specs(1, -1, specs);
+    must(bus_ensure(b->c, specs, BUS_TOPICS_COUNT, 1, &err), &err, "topics");
+    wait_for(b->c, 1, 1);
+}
+
+/* ---- the load: a thread ---- */
+
+/* Contexts are told apart by where they stand. */
+struct event {
+    char node[24], text[TEXT + 1];
+    struct val_pair where[1];
+    struct rec_context context;
+};
+
+static void add_event(struct batch_enc *enc, struct event *e, uint64_t n)
+{
+    struct err err;
+    (void)snprintf(e->node, sizeof e->node, "node-%llu", (unsigned long long)(n * 7919 % NODES));
+    (void)snprintf(e->text, sizeof e->text, "%0*llu", TEXT, (unsigned long long)n);
+    e->where[0] = val_pair(SLICE("k8s.node.name"), val_string(slice_str(e->node)));
+    e->context = (struct rec_context){e->where, 1, 0};
+    struct val_pair p[] = {val_pair(SLICE("name"), val_string(slice_str(e->text))),
+                           val_pair(SLICE("value"), val_double((double)n))};
+    struct rec r = {.ts = INT64_C(1700000000000000000) + (int64_t)n * 1000,
+                    .kind = REC_METRIC,
+                    .context = &e->context,
+                    .type = SLICE("Metric"),
+                    .payload = p,
+                    .payload_len = 2};
+    must(batch_enc_add(enc, &r, &err), &err, "an event");
+}
+
+static void put_record(struct bus_client *c, struct bus_writer *out, struct batch_enc *enc,
+                       struct buf *bytes, uint64_t from)
+{
+    static struct event events[PER_RECORD]; /* of the one thread that sends */
+    struct err err;
+    batch_enc_begin(enc, SLICE("bench"), 0);
+    for (uint64_t i = 0; i < PER_RECORD; i++) {
+        add_event(enc, &events[i], from + i);
+    }
+    buf_clear(bytes);
+    (void)frame_put(bytes, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc")));
+    must(batch_enc_end(enc, bytes, &err), &err, "a batch");
+    const struct bus_put put = {
+        .to = {bus_topic(c, SLICE("metrics")), 0}, .value = buf_slice(bytes), .token = 3};
+    must(bus_put(out, &put, &err), &err, "a record");
+}
+
+static void *send(void *arg)
+{
+    struct bench *b = arg;
+    struct bus_client *c = bus_client_new(b->bus, "sender");
+    const struct clock *clock = bus_clock(c);
+    struct bus_writer *out = NULL;
+    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
+    struct buf bytes;
+    struct err err;
+    uint64_t n = 0, paced_from = 0;
+    int64_t rate = 0, began = 0;
+    buf_init(&bytes, 1 << 20);
+    must(bus_open(c, SLICE(""), 2, &out, &err), &err, "a writer");
+    wait_for(c, 2, 1);
+    while (!atomic_load(&b->stop)) {
+        if (rate != atomic_load(&b->per_second)) {
+            rate = atomic_load(&b->per_second);
+            began = clock_mono(clock);
+            paced_from = n;
+        }
+        double due = (double)(clock_mono(clock) - began) / 1e9 * (double)rate;
+        if (n >= atomic_load(&b->upto) || (rate > 0 && (double)(n - paced_from) > due)) {
+            (void)usleep(1000);
+            continue;
+        }
+        for (uint32_t i = 0; i < (rate > 0 ? 1 : AHEAD); i++, n += PER_RECORD) {
+            put_record(c, out, enc, &bytes, n);
+        }
+        wait_for(c, 3, rate > 0 ? 1 : AHEAD);
+        for (uint64_t i = atomic_load(&b->put); i < n / PER_RECORD; i++) {
+            atomic_store(&b->put_at[i % RECORDS_MAX], clock_mono(clock));
+        }
+        atomic_store(&b->put, n / PER_RECORD);
+    }
+    bus_writer_close(out);
+    bus_client_free(c);
+    batch_enc_free(enc);
+    buf_done(&bytes);
+    return NULL;
+}
+
+/* ---- the task ---- */
+
+static int64_t thread_cpu_ns(void)
+{
+    struct rusage r;
+    (void)getrusage(RUSAGE_THREAD, &r);
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * CLOCK_NS_PER_S +
+           (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * INT64_C(1000);
+}
+
+static void lay_out(struct bench *b)
+{
+    static const char graph[] =
+        "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"
+        "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
+        "      @name('large') insert into Out select node, count(*) as n, count(distinct name) as "
+        "d\n"
+        "        from Metric#time(30 days) group by node having count(*) < 0;\n";
+    const struct layout_conf conf = {.raw_parts = 1};
+    struct err err;
+    must(
+        layout_make(arena_new(NULL, "graph", 256 << 20), slice_str(graph), &conf, &b->layout, &err),
+        &err, "the graph");
+    if (b->layout->n_groups != 1 || b->layout->groups[0].parts != 1) {
+        fprintf(stderr, "the graph is not one task\n");
+        exit(1);
+    }
+}
+
+static struct slot_one *one(const struct bench *b)
+{
+    return b->slot->tasks.ptr[0];
+}
+
+static void begin(struct bench *b, const char *name)
+{
+    const struct slot_conf conf = {.name = slice_str(name),
+                                   .commit_ns = 10 * CLOCK_NS_PER_MS,
+                                   .snapshot_ns = 3600 * CLOCK_NS_PER_S};
+    struct slot_task task = b->layout->groups[0].tasks[0];
+    struct err err;
+    task.from_start = true;
+    must(slot_new(b->c, &conf, &task, 1, &b->slot, &err), &err, "the slot");
+    one(b)->snap.due = INT64_MAX; /* when it is told */
+}
+
+/* As a worker does: one step, then a look at the bus. */
+static void pass(struct bench *b)
+{
+    enum { EVENTS = 64 };
+    struct bus_ev ev[EVENTS];
+    bus_wait(b->c, b->again ? 0 : 2 * CLOCK_NS_PER_MS);
+    for (int n = bus_poll(b->c, ev, EVENTS), i = 0; i < n; i++) {
+        slot_on_event(b->slot, &ev[i]);
+    }
+    struct task *t = slot_task(b->slot, 0);
+    uint64_t before = task_counts(t).taken, readable = atomic_load(&b->put);
+    uint64_t oldest = task_counts(t).events / PER_RECORD;
+    b->again = slot_step(b->slot);
+    if (slot_state(b->slot) == SLOT_LOST) {
+        fprintf(stderr, "lost: %s\n", slot_why(b->slot));
+        exit(1);
+    }
+    if (slot_tasks(b->slot) == 0 || task_counts(t).taken == before) {
+        return;
+    }
+    int64_t now = slot_now(b->slot), cpu = thread_cpu_ns();
+    if (oldest < readable) {
+        int64_t since = atomic_load(&b->put_at[oldest % RECORDS_MAX]);
+        int64_t gap = now - MAX(since, b->last);
+        *VEC_PUSH(&b->gaps) = (double)gap / 1e6;
+        *VEC_PUSH(&b->cpu_gaps) = (double)MIN(gap, cpu - b->cpu) / 1e6;
+    }
+    b->cpu = cpu;
+    b->last = now;
+}
+
+static uint64_t taken(const struct bench *b)
+{
+    return task_counts(slot_task(b->slot, 0)).events;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void tell(const char *what, double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_size);
+    printf("    %s: p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, worst %.2f ms\n", what, v[n / 2],
+           v[n * 99 / 100], v[n * 999 / 1000], v[n - 1]);
+}
+
+static void tell_gaps(struct bench *b, const char *when)
+{
+    size_t n = b->gaps.len;
+    printf("%s: %zu gaps with input at hand\n", when, n);
+    if (n > 0) {
+        tell("by the clock", b->gaps.ptr, n);
+        tell("CPU time of the thread", b->cpu_gaps.ptr, n);
+    }
+    VEC_CLEAR(&b->gaps);
+    VEC_CLEAR(&b->cpu_gaps);
+}
+
+static double fill(struct bench *b)
+{
+    int64_t began = slot_now(b->slot);
+    uint64_t half = 0;
+    int64_t half_at = began;
+    while (taken(b) < b->events) {
+        pass(b);
+        if (half == 0 && taken(b) > b->events / 2) {
+            half = taken(b);
+            half_at = slot_now(b->slot);
+        }
+    }
+    double rate = (double)(taken(b) - half) * 1e9 / (double)(slot_now(b->slot) - half_at);
+    printf("filled with %llu events; %.0f events/s in the second half\n",
+           (unsigned long long)taken(b), rate);
+    return rate;
+}
+
+static void under_load(struct bench *b, double rate)
+{
+    VEC_CLEAR(&b->gaps);
+    VEC_CLEAR(&b->cpu_gaps);
+    atomic_store(&b->per_second, (int64_t)(rate / 2));
+    atomic_store(&b->upto, UINT64_MAX);
+    for (int64_t until = slot_now(b->slot) + 3 * CLOCK_NS_PER_S; slot_now(b->slot) < until;) {
+        pass(b);
+    }
+    tell_gaps(b, "half load");
+    uint64_t done = slot_counts(b->slot).snapshots;
+    int64_t began = slot_now(b->slot);
+    uint64_t at = taken(b);
+    one(b)->snap.due = 0;
+    while (slot_counts(b->slot).snapshots == done) {
+        pass(b);
+    }
+    double s = (double)(slot_now(b->slot) - began) / 1e9;
+    struct slot_counts c = slot_counts(b->slot);
+    printf("snapshot: %.1f MiB of chunks in %.2f s; %.0f events/s meanwhile\n",
+           (double)c.snapshot_bytes / 1048576, s, (double)(taken(b) - at) / s);
+    tell_gaps(b, "snapshot under half load");
+    atomic_store(&b->stop, true);
+    (void)pthread_join(b->sender, NULL);
+}
+
+static void leave(struct bench *b)
+{
+    slot_remove(b->slot, one(b)->conf.plan->lineage, SLOT_LEAVE_SAVED);
+    while (slot_tasks(b->slot) > 0) {
+        pass(b);
+    }
+    slot_free(b->slot);
+}
+
+static void restore(struct bench *b)
+{
+    begin(b, "again.0");
+    int64_t began = slot_now(b->slot), cpu = clock_cpu_ns();
+    while (slot_state(b->slot) < SLOT_LIVE) {
+        pass(b);
+    }
+    double s = (double)(slot_now(b->slot) - began) / 1e9;
+    double cpu_s = (double)(clock_cpu_ns() - cpu) / 1e9;
+    struct slot_counts c = slot_counts(b->slot);
+    printf("restored %.1f MB of chunks in %.2f s: %.0f MB/s; %.2f CPU s; %llu journal records\n",
+           (double)c.restored_bytes / 1e6, s, (double)c.restored_bytes / 1e6 / s, cpu_s,
+           (unsigned long long)c.replayed);
+    slot_free(b->slot);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench b;
+    uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
+    char dir[] = "/tmp/kaiju-bench-XXXXXX", command[64];
+    if (mkdtemp(dir) == NULL) {
+        return 1;
+    }
+    b.events = mib * PER_MIB / PER_RECORD * PER_RECORD;
+    atomic_store(&b.upto, b.events);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    open_bus(&b, dir);
+    lay_out(&b);
+    begin(&b, "first.0");
+    (void)pthread_create(&b.sender, NULL, send, &b);
+    under_load(&b, fill(&b));
+    leave(&b);
+    restore(&b);
+    VEC_DONE(&b.gaps);
+    VEC_DONE(&b.cpu_gaps);
+    bus_client_free(b.c);
+    bus_free(b.bus);
+    (void)snprintf(command, sizeof command, "rm -r %s", dir);
+    return system(command) != 0;
+}
