@@ -17,6 +17,7 @@ const struct task_wants *layout_wants(struct layout_making *m, struct eng *e)
         }
         to = ARENA_NEW(m->a, struct task_wants);
         *to = (struct task_wants){.v = v, .n = w.v.len, .version = eng_wants_version(e)};
+        to->may_sleep = eng_due(e) == INT64_MAX && eng_numbered(e) == 0;
     }
     VEC_DONE(&w.v);
     return to;

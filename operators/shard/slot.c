@@ -130,6 +130,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->written = -1;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
+    task_probe(o->task, s->probe);
     slot_party(s, o);
     *VEC_PUSH(&s->tasks) = o;
 }

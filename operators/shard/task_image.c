@@ -50,13 +50,16 @@ static void add_own(const struct task *t, struct snap_set *to)
     put(&b, t->seq);
     put(&b, t->prev_sum);
     put_signed(&b, t->prev_offset);
-    put(&b, (uint64_t)t->started | (uint64_t)t->ended << 1);
+    put(&b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2);
     put_signed(&b, t->floor);
     put_signed(&b, merge_clock(t->merge));
     put_signed(&b, t->clock_marked);
     put(&b, t->plan->n_subs);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
         put_sub(t, i, &b);
+    }
+    if (t->asleep) {
+        put_signed(&b, t->began);
     }
     assert(!buf_failed(&b));
     snap_set_add(to, &(struct save_chunk){SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&b)});
@@ -83,7 +86,9 @@ static void save_book(const struct task *t, void (*on_chunk)(void *arg, const st
 void task_save(struct task *t, struct snap_set *to)
 {
     snap_set_begin(to);
-    eng_save(t->eng, add_chunk, to);
+    if (!t->asleep) {
+        eng_save(t->eng, add_chunk, to);
+    }
     save_book(t, add_chunk, to);
     add_own(t, to);
 }
@@ -101,7 +106,9 @@ static void add_part(void *arg, const struct save_chunk *c)
 struct hash128 task_state_hash(struct task *t)
 {
     struct parts p = {0};
-    eng_save(t->eng, add_part, &p);
+    if (!t->asleep) {
+        eng_save(t->eng, add_part, &p);
+    }
     save_book(t, add_part, &p);
     struct hash128 sum = snap_hash(p.v.ptr, p.v.len);
     VEC_DONE(&p.v);
@@ -135,7 +142,7 @@ struct own_sub {
 
 struct own { /* what the task knew beside its engine */
     uint64_t seq, prev_sum, flags;
-    int64_t prev_offset, floor, clock, clock_marked;
+    int64_t prev_offset, floor, clock, clock_marked, began;
     VEC(struct own_sub) subs;
 };
 
@@ -158,6 +165,7 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
         x->pos.index = (uint32_t)get(&f);
         x->largest = get_signed(&f);
     }
+    ret->began = (ret->flags & 4) != 0 ? get_signed(&f) : 0;
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
 }
 
@@ -222,9 +230,12 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
     int rc = own_of(chunks, n, &o, reterr);
     rc = rc == 0 ? load_own(t, &o, reterr) : rc;
     rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    rc = rc == 0 ? eng_load(t->eng, chunks, n, reterr) : rc;
+    bool slept = (o.flags & 4) != 0;
+    rc = rc == 0 && !slept ? eng_load(t->eng, chunks, n, reterr) : rc;
     VEC_DONE(&o.subs);
-    if (rc == 0 && t->started) {
+    if (rc == 0 && slept) {
+        task_begin(t, o.began);
+    } else if (rc == 0 && t->started) {
         task_take_types(t);
     }
     t->fresh = false;
@@ -262,7 +273,9 @@ int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, ui
         }
     }
     rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    if (rc == 0 && t->started) {
+    if (rc == 0 && (o.flags & 4) != 0) { /* its rules have nothing that could be kept */
+        task_begin(t, o.clock);
+    } else if (rc == 0 && t->started) {
         rc = succeed(t, chunks, n, ret, reterr);
         task_take_types(t);
     }
