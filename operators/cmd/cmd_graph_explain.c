@@ -69,6 +69,12 @@ static bool reads(const struct doc *d, const struct layout_part *p, struct slice
     return found;
 }
 
+/* Who makes the parts of sums that the group adds up: it stands before it. */
+static struct slice local_of(const struct view *v, const struct layout_group *g)
+{
+    return g > v->l->groups ? g[-1].name : SLICE_NONE;
+}
+
 /* Calls `each` for every edge to the part. */
 static void each_edge(const struct view *v, uint32_t part,
                       void (*each)(const struct view *v, const struct edge *e))
@@ -86,6 +92,10 @@ static void each_edge(const struct view *v, uint32_t part,
                          .key = r->key,
                          .n_key = r->n_key};
         bool mine = reads(d, &parts[part], r->stream);
+        if (r->way == LAYOUT_SUMMED) {
+            mine = true;
+            e.from = local_of(v, g);
+        }
         if (mine && r->from == 0) {
             each(v, &e);
         }
@@ -128,6 +138,21 @@ static void edge_text(const struct view *v, const struct edge *e)
     (void)buf_addf(v->out, " (" SLICE_FMT ")\n", SLICE_ARG(e->why));
 }
 
+/* Whether its sums are made in parts, and why not. */
+static void sum_text(const struct view *v, const struct layout_part *p, uint32_t k,
+                     const struct layout_group *g)
+{
+    if (p->sums[k] != NULL && g != NULL) {
+        (void)buf_addf(v->out,
+                       "    split     summed up by " SLICE_FMT " as " SLICE_FMT
+                       ", added up here: " SLICE_FMT "\n",
+                       SLICE_ARG(local_of(v, g)), SLICE_ARG(p->sums[k]->type),
+                       SLICE_ARG(p->sums[k]->whole));
+    } else if (p->whole[k].len > 0) {
+        (void)buf_addf(v->out, "    not split " SLICE_FMT "\n", SLICE_ARG(p->whole[k]));
+    }
+}
+
 static void part_text(const struct view *v, uint32_t i)
 {
     const struct layout_part *p = &v->looks->parts[i];
@@ -152,6 +177,7 @@ static void part_text(const struct view *v, uint32_t i)
         struct span at = doc_place(v->g->doc->tree, doc_get(p->doc->node, "epl"), s->off, 1);
         cmd_explain_stmt(v->out, s->ast, (uint32_t)(s - p->doc->stmts) + 1, at.line, &p->keys,
                          p->before + k + 1);
+        sum_text(v, p, k, g);
     }
 }
 
@@ -160,14 +186,17 @@ static void group_text(const struct view *v, const struct layout_group *g)
     const struct task_plan *p = g->tasks[0].plan;
     (void)buf_addf(v->out, "\ngroup " SLICE_FMT ": %u task%s", SLICE_ARG(g->name), g->parts,
                    g->parts > 1 ? "s" : "");
-    if (g->source) {
+    if (g->local) {
+        (void)buf_add_str(v->out, " that sum up, one for each partition of the signals");
+    } else if (g->source) {
         (void)buf_add_str(v->out, ", without state, one for each partition of the signals");
     } else if (g->why.len > 0) {
         (void)buf_addf(v->out, ": " SLICE_FMT, SLICE_ARG(g->why));
     }
     (void)buf_add_byte(v->out, '\n');
     for (uint32_t i = 0; i < g->n_filters; i++) {
-        (void)buf_addf(v->out, "  passes on " SLICE_FMT "\n", SLICE_ARG(g->filters[i]));
+        (void)buf_addf(v->out, "  %s " SLICE_FMT "\n", g->local ? "makes" : "passes on",
+                       SLICE_ARG(g->filters[i]));
     }
     if (g->source && !g->keeps_all) {
         (void)buf_add_str(v->out, "  with context");
@@ -238,6 +267,24 @@ static void edge_json(const struct view *v, const struct edge *e)
     field(v->out, "why", e->why, "}");
 }
 
+/* Statements with sums that are split, or might have been. */
+static void sums_json(const struct view *v, const struct layout_part *p)
+{
+    bool any = false;
+    (void)buf_add_str(v->out, ", \"sums\": [");
+    for (uint32_t k = 0; k < p->n_stmts; k++) {
+        if (p->sums[k] != NULL || p->whole[k].len > 0) {
+            (void)buf_addf(v->out, "%s{\"statement\": %u, ", any ? ", " : "",
+                           (unsigned)(p->stmts[k] - p->doc->stmts) + 1);
+            field(v->out, "name", p->stmts[k]->name, ", ");
+            (void)buf_addf(v->out, "\"split\": %s, ", p->sums[k] != NULL ? "true" : "false");
+            field(v->out, "why", p->whole[k], "}");
+            any = true;
+        }
+    }
+    (void)buf_add_str(v->out, "]");
+}
+
 static void parts_json(const struct view *v)
 {
     (void)buf_add_str(v->out, "\"levels\": [");
@@ -251,6 +298,7 @@ static void parts_json(const struct view *v)
         field(v->out, "group", g != NULL ? g->name : SLICE_NONE, ", ");
         field(v->out, "why", first ? g->apart : SLICE_NONE, ", \"units\": ");
         cmd_keys_units_json(&p->keys, v->out);
+        sums_json(v, p);
         (void)buf_add_str(v->out, "}");
     }
     (void)buf_add_str(v->out, "],\n");
@@ -264,8 +312,8 @@ static void groups_json(const struct view *v)
         const struct task_plan *p = g->tasks[0].plan;
         (void)buf_add_str(v->out, i > 0 ? ",\n{" : "\n{");
         field(v->out, "name", g->name, ", ");
-        (void)buf_addf(v->out, "\"tasks\": %u, \"source\": %s, ", g->parts,
-                       g->source ? "true" : "false");
+        (void)buf_addf(v->out, "\"tasks\": %u, \"source\": %s, \"local\": %s, ", g->parts,
+                       g->source ? "true" : "false", g->local ? "true" : "false");
         field(v->out, "why", g->why, ", ");
         list(v->out, "passes", g->filters, g->n_filters, ", ");
         if (g->source && !g->keeps_all) {
@@ -305,7 +353,7 @@ static int print(const struct cmd_graph_opts *o, const struct cmd_graph *g, cons
     struct buf b;
     const struct layout_conf conf = {.raw_parts = (uint32_t)o->partitions};
     err_clear(&err);
-    int rc = layout_look(g->doc, &looks, &err);
+    int rc = layout_look(g->doc, conf.raw_parts, &looks, &err);
     if (rc == 0) {
         rc = layout_of(g->arena, g->doc, &looks, &conf, &l, &err);
         if (rc != 0) {

@@ -8,6 +8,7 @@
 #include "operators/graph/eng_state.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static void add(void *arg, const struct save_chunk *c)
 {
@@ -54,6 +55,74 @@ static int must_be_equal(const struct cmd_chunks *a, const struct cmd_chunks *b,
     }
     return err_set(reterr, ERR_MISMATCH, "the state of statement %llu, place %u, group %u %s",
                    (unsigned long long)(c->node >> 8), (unsigned)(c->node & 0xff), c->group, what);
+}
+
+/* ---- in slices ---- */
+
+static void begin_bytes(void *arg, uint64_t node, uint16_t group)
+{
+    struct cmd_slices *s = arg;
+    s->chunk = (struct save_chunk){.node = node, .group = group};
+    buf_init(&s->bytes, SAVE_CHUNK_MAX);
+}
+
+static void add_bytes(void *arg, struct slice bytes)
+{
+    buf_add_slice(&((struct cmd_slices *)arg)->bytes, bytes);
+}
+
+static void end_bytes(void *arg)
+{
+    struct cmd_slices *s = arg;
+    s->chunk.bytes = buf_slice(&s->bytes);
+    add(&s->got, &s->chunk);
+    buf_done(&s->bytes);
+}
+
+static void add_whole(void *arg, const struct save_chunk *c)
+{
+    add(&((struct cmd_slices *)arg)->got, c);
+}
+
+static int by_node(const void *a, const void *b)
+{
+    const struct save_chunk *x = a, *y = b;
+    uint64_t p = x->node > 0 ? x->node : UINT64_MAX, q = y->node > 0 ? y->node : UINT64_MAX;
+    return p != q ? (p < q ? -1 : 1) : x->group < y->group ? -1 : x->group > y->group;
+}
+
+static int end_slices(struct cmd_slices *s, struct err *reterr)
+{
+    enum { SLICE_BYTES = 100 };
+    while (!eng_cut_step(s->cut, SLICE_BYTES)) {
+    }
+    qsort(s->got.v.ptr, s->got.v.len, sizeof *s->got.v.ptr, by_node);
+    int rc = must_be_equal(&s->want, &s->got, "is another when saved in slices", reterr);
+    cmd_slices_done(s);
+    return rc;
+}
+
+int cmd_slices_check(struct cmd_slices *s, struct eng *e, struct err *reterr)
+{
+    enum { SOME = 40, LAST = 3 }; /* bytes; moments */
+    if (s->cut != NULL && ++s->moments % LAST != 0) {
+        (void)eng_cut_step(s->cut, SOME * (size_t)(s->moments % LAST));
+        return 0;
+    }
+    int rc = s->cut != NULL ? end_slices(s, reterr) : 0;
+    const struct eng_cut_to to = {add_whole, begin_bytes, add_bytes, end_bytes, s};
+    cmd_chunks_save(&s->want, e);
+    s->cut = eng_cut_new(e, &to, 1);
+    return rc;
+}
+
+void cmd_slices_done(struct cmd_slices *s)
+{
+    eng_cut_free(s->cut);
+    cmd_chunks_done(&s->want);
+    cmd_chunks_done(&s->got);
+    buf_done(&s->bytes);
+    *s = (struct cmd_slices){.moments = s->moments};
 }
 
 int cmd_reload(struct cmd_play *p, struct cmd_play *twin, struct err *reterr)

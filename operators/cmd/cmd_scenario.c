@@ -18,7 +18,8 @@ enum { OUT_MAX = 1024 * 1024 * 1024 };
 struct scenario {
     struct cmd_play *play; /* the one below whose turn it is */
     struct cmd_play real, twin;
-    int64_t reload_every; /* 0: never, and no twin */
+    int64_t reload_every;     /* 0: never, and no twin */
+    struct cmd_slices slices; /* of the twin */
     struct buf out;
     size_t step, entries;
 };
@@ -215,6 +216,7 @@ static int do_as_twin(struct scenario *s, const json_t *step, size_t from, size_
 static int reload(struct scenario *s, struct err *reterr)
 {
     int rc = cmd_reload(&s->real, &s->twin, reterr);
+    rc = rc == 0 ? cmd_slices_check(&s->slices, s->twin.eng, reterr) : rc;
     return rc == 0 ? 0 : err_wrap(reterr, "step %zu", s->step);
 }
 
@@ -293,6 +295,7 @@ static int play(const json_t *j, const struct cmd_opts *o, struct err *reterr)
         printf("[\n%.*s", (int)s.out.len, buf_cstr(&s.out));
         fputs(s.entries > 0 ? "\n]\n" : "]\n", stdout);
     }
+    cmd_slices_done(&s.slices);
     cmd_play_done(&s.real);
     cmd_play_done(&s.twin);
     buf_done(&s.out);

@@ -2,9 +2,7 @@
  *
  * See aggr.h.
  */
-#include "operators/graph/aggr.h"
-
-#include "core/base/mem.h"
+#include "operators/graph/aggr_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,43 +12,6 @@ enum {
     KEYS_MAX = 32,
     FETCH_MIN = 1024 /* groups; fewer are in the cache anyway */
 };
-
-struct cell {      /* of the table of groups; id 0: free */
-    uint32_t hash; /* upper half */
-    uint32_t id;
-};
-
-struct entry {
-    struct group *g;        /* NULL: nobody has this id */
-    const struct obj *key0; /* its first key, if that is an object */
-};
-
-struct aggregator {
-    const struct agg_layout *layout;
-    struct ex **keys;
-    uint32_t n_keys, width;
-    struct vheap *heap;
-    struct lim *lim;              /* NULL: groups are not counted */
-    bool causes, windowed, queue; /* groups know their causes; rows leave; in order */
-    struct cell *cells;           /* open addressing; at most three of four are taken */
-    size_t n_cells, count;
-    size_t touched_bytes;    /* by events, of each group */
-    VEC(struct entry) by_id; /* from id 1 on */
-    VEC(uint32_t) free_ids;
-    uint64_t next_nr;
-    struct group *first, *last, *total;
-    VEC(struct group *) left; /* those that begin anew with the next row */
-    bool forgets, keeps;
-    struct aggregator **local; /* per call with a group_by of its own; NULL for the others */
-};
-
-_Static_assert(offsetof(struct group, hash) == MEM_LINE, "what is touched begins a line");
-_Static_assert(offsetof(struct group, key) % 16 == 0, "blocks are aligned to 16");
-
-static inline void *block_of(struct group *g)
-{
-    return &g->key[g->of->n_keys];
-}
 
 static bool any_local(const struct agg_set *s)
 {
@@ -132,7 +93,7 @@ static void group_free(struct group *g)
     if (a->n_keys > 0) {
         lim_sub(a->lim, LIM_GROUPS, 1);
     }
-    agg_block_done(a->layout, block_of(g), a->heap);
+    agg_block_done(a->layout, aggr_block(g), a->heap);
     if (g->refs != NULL) {
         cause_refs_done(g->refs);
     }
@@ -146,6 +107,7 @@ void aggr_free(struct aggregator *a)
     if (a == NULL) {
         return;
     }
+    aggr_save_rest(a);
     for (struct group *g = a->first, *next; g != NULL; g = next) {
         next = g->next;
         group_free(g);
@@ -157,6 +119,7 @@ void aggr_free(struct aggregator *a)
         mem_free(a->local);
     }
     VEC_DONE(&a->left);
+    VEC_DONE(&a->late_done);
     VEC_DONE(&a->by_id);
     VEC_DONE(&a->free_ids);
     mem_free(a->cells);
@@ -226,7 +189,7 @@ static struct group *make(struct aggregator *a)
     a->touched_bytes = refs_at + (a->queue ? CAUSE_REFS_OFTEN : 0);
     g->of = a;
     g->kept = a->keeps ? (struct group_kept *)(void *)((char *)g + kept_at) : NULL;
-    agg_block_init(a->layout, block_of(g));
+    agg_block_init(a->layout, aggr_block(g));
     if (a->queue) {
         g->refs = (struct cause_refs *)(void *)((char *)g + refs_at);
     } else if (a->causes && a->windowed) {
@@ -237,7 +200,7 @@ static struct group *make(struct aggregator *a)
     return g;
 }
 
-static struct group *add(struct aggregator *a, const struct dat *key, uint64_t hash, uint32_t level)
+struct group *aggr_add(struct aggregator *a, const struct dat *key, uint64_t hash, uint32_t level)
 {
     if ((a->count + 1) * 4 > a->n_cells * 3) {
         grow(a);
@@ -260,7 +223,7 @@ static struct group *add(struct aggregator *a, const struct dat *key, uint64_t h
     return g;
 }
 
-static uint64_t hash_of(const struct dat *key, uint32_t n, uint32_t level)
+uint64_t aggr_hash(const struct dat *key, uint32_t n, uint32_t level)
 {
     uint64_t hash = level * 0x9e3779b97f4a7c15ULL;
     for (uint32_t i = 0; i < n; i++) {
@@ -308,7 +271,7 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
         }
         key[i] = ex_eval(e, ctx);
     }
-    uint64_t hash = hash_of(key, a->n_keys, 0);
+    uint64_t hash = aggr_hash(key, a->n_keys, 0);
     const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
     if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
         const struct entry *e = &a->by_id.ptr[c->id - 1];
@@ -326,7 +289,7 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
     for (uint32_t i = 0; i < n; i++) {
         key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
     }
-    uint64_t hash = hash_of(key, n, level);
+    uint64_t hash = aggr_hash(key, n, level);
     uint32_t upper = (uint32_t)(hash >> 32);
     size_t mask = a->n_cells - 1;
     *ret_hash = hash;
@@ -348,7 +311,11 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
 
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id)
 {
-    return id > 0 && id <= a->by_id.len ? a->by_id.ptr[id - 1].g : NULL;
+    struct group *g = id > 0 && id <= a->by_id.len ? a->by_id.ptr[id - 1].g : NULL;
+    if (g != NULL) {
+        aggr_change(a, g);
+    }
+    return g;
 }
 
 void aggr_soon_far(const struct aggregator *a, uint32_t id)
@@ -379,9 +346,10 @@ struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level,
     uint64_t hash;
     struct group *g = find(a, ctx, level, rolled, key, &hash);
     if (g != NULL) {
+        aggr_change(a, g);
         return g;
     }
-    g = add(a, key, hash, level);
+    g = aggr_add(a, key, hash, level);
     g->whole = rolled == (uint32_t)((1ULL << a->n_keys) - 1);
     return g;
 }
@@ -389,9 +357,10 @@ struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level,
 struct group *aggr_total(struct aggregator *a)
 {
     if (a->total == NULL) {
-        a->total = add(a, NULL, 0, 0);
+        a->total = aggr_add(a, NULL, 0, 0);
         a->total->whole = true;
     }
+    aggr_change(a, a->total);
     return a->total;
 }
 
@@ -423,6 +392,7 @@ static void begin_anew(struct aggregator *a)
 {
     for (size_t i = 0; i < a->left.len; i++) {
         struct group *g = a->left.ptr[i];
+        aggr_change(a, g);
         g->left = false;
         if (g->rows > 0) {
             continue;
@@ -430,7 +400,7 @@ static void begin_anew(struct aggregator *a)
         if (a->forgets && !g->touched) {
             drop(g);
         } else {
-            agg_block_clear(a->layout, block_of(g), a->heap);
+            agg_block_clear(a->layout, aggr_block(g), a->heap);
             if (g->live != NULL && cause_live_len(g->live) > 0) { /* it did not see all leave */
                 cause_live_free(g->live);
                 g->live = cause_live_new(a->heap, a->width > 1);
@@ -474,7 +444,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
         begin_anew(g->of);
     }
     g->rows++;
-    agg_block_enter(g->of->layout, block_of(g), ctx);
+    agg_block_enter(g->of->layout, aggr_block(g), ctx);
     if (UNLIKELY(g->of->causes)) {
         cause_row(g, ctx, true);
     }
@@ -483,7 +453,7 @@ void aggr_enter(struct group *g, struct ectx *ctx)
 void aggr_leave(struct group *g, struct ectx *ctx)
 {
     g->rows--;
-    agg_block_leave(g->of->layout, block_of(g), ctx);
+    agg_block_leave(g->of->layout, aggr_block(g), ctx);
     if (g->rows == 0 && !g->left && !g->whole) {
         g->left = true;
         *VEC_PUSH(&g->of->left) = g;
@@ -514,7 +484,7 @@ void aggr_local(struct aggregator *a, struct ectx *ctx, bool enter)
             continue;
         }
         struct group *g = aggr_group(a->local[i], ctx, 0, 0);
-        void *state = (char *)block_of(g) + a->layout->offset[i];
+        void *state = (char *)aggr_block(g) + a->layout->offset[i];
         if (enter) {
             agg_call_enter(a->layout->set->calls.ptr[i], state, ctx);
         } else {
@@ -529,7 +499,7 @@ struct dat aggr_value(struct group *g, uint32_t slot, struct ectx *ctx)
     if (a->local != NULL && a->local[slot] != NULL) {
         g = aggr_group(a->local[slot], ctx, 0, 0);
     }
-    return agg_block_value(a->layout, block_of(g), slot, ctx);
+    return agg_block_value(a->layout, aggr_block(g), slot, ctx);
 }
 
 struct group *aggr_first(struct aggregator *a)
@@ -550,245 +520,4 @@ void aggr_keep_row(struct group *g, struct evt **row)
             evt_drop(a->heap, was);
         }
     }
-}
-
-/* ---- state ---- */
-
-/* The aggregator itself, then those of calls with a local group_by. */
-static struct aggregator *part_of(const struct aggregator *a, uint64_t i)
-{
-    if (i == 0) {
-        return (struct aggregator *)(uintptr_t)a;
-    }
-    bool there = a->local != NULL && i <= a->layout->set->calls.len;
-    return there ? a->local[i - 1] : NULL;
-}
-
-static uint64_t parts(const struct aggregator *a)
-{
-    return a->local != NULL ? a->layout->set->calls.len + 1 : 1;
-}
-
-void aggr_save(const struct aggregator *a, struct save *s)
-{
-    for (uint64_t i = 0; i < parts(a); i++) {
-        const struct aggregator *p = part_of(a, i);
-        save_u(s, p != NULL ? p->next_nr : 0);
-    }
-}
-
-void aggr_load(struct aggregator *a, struct load *l)
-{
-    for (uint64_t i = 0; i < parts(a); i++) {
-        struct aggregator *p = part_of(a, i);
-        uint64_t nr = load_u(l);
-        if (p != NULL) {
-            p->next_nr = nr;
-        }
-    }
-}
-
-static void save_kept(const struct orow_kept *k, struct save *s)
-{
-    save_evt(s, k->nw);
-    save_evt(s, k->old);
-    save_val(s, k->nw_key != NULL ? dat_list(k->nw_key) : DAT_NONE);
-    save_val(s, k->old_key != NULL ? dat_list(k->old_key) : DAT_NONE);
-}
-
-static void load_kept(struct orow_kept *k, struct load *l)
-{
-    struct evt *nw = load_evt(l), *old = load_evt(l);
-    struct dat nw_key = load_val(l), old_key = load_val(l);
-    k->nw = nw != NULL ? evt_keep(nw) : NULL;
-    k->old = old != NULL ? evt_keep(old) : NULL;
-    k->nw_key = nw_key.kind == DAT_LIST ? dat_keep(nw_key).l : NULL;
-    k->old_key = old_key.kind == DAT_LIST ? dat_keep(old_key).l : NULL;
-}
-
-static void save_group_state(const struct aggregator *a, uint64_t part, struct group *g,
-                             struct save *s)
-{
-    save_u(s, g->nr);
-    save_bool(s, a->total == g);
-    save_u(s, g->level);
-    save_vals(s, g->key, a->n_keys);
-    save_i(s, g->rows);
-    save_bool(s, g->whole);
-    save_bool(s, g->left);
-    if (part > 0) {
-        agg_call_save(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), s);
-        return;
-    }
-    agg_block_save(a->layout, block_of(g), s);
-    save_bool(s, g->row != NULL);
-    for (uint32_t i = 0; g->row != NULL && i < a->width; i++) {
-        save_evt(s, g->row[i]);
-    }
-    save_bool(s, g->touched);
-    save_bool(s, g->seen);
-    save_bool(s, g->has_first);
-    if (g->kept != NULL) {
-        save_i(s, g->kept->first_at);
-        save_i(s, g->kept->first_in);
-        save_i(s, g->kept->first_out);
-        save_kept(&g->kept->out, s);
-    }
-    if (g->refs != NULL) {
-        cause_refs_save(s, g->refs);
-    } else if (g->live != NULL) {
-        cause_live_save(s, g->live);
-    } else if (g->ever != NULL) {
-        cause_ever_save(s, g->ever);
-    }
-}
-
-static struct group *load_group_head(struct aggregator *a, struct load *l)
-{
-    struct dat key[32];
-    uint64_t nr = load_u(l);
-    bool total = load_bool(l);
-    uint64_t level = load_u(l);
-    for (uint32_t i = 0; i < a->n_keys; i++) {
-        key[i] = load_val_of(l, a->keys[i]->ty);
-    }
-    int64_t rows = load_i(l);
-    bool whole = load_bool(l), left = load_bool(l);
-    if (!load_ok(l) || level > UINT32_MAX || (total && a->total != NULL)) {
-        load_fail(l, "a second total");
-        return NULL;
-    }
-    uint64_t next = a->next_nr;
-    struct group *g =
-        add(a, key, total ? 0 : hash_of(key, a->n_keys, (uint32_t)level), (uint32_t)level);
-    a->next_nr = next;
-    a->total = total ? g : a->total;
-    g->nr = nr;
-    g->rows = rows;
-    g->whole = whole;
-    g->left = left;
-    return g;
-}
-
-static void load_group_state(struct aggregator *a, uint64_t part, struct group *g, struct load *l)
-{
-    if (part > 0) {
-        agg_call_load(a->layout->set->calls.ptr[part - 1],
-                      agg_block_state(a->layout, block_of(g), (uint32_t)part - 1), l);
-        return;
-    }
-    agg_block_load(a->layout, block_of(g), l);
-    if (load_bool(l)) {
-        g->row = mem_calloc(a->width, sizeof(struct evt *));
-        for (uint32_t i = 0; i < a->width; i++) {
-            struct evt *e = load_evt(l);
-            g->row[i] = e != NULL ? evt_keep(e) : NULL;
-        }
-    }
-    g->touched = load_bool(l);
-    g->seen = load_bool(l);
-    g->has_first = load_bool(l);
-    if (g->kept != NULL) {
-        g->kept->first_at = load_i(l);
-        g->kept->first_in = load_i(l);
-        g->kept->first_out = load_i(l);
-        load_kept(&g->kept->out, l);
-    }
-    if (g->refs != NULL) {
-        cause_refs_load(l, g->refs);
-    } else if (g->live != NULL) {
-        cause_live_free(g->live);
-        g->live = cause_live_load(l);
-    } else if (g->ever != NULL) {
-        cause_ever_load(l, g->ever);
-    }
-}
-
-void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key)
-{
-    for (uint64_t i = 0; i < parts(a); i++) {
-        const struct aggregator *p = part_of(a, i);
-        for (struct group *g = p != NULL ? p->first : NULL; g != NULL; g = g->next) {
-            if (by_key) {
-                save_group(s, p->n_keys > 0 ? save_group_of(g->key, p->n_keys) : SAVE_NO_GROUP);
-            } else {
-                save_bool(s, true);
-            }
-            save_u(s, i);
-            save_group_state(p, i, g, s);
-        }
-    }
-    if (!by_key) {
-        save_bool(s, false);
-    }
-}
-
-void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
-                      void (*check)(void *arg, const struct group *g, struct load *l), void *arg)
-{
-    while (by_key ? load_more(l) : load_bool(l)) {
-        uint64_t part = load_u(l);
-        struct aggregator *p = part_of(a, part);
-        struct group *g = p != NULL ? load_group_head(p, l) : NULL;
-        if (g == NULL) {
-            load_fail(l, "a group of no aggregation");
-            return;
-        }
-        load_group_state(p, part, g, l);
-        check(arg, g, l);
-    }
-}
-
-static int by_nr(const void *a, const void *b)
-{
-    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
-    return x->nr < y->nr ? -1 : x->nr > y->nr;
-}
-
-static void put_in_order(struct aggregator *a)
-{
-    struct group **all = mem_calloc(a->count + 1, sizeof(struct group *));
-    size_t n = 0;
-    for (struct group *g = a->first; g != NULL; g = g->next) {
-        all[n++] = g;
-    }
-    qsort(all, n, sizeof(struct group *), by_nr);
-    a->first = a->last = NULL;
-    for (size_t i = 0; i < n; i++) {
-        all[i]->prev = a->last;
-        all[i]->next = NULL;
-        *(a->last != NULL ? &a->last->next : &a->first) = all[i];
-        a->last = all[i];
-        if (all[i]->left) {
-            *VEC_PUSH(&a->left) = all[i];
-        }
-    }
-    mem_free(all);
-}
-
-void aggr_loaded(struct aggregator *a)
-{
-    for (uint64_t i = 0; i < parts(a); i++) {
-        struct aggregator *p = part_of(a, i);
-        if (p != NULL) {
-            put_in_order(p);
-        }
-    }
-}
-
-void aggr_numbers(const struct aggregator *a, const uint64_t *nr, size_t n, struct group **ret)
-{
-    struct group **all = mem_calloc(a->count + 1, sizeof(struct group *));
-    size_t count = 0;
-    for (struct group *g = a->first; g != NULL; g = g->next) {
-        all[count++] = g;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct group key = {.nr = nr[i]};
-        const struct group *want = &key;
-        struct group **found = bsearch(&want, all, count, sizeof(struct group *), by_nr);
-        ret[i] = found != NULL ? *found : NULL;
-    }
-    mem_free(all);
 }

@@ -106,7 +106,7 @@ void aggr_keep_row(struct group *g, struct evt **row);
  * number of chunks; aggr_loaded puts them in order. What only the owner can tell is `check`ed. */
 void aggr_save(const struct aggregator *a, struct save *s);
 void aggr_load(struct aggregator *a, struct load *l);
-void aggr_save_groups(const struct aggregator *a, struct save *s, bool by_key);
+void aggr_save_groups(struct aggregator *a, struct save *s, bool by_key);
 void aggr_load_groups(struct aggregator *a, struct load *l, bool by_key,
                       void (*check)(void *arg, const struct group *g, struct load *l), void *arg);
 void aggr_loaded(struct aggregator *a);

@@ -330,7 +330,7 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
         return err_set(reterr, ERR_AGAIN, "the engine is at work: events are sent one at a time");
     }
     e->busy = true;
-    if (ev->ref.hi == 0 && ev->ref.lo == 0) {
+    if (ev->ref.hi == 0 && ev->ref.lo == 0 && ev->causes == NULL) { /* it stands for no others */
         ev->ref = (struct eref){0, ++e->next_ref};
     }
     if (UNLIKELY(ev->type->kind == ETYPE_WINDOW)) {

@@ -409,14 +409,6 @@ static bool triggers(const struct sel_inst *in)
     return false;
 }
 
-/* Unidirectional statements keep no state: aggregations are of this trigger's rows alone. */
-static void forget_groups(struct sel_inst *in)
-{
-    aggr_free(in->aggr);
-    in->aggr = sel_aggr(in);
-    aggr_limit(in->aggr, in->in.st->query ? NULL : &in->in.eng->lim);
-}
-
 static void begin_rows(struct join *j, struct join_rows *r, bool once)
 {
     join_rows_begin(r, once);
@@ -487,7 +479,7 @@ void join_flush(struct sel_inst *in)
     }
     if (go && !too_many(j)) {
         if (in->p->join->uni != 0 && in->p->aggs.calls.len > 0) {
-            forget_groups(in);
+            sel_forget_groups(in); /* they keep no state: sums are of this trigger's rows alone */
         }
         sel_process(in, j->nw.list.ptr, join_rows_count(&j->nw), j->old.list.ptr,
                     join_rows_count(&j->old));

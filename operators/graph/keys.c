@@ -41,7 +41,8 @@ void keys_gather(struct keys_facts *f, struct stmt *st)
     switch (st->ast->kind) {
     case STMT_SELECT:
         keys_select(&b, st->plan);
-        s->split = keys_may_split(st);
+        s->selects = true;
+        s->whole = keys_why_whole(st);
         break;
     case STMT_CREATE_WINDOW:
     case STMT_CREATE_TABLE: keys_window(&b); break;
@@ -92,7 +93,9 @@ static void fill_stmt(struct keys_facts *f, struct keys_stmt *s, struct key_stmt
                             .deployment = s->st->dep->id,
                             .choice = a.choice,
                             .why = a.why,
-                            .may_split = s->split && a.choice == KEY_ONE};
+                            .may_split = s->whole == NULL && s->selects && a.choice == KEY_ONE,
+                            .whole = a.choice == KEY_ONE && s->whole != NULL ? slice_str(s->whole)
+                                                                             : SLICE_NONE};
 }
 
 static void fill_input(struct keys_facts *f, const struct key_unit *u, const struct keys_place *p,

@@ -39,7 +39,8 @@ struct key_stmt {
     struct slice deployment;
     enum key_choice choice; /* as if it were alone */
     struct slice why;
-    bool may_split; /* parts of sums may be made apart and added up */
+    bool may_split;     /* parts of sums may be made apart and added up */
+    struct slice whole; /* why not; empty where there is no sum */
 };
 
 struct key_unit {

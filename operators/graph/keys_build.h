@@ -75,7 +75,9 @@ void keys_insert(struct keys_build *b, const struct keys_scope *sc, const struct
 void keys_on(struct keys_build *b);
 void keys_window(struct keys_build *b);
 void keys_update(struct keys_build *b);
-bool keys_may_split(const struct stmt *st);
+/* Why a sum cannot be made in parts and added up where a pane of time ends; empty: there is none;
+ * NULL: it can. */
+const char *keys_why_whole(const struct stmt *st);
 /* keys_ctx.c */
 void keys_context(struct keys_build *b); /* create context */
 void keys_enter(struct keys_build *b);   /* a statement of a context, before its sources */

@@ -98,7 +98,8 @@ struct keys_stmt {
     struct slice user;      /* of @Partition; empty: none */
     uint32_t unit;          /* the least number of a statement of it */
     struct keys_stmt *next; /* of the same unit, by number */
-    bool split;
+    bool selects;
+    const char *whole; /* of those: keys_why_whole */
 };
 
 struct keys_facts {

@@ -161,38 +161,77 @@ void keys_update(struct keys_build *b)
 
 /* ---- parts of sums ---- */
 
-static bool adds_up(const struct agg_call *c)
+static const char *why_not_added(const struct agg_call *c)
 {
-    bool whole = strcmp(c->def->name, "sum") != 0 || ty_is_integer(c->ty);
-    return agg_splits(c->def) && whole && !c->distinct && !c->has_group_by;
-}
-
-static bool sums_alone(const struct sel_plan *p)
-{
-    bool all = p->aggs.calls.len > 0 && (p->cls == ROWS_TOTAL || p->cls == ROWS_GROUP) &&
-               p->n_levels == 0 && p->into == NULL;
-    for (size_t i = 0; all && i < p->aggs.calls.len; i++) {
-        all = adds_up(p->aggs.calls.ptr[i]);
+    bool real = ty_is_number(c->ty) && !ty_is_integer(c->ty);
+    bool mean = strcmp(c->def->name, "avg") == 0;
+    bool total = strcmp(c->def->name, "sum") == 0;
+    enum ty_kind k = c->n_args > 0 ? c->args[0]->ty.kind : TY_LONG;
+    if (!agg_splits(c->def)) {
+        return "one of its aggregations has no parts that could be added up";
     }
-    return all;
+    if (c->distinct || c->has_group_by) {
+        return "an aggregation is distinct, or has a group_by of its own";
+    }
+    if ((total && real) || (mean && !ty_is_integer(c->args[0]->ty))) {
+        return "fractions added in another order have another sum";
+    }
+    return k == TY_BIGINT || k == TY_BIGDEC ? "its numbers have any length" : NULL;
 }
 
-/* Each part would count its rows of a pane; where the pane ends they are added up. */
-bool keys_may_split(const struct stmt *st)
+static const char *why_not_sums(const struct sel_plan *p)
+{
+    if (p->cls != ROWS_TOTAL && p->cls != ROWS_GROUP) {
+        return "its rows are about single events";
+    }
+    if (p->n_levels > 0 || p->into != NULL) {
+        return "rollup and tables take every event";
+    }
+    const char *why = NULL;
+    for (size_t i = 0; why == NULL && i < p->aggs.calls.len; i++) {
+        why = why_not_added(p->aggs.calls.ptr[i]);
+    }
+    return why;
+}
+
+/* Rows must come when a pane of time ends, and from what came till then. */
+static const char *why_not_panes(const struct sel_plan *p)
+{
+    const struct view_plan *v = &p->streams[0].views;
+    const struct out_plan *o = &p->output;
+    bool batch = v->n_steps == 1 && strcmp(v->steps[0]->def->name, "time_batch") == 0;
+    bool ticks = o->when == OUT_EVERY_TIME && !o->terminated && o->after == NULL;
+    if (v->n_steps > 0 && !batch) {
+        return "of windows only #time_batch ends for all parts at once";
+    }
+    if (batch) {
+        bool bare = o->when == OUT_EVERY_NONE && o->after == NULL && o->kind == OUT_NONE;
+        return bare ? NULL : "#time_batch has an output rate besides";
+    }
+    if (!ticks) {
+        return "without #time_batch, or output last, all, snapshot every T, each event is a row";
+    }
+    bool all = o->kind == OUT_ALL && p->cls == ROWS_GROUP;
+    return all || o->kind == OUT_LAST || o->kind == OUT_SNAPSHOT
+               ? NULL
+               : "its output wants a row for each event";
+}
+
+const char *keys_why_whole(const struct stmt *st)
 {
     const struct sel_plan *p = st->plan;
     const struct sel_stream *s = &p->streams[0];
-    const struct out_plan *o = &p->output;
-    bool plain = st->context == NULL && p->n_streams == 1 && s->kind == SRC_FILTER &&
-                 s->mr == NULL && st->subqs.len == 0;
-    if (!plain || p->distinct || p->n_order > 0 || p->limit != NULL || !sums_alone(p)) {
-        return false;
+    if (p->aggs.calls.len == 0) {
+        return ""; /* there is nothing to be split */
     }
-    bool any = true;
-    for (uint32_t i = 0; i < s->views.n_steps; i++) {
-        any &= view_locality(s->views.steps[i]->def) == VIEW_ANY;
+    if (st->context != NULL || p->n_streams != 1 || s->kind != SRC_FILTER || s->mr != NULL ||
+        s->contained != NULL || st->subqs.len > 0) {
+        return "it reads more than one stream of events";
     }
-    bool batch = s->views.n_steps == 1 && strcmp(s->views.steps[0]->def->name, "time_batch") == 0;
-    bool ticks = o->when == OUT_EVERY_TIME && o->kind != OUT_FIRST && !o->terminated;
-    return (batch && o->when == OUT_EVERY_NONE) || (ticks && any);
+    if (p->distinct || p->n_order > 0 || p->limit != NULL || p->offset != NULL || p->needs_old ||
+        p->streams_out == STREAM_RSTREAM) {
+        return "its rows are ordered, counted, compared or taken back";
+    }
+    const char *why = why_not_sums(p);
+    return why != NULL ? why : why_not_panes(p);
 }

@@ -90,6 +90,7 @@ struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);
 
 struct inst *sel_start(struct stmt *st, struct evt *props);
 struct aggregator *sel_aggr(const struct sel_inst *in); /* its groups, empty */
+void sel_forget_groups(struct sel_inst *in);            /* they begin anew */
 void sel_flush(struct inst *in);
 void sel_end(struct inst *in);
 void sel_stop(struct inst *in);

@@ -216,6 +216,9 @@ static void fire(struct tmr *t, int64_t now)
     } else if (o->in->p->output.kind != OUT_FIRST) {
         condition_met(o);
     }
+    if (o->in->p->output.panes) {
+        sel_forget_groups(o->in);
+    }
     arm(o, now);
 }
 

@@ -61,10 +61,13 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
     if (o == NULL) {
         return 0;
     }
+    bool panes = stmt_has_annot(p->st->ast, "panes");
+    bool grid = stmt_has_annot(p->st->ast, "grid") || keys_user(p->st->ast).len > 0;
     *out = (struct out_plan){.kind = o->kind,
                              .when = o->when,
                              .after_events = o->after_events,
-                             .aligned = keys_user(p->st->ast).len > 0,
+                             .aligned = grid || panes,
+                             .panes = panes,
                              .terminated = (o->and_terminated || o->when == OUT_TERMINATED) &&
                                            p->st->context != NULL};
     int rc = 0;

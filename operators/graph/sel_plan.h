@@ -65,7 +65,8 @@ struct out_plan {
     struct ex *after;
     bool after_events;
     bool terminated; /* [and] when terminated */
-    bool aligned;    /* @Partition: ticks stand on a grid that begins at 0 */
+    bool aligned;    /* @Partition, @Grid: ticks stand on a grid that begins at 0 */
+    bool panes;      /* @Panes: sums begin anew with each tick */
     bool waits;      /* rows are made when they are put out (sel_out_wait.c) */
     struct ex *term_cond;
     struct set_plan *sets, *term_sets;

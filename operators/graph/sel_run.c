@@ -377,7 +377,7 @@ static bool in_a_queue(const struct sel_plan *p)
 {
     const struct sel_stream *s = &p->streams[0];
     return p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL && s->mr == NULL &&
-           s->views.queue && p->where == NULL && !p->triggered;
+           s->views.queue && p->where == NULL && !p->triggered && !cause_is_sample(s->type);
 }
 
 static bool has_output(const struct sel_plan *p)
@@ -400,6 +400,13 @@ struct aggregator *sel_aggr(const struct sel_inst *in)
         aggr_causes(a, leave || p->triggered, in_a_queue(p));
     }
     return a;
+}
+
+void sel_forget_groups(struct sel_inst *in)
+{
+    aggr_free(in->aggr);
+    in->aggr = sel_aggr(in);
+    aggr_limit(in->aggr, in->in.st->query ? NULL : &in->in.eng->lim);
 }
 
 struct inst *sel_start(struct stmt *st, struct evt *props)

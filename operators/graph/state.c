@@ -123,18 +123,23 @@ static void save_stmt(struct stmt *st, struct save *s)
     }
 }
 
-void eng_save(struct eng *e, void (*on_chunk)(void *arg, const struct save_chunk *c), void *arg)
+void state_save_all(struct eng *e, struct save *s)
 {
     assert(!e->busy && e->dying.len == 0 && e->pending.len == 0 && e->wins_dirty.len == 0);
     assert(e->front.v.len == 0 && e->back.v.len == 0);
-    struct save_types types = state_types(e);
-    struct save *s = save_new(&types, &e->serial, on_chunk, arg);
     VEC_EACH (&e->stmts, st) {
         save_stmt(*st, s);
     }
     save_begin(s, 0);
     state_save_meta(e, s);
     save_end(s);
+}
+
+void eng_save(struct eng *e, void (*on_chunk)(void *arg, const struct save_chunk *c), void *arg)
+{
+    struct save_types types = state_types(e);
+    struct save *s = save_new(&types, &e->serial, on_chunk, arg);
+    state_save_all(e, s);
     save_free(s);
 }
 

@@ -24,6 +24,8 @@ void state_save_item(struct save *s, bool by_key);
 bool state_load_item(struct load *l, bool by_key); /* another one follows */
 void state_save_last(struct save *s, bool by_key);
 
+void state_save_all(struct eng *e, struct save *s);
+
 /* ---- state_meta.c: the engine itself ---- */
 struct state_dirty {
     uint64_t stmt, at;

@@ -39,6 +39,7 @@ void eng_listen(struct deployment *d); /* from now on rows are delivered */
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);
 int stmt_check_annots(const struct stmt *st, struct err *reterr);
+bool stmt_has_annot(const struct ast_stmt *ast, const char *name);
 void stmt_run(struct stmt *st);
 void stmt_stop(struct stmt *st);
 void stmt_free(struct stmt *st);

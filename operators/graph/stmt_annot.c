@@ -19,6 +19,8 @@ static const struct annot annots[] = {
     {"priority", NUMBER},
     {"drop", NOTHING},
     {"partition", ANYTHING}, /* keys_user.c says what */
+    {"grid", NOTHING},       /* ticks of output count from 0 */
+    {"panes", NOTHING},      /* likewise, and sums begin anew with each tick */
     {"hint", ANYTHING},
     {"hook", ANYTHING},
     {"audit", ANYTHING},
@@ -44,6 +46,16 @@ static bool fits(const struct annot *a, const struct ast_annot *n)
     case ANYTHING: break;
     }
     return true;
+}
+
+bool stmt_has_annot(const struct ast_stmt *ast, const char *name)
+{
+    for (uint32_t i = 0; i < ast->n_annots; i++) {
+        if (slice_eq_nocase(ast->annots[i].name, slice_str(name))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int stmt_check_annots(const struct stmt *st, struct err *reterr)

@@ -59,7 +59,7 @@ static uint64_t lineage_of(const struct layout_making *m, uint32_t group, uint32
 
 static bool is_moved(const struct layout_read *r)
 {
-    return r->way == LAYOUT_TOPIC || r->way == LAYOUT_SHUFFLED;
+    return r->way == LAYOUT_TOPIC || r->way == LAYOUT_SHUFFLED || r->way == LAYOUT_SUMMED;
 }
 
 static void *copy_of(struct arena *a, const void *p, size_t n, size_t size)
@@ -83,10 +83,10 @@ static void name_topics(struct layout_making *m, struct layout_group *g)
             }
         }
         if (is_moved(r) && r->topic.len == 0) {
-            r->topic = slice_str(
-                arena_printf(m->a, "x." SLICE_FMT "." SLICE_FMT "." SLICE_FMT "." SLICE_FMT,
-                             SLICE_ARG(d->tenant), SLICE_ARG(d->name), SLICE_ARG(g->name),
-                             SLICE_ARG(r->stream)));
+            struct slice stream = r->way == LAYOUT_SUMMED ? SLICE(LAYOUT_SUMS) : r->stream;
+            r->topic = slice_str(arena_printf(
+                m->a, "x." SLICE_FMT "." SLICE_FMT "." SLICE_FMT "." SLICE_FMT,
+                SLICE_ARG(d->tenant), SLICE_ARG(d->name), SLICE_ARG(g->name), SLICE_ARG(stream)));
             *VEC_PUSH(&m->topics) = (struct layout_topic){r->topic, g->parts};
         }
     }
@@ -190,7 +190,7 @@ static void inputs_of(struct layout_making *m, const struct layout_group *g, str
         if (r->way == LAYOUT_AS_IT_LIES) {
             add_raw(s, r->stream);
         } else {
-            bool source = r->way == LAYOUT_SHUFFLED;
+            bool source = r->way == LAYOUT_SHUFFLED || r->way == LAYOUT_SUMMED;
             add_input(s, (struct input){.topic = r->topic, .from = r->from, .source = source});
         }
     }
@@ -314,11 +314,38 @@ static void source_shape(struct layout_making *m, struct layout_group *g,
     buf_done(&text);
 }
 
+/* Of a local group: statements that make parts of sums. */
+static void local_shape(struct layout_making *m, struct layout_group *g,
+                        const struct layout_group *reader, struct shape *s)
+{
+    struct slice *made = arena_array(m->a, reader->n_reads + 1, sizeof *made);
+    struct buf text;
+    buf_init(&text, LAYOUT_TEXT_MAX);
+    for (uint32_t i = 0; i < reader->n_reads; i++) {
+        const struct layout_read *r = &reader->reads[i];
+        const struct layout_sum *sum = m->looks->parts[r->part].sums[r->sum];
+        const struct layout_read signals = {.stream = arena_copy(m->a, sum->of)};
+        assert(r->way == LAYOUT_SUMMED);
+        out_to_reader(s, r->stream, r, reader->parts);
+        add_types(m, s, &signals);
+        add_raw(s, signals.stream);
+        made[i] = arena_copy(m->a, sum->parts);
+        (void)buf_add_slice(&text, made[i]);
+        (void)buf_add_str(&text, ";\n");
+    }
+    g->filters = made;
+    g->n_filters = reader->n_reads;
+    g->keeps_all = true;
+    s->source = arena_copy(m->a, buf_slice(&text));
+    g->wants = layout_wants_of(m, g->first, s->source);
+    buf_done(&text);
+}
+
 static bool needs_source(const struct layout_group *g)
 {
     bool needs = false;
     for (uint32_t i = 0; i < g->n_reads; i++) {
-        needs |= g->reads[i].way == LAYOUT_SHUFFLED;
+        needs |= g->reads[i].way == LAYOUT_SHUFFLED || g->reads[i].way == LAYOUT_SUMMED;
     }
     return needs;
 }
@@ -335,12 +362,15 @@ static void add_sources(struct layout_making *m)
             continue;
         }
         if (needs_source(g)) {
-            const char *name = arena_printf(m->a, SLICE_FMT ".source", SLICE_ARG(g->name));
+            bool local = g->reads[0].way == LAYOUT_SUMMED;
+            const char *name = arena_printf(m->a, SLICE_FMT "%s", SLICE_ARG(g->name),
+                                            local ? ".local" : ".source");
             to[n] = (struct layout_group){.name = slice_str(name),
                                           .first = g->first,
                                           .n = g->n,
                                           .parts = m->conf.raw_parts,
-                                          .source = true};
+                                          .source = true,
+                                          .local = local};
             n++;
         }
         to[n++] = *g;
@@ -393,6 +423,9 @@ static void modules_of(struct layout_making *m, const struct layout_group *g, co
     for (uint32_t i = 0; i < m->looks->n_parts; i++) {
         if ((g->members >> i & 1) != 0) {
             const struct layout_part *x = &m->looks->parts[i];
+            if (x->adds_up) {
+                to[n++] = (struct task_module){SLICE(LAYOUT_SUMS), arena_copy(m->a, x->schemas)};
+            }
             to[n++] = (struct task_module){arena_copy(m->a, x->name), arena_copy(m->a, x->epl)};
         }
     }
@@ -513,7 +546,9 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .late = g->source ? TASK_LATE_ADMIT : (enum task_late)d->late,
         .world = (enum builtin_world)d->types,
         .wants = g->wants,
-        .limits = g->source ? NULL : share_of_limits(m, g, d),
+        .limits = g->source && !g->local ? NULL : share_of_limits(m, g, d),
+        .makes_parts = g->local,
+        .led = g->n_reads > 0 && g->reads[0].way == LAYOUT_SUMMED,
         .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
     modules_of(m, g, s, p);
     p->n_alerts = alerts_of(m, g, NULL);
@@ -555,7 +590,9 @@ static void fill_group(struct layout_making *m, uint32_t group)
 {
     struct layout_group *g = &m->l->groups[group];
     struct shape s = {.source = SLICE_NONE};
-    if (g->source) {
+    if (g->local) {
+        local_shape(m, g, g + 1, &s);
+    } else if (g->source) {
         source_shape(m, g, g + 1, &s);
     } else {
         inputs_of(m, g, &s);
@@ -647,7 +684,7 @@ int layout_make(struct arena *a, struct slice document, const struct layout_conf
     if (!fine) {
         return d != NULL ? -ERR_SYNTAX : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
     }
-    int rc = layout_look(d, &looks, reterr);
+    int rc = layout_look(d, conf->raw_parts, &looks, reterr);
     if (rc == 0) {
         rc = layout_of(a, d, &looks, conf, ret, reterr);
         layout_looks_done(&looks);

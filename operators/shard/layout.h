@@ -14,7 +14,9 @@
  *   keyed by;
  * - of other signals: through a *source group*, tasks without state, one for each raw partition,
  *   that let pass what a statement's filter may let pass, and deal it out by the key. In `groups`
- *   it stands before its reader: `source` is set, its levels are those of the reader.
+ *   it stands before its reader: `source` is set, its levels are those of the reader;
+ * - of signals that are summed up where they lie (layout_split.h): through a *local group*, tasks
+ *   that make parts of sums, one for each raw partition: a source, with `local` set.
  *
  * A group without a key is one task, and `why` says so. Everything lies in the arena, the checked
  * document included.
@@ -28,13 +30,14 @@
 
 /* Part of the hash of the rules: a journal of tasks that were cut otherwise is another's. To be
  * raised when the same document is laid out in another way. */
-enum { LAYOUT_NUMBER = 3 };
+enum { LAYOUT_NUMBER = 4 };
 
 enum layout_way {
     LAYOUT_INSIDE, /* made and read within the task */
     LAYOUT_AS_IT_LIES,
     LAYOUT_TOPIC,    /* of a group below, by its key */
     LAYOUT_SHUFFLED, /* signals, through a source group */
+    LAYOUT_SUMMED,   /* parts of sums, of a local group */
 };
 
 struct layout_read { /* a stream that a group reads */
@@ -45,6 +48,7 @@ struct layout_read { /* a stream that a group reads */
     const struct slice *key; /* columns; none: any partition will do, or there is one task */
     const bool *as_double;
     uint32_t n_key;
+    uint32_t sum;     /* SUMMED: the statement of the part */
     uint32_t cluster; /* streams that share events go together, under the name of the first */
     struct slice topic, why; /* topic: x.*, or empty */
 };
@@ -56,11 +60,12 @@ struct layout_group {
     uint32_t parts;
     struct slice cut; /* of its lineages: its name, and what it is cut by */
     bool source;
+    bool local;         /* a source that makes parts of sums: it has state */
     struct slice why;   /* it is one task; empty */
     struct slice apart; /* why it is in no group before; empty */
     struct layout_read *reads;
     uint32_t n_reads;
-    const struct slice *filters; /* of a source group: what passes; EPL */
+    const struct slice *filters; /* of a source group: what passes, or makes parts; EPL */
     uint32_t n_filters;
     const struct slice *keeps; /* and what of its payload; if keeps_all is not set */
     uint32_t n_keeps;

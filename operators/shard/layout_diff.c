@@ -71,7 +71,7 @@ static int read_side(struct side *s, struct slice text, const struct layout_conf
     int rc = d != NULL ? doc_check(d, &eng_doc, &notes, reterr)
                        : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
     doc_notes_done(&notes);
-    rc = rc == 0 ? layout_look(d, &s->looks, reterr) : rc;
+    rc = rc == 0 ? layout_look(d, conf->raw_parts, &s->looks, reterr) : rc;
     s->looked = rc == 0;
     rc = rc == 0 ? layout_of(s->a, d, &s->looks, conf, &s->layout, reterr) : rc;
     for (uint32_t i = 0; rc == 0 && i < s->looks.n_parts; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Between the files of a layout: layout_look.c (levels alone, and cut into parts), layout_join.c
- * (which of them run in one engine), layout_reads.c (what a group reads and how it comes there),
- * layout_source.c (filters of source groups), layout_keep.c (and what they keep), layout.c (tasks
- * and topics).
+ * (which of them run in one engine), layout_split.c (sums in parts), layout_reads.c (what a group
+ * reads and how it comes there), layout_source.c (filters of source groups), layout_keep.c (and
+ * what they keep), layout.c (tasks and topics).
  */
 #ifndef OPERATORS_SHARD_LAYOUT_IMPL_H
 #define OPERATORS_SHARD_LAYOUT_IMPL_H
@@ -13,6 +13,9 @@
 #include "operators/shard/layout.h"
 
 enum { LAYOUT_TEXT_MAX = 16 << 20, LAYOUT_KEEP_MAX = 64 };
+
+/* The deployment that declares what is added up. */
+#define LAYOUT_SUMS "sums"
 
 struct layout_engine { /* parts in one engine */
     struct eng *eng;
@@ -39,6 +42,8 @@ int layout_prelude(const struct doc *d, uint32_t level, struct eng *e,
 /* layout_join.c: groups in order, without what they read; `engines` has one for each. */
 void layout_join(struct layout_making *m, struct layout_engine *engines);
 void layout_engine_done(struct layout_engine *e);
+/* The group's only part adds up what its local tasks have summed up. */
+bool layout_adds_up(const struct layout_making *m, uint64_t members);
 /* A statement of the part, other than by what it inserts, speaks of the type. */
 bool layout_part_reads(const struct layout_making *m, uint32_t part, const struct layout_engine *e,
                        const struct key_unit *u, struct slice type);

@@ -222,21 +222,32 @@ static bool try_join(struct layout_making *m, uint32_t part, struct layout_group
     return true;
 }
 
+bool layout_adds_up(const struct layout_making *m, uint64_t members)
+{
+    return m->looks->parts[__builtin_ctzll(members)].adds_up; /* it is alone then */
+}
+
 static bool place(struct layout_making *m, uint32_t part, struct layout_engine *engines,
                   struct slice *ret_why)
 {
     const struct layout_part *p = &m->looks->parts[part];
     uint32_t least = last_maker(m, part);
+    if (p->adds_up) { /* the clock of its tasks is that of those who make the parts */
+        *ret_why = SLICE("it adds up what others have summed up in parts");
+        return false;
+    }
     for (uint32_t g = 0; p->level > 0 && g < m->l->n_groups; g++) {
         struct layout_group *to = &m->l->groups[g];
-        if (has_level(m, to->members, p->level - 1) && (least == UINT32_MAX || least <= g) &&
-            try_join(m, part, to, &engines[g], ret_why)) {
+        if (!layout_adds_up(m, to->members) && has_level(m, to->members, p->level - 1) &&
+            (least == UINT32_MAX || least <= g) && try_join(m, part, to, &engines[g], ret_why)) {
             m->group_of[part] = g;
             return true;
         }
     }
     if (p->level > 0 && ret_why->len == 0) {
-        *ret_why = SLICE("what it reads comes from several groups");
+        bool sums = least != UINT32_MAX && layout_adds_up(m, m->l->groups[least].members);
+        *ret_why = sums ? SLICE("what it reads is added up in tasks that do nothing else")
+                        : SLICE("what it reads comes from several groups");
     }
     return false;
 }

@@ -28,6 +28,9 @@ static int open_part(const struct doc *d, struct layout_part *p, struct err *ret
 {
     p->eng = eng_new(&(struct eng_conf){.limits = &p->doc->limits});
     int rc = layout_prelude(d, p->level, p->eng, reterr);
+    if (rc == 0 && p->schemas.len > 0) {
+        rc = eng_deploy(p->eng, SLICE(LAYOUT_SUMS), p->schemas, reterr);
+    }
     p->before = (uint32_t)eng_statements(p->eng, NULL, 0);
     rc = rc == 0 ? eng_deploy(p->eng, p->name, p->epl, reterr) : rc;
     return rc == 0 ? eng_keys(p->eng, p->name, &p->keys, reterr) : rc;
@@ -78,13 +81,21 @@ static bool is_idle(const struct key_unit *u)
     return u->n_inputs == 0 && u->choice != KEY_ONE;
 }
 
-/* Whether unit u may run in tasks with those that have class `c` already. */
-static bool fits(const struct key_plan *p, const uint32_t *classes, uint32_t u, uint32_t c)
+/* The only statement of a unit that is split. */
+static const struct layout_sum *sum_of(const struct layout_part *p, const struct key_unit *u)
 {
+    uint32_t at = u->n_stmts == 1 ? u->stmts[0].order - p->before - 1 : UINT32_MAX;
+    return at < p->n_stmts ? p->sums[at] : NULL;
+}
+
+/* Whether unit u may run in tasks with those that have class `c` already. */
+static bool fits(const struct layout_part *part, const uint32_t *classes, uint32_t u, uint32_t c)
+{
+    const struct key_plan *p = &part->keys;
     const struct key_unit *mine = &p->units[u];
     for (uint32_t i = 0; i < u; i++) {
         const struct key_unit *x = &p->units[i];
-        if (classes[i] != c || is_idle(x)) {
+        if (classes[i] != c || is_idle(x) || sum_of(part, x) != NULL) {
             continue;
         }
         if ((x->choice == KEY_ONE) != (mine->choice == KEY_ONE)) {
@@ -97,26 +108,44 @@ static bool fits(const struct key_plan *p, const uint32_t *classes, uint32_t u, 
     return true;
 }
 
-/* A class for each unit: how many there are. */
-static uint32_t classify(const struct key_plan *p, uint32_t *classes)
+/* Units that are split: those without groups are added up in one task, the others in many. */
+static uint32_t classify_sums(const struct layout_part *p, uint32_t *classes, uint32_t n)
 {
+    for (uint32_t keyed = 0; keyed < 2; keyed++) {
+        bool any = false;
+        for (uint32_t i = 0; i < p->keys.n_units; i++) {
+            const struct layout_sum *s = sum_of(p, &p->keys.units[i]);
+            if (s != NULL && (s->n_keys > 0) == (keyed == 1)) {
+                classes[i] = n;
+                any = true;
+            }
+        }
+        n += any;
+    }
+    return n;
+}
+
+/* A class for each unit: how many there are; 0: they cannot be apart. */
+static uint32_t classify(const struct layout_part *part, uint32_t *classes)
+{
+    const struct key_plan *p = &part->keys;
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->n_units; i++) {
         uint32_t c = 0;
         classes[i] = 0;
-        if (is_idle(&p->units[i])) {
+        if (is_idle(&p->units[i]) || sum_of(part, &p->units[i]) != NULL) {
             continue;
         }
         if (p->units[i].n_inputs == 0) {
-            return 1; /* timers alone: somebody must tell them the time */
+            return 0; /* timers alone: somebody must tell them the time */
         }
-        while (c < n && !fits(p, classes, i, c)) {
+        while (c < n && !fits(part, classes, i, c)) {
             c++;
         }
         classes[i] = c;
         n = c == n ? n + 1 : n;
     }
-    return n;
+    return classify_sums(part, classes, n);
 }
 
 /* ---- parts ---- */
@@ -133,18 +162,32 @@ static uint32_t unit_of(const struct key_plan *p, uint32_t order)
     return UINT32_MAX;
 }
 
+static void make_room(struct arena *a, struct layout_part *p, uint32_t n)
+{
+    p->stmts = arena_array(a, n + 1, sizeof *p->stmts);
+    p->sums = arena_array(a, n + 1, sizeof *p->sums);
+    p->whole = arena_array(a, n + 1, sizeof *p->whole);
+}
+
 static void cut_out(struct arena *a, const struct layout_part *whole, const uint32_t *classes,
                     uint32_t c, struct layout_part *to)
 {
-    struct buf text;
+    struct buf text, schemas;
     buf_init(&text, LAYOUT_TEXT_MAX);
+    buf_init(&schemas, LAYOUT_TEXT_MAX);
     *to = (struct layout_part){.doc = whole->doc, .level = whole->level, .name = whole->name};
-    to->stmts = arena_array(a, whole->n_stmts + 1, sizeof *to->stmts);
+    make_room(a, to, whole->n_stmts);
     for (uint32_t i = 0; i < whole->n_stmts; i++) {
         uint32_t u = unit_of(&whole->keys, whole->before + i + 1);
         if (u == UINT32_MAX || classes[u] == c) {
+            const struct layout_sum *sum = whole->sums[i];
+            to->sums[to->n_stmts] = sum;
+            to->whole[to->n_stmts] = whole->whole[i];
             to->stmts[to->n_stmts++] = whole->stmts[i];
-            (void)buf_addf(&text, SLICE_FMT ";\n", SLICE_ARG(whole->stmts[i]->text));
+            to->adds_up |= sum != NULL;
+            (void)buf_add_slice(&schemas, sum != NULL ? sum->schema : SLICE_NONE);
+            (void)buf_add_slice(&text, sum != NULL ? sum->whole : whole->stmts[i]->text);
+            (void)buf_add_str(&text, ";\n");
         }
     }
     if (c > 0) {
@@ -152,7 +195,30 @@ static void cut_out(struct arena *a, const struct layout_part *whole, const uint
             slice_str(arena_printf(a, SLICE_FMT ".%u", SLICE_ARG(whole->name), (unsigned)c + 1));
     }
     to->epl = arena_copy(a, buf_slice(&text));
+    to->schemas = arena_copy(a, buf_slice(&schemas));
     buf_done(&text);
+    buf_done(&schemas);
+}
+
+static bool any_sum(const struct layout_part *p)
+{
+    for (uint32_t i = 0; i < p->n_stmts; i++) {
+        if (p->sums[i] != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing of it is split. */
+static void stay_whole(struct layout_part *p)
+{
+    for (uint32_t i = 0; i < p->n_stmts; i++) {
+        if (p->sums[i] != NULL) {
+            p->sums[i] = NULL;
+            p->whole[i] = SLICE("the level has timers alone, or the graph too many parts");
+        }
+    }
 }
 
 /* Into parts behind `whole`, which is the last; it stays as it is if that cannot be. */
@@ -160,12 +226,14 @@ static void split(const struct doc *d, struct layout_looks *l, struct err *reter
 {
     struct layout_part whole = l->parts[l->n_parts - 1];
     uint32_t *classes = arena_array(l->arena, whole.keys.n_units + 1, sizeof *classes);
-    uint32_t n = classify(&whole.keys, classes), open = 0;
+    uint32_t n = classify(&whole, classes), open = 0;
     uint32_t later = d->g.n_levels - whole.level - 1;
-    if (n < 2 || l->n_parts - 1 + n + later > LAYOUT_PARTS_MAX) {
+    struct layout_part *to = &l->parts[l->n_parts - 1];
+    bool many = n > 1 || (n == 1 && any_sum(&whole));
+    if (!many || l->n_parts - 1 + n + later > LAYOUT_PARTS_MAX) {
+        stay_whole(to);
         return;
     }
-    struct layout_part *to = &l->parts[l->n_parts - 1];
     bool ok = true;
     while (ok && open < n) {
         cut_out(l->arena, &whole, classes, open, &to[open]);
@@ -181,34 +249,121 @@ static void split(const struct doc *d, struct layout_looks *l, struct err *reter
         close_part(&to[i]);
     }
     to[0] = whole;
+    stay_whole(to);
 }
 
-static int look_at(const struct doc *d, uint32_t level, struct layout_looks *l, struct err *reterr)
+/* ---- sums ---- */
+
+static const struct key_stmt *alone(const struct layout_part *p, uint32_t i, bool *ret_shares)
+{
+    for (uint32_t u = 0; u < p->keys.n_units; u++) {
+        const struct key_unit *x = &p->keys.units[u];
+        for (uint32_t k = 0; k < x->n_stmts; k++) {
+            if (x->stmts[k].order == p->before + i + 1) {
+                *ret_shares = x->n_stmts > 1;
+                return x->choice == KEY_ONE ? &x->stmts[k] : NULL;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool is_there(const struct layout_part *p, uint32_t n, struct slice type)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (p->sums[i] != NULL && slice_eq(p->sums[i]->type, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What of the level's statements can be written as two, and why the others cannot. */
+static int look_for_sums(const struct doc *d, struct arena *a, struct layout_part *p,
+                         struct err *reterr)
+{
+    struct eng *types = NULL;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < p->n_stmts; i++) {
+        bool shares = false;
+        const struct key_stmt *k = alone(p, i, &shares);
+        if (k == NULL || !k->may_split || shares) {
+            bool other = k != NULL && k->may_split;
+            p->whole[i] = other       ? SLICE("other statements share its state, or read its rows")
+                          : k != NULL ? k->whole
+                                      : SLICE_NONE;
+            continue;
+        }
+        if (types == NULL) {
+            types = eng_new(&(struct eng_conf){.limits = &p->doc->limits});
+            rc = layout_prelude(d, p->level, types, reterr);
+        }
+        if (rc == 0) {
+            const struct layout_sum *s =
+                layout_sum_of(a, d, p->level, p->stmts[i], types, &p->whole[i]);
+            bool twice = s != NULL && is_there(p, i, s->type);
+            p->whole[i] = twice ? SLICE("the same statement stands before it") : p->whole[i];
+            p->sums[i] = twice ? NULL : s;
+        }
+    }
+    if (types != NULL) {
+        eng_free(types);
+    }
+    return rc;
+}
+
+/* One task for each part or for all would do the same work: but ticks are on the grid in any case.
+ */
+static int keep_on_grid(const struct doc *d, struct arena *a, struct layout_part *p,
+                        struct err *reterr)
+{
+    struct buf text;
+    buf_init(&text, LAYOUT_TEXT_MAX);
+    for (uint32_t i = 0; i < p->n_stmts; i++) {
+        const struct layout_sum *s = p->sums[i];
+        (void)buf_add_slice(&text, s != NULL ? s->grid : p->stmts[i]->text);
+        (void)buf_add_str(&text, ";\n");
+        p->whole[i] = s != NULL ? SLICE("there is one partition") : p->whole[i];
+        p->sums[i] = NULL;
+    }
+    p->epl = arena_copy(a, buf_slice(&text));
+    buf_done(&text);
+    close_part(p);
+    return open_part(d, p, reterr);
+}
+
+static int look_at(const struct doc *d, uint32_t level, uint32_t raw_parts, struct layout_looks *l,
+                   struct err *reterr)
 {
     const struct doc_level *dl = &d->g.levels[level];
     struct layout_part *p = &l->parts[l->n_parts++];
     *p = (struct layout_part){.doc = dl, .level = level, .name = dl->name, .epl = dl->epl};
-    p->stmts = arena_array(l->arena, dl->n_stmts + 1, sizeof *p->stmts);
+    make_room(l->arena, p, dl->n_stmts);
     for (uint32_t i = 0; i < dl->n_stmts; i++) {
         if (dl->stmts[i].ast != NULL) {
             p->stmts[p->n_stmts++] = &dl->stmts[i];
         }
     }
     int rc = open_part(d, p, reterr);
+    rc = rc == 0 ? look_for_sums(d, l->arena, p, reterr) : rc;
+    if (rc == 0 && any_sum(p) && (raw_parts == 1 || dl->partitions == 1)) {
+        rc = keep_on_grid(d, l->arena, p, reterr);
+    }
     if (rc == 0) {
         split(d, l, reterr);
     }
     return rc;
 }
 
-int layout_look(const struct doc *d, struct layout_looks *ret, struct err *reterr)
+int layout_look(const struct doc *d, uint32_t raw_parts, struct layout_looks *ret,
+                struct err *reterr)
 {
     struct layout_looks l = {.arena = arena_new(NULL, "levels", ARENA_MAX)};
     int rc = 0;
     assert(d->g.n_levels <= LAYOUT_PARTS_MAX);
     l.parts = arena_array(l.arena, LAYOUT_PARTS_MAX + 1, sizeof *l.parts);
     for (uint32_t i = 0; rc == 0 && i < d->g.n_levels; i++) {
-        rc = look_at(d, i, &l, reterr);
+        rc = look_at(d, i, raw_parts, &l, reterr);
     }
     if (rc != 0) {
         layout_looks_done(&l);

@@ -443,8 +443,46 @@ static void settle(struct reading *r)
     }
 }
 
+/* Parts of sums, by their groups. */
+static void reads_of_sums(struct layout_making *m, struct layout_group *g)
+{
+    uint32_t part = (uint32_t)__builtin_ctzll(g->members);
+    const struct layout_part *p = &m->looks->parts[part];
+    g->reads = arena_array(m->a, p->n_stmts + 1, sizeof *g->reads);
+    bool keyed = false;
+    for (uint32_t i = 0; i < p->n_stmts; i++) {
+        const struct layout_sum *s = p->sums[i];
+        if (s == NULL) {
+            continue;
+        }
+        struct slice *key = arena_array(m->a, s->n_keys + 1, sizeof *key);
+        for (uint32_t k = 0; k < s->n_keys; k++) {
+            key[k] = arena_copy(m->a, s->keys[k]);
+        }
+        keyed |= s->n_keys > 0;
+        g->reads[g->n_reads++] = (struct layout_read){
+            .stream = arena_copy(m->a, s->type),
+            .part = part,
+            .way = LAYOUT_SUMMED,
+            .key = key,
+            .as_double = arena_array(m->a, s->n_keys + 1, sizeof(bool)),
+            .n_key = s->n_keys,
+            .sum = i,
+            .why = s->n_keys > 0 ? SLICE("summed up where the signals lie, added up by group")
+                                 : SLICE("summed up where the signals lie, added up in one task")};
+    }
+    g->why = keyed ? SLICE_NONE : SLICE("it adds up parts of sums over all events");
+    g->parts = !keyed                   ? 1
+               : p->doc->partitions > 0 ? (uint32_t)p->doc->partitions
+                                        : m->conf.raw_parts;
+}
+
 void layout_reads(struct layout_making *m, struct layout_group *g, const struct layout_engine *e)
 {
+    if (layout_adds_up(m, g->members)) {
+        reads_of_sums(m, g);
+        return;
+    }
     struct reading r = {.m = m, .g = g, .e = e};
     gather(&r);
     make_clusters(&r);

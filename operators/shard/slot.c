@@ -248,7 +248,7 @@ static int64_t tick(struct slot *s, struct slot_one *o)
 {
     int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
     if (o->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
-        !merge_is_empty(task_merge(o->task))) {
+        task_plan(o->task)->led || !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
     }
     if (now - since < o->conf.idle_ns) {
@@ -309,6 +309,9 @@ static bool live_step(struct slot *s)
     slot_gaps(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
+        int64_t wake = INT64_MAX;
+        more |= slot_snap_slice(s, o, &wake);
+        wake_at(s, wake);
         if (o->state != SLOT_LIVE || s->draining || o->leaving) {
             continue;
         }

@@ -45,6 +45,7 @@ struct slot_conf {
     int64_t commit_ns;   /* interval */
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
+    size_t slice_bytes;  /* of a snapshot, written between inputs; 0: what suits */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */

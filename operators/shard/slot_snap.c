@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Snapshots of a slot's tasks. When one is due, the next cut says so; once that cut is committed
- * its chunks go out in portions, some with each of the task's further transactions, and the root
- * with the last. What the new root does not name is removed in the same way. When the slot begins,
- * snapshots are read before the journals.
+ * Snapshots of a slot's tasks. When one is due, the next cut says so; once that cut is committed,
+ * what there was at the cut is written in slices between inputs, and its chunks go out in portions,
+ * some with each of the task's further transactions, and the root with the last. What the new root
+ * does not name is removed in the same way. When the slot begins, snapshots are read before the
+ * journals.
  *
  * The first snapshot of each period of the task's clock (slot_task.archive_ns) also goes to
  * `state.archive`, all of it, and before its own root: if the root is there, so is the archive.
@@ -14,8 +15,9 @@
 
 bool slot_snap_sends(const struct slot_one *o)
 {
-    return o->snap.state == SNAP_SENDING ||
-           (o->snap.state == SNAP_NONE && o->snap.set != NULL && snap_set_has_puts(o->snap.set));
+    const struct slot_snap *p = &o->snap;
+    return p->state == SNAP_SENDING ||
+           (p->state != SNAP_CUT && p->set != NULL && snap_set_has_puts(p->set));
 }
 
 static struct snap_set *set_of(struct slot_one *o)
@@ -105,6 +107,9 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
+            p->saved = false;
+            p->sliced = 0;
+            task_slices(o->task, s->conf.slice_bytes);
             begin_archive(o);
         }
         o->final = final && !cut; /* its first record comes before */
@@ -146,6 +151,46 @@ int slot_snap_put(struct slot *s, struct slot_one *o, uint32_t i, struct err *re
     return bus_put(s->writer, &put, reterr);
 }
 
+/* All of it is written, and where its cut lies is known. */
+static void seal(struct slot *s, struct slot_one *o)
+{
+    struct slot_snap *p = &o->snap;
+    snap_set_seal(p->set, &p->root);
+    p->state = SNAP_SENDING;
+    if (p->archives && !snap_archive_seal(p->archive, &p->root, p->clock)) {
+        s->counts.unarchived++;
+    }
+}
+
+/* A slice is small, for inputs wait meanwhile; and what was written must go out before more is. */
+bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
+{
+    enum { SUITS = 512 << 10, PER_INTERVAL = SLOT_SNAP_PORTION / SUITS, WAITING = 4 };
+    struct slot_snap *p = &o->snap;
+    size_t slice = s->conf.slice_bytes > 0 ? s->conf.slice_bytes : SUITS;
+    int64_t now = slot_now(s);
+    if (p->state != SNAP_SLICES || p->saved || o->state != SLOT_LIVE) {
+        return false;
+    }
+    if (now - p->slices_began >= s->conf.commit_ns) {
+        p->slices_began = now;
+        p->sliced = 0;
+    }
+    bool due = p->sliced < PER_INTERVAL * slice;
+    if (due && snap_set_waiting(p->set) < WAITING * SLOT_SNAP_PORTION) {
+        p->sliced += slice;
+        p->saved = task_save_step(o->task, slice);
+        due = !p->saved;
+    } else if (due) { /* commits go on: an event will come */
+        return false;
+    }
+    if (p->saved) {
+        seal(s, o);
+    }
+    *wake = due || p->saved ? *wake : MIN(*wake, p->slices_began + s->conf.commit_ns);
+    return due;
+}
+
 void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_offset)
 {
     struct slot_snap *p = &o->snap;
@@ -156,11 +201,8 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
                                      .journal_part =
                                          (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS),
                                      .engine = JOURNAL_ENGINE_NUMBER};
-        snap_set_seal(p->set, &p->root);
-        p->state = SNAP_SENDING;
-        if (p->archives && !snap_archive_seal(p->archive, &p->root, p->clock)) {
-            s->counts.unarchived++;
-        }
+        p->state = SNAP_SLICES;
+        p->slices_began = slot_now(s);
     } else if (archive_waits(o)) {
         if (snap_archive_committed(p->archive)) {
             p->archived = period_of(o, p->clock);

@@ -16,6 +16,7 @@ struct slot_one;
 enum slot_snap_state {
     SNAP_NONE,
     SNAP_CUT,     /* its cut is under way */
+    SNAP_SLICES,  /* it is written, slice by slice; chunks go out */
     SNAP_SENDING, /* chunks go out, then the root */
 };
 
@@ -24,7 +25,10 @@ struct slot_snap { /* of a task */
     struct snap_set *set;
     struct snap_root root;
     int64_t due;
-    bool found, there; /* at the start: a root that fits; one of this engine */
+    bool saved;           /* all slices are */
+    int64_t slices_began; /* the interval: */
+    size_t sliced;        /* bytes in it */
+    bool found, there;    /* at the start: a root that fits; one of this engine */
 
     struct snap_archive *archive; /* NULL: none was ever made */
     bool archives;                /* the snapshot under way also goes to the archive */
@@ -33,6 +37,8 @@ struct slot_snap { /* of a task */
 
 /* The cut was made. */
 void slot_snap_cut(struct slot_one *o);
+/* A slice of it, if one is due. True: another is. *wake: when it will be, if it is not now. */
+bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake);
 /* True: the task must be cut, because records go out. */
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o);
 uint32_t slot_snap_puts(const struct slot_one *o); /* records of the cut under way */

@@ -11,6 +11,7 @@
 #include "core/event/batch_enc.h"
 #include "core/event/key.h"
 #include "operators/graph/eng_state.h"
+#include "operators/sig/cause.h"
 #include "operators/sig/dat_outgo.h"
 
 #include <assert.h>
@@ -84,7 +85,7 @@ static void on_derived(void *arg, const struct evt *e)
     struct rec r = {.kind = REC_DERIVED, .context = &none, .type = e->type->name};
     struct err err;
     arena_reset(t->scratch);
-    r.ts = r.ingest_ts = task_now(t);
+    r.ts = r.ingest_ts = task_now(t) - (t->plan->makes_parts ? 1 : 0);
     r.id = id_of_derived(t->plan->lineage, e->ref.lo);
     bool fits = dat_outgo_event(e, t->scratch, &payload, &r.payload_len);
     r.payload = payload;
@@ -165,6 +166,7 @@ void task_free(struct task *t)
     emit_free(t->emit);
     merge_free(t->merge);
     dat_intake_free(t->intake);
+    task_save_end(t);
     eng_free(t->eng);
     arena_free(t->scratch);
     arena_free(t->notes);
@@ -249,6 +251,22 @@ static struct eref ref_of(const struct task *t, const struct merge_take *in)
     return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
 }
 
+/* It stands for the events that it was made of. */
+static void take_sample(struct task *t, struct evt *e)
+{
+    const struct rec *r = &t->current;
+    e->ref = (struct eref){0, 0};
+    if (e->causes != NULL) {
+        return;
+    }
+    e->causes = causes_new(eng_heap(t->eng), r->causes_len);
+    obj_keep(&e->causes->o);
+    for (uint32_t i = 0; i < r->causes_len; i++) {
+        e->causes->r[i] =
+            (struct eref){endian_be64(r->causes[i].bytes), endian_be64(r->causes[i].bytes + 8)};
+    }
+}
+
 /* e: NULL if no rule has that type. */
 static void send(struct task *t, struct evt *e)
 {
@@ -257,6 +275,9 @@ static void send(struct task *t, struct evt *e)
         return;
     }
     e->ref = t->input;
+    if (t->plan->led && cause_is_sample(e->type)) {
+        take_sample(t, e);
+    }
     if (eng_send(t->eng, e, &err) != 0) {
         t->counts.poison++;
         task_dead(t, TASK_DEAD_REFUSED, SLICE_NONE, "%s", err.msg);

@@ -43,54 +43,108 @@ static void put_sub(const struct task *t, uint32_t i, struct buf *b)
     put_signed(b, merge_largest(t->merge, i));
 }
 
-static void add_own(const struct task *t, struct snap_set *to)
+static void write_own(const struct task *t, struct buf *b)
 {
-    struct buf b;
-    buf_init(&b, OWN_MAX);
-    put(&b, t->seq);
-    put(&b, t->prev_sum);
-    put_signed(&b, t->prev_offset);
-    put(&b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2);
-    put_signed(&b, t->floor);
-    put_signed(&b, merge_clock(t->merge));
-    put_signed(&b, t->clock_marked);
-    put(&b, t->plan->n_subs);
+    buf_init(b, OWN_MAX);
+    put(b, t->seq);
+    put(b, t->prev_sum);
+    put_signed(b, t->prev_offset);
+    put(b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2);
+    put_signed(b, t->floor);
+    put_signed(b, merge_clock(t->merge));
+    put_signed(b, t->clock_marked);
+    put(b, t->plan->n_subs);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        put_sub(t, i, &b);
+        put_sub(t, i, b);
     }
     if (t->asleep) {
-        put_signed(&b, t->began);
+        put_signed(b, t->began);
     }
-    assert(!buf_failed(&b));
-    snap_set_add(to, &(struct save_chunk){SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&b)});
-    buf_done(&b);
+    assert(!buf_failed(b));
 }
 
-static void add_chunk(void *arg, const struct save_chunk *c)
+/* Openings of alerts: a chunk of a node that no engine has. */
+static void write_book(const struct task *t, struct buf *b)
+{
+    buf_init(b, SAVE_CHUNK_MAX);
+    if (t->plan->n_alerts == 0 || !alert_save(t->book, b)) {
+        buf_done(b);
+        *b = (struct buf){0};
+    }
+}
+
+static struct save_chunk book_chunk(const struct buf *b)
+{
+    return (struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(b)};
+}
+
+static void on_chunk(void *arg, const struct save_chunk *c)
 {
     snap_set_add(arg, c);
 }
 
-/* Openings of alerts: a chunk of a node that no engine has. */
-static void save_book(const struct task *t, void (*on_chunk)(void *arg, const struct save_chunk *c),
-                      void *arg)
+static void on_begin(void *arg, uint64_t node, uint16_t group)
 {
-    struct buf b;
-    buf_init(&b, SAVE_CHUNK_MAX);
-    if (t->plan->n_alerts > 0 && alert_save(t->book, &b)) {
-        on_chunk(arg, &(struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(&b)});
-    }
-    buf_done(&b);
+    snap_set_add_begin(arg, node, group);
 }
 
+static void on_bytes(void *arg, struct slice bytes)
+{
+    snap_set_add_bytes(arg, bytes);
+}
+
+static void on_end(void *arg)
+{
+    snap_set_add_end(arg);
+}
+
+static void saved(struct task *t)
+{
+    const struct save_chunk own = {SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&t->own)};
+    const struct save_chunk book = book_chunk(&t->book_bytes);
+    if (t->book_bytes.max > 0) {
+        snap_set_add(t->saved_to, &book);
+    }
+    snap_set_add(t->saved_to, &own);
+    task_save_end(t);
+}
+
+/* Its own chunks, of the cut, come last: whoever reads looks there. */
 void task_save(struct task *t, struct snap_set *to)
 {
+    enum { SUITS = 256 << 10 };
+    const struct eng_cut_to cut = {on_chunk, on_begin, on_bytes, on_end, to};
+    assert(t->saving == NULL);
     snap_set_begin(to);
-    if (!t->asleep) {
-        eng_save(t->eng, add_chunk, to);
+    t->saved_to = to;
+    t->saving = t->asleep ? NULL : eng_cut_new(t->eng, &cut, t->slice > 0 ? t->slice : SUITS);
+    write_book(t, &t->book_bytes);
+    write_own(t, &t->own);
+    if (t->asleep) { /* its rules have nothing to save */
+        saved(t);
     }
-    save_book(t, add_chunk, to);
-    add_own(t, to);
+}
+
+bool task_save_step(struct task *t, size_t bytes)
+{
+    if (t->saving != NULL && eng_cut_step(t->saving, bytes)) {
+        saved(t);
+    }
+    return t->saving == NULL;
+}
+
+void task_save_end(struct task *t)
+{
+    eng_cut_free(t->saving);
+    t->saving = NULL;
+    buf_done(&t->own);
+    buf_done(&t->book_bytes);
+    t->own = t->book_bytes = (struct buf){0};
+}
+
+void task_slices(struct task *t, size_t slice)
+{
+    t->slice = slice;
 }
 
 struct parts {
@@ -109,7 +163,13 @@ struct hash128 task_state_hash(struct task *t)
     if (!t->asleep) {
         eng_save(t->eng, add_part, &p);
     }
-    save_book(t, add_part, &p);
+    struct buf b;
+    write_book(t, &b);
+    const struct save_chunk book = book_chunk(&b);
+    if (b.max > 0) {
+        add_part(&p, &book);
+    }
+    buf_done(&b);
     struct hash128 sum = snap_hash(p.v.ptr, p.v.len);
     VEC_DONE(&p.v);
     return sum;

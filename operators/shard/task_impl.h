@@ -65,8 +65,12 @@ struct task {
 
     /* snapshots */
     struct snap_set *snapshot; /* the next cut is one; NULL */
-    bool manifest;             /* the next record has the hash of the last one, */
-    bool has_cut_state;        /* which is known: */
+    struct eng_cut *saving;    /* what is still to be added of the last one, to */
+    struct snap_set *saved_to; /* this; and then what the task knew beside its engine */
+    struct buf own, book_bytes;
+    size_t slice;
+    bool manifest;      /* the next record has the hash of the last one, */
+    bool has_cut_state; /* which is known: */
     struct hash128 cut_state;
 
     /* replay */
@@ -114,5 +118,6 @@ void task_wake(struct task *t);
 bool task_is_concerned(struct task *t, const struct merge_take *in);
 void task_probe_done(struct task *t);
 void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
+void task_save_end(struct task *t);                  /* or never mind */
 
 #endif

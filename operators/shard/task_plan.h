@@ -61,6 +61,10 @@ struct task_plan {
     const struct alert_rule *alerts;
     uint32_t n_modules, n_reads, n_subs, n_to, n_outs, n_forwards, n_alerts;
     uint32_t to_alerts, to_history, to_dead; /* of `to`, from 1; 0: they go nowhere */
+    /* Of sums that are made in parts (layout_split.c). parts: what it puts out is of the time
+     * before the tick that brings it, and stands right before that. led: it has such parts as
+     * inputs, whose authors tell the time: it does not tick by itself. */
+    bool makes_parts, led;
     enum task_late late;
     enum builtin_world world;       /* of built-in types among them */
     const struct task_wants *wants; /* NULL: not known */

@@ -13,6 +13,10 @@
 /* The next cut is that of a snapshot: its chunks go into `to`, which is borrowed until then. False:
  * nothing has come yet. */
 bool task_snapshot(struct task *t, struct snap_set *to);
+/* What is large of it is added later, in slices. `slice`: from how many bytes on; 0: what suits. */
+void task_slices(struct task *t, size_t slice);
+/* Adds about so many bytes. True: all that there was at the cut has been added. */
+bool task_save_step(struct task *t, size_t bytes);
 /* The record of the next cut says that the manifest of the last such cut is written with it. */
 void task_manifest(struct task *t, const struct hash128 *state);
 /* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good

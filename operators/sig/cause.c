@@ -170,11 +170,40 @@ static void ever_add(struct cause_ever *s, int64_t at, struct eref r)
     ref_set_add(set, at, b);
 }
 
+bool cause_is_sample(const struct etype *t)
+{
+    return ety_col(t, SLICE(CAUSE_FROM)) >= 0 && ety_col(t, SLICE(CAUSE_TO)) >= 0;
+}
+
+/* Those that were left out had larger hashes than all there are but first and last: so the union is
+ * the sample of all. */
+static void ever_add_sample(struct cause_ever *s, const struct evt *e)
+{
+    struct dat from = e->p[ety_col(e->type, SLICE(CAUSE_FROM))];
+    struct dat to = e->p[ety_col(e->type, SLICE(CAUSE_TO))];
+    uint32_t n = e->causes != NULL ? MIN(e->causes->len, (uint32_t)REF_CAUSES) : 0;
+    struct ref_set set;
+    ref_set_init(&set);
+    if (n == 0 || dat_is_null(from) || dat_is_null(to)) {
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        ref_set_add(&set, 0, bytes_of(e->causes->r[i]));
+    }
+    set.first = (struct ref_at){dat_to_long(from), bytes_of(e->causes->r[0])};
+    set.last = (struct ref_at){dat_to_long(to), bytes_of(e->causes->r[n > 1 ? 1 : 0])};
+    ref_set_union(&s->set, &set);
+}
+
 void cause_ever_add(struct cause_ever *s, int64_t at, const struct evt *e)
 {
     assert(s != NULL);
     if (e != NULL && cause_has_ref(e)) {
         ever_add(s, at, e->ref);
+        return;
+    }
+    if (e != NULL && cause_is_sample(e->type)) {
+        ever_add_sample(s, e);
         return;
     }
     struct cause_list l;

@@ -57,6 +57,12 @@ void cause_add_all(struct cause_list *l, const struct cause_list *from); /* NULL
 /* What an event stands for: its reference; without one its list; without that, as of the match of a
  * pattern, the events in its columns, in their order. NULL adds nothing. */
 void cause_add_event(struct cause_list *l, const struct evt *e);
+/* What stands for many events, of which others have made a sample: an event without a reference,
+ * whose list is one (first, last, then by hash). Columns of its type say when the first and the
+ * last of them came (engine clock, ms; null: there was none). Samples of such are their union. */
+#define CAUSE_FROM "kaiju_from"
+#define CAUSE_TO   "kaiju_to"
+bool cause_is_sample(const struct etype *t);
 /* A sample of v[0..n), oldest first. */
 void cause_add_sample(struct cause_list *l, struct evt *const *v, size_t n);
 /* As the causes of a row or event that has neither reference nor list. */

@@ -375,9 +375,26 @@ static inline bool among(const struct cause_list *l, uint32_t n, struct eref r)
     return false;
 }
 
+/* Of events that are samples themselves. */
+static void list_samples(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
+{
+    struct cause_ever all = {0};
+    for (uint64_t p = l->from; p < l->to; p++) {
+        if (*at(l, p) != NULL) {
+            cause_ever_add(&all, 0, *at(l, p));
+        }
+    }
+    cause_ever_list(&all, own, to);
+}
+
 void cause_live_list(struct cause_live *l, const struct cause_list *own, struct cause_list *to)
 {
     l->idle = 0;
+    if (l->live > 0 && !cause_has_ref(*at(l, l->from)) &&
+        cause_is_sample((*at(l, l->from))->type)) {
+        list_samples(l, own, to);
+        return;
+    }
     uint32_t max = to->max, begin = to->len;
     to->max = MIN(max, begin + CAUSE_KEPT);
     if (l->live == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See cause_refs.h.
+ * See cause_refs.h. Places are found and moved 16 bytes at a time, without a branch that would
+ * depend on hashes: those could not be foreseen.
  */
 #include "operators/sig/cause_refs.h"
 
@@ -8,285 +9,314 @@
 
 #include <assert.h>
 
-enum { CAP_MIN = 4, CAP_STEP = 4, IDLE_MIN = 64 };
+enum { LANES = 8, BYTES = 16, PIECE_MAX = 0x7fff, HALF = 32 };
 
-static inline uint32_t slot_at(const struct cause_refs *c, uint32_t i)
+struct words { /* a vector */
+    int16_t v __attribute__((vector_size(16)));
+};
+struct bytes {
+    int8_t v __attribute__((vector_size(16)));
+};
+
+_Static_assert(CAUSE_FEW % LANES == 0 && CAUSE_FEW <= 2 * BYTES, "vectors are whole");
+_Static_assert(CAUSE_FEW_PAD == 2 * BYTES + 2, "both ends have one byte more");
+
+static inline bool is_many(const struct cause_refs *c)
 {
-    uint32_t s = c->from + i;
-    return s < c->cap ? s : s - c->cap;
+    return UNLIKELY(c->many != NULL) && c->many->live > 0;
 }
 
-static inline bool is_gap(struct eref r)
+/* ---- references in 8 bytes ---- */
+
+static inline bool fits(const struct cause_refs *c, struct eref r)
 {
-    return (r.hi | r.lo) == 0;
+    return (((r.hi ^ c->base.hi) | (r.lo - c->base.lo)) >> HALF) == 0;
 }
 
-static inline bool same(struct eref a, struct eref b)
+static inline uint64_t packed(const struct cause_refs *c, struct eref r)
 {
-    return a.lo == b.lo && a.hi == b.hi;
+    return r.hi << HALF | (r.lo - c->base.lo);
 }
 
-/* ---- the smallest hashes ---- */
-
-/* Those that are not below the bound are left out. */
-static void cut(struct cause_refs *c)
+static inline struct eref at(const struct cause_refs *c, uint32_t i)
 {
-    while (c->n_low > 0 && c->hash[c->n_low - 1] >= c->bound) {
-        c->n_low--;
-    }
+    uint64_t v = c->v[i];
+    return (struct eref){c->base.hi | v >> HALF, c->base.lo + (uint32_t)v};
 }
 
-static bool before(const struct cause_refs *c, uint64_t hash, uint32_t i)
+/* The base is chosen for r: those that are there fit it, too, or false and nothing has changed. */
+static bool rebase(struct cause_refs *c, struct eref r)
 {
-    uint32_t upper = (uint32_t)(hash >> 32);
-    return upper != c->hash[i] ? upper < c->hash[i] : hash < cause_hash(c->low[i]);
-}
-
-static void low_add(struct cause_refs *c, struct eref r, uint64_t hash)
-{
-    uint32_t upper = (uint32_t)(hash >> 32);
-    if (!c->all && upper >= c->bound) {
-        return;
-    }
-    if (c->n_low == CAUSE_LOW) {
-        uint32_t last = c->hash[CAUSE_LOW - 1];
-        c->all = false;
-        c->bound = MAX(last, upper);
-        cut(c);
-        if (upper >= c->bound) {
-            return;
-        }
-    }
-    uint32_t i = c->n_low++;
-    assert(i < CAUSE_LOW);
-    for (; i > 0 && before(c, hash, i - 1); i--) {
-        c->hash[i] = c->hash[i - 1];
-        c->low[i] = c->low[i - 1];
-    }
-    c->twice |= i > 0 && UNLIKELY(c->hash[i - 1] == upper && same(c->low[i - 1], r));
-    c->hash[i] = upper;
-    c->low[i] = r;
-}
-
-static void low_remove(struct cause_refs *c, struct eref r, uint32_t upper)
-{
-    uint32_t i = 0;
-    if (!c->all && upper >= c->bound) {
-        return;
-    }
-    while (i < c->n_low && !(c->hash[i] == upper && same(c->low[i], r))) {
-        i++;
-    }
-    if (i == c->n_low) {
-        return;
-    }
-    c->n_low--;
-    for (; i < c->n_low; i++) {
-        c->hash[i] = c->hash[i + 1];
-        c->low[i] = c->low[i + 1];
-    }
-}
-
-static void low_make(struct cause_refs *c)
-{
-    c->n_low = 0;
-    c->all = true;
+    struct cause_refs to = {.len = c->len};
+    to.base = (struct eref){r.hi >> HALF << HALF, r.lo - (1ULL << (HALF - 1))};
     for (uint32_t i = 0; i < c->len; i++) {
-        struct eref r = c->v[slot_at(c, i)];
-        if (!is_gap(r)) {
-            low_add(c, r, cause_hash(r));
+        if (!fits(&to, at(c, i))) {
+            return false;
         }
+        to.v[i] = packed(&to, at(c, i));
     }
-    c->low_on = true;
+    c->base = to.base;
+    memcpy(c->v, to.v, sizeof c->v);
+    return true;
 }
 
-/* Nobody has made a row for long: it is cheaper to look at all when somebody does. */
-static inline void count_idle(struct cause_refs *c)
+/* ---- places by hash ---- */
+
+static inline int16_t piece_of(uint64_t hash)
 {
-    if (c->low_on && ++c->idle > IDLE_MIN + 2 * c->live) {
-        c->low_on = false;
+    return (int16_t)(PIECE_MAX - (int16_t)(hash >> 49));
+}
+
+/* How many have a smaller hash by its piece: a greater piece; whether some have the same. */
+static inline uint32_t rank_of(const struct cause_refs *c, int16_t piece, bool *ret_alike)
+{
+    struct words more = {{0}}, like = {{0}}, w;
+    for (uint32_t i = 0; i < CAUSE_FEW; i += LANES) {
+        memcpy(&w, c->piece + i, sizeof w);
+        more.v -= w.v > piece;
+        like.v |= w.v == piece;
     }
+    uint64_t n[2], e[2];
+    memcpy(n, &more, sizeof n);
+    memcpy(e, &like, sizeof e);
+    *ret_alike = (e[0] | e[1]) != 0;
+    return (uint32_t)((n[0] + n[1]) * 0x0001000100010001ULL >> 48);
+}
+
+/* Likewise, by the whole hash. */
+static uint32_t rank_slowly(const struct cause_refs *c, uint64_t hash)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->len; i++) {
+        n += cause_hash(at(c, i)) < hash ? 1 : 0;
+    }
+    return n;
+}
+
+static inline struct bytes places(uint32_t from)
+{
+    const struct bytes first = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+    return (struct bytes){first.v + (int8_t)from};
+}
+
+/* order[1 + rank] = place, those from there on one further. */
+static inline void order_add(struct cause_refs *c, uint32_t rank, uint32_t place)
+{
+    struct bytes now[2], up[2];
+    memcpy(now, c->order + 1, sizeof now);
+    memcpy(up, c->order, sizeof up);
+    for (uint32_t k = 0; k < 2; k++) {
+        struct bytes p = places(k * BYTES);
+        struct bytes below = {p.v < (int8_t)rank}, here = {p.v == (int8_t)rank};
+        now[k].v =
+            (now[k].v & below.v) | (here.v & (int8_t)place) | (up[k].v & ~(below.v | here.v));
+    }
+    memcpy(c->order + 1, now, sizeof now);
+}
+
+/* Without order[1 + rank], which is `place`: later ones are one less. */
+static inline void order_remove(struct cause_refs *c, uint32_t rank, uint32_t place)
+{
+    struct bytes now[2], down[2];
+    memcpy(now, c->order + 1, sizeof now);
+    memcpy(down, c->order + 2, sizeof down);
+    for (uint32_t k = 0; k < 2; k++) {
+        struct bytes below = {places(k * BYTES).v < (int8_t)rank};
+        struct bytes left = {(now[k].v & below.v) | (down[k].v & ~below.v)};
+        now[k].v = left.v + (left.v > (int8_t)place);
+    }
+    memcpy(c->order + 1, now, sizeof now);
+}
+
+static bool any_alike(const struct cause_refs *c)
+{
+    bool alike = false;
+    for (uint32_t i = 1; i < c->len; i++) {
+        alike |= c->piece[c->order[i]] == c->piece[c->order[i + 1]];
+    }
+    return alike;
 }
 
 /* ---- enter, leave ---- */
 
-/* By little: there are many groups, and each has its own largest size. */
-static void grow(struct cause_refs *c)
+static COLD void enter_many(struct cause_refs *c, struct eref r)
 {
-    uint32_t cap = MAX((uint32_t)CAP_MIN, c->cap + MAX((uint32_t)CAP_STEP, c->cap / 4));
-    struct eref *v = mem_alloc(cap * sizeof *v);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->len; i++) {
-        struct eref r = c->v[slot_at(c, i)];
-        if (!is_gap(r)) {
-            v[n++] = r;
-        }
+    if (c->many == NULL) {
+        c->many = MEM_NEW(struct cause_many);
     }
-    mem_free(c->v);
-    c->v = v;
-    c->cap = cap;
-    c->from = 0;
-    c->len = n;
+    for (uint32_t i = 0; i < c->len; i++) {
+        cause_many_enter(c->many, at(c, i));
+    }
+    c->len = 0;
+    c->alike = false;
+    memset(c->piece, 0, sizeof c->piece);
+    cause_many_enter(c->many, r);
 }
 
 void cause_refs_enter(struct cause_refs *c, struct eref r)
 {
-    assert(!is_gap(r));
-    count_idle(c);
-    if (UNLIKELY(c->len == c->cap)) {
-        grow(c);
-    }
-    c->v[slot_at(c, c->len)] = r;
-    uint64_t hash = cause_hash(r);
-    c->last = r;
-    c->last_hash = (uint32_t)(hash >> 32);
-    if (c->len == 0) {
-        c->first = r;
-        c->first_hash = c->last_hash;
-    }
-    c->len++;
-    c->live++;
-    if (c->low_on) {
-        low_add(c, r, hash);
-    }
-}
-
-/* Both ends are live again. */
-static void trim(struct cause_refs *c)
-{
-    while (c->len > 0 && is_gap(c->v[c->from])) {
-        c->from = slot_at(c, 1);
-        c->len--;
-    }
-    if (c->len > 0) {
-        c->first = c->v[c->from];
-        c->first_hash = (uint32_t)(cause_hash(c->first) >> 32);
-    }
-    if (LIKELY(c->len > 0 && !is_gap(c->v[slot_at(c, c->len - 1)]))) {
+    assert((r.hi | r.lo) != 0);
+    bool few = !is_many(c) && c->len < CAUSE_FEW && (fits(c, r) || rebase(c, r));
+    if (UNLIKELY(!few)) {
+        enter_many(c, r);
         return;
     }
-    while (c->len > 0 && is_gap(c->v[slot_at(c, c->len - 1)])) {
-        c->len--;
+    bool alike = false;
+    uint64_t hash = cause_hash(r);
+    int16_t piece = piece_of(hash);
+    uint32_t rank = rank_of(c, piece, &alike);
+    if (UNLIKELY(alike)) {
+        rank = rank_slowly(c, hash);
+        c->alike = true;
     }
-    if (c->len > 0) {
-        c->last = c->v[slot_at(c, c->len - 1)];
-        c->last_hash = (uint32_t)(cause_hash(c->last) >> 32);
+    assert(rank <= c->len);
+    order_add(c, rank, c->len);
+    c->piece[c->len] = piece;
+    c->v[c->len++] = packed(c, r);
+}
+
+/* Where it stands by hash; it is v[i]. */
+static inline uint32_t place_of(const struct cause_refs *c, uint32_t i)
+{
+    bool alike;
+    uint32_t rank = rank_of(c, c->piece[i], &alike);
+    while (UNLIKELY(c->order[1 + rank] != i)) { /* of those that are alike */
+        rank++;
+    }
+    assert(rank < c->len);
+    return rank;
+}
+
+static inline void remove_at(struct cause_refs *c, uint32_t i)
+{
+    uint32_t behind = c->len - 1u - i;
+    order_remove(c, place_of(c, i), i);
+    memmove(c->v + i, c->v + i + 1, behind * sizeof c->v[0]);
+    memmove(c->piece + i, c->piece + i + 1, (behind + 1) * sizeof c->piece[0]);
+    c->len--;
+    c->piece[c->len] = 0;
+    if (UNLIKELY(c->alike)) {
+        c->alike = any_alike(c);
     }
 }
 
 void cause_refs_leave(struct cause_refs *c, struct eref r)
 {
-    count_idle(c);
-    uint32_t i = 0, upper = c->first_hash;
-    if (UNLIKELY(c->len == 0 || !same(c->first, r))) {
-        upper = (uint32_t)(cause_hash(r) >> 32);
-        while (i < c->len && !same(c->v[slot_at(c, i)], r)) {
-            i++;
-        }
-        if (i == c->len) {
-            return;
-        }
+    if (is_many(c)) {
+        cause_many_leave(c->many, r);
+        return;
     }
-    if (c->low_on) {
-        low_remove(c, r, upper);
+    if (!fits(c, r)) {
+        return;
     }
-    c->v[slot_at(c, i)] = (struct eref){0, 0};
-    c->live--;
-    trim(c);
+    uint64_t v = packed(c, r);
+    uint32_t i = 0;
+    while (i < c->len && UNLIKELY(c->v[i] != v)) {
+        i++;
+    }
+    if (LIKELY(i < c->len)) {
+        remove_at(c, i);
+    }
+}
+
+uint32_t cause_refs_len(const struct cause_refs *c)
+{
+    return is_many(c) ? c->many->live : c->len;
 }
 
 void cause_refs_done(struct cause_refs *c)
 {
-    mem_free(c->v);
-    *c = (struct cause_refs){.v = NULL};
+    if (c->many != NULL) {
+        cause_many_done(c->many);
+        mem_free(c->many);
+    }
+    *c = (struct cause_refs){.many = NULL};
 }
 
 /* ---- the sample ---- */
 
-/* Those with the smallest hashes are at hand. */
-static inline void low_ready(struct cause_refs *c)
-{
-    c->idle = 0;
-    if (UNLIKELY(c->live > 2 && (!c->low_on || (c->n_low < CAUSE_KEPT && !c->all)))) {
-        low_make(c);
-    }
-}
-
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to)
 {
-    low_ready(c);
+    if (is_many(c)) {
+        cause_many_list(c->many, own, to);
+        return;
+    }
     uint32_t max = to->max;
     to->max = MIN(max, to->len + CAUSE_KEPT);
-    if (c->live > 0) {
-        cause_add(to, c->first);
-        cause_add(to, c->last);
+    if (c->len > 0) {
+        cause_add(to, at(c, 0));
+        cause_add(to, at(c, c->len - 1u));
     }
     cause_add_all(to, own);
-    for (uint32_t i = 0; c->live > 2 && i < c->n_low; i++) {
-        cause_add(to, c->low[i]);
+    for (uint32_t i = 1; i <= c->len; i++) {
+        cause_add(to, at(c, c->order[i]));
     }
     to->max = max;
-}
-
-/* Behind both ends, those that are neither, each once: how many then. */
-static inline uint32_t others(const struct cause_refs *c, struct eref r[CAUSE_KEPT])
-{
-    uint32_t n = 2, n_low = c->live > 2 ? c->n_low : 0, first = c->first_hash, last = c->last_hash;
-    for (uint32_t i = 0; i < n_low && n < CAUSE_KEPT; i++) {
-        uint32_t hash = c->hash[i];
-        if (UNLIKELY(hash == first || hash == last || c->twice)) {
-            bool again = i > 0 && same(c->low[i], c->low[i - 1]);
-            if (again || same(c->low[i], r[0]) || same(c->low[i], r[1])) {
-                continue;
-            }
-        }
-        r[n++] = c->low[i];
-    }
-    return n;
 }
 
 void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row)
 {
     assert((row->ref.hi | row->ref.lo) == 0 && row->causes == NULL);
-    low_ready(c);
-    if (c->live == 0) {
+    if (is_many(c)) {
+        cause_many_give(c->many, h, row);
         return;
     }
-    const struct eref first = c->first, last = c->last;
-    if (c->live == 1 || same(first, last)) {
-        row->ref = first;
+    if (UNLIKELY(c->alike)) {
+        struct cause_list l;
+        cause_list_init(&l, CAUSE_KEPT);
+        cause_refs_list(c, NULL, &l);
+        cause_give(h, row, &l);
+        return;
+    }
+    if (c->len < 2) {
+        row->ref = c->len > 0 ? at(c, 0) : (struct eref){0, 0};
         return;
     }
     struct causes *to = causes_new(h, CAUSE_KEPT);
-    to->r[0] = first;
-    to->r[1] = last;
-    to->len = others(c, to->r);
+    uint32_t n = 2, last = c->len - 1u;
+    to->r[0] = at(c, 0);
+    to->r[1] = at(c, last);
+    for (uint32_t i = 1; i <= last + 1 && n < CAUSE_KEPT; i++) {
+        uint32_t place = c->order[i];
+        to->r[n] = at(c, place); /* it stays there unless it is one of the ends */
+        n += place != 0 && place != last ? 1 : 0;
+    }
+    to->len = n;
     obj_keep(&to->o);
     row->causes = to;
 }
 
 /* ---- save and load: how many, the oldest first ---- */
 
+static void save_ref(struct save *s, struct eref r)
+{
+    save_u(s, r.hi);
+    save_u(s, r.lo);
+}
+
 void cause_refs_save(struct save *s, const struct cause_refs *c)
 {
-    save_u(s, c->live);
+    struct eref r;
+    bool many = is_many(c);
+    save_u(s, cause_refs_len(c));
     for (uint32_t i = 0; i < c->len; i++) {
-        struct eref r = c->v[slot_at(c, i)];
-        if (!is_gap(r)) {
-            save_u(s, r.hi);
-            save_u(s, r.lo);
+        save_ref(s, at(c, i));
+    }
+    for (uint32_t i = 0; many && i < c->many->len; i++) {
+        if (cause_many_at(c->many, i, &r)) {
+            save_ref(s, r);
         }
     }
 }
 
 void cause_refs_load(struct load *l, struct cause_refs *c)
 {
-    assert(c->len == 0 && !c->low_on);
+    assert(c->len == 0 && !is_many(c));
     size_t n = load_count(l, 2);
     for (size_t i = 0; i < n && load_ok(l); i++) {
         uint64_t hi = load_u(l), lo = load_u(l);
         struct eref r = {hi, lo};
-        if (is_gap(r)) {
+        if ((hi | lo) == 0) {
             load_fail(l, "a live event of a group that has no reference");
             return;
         }

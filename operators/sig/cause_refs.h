@@ -5,36 +5,36 @@
  * event again. For windows that are a queue (#length, #time and their batches) over events of a
  * stream, which all have references.
  *
- * A ring of references; beside it those with the smallest hashes (`low`): every live one whose
- * upper half of the hash is below `bound` is there. It is kept up while rows are being made, and
- * made anew out of the ring when it has run dry or when the last row was long ago. Rows are made of
- * what lies in the struct itself: the ring is written at one end and read at the other, and nobody
- * waits for either. What follows from the ring is not saved. A struct of this kind lies inside of
- * its group.
+ * Most groups have a few events, and there are many such groups: each change of one is a walk
+ * through memory that is not in the cache. So a few references are kept in few bytes, 8 each: what
+ * they differ in from a base (of references: topic and partition, or lineage, are the same; offsets
+ * or output numbers are near). They stand in order of age from `v` on, so a small group touches the
+ * front of it only. `order` has their places by hash: a row is made by reading that from the
+ * front. A piece of the hash, 15 bits, is kept to find the place of another one; where two have the
+ * same piece (`alike`) it is done slowly, by the whole hash. What does not fit, by number or by
+ * what it is, goes to a struct cause_many, until nothing is left there.
+ *
+ * Saved are the references alone. A struct of this kind lies inside of its group.
  */
 #ifndef OPERATORS_SIG_CAUSE_REFS_H
 #define OPERATORS_SIG_CAUSE_REFS_H
 
-#include "operators/sig/cause.h"
+#include "operators/sig/cause_many.h"
 
-enum { CAUSE_LOW = 14, CAUSE_REFS_OFTEN = 240 /* bytes that rows touch, from the first on */ };
+enum {
+    CAUSE_FEW = 24,
+    CAUSE_FEW_PAD = 34,     /* two vectors of bytes, and one more byte at each end */
+    CAUSE_REFS_OFTEN = 240, /* bytes that a row of ten touches, from the first on */
+};
 
-struct cause_refs { /* zeroed is empty */
-    struct eref *v; /* ring; 0: a gap */
-    uint32_t cap;   /* of it */
-    uint32_t from;  /* slot of the oldest */
-    uint32_t len;   /* slots in use; those at both ends are live */
-    uint32_t live;  /* without gaps */
-    uint32_t idle;  /* changes since the last row */
-    uint32_t bound; /* of hashes left out, the smallest */
-    uint8_t n_low;
-    bool low_on;
-    bool all;                       /* nothing has been left out: there is no bound */
-    bool twice;                     /* one is perhaps there twice */
-    uint32_t first_hash, last_hash; /* of those at the ends, upper halves; of what is not empty */
-    uint32_t hash[CAUSE_LOW];       /* likewise, ascending by the whole hash */
-    struct eref first, last;        /* those at the ends */
-    struct eref low[CAUSE_LOW];
+struct cause_refs {          /* zeroed is empty */
+    struct cause_many *many; /* if it has any, all are there; NULL until there were */
+    struct eref base;
+    uint8_t order[CAUSE_FEW_PAD]; /* from [1] on: places in v, by hash */
+    int16_t piece[CAUSE_FEW + 1]; /* of the hash, largest first: of v[i]; 0 where there is none */
+    uint8_t len;
+    bool alike;
+    uint64_t v[CAUSE_FEW]; /* low half of hi; lo from base on, 32 bits */
 };
 
 void cause_refs_done(struct cause_refs *c);
@@ -44,13 +44,12 @@ void cause_refs_leave(struct cause_refs *c, struct eref r); /* ignored if it is 
 void cause_refs_list(struct cause_refs *c, const struct cause_list *own, struct cause_list *to);
 /* Likewise, as the causes of a row that has none yet: made in one go. */
 void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row);
-/* It is about to be used: both ends of the ring are fetched into the cache. */
+uint32_t cause_refs_len(const struct cause_refs *c);
+/* It is about to be used, and has been fetched into the cache itself. */
 static inline void cause_refs_soon(const struct cause_refs *c)
 {
-    uint32_t last = c->from + c->len, oldest = c->from + 1; /* the next there will be */
-    if (c->cap > 0) {
-        __builtin_prefetch(&c->v[oldest < c->cap ? oldest : 0]);
-        __builtin_prefetch(&c->v[last < c->cap ? last : last - c->cap]);
+    if (c->many != NULL) {
+        cause_many_soon(c->many);
     }
 }
 void cause_refs_save(struct save *s, const struct cause_refs *c);

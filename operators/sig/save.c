@@ -4,7 +4,7 @@
  * number it got in this chunk (from 1, given when all of it has been written), or 2^32 - 1
  * and then the event: serial, type, reference, causes, undeclared properties, columns.
  */
-#include "operators/sig/save.h"
+#include "operators/sig/save_late.h"
 
 #include "core/base/hash.h"
 #include "core/base/mem.h"
@@ -12,6 +12,7 @@
 #include "core/event/key.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SEEN_MIN = 64, SEEN_KEPT = 4096 };
@@ -21,10 +22,17 @@ struct seen { /* an event in a chunk */
     uint32_t chunk, number; /* number 0: free */
 };
 
+struct item { /* a thing of a group, in the bytes of its part */
+    uint64_t place;
+    size_t at, len; /* len: known at the end */
+};
+
 struct part {
     uint16_t group;
     uint32_t events; /* written */
     struct buf out;
+    VEC(struct item) items;
+    bool mixed; /* they did not come in order */
 };
 
 struct save {
@@ -38,6 +46,21 @@ struct save {
     uint16_t part_of[SAVE_GROUPS + 1]; /* by group: place + 1 */
     struct seen *seen;
     size_t n_seen, seen_size; /* a power of two */
+
+    /* in slices: NULL, or where chunks with holes go */
+    void (*on_held)(void *arg, const struct save_chunk *c, const struct save_hole *holes, size_t n);
+    size_t least;
+    VEC(struct save_hole) holes; /* of the node */
+    bool late, by_item;          /* it is written later; things have places */
+};
+
+struct save_late {
+    struct save *to;
+    const struct save_late_ops *ops;
+    void *arg;
+    bool done, node; /* node: all of it */
+    size_t taken;    /* of its bytes; groups up to which its chunks were given */
+    struct buf sorted;
 };
 
 struct save *save_new(const struct save_types *types, uint64_t *serial,
@@ -61,8 +84,10 @@ void save_free(struct save *s)
     }
     VEC_EACH (&s->parts, p) {
         buf_done(&p->out);
+        VEC_DONE(&p->items);
     }
     VEC_DONE(&s->parts);
+    VEC_DONE(&s->holes);
     mem_free(s->seen);
     mem_free(s);
 }
@@ -109,13 +134,17 @@ void save_end(struct save *s)
         }
         struct part *p = &s->parts.ptr[s->part_of[group] - 1U];
         assert(!buf_failed(&p->out));
-        if (p->out.len > 0) {
-            s->on_chunk(s->arg, &(struct save_chunk){s->node, p->group, buf_slice(&p->out)});
+        const struct save_chunk c = {s->node, p->group, buf_slice(&p->out)};
+        if (s->holes.len > 0 && p->group == SAVE_NO_GROUP) {
+            s->on_held(s->arg, &c, s->holes.ptr, s->holes.len);
+        } else if (p->out.len > 0) {
+            s->on_chunk(s->arg, &c);
         }
         buf_clear(&p->out);
         s->part_of[group] = 0;
     }
     s->n_parts = 0;
+    VEC_CLEAR(&s->holes);
     forget_seen(s);
 }
 
@@ -306,6 +335,7 @@ void save_evt(struct save *s, struct evt *e)
         save_u(s, 0);
         return;
     }
+    assert(!s->late && "its number would depend on when this is");
     if (e->serial == 0) {
         e->serial = ++*s->serial;
     }
@@ -326,4 +356,163 @@ void save_evts(struct save *s, struct evt *const *e, size_t n)
     for (size_t i = 0; i < n; i++) {
         save_evt(s, e[i]);
     }
+}
+
+/* ---- later ---- */
+
+void save_in_slices(struct save *s, size_t least,
+                    void (*on_held)(void *arg, const struct save_chunk *c,
+                                    const struct save_hole *holes, size_t n))
+{
+    assert(s->n_parts == 0);
+    s->least = least;
+    s->on_held = on_held;
+}
+
+static struct save_late *later(struct save *s, const struct save_late_ops *ops, void *arg,
+                               size_t size, bool node)
+{
+    if (s->on_held == NULL || size < s->least || s->parts.ptr[s->at].group != SAVE_NO_GROUP) {
+        return NULL;
+    }
+    struct save_late *x = MEM_NEW(struct save_late);
+    *x = (struct save_late){.ops = ops, .arg = arg, .node = node};
+    buf_init(&x->sorted, SAVE_CHUNK_MAX);
+    x->to = save_new(s->types, s->serial, NULL, NULL);
+    x->to->late = true;
+    x->to->by_item = node;
+    save_begin(x->to, s->node);
+    *VEC_PUSH(&s->holes) = (struct save_hole){part(s)->out.len, x};
+    return x;
+}
+
+struct save_late *save_later(struct save *s, const struct save_late_ops *ops, void *arg,
+                             size_t size)
+{
+    return later(s, ops, arg, size, false);
+}
+
+struct save_late *save_node_later(struct save *s, const struct save_late_ops *ops, void *arg,
+                                  size_t size)
+{
+    return later(s, ops, arg, size, true);
+}
+
+struct save *save_late_to(struct save_late *x)
+{
+    assert(!x->done);
+    return x->to;
+}
+
+void save_late_end(struct save_late *x)
+{
+    x->done = true;
+}
+
+void save_item(struct save *s, uint64_t place)
+{
+    if (s->by_item) {
+        struct part *p = part(s);
+        p->mixed |= p->items.len > 0 && VEC_LAST(&p->items)->place > place;
+        *VEC_PUSH(&p->items) = (struct item){place, p->out.len, 0};
+    }
+}
+
+size_t save_item_bytes(const struct save *s)
+{
+    const struct part *p = &s->parts.ptr[s->at];
+    assert(p->items.len > 0);
+    return p->out.len - p->items.ptr[p->items.len - 1].at;
+}
+
+bool save_late_step(struct save_late *x, size_t bytes)
+{
+    if (!x->done && x->ops->step(x->arg, bytes)) {
+        x->done = true;
+    }
+    return x->done;
+}
+
+bool save_late_is_node(const struct save_late *x)
+{
+    return x->node;
+}
+
+struct slice save_late_take(struct save_late *x, size_t max)
+{
+    struct buf *b = &x->to->parts.ptr[0].out;
+    if (x->taken > 0 && x->taken == b->len) {
+        buf_clear(b);
+        x->taken = 0;
+    }
+    struct slice got = slice_sub(buf_slice(b), x->taken, x->taken + max);
+    x->taken += got.len;
+    return got;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    if (x->place != y->place) {
+        return x->place < y->place ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The things of a group in their order. */
+static struct slice in_order(struct part *p, struct buf *to)
+{
+    size_t n = p->items.len;
+    if (!p->mixed) {
+        return buf_slice(&p->out);
+    }
+    for (size_t i = 0; i < n; i++) {
+        p->items.ptr[i].len =
+            (i + 1 < n ? p->items.ptr[i + 1].at : p->out.len) - p->items.ptr[i].at;
+    }
+    qsort(p->items.ptr, n, sizeof *p->items.ptr, by_place);
+    buf_clear(to);
+    VEC_EACH (&p->items, x) {
+        buf_add(to, p->out.ptr + x->at, x->len);
+    }
+    return buf_slice(to);
+}
+
+/* What was given is not kept. */
+bool save_late_chunk(struct save_late *x, struct save_chunk *ret)
+{
+    struct save *s = x->to;
+    assert(x->done && x->node);
+    for (; x->taken <= SAVE_NO_GROUP; x->taken++) {
+        struct part *p = s->part_of[x->taken] > 0 ? &s->parts.ptr[s->part_of[x->taken] - 1U] : NULL;
+        if (p == NULL || p->out.len == 0) {
+            continue;
+        }
+        buf_done(&x->sorted);
+        buf_init(&x->sorted, SAVE_CHUNK_MAX);
+        struct slice bytes = in_order(p, &x->sorted);
+        if (!p->mixed) { /* they live until the next call */
+            buf_done(&x->sorted);
+            x->sorted = p->out;
+            buf_init(&p->out, SAVE_CHUNK_MAX);
+        }
+        buf_done(&p->out);
+        VEC_DONE(&p->items);
+        *ret = (struct save_chunk){s->node, (uint16_t)x->taken++, bytes};
+        return true;
+    }
+    return false;
+}
+
+void save_late_free(struct save_late *x)
+{
+    if (x == NULL) {
+        return;
+    }
+    if (!x->done) {
+        x->ops->forget(x->arg);
+    }
+    save_free(x->to);
+    buf_done(&x->sorted);
+    mem_free(x);
 }

@@ -40,6 +40,7 @@ struct save_chunk {
 };
 
 struct save;
+struct save_late; /* save_late.h */
 
 /* on_chunk is called by save_end, in ascending order of groups. `serial` counts the events that
  * ever got a number; it is part of the engine's state. */

@@ -33,9 +33,15 @@ static void queue_bytes(struct snap_set *s, struct snap_key k, char *take_owned,
         q->owned = len - at <= SNAP_VALUE_MAX ? take_owned : NULL;
     }
     s->counting.written += len;
+    s->waiting += len;
     if (len == 0) {
         mem_free(take_owned);
     }
+}
+
+size_t snap_set_waiting(const struct snap_set *s)
+{
+    return s->waiting;
 }
 
 bool snap_set_has_puts(const struct snap_set *s)
@@ -135,21 +141,113 @@ static void split(struct snap_set *s, struct snap_node *n)
     n->split = true;
 }
 
-void snap_set_add(struct snap_set *s, const struct save_chunk *c)
+static void add_chunk(struct snap_set *s, struct save_chunk c, char *take_bytes)
 {
-    assert(s->building && c->group <= SAVE_NO_GROUP);
-    struct snap_node *n = node_of(s, c->node);
-    char *bytes = mem_alloc(c->bytes.len + 1);
-    memcpy(bytes, c->bytes.ptr, c->bytes.len);
-    *VEC_PUSH(&n->chunks) = (struct save_chunk){c->node, c->group, slice_of(bytes, c->bytes.len)};
-    *VEC_PUSH(&s->next.parts) = (struct snap_part){c->node, c->group, hash_xxh128(c->bytes)};
-    n->bytes += c->bytes.len;
+    struct snap_node *n = node_of(s, c.node);
+    c.bytes = slice_of(take_bytes, c.bytes.len);
+    *VEC_PUSH(&n->chunks) = c;
+    *VEC_PUSH(&s->next.parts) = (struct snap_part){c.node, c.group, hash_xxh128(c.bytes)};
+    n->bytes += c.bytes.len;
     if (n->split || n->bytes > SNAP_VALUE_MAX) {
         split(s, n);
     }
+}
+
+void snap_set_add(struct snap_set *s, const struct save_chunk *c)
+{
+    assert(s->building && !s->pieces.open && c->group <= SAVE_NO_GROUP);
+    char *bytes = mem_alloc(c->bytes.len + 1);
+    memcpy(bytes, c->bytes.ptr, c->bytes.len);
+    add_chunk(s, *c, bytes);
     if (s->watch != NULL) {
         s->watch->chunk(s->watch->arg, c);
     }
+}
+
+/* ---- chunks in pieces ---- */
+
+void snap_set_add_begin(struct snap_set *s, uint64_t node, uint16_t group)
+{
+    assert(s->building && !s->pieces.open && group <= SAVE_NO_GROUP);
+    struct hash_state *h = s->pieces.hash;
+    hash_reset(h);
+    s->pieces = (struct snap_pieces){.open = true, .node = node, .group = group, .hash = h};
+    s->pieces.value = mem_alloc(SNAP_VALUE_MAX);
+    if (s->watch != NULL) {
+        s->watch->begin(s->watch->arg, node, group);
+    }
+}
+
+/* A value is full, or the last. */
+static void queue_piece(struct snap_set *s)
+{
+    struct snap_pieces *p = &s->pieces;
+    if (p->chunks == 0) { /* it does not go with others into one value */
+        struct snap_node *n = node_of(s, p->node);
+        const struct snap_group *was = snap_find(&s->now, p->node, p->group);
+        split(s, n);
+        p->side = was != NULL ? 1 - was->side : 0;
+    }
+    const struct snap_key k = {.kind = SNAP_CHUNK,
+                               .lineage = s->lineage,
+                               .node = p->node,
+                               .group = p->group,
+                               .side = p->side,
+                               .number = p->chunks++};
+    struct snap_held *h = snap_hold(s, &k);
+    h->n = MAX(h->n, p->chunks);
+    queue_bytes(s, k, p->value, p->len);
+    p->value = NULL;
+    p->len = 0;
+}
+
+void snap_set_add_bytes(struct snap_set *s, struct slice bytes)
+{
+    struct snap_pieces *p = &s->pieces;
+    assert(p->open);
+    hash_add(p->hash, bytes.ptr, bytes.len);
+    p->crc = crc32c_more(p->crc, bytes);
+    p->bytes += bytes.len;
+    if (s->watch != NULL) {
+        s->watch->bytes(s->watch->arg, bytes);
+    }
+    while (bytes.len > 0) {
+        if (p->len == SNAP_VALUE_MAX) {
+            queue_piece(s);
+            p->value = mem_alloc(SNAP_VALUE_MAX);
+        }
+        size_t n = MIN(bytes.len, SNAP_VALUE_MAX - p->len);
+        memcpy(p->value + p->len, bytes.ptr, n);
+        p->len += n;
+        bytes = slice_of(bytes.ptr + n, bytes.len - n);
+    }
+}
+
+void snap_set_add_end(struct snap_set *s)
+{
+    struct snap_pieces *p = &s->pieces;
+    assert(p->open);
+    p->open = false;
+    if (s->watch != NULL) {
+        s->watch->end(s->watch->arg);
+    }
+    if (p->chunks == 0) {
+        add_chunk(s, (struct save_chunk){p->node, (uint16_t)p->group, {NULL, p->len}}, p->value);
+        return;
+    }
+    queue_piece(s);
+    struct hash128 hash = hash_end(p->hash);
+    *VEC_PUSH(&s->next.groups) = (struct snap_group){.node = p->node,
+                                                     .group = p->group,
+                                                     .bytes = p->bytes,
+                                                     .side = p->side,
+                                                     .chunks = p->chunks,
+                                                     .crc = p->crc,
+                                                     .hash = hash};
+    *VEC_PUSH(&s->next.parts) = (struct snap_part){p->node, (uint16_t)p->group, hash};
+    s->counting.groups++;
+    s->counting.changed++;
+    s->counting.bytes += p->bytes;
 }
 
 void snap_set_keep(struct snap_set *s, uint64_t node, uint32_t group)
@@ -288,6 +386,10 @@ void snap_set_seal(struct snap_set *s, struct snap_root *r)
 void snap_set_cancel(struct snap_set *s)
 {
     nodes_done(s);
+    if (s->pieces.open) {
+        mem_free(s->pieces.value);
+        s->pieces.open = false;
+    }
     s->building = false;
 }
 
@@ -336,6 +438,7 @@ bool snap_set_committed(struct snap_set *s)
     bool root = false;
     for (; s->from < s->to; s->from++) {
         root |= s->queue.ptr[s->from].root;
+        s->waiting -= s->queue.ptr[s->from].root ? 0 : s->queue.ptr[s->from].p.value.len;
         mem_free(s->queue.ptr[s->from].owned);
     }
     if (s->from == s->queue.len) {

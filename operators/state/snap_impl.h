@@ -31,6 +31,15 @@ struct snap_node { /* of the snapshot under way: what of it is not queued yet */
     VEC(struct save_chunk) chunks; /* owned */
 };
 
+struct snap_pieces { /* a chunk that is being added in pieces */
+    bool open;
+    uint64_t node, bytes;
+    uint32_t group, side, chunks, crc; /* chunks: values that are queued */
+    struct hash_state *hash;
+    char *value; /* the one being filled */
+    size_t len;
+};
+
 struct snap_queued {
     struct snap_put p;
     char *owned; /* what the value lies in; NULL */
@@ -58,6 +67,8 @@ struct snap_set {
     struct map nodes; /* struct snap_node */
     VEC(struct snap_queued) queue;
     size_t from, to; /* the portion under way */
+    struct snap_pieces pieces;
+    size_t waiting; /* bytes of values in the queue */
     struct snap_counts counting, counts;
     const struct snap_watch *watch;
 };

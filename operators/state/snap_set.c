@@ -21,6 +21,7 @@ struct snap_set *snap_set_new(uint64_t lineage)
     map_init(&s->held, KEYS_MAX);
     map_init(&s->values, KEYS_MAX);
     map_init(&s->nodes, KEYS_MAX);
+    s->pieces.hash = hash_new();
     return s;
 }
 
@@ -49,6 +50,7 @@ void snap_set_free(struct snap_set *s)
     map_done(&s->nodes);
     snap_manifest_done(&s->now);
     snap_manifest_done(&s->next);
+    hash_free(s->pieces.hash);
     mem_free(s);
 }
 

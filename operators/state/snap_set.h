@@ -50,6 +50,13 @@ void snap_set_close(struct snap_set *s);
 /* ---- writing ---- */
 void snap_set_begin(struct snap_set *s);
 void snap_set_add(struct snap_set *s, const struct save_chunk *c);
+/* Likewise in pieces, one chunk at a time: it is never in one place. One that is larger than a
+ * value counts as changed. */
+void snap_set_add_begin(struct snap_set *s, uint64_t node, uint16_t group);
+void snap_set_add_bytes(struct snap_set *s, struct slice bytes);
+void snap_set_add_end(struct snap_set *s);
+/* Bytes that wait to be put. */
+size_t snap_set_waiting(const struct snap_set *s);
 /* One group of a node as the snapshot before had it; group SNAP_PACKED: all of the node. */
 void snap_set_keep(struct snap_set *s, uint64_t node, uint32_t group);
 bool snap_set_is_packed(const struct snap_set *s, uint64_t node); /* in the snapshot before */
@@ -73,6 +80,9 @@ struct snap_counts snap_set_counts(const struct snap_set *s);
 
 struct snap_watch {
     void (*chunk)(void *arg, const struct save_chunk *c);
+    void (*begin)(void *arg, uint64_t node, uint16_t group); /* one in pieces */
+    void (*bytes)(void *arg, struct slice bytes);
+    void (*end)(void *arg);
     void (*root)(void *arg, const struct snap_root *r);
     void *arg;
 };

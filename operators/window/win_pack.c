@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "operators/sig/load.h"
+#include "operators/sig/save_late.h"
 
 #include <assert.h>
 
@@ -152,9 +153,14 @@ static struct evt *unpack(struct win_pack *k, struct row *r)
     return e;
 }
 
+static bool late_rows(struct win_pack *k, size_t n);
+
 struct evt *win_pack_take(struct win_pack *k)
 {
     assert(k->live > 0);
+    if (UNLIKELY(k->late != NULL) && k->late_chunk == k->first && k->late_at == k->head) {
+        (void)late_rows(k, 1);
+    }
     struct evt *e = unpack(k, row_at(k, k->first, k->head));
     row_done(k);
     return e;
@@ -201,6 +207,7 @@ void win_pack_free(struct win_pack *k)
     if (k == NULL) {
         return;
     }
+    (void)late_rows(k, SIZE_MAX);
     while (k->live > 0) {
         struct row *r = row_at(k, k->first, k->head);
         for (uint32_t i = 0; i < k->p->n; i++) {
@@ -251,29 +258,82 @@ uint32_t win_pack_soon(const struct win_pack *k, uint32_t i)
 
 /* ---- state: how many; of each values, reference, time ---- */
 
+static void save_row(const struct win_pack *k, struct row *r, struct save *s)
+{
+    for (uint32_t i = 0; i < k->p->n; i++) {
+        save_val(s, value_at(k, r, i));
+    }
+    save_u(s, ref_of(k, r)->hi);
+    save_u(s, ref_of(k, r)->lo);
+    if (k->time_at > 0) {
+        save_i(s, *time_of(k, r));
+    }
+}
+
 struct writing {
     const struct win_pack *k;
     struct save *s;
 };
 
-static void save_row(void *arg, struct row *r)
+static void write_row(void *arg, struct row *r)
 {
     const struct writing *w = arg;
-    for (uint32_t i = 0; i < w->k->p->n; i++) {
-        save_val(w->s, value_at(w->k, r, i));
-    }
-    save_u(w->s, ref_of(w->k, r)->hi);
-    save_u(w->s, ref_of(w->k, r)->lo);
-    if (w->k->time_at > 0) {
-        save_i(w->s, *time_of(w->k, r));
-    }
+    save_row(w->k, r, w->s);
 }
 
-void win_pack_save(const struct win_pack *k, struct save *s)
+/* Rows that were there at the cut and are not written yet, the oldest first. True: no more is. */
+static bool late_rows(struct win_pack *k, size_t n)
 {
+    for (; k->late != NULL && n > 0; n--) {
+        save_row(k, row_at(k, k->late_chunk, k->late_at), save_late_to(k->late));
+        k->late_left--;
+        if (k->late_left == 0) {
+            save_late_end(k->late);
+            k->late = NULL;
+        } else if (++k->late_at == k->late_chunk->n) {
+            k->late_chunk = k->late_chunk->next;
+            k->late_at = 0;
+        }
+    }
+    return k->late == NULL;
+}
+
+static bool late_step(void *arg, size_t bytes)
+{
+    struct win_pack *k = arg;
+    return late_rows(k, bytes / k->stride + 1);
+}
+
+static void late_forget(void *arg)
+{
+    struct win_pack *k = arg;
+    k->late = NULL;
+}
+
+static bool holds_no_events(const struct view_pack *p)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < p->n; i++) {
+        plain = plain && p->type->cols[i].ty.kind < TY_OBJECT;
+    }
+    return plain;
+}
+
+void win_pack_save(struct win_pack *k, struct save *s)
+{
+    static const struct save_late_ops ops = {late_step, late_forget};
     struct writing w = {k, s};
     save_u(s, k->live);
-    each_row(k, save_row, &w);
+    if (k->live > 0 && k->late == NULL && holds_no_events(k->p)) {
+        k->late = save_later(s, &ops, k, k->live * k->stride);
+    }
+    if (k->late == NULL || k->late_left > 0) { /* all of it, now */
+        each_row(k, write_row, &w);
+        return;
+    }
+    k->late_chunk = k->first;
+    k->late_at = k->head;
+    k->late_left = k->live;
 }
 
 void win_pack_load(struct win_pack *k, struct load *l)

@@ -17,6 +17,7 @@
 #include "operators/window/window.h"
 
 struct win_pack_chunk;
+struct save_late;
 
 struct win_pack {
     struct vheap *heap;
@@ -26,6 +27,11 @@ struct win_pack {
     struct win_pack_chunk *first, *last, *spare;
     uint32_t head, tail; /* rows: the oldest in the first chunk; behind the newest in the last */
     size_t live, spare_rows;
+    /* It is being saved in slices: of what there was then, the rows from here on are left. */
+    struct save_late *late; /* NULL: it is not */
+    struct win_pack_chunk *late_chunk;
+    uint32_t late_at;
+    size_t late_left;
 };
 
 struct win_pack *win_pack_new(const struct view_pack *p, struct vheap *h, bool timed);
@@ -39,7 +45,7 @@ void win_pack_each(struct win_pack *k, void (*fn)(void *arg, struct evt *e), voi
 void win_pack_note(struct win_pack *k, size_t back, uint32_t group, const struct dat *keys);
 /* The group of the i-th row to leave from now on, or 0. */
 uint32_t win_pack_soon(const struct win_pack *k, uint32_t i);
-void win_pack_save(const struct win_pack *k, struct save *s);
+void win_pack_save(struct win_pack *k, struct save *s);
 void win_pack_load(struct win_pack *k, struct load *l);
 
 #endif

@@ -381,6 +381,7 @@ static void begin(struct world *w, const struct run *r, const struct replay_plan
     const struct slot_conf conf = {.name = slice_str(wr->name),
                                    .commit_ns = r->commit_ns,
                                    .snapshot_ns = r->snapshot_ns,
+                                   .slice_bytes = r->takes % 2 == 0 ? 0 : 50,
                                    .takes = r->takes,
                                    .buffer_bytes = r->buffer_bytes,
                                    .range = &range,

@@ -144,6 +144,8 @@ static struct task *restored(struct world *w, struct task *t)
     size_t n = 0;
     CHECK(task_snapshot(t, from));
     CHECK_OK(task_cut(t, 1, &c, &err), err);
+    while (!task_save_step(t, 1000)) {
+    }
     task_committed(t, NO_ROOT, NULL, 0);
     snap_set_seal(from, &root);
     for (bool over = false; !over; over = snap_set_committed(from)) {

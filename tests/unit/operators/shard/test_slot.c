@@ -27,6 +27,7 @@ struct world {
     bool sender_open;
     uint32_t sent, delivered;
     uint64_t seed;
+    size_t slice_bytes; /* of snapshots */
     int64_t clock;
     struct slot *slot;
     bool changed; /* other rules have come */
@@ -202,6 +203,7 @@ static void begin(struct world *w)
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,
+                                   .slice_bytes = w->slice_bytes,
                                    .takes = 64,
                                    .plain = w->plain};
     w->worker = bus_client_new(w->bus, "worker");
@@ -442,6 +444,7 @@ static struct world *make_world(uint64_t seed, struct bus_sim_faults faults)
     struct world *w = MEM_NEW(struct world);
     struct err err;
     w->seed = seed;
+    w->slice_bytes = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 300 : 2000;
     faults.refused = faults.refused_done = 0; /* the sender of this test does not send again */
     faults.quota_bytes = 0;
     struct bus_conf conf = {.kind = BUS_SIM, .prefix = "kaiju.", .sim = {seed, &faults}};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Saving in slices. What a node holds may be too much to be written at once. It then says so where
+ * it would write it (save_later, or save_node_later for all of a node that keeps by key), and goes
+ * on; later it is asked to write the rest, some of it at a time (ops.step), while it is in use.
+ * What is written is what there was when it was asked first: before something of it changes or goes
+ * away, its owner writes that (save_late_to). The bytes are those that save would have made at
+ * once.
+ *
+ * For what holds no events: these get their numbers when they are written, and numbers must not
+ * depend on when that is. Things by key may be written in any order: save_item tells each one's
+ * place in its group.
+ *
+ * To let another kind of state be written in slices: a cursor, a step, and a call before each
+ * change; `kaiju epl scenario --reload` compares the outcome at every step.
+ */
+#ifndef OPERATORS_SIG_SAVE_LATE_H
+#define OPERATORS_SIG_SAVE_LATE_H
+
+#include "operators/sig/save.h"
+
+struct save_late_ops {
+    /* Writes about so many bytes. True: all is written, and nothing will be asked for. */
+    bool (*step)(void *arg, size_t bytes);
+    void (*forget)(void *arg); /* nobody wants it any more */
+};
+
+/* ---- for who is saved ---- */
+/* NULL: it must be written now, because nothing is written later or size (in bytes, roughly) is
+ * little. Else it is written in this place. */
+struct save_late *save_later(struct save *s, const struct save_late_ops *ops, void *arg,
+                             size_t size);
+/* Likewise all of the node, which has just begun. */
+struct save_late *save_node_later(struct save *s, const struct save_late_ops *ops, void *arg,
+                                  size_t size);
+struct save *save_late_to(struct save_late *x);
+/* The owner goes away, and has written all of it. */
+void save_late_end(struct save_late *x);
+/* What follows is one thing of the group, at that place among the others. Without slices: nothing.
+ */
+void save_item(struct save *s, uint64_t place);
+size_t save_item_bytes(const struct save *s); /* written since; of what is written later */
+
+/* ---- for who saves ---- */
+struct save_hole { /* in the bytes of a chunk */
+    size_t at;
+    struct save_late *late;
+};
+/* Parts of `least` bytes and more are written later. on_held: instead of on_chunk for a chunk with
+ * such parts, by save_end; whoever is given a save_late frees it. */
+void save_in_slices(struct save *s, size_t least,
+                    void (*on_held)(void *arg, const struct save_chunk *c,
+                                    const struct save_hole *holes, size_t n));
+/* Goes on with about so many bytes. True: all is written. */
+bool save_late_step(struct save_late *x, size_t bytes);
+bool save_late_is_node(const struct save_late *x);
+/* Of a part in its place: at most so many bytes, valid until the next call. */
+struct slice save_late_take(struct save_late *x, size_t max);
+/* Of a whole node, when all is written: its chunks one by one, by group; false: no more. */
+bool save_late_chunk(struct save_late *x, struct save_chunk *ret);
+void save_late_free(struct save_late *x); /* NULL is fine; the owner is told, if it is not done */
+
+#endif
