@@ -33,6 +33,7 @@ struct held { /* what a worker says of one of his slots */
 
 struct worker {
     char *name, *boot, *level;
+    char *left; /* the boot that has said, last of all, that it leaves */
     uint32_t n_slots;
     int64_t beat, seen; /* mono */
     bool leaves;
@@ -46,7 +47,8 @@ struct seat { /* a record of ctl.assign */
     bool revoked, fencing, fenced;
     uint64_t tag; /* of the fence */
     json_t *tasks;
-    char *value; /* as it was read */
+    json_t *died; /* of its tasks, those whose worker before it has died */
+    char *value;  /* as it was read */
 };
 
 struct plan { /* of a graph */
@@ -59,6 +61,7 @@ struct plan { /* of a graph */
 struct members {
     struct members_conf conf;
     struct map workers, seats, plans;
+    struct map died;    /* tasks whose worker has died, until others have them */
     uint32_t under_way; /* changes */
     bool dirty;         /* something has changed since tasks were given */
     uint64_t tags;
@@ -74,6 +77,7 @@ struct members *members_new(const struct members_conf *conf)
     map_init(&m->workers, MEMBERS_MAX);
     map_init(&m->seats, (size_t)MEMBERS_MAX * SLOTS_MAX);
     map_init(&m->plans, GRAPHS_MAX);
+    map_init(&m->died, TASKS_MAX);
     return m;
 }
 
@@ -83,6 +87,7 @@ static void worker_free(struct worker *w)
         mem_free(w->name);
         mem_free(w->boot);
         mem_free(w->level);
+        mem_free(w->left);
         mem_free(w);
     }
 }
@@ -95,6 +100,7 @@ static void seat_free(struct seat *s)
         mem_free(s->boot);
         mem_free(s->value);
         json_decref(s->tasks);
+        json_decref(s->died);
         mem_free(s);
     }
 }
@@ -125,6 +131,7 @@ void members_free(struct members *m)
     map_done(&m->workers);
     map_done(&m->seats);
     map_done(&m->plans);
+    map_done(&m->died);
     mem_free(m);
 }
 
@@ -206,9 +213,30 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
     w->n_slots = (uint32_t)MAX(0, MIN(number_of(o, "slots"), SLOTS_MAX));
     w->beat = number_of(o, "beat");
     w->leaves = json_is_true(json_object_get(o, "leaves"));
+    if (w->leaves) {
+        mem_free(w->left);
+        w->left = copy(w->boot);
+    }
     read_held(w, json_object_get(o, "held"));
     m->dirty |= had.leaves != w->leaves || !is_held_same(had.held, w->held);
     *at = w;
+}
+
+/* Whose worker has died is remembered until somebody else has it. */
+static void take_died(struct members *m, const struct seat *s)
+{
+    size_t i;
+    const json_t *name;
+    json_array_foreach(s->revoked ? s->died : s->tasks, i, name)
+    {
+        struct slice task = slice_str(json_string_value(name));
+        void **at = s->revoked ? map_put(&m->died, task) : NULL;
+        if (at != NULL) {
+            *at = m;
+        } else if (!s->revoked) {
+            (void)map_remove(&m->died, task);
+        }
+    }
 }
 
 static void take_seat(struct members *m, struct slice key, const json_t *o, struct slice value)
@@ -231,8 +259,10 @@ static void take_seat(struct members *m, struct slice key, const json_t *o, stru
                        .epoch = number_of(o, "epoch"),
                        .revoked = json_is_true(json_object_get(o, "revoked")),
                        .tasks = json_incref(json_object_get(o, "tasks")),
+                       .died = json_incref(json_object_get(o, "died")),
                        .value = mem_dup(value.ptr, value.len)};
     m->last = MAX(m->last, MAX(s->incarnation, s->epoch));
+    take_died(m, s);
     *at = s;
 }
 
@@ -324,12 +354,12 @@ static int64_t new_number(struct members *m)
 }
 
 static json_t *record_of(const char *worker, const char *boot, uint32_t number, int64_t incarnation,
-                         int64_t epoch, bool revoked, json_t *tasks)
+                         int64_t epoch, bool revoked, json_t *tasks, json_t *died)
 {
-    return json_pack("{s:i s:s s:s s:i s:I s:I s:b s:O}", "format", MEMBERS_FORMAT, "worker",
+    return json_pack("{s:i s:s s:s s:i s:I s:I s:b s:O s:O*}", "format", MEMBERS_FORMAT, "worker",
                      worker, "boot", boot, "slot", (int)number, "incarnation",
                      (json_int_t)incarnation, "epoch", (json_int_t)epoch, "revoked", revoked,
-                     "tasks", tasks);
+                     "tasks", tasks, "died", json_array_size(died) > 0 ? died : NULL);
 }
 
 /* ---- the dead ---- */
@@ -347,12 +377,21 @@ static bool has_worker(const struct members *m, const struct seat *s)
     return is_alive(m, w) && is_same(w->boot, s->boot) && s->number < w->n_slots && !lost;
 }
 
+/* The process is gone, and nobody has said that it would go. */
+static bool has_died(const struct members *m, const struct seat *s)
+{
+    const struct worker *w = map_get(&m->workers, slice_str(s->worker));
+    bool left = w != NULL && is_same(w->left, s->boot);
+    return !left && (w == NULL || !is_same(w->boot, s->boot) || !is_alive(m, w));
+}
+
 static void revoke(struct members *m, const struct seat *s)
 {
     LOG_WARN("a slot is taken from its worker", LOG_STR("slot", s->key),
              LOG_INT("incarnation", s->incarnation), LOG_INT("tasks", json_array_size(s->tasks)));
     submit(m, STORE_ASSIGN, s->key,
-           record_of(s->worker, s->boot, s->number, s->incarnation, new_number(m), true, s->tasks));
+           record_of(s->worker, s->boot, s->number, s->incarnation, new_number(m), true, s->tasks,
+                     has_died(m, s) ? s->tasks : NULL));
 }
 
 static void fence(struct members *m, struct seat *s)
@@ -521,17 +560,33 @@ static bool is_equal(const json_t *a, const json_t *b)
     return json_equal(a, b) == 1;
 }
 
+/* Who has it now has it from somebody who died. */
+static bool is_of_dead(const struct members *m, const struct seat *s, struct slice task)
+{
+    size_t i;
+    const json_t *name;
+    bool found = map_get(&m->died, task) != NULL;
+    json_array_foreach(s != NULL ? s->died : NULL, i, name)
+    {
+        found |= slice_eq(slice_str(json_string_value(name)), task);
+    }
+    return found;
+}
+
 static void write_slot(struct members *m, const struct wish *w, uint32_t slot, bool settled)
 {
     const struct worker *one = w->workers.ptr[slot];
     uint32_t number = w->slots.ptr[slot].number;
     const struct seat *s = seat_of(m, one, number);
-    json_t *tasks = json_array();
+    json_t *tasks = json_array(), *died = json_array();
     for (size_t i = 0; i < w->tasks.len; i++) {
         const struct assign_task *t = &w->tasks.ptr[i];
         bool fresh = t->previous == ASSIGN_NONE;
         if (w->to[i] == slot && (t->previous == slot || (fresh && settled))) {
             json_array_append_new(tasks, json_stringn(t->name.ptr, t->name.len));
+            if (is_of_dead(m, s, t->name)) {
+                json_array_append_new(died, json_stringn(t->name.ptr, t->name.len));
+            }
             m->count.tasks++;
         }
     }
@@ -543,8 +598,9 @@ static void write_slot(struct members *m, const struct wish *w, uint32_t slot, b
         LOG_INFO("a slot's tasks", LOG_STR("slot", key), LOG_INT("tasks", json_array_size(tasks)));
         submit(m, STORE_ASSIGN, key,
                record_of(one->name, one->boot, number, s != NULL ? s->incarnation : epoch, epoch,
-                         false, tasks));
+                         false, tasks, died));
     }
+    json_decref(died);
     json_decref(tasks);
 }
 

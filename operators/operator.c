@@ -44,7 +44,7 @@ static const struct conf_row rows[] = {
 
 static void show(struct stats_scrape *scrape, void *arg)
 {
-    struct operator* o = arg;
+    struct operator_self *o = arg;
     struct operator_shown shown = {.scrape = scrape};
     for (uint32_t i = 0; i < o->n_slots; i++) {
         const struct operator_place *p = &o->slots[i];
@@ -65,7 +65,7 @@ static void show(struct stats_scrape *scrape, void *arg)
 /* ---- the role ---- */
 static void look(void *arg)
 {
-    struct operator* o = arg;
+    struct operator_self *o = arg;
     operator_make_topics(o);
     operator_look_at_slots(o);
     operator_tell_tasks(o);
@@ -77,7 +77,7 @@ static void look(void *arg)
 
 static void on_event(void *arg, const struct bus_ev *ev)
 {
-    struct operator* o = arg;
+    struct operator_self *o = arg;
     if (ev->kind == BUS_EV_RECORDS && ev->tag == OPERATOR_TAG_ASSIGN) {
         for (uint32_t i = 0; i < ev->count; i++) {
             operator_on_assign(o, &ev->records[i]);
@@ -101,7 +101,7 @@ static void on_event(void *arg, const struct bus_ev *ev)
 
 static void on_topics(void *arg)
 {
-    struct operator* o = arg;
+    struct operator_self *o = arg;
     struct bus_client *c = role_client_bus(o->client);
     struct err err;
     o->reader = bus_reader_new(c);
@@ -117,7 +117,7 @@ static void on_topics(void *arg)
 }
 
 /* What it is called, and what tells it from the process of that name before. */
-static void name_it(struct operator* o)
+static void name_it(struct operator_self *o)
 {
     char host[HOST_NAME_MAX + 1] = "worker";
     const struct clock *clock = bus_clock(role_client_bus(o->client));
@@ -137,7 +137,7 @@ static void name_it(struct operator* o)
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     (void)reterr;
-    struct operator* o = MEM_NEW(struct operator);
+    struct operator_self *o = MEM_NEW(struct operator_self);
     o->env = env;
     o->settings = settings;
     o->client = role_client_new(env, "operator", on_event, o);
@@ -152,7 +152,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
 
 static void drain(void *state)
 {
-    struct operator* o = state;
+    struct operator_self *o = state;
     o->draining = true;
     for (uint32_t i = 0; i < o->n_slots; i++) {
         if (o->slots[i].worker != NULL) {
@@ -163,7 +163,7 @@ static void drain(void *state)
 
 static bool is_drained(void *state)
 {
-    struct operator* o = state;
+    struct operator_self *o = state;
     bool all = true;
     for (uint32_t i = 0; i < o->n_slots; i++) {
         all &= o->slots[i].worker == NULL || worker_look(o->slots[i].worker).ended;
@@ -178,7 +178,7 @@ static bool is_drained(void *state)
 
 static void stop(void *state)
 {
-    struct operator* o = state;
+    struct operator_self *o = state;
     if (o == NULL) {
         return;
     }

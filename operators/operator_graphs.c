@@ -22,7 +22,8 @@ static bool has_task(const struct layout *l, struct slice name)
 }
 
 /* Tasks of the old that are none of the new are told to be gone. */
-static void forget_tasks(struct operator* o, const struct layout *old, const struct layout *now)
+static void forget_tasks(struct operator_self *o, const struct layout *old,
+                         const struct layout *now)
 {
     for (uint32_t i = 0; i < old->n_groups; i++) {
         for (uint32_t k = 0; k < old->groups[i].parts; k++) {
@@ -34,7 +35,7 @@ static void forget_tasks(struct operator* o, const struct layout *old, const str
     }
 }
 
-static void make_topics(struct operator* o, struct operator_graph *g)
+static void make_topics(struct operator_self *o, struct operator_graph *g)
 {
     const struct layout *l = g->laid->layout;
     struct bus_topic_spec *specs = mem_calloc(l->n_topics + 1, sizeof *specs);
@@ -52,7 +53,7 @@ static void make_topics(struct operator* o, struct operator_graph *g)
     mem_free(specs);
 }
 
-static void lay_out(struct operator* o, struct operator_graph *g)
+static void lay_out(struct operator_self *o, struct operator_graph *g)
 {
     struct err err;
     struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
@@ -81,7 +82,7 @@ static void lay_out(struct operator* o, struct operator_graph *g)
     make_topics(o, g);
 }
 
-static struct operator_graph *graph_of(struct operator* o, struct slice key)
+static struct operator_graph *graph_of(struct operator_self *o, struct slice key)
 {
     VEC_EACH (&o->graphs, g) {
         if (slice_eq(slice_str((*g)->key), key)) {
@@ -95,7 +96,7 @@ static struct operator_graph *graph_of(struct operator* o, struct slice key)
     return g;
 }
 
-void operator_on_graph(struct operator* o, const struct bus_record *r)
+void operator_on_graph(struct operator_self *o, const struct bus_record *r)
 {
     struct operator_graph *g = graph_of(o, r->key);
     json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
@@ -113,7 +114,7 @@ void operator_on_graph(struct operator* o, const struct bus_record *r)
     lay_out(o, g);
 }
 
-void operator_on_topics(struct operator* o, const struct bus_ev *ev)
+void operator_on_topics(struct operator_self *o, const struct bus_ev *ev)
 {
     VEC_EACH (&o->graphs, at) {
         struct operator_graph *g = *at;
@@ -131,7 +132,7 @@ void operator_on_topics(struct operator* o, const struct bus_ev *ev)
     }
 }
 
-void operator_make_topics(struct operator* o)
+void operator_make_topics(struct operator_self *o)
 {
     VEC_EACH (&o->graphs, g) {
         if ((*g)->laid != NULL && !(*g)->ready && (*g)->topics_tag == 0) {
@@ -140,7 +141,7 @@ void operator_make_topics(struct operator* o)
     }
 }
 
-struct operator_graph *operator_graph_that(struct operator* o, const struct laid *laid)
+struct operator_graph *operator_graph_that(struct operator_self *o, const struct laid *laid)
 {
     VEC_EACH (&o->graphs, g) {
         if ((*g)->laid == laid) {
@@ -150,7 +151,7 @@ struct operator_graph *operator_graph_that(struct operator* o, const struct laid
     return NULL;
 }
 
-void operator_graphs_free(struct operator* o)
+void operator_graphs_free(struct operator_self *o)
 {
     VEC_EACH (&o->graphs, g) {
         laid_unref((*g)->laid);

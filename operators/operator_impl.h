@@ -56,8 +56,7 @@ struct operator_place {      /* for a slot */
     bool lost;      /* the thread has ended by itself */
 };
 
-struct operator
-{
+struct operator_self {
     struct role_env *env;
     const struct operator_settings *settings;
     struct role_client *client;
@@ -72,31 +71,33 @@ struct operator
     char name[OPERATOR_NAME / 2], boot[32];
     int64_t beat, beaten; /* number and time of the last */
     int64_t told;         /* of tasks, when */
+    atomic_bool trial;    /* slot_conf.trial */
     uint64_t said;        /* hash of what it said of its slots */
 };
 
-static inline int64_t operator_now(const struct operator* o)
+static inline int64_t operator_now(const struct operator_self *o)
 {
     return clock_mono(bus_clock(role_client_bus(o->client)));
 }
 
 /* operator_slots.c */
-void operator_slots_make(struct operator* o);
-void operator_slots_free(struct operator* o);
-void operator_on_assign(struct operator* o, const struct bus_record *r); /* of ctl.assign */
-void operator_run_all(struct operator* o);                               /* graphs have changed */
-void operator_look_at_slots(struct operator* o);     /* for those that are lost */
-void operator_beat(struct operator* o, bool leaves); /* into ctl.members, if it is time */
+void operator_slots_make(struct operator_self *o);
+void operator_slots_free(struct operator_self *o);
+void operator_on_assign(struct operator_self *o, const struct bus_record *r); /* of ctl.assign */
+void operator_run_all(struct operator_self *o);           /* graphs have changed */
+void operator_look_at_slots(struct operator_self *o);     /* for those that are lost */
+void operator_beat(struct operator_self *o, bool leaves); /* into ctl.members, if it is time */
 
 /* operator_graphs.c */
-void operator_on_graph(struct operator* o, const struct bus_record *r); /* of ctl.graphs */
-void operator_on_topics(struct operator* o, const struct bus_ev *ev);   /* they are made, or not */
-void operator_make_topics(struct operator* o); /* that could not be made before */
-void operator_graphs_free(struct operator* o);
-struct operator_graph *operator_graph_that(struct operator* o, const struct laid *laid);
+void operator_on_graph(struct operator_self *o, const struct bus_record *r); /* of ctl.graphs */
+void operator_on_topics(struct operator_self *o,
+                        const struct bus_ev *ev);   /* they are made, or not */
+void operator_make_topics(struct operator_self *o); /* that could not be made before */
+void operator_graphs_free(struct operator_self *o);
+struct operator_graph *operator_graph_that(struct operator_self *o, const struct laid *laid);
 
 /* operator_tasks.c */
-void operator_tell_tasks(struct operator* o); /* into ctl.tasks, now and then */
-void operator_put_task(struct operator* o, struct slice key, struct slice value);
+void operator_tell_tasks(struct operator_self *o); /* into ctl.tasks, now and then */
+void operator_put_task(struct operator_self *o, struct slice key, struct slice value);
 
 #endif

@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Why it has a task: whoever had it before has died, or not. */
+static const char given[] = "given", died[] = "died";
+
 enum { TASKS_MAX = 100000, CORES_MAX = 8, MEMBERS_FORMAT = 1 };
 
 /* ---- which ---- */
 
-static uint32_t slots_of(const struct operator* o)
+static uint32_t slots_of(const struct operator_self *o)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     bool local = bus_kind(o->env->bus) == BUS_LOCAL;
@@ -24,7 +27,7 @@ static uint32_t slots_of(const struct operator* o)
                                   : (uint32_t)MAX(1, MIN(cores, CORES_MAX));
 }
 
-static void run_tasks(struct operator* o, struct operator_place *p)
+static void run_tasks(struct operator_self *o, struct operator_place *p)
 {
     VEC(struct worker_want) wants = {0};
     VEC_EACH (&o->graphs, at) {
@@ -32,8 +35,9 @@ static void run_tasks(struct operator* o, struct operator_place *p)
         for (uint32_t i = 0; g->wanted && g->ready && i < g->laid->layout->n_groups; i++) {
             const struct layout_group *group = &g->laid->layout->groups[i];
             for (uint32_t k = 0; k < group->parts; k++) {
-                if (map_get(&p->tasks, group->tasks[k].plan->name) != NULL) {
-                    *VEC_PUSH(&wants) = (struct worker_want){g->laid, i, k};
+                const void *how = map_get(&p->tasks, group->tasks[k].plan->name);
+                if (how != NULL) {
+                    *VEC_PUSH(&wants) = (struct worker_want){g->laid, i, k, how == died};
                 }
             }
         }
@@ -42,7 +46,7 @@ static void run_tasks(struct operator* o, struct operator_place *p)
     VEC_DONE(&wants);
 }
 
-void operator_run_all(struct operator* o)
+void operator_run_all(struct operator_self *o)
 {
     for (uint32_t i = 0; i < o->n_slots; i++) {
         if (o->slots[i].worker != NULL) {
@@ -62,7 +66,7 @@ static bool holds(void *arg, struct slice value)
     return mine;
 }
 
-static void begin(struct operator* o, struct operator_place *p)
+static void begin(struct operator_self *o, struct operator_place *p)
 {
     bool local = bus_kind(o->env->bus) == BUS_LOCAL;
     const struct worker_conf conf = {.name = p->name,
@@ -74,7 +78,8 @@ static void begin(struct operator* o, struct operator_place *p)
                                                       ? o->settings->commit_ns
                                                       : (local ? 10 : 200) * CLOCK_NS_PER_MS,
                                      .snapshot_ns = o->settings->snapshot_ns,
-                                     .plain = o->settings->at_least_once};
+                                     .plain = o->settings->at_least_once,
+                                     .trial = &o->trial};
     LOG_INFO("slot begins", LOG_STR("slot", p->name));
     p->lost = false;
     p->worker = worker_new(o->env->bus, &conf);
@@ -92,22 +97,28 @@ static void end(struct operator_place *p)
     map_clear(&p->tasks);
 }
 
-static void take_tasks(struct operator_place *p, const json_t *tasks)
+static void mark_tasks(struct operator_place *p, const json_t *tasks, const char *how)
 {
     size_t i;
     const json_t *name;
-    map_clear(&p->tasks);
     json_array_foreach(tasks, i, name)
     {
         void **at = map_put(&p->tasks, slice_str(json_string_value(name)));
         if (at != NULL) {
-            *at = p;
+            *at = (void *)(uintptr_t)how;
         }
     }
 }
 
+static void take_tasks(struct operator_place *p, const json_t *record)
+{
+    map_clear(&p->tasks);
+    mark_tasks(p, json_object_get(record, "tasks"), given);
+    mark_tasks(p, json_object_get(record, "died"), died);
+}
+
 /* A record of one of this worker's slots. */
-void operator_on_assign(struct operator* o, const struct bus_record *r)
+void operator_on_assign(struct operator_self *o, const struct bus_record *r)
 {
     struct operator_place *p = NULL;
     for (uint32_t i = 0; i < o->n_slots; i++) {
@@ -124,7 +135,7 @@ void operator_on_assign(struct operator* o, const struct bus_record *r)
     }
     if (p != NULL && mine && !o->draining) {
         p->epoch = json_integer_value(json_object_get(j, "epoch"));
-        take_tasks(p, json_object_get(j, "tasks"));
+        take_tasks(p, j);
         if (p->worker == NULL && !p->lost) {
             p->incarnation = incarnation;
             (void)snprintf(p->name, sizeof p->name, "%s.%u.%" PRId64, o->name,
@@ -141,7 +152,7 @@ void operator_on_assign(struct operator* o, const struct bus_record *r)
 /* ---- ctl.members ---- */
 
 /* What it says of its slots: which record each follows, to the end. */
-static json_t *held_of(const struct operator* o)
+static json_t *held_of(const struct operator_self *o)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < o->n_slots; i++) {
@@ -157,7 +168,7 @@ static json_t *held_of(const struct operator* o)
     return list;
 }
 
-void operator_beat(struct operator* o, bool leaves)
+void operator_beat(struct operator_self *o, bool leaves)
 {
     json_t *held = held_of(o);
     char text[OPERATOR_TELL_MAX];
@@ -189,7 +200,7 @@ void operator_beat(struct operator* o, bool leaves)
 
 /* ---- life ---- */
 
-void operator_look_at_slots(struct operator* o)
+void operator_look_at_slots(struct operator_self *o)
 {
     for (uint32_t i = 0; i < o->n_slots; i++) {
         struct operator_place *p = &o->slots[i];
@@ -202,7 +213,7 @@ void operator_look_at_slots(struct operator* o)
     }
 }
 
-void operator_slots_make(struct operator* o)
+void operator_slots_make(struct operator_self *o)
 {
     o->n_slots = slots_of(o);
     o->slots = mem_calloc(o->n_slots, sizeof *o->slots);
@@ -212,7 +223,7 @@ void operator_slots_make(struct operator* o)
     }
 }
 
-void operator_slots_free(struct operator* o)
+void operator_slots_free(struct operator_self *o)
 {
     for (uint32_t i = 0; i < o->n_slots; i++) {
         worker_free(o->slots[i].worker);

@@ -8,7 +8,7 @@
 
 #define TROUBLE_NS (60 * CLOCK_NS_PER_S)
 
-void operator_put_task(struct operator* o, struct slice key, struct slice value)
+void operator_put_task(struct operator_self *o, struct slice key, struct slice value)
 {
     struct err err;
     struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.tasks")), 0},
@@ -37,7 +37,7 @@ static json_t *rules_of(const struct worker_task *t)
 }
 
 /* Into text: how many bytes. */
-static size_t tell(const struct operator* o, const struct operator_place *p,
+static size_t tell(const struct operator_self *o, const struct operator_place *p,
                    const struct worker_task *t, char text[OPERATOR_TELL_MAX])
 {
     const struct layout_group *g = &t->laid->layout->groups[t->group];
@@ -90,7 +90,7 @@ static size_t tell(const struct operator* o, const struct operator_place *p,
 }
 
 /* Of a graph no more often than once a minute. */
-static void say_trouble(const struct operator* o, struct operator_graph *g,
+static void say_trouble(const struct operator_self *o, struct operator_graph *g,
                         const struct worker_task *t)
 {
     int64_t now = operator_now(o);
@@ -103,7 +103,7 @@ static void say_trouble(const struct operator* o, struct operator_graph *g,
 }
 
 /* The tasks of one slot. What they are of graphs counts there: tasks here, and live ones. */
-static void tell_slot(struct operator* o, const struct operator_place *p, bool tells)
+static void tell_slot(struct operator_self *o, const struct operator_place *p, bool tells)
 {
     uint32_t n = 0;
     const struct worker_task *tasks = worker_tasks(p->worker, &n);
@@ -145,7 +145,7 @@ static void say(struct operator_graph *g)
 }
 
 /* What there is of graphs here; and all tasks are told, now and then and when one has changed. */
-void operator_tell_tasks(struct operator* o)
+void operator_tell_tasks(struct operator_self *o)
 {
     bool due = operator_now(o) - o->told >= OPERATOR_BEAT_NS, changed = false;
     for (int pass = 0; pass == 0 || (pass == 1 && (due || changed)); pass++) {

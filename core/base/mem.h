@@ -31,6 +31,8 @@ enum { MEM_LINE = 64 };
 
 /* What was freed goes back to the system, after work that used far more than it leaves. */
 void mem_trim(void);
+/* Once, before there are threads: what is freed is given back soon, and threads share heaps. */
+void mem_tune(void);
 #define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
 
 /* Called by every base type that has a limit, at the point where it might refuse. */

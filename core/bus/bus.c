@@ -74,7 +74,8 @@ int bus_new(const struct bus_conf *conf, struct bus **ret_bus, struct err *reter
     b->kind = conf->kind;
     b->prefix = mem_dup(prefix.ptr, prefix.len);
     b->writer_queue_bytes = conf->writer_queue_bytes > 0 ? conf->writer_queue_bytes : 64u << 20;
-    b->reader_queue_bytes = conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : 32u << 20;
+    b->reader_queue_bytes =
+        conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : BUS_READER_QUEUE;
     *ret_bus = b;
     return 0;
 }
@@ -151,6 +152,14 @@ int bus_poll(struct bus_client *c, struct bus_ev *ret_evs, int max)
 int bus_fd(const struct bus_client *c)
 {
     return c->wake.epoll_fd;
+}
+
+void bus_hold(struct bus_client *c, bool held)
+{
+    if (c->held && !held) { /* what came meanwhile has waked already */
+        bus_wake_signal(&c->wake);
+    }
+    c->held = held;
 }
 
 void bus_wait(struct bus_client *c, int64_t timeout_ns)

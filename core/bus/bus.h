@@ -50,6 +50,10 @@ void bus_client_free(struct bus_client *c); /* closes its readers and writers; o
 /* Events that have happened, at most max of them; 0 = nothing now. */
 int bus_poll(struct bus_client *c, struct bus_ev *ret_evs, int max);
 int bus_fd(const struct bus_client *c);
+/* While held, no RECORDS need come: for who has more at hand than he can use. What was fetched
+ * stays where it is. */
+void bus_hold(struct bus_client *c, bool held);
+
 /* For tools and tests: returns when bus_poll may have something, or after timeout_ns. Under sim it
  * runs the world. */
 void bus_wait(struct bus_client *c, int64_t timeout_ns);

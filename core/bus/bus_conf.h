@@ -8,6 +8,8 @@
 
 #include "core/bus/bus.h"
 
+enum { BUS_READER_QUEUE = 4 << 20 };
+
 struct bus_local_conf {
     const char *dir;
     uint64_t map_bytes;   /* of the sparse map: 64 GiB */
@@ -41,7 +43,7 @@ struct bus_conf {
     enum bus_kind kind;
     const char *prefix;          /* of topic names: "kaiju." */
     uint64_t writer_queue_bytes; /* put but not yet ended, per writer; 0 = 64 MiB */
-    uint64_t reader_queue_bytes; /* fetched but not yet polled, per reader; 0 = 32 MiB */
+    uint64_t reader_queue_bytes; /* fetched but not yet polled, per reader; 0 = 4 MiB */
     struct bus_local_conf local;
     struct bus_kafka_conf kafka;
     struct bus_sim_conf sim;

@@ -29,6 +29,7 @@ struct bus_client {
     struct intern *topics;
     struct bus_timers timers;
     struct bus_wake wake;
+    bool held; /* by bus_hold: an implementation may give records all the same */
 };
 
 struct bus_reader {

@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-enum { POLL_BYTES = 4 * 1024 * 1024, TOPICS_MAX = 16384, FRESH_MS = 10000 };
+enum { POLL_BYTES = 1024 * 1024, TOPICS_MAX = 16384, FRESH_MS = 10000 };
 
 char *kafka_name(const struct kafka_bus *b, struct slice name)
 {
@@ -272,7 +272,7 @@ static int kafka_poll(struct bus_client *client, struct bus_ev *evs, int max)
     VEC_EACH (&c->writers, w) {
         n += kafka_writer_poll(*w, evs + n, max - n);
     }
-    n += poll_readers(c, evs + n, max - n);
+    n += client->held ? 0 : poll_readers(c, evs + n, max - n);
     assert(n <= max);
     return n;
 }

@@ -63,7 +63,7 @@ struct kafka_conf *kafka_conf_new(const struct bus_conf *conf)
     struct kafka_conf *k = MEM_NEW(struct kafka_conf);
     k->replication = f->replication > 0 ? f->replication : -1;
     k->transaction_ms = f->transaction_timeout_ms > 0 ? f->transaction_timeout_ms : 10000;
-    k->reader_bytes = conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : 32u << 20;
+    k->reader_bytes = conf->reader_queue_bytes > 0 ? conf->reader_queue_bytes : BUS_READER_QUEUE;
     k->writer_bytes = conf->writer_queue_bytes > 0 ? conf->writer_queue_bytes : 64u << 20;
     common(k, "bootstrap.servers", f->brokers);
     common(k, "security.protocol", f->security_protocol);
@@ -190,6 +190,10 @@ static int set_limits(const struct kafka_conf *k, enum kafka_role role, rd_kafka
         rc = set_number(conf, "queued.max.messages.kbytes", bytes / 1024, reterr);
         rc = rc != 0 ? rc
                      : set_number(conf, "fetch.max.bytes", MIN(bytes, INT64_C(52428800)), reterr);
+        /* Of each partition, and packed: all of them together may be many times the queue. */
+        rc = rc != 0 ? rc
+                     : set_number(conf, "max.partition.fetch.bytes",
+                                  MIN(MAX(bytes / 16, INT64_C(65536)), INT64_C(1048576)), reterr);
     } else if (role == KAFKA_PLAIN || role == KAFKA_SLOT) {
         /* Ours refuses first: it counts headers as well. */
         int64_t bytes = (int64_t)MIN(k->writer_bytes, 1u << 30) * 2 + (8 << 20);

@@ -229,7 +229,7 @@ int bus_local_poll(struct bus_client *bc, struct bus_ev *evs, int max)
     take_inbox(c);
     answer_asks(c);
     int n = give_ready(c, evs, max);
-    if (n < max) {
+    if (n < max && !bc->held) {
         n += bus_local_fetch(c, evs + n, max - n);
     }
     bus_local_txn_end(c);

@@ -203,6 +203,7 @@ static int run(const struct cmd *self, struct process *p)
 {
     struct err e;
     err_clear(&e);
+    mem_tune();
     log_setup(&(struct log_conf){.level = (enum log_level)p->settings.log_level,
                                  .format = (enum log_format)p->settings.log_format,
                                  .fd = STDERR_FILENO,

@@ -172,9 +172,11 @@ static void part_text(const struct view *v, uint32_t i)
         (void)buf_addf(v->out, "  unit %u ", k + 1);
         cmd_keys_unit(&p->keys.units[k], v->out);
     }
+    struct doc_walk walk;
+    doc_walk(&walk, v->g->doc->tree, doc_get(p->doc->node, "epl"));
     for (uint32_t k = 0; k < p->n_stmts; k++) {
         const struct doc_stmt *s = p->stmts[k];
-        struct span at = doc_place(v->g->doc->tree, doc_get(p->doc->node, "epl"), s->off, 1);
+        struct span at = doc_walk_to(&walk, s->off, 1);
         cmd_explain_stmt(v->out, s->ast, (uint32_t)(s - p->doc->stmts) + 1, at.line, &p->keys,
                          p->before + k + 1);
         sum_text(v, p, k, g);

@@ -9,12 +9,6 @@
 
 #include <assert.h>
 
-struct walk {
-    struct slice raw, text;
-    size_t at, done; /* in raw, in text */
-    uint8_t style;
-};
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -44,7 +38,7 @@ static bool is_joined_line(struct slice raw, size_t at)
 }
 
 /* Before a character that is no blank: over what the document has in between. */
-static void skip(struct walk *w)
+static void skip(struct doc_walk *w)
 {
     while (w->at < w->raw.len) {
         if (w->style == DOC_DOUBLE_QUOTED && is_joined_line(w->raw, w->at)) {
@@ -57,7 +51,7 @@ static void skip(struct walk *w)
     }
 }
 
-static void step(struct walk *w)
+static void step(struct doc_walk *w)
 {
     char c = w->text.ptr[w->done];
     size_t n = utf8_len(c);
@@ -78,7 +72,7 @@ static void step(struct walk *w)
     w->done = MIN(w->done + n, w->text.len);
 }
 
-static size_t begin_of(const struct walk *w)
+static size_t begin_of(const struct doc_walk *w)
 {
     if (w->style == DOC_QUOTED || w->style == DOC_DOUBLE_QUOTED) {
         return MIN((size_t)1, w->raw.len);
@@ -90,27 +84,49 @@ static size_t begin_of(const struct walk *w)
     return 0;
 }
 
+static void begin(struct doc_walk *w)
+{
+    w->at = begin_of(w);
+    w->done = 0;
+}
+
+void doc_walk(struct doc_walk *w, const struct doc_tree *t, const struct doc_node *scalar)
+{
+    assert(scalar->span.off <= t->text.len);
+    *w = (struct doc_walk){
+        .tree = t,
+        .raw = slice_sub(t->text, scalar->span.off, scalar->span.off + scalar->span.len),
+        .text = scalar->text,
+        .from = scalar->span.off,
+        .style = scalar->style};
+    begin(w);
+}
+
+struct span doc_walk_to(struct doc_walk *w, size_t off, size_t len)
+{
+    if (off < w->done) {
+        begin(w);
+    }
+    while (w->done < off && w->done < w->text.len) {
+        step(w);
+    }
+    if (w->done < w->text.len && !is_blank(w->text.ptr[w->done])) {
+        skip(w);
+    }
+    size_t from = w->at;
+    while (w->done < off + len && w->done < w->text.len) {
+        step(w);
+    }
+    struct span s = doc_span(w->tree, w->from + from, 0);
+    size_t end = slice_find(slice_sub(w->raw, from, w->at), '\n');
+    s.len = (uint32_t)MIN(end, w->at - from);
+    return s;
+}
+
 struct span doc_place(const struct doc_tree *t, const struct doc_node *scalar, size_t off,
                       size_t len)
 {
-    assert(scalar->span.off <= t->text.len);
-    struct walk w = {.raw =
-                         slice_sub(t->text, scalar->span.off, scalar->span.off + scalar->span.len),
-                     .text = scalar->text,
-                     .style = scalar->style};
-    w.at = begin_of(&w);
-    while (w.done < off && w.done < w.text.len) {
-        step(&w);
-    }
-    if (w.done < w.text.len && !is_blank(w.text.ptr[w.done])) {
-        skip(&w);
-    }
-    size_t from = w.at;
-    while (w.done < off + len && w.done < w.text.len) {
-        step(&w);
-    }
-    struct span s = doc_span(t, scalar->span.off + from, 0);
-    size_t end = slice_find(slice_sub(w.raw, from, w.at), '\n');
-    s.len = (uint32_t)MIN(end, w.at - from);
-    return s;
+    struct doc_walk w;
+    doc_walk(&w, t, scalar);
+    return doc_walk_to(&w, off, len);
 }

@@ -48,6 +48,15 @@ const char *doc_kind_name(enum doc_kind k);                                   /*
 /* Where the bytes [off, off + len) of a scalar's text stand in the document. */
 struct span doc_place(const struct doc_tree *t, const struct doc_node *scalar, size_t off,
                       size_t len);
+/* Likewise for many places of a scalar: from one to the next, if they ascend. */
+struct doc_walk {
+    const struct doc_tree *tree;
+    struct slice raw, text;
+    size_t from, at, done; /* of raw in the document; in raw, in text */
+    uint8_t style;
+};
+void doc_walk(struct doc_walk *w, const struct doc_tree *t, const struct doc_node *scalar);
+struct span doc_walk_to(struct doc_walk *w, size_t off, size_t len);
 /* Line and column of a byte. */
 struct span doc_span(const struct doc_tree *t, size_t off, size_t len);
 

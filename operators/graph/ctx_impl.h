@@ -31,6 +31,7 @@ struct ctx_ctl {
     struct pat_env env;
     struct tmr timer;
     bool opening;
+    const struct ctx_part *ended; /* by the event with which the next begins; NULL */
 };
 
 struct ctx_part {
@@ -71,6 +72,8 @@ struct ctx_part *ctx_find(const struct ctx_ctl *c, struct dat key);
 void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n);
 /* ... to what came with a part, unless it is cut into categories, which begin with what follows. */
 void ctx_show(struct ctx_part *p, struct evt **events, size_t n);
+/* Whether its statements have heard of the event under way, and none still will. */
+bool ctx_told(const struct ctx_part *p);
 /* Properties of a new part, to be filled further. */
 struct evt *ctx_new_props(const struct ctx_ctl *c);
 

@@ -227,6 +227,41 @@ void ctx_close(struct ctx_part *p)
     *VEC_PUSH(&p->in.eng->dying) = &p->in;
 }
 
+/* Of statements that heard of the event in the part that it ends, the next one does not. */
+static bool has_heard(const struct ctx_part *p, const struct route_leaf *l)
+{
+    const struct ctx_part *old = p->ctl->ended;
+    return old != NULL && p->inner == NULL && l->inst->st->context != NULL &&
+           l->inst->st->context->what == p->plan &&
+           !eng_tells(p->in.eng, ctx_part_inst(old, l->inst->st), true);
+}
+
+bool ctx_told(const struct ctx_part *p)
+{
+    bool told = false, will = p->plan->n_levels > 1;
+    for (size_t i = 0; !will && i < p->insts.len; i++) {
+        const struct inst *in = p->insts.ptr[i];
+        will = in != NULL && eng_tells(p->in.eng, in, true);
+        told |= in != NULL && eng_tells(p->in.eng, in, false);
+    }
+    return told && !will;
+}
+
+static void offer_again(struct ctx_part *p, struct evt *event)
+{
+    struct eng *e = p->in.eng;
+    struct route_hits hits = {0}, kept = {0};
+    route_match(e->route, event, &hits);
+    VEC_EACH (&hits.v, h) {
+        if (h->leaf->seq > p->seq && !has_heard(p, h->leaf)) {
+            *VEC_PUSH(&kept.v) = *h;
+        }
+    }
+    eng_hand_out(e, &kept, event);
+    VEC_DONE(&kept.v);
+    VEC_DONE(&hits.v);
+}
+
 void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -249,7 +284,9 @@ void ctx_offer(struct eng *e, uint64_t seq, struct evt **events, size_t n)
 void ctx_show(struct ctx_part *p, struct evt **events, size_t n)
 {
     bool categories = p->inner != NULL && p->inner->level->kind == CTX_CATEGORY;
-    if (!p->closed && !categories) {
+    if (!p->closed && p->ctl->ended != NULL && p->inner == NULL && n == 1) {
+        offer_again(p, events[0]);
+    } else if (!p->closed && !categories) {
         ctx_offer(p->in.eng, p->seq, events, n);
     }
 }

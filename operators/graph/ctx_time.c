@@ -38,7 +38,8 @@ static void ended(struct ctx_part *p, struct evt *e)
     struct ctx_ctl *c = p->ctl;
     ctx_close(p);
     if (c->level->kind == CTX_START_END) {
-        ctx_wait(c, false, e);
+        c->ended = p;
+        ctx_wait(c, false, ctx_told(p) ? NULL : e);
     }
 }
 
@@ -66,10 +67,8 @@ void ctx_await_end(struct ctx_part *p, int64_t due)
     }
     if (l->end.pat.root != NULL) {
         p->env = inst_pat_env(&p->in);
-        if (l->kind == CTX_KEYED && l->end.kind == POINT_FILTER &&
-            l->ast->end.stream->n_filters == 0) {
-            p->env.rank = (2ULL << 48) - 1; /* plain statements see such an event first */
-        }
+        p->env.by_kind = l->plan->n_levels == 1;
+        p->env.plain_last = l->kind == CTX_KEYED; /* all have the condition of the key */
         p->end = pat_new(&l->end.pat, &p->env, on_end, p);
         if (!p->in.eng->loading) {
             pat_start(p->end, p->match);
@@ -252,10 +251,12 @@ void ctx_wait(struct ctx_ctl *c, bool first, struct evt *again)
         if (again != NULL) {
             ctx_show(p, &again, 1);
         }
+        c->ended = NULL;
         if (c->level->kind == CTX_START_END) {
             return;
         }
     }
+    c->ended = NULL;
     switch (s->kind) {
     case POINT_AFTER:
     case POINT_CRON: set_timer(c); break;

@@ -161,12 +161,13 @@ static bool is_plain(const struct eng *e, const struct route_hits *hits)
     return plain;
 }
 
-void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
+static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
 {
     if (LIKELY(is_plain(e, hits))) {
         for (size_t i = 0; i < hits->v.len; i++) {
             struct route_leaf *l = hits->v.ptr[i].leaf;
             struct inst *in = l->inst;
+            e->handed = i;
             if (!l->dead && !in->stopped) {
                 l->on(l->arg, ev);
                 flush(in);
@@ -182,6 +183,7 @@ void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
     for (size_t i = 0; i < hits->v.len; i++) {
         struct route_leaf *l = hits->v.ptr[i].leaf;
         struct inst *in = l->inst;
+        e->handed = i;
         bool cut = e->conf.prioritized && in->st->priority < dropped_below;
         /* With @consume, only the filters of the highest level of a pattern take the event. */
         if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
@@ -200,6 +202,28 @@ void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
             flush(in);
         }
     }
+}
+
+void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
+{
+    const struct route_hits *before = e->handing;
+    size_t at = e->handed;
+    e->handing = hits;
+    hand_out(e, hits, ev);
+    e->handing = before;
+    e->handed = at;
+}
+
+bool eng_tells(const struct eng *e, const struct inst *in, bool yet)
+{
+    size_t n = e->handing != NULL ? e->handing->v.len : 0;
+    size_t from = yet ? e->handed + 1 : 0, to = yet ? n : MIN(e->handed, n);
+    for (size_t i = from; i < to; i++) {
+        if (e->handing->v.ptr[i].leaf->inst == in) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as)

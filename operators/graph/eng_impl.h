@@ -92,7 +92,9 @@ struct eng {
     struct route *route;
     struct tmr_queue *timers;
     struct route_hits hits;
-    struct evt *current; /* being handed out; NULL */
+    struct evt *current;              /* being handed out; NULL */
+    const struct route_hits *handing; /* to these; NULL */
+    size_t handed;                    /* now to that one */
     int64_t now;
     uint32_t next_order;
     uint32_t next_stmt; /* as of deployments that succeeded */
@@ -130,8 +132,9 @@ struct eng {
 /* ---- eng.c ---- */
 /* One event into all statements; then queues are worked off by eng_work. */
 void eng_process(struct eng *e, struct evt *ev, const struct etype *as);
-/* The event to those leaves; instances are flushed. */
 void eng_hand_out(struct eng *e, struct route_hits *hits, struct evt *ev);
+/* Whether the event that is handed out comes to that instance yet, or came to it already. */
+bool eng_tells(const struct eng *e, const struct inst *in, bool yet);
 void eng_work(struct eng *e);
 void eng_enqueue(struct eng *e, struct queued q, bool front);
 void eng_mark_dirty(struct inst *in);

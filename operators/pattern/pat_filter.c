@@ -15,6 +15,7 @@ struct filter_node {
     int tag; /* -1: none */
     int consume;
     uint16_t order; /* of the leaves of the pattern, for one event */
+    bool plain;     /* without conditions of its own */
 };
 
 struct filter_inst {
@@ -33,6 +34,7 @@ static int filter_bind(struct pat_binder *x, const struct ast_pat *p, struct pat
         return rc;
     }
     pat_order_add(x, &n->filter, &n->order);
+    n->plain = p->stream->n_filters == 0;
     n->consume = p->consume ? 1 : 0;
     if (p->consume_level != NULL) {
         int64_t level = 0;
@@ -95,13 +97,26 @@ static void filter_event(void *arg, struct evt *e)
     pat_leave(i->pat);
 }
 
+/* Conditions are asked before what takes every event, and that in the order in which it came. */
+static uint64_t leaf_rank(const struct pat_inst *i)
+{
+    const struct filter_node *n = (const struct filter_node *)i->node;
+    const struct pat_env *env = i->pat->env;
+    uint64_t rank = env->rank + n->order * PAT_ORDER_STEP;
+    if (!env->by_kind || !n->plain) {
+        return rank;
+    }
+    bool last = i->late || env->plain_last;
+    return rank | 1ULL << PAT_CLASS_SHIFT | (last ? 0xffULL << PAT_CLASS_LATE_SHIFT : 0);
+}
+
 static void filter_start(struct pat_inst *i)
 {
     struct filter_inst *f = (struct filter_inst *)i;
     const struct filter_node *n = (const struct filter_node *)i->node;
     struct pat_env *env = i->pat->env;
     f->leaf = route_add(env->route, &n->filter, i->begin, filter_event, f, env->inst, env->ops,
-                        env->rank + n->order * PAT_ORDER_STEP);
+                        leaf_rank(i));
     f->leaf->consume = n->consume;
 }
 
@@ -127,7 +142,7 @@ static void filter_load(struct pat_inst *i, struct load *l)
     struct pat_env *env = i->pat->env;
     if (load_ok(l)) {
         f->leaf = route_add_at(env->route, &n->filter, i->begin, filter_event, f, env->inst,
-                               env->ops, env->rank + n->order * PAT_ORDER_STEP, seq);
+                               env->ops, leaf_rank(i), seq);
         f->leaf->consume = n->consume;
     }
 }

@@ -29,6 +29,13 @@ struct pat_env { /* outlives the pattern */
     struct inst *inst;
     struct lim *lim; /* or NULL */
     uint64_t rank;
+    bool plain_last; /* and those without conditions come behind those of statements */
+    bool by_kind; /* leaves have the class of their filter, as those of statements (PAT_CLASS..) */
+};
+
+enum { /* of ranks: bits 48 and up */
+       PAT_CLASS_SHIFT = 48,
+       PAT_CLASS_LATE_SHIFT = 40, /* of all those without a condition, the last */
 };
 
 struct pat;

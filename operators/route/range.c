@@ -15,9 +15,12 @@ static uint64_t chance(const struct route_leaf *l)
     return h ^ (h >> 32);
 }
 
+/* Numbers are equal only while a state is being loaded (route_renumber). */
 static bool before(const struct route_leaf *a, const struct route_leaf *b)
 {
-    return a->low != b->low ? a->low < b->low : a->seq < b->seq;
+    return a->low != b->low   ? a->low < b->low
+           : a->seq != b->seq ? a->seq < b->seq
+                              : (uintptr_t)a < (uintptr_t)b;
 }
 
 static void measure(struct route_leaf *l)

@@ -360,7 +360,15 @@ struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, s
 void route_renumber(struct route *r, struct route_leaf *l, uint64_t seq)
 {
     r->named = MAX(r->named, seq);
+    if (l->filter->n_keys > 0 || !l->filter->ranged) {
+        l->seq = seq;
+        return;
+    }
+    struct route_leaf **root = /* where its place follows from its number */
+        &ranged_for(type_entry(r, l->filter->type, true), l->filter->range_slot)->root;
+    range_remove(root, l);
     l->seq = seq;
+    range_add(root, l);
 }
 
 void route_remove(struct route *r, struct route_leaf *l)

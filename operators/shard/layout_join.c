@@ -231,7 +231,7 @@ static bool place(struct layout_making *m, uint32_t part, struct layout_engine *
                   struct slice *ret_why)
 {
     const struct layout_part *p = &m->looks->parts[part];
-    uint32_t least = last_maker(m, part);
+    uint32_t least = p->level > 0 ? last_maker(m, part) : UINT32_MAX;
     if (p->adds_up) { /* the clock of its tasks is that of those who make the parts */
         *ret_why = SLICE("it adds up what others have summed up in parts");
         return false;

@@ -125,8 +125,22 @@ static uint32_t classify_sums(const struct layout_part *p, uint32_t *classes, ui
     return n;
 }
 
+/* Inputs of a unit are also what it inserts itself. */
+static bool reads_events(const struct doc *d, const struct layout_part *p, const struct key_unit *u)
+{
+    for (uint32_t i = 0; i < u->n_inputs; i++) {
+        for (uint32_t k = 0; k < u->n_stmts; k++) {
+            uint32_t at = u->stmts[k].order - p->before - 1;
+            if (at < p->n_stmts && doc_stmt_reads(d, p->stmts[at], u->inputs[i].type->name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A class for each unit: how many there are; 0: they cannot be apart. */
-static uint32_t classify(const struct layout_part *part, uint32_t *classes)
+static uint32_t classify(const struct doc *d, const struct layout_part *part, uint32_t *classes)
 {
     const struct key_plan *p = &part->keys;
     uint32_t n = 0;
@@ -136,7 +150,7 @@ static uint32_t classify(const struct layout_part *part, uint32_t *classes)
         if (is_idle(&p->units[i]) || sum_of(part, &p->units[i]) != NULL) {
             continue;
         }
-        if (p->units[i].n_inputs == 0) {
+        if (!reads_events(d, part, &p->units[i])) {
             return 0; /* timers alone: somebody must tell them the time */
         }
         while (c < n && !fits(part, classes, i, c)) {
@@ -176,6 +190,7 @@ static void cut_out(struct arena *a, const struct layout_part *whole, const uint
     buf_init(&text, LAYOUT_TEXT_MAX);
     buf_init(&schemas, LAYOUT_TEXT_MAX);
     *to = (struct layout_part){.doc = whole->doc, .level = whole->level, .name = whole->name};
+    bool keyed = false;
     make_room(a, to, whole->n_stmts);
     for (uint32_t i = 0; i < whole->n_stmts; i++) {
         uint32_t u = unit_of(&whole->keys, whole->before + i + 1);
@@ -185,12 +200,16 @@ static void cut_out(struct arena *a, const struct layout_part *whole, const uint
             to->whole[to->n_stmts] = whole->whole[i];
             to->stmts[to->n_stmts++] = whole->stmts[i];
             to->adds_up |= sum != NULL;
+            keyed |= sum != NULL && sum->n_keys > 0;
             (void)buf_add_slice(&schemas, sum != NULL ? sum->schema : SLICE_NONE);
             (void)buf_add_slice(&text, sum != NULL ? sum->whole : whole->stmts[i]->text);
             (void)buf_add_str(&text, ";\n");
         }
     }
-    if (c > 0) {
+    if (to->adds_up) { /* whatever else there is: tasks, and so state, go by this name */
+        to->name = slice_str(
+            arena_printf(a, SLICE_FMT "%s", SLICE_ARG(whole->name), keyed ? ".groups" : ".total"));
+    } else if (c > 0) {
         to->name =
             slice_str(arena_printf(a, SLICE_FMT ".%u", SLICE_ARG(whole->name), (unsigned)c + 1));
     }
@@ -226,7 +245,7 @@ static void split(const struct doc *d, struct layout_looks *l, struct err *reter
 {
     struct layout_part whole = l->parts[l->n_parts - 1];
     uint32_t *classes = arena_array(l->arena, whole.keys.n_units + 1, sizeof *classes);
-    uint32_t n = classify(&whole, classes), open = 0;
+    uint32_t n = classify(d, &whole, classes), open = 0;
     uint32_t later = d->g.n_levels - whole.level - 1;
     struct layout_part *to = &l->parts[l->n_parts - 1];
     bool many = n > 1 || (n == 1 && any_sum(&whole));
@@ -254,18 +273,25 @@ static void split(const struct doc *d, struct layout_looks *l, struct err *reter
 
 /* ---- sums ---- */
 
-static const struct key_stmt *alone(const struct layout_part *p, uint32_t i, bool *ret_shares)
+struct lone { /* of a statement that is one task */
+    const struct key_stmt *k;
+    bool shares; /* a unit with others */
+};
+
+/* By statement of the part. */
+static struct lone *lone_of(struct arena *a, const struct layout_part *p)
 {
+    struct lone *to = arena_array(a, p->n_stmts + 1, sizeof *to);
     for (uint32_t u = 0; u < p->keys.n_units; u++) {
         const struct key_unit *x = &p->keys.units[u];
-        for (uint32_t k = 0; k < x->n_stmts; k++) {
-            if (x->stmts[k].order == p->before + i + 1) {
-                *ret_shares = x->n_stmts > 1;
-                return x->choice == KEY_ONE ? &x->stmts[k] : NULL;
+        for (uint32_t k = 0; x->choice == KEY_ONE && k < x->n_stmts; k++) {
+            uint32_t at = x->stmts[k].order - p->before - 1;
+            if (x->stmts[k].order > p->before && at < p->n_stmts) {
+                to[at] = (struct lone){&x->stmts[k], x->n_stmts > 1};
             }
         }
     }
-    return NULL;
+    return to;
 }
 
 static bool is_there(const struct layout_part *p, uint32_t n, struct slice type)
@@ -282,12 +308,12 @@ static bool is_there(const struct layout_part *p, uint32_t n, struct slice type)
 static int look_for_sums(const struct doc *d, struct arena *a, struct layout_part *p,
                          struct err *reterr)
 {
+    const struct lone *lone = lone_of(a, p);
     struct eng *types = NULL;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < p->n_stmts; i++) {
-        bool shares = false;
-        const struct key_stmt *k = alone(p, i, &shares);
-        if (k == NULL || !k->may_split || shares) {
+        const struct key_stmt *k = lone[i].k;
+        if (k == NULL || !k->may_split || lone[i].shares) {
             bool other = k != NULL && k->may_split;
             p->whole[i] = other       ? SLICE("other statements share its state, or read its rows")
                           : k != NULL ? k->whole

@@ -415,6 +415,17 @@ bool merge_next(struct merge *m, struct merge_take *ret)
     return true;
 }
 
+bool merge_peek(const struct merge *m, uint32_t *ret_sub, int64_t *ret_offset)
+{
+    assert(!m->replay);
+    if (m->n_heap == 0 || (m->n_waited > 0 && m->n_waited != m->n_may)) {
+        return false;
+    }
+    *ret_sub = m->heap[0];
+    *ret_offset = head(&m->subs[m->heap[0]])->offset;
+    return true;
+}
+
 /* ---- what concerns nobody ---- */
 
 static int64_t plus(int64_t a, int64_t b)

@@ -101,6 +101,8 @@ struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub);
 
 /* The next input; false: somebody is waited for, or nothing is there. */
 bool merge_next(struct merge *m, struct merge_take *ret);
+/* What merge_next would give; nothing is taken. */
+bool merge_peek(const struct merge *m, uint32_t *ret_sub, int64_t *ret_offset);
 /* What may be passed over: inputs that do not concern the party, */
 struct merge_bounds {
     uint64_t party;

@@ -44,6 +44,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 
 static void one_free(struct slot *s, struct slot_one *o)
 {
+    slot_trial_end(s, o);
     slot_party_leave(s, o);
     task_free(o->task);
     slot_inputs_free(s, o);
@@ -65,6 +66,7 @@ void slot_free(struct slot *s)
         slot_load_end(s, i);
     }
     slot_scans_free(s);
+    slot_trials_close(s);
     if (s->writer != NULL) {
         bus_writer_close(s->writer);
     }
@@ -86,6 +88,7 @@ void slot_abandon(struct slot *s)
 {
     s->writer = NULL;
     s->reader = s->source = NULL;
+    s->trials.notes = NULL;
     for (uint32_t i = 0; i < SLOT_LOADS; i++) {
         s->loads[i].reader = NULL;
     }
@@ -128,6 +131,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->conf = *task;
     o->id = ++s->one_ids;
     o->written = -1;
+    o->trial.step = task->after_death ? TRIAL_WAITS : TRIAL_NONE;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
     task_probe(o->task, s->probe);
@@ -186,6 +190,7 @@ static void let_go(struct slot *s)
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
         if (o->state == SLOT_LOST) {
+            slot_trial_end(s, o);
             slot_inputs_leave(s, o);
         }
         if (o->leaving && is_done(o) && !o->in_cut && !busy && is_readable(s, o)) {
@@ -237,6 +242,8 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_LEAVE: of_leaving(s, ev); break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
     case SLOT_TAG_LAG: slot_end_told(s, ev); break;
+    case SLOT_TAG_TRIAL_OPEN:
+    case SLOT_TAG_TRIAL_PUT: slot_trial_event(s, ev); break;
     }
 }
 
@@ -301,28 +308,48 @@ static void run_out(struct slot *s, struct slot_one *o)
     }
 }
 
+/* While a transaction is under way, the next one is not filled without bound: what it has would
+ * wait in the memory of all who read it. */
+static bool is_full(const struct slot *s)
+{
+    return s->put_bytes >= SLOT_PUT_ENOUGH && (s->sending || s->committing || s->looking);
+}
+
+bool slot_has_enough(const struct slot *s)
+{
+    return s->at_hand || is_full(s);
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
     bool more = false;
+    bool full = is_full(s);
     slot_align(s);
     slot_gaps(s);
+    s->put_bytes = 0;
+    s->at_hand = false;
+    slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
         int64_t wake = INT64_MAX;
         more |= slot_snap_slice(s, o, &wake);
         wake_at(s, wake);
-        if (o->state != SLOT_LIVE || s->draining || o->leaving) {
+        size_t put = o->state == SLOT_LIVE ? task_put_bytes(o->task) : 0;
+        s->put_bytes += put;
+        if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
             continue;
         }
         int64_t began = slot_now(s);
         slot_party(s, o);
-        uint32_t n = task_work(o->task, most);
+        uint32_t n =
+            o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, most) : task_work(o->task, most);
         o->busy_ns += n > 0 ? slot_now(s) - began : 0;
         bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
                     !merge_is_empty(task_merge(o->task));
         o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
-        more |= n == most;
+        s->at_hand |= n == most;
+        s->put_bytes += task_put_bytes(o->task) - put;
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
         } else if (n == 0) {
@@ -332,7 +359,7 @@ static bool live_step(struct slot *s)
     slot_commit_step(s);
     slot_ask_ends(s);
     wake_at(s, next_wake(s));
-    return more;
+    return more || s->at_hand;
 }
 
 bool slot_step(struct slot *s)

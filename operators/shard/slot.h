@@ -20,6 +20,8 @@
 #include "operators/graph/eng_succeed.h"
 #include "operators/shard/task.h"
 
+#include <stdatomic.h>
+
 struct slot;
 
 /* A run over what is there, instead of a live one: nobody is passed over, nothing ticks, inputs
@@ -52,7 +54,8 @@ struct slot_conf {
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
     const struct slot_lease *lease; /* NULL: who opens the writer has it */
-    uint32_t journal_parts;         /* of both; 0: as many as they have in every Kaiju */
+    atomic_bool *trial;     /* a task of this process is tried alone; NULL: it has one slot */
+    uint32_t journal_parts; /* of both; 0: as many as they have in every Kaiju */
 };
 
 /* What a task needs to be told besides its plan: where its inputs lie. */
@@ -61,6 +64,7 @@ struct slot_task {
     const struct slice *topics; /* names; merge_spec.topic counts here */
     const bool *aligned;        /* per topic: waited for by align_ns */
     bool from_start;            /* without a journal: all that is there, else what comes */
+    bool after_death;           /* whoever ran it before has died: it is counted (slot_trial.h) */
     int64_t idle_ns;            /* at the end of all inputs for so long: ticks begin; 0: never */
     int64_t
         archive_ns; /* the first snapshot of each such period of its clock is archived; 0: none */
@@ -101,6 +105,8 @@ bool slot_step(struct slot *s);
 /* No more input is taken; slot_is_drained once everything taken is committed. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
+/* It has inputs at hand, or waits for the end of a transaction: what is read now would wait. */
+bool slot_has_enough(const struct slot *s);
 /* Another task: its journal is read and replayed while the others go on. Nobody else may run it:
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);

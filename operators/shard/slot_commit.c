@@ -25,7 +25,7 @@ int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
         return INT64_MAX;
     }
     bool now = task_is_urgent(o->task) || o->snap.state == SNAP_CUT || o->leaving || s->draining ||
-               s->conf.range != NULL;
+               s->conf.range != NULL || o->trial.step == TRIAL_TAKEN;
     return now ? 0 : o->cut_at + WAITS_NS;
 }
 
@@ -149,7 +149,8 @@ void slot_commit_step(struct slot *s)
         return;
     }
     int64_t now = slot_now(s);
-    if (!s->sending && now - s->last_commit >= s->conf.commit_ns) {
+    bool due = now - s->last_commit >= s->conf.commit_ns || s->put_bytes >= SLOT_PUT_ENOUGH;
+    if (!s->sending && due) {
         s->last_commit = now;
         if (cut_all(s)) {
             rewind_sending(s);
@@ -195,6 +196,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             o->written = at >= 0 ? at : o->seen_at;
             o->readable = false;
             slot_snap_committed(s, o, o->written);
+            slot_trial_committed(s, o);
             o->in_cut = false;
         }
     }

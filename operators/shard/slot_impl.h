@@ -13,23 +13,13 @@
 #include "operators/shard/slot_probe.h"
 #include "operators/shard/slot_read.h"
 #include "operators/shard/slot_snap.h"
-
-enum slot_tag { /* low byte of a tag; then an index, and a number that is used once */
-                SLOT_TAG_OPEN = 1,
-                SLOT_TAG_COMMIT,
-                SLOT_TAG_BOUNDS,
-                SLOT_TAG_JOURNAL,
-                SLOT_TAG_SCAN,
-                SLOT_TAG_SCAN_BOUNDS,
-                SLOT_TAG_TIMER,
-                SLOT_TAG_LAG, /* where a partition ends now */
-                SLOT_TAG_LEAVE,
-                SLOT_TAG_PUT, /* plain writer: 1 + the task whose journal record it is */
-};
+#include "operators/shard/slot_tag.h"
+#include "operators/shard/slot_trial.h"
 
 enum {
     SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait */
     SLOT_TXN_MAX = 48 << 20,   /* bytes of a transaction; a queue of the bus has 64 MiB */
+    SLOT_PUT_ENOUGH = 2 << 20, /* bytes for which a transaction begins before its time */
     SLOT_SNAP_PORTION = 8 << 20,
     SLOT_TAKES = 4096,
     SLOT_JOURNAL_PARTS = 64,
@@ -57,6 +47,7 @@ struct slot_one { /* a task and what the slot knows of it */
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
     struct slot_snap snap;
+    struct slot_trial trial;
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
@@ -95,6 +86,8 @@ struct slot {
     /* the transaction under way */
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
+    bool at_hand;                /* a task had more inputs than it took in one step */
+    size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted;             /* in a row */
@@ -104,20 +97,14 @@ struct slot {
     bool looking;                 /* after UNKNOWN: for the records of the cut */
     bool asking, leased;          /* for the lease; what the records so far say */
 
+    struct slot_trials trials;
+
     char why[160];
     struct slot_counts counts;
     int64_t took[SLOT_TOOK], asked_ends;
     uint32_t n_took;
 };
 
-static inline uint64_t slot_tag(enum slot_tag kind, uint32_t index, uint32_t number)
-{
-    return (uint64_t)number << 32 | (uint64_t)index << 8 | (uint64_t)kind;
-}
-static inline uint32_t slot_tag_index(uint64_t tag)
-{
-    return (uint32_t)(tag >> 8) & 0xffffff;
-}
 static inline size_t slot_buffer_max(const struct slot *s)
 {
     return s->conf.buffer_bytes > 0 ? s->conf.buffer_bytes : SLOT_BUFFER_MAX;

@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { FETCH_MAX = 256 << 20, SPARE_MAX = 16, SPARE_KEEP = 1 << 20 };
+enum { FETCH_MAX = 256 << 20, BATCH_FULL = 1 << 20, SPARE_MAX = 4, SPARE_KEEP = 1 << 20 };
 
 /* ---- scans ---- */
 
@@ -512,7 +512,8 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
         }
     }
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
-        if (arena_stats(b->arena).used_bytes > FETCH_MAX / 4) { /* what one record needs is there */
+        if (arena_stats(b->arena).used_bytes >
+            BATCH_FULL) { /* it is free when all of it is taken */
             batch_drop(b);
             b = batch_new(s);
         }

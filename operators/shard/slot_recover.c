@@ -294,6 +294,7 @@ static void begin_task(struct slot *s, struct slot_one *o)
 {
     bool last = o->ended || o->last_plan != o->conf.plan->hash; /* its rules are over */
     o->state = SLOT_REPLAY;
+    slot_trial_count(o);
     slot_snap_open(s, o);
     if (o->state == SLOT_REPLAY && o->journal.len > 0 && last) {
         succeed(s, o);
@@ -425,6 +426,7 @@ static void take_records(struct slot *s, uint32_t load, struct slot_journal *j,
             continue;
         }
         if (j->snapshots) {
+            slot_trial_record(s, load, r);
             slot_snap_record(s, load, r);
             continue;
         }

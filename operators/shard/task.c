@@ -239,7 +239,7 @@ void task_hop(struct task *t, int64_t clock)
 
 /* ---- inputs ---- */
 
-static struct eref ref_of(const struct task *t, const struct merge_take *in)
+struct eref task_ref(const struct task *t, const struct merge_take *in)
 {
     const struct merge_spec *s = &t->plan->subs[in->sub];
     if (s->author != 0) {
@@ -325,7 +325,7 @@ static void take(struct task *t, const struct merge_take *in)
     bool mark = in->event == NULL && in->bad == 0;
     int64_t clock = merge_clock(t->merge);
     t->counts.taken++;
-    task_input_begin(t, mark ? (struct eref){0, 0} : ref_of(t, in));
+    task_input_begin(t, mark ? (struct eref){0, 0} : task_ref(t, in));
     if (clock != MERGE_NO_CLOCK) { /* what does not decode tells no time */
         task_hop(t, clock);
     }
@@ -354,7 +354,7 @@ static void decide_again(struct task *t)
         const struct journal_decision *d = &r->decisions[t->at_decision++];
         if (d->kind == JOURNAL_TICK) {
             task_tick(t, d->time);
-        } else if (d->kind == JOURNAL_GAP) {
+        } else if (d->kind == JOURNAL_GAP || d->kind == JOURNAL_POISON) {
             task_gap_again(t, d);
         }
         t->ended |= d->kind == JOURNAL_ENDS;

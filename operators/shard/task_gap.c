@@ -2,7 +2,8 @@
  *
  * Input that is gone: retention has removed it before it was read. A task goes on behind it, and
  * says so: the journal has what was passed over (so does a replay), a letter goes to `dlq`, the
- * task counts it. What the rules had in memory may now be wrong; nothing is guessed.
+ * task counts it. What the rules had in memory may now be wrong; nothing is guessed. A record that
+ * the process dies of is passed over in the same way.
  */
 #include "operators/shard/task_gap.h"
 
@@ -40,15 +41,26 @@ bool task_gap_read(struct slice bytes, uint32_t *ret_sub, struct merge_pos *ret_
     return p == end && sub <= UINT32_MAX && index <= UINT32_MAX;
 }
 
-static void note(struct task *t, uint32_t sub, struct merge_pos from, int64_t to)
+static void decide(struct task *t, enum journal_kind kind, uint32_t sub, struct merge_pos from,
+                   int64_t to)
 {
-    const struct merge_spec *s = &t->plan->subs[sub];
-    struct slice topic = t->plan->topics != NULL ? t->plan->topics[s->topic] : SLICE("");
     *VEC_PUSH(&t->decisions) =
-        (struct journal_decision){.kind = JOURNAL_GAP,
+        (struct journal_decision){.kind = kind,
                                   .take = merge_takes(t->merge),
                                   .time = to,
                                   .bytes = write_note(t->notes, sub, from, to)};
+}
+
+static struct slice topic_of(const struct task *t, uint32_t sub)
+{
+    return t->plan->topics != NULL ? t->plan->topics[t->plan->subs[sub].topic] : SLICE("");
+}
+
+static void note(struct task *t, uint32_t sub, struct merge_pos from, int64_t to)
+{
+    const struct merge_spec *s = &t->plan->subs[sub];
+    struct slice topic = topic_of(t, sub);
+    decide(t, JOURNAL_GAP, sub, from, to);
     t->counts.gaps++;
     task_dead(t, TASK_DEAD_GAP, SLICE_NONE,
               SLICE_FMT " partition %u: what lay from offset %lld to %lld is lost",
@@ -65,6 +77,28 @@ void task_gap(struct task *t, uint32_t sub, int64_t to)
     merge_jump(t->merge, sub, to);
 }
 
+static void note_deadly(struct task *t, uint32_t sub, struct merge_pos from, int64_t to)
+{
+    const struct merge_take in = {.sub = sub, .index = from.index, .offset = to - 1};
+    bool raw = t->plan->subs[sub].author == 0;
+    task_input_begin(t, raw ? task_ref(t, &in) : (struct eref){0, 0});
+    decide(t, JOURNAL_POISON, sub, from, to);
+    t->counts.poison++;
+    task_dead(t, TASK_DEAD_DEADLY, SLICE_NONE, SLICE_FMT " partition %u, offset %lld",
+              SLICE_ARG(topic_of(t, sub)), t->plan->subs[sub].part, (long long)to - 1);
+    task_input_end(t);
+}
+
+void task_skip(struct task *t, uint32_t sub, int64_t offset)
+{
+    struct merge_pos from = merge_pos(t->merge, sub);
+    assert(sub < t->plan->n_subs && t->replay == NULL);
+    if (from.offset <= offset) {
+        note_deadly(t, sub, from, offset + 1);
+        merge_jump(t->merge, sub, offset + 1);
+    }
+}
+
 void task_gap_again(struct task *t, const struct journal_decision *d)
 {
     uint32_t sub = 0;
@@ -73,9 +107,13 @@ void task_gap_again(struct task *t, const struct journal_decision *d)
     if (!task_gap_read(d->bytes, &sub, &from, &to) || sub >= t->plan->n_subs) {
         return; /* the sums will differ */
     }
-    task_input_begin(t, (struct eref){0, 0});
-    note(t, sub, from, to);
-    task_input_end(t);
+    if (d->kind == JOURNAL_POISON) {
+        note_deadly(t, sub, from, to);
+    } else {
+        task_input_begin(t, (struct eref){0, 0});
+        note(t, sub, from, to);
+        task_input_end(t);
+    }
     if (merge_pos(t->merge, sub).offset < to) {
         merge_jump(t->merge, sub, to);
     }

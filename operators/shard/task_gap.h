@@ -9,6 +9,8 @@
 
 /* What lies before the offset is gone; nothing of it is buffered. The sub-stream goes on there. */
 void task_gap(struct task *t, uint32_t sub, int64_t to);
+/* The next record of the sub-stream, which lies there, is passed over: the process dies of it. */
+void task_skip(struct task *t, uint32_t sub, int64_t offset);
 /* A journal cannot be played, because its input is gone: instead of it, when nothing was pushed
  * yet. The task goes on behind its last record; `to`: where that ended, per sub-stream. */
 void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,

@@ -270,6 +270,8 @@ static void settle(struct worker *w)
             t.from_start = w->conf.from_start;
             t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
             t.archive_ns = d->archive_every;
+            t.after_death = m->is.after_death;
+            m->is.after_death = false;
             slot_add(w->slot, &t);
             m->in_slot = true;
         }
@@ -304,6 +306,7 @@ static void run_slot(struct worker *w)
             settle(w);
         }
         more = slot_step(w->slot);
+        bus_hold(w->client, slot_has_enough(w->slot));
         if (atomic_load(&w->stop) && !draining) {
             draining = true;
             slot_drain(w->slot);
@@ -326,7 +329,8 @@ static void *run(void *arg)
                                    .commit_ns = w->conf.commit_ns,
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
-                                   .plain = w->conf.plain};
+                                   .plain = w->conf.plain,
+                                   .trial = w->conf.trial};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */
     while (!atomic_load(&w->stop) && !fenced) {
         struct err err;
@@ -398,7 +402,7 @@ void worker_run_layout(struct worker *w, struct laid *laid)
     VEC(struct worker_want) all = {0};
     for (uint32_t g = 0; g < laid->layout->n_groups; g++) {
         for (uint32_t i = 0; i < laid->layout->groups[g].parts; i++) {
-            *VEC_PUSH(&all) = (struct worker_want){laid, g, i};
+            *VEC_PUSH(&all) = (struct worker_want){.laid = laid, .group = g, .part = i};
         }
     }
     (void)worker_run(w, all.ptr, (uint32_t)all.len);

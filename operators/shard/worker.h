@@ -29,6 +29,7 @@ struct worker_conf {
     const char *lease_topic, *lease_key; /* slot_lease; copied. NULL: none */
     bool (*holds)(void *arg, struct slice value); /* on the worker's thread */
     void *arg;
+    atomic_bool *trial; /* slot_conf.trial, of all workers of the process */
 };
 
 struct laid {
@@ -48,6 +49,7 @@ void laid_unref(struct laid *l); /* NULL: nothing */
 struct worker_want { /* a task */
     struct laid *laid;
     uint32_t group, part;
+    bool after_death; /* slot_task.after_death */
 };
 
 enum { WORKER_RULES = 8, WORKER_NAME = 64 };

@@ -146,7 +146,7 @@ static double measure(struct bench *b, const char *name, uint32_t graphs)
         struct laid *l = lay_out(text, i * each, (i + 1) * each);
         *VEC_PUSH(&all) = l;
         for (uint32_t k = 0; k < l->layout->groups[0].parts; k++) {
-            *VEC_PUSH(&wants) = (struct worker_want){l, 0, k};
+            *VEC_PUSH(&wants) = (struct worker_want){.laid = l, .part = k};
         }
     }
     struct worker *w = worker_new(b->bus, &conf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is claimed of replay, over any bus (claims.h): a graph of three levels, tasks in four parts
- * in its middle, reads four partitions of different lag, and
+ * in its middle, sums in parts in its first, reads four partitions of different lag, and
  *
  *   b. over a fixed range each task puts the same sequence of events into each partition, for any
  *      size of batches, number of workers, and whoever is killed when;
@@ -47,6 +47,10 @@ static const char document[] =
     "      @name('load') insert into Load select node, value from Metric(name = 'load');\n"
     "      @name('step') insert into Step select node, count(*) as n\n"
     "        from Metric(name = 'step')#time(5 sec) group by node output last every 3 sec;\n"
+    "      @name('sums') insert into Sums select name, count(*) as n, max(value) as v\n" /* split */
+    "        from Metric group by name output snapshot every 5 sec;\n"
+    "      @name('batch') insert into Batches select count(*) as n, min(node) as v\n" /* likewise */
+    "        from Metric(name = 'load')#time_batch(7 sec);\n"
     "  - name: hl\n"
     "    partitions: 4\n"
     "    epl: |\n"

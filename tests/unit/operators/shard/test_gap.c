@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Input that retention has removed before a task read it (slot_gap.c), over the simulated bus: the
- * task goes on behind it with what it knew, says what is lost, and nobody needs it again.
+ * Input that a task has to do without, over the simulated bus: what retention has removed before it
+ * was read (slot_gap.c), and what the process dies of (slot_trial.c). The task goes on behind it
+ * with what it knew, says what is lost, and nobody needs it again.
  */
 #include "operators/shard/slot.h"
 #include "tests/test.h"
@@ -25,12 +26,14 @@ struct world {
     int64_t offsets[EVENTS_MAX]; /* of each event; event n lies in partition n % PARTS */
     struct slot *slot;
     int64_t snapshot_ns;
+    uint32_t deadly, deaths; /* who takes that event dies; 0: none. How often */
+    atomic_bool trial;
 };
 
 static const char rules[] = "create schema Metric(seq long);"
                             "insert into Seen select seq, count(*) as n from Metric;";
 
-static void begin(struct world *w)
+static void begin(struct world *w, bool after_death)
 {
     static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
     static const struct slice reads[] = {SLICE("Metric")}, topics[] = {SLICE("metrics")};
@@ -58,11 +61,15 @@ static void begin(struct world *w)
                                           .to_dead = 2};
     static struct slot_task task;
     struct err err;
-    task =
-        (struct slot_task){.plan = &plan, .topics = topics, .aligned = aligned, .from_start = true};
+    task = (struct slot_task){.plan = &plan,
+                              .topics = topics,
+                              .aligned = aligned,
+                              .from_start = true,
+                              .after_death = after_death};
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = w->snapshot_ns,
+                                   .trial = &w->trial,
                                    .takes = 64};
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
@@ -73,6 +80,25 @@ static void kill_worker(struct world *w)
     bus_sim_crash(w->worker);
     slot_abandon(w->slot);
     w->slot = NULL;
+}
+
+/* It has taken the deadly event, and has not passed it over. */
+static bool dies(struct world *w)
+{
+    struct task *t = w->slot != NULL && slot_tasks(w->slot) > 0 ? slot_task(w->slot, 0) : NULL;
+    return w->deadly > 0 && t != NULL && w->offsets[w->deadly] > 0 && task_counts(t).poison == 0 &&
+           merge_pos(task_merge(t), w->deadly % PARTS).offset > w->offsets[w->deadly];
+}
+
+static void step(struct world *w)
+{
+    for (int i = 0; w->slot != NULL && i < 50 && slot_step(w->slot); i++) {
+    }
+    if (dies(w)) {
+        kill_worker(w);
+        w->deaths++;
+        begin(w, true);
+    }
 }
 
 static void pass(struct world *w, int64_t ns)
@@ -91,8 +117,7 @@ static void pass(struct world *w, int64_t ns)
         for (int n = w->slot != NULL ? bus_poll(w->worker, ev, 16) : 0, i = 0; i < n; i++) {
             slot_on_event(w->slot, &ev[i]);
         }
-        for (int i = 0; w->slot != NULL && i < 50 && slot_step(w->slot); i++) {
-        }
+        step(w);
     }
 }
 
@@ -160,7 +185,7 @@ static struct world *make(int64_t snapshot_ns)
     while (!w->open) {
         pass(w, 1000000);
     }
-    begin(w);
+    begin(w, false);
     pass(w, 1000000000);
     return w;
 }
@@ -248,7 +273,7 @@ static void check(struct world *w, uint32_t lost_from, uint32_t lost_to, uint32_
         }
     }
     CHECK_EQ(gaps, f->gaps);
-    CHECK_EQ(0, f->others);
+    CHECK_EQ(w->deadly > 0, f->others);
     CHECK_EQ(n, f->n[w->sent - 1]);
     mem_free(f);
 }
@@ -258,7 +283,7 @@ static void check_state(struct world *w)
 {
     struct hash128 live = task_state_hash(slot_task(w->slot, 0));
     kill_worker(w);
-    begin(w);
+    begin(w, false);
     pass(w, 2000000000);
     CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
     CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
@@ -275,7 +300,7 @@ TEST(gap_a_task_with_a_snapshot_goes_on_with_what_it_knew)
     kill_worker(w);
     send(w, 100);
     trim(w, 150);
-    begin(w);
+    begin(w, false);
     pass(w, 2000000000);
     CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
     CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
@@ -297,7 +322,7 @@ TEST(gap_a_journal_that_cannot_be_played_is_passed_over)
     send(w, 100);
     trim(w, 50);
     w->snapshot_ns = 100000000;
-    begin(w);
+    begin(w, false);
     pass(w, 2000000000);
     CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
     CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
@@ -314,9 +339,44 @@ TEST(gap_both_at_once)
     send(w, 100);
     trim(w, 150);
     w->snapshot_ns = 100000000;
-    begin(w);
+    begin(w, false);
     pass(w, 2000000000);
     check(w, 100, 150, 2 * PARTS, 50);
+    check_state(w);
+    unmake(w);
+}
+
+TEST(trial_a_record_that_kills_is_passed_over)
+{
+    struct world *w = make(0);
+    send(w, 20);
+    w->deadly = 45;
+    send(w, 60);
+    pass(w, 2000000000);
+    CHECK_EQ(5, w->deaths); /* once, three times at one cut, and once alone */
+    check(w, 45, 46, 0, 79);
+    CHECK(!atomic_load(&w->trial));
+    check_state(w);
+    send(w, 10);
+    check(w, 45, 46, 0, 89);
+    unmake(w);
+}
+
+/* Deaths that are none of its doing cost nothing: it goes on, and all is there once. */
+TEST(trial_who_is_killed_by_others_loses_nothing)
+{
+    struct world *w = make(0);
+    for (uint32_t i = 0; i < 12; i++) {
+        kill_worker(w);
+        begin(w, true);
+        if (i % 6 == 5) {
+            send(w, 10);
+        }
+        pass(w, 300000000);
+        CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    }
+    CHECK(!atomic_load(&w->trial));
+    check(w, 0, 0, 0, 20);
     check_state(w);
     unmake(w);
 }
