@@ -94,7 +94,7 @@ def main():
             after = settled(p.pid)
             with urllib.request.urlopen(api + "/metrics", timeout=30) as answer:
                 text = answer.read().decode()
-            taken = sum(float(x) for x in re.findall(r"kaiju_task_inputs_total\S* (\S+)", text))
+            taken = sum(float(x) for x in re.findall(r"kaiju_task_inputs_total\{\S* (\S+)", text))
             print(f"{rules} rules ({kind}): RssAnon {before:.0f} MB before, {idle:.0f} applied (in {applied:.1f} s), "
                   f"{after:.0f} behind {taken:.0f} events taken: +{after - before:.0f} MB; peak +{peak - before:.0f} MB")
         finally:
