@@ -297,7 +297,6 @@ static void source_shape(struct layout_making *m, struct layout_group *g,
     }
     assert(s->forwards.len <= CLUSTERS_MAX);
     s->source = arena_copy(m->a, buf_slice(&text));
-    g->wants = layout_wants_of(m, g->first, s->source);
     struct slice *kept = arena_array(m->a, all.len + 1, sizeof *kept);
     memcpy(kept, all.ptr, all.len * sizeof *kept);
     g->filters = kept;
@@ -337,7 +336,6 @@ static void local_shape(struct layout_making *m, struct layout_group *g,
     g->n_filters = reader->n_reads;
     g->keeps_all = true;
     s->source = arena_copy(m->a, buf_slice(&text));
-    g->wants = layout_wants_of(m, g->first, s->source);
     buf_done(&text);
 }
 
@@ -545,12 +543,12 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .to_dead = s->to_dead,
         .late = g->source ? TASK_LATE_ADMIT : (enum task_late)d->late,
         .world = (enum builtin_world)d->types,
-        .wants = g->wants,
         .limits = g->source && !g->local ? NULL : share_of_limits(m, g, d),
         .makes_parts = g->local,
         .led = g->n_reads > 0 && g->reads[0].way == LAYOUT_SUMMED,
         .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
     modules_of(m, g, s, p);
+    p->wants = layout_wants(m, p);
     p->n_alerts = alerts_of(m, g, NULL);
     struct alert_rule *alerts = arena_array(m->a, (size_t)p->n_alerts + 1, sizeof *alerts);
     (void)alerts_of(m, g, alerts);
@@ -636,7 +634,6 @@ static int make(struct layout_making *m, struct err *reterr)
     layout_join(m, engines);
     for (uint32_t i = 0; i < l->n_groups; i++) {
         layout_reads(m, &l->groups[i], &engines[i]);
-        l->groups[i].wants = layout_wants(m, engines[i].eng);
         layout_engine_done(&engines[i]);
     }
     mem_free(engines);

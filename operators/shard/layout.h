@@ -70,7 +70,6 @@ struct layout_group {
     const struct slice *keeps; /* and what of its payload; if keeps_all is not set */
     uint32_t n_keeps;
     bool keeps_all;
-    const struct task_wants *wants;
     struct slot_task *tasks;
 };
 

@@ -64,10 +64,9 @@ uint32_t layout_filters(struct layout_making *m, const struct layout_group *read
 bool layout_never_null(struct layout_making *m, const struct layout_group *g, struct slice type,
                        struct slice column);
 
-/* layout_wants.c: of a group's rules that stand in an engine, as they were deployed; of a source's.
- * NULL: any event may concern them. */
-const struct task_wants *layout_wants(struct layout_making *m, struct eng *e);
-const struct task_wants *layout_wants_of(struct layout_making *m, uint32_t level, struct slice epl);
+/* layout_wants.c: of a plan's modules, as they are when they were deployed. NULL: any event may
+ * concern them. */
+const struct task_wants *layout_wants(struct layout_making *m, const struct task_plan *p);
 
 /* layout_keep.c: keys of the payload that are passed on; added to by each read of a cluster. */
 struct layout_keep {

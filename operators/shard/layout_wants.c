@@ -6,7 +6,7 @@
 #include "operators/graph/eng_wants.h"
 #include "operators/shard/layout_impl.h"
 
-const struct task_wants *layout_wants(struct layout_making *m, struct eng *e)
+static const struct task_wants *wants_of(struct layout_making *m, struct eng *e)
 {
     struct eng_wants w = {0};
     struct task_wants *to = NULL;
@@ -17,18 +17,21 @@ const struct task_wants *layout_wants(struct layout_making *m, struct eng *e)
         }
         to = ARENA_NEW(m->a, struct task_wants);
         *to = (struct task_wants){.v = v, .n = w.v.len, .version = eng_wants_version(e)};
+        to->may_sleep = eng_due(e) == INT64_MAX && eng_numbered(e) == 0;
     }
     VEC_DONE(&w.v);
     return to;
 }
 
-const struct task_wants *layout_wants_of(struct layout_making *m, uint32_t level, struct slice epl)
+const struct task_wants *layout_wants(struct layout_making *m, const struct task_plan *p)
 {
     struct err err;
-    struct eng *e = eng_new(&(struct eng_conf){.on_rows = NULL});
-    bool fine = layout_prelude(m->doc, level, e, &err) == 0 &&
-                eng_deploy(e, SLICE("source"), epl, &err) == 0;
-    const struct task_wants *to = fine ? layout_wants(m, e) : NULL;
+    struct eng *e = eng_new(&(struct eng_conf){.limits = p->limits});
+    int rc = 0;
+    for (uint32_t i = 0; i < p->n_modules && rc == 0; i++) {
+        rc = eng_deploy(e, p->modules[i].id, p->modules[i].text, &err);
+    }
+    const struct task_wants *to = rc == 0 ? wants_of(m, e) : NULL;
     eng_free(e);
     return to;
 }

@@ -134,6 +134,7 @@ void slot_add(struct slot *s, const struct slot_task *task)
     o->trial.step = task->after_death ? TRIAL_WAITS : TRIAL_NONE;
     o->state = SLOT_OPENING;
     o->task = task_new(task->plan, s->keys, &mconf);
+    task_probe(o->task, s->probe);
     slot_party(s, o);
     *VEC_PUSH(&s->tasks) = o;
 }

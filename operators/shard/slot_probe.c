@@ -60,16 +60,16 @@ void slot_party_leave(struct slot *s, struct slot_one *o)
 /* Somebody may be spared something. */
 static bool is_worth_it(struct slot_scan *c)
 {
-    if (c->rests > 0) {
+    bool some = false, asleep = false;
+    VEC_EACH (&c->inputs, in) {
+        some |= (*in)->one->party != NULL;
+        asleep |= task_is_asleep((*in)->one->task); /* it would have to ask for each event */
+    }
+    if (c->rests > 0 && !asleep) {
         c->rests--;
         return false;
     }
-    VEC_EACH (&c->inputs, in) {
-        if ((*in)->one->party != NULL) {
-            return true;
-        }
-    }
-    return false;
+    return some;
 }
 
 /* Those that want it all need not be asked for each record. */

@@ -162,6 +162,7 @@ void task_free(struct task *t)
         return;
     }
     emit_give_back(t->emit, t->parcel);
+    task_probe_done(t);
     emit_free(t->emit);
     merge_free(t->merge);
     dat_intake_free(t->intake);
@@ -195,7 +196,7 @@ struct merge *task_merge(struct task *t)
 }
 
 /* Rules begin at the clock of the first input. */
-static void start(struct task *t, int64_t clock)
+void task_start(struct task *t, int64_t clock)
 {
     struct err err;
     eng_advance(t->eng, ms_of(clock));
@@ -229,8 +230,8 @@ void task_hop(struct task *t, int64_t clock)
         t->behind = false;
     }
     if (UNLIKELY(!t->started)) {
-        start(t, clock);
-    } else if (ms_of(clock) > eng_now(t->eng)) {
+        task_begin(t, clock);
+    } else if (ms_of(clock) > eng_now(t->eng) && !t->asleep) {
         eng_advance_span(t->eng, ms_of(clock));
     }
     t->floor = clock;
@@ -300,6 +301,12 @@ static void take_event(struct task *t, const struct merge_take *in)
             task_dead(t, TASK_DEAD_LATE, SLICE_NONE, "its time is %lld", (long long)in->event->ts);
         }
         return;
+    }
+    if (UNLIKELY(t->asleep)) {
+        if (!task_is_concerned(t, in)) {
+            return;
+        }
+        task_wake(t);
     }
     if (in->sub != t->last_sub || in->offset != t->last_offset) {
         dat_intake_begin(t->intake);

@@ -36,6 +36,7 @@ enum {
     TASK_INPUT_MAX = 32 << 20, /* of one input: the rest goes to `dlq`. A cut has both at most */
 };
 
+struct probe;
 struct task;
 
 /* keys: the intern table of whoever decodes the batches that are pushed. */
@@ -54,6 +55,10 @@ uint32_t task_work(struct task *t, uint32_t max);
 /* Pieces that are pushed say what of them concerns this party (probe.h), which knows all that the
  * engine wants as long as this is its version. 0: nobody does. */
 void task_party(struct task *t, uint64_t party, size_t version);
+/* Its rules are not deployed before an event comes that concerns them. */
+bool task_is_asleep(const struct task *t);
+/* Whom it asks then, about events of which no party tells; NULL: its own. Outlives the task. */
+void task_probe(struct task *t, struct probe *p);
 /* The next due timer in ns; task_tick fires it. */
 #define TASK_NOT_DUE INT64_MAX /* none is set */
 int64_t task_due(const struct task *t);

@@ -49,13 +49,16 @@ static void write_own(const struct task *t, struct buf *b)
     put(b, t->seq);
     put(b, t->prev_sum);
     put_signed(b, t->prev_offset);
-    put(b, (uint64_t)t->started | (uint64_t)t->ended << 1);
+    put(b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2);
     put_signed(b, t->floor);
     put_signed(b, merge_clock(t->merge));
     put_signed(b, t->clock_marked);
     put(b, t->plan->n_subs);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
         put_sub(t, i, b);
+    }
+    if (t->asleep) {
+        put_signed(b, t->began);
     }
     assert(!buf_failed(b));
 }
@@ -95,19 +98,6 @@ static void on_end(void *arg)
     snap_set_add_end(arg);
 }
 
-/* Its own chunks, of the cut, come last: whoever reads looks there. */
-void task_save(struct task *t, struct snap_set *to)
-{
-    enum { SUITS = 256 << 10 };
-    const struct eng_cut_to cut = {on_chunk, on_begin, on_bytes, on_end, to};
-    assert(t->saving == NULL);
-    snap_set_begin(to);
-    t->saved_to = to;
-    t->saving = eng_cut_new(t->eng, &cut, t->slice > 0 ? t->slice : SUITS);
-    write_book(t, &t->book_bytes);
-    write_own(t, &t->own);
-}
-
 static void saved(struct task *t)
 {
     const struct save_chunk own = {SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&t->own)};
@@ -117,6 +107,22 @@ static void saved(struct task *t)
     }
     snap_set_add(t->saved_to, &own);
     task_save_end(t);
+}
+
+/* Its own chunks, of the cut, come last: whoever reads looks there. */
+void task_save(struct task *t, struct snap_set *to)
+{
+    enum { SUITS = 256 << 10 };
+    const struct eng_cut_to cut = {on_chunk, on_begin, on_bytes, on_end, to};
+    assert(t->saving == NULL);
+    snap_set_begin(to);
+    t->saved_to = to;
+    t->saving = t->asleep ? NULL : eng_cut_new(t->eng, &cut, t->slice > 0 ? t->slice : SUITS);
+    write_book(t, &t->book_bytes);
+    write_own(t, &t->own);
+    if (t->asleep) { /* its rules have nothing to save */
+        saved(t);
+    }
 }
 
 bool task_save_step(struct task *t, size_t bytes)
@@ -154,7 +160,9 @@ static void add_part(void *arg, const struct save_chunk *c)
 struct hash128 task_state_hash(struct task *t)
 {
     struct parts p = {0};
-    eng_save(t->eng, add_part, &p);
+    if (!t->asleep) {
+        eng_save(t->eng, add_part, &p);
+    }
     struct buf b;
     write_book(t, &b);
     const struct save_chunk book = book_chunk(&b);
@@ -194,7 +202,7 @@ struct own_sub {
 
 struct own { /* what the task knew beside its engine */
     uint64_t seq, prev_sum, flags;
-    int64_t prev_offset, floor, clock, clock_marked;
+    int64_t prev_offset, floor, clock, clock_marked, began;
     VEC(struct own_sub) subs;
 };
 
@@ -217,6 +225,7 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
         x->pos.index = (uint32_t)get(&f);
         x->largest = get_signed(&f);
     }
+    ret->began = (ret->flags & 4) != 0 ? get_signed(&f) : 0;
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
 }
 
@@ -281,9 +290,12 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
     int rc = own_of(chunks, n, &o, reterr);
     rc = rc == 0 ? load_own(t, &o, reterr) : rc;
     rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    rc = rc == 0 ? eng_load(t->eng, chunks, n, reterr) : rc;
+    bool slept = (o.flags & 4) != 0;
+    rc = rc == 0 && !slept ? eng_load(t->eng, chunks, n, reterr) : rc;
     VEC_DONE(&o.subs);
-    if (rc == 0 && t->started) {
+    if (rc == 0 && slept) {
+        task_begin(t, o.began);
+    } else if (rc == 0 && t->started) {
         task_take_types(t);
     }
     t->fresh = false;
@@ -321,7 +333,9 @@ int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, ui
         }
     }
     rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    if (rc == 0 && t->started) {
+    if (rc == 0 && (o.flags & 4) != 0) { /* its rules have nothing that could be kept */
+        task_begin(t, o.clock);
+    } else if (rc == 0 && t->started) {
         rc = succeed(t, chunks, n, ret, reterr);
         task_take_types(t);
     }

@@ -35,6 +35,10 @@ struct task {
     bool started, has_failed, ended;
     bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */
     int64_t passed; /* which was this behind the last of them */
+    bool asleep;    /* the rules are as they were when they began, there: */
+    int64_t began;
+    struct probe *probe, *own_probe;
+    struct probe_party *doubts; /* of the probe: events that may wake it; NULL: nobody asked */
     uint64_t party;
     size_t party_version;
     struct err failed;
@@ -107,6 +111,13 @@ struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
 /* task_pass.c */
 uint32_t task_pass(struct task *t, uint32_t max); /* how many inputs need not be taken */
 void task_catch_up(struct task *t);
+/* Rules begin; or they are left for later, if nothing can tell the difference. */
+void task_begin(struct task *t, int64_t clock);
+void task_start(struct task *t, int64_t clock); /* task.c: at once */
+void task_wake(struct task *t);
+/* The event concerns the rules. */
+bool task_is_concerned(struct task *t, const struct merge_take *in);
+void task_probe_done(struct task *t);
 void task_save(struct task *t, struct snap_set *to); /* task_image.c: at a cut */
 void task_save_end(struct task *t);                  /* or never mind */
 

@@ -41,6 +41,7 @@ struct task_forward {
 struct task_wants { /* events that concern the rules, before they have met any */
     const struct route_want *v;
     size_t n, version; /* eng_wants_version */
+    bool may_sleep;    /* no timer is set, nothing is put out before the first of them */
 };
 
 struct task_plan {
