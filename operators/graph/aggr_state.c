@@ -257,7 +257,8 @@ static size_t size_of(const struct aggregator *a)
         return SIZE_MAX;
     }
     for (const struct group *g = a->first; g != NULL; g = g->next) {
-        n += sizeof *g + a->layout->bytes + (g->refs != NULL ? (size_t)g->refs->len * REF : 0);
+        n += sizeof *g + a->layout->bytes +
+             (g->refs != NULL ? (size_t)cause_refs_len(g->refs) * REF : 0);
     }
     return n;
 }
