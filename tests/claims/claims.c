@@ -30,6 +30,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PARTS = 4, EVENTS = 1200, NODES = 9, WRITERS_MAX = 4, LANES_MAX = 256 };
 
@@ -367,6 +368,7 @@ struct run {
     bool threads; /* by replay_free_run */
     size_t buffer_bytes;
     bool in_turn; /* one slot after the other is run until it can do no more */
+    bool broad;   /* over Kafka, where a run takes 15 s, only with KAIJU_CLAIMS=all */
 };
 
 struct writer {
@@ -575,6 +577,9 @@ static void hold(const struct run *runs, size_t n)
         if (runs[i].threads && bus_kind(w->bus) == BUS_SIM) {
             continue; /* a simulated world has one thread */
         }
+        if (runs[i].broad && bus_kind(w->bus) == BUS_KAFKA && getenv("KAIJU_CLAIMS") == NULL) {
+            continue;
+        }
         struct result *res = run(w, &runs[i]);
         if (first != NULL) {
             check_same(runs[i].what, sums, first, res);
@@ -596,16 +601,16 @@ static void hold(const struct run *runs, size_t n)
 TEST(a_run_over_a_range_and_a_live_one_that_waits_for_all_are_the_same)
 {
     static const struct run runs[] = {
-        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false},
-        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false, 0, false},
-        {"two workers", 2, 100, 0, 30 * MS, 0, false, false, 0, false},
-        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false, 0, false},
-        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false, 0, false},
-        {"no room", 4, 100, 0, 5 * MS, 0, false, false, 3000, true},
-        {"no room, and death", 3, 40, 60, 2 * MS, 0, false, false, 2000, false},
-        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false},
-        {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false},
-        {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false},
+        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false, false},
+        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false, 0, false, true},
+        {"two workers", 2, 100, 0, 30 * MS, 0, false, false, 0, false, true},
+        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false, 0, false, false},
+        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false, 0, false, true},
+        {"no room", 4, 100, 0, 5 * MS, 0, false, false, 3000, true, true},
+        {"no room, and death", 3, 40, 60, 2 * MS, 0, false, false, 2000, false, false},
+        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false, false},
+        {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false, true},
+        {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false, false},
     };
     hold(runs, ARRAY_LEN(runs));
 }
@@ -664,7 +669,8 @@ static void replay_top(struct world *w, const struct replay_plan *p, const struc
 
 TEST(what_stands_in_a_topic_otherwise_is_found)
 {
-    static const struct run plain = {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false};
+    static const struct run plain = {
+        .what = "one worker", .writers = 1, .takes = 4096, .commit_ns = 20 * MS};
     struct world *w = MEM_NEW(struct world);
     struct arena *a = arena_new(NULL, "run", 64 << 20);
     struct replay_report report;

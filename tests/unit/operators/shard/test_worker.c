@@ -289,7 +289,7 @@ TEST(a_graph_runs_ends_and_runs_again)
     CHECK_STR("", look.why);
     CHECK_EQ(w.put, sum);
     CHECK_EQ(w.put, rows);
-    for (int i = 0; i < 100 && look.counts.commits == 0; i++) { /* a look may be a little old */
+    for (int i = 0; i < 600 && look.counts.commits == 0; i++) { /* a look may be a little old */
         bus_wait(w.c, 50000000);
         look = worker_look(worker);
     }
