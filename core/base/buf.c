@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -95,4 +96,30 @@ void buf_print(const struct buf *b, FILE *to)
     if (b->len > 0) { /* an empty buffer may have no memory */
         (void)fwrite(b->ptr, 1, b->len, to);
     }
+}
+
+int buf_read_file(struct buf *b, const char *path, struct err *reterr)
+{
+    char part[16 * 1024];
+    bool is_input = strcmp(path, "-") == 0;
+    FILE *f = is_input ? stdin : fopen(path, "rb");
+    if (f == NULL) {
+        return err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    int rc = 0;
+    size_t n;
+    while (rc == 0 && (n = fread(part, 1, sizeof part, f)) > 0) {
+        if (!buf_add(b, part, n)) {
+            rc = b->max >= 1 << 20
+                     ? err_set(reterr, ERR_TOO_BIG, "%s: larger than %zu MiB", path, b->max >> 20)
+                     : err_set(reterr, ERR_TOO_BIG, "%s: larger than %zu bytes", path, b->max);
+        }
+    }
+    if (rc == 0 && ferror(f) != 0) {
+        rc = err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (!is_input) {
+        (void)fclose(f);
+    }
+    return rc;
 }

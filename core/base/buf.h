@@ -15,6 +15,7 @@
 #ifndef CORE_BASE_BUF_H
 #define CORE_BASE_BUF_H
 
+#include "core/base/err.h"
 #include "core/base/slice.h"
 
 #include <stdio.h>
@@ -77,6 +78,8 @@ static inline struct slice buf_slice(const struct buf *b)
 }
 const char *buf_cstr(struct buf *b);
 void buf_print(const struct buf *b, FILE *to); /* all of it */
+/* The whole file ("-": standard input) behind what is there; an error names the file. */
+int buf_read_file(struct buf *b, const char *path, struct err *reterr) NODISCARD;
 static inline bool buf_failed(const struct buf *b)
 {
     return b->failed;

@@ -279,6 +279,12 @@ int bus_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err 
     return rc != 0 ? rc : c->bus->ops->bounds(c, tp, tag, reterr);
 }
 
+int bus_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr)
+{
+    int rc = check_tp(c, tp, reterr);
+    return rc != 0 ? rc : c->bus->ops->settled(c, tp, tag, reterr);
+}
+
 int bus_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                 struct err *reterr)
 {

@@ -75,6 +75,10 @@ int bus_ensure(struct bus_client *c, const struct bus_topic_spec *specs, uint32_
 int bus_describe(struct bus_client *c, uint32_t topic, uint64_t tag, struct err *reterr) NODISCARD;
 int bus_list(struct bus_client *c, uint64_t tag, struct err *reterr) NODISCARD;
 int bus_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr) NODISCARD;
+/* Likewise, when all that was written by now is decided. What is committed lies behind the stable
+ * end as long as another's transaction is open that wrote to the partition before it: who must not
+ * miss what a writer before it has committed waits for this end. */
+int bus_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr) NODISCARD;
 /* The first offset whose record time is >= time_ms, or the stable end. */
 int bus_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                 struct err *reterr) NODISCARD;

@@ -59,6 +59,7 @@ struct bus_ops {
     int (*describe)(struct bus_client *c, uint32_t topic, uint64_t tag, struct err *reterr);
     int (*list)(struct bus_client *c, uint64_t tag, struct err *reterr);
     int (*bounds)(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
+    int (*settled)(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
     int (*by_time)(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                    struct err *reterr);
     int (*trim)(struct bus_client *c, struct bus_tp tp, int64_t before, uint64_t tag,

@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-enum { POLL_BYTES = 1024 * 1024, TOPICS_MAX = 16384, FRESH_MS = 10000 };
+enum { POLL_BYTES = 128 * 1024, TOPICS_MAX = 16384, FRESH_MS = 30000 };
 
 char *kafka_name(const struct kafka_bus *b, struct slice name)
 {
@@ -135,6 +135,9 @@ static void kafka_free(struct bus *bus)
     kafka_workers_wait(b);
     if (b->claims != NULL) {
         rd_kafka_destroy(b->claims);
+    }
+    if (b->all != NULL) {
+        rd_kafka_destroy_flags(b->all, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     }
     rd_kafka_destroy_flags(b->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     pthread_mutex_destroy(&b->lock);
@@ -290,6 +293,7 @@ const struct bus_ops bus_kafka_ops = {
     .describe = kafka_describe,
     .list = kafka_list,
     .bounds = kafka_bounds,
+    .settled = kafka_settled,
     .by_time = kafka_by_time,
     .trim = kafka_trim,
     .maintain = kafka_maintain,

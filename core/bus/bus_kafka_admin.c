@@ -14,7 +14,7 @@
 enum {
     SLICE_MS = 1000 /* between looks at what error_cb said */,
     ASK_AGAIN_MS = 10,
-    LIST_AGAIN_MS = 2000 /* for topics that come and go */,
+    LIST_AGAIN_MS = 10000 /* for topics that come and go */,
     ERR_TEXT = 200
 };
 

@@ -90,6 +90,7 @@ struct kafka_bus {
                            the value: ms of the clock when it was made, 0 = by somebody else */
     rd_kafka_t *claims; /* @thread admin: writes epochs */
     struct kafka_health claims_health;
+    rd_kafka_t *all; /* @thread admin: is told of what is not decided, too; NULL: not asked yet */
 };
 
 struct kafka_client {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Offsets: bounds, by_time, trim. The administrative client reads committed records only, so the
- * end that it is told is the last stable offset: what END means. Runs on the admin worker.
+ * Offsets: bounds, settled, by_time, trim. The administrative client reads committed records only,
+ * so the end that it is told is the last stable offset: what END means. A second client, made when
+ * it is first wanted, is told of what is not decided, too. Runs on the admin worker.
  */
 #include "core/bus/bus_kafka_ops.h"
 
@@ -9,13 +10,14 @@
 
 #include <assert.h>
 
-enum { ASK_AGAIN_MS = 20 };
+enum { ASK_AGAIN_MS = 20, DECIDED_MS = 5 };
 
 struct offsets_job {
     struct kafka_job job;
     char *full;
     struct bus_tp tp;
-    int64_t arg, number;
+    int64_t arg; /* of settled: the end of what was written; -1: not known yet */
+    int64_t number;
     uint64_t id;
     bool (*apply)(struct kafka_client *, struct kafka_post *);
 };
@@ -40,13 +42,13 @@ static int count(struct kafka_bus *b, const char *full, int ms, int64_t *ret_n, 
 /* The offset of a time, or of RD_KAFKA_OFFSET_BEGINNING or _END, as brokers know it; -1 = there is
  * none. Of librdkafka's two ways to ask for bounds this one: the other one asks for both at once
  * and forgets that one answer was an error if the other comes at the same moment and was none. */
-static int offset_of(struct kafka_bus *b, const char *full_name, uint32_t part, int64_t time,
-                     int timeout_ms, int64_t *ret_offset, struct err *reterr)
+static int offset_by(struct kafka_bus *b, rd_kafka_t *rk, const char *full_name, uint32_t part,
+                     int64_t time, int timeout_ms, int64_t *ret_offset, struct err *reterr)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(l, full_name, (int32_t)part);
     at->offset = time;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(b->rk, l, timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, l, timeout_ms);
     code = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : at->err;
     int rc = 0;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -63,6 +65,12 @@ static int offset_of(struct kafka_bus *b, const char *full_name, uint32_t part, 
     }
     rd_kafka_topic_partition_list_destroy(l);
     return rc;
+}
+
+static int offset_of(struct kafka_bus *b, const char *full_name, uint32_t part, int64_t time,
+                     int timeout_ms, int64_t *ret_offset, struct err *reterr)
+{
+    return offset_by(b, b->rk, full_name, part, time, timeout_ms, ret_offset, reterr);
 }
 
 static int bounds_once(struct kafka_bus *b, const struct kafka_job *job, const char *full_name,
@@ -120,6 +128,55 @@ static void run_bounds(struct kafka_bus *b, struct kafka_job *take_job)
     struct err e = {0};
     struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
     int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &p->ev.offset, &p->ev.end, &e);
+    offsets_end(j, p, rc, &e);
+}
+
+static rd_kafka_t *who_sees_all(struct kafka_bus *b, struct err *reterr)
+{
+    rd_kafka_conf_t *conf = NULL;
+    if (b->all == NULL && kafka_conf_make(b->conf, KAFKA_ADMIN, &conf, reterr) == 0) {
+        if (kafka_conf_set(conf, "isolation.level", "read_uncommitted", reterr) != 0) {
+            rd_kafka_conf_destroy(conf);
+            return NULL;
+        }
+        b->all = kafka_client_make(conf, RD_KAFKA_CONSUMER, false, reterr);
+    }
+    return b->all;
+}
+
+/* The end of all that has been written, decided or not. */
+static int written_end(struct kafka_bus *b, struct offsets_job *j, struct err *reterr)
+{
+    rd_kafka_t *rk = who_sees_all(b, reterr);
+    return rk == NULL ? -ERR_USAGE
+                      : offset_by(b, rk, j->full, j->tp.part, RD_KAFKA_OFFSET_END,
+                                  kafka_job_left_ms(b, &j->job), &j->arg, reterr);
+}
+
+static void run_settled(struct kafka_bus *b, struct kafka_job *take_job)
+{
+    struct offsets_job *j = (struct offsets_job *)take_job;
+    struct err e = {0};
+    int64_t start = 0, end = 0;
+    int rc = kafka_bounds_of(b, take_job, j->full, j->tp.part, &start, &end, &e);
+    if (rc == 0 && j->arg < 0) { /* after the leader is known to be one */
+        rc = written_end(b, j, &e);
+    }
+    if (rc == 0 && end < j->arg) {
+        if (kafka_job_left_ms(b, take_job) > DECIDED_MS) {
+            clock_sleep_ns(DECIDED_MS * CLOCK_NS_PER_MS);
+            kafka_worker_again(b->admin, take_job);
+            return;
+        }
+        rc =
+            err_set(&e, ERR_UNAVAILABLE,
+                    "kafka: %s, partition %u: a transaction has been open since before offset %lld",
+                    j->full, j->tp.part, (long long)j->arg);
+        err_flags(&e, ERR_FLAG_RETRY);
+    }
+    struct kafka_post *p = kafka_post_new(BUS_EV_DONE, 0);
+    p->ev.offset = start;
+    p->ev.end = end;
     offsets_end(j, p, rc, &e);
 }
 
@@ -261,6 +318,15 @@ int kafka_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct er
 {
     (void)reterr;
     struct offsets_job *j = start((struct kafka_client *)c, tp, tag, run_bounds);
+    kafka_worker_add(kafka_of(c)->admin, &j->job);
+    return 0;
+}
+
+int kafka_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr)
+{
+    (void)reterr;
+    struct offsets_job *j = start((struct kafka_client *)c, tp, tag, run_settled);
+    j->arg = -1;
     kafka_worker_add(kafka_of(c)->admin, &j->job);
     return 0;
 }

@@ -16,6 +16,7 @@ int kafka_list(struct bus_client *c, uint64_t tag, struct err *reterr);
 
 /* bus_kafka_offsets.c */
 int kafka_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
+int kafka_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
 int kafka_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                   struct err *reterr);
 int kafka_trim(struct bus_client *c, struct bus_tp tp, int64_t before, uint64_t tag,

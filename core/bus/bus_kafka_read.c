@@ -570,7 +570,7 @@ static struct part *addressee(struct kafka_reader *r, const rd_kafka_message_t *
 
 static void hold(struct kafka_reader *r, struct part *p, rd_kafka_message_t *take_m)
 {
-    uint64_t limit = r->r.client->bus->reader_queue_bytes / 8;
+    uint64_t limit = r->r.client->bus->reader_queue_bytes / 4;
     *VEC_PUSH(&p->held) = take_m;
     p->held_bytes += take_m->len + take_m->key_len + 128;
     if (p->held_bytes > limit && !p->parked) {

@@ -408,14 +408,12 @@ static int make_producer(struct kafka_bus *b, const char *slot, struct kafka_hea
     return *ret_rk != NULL ? 0 : -ERR_USAGE;
 }
 
-/* Commits a record of the slot's name; its offset is the epoch. */
-static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka_job *job,
-                 int64_t *ret_epoch, struct err *reterr)
+/* Commits a record of the slot's name; its offset is the epoch. *ret_again: that record alone was
+ * refused, and another one may go through. */
+static int claim_once(struct kafka_bus *b, struct kafka_writer *w, const struct kafka_job *job,
+                      int64_t *ret_epoch, bool *ret_again, struct err *reterr)
 {
-    int rc = kafka_claims_ensure(b, job, reterr);
-    if (rc != 0) {
-        return rc;
-    }
+    int rc = 0;
     struct kafka_wpart mine = {.w = w, .first = -1};
     char *full = kafka_name(b, SLICE(KAFKA_CLAIMS));
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, full, NULL);
@@ -426,6 +424,7 @@ static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka
         rc = kafka_err(reterr, rd_kafka_last_error(), "claim", NULL);
     }
     struct end end = {.fate = FATE_ABORTED};
+    bool sent = error == NULL && rc == 0;
     if (error != NULL) {
         (void)judge(w, error, "begin", &end.err);
     } else if (rc == 0) {
@@ -436,9 +435,34 @@ static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka
         rc = end.err.code != ERR_OK ? -(int)end.err.code
                                     : err_set(reterr, ERR_UNKNOWN, "the slot could not be claimed");
     }
+    *ret_again = sent && end.fate == FATE_ABORTED && !end.reopen;
+    if (*ret_again && w->failed != RD_KAFKA_RESP_ERR_NO_ERROR &&
+        w->failed != RD_KAFKA_RESP_ERR__STATE) {
+        rc = kafka_err_wait(reterr, w->failed, "claim", &w->health); /* more than the commit says */
+    }
     *ret_epoch = mine.first + 1;
     forget_txn(w);
     rd_kafka_topic_destroy(rkt);
+    return rc;
+}
+
+static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka_job *job,
+                 int64_t *ret_epoch, struct err *reterr)
+{
+    enum { PAUSE_MS = 100 };
+    int rc = kafka_claims_ensure(b, job, reterr);
+    bool again = rc == 0;
+    while (again) {
+        struct err e = {0};
+        rc = claim_once(b, w, job, ret_epoch, &again, &e);
+        bool may = (e.flags & ERR_FLAG_RETRY) != 0 || e.code == ERR_NOT_FOUND; /* it was made */
+        again = again && may && kafka_job_left_ms(b, job) > PAUSE_MS;
+        if (again) {
+            clock_sleep_ns(PAUSE_MS * CLOCK_NS_PER_MS);
+        } else if (rc != 0) {
+            *reterr = e;
+        }
+    }
     return rc;
 }
 

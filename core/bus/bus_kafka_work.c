@@ -85,19 +85,31 @@ struct kafka_worker *kafka_worker_new(struct kafka_bus *b)
     return w;
 }
 
-void kafka_worker_add(struct kafka_worker *w, struct kafka_job *take_job)
+static void add(struct kafka_worker *w, struct kafka_job *take_job)
 {
-    assert(w != NULL && take_job->run != NULL);
     take_job->next = NULL;
-    pthread_mutex_lock(&w->lock);
-    assert(!w->ending);
     if (w->last != NULL) {
         w->last->next = take_job;
     } else {
         w->first = take_job;
     }
     w->last = take_job;
+}
+
+void kafka_worker_add(struct kafka_worker *w, struct kafka_job *take_job)
+{
+    assert(w != NULL && take_job->run != NULL);
+    pthread_mutex_lock(&w->lock);
+    assert(!w->ending);
+    add(w, take_job);
     pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void kafka_worker_again(struct kafka_worker *w, struct kafka_job *take_job)
+{
+    pthread_mutex_lock(&w->lock);
+    add(w, take_job); /* also while it is ending: it ends when nothing is left */
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -33,6 +33,8 @@ struct kafka_post {
 /* The thread ends by itself after kafka_worker_end and the last job. */
 struct kafka_worker *kafka_worker_new(struct kafka_bus *b);
 void kafka_worker_add(struct kafka_worker *w, struct kafka_job *take_job);
+/* By a job: it runs again, behind those that wait. */
+void kafka_worker_again(struct kafka_worker *w, struct kafka_job *take_job);
 void kafka_worker_end(struct kafka_worker *w);
 /* Runs take_job alone in a thread of its own. */
 void kafka_worker_once(struct kafka_bus *b, struct kafka_job *take_job);

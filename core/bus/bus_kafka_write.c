@@ -75,6 +75,13 @@ static int produce_error(rd_kafka_resp_err_t code, const struct bus_put *put, st
     return kafka_err(reterr, code, what, NULL);
 }
 
+/* The broker that this writer has asked does not know yet what another one has just made. */
+static bool unheard(const struct kafka_writer *w, rd_kafka_topic_t *rkt, rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
+           kafka_topic_fresh(w->bus, rd_kafka_topic_name(rkt));
+}
+
 int kafka_produce(struct kafka_writer *w, const struct bus_put *put, struct err *reterr)
 {
     struct kafka_wpart *p = part_of(w, put->to);
@@ -110,6 +117,9 @@ int kafka_produce(struct kafka_writer *w, const struct bus_put *put, struct err 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (token != NULL) {
             pool_put(w->tokens, token);
+        }
+        if (unheard(w, rkt, code)) {
+            return err_set(reterr, ERR_AGAIN, "not all brokers have heard of the topic yet");
         }
         return produce_error(code, put, reterr);
     }

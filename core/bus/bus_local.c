@@ -411,6 +411,7 @@ const struct bus_ops bus_local_ops = {
     .describe = local_describe,
     .list = local_list,
     .bounds = local_bounds,
+    .settled = local_bounds, /* a transaction is written when it is committed */
     .by_time = local_by_time,
     .trim = local_trim,
     .maintain = local_maintain,

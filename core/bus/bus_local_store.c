@@ -78,10 +78,11 @@ static int lock_take(struct local_store *s, struct err *reterr)
         }
         ssize_t n = pread(s->lock_fd, pid, sizeof pid - 1, 0);
         struct slice holder = slice_trim(slice_of(pid, n > 0 ? (size_t)n : 0));
-        return err_set(reterr, ERR_DENIED,
-                       "%s: process " SLICE_FMT " writes there: only one may; stop it, or open "
-                       "the bus read-only",
-                       s->dir, SLICE_ARG(holder.len > 0 ? holder : SLICE("?")));
+        return err_set(
+            reterr, ERR_DENIED,
+            "%s: process " SLICE_FMT " writes there: only one may; stop it, or "
+            "take another directory (several roles in processes of their own need Kafka)",
+            s->dir, SLICE_ARG(holder.len > 0 ? holder : SLICE("?")));
     }
     int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, pid, (size_t)len, 0) != len) {

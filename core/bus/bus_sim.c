@@ -333,6 +333,7 @@ const struct bus_ops bus_sim_ops = {
     .describe = sim_describe,
     .list = sim_list,
     .bounds = sim_bounds,
+    .settled = sim_settled,
     .by_time = sim_by_time,
     .trim = sim_trim,
     .maintain = sim_maintain,

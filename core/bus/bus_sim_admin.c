@@ -131,6 +131,7 @@ static void do_part(struct sim_bus *b, const struct sim_op *op)
     struct sim_out *o = NULL;
     switch (op->kind) {
     case SIM_OP_BOUNDS:
+    case SIM_OP_SETTLED:
         o = done(op);
         o->ev.offset = p->start;
         o->ev.end = sim_log_stable(p);
@@ -178,9 +179,31 @@ void sim_op_decided(struct sim_bus *b, struct sim_op *take_op)
     sim_op_free(take_op);
 }
 
+static void op_arrives(struct sim_bus *b, const struct sim_action *a);
+
+static void arrive_later(struct sim_bus *b, struct sim_op *take_op)
+{
+    sim_at(b, b->time.mono_ns + sim_draw(b, b->faults.call),
+           (struct sim_action){.run = op_arrives, .drop = sim_op_free, .obj = take_op});
+}
+
+/* Something that was there when it was asked is not decided. */
+static bool must_wait(const struct sim_bus *b, struct sim_op *op)
+{
+    const struct sim_part *p = sim_part_find(b, op->name, op->tp.part);
+    if (p != NULL && op->arg < 0) {
+        op->arg = p->next;
+    }
+    return p != NULL && sim_log_stable(p) < op->arg;
+}
+
 static void op_arrives(struct sim_bus *b, const struct sim_action *a)
 {
     struct sim_op *op = a->obj;
+    if (op->kind == SIM_OP_SETTLED && must_wait(b, op)) {
+        arrive_later(b, op);
+        return;
+    }
     if (sim_chance(b, b->faults.failed)) {
         refuse(b, op, ERR_UNAVAILABLE, "the broker did not answer");
         sim_op_free(op);
@@ -191,6 +214,7 @@ static void op_arrives(struct sim_bus *b, const struct sim_action *a)
     case SIM_OP_DESCRIBE: do_describe(b, op); break;
     case SIM_OP_LIST: do_list(b, op); break;
     case SIM_OP_BOUNDS:
+    case SIM_OP_SETTLED:
     case SIM_OP_BY_TIME:
     case SIM_OP_TRIM: do_part(b, op); break;
     case SIM_OP_MAINTAIN:
@@ -211,12 +235,12 @@ void sim_op_send(struct bus_client *client, struct sim_op *take_op)
         [SIM_OP_ENSURE] = "ensure",     [SIM_OP_DESCRIBE] = "describe", [SIM_OP_LIST] = "list",
         [SIM_OP_BOUNDS] = "bounds",     [SIM_OP_BY_TIME] = "by_time",   [SIM_OP_TRIM] = "trim",
         [SIM_OP_MAINTAIN] = "maintain", [SIM_OP_FENCE] = "fence",       [SIM_OP_OPEN] = "open",
+        [SIM_OP_SETTLED] = "settled",
     };
     assert((size_t)take_op->kind < ARRAY_LEN(names));
     sim_note(b, take_op->client, names[take_op->kind], take_op->name, take_op->tag,
              (uint64_t)take_op->arg, SLICE_NONE);
-    sim_at(b, b->time.mono_ns + sim_draw(b, b->faults.call),
-           (struct sim_action){.run = op_arrives, .drop = sim_op_free, .obj = take_op});
+    arrive_later(b, take_op);
 }
 
 static struct sim_op *op_new(enum sim_op_kind kind, struct slice name, uint64_t tag)
@@ -271,6 +295,12 @@ int sim_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err 
 {
     (void)reterr;
     return send_part(c, SIM_OP_BOUNDS, tp, 0, tag);
+}
+
+int sim_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr)
+{
+    (void)reterr;
+    return send_part(c, SIM_OP_SETTLED, tp, -1, tag);
 }
 
 int sim_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,

@@ -18,6 +18,7 @@ enum sim_op_kind {
     SIM_OP_MAINTAIN = 6,
     SIM_OP_FENCE = 7,
     SIM_OP_OPEN = 8,
+    SIM_OP_SETTLED = 9,
 };
 
 /* A call on its way to the world. */
@@ -37,6 +38,7 @@ int sim_ensure(struct bus_client *c, const struct bus_topic_spec *specs, uint32_
 int sim_describe(struct bus_client *c, uint32_t topic, uint64_t tag, struct err *reterr);
 int sim_list(struct bus_client *c, uint64_t tag, struct err *reterr);
 int sim_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
+int sim_settled(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr);
 int sim_by_time(struct bus_client *c, struct bus_tp tp, int64_t time_ms, uint64_t tag,
                 struct err *reterr);
 int sim_trim(struct bus_client *c, struct bus_tp tp, int64_t before, uint64_t tag,

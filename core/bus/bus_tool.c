@@ -35,6 +35,10 @@ bool bus_tool_fail(struct bus_tool *t, const struct err *e)
             t->code = (int)codes[i].leave;
         }
     }
+    if (t->settings.kind != 0 && (t->code == CMD_TIMEOUT || t->code == CMD_UNREACHABLE)) {
+        fprintf(stderr, "does Kafka run at %s? Its address: --bus-kafka-brokers\n",
+                t->settings.brokers);
+    }
     return false;
 }
 
@@ -48,7 +52,11 @@ static bool open_bus(struct bus_tool *t)
     struct bus_conf conf = bus_settings_conf(&t->settings, t->properties);
     conf.local.read_only = true;
     if (bus_new(&conf, &t->bus, &e) != 0) {
-        return bus_tool_fail(t, &e);
+        (void)bus_tool_fail(t, &e);
+        if (e.code == ERR_NOT_FOUND) {
+            fputs("`kaiju standalone` makes it; where its bus is: --bus-local-dir\n", stderr);
+        }
+        return false;
     }
     t->client = bus_client_new(t->bus, t->self->name);
     return true;

@@ -210,8 +210,10 @@ int addr_listen(const struct addr *where, const struct addr_listen_opts *opts, i
         listen(fd, o.backlog > 0 ? o.backlog : 1024) != 0) {
         int saved = errno;
         close(fd);
-        return err_set(reterr, saved == EADDRINUSE ? ERR_EXISTS : ERR_IO, "listen on %s: %s",
-                       addr_text(where, text), strerror(saved));
+        return err_set(
+            reterr, saved == EADDRINUSE ? ERR_EXISTS : ERR_IO, "listen on %s: %s%s",
+            addr_text(where, text), strerror(saved),
+            saved == EADDRINUSE ? ": somebody listens there already; take another address" : "");
     }
     *ret_fd = fd;
     return 0;

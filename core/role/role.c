@@ -8,6 +8,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/net/addr.h"
 #include "core/net/health.h"
 #include "core/net/http_server.h"
 #include "core/net/loop.h"
@@ -106,14 +107,28 @@ static void on_signal(void *arg, int signo)
     http_server_drain(p->env.http, p->settings.drain_ns, on_drained, p);
 }
 
-static int open_bus(struct process *p, struct err *reterr)
+/* What no row of a table can say of a value; without touching anything. */
+static int check(const struct process *p, struct err *reterr)
 {
-    size_t count = p->settings.bus.properties.count;
     int64_t partitions = p->settings.bus.partitions;
+    struct addr addr;
     if ((partitions & (partitions - 1)) != 0) {
         return err_set(reterr, ERR_USAGE, "bus.partitions is %lld: expected a power of two",
                        (long long)partitions);
     }
+    int rc = addr_parse(slice_str(p->settings.listen), &addr, reterr);
+    if (rc != 0) {
+        return err_wrap(reterr, "http.listen");
+    }
+    for (size_t i = 0; i < p->n && rc == 0; i++) {
+        rc = p->roles[i]->check != NULL ? p->roles[i]->check(p->own[i], reterr) : 0;
+    }
+    return rc;
+}
+
+static int open_bus(struct process *p, struct err *reterr)
+{
+    size_t count = p->settings.bus.properties.count;
     p->properties = mem_calloc(count, sizeof *p->properties);
     struct bus_conf conf = bus_settings_conf(&p->settings.bus, p->properties);
     return bus_new(&conf, &p->env.bus, reterr);
@@ -146,7 +161,8 @@ static int open_pages(struct process *p, struct err *reterr)
 
 static int start(struct process *p, struct err *reterr)
 {
-    int rc = open_bus(p, reterr);
+    int rc = check(p, reterr);
+    rc = rc == 0 ? open_bus(p, reterr) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -250,8 +266,13 @@ int role_main(const struct cmd *self, const struct role *const *roles, size_t n,
         conf_print(c, stdout);
         code = CMD_OK;
     } else if (conf_wants_check(c)) {
-        puts("the configuration is right");
-        code = CMD_OK;
+        struct err e;
+        code = check(&p, &e) == 0 ? CMD_OK : CMD_USAGE;
+        if (code == CMD_OK) {
+            puts("the configuration is right");
+        } else {
+            fprintf(stderr, "kaiju %s: %s\n", self->name, e.msg);
+        }
     } else {
         code = run(self, &p);
     }

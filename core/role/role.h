@@ -50,6 +50,8 @@ struct role {
     void (*stop)(void *state);
     const struct conf_row *rows; /* settings of this role alone */
     size_t row_count, settings_size;
+    /* What no row can say of the settings; nothing is opened. */
+    int (*check)(const void *settings, struct err *reterr);
 };
 
 int role_main(const struct cmd *self, const struct role *const *roles, size_t n, int argc,
