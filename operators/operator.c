@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "operators/doc/doc.h"
 #include "operators/operator_impl.h"
 #include "operators/operator_stats.h"
 
@@ -32,7 +33,9 @@ static const struct conf_row rows[] = {
      "threads that run tasks, each with a writer of its own; 0: one on the embedded bus, on Kafka "
      "one per core, at most 8"},
     {"operator.commit_interval", CONF_DURATION, AT(commit_ns), "0s", 0, 60 * CLOCK_NS_PER_S, NULL,
-     0, "how often what tasks did is committed; 0: 200 ms on Kafka, 10 ms embedded"},
+     0,
+     "how often what tasks did is committed, the time a commit takes included; 0: 200 ms on Kafka, "
+     "10 ms embedded"},
     {"operator.snapshot_interval", CONF_DURATION, AT(snapshot_ns), "60s", 0,
      24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
      "how often the state of a task is saved, so that less is replayed; 0: never"},
@@ -137,6 +140,25 @@ static void name_it(struct operator_self *o)
                    (unsigned)getpid());
 }
 
+/* It stands in names of slots and keys of records. */
+static int check(const void *settings, struct err *reterr)
+{
+    const struct operator_settings *s = settings;
+    const char *name = s->name != NULL ? s->name : "", *level = s->level != NULL ? s->level : "";
+    const char *strange = name + strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789._-");
+    if (*strange != '\0' || strlen(name) >= sizeof((struct operator_self *)0)->name) {
+        return err_set(
+            reterr, ERR_USAGE,
+            "operator.name '%.80s': expected at most %zu of letters, digits, '.', '_', '-'", name,
+            sizeof((struct operator_self *)0)->name - 1);
+    }
+    if (level[0] != '\0' && !doc_is_name(slice_str(level))) {
+        return err_set(reterr, ERR_USAGE, "operator.level '%.80s' is no name of a level", level);
+    }
+    return 0;
+}
+
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     (void)reterr;
@@ -146,6 +168,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     o->client = role_client_new(env, "operator", on_event, o);
     o->timer = loop_timer_new(env->loop, look, o);
     name_it(o);
+    o->aside = aside_new(env->loop);
     operator_slots_make(o);
     stats_reader(env->stats, show, o);
     *ret_state = o;
@@ -186,6 +209,7 @@ static void stop(void *state)
         return;
     }
     stats_reader_remove(o->env->stats, o);
+    aside_free(o->aside);
     operator_slots_free(o);
     operator_graphs_free(o);
     loop_timer_free(o->timer);
@@ -199,9 +223,16 @@ static void stop(void *state)
     mem_free(o);
 }
 
-const struct role role_operator = {
-    "operator",      "runs the tasks of rule graphs", start, drain, is_drained, stop, rows,
-    ARRAY_LEN(rows), sizeof(struct operator_settings)};
+const struct role role_operator = {.name = "operator",
+                                   .what = "Operator",
+                                   .start = start,
+                                   .drain = drain,
+                                   .is_drained = is_drained,
+                                   .stop = stop,
+                                   .rows = rows,
+                                   .row_count = ARRAY_LEN(rows),
+                                   .settings_size = sizeof(struct operator_settings),
+                                   .check = check};
 
 /* --level is short for --operator-level. */
 static int run(const struct cmd *self, int argc, char **argv)

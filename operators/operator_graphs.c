@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The graphs of a worker, as they were applied (ctl.graphs): laid out, with the topics that they
- * need. See operator_impl.h.
+ * need. A document is laid out by a thread beside the loop, one after the other; the version before
+ * it runs until then, and of versions that follow each other in the meantime only the last runs.
+ * See operator_impl.h.
  */
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "operators/operator_impl.h"
 
-enum { ARENA_MAX = 256 << 20, LARGE_DOCUMENT = 64 << 10 };
-#define NS_PER_BYTE (60 * 1000) /* of laying out, at most, on a slow machine */
+enum { ARENA_MAX = 256 << 20, PAST_MAX = 16 };
 
 static bool has_task(const struct layout *l, struct slice name)
 {
@@ -50,82 +51,139 @@ static void make_topics(struct operator_self *o, struct operator_graph *g)
     if (!g->ready &&
         bus_ensure(role_client_bus(o->client), specs, l->n_topics, g->topics_tag, &err) != 0) {
         LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
+        g->topics_tag = 0; /* again at the next look */
     }
     mem_free(specs);
 }
 
-/* A large document takes seconds, in which the loop does nothing else: that is said before. */
-static void announce(struct operator_self *o, size_t bytes)
+/* ---- laying out: beside the loop ---- */
+
+struct order { /* to lay a document out */
+    struct operator_self *o;
+    char *key, *document;
+    int64_t version;
+    uint64_t turn;
+    struct slice past[PAST_MAX]; /* documents before it, in the arena */
+    uint32_t n_past;
+    struct layout_conf conf;
+    struct arena *arena;
+    struct layout *layout;
+    int rc;
+    struct err err;
+};
+
+static void order_free(struct order *x)
 {
-    if (bytes >= LARGE_DOCUMENT) {
-        o->patience = (int64_t)bytes * NS_PER_BYTE;
-        o->beaten = 0;
-        operator_beat(o, false);
-        o->patience = 0;
-        o->beaten = 0; /* and the next follows at once */
-    }
+    arena_free(x->arena);
+    mem_free(x->key);
+    mem_free(x->document);
+    mem_free(x);
 }
 
-static void lay_out(struct operator_self *o, struct operator_graph *g)
+static void work(void *arg)
 {
-    struct err err;
-    struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
-    struct layout *l = NULL;
+    struct order *x = arg;
+    x->rc = layout_make(x->arena, slice_str(x->document), &x->conf, &x->layout, &x->err);
+}
+
+/* What ran so far goes; if it ends, `by` follows it, or nothing. */
+static void drop_old(struct operator_self *o, struct operator_graph *g, bool ends,
+                     const struct layout *by)
+{
     struct laid *old = g->laid;
-    const struct layout_conf conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions};
     g->laid = NULL;
     g->ready = g->said_live = false;
-    announce(o, g->wanted ? strlen(g->document) : 0);
-    if (g->wanted && layout_make(a, slice_str(g->document), &conf, &l, &err) != 0) {
-        LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", err.msg));
-        g->wanted = false;
-    } else if (old != NULL) {
-        laid_ends(old, l);
+    if (old != NULL && ends) {
+        laid_ends(old, by);
     }
     if (old != NULL) {
-        forget_tasks(o, old->layout, l);
+        forget_tasks(o, old->layout, by);
         laid_unref(old);
     }
-    if (!g->wanted) {
-        arena_free(a);
-        return;
-    }
-    g->laid = laid_new(l, a, g->version);
-    LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", g->version),
-             LOG_INT("tasks", l->n_tasks));
-    make_topics(o, g);
 }
 
-static struct operator_graph *graph_of(struct operator_self *o, struct slice key)
+static struct operator_graph *find(struct operator_self *o, struct slice key)
 {
     VEC_EACH (&o->graphs, g) {
         if (slice_eq(slice_str((*g)->key), key)) {
             return *g;
         }
     }
-    struct operator_graph *g = MEM_NEW(struct operator_graph);
-    g->key = mem_zalloc(key.len + 1);
-    memcpy(g->key, key.ptr, key.len);
-    *VEC_PUSH(&o->graphs) = g;
-    return g;
+    return NULL;
+}
+
+static void laid_out(void *arg, bool worked)
+{
+    struct order *x = arg;
+    struct operator_self *o = x->o;
+    struct operator_graph *g = find(o, slice_str(x->key));
+    if (!worked || g == NULL || !g->wanted || g->turn != x->turn) {
+        order_free(x); /* there is a later document, or none any more */
+        return;
+    }
+    if (x->rc != 0) {
+        LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", x->err.msg));
+        g->wanted = false;
+        drop_old(o, g, false, NULL);
+    } else {
+        drop_old(o, g, true, x->layout);
+        g->laid = laid_new(x->layout, x->arena, x->version);
+        laid_after(g->laid, x->past, x->n_past, x->conf.raw_parts);
+        x->arena = NULL;
+        LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", x->version),
+                 LOG_INT("tasks", x->layout->n_tasks));
+        make_topics(o, g);
+    }
+    order_free(x);
+    operator_run_all(o);
+    mem_trim();
+}
+
+/* Until it is laid out, what runs goes on. */
+static void lay_out(struct operator_self *o, struct operator_graph *g, const json_t *record)
+{
+    struct order *x = MEM_NEW(struct order);
+    const char *document = json_string_value(json_object_get(record, "document"));
+    size_t i;
+    const json_t *was;
+    *x = (struct order){.o = o,
+                        .key = mem_dup(g->key, strlen(g->key)),
+                        .document = mem_dup(document, strlen(document)),
+                        .version = json_integer_value(json_object_get(record, "version")),
+                        .turn = g->turn,
+                        .arena = arena_new(NULL, "graph", ARENA_MAX),
+                        .conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions}};
+    json_array_foreach(json_object_get(record, "previous"), i, was)
+    {
+        if (json_is_string(was) && x->n_past < PAST_MAX) {
+            x->past[x->n_past++] =
+                arena_copy(x->arena, slice_of(json_string_value(was), json_string_length(was)));
+        }
+    }
+    aside_do(o->aside, work, laid_out, x);
 }
 
 void operator_on_graph(struct operator_self *o, const struct bus_record *r)
 {
-    struct operator_graph *g = graph_of(o, r->key);
+    struct operator_graph *g = find(o, r->key);
     json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
     const char *text = json_string_value(json_object_get(j, "document"));
+    if (g == NULL) {
+        g = MEM_NEW(struct operator_graph);
+        g->key = mem_dup(r->key.ptr, r->key.len);
+        *VEC_PUSH(&o->graphs) = g;
+    }
     g->wanted = text != NULL;
+    g->turn++;
     if (text != NULL) {
-        mem_free(g->document);
-        g->document = mem_zalloc(strlen(text) + 1);
-        memcpy(g->document, text, strlen(text));
-        g->version = json_integer_value(json_object_get(j, "version"));
-    } else if (r->value.len > 0) {
+        lay_out(o, g, j);
+    } else {
+        drop_old(o, g, r->value.len == 0, NULL);
+    }
+    if (text == NULL && r->value.len > 0) {
         LOG_ERROR("a graph that cannot be read is not run", LOG_STR("graph", g->key));
     }
     json_decref(j);
-    lay_out(o, g);
 }
 
 void operator_on_topics(struct operator_self *o, const struct bus_ev *ev)
@@ -170,7 +228,6 @@ void operator_graphs_free(struct operator_self *o)
     VEC_EACH (&o->graphs, g) {
         laid_unref((*g)->laid);
         mem_free((*g)->key);
-        mem_free((*g)->document);
         mem_free(*g);
     }
     VEC_DONE(&o->graphs);

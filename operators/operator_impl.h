@@ -2,13 +2,15 @@
  *
  * The inside of a worker, for operator.c (its life), operator_slots.c (its slots, and what it says
  * of itself), operator_graphs.c (graphs, as they were applied) and operator_tasks.c (what it tells
- * of tasks). All of it belongs to the loop; threads are the slots' own (operators/shard/worker.h).
+ * of tasks). All of it belongs to the loop; threads are the slots' own (operators/shard/worker.h),
+ * and one that lays documents out.
  */
 #ifndef OPERATORS_OPERATOR_IMPL_H
 #define OPERATORS_OPERATOR_IMPL_H
 
 #include "core/base/map.h"
 #include "core/base/vec.h"
+#include "core/net/aside.h"
 #include "core/net/loop.h"
 #include "operators/operator.h"
 #include "operators/shard/worker.h"
@@ -35,10 +37,9 @@ struct operator_settings {
 };
 
 struct operator_graph {
-    char *key; /* tenant/name */
-    char *document;
-    int64_t version;
-    bool wanted, ready; /* ready: its topics are there */
+    char *key;          /* tenant/name */
+    uint64_t turn;      /* raised with each document */
+    bool wanted, ready; /* ready: it is laid out, and its topics are there */
     struct laid *laid;
     uint64_t topics_tag; /* of the answer that is waited for; 0: none */
     uint32_t here, live; /* tasks */
@@ -64,13 +65,13 @@ struct operator_self {
     struct bus_writer *writer;
     bool open, draining, leaving, left; /* leaving: it has said so; left: that is known */
     struct loop_timer *timer;
+    struct aside *aside;
     VEC(struct operator_graph *) graphs;
     struct operator_place *slots;
     uint32_t n_slots;
     uint64_t tags;
     char name[OPERATOR_NAME / 2], boot[32];
     int64_t beat, beaten; /* number and time of the last */
-    int64_t patience;     /* so long it will be silent now */
     int64_t told;         /* of tasks, when */
     atomic_bool trial;    /* slot_conf.trial */
     uint64_t said;        /* hash of what it said of its slots */

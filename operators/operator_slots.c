@@ -182,11 +182,10 @@ void operator_beat(struct operator_self *o, bool leaves)
     }
     o->said = said;
     o->beaten = operator_now(o);
-    json_t *j =
-        json_pack("{s:i s:s s:s s:i s:s s:b s:I s:I s:o}", "format", MEMBERS_FORMAT, "worker",
-                  o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
-                  o->settings->level != NULL ? o->settings->level : "", "leaves", leaves, "beat",
-                  (json_int_t)++o->beat, "patience_ns", (json_int_t)o->patience, "held", held);
+    json_t *j = json_pack("{s:i s:s s:s s:i s:s s:b s:I s:o}", "format", MEMBERS_FORMAT, "worker",
+                          o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
+                          o->settings->level != NULL ? o->settings->level : "", "leaves", leaves,
+                          "beat", (json_int_t)++o->beat, "held", held);
     n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
     struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.members")), 0},
                           .key = slice_str(o->name),

@@ -4,7 +4,10 @@
  * become live, and in the log what is not as it should be. See operator_impl.h.
  */
 #include "core/base/log.h"
+#include "core/codec/utf8.h"
 #include "operators/operator_impl.h"
+
+#include <assert.h>
 
 #define TROUBLE_NS (60 * CLOCK_NS_PER_S)
 
@@ -22,6 +25,15 @@ void operator_put_task(struct operator_self *o, struct slice key, struct slice v
 
 static const char *const states[] = {"replay", "replay", "replay", "live", "lost"};
 
+/* Texts are cut where their room ends, which may be within a character. */
+static json_t *text_of(const char *cut)
+{
+    char whole[3 * sizeof((struct worker_task *)NULL)->why];
+    struct slice s = slice_str(cut);
+    assert(s.len < sizeof whole / 3);
+    return json_stringn(whole, (size_t)(utf8_repair(whole, s) - whole));
+}
+
 /* What its dearest rules cost an event. */
 static json_t *rules_of(const struct worker_task *t)
 {
@@ -30,7 +42,7 @@ static json_t *rules_of(const struct worker_task *t)
         const struct worker_rule *r = &t->rules[i];
         json_t *rule = json_pack("{s:I s:I}", "events", (json_int_t)r->events * ENG_METER_EVERY,
                                  "ns_per_event", (json_int_t)(r->ns / (int64_t)MAX(r->events, 1u)));
-        json_object_set_new(rule, "name", json_string(r->name)); /* no UTF-8: null */
+        json_object_set_new(rule, "name", text_of(r->name));
         json_array_append_new(list, rule);
     }
     return list;
@@ -44,11 +56,12 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
     const struct doc_graph *d = &t->laid->layout->doc->g;
     const struct slice name = g->tasks[t->part].plan->name;
     struct worker_look look = worker_look(p->worker);
-    json_t *j = json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:s s:s*}", "format", 1, "tenant",
-                          d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
-                          g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version,
-                          "worker", o->name, "slot", p->name, "state", states[t->state], "why",
-                          t->why, "degraded", t->trouble[0] != '\0' ? t->trouble : NULL);
+    json_t *j =
+        json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:o s:o*}", "format", 1, "tenant",
+                  d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
+                  g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version, "worker",
+                  o->name, "slot", p->name, "state", states[t->state], "why", text_of(t->why),
+                  "degraded", t->trouble[0] != '\0' ? text_of(t->trouble) : NULL);
     json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
     json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
     const struct {
@@ -121,8 +134,10 @@ static void tell_slot(struct operator_self *o, const struct operator_place *p, b
             continue;
         }
         size_t len = tell(o, p, t, text);
-        operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
-                          slice_of(text, len));
+        if (len > 0) {
+            operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
+                              slice_of(text, len));
+        }
         if (t->state == SLOT_LOST) {
             LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
                      LOG_STR("why", t->why));
@@ -138,7 +153,7 @@ static bool is_live(const struct operator_graph *g)
 static void say(struct operator_graph *g)
 {
     if (is_live(g) && !g->said_live) {
-        LOG_INFO("graph is live", LOG_STR("graph", g->key), LOG_INT("version", g->version),
+        LOG_INFO("graph is live", LOG_STR("graph", g->key), LOG_INT("version", g->laid->version),
                  LOG_INT("tasks_here", g->here));
     }
     g->said_live = is_live(g);

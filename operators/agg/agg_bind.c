@@ -253,6 +253,21 @@ static int check_arguments(struct bind *b, const struct agg_call *c, struct err 
     return 0;
 }
 
+/* The stream of a join that the arguments speak of has no window. */
+static bool of_unbound_stream(const struct bind *b, const struct agg_call *c)
+{
+    int at = c->stream;
+    for (uint32_t i = 0; i < c->n_args; i++) {
+        merge_stream(&at, agg_stream_of(c->args[i]));
+    }
+    bool unbound = false;
+    for (uint32_t i = 0; i < b->scope->n_streams && b->scope->n_streams > 1; i++) {
+        const struct bind_stream *s = &b->scope->streams[i];
+        unbound |= s->num == at && !s->windowed && !s->named_only;
+    }
+    return unbound && !b->scope->aggs->into_table;
+}
+
 static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
 {
     const struct agg_def *d = c->def;
@@ -263,7 +278,7 @@ static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
         return bind_err(reterr, c->span, "%s wants a condition: %s(x, condition)", d->name,
                         d->name);
     }
-    if (d->needs_window && agg_unbound(b)) {
+    if (d->needs_window && (agg_unbound(b) || of_unbound_stream(b, c))) {
         return bind_err(reterr, c->span,
                         "%s wants a data window on the stream; firstever and lastever do not",
                         d->name);

@@ -91,8 +91,14 @@ static int bind_in_scope(struct bind *b, const struct ast_seg *seg, struct agg_c
             return rc;
         }
     }
-    if (c->n_args > 1 && c->args[c->n_args - 1]->ty.kind == TY_BOOL && !c->def->criteria) {
+    bool more = c->n_args > (c->star ? 0u : 1u);
+    if (more && c->args[c->n_args - 1]->ty.kind == TY_BOOL && !c->def->criteria) {
+        c->may_filter = true;
         c->n_args--; /* fmax(double, boolean): the place of the filter */
+    }
+    if (c->def->filter_must && !c->may_filter) {
+        return bind_err(reterr, c->span, "%s wants the place of a condition: %s(int, boolean)",
+                        c->def->name, c->def->name);
     }
     int rc = check(b, c, reterr);
     return rc == 0 ? c->def->type(b, c, reterr) : rc;
@@ -171,7 +177,9 @@ static bool fits(const struct agg_call *column, const struct agg_call *call)
         return same_events(column, call) && (star || column->def->criteria || call->n_args > 0) &&
                (star || column->n_args == call->n_args);
     }
-    if (column->star != call->star || column->n_args != call->n_args) {
+    bool counts = column->def == &agg_count || column->def == &agg_countever;
+    if (column->star != call->star || column->n_args != call->n_args ||
+        (!counts && column->may_filter != (call->filter != NULL))) {
         return false;
     }
     for (uint32_t i = 0; i < call->n_args; i++) {

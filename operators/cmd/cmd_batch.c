@@ -18,6 +18,7 @@ enum { BATCH_EVENTS = 256, BYTES_MAX = 256 * 1024 * 1024, KEYS_MAX = 65536, AREN
 
 struct cmd_batch {
     struct eng *eng;
+    const struct eng_reads *reads;
     struct intern *keys;
     struct batch_enc *enc;
     struct batch_dec *dec;
@@ -29,10 +30,11 @@ struct cmd_batch {
     int64_t clock; /* ms */
 };
 
-struct cmd_batch *cmd_batch_new(struct eng *e)
+struct cmd_batch *cmd_batch_new(struct eng *e, const struct eng_reads *reads)
 {
     struct cmd_batch *b = MEM_NEW(struct cmd_batch);
     b->eng = e;
+    b->reads = reads;
     b->keys = intern_new(KEYS_MAX, BYTES_MAX);
     b->enc = batch_enc_new(BATCH_LIMITS, BYTES_MAX);
     b->dec = batch_dec_new(BATCH_LIMITS, b->keys);
@@ -71,8 +73,16 @@ static void know(struct cmd_batch *b, const struct etype *t)
             return;
         }
     }
+    bool *columns = mem_calloc(t->n_cols + 1, sizeof *columns);
     *VEC_PUSH(&b->known) = t;
     dat_intake_type(b->intake, t);
+    eng_reads_columns(b->reads, t, columns);
+    for (uint32_t i = 0; i < t->n_cols; i++) {
+        if (!columns[i]) {
+            dat_intake_skip(b->intake, t, i);
+        }
+    }
+    mem_free(columns);
 }
 
 static int end(struct cmd_batch *b, struct err *reterr)

@@ -8,10 +8,12 @@
 #define OPERATORS_CMD_CMD_BATCH_H
 
 #include "operators/cmd/cmd_gen.h"
+#include "operators/graph/eng_reads.h"
 
 struct cmd_batch;
 
-struct cmd_batch *cmd_batch_new(struct eng *e);
+/* reads: of all modules, by the time that the first events come; borrowed. */
+struct cmd_batch *cmd_batch_new(struct eng *e, const struct eng_reads *reads);
 void cmd_batch_free(struct cmd_batch *b);
 /* Replaces what was there by these events. */
 int cmd_batch_fill(struct cmd_batch *b, const struct cmd_gen_item *items, size_t n,

@@ -15,7 +15,7 @@ static int check_one(struct eng *e, const char *file, int format, size_t *count)
     err_clear(&err);
     buf_init(&text, CMD_FILE_MAX);
     int code = CMD_OK;
-    if (cmd_read(file, &text, &err) != 0) {
+    if (buf_read_file(&text, file, &err) != 0) {
         code = cmd_fail(&err);
     } else if (eng_deploy(e, slice_str(file), buf_slice(&text), &err) != 0) {
         code = cmd_diag(&err, file, buf_slice(&text), format);
@@ -54,7 +54,7 @@ int cmd_print(const struct cmd_opts *o)
     buf_init(&text, CMD_FILE_MAX);
     buf_init(&out, ARENA_MAX);
     int code = CMD_OK;
-    if (cmd_read(o->args[0], &text, &err) != 0) {
+    if (buf_read_file(&text, o->args[0], &err) != 0) {
         code = cmd_fail(&err);
     } else if (epl_parse(a, buf_slice(&text), &m, &err) != 0) {
         code = cmd_diag(&err, o->args[0], buf_slice(&text), CMD_TEXT);

@@ -62,6 +62,8 @@ static const struct conf_row bench_rows[] = {
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),
     ROW_COUNT("warmup", warmup, 1000000000, "events before that; 0: as the file says"),
     ROW_COUNT("runs", runs, 100, "measurements, of which the best counts; 0: three"),
+    ROW_COUNT("rounds", rounds, 100,
+              "turns that this engine and that of --oracle take, of which the best count; 0: one"),
     ROW_COUNT("batch", batch, 1000000, "events made at a time, outside of the measure; 0: 4096"),
     {"oracle", CONF_STRING, offsetof(struct cmd_opts, oracle), NULL, 0, 0, NULL, 0,
      "command that measures another engine: COMMAND --bench FILE --events N"},
@@ -121,33 +123,6 @@ int cmd_diag(const struct err *e, const char *file, struct slice text, int forma
     }
     buf_done(&b);
     return CMD_FINDINGS;
-}
-
-int cmd_read(const char *path, struct buf *b, struct err *reterr)
-{
-    bool input = strcmp(path, "-") == 0;
-    FILE *f = input ? stdin : fopen(path, "r");
-    if (f == NULL) {
-        return err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    int rc = 0;
-    size_t n;
-    do {
-        char *to = buf_room(b, 64 * 1024);
-        if (to == NULL) {
-            rc = err_set(reterr, ERR_TOO_BIG, "%s: larger than %zu MiB", path, b->max >> 20);
-            break;
-        }
-        n = fread(to, 1, 64 * 1024, f);
-        buf_commit(b, n);
-    } while (n > 0);
-    if (rc == 0 && ferror(f)) {
-        rc = err_set(reterr, ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    if (!input) {
-        fclose(f);
-    }
-    return rc;
 }
 
 struct slice cmd_stmt_name(const struct ast_stmt *s)

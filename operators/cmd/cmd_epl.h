@@ -17,7 +17,7 @@ enum cmd_format { CMD_TEXT, CMD_JSON };
 struct cmd_opts {
     int format; /* enum cmd_format */
     const char *events_file;
-    int64_t events, warmup, runs, batch, partitions;
+    int64_t events, warmup, runs, rounds, batch, partitions;
     bool reload;
     int64_t reload_every;
     const char *oracle;
@@ -55,8 +55,6 @@ int cmd_windows(const struct cmd_opts *o);
 int cmd_aggregations(const struct cmd_opts *o);
 int cmd_causes(const struct cmd_opts *o);
 
-/* The whole file ("-": standard input) behind what b holds; an error names the file. */
-int cmd_read(const char *path, struct buf *b, struct err *reterr) NODISCARD;
 /* "kaiju epl: message" on standard error; gives CMD_USAGE. */
 int cmd_fail(const struct err *e);
 /* The place of an error in EPL text, with carets, or as a line of JSON; gives CMD_FINDINGS. */

@@ -310,8 +310,8 @@ int cmd_explain(const struct cmd_opts *o)
     err_clear(&err);
     buf_init(&text, CMD_FILE_MAX);
     buf_init(&out, OUT_MAX);
-    int code = cmd_read(o->args[0], &text, &err) != 0 ? cmd_fail(&err)
-                                                      : explain(o, a, buf_slice(&text), &out);
+    int code = buf_read_file(&text, o->args[0], &err) != 0 ? cmd_fail(&err)
+                                                           : explain(o, a, buf_slice(&text), &out);
     buf_print(&out, stdout);
     buf_done(&out);
     buf_done(&text);

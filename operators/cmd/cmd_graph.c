@@ -14,9 +14,9 @@ int cmd_graph_open(struct cmd_graph *g, const char *path)
     struct err err;
     err_clear(&err);
     *g = (struct cmd_graph){.arena = arena_new(NULL, "document", DOC_ARENA_MAX)};
-    buf_init(&g->text, DOC_TEXT_MAX + 1);
+    buf_init(&g->text, DOC_TEXT_MAX);
     doc_notes_init(&g->notes, g->arena);
-    if (cmd_read(path, &g->text, &err) != 0) {
+    if (buf_read_file(&g->text, path, &err) != 0) {
         fflush(stdout);
         fprintf(stderr, "kaiju: %s\n", err.msg);
         return CMD_USAGE;
@@ -53,7 +53,7 @@ void cmd_graph_say(const struct cmd_graph *g, const char *path, int format)
 
 static void usage(const struct cmd *self, const struct conf *c, FILE *to)
 {
-    fprintf(to, "usage: kaiju %s %s\n\n%s\n\n", self->name, self->args, self->summary);
+    fprintf(to, "usage: kaiju %s %s\n\n%s\n", self->name, self->args, self->summary);
     conf_help(c, to);
 }
 
@@ -62,7 +62,7 @@ bool cmd_graph_options(const struct cmd *self, const struct conf_row *rows, size
                        int *ret_code)
 {
     static const char *const shorts[] = {"o", "output", "f", "file", NULL};
-    struct conf_table table = {self->name, rows, n_rows, o};
+    struct conf_table table = {"Options", rows, n_rows, o};
     struct conf *c = conf_new(&table, 1);
     *ret_conf = c;
     int rc = conf_load(c, &(struct conf_input){argc, argv, NULL, shorts});
@@ -71,12 +71,17 @@ bool cmd_graph_options(const struct cmd *self, const struct conf_row *rows, size
         *ret_code = CMD_USAGE;
         return false;
     }
+    *ret_code = CMD_OK;
     if (conf_wants_help(c)) {
         usage(self, c, stdout);
-        *ret_code = CMD_OK;
-        return false;
+    } else if (conf_wants_print(c)) {
+        conf_print(c, stdout);
+    } else if (conf_wants_check(c)) {
+        puts("the configuration is right");
+    } else {
+        return true;
     }
-    return true;
+    return false;
 }
 
 const char *cmd_graph_file(const struct cmd_graph_opts *o, const struct conf *c, size_t i)

@@ -402,7 +402,13 @@ static int run(const struct cmd *self, int argc, char **argv)
     if (cmd_graph_options(self, rows, ARRAY_LEN(rows), &o, &c, argc, argv, &code)) {
         const char *path = cmd_graph_file(&o, c, 0);
         if (path == NULL || cmd_graph_file(&o, c, 1) != NULL) {
-            fprintf(stderr, "kaiju explain: which document? -f graph.yaml\n");
+            fputs(path == NULL ? "kaiju explain: which document? -f graph.yaml\n"
+                               : "kaiju explain: one document at a time; see --help\n",
+                  stderr);
+            code = CMD_USAGE;
+        } else if ((o.partitions & (o.partitions - 1)) != 0) {
+            fprintf(stderr,
+                    "kaiju explain: --partitions: expected a power of two, as bus.partitions\n");
             code = CMD_USAGE;
         } else {
             code = explain(&o, path);

@@ -34,7 +34,7 @@ static int read_file(struct arena *a, const char *path, struct doc_esper_file *t
 {
     struct buf b;
     buf_init(&b, DOC_TEXT_MAX);
-    int rc = cmd_read(path, &b, reterr);
+    int rc = buf_read_file(&b, path, reterr);
     to->path = slice_str(path);
     to->text = arena_copy(a, buf_slice(&b));
     buf_done(&b);
@@ -80,8 +80,10 @@ static int import(const struct cmd_graph_opts *o, const struct conf *c)
     int rc = 0;
     err_clear(&err);
     buf_init(&out, DOC_TEXT_MAX);
-    for (size_t i = 0; rc == 0 && n < FILES_MAX && (path = cmd_graph_file(o, c, i)) != NULL; i++) {
-        if (i != o->files.count) { /* the word esper */
+    for (size_t i = 0; rc == 0 && (path = cmd_graph_file(o, c, i)) != NULL; i++) {
+        if (n == FILES_MAX) {
+            rc = err_set(&err, ERR_LIMIT, "more than %d statement files", FILES_MAX);
+        } else if (i != o->files.count) { /* the word esper */
             rc = read_file(a, path, &files[n++], &err);
         }
     }

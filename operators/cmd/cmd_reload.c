@@ -15,7 +15,7 @@ static void add(void *arg, const struct save_chunk *c)
     struct cmd_chunks *to = arg;
     char *bytes = mem_alloc(c->bytes.len + 1);
     memcpy(bytes, c->bytes.ptr, c->bytes.len);
-    *VEC_PUSH(&to->v) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}};
+    *VEC_PUSH(&to->v) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}, NULL};
 }
 
 void cmd_chunks_save(struct cmd_chunks *c, struct eng *e)

@@ -249,64 +249,82 @@ static json_t *say_json(const struct task_plan *p, const struct replay_report *r
     return j;
 }
 
-bool cmd_replay_exact(struct cmd_replay *r)
+struct verdict {
+    struct replay_report *report; /* of one task */
+    json_t *tasks;
+    uint64_t played;
+    uint32_t journal_parts, seen, refused;
+    bool same;
+};
+
+static void one_task(struct cmd_replay *r, const struct slot_task *task, struct verdict *v)
 {
-    const struct layout *l = r->layout;
-    const char *only = r->settings.task != NULL ? r->settings.task : "";
-    struct replay_report *report = MEM_NEW(struct replay_report);
-    json_t *tasks = json_array();
+    const struct replay_exact x = {.tapes = r->tapes,
+                                   .task = task,
+                                   .journal = SLICE("journal"),
+                                   .archive = SLICE("state.archive"),
+                                   .journal_parts = v->journal_parts,
+                                   .from = r->from_ms * CLOCK_NS_PER_MS,
+                                   .to = r->to_ms * CLOCK_NS_PER_MS,
+                                   .topics = true,
+                                   .on_event = r->settings.events ? print_event : NULL,
+                                   .arg = r};
     struct err e;
-    uint64_t played = 0;
-    bool same = true;
-    uint32_t journal_parts = 0, refused = 0;
-    if (tapes_partitions(r->tapes, SLICE("journal"), &journal_parts, &e) != 0) {
-        mem_free(report);
-        json_decref(tasks);
-        return bus_tool_fail(&r->tool, &e);
-    }
-    for (uint32_t g = 0; g < l->n_groups; g++) {
-        for (uint32_t i = 0; i < l->groups[g].parts; i++) {
-            const struct task_plan *plan = l->groups[g].tasks[i].plan;
-            const struct replay_exact x = {.tapes = r->tapes,
-                                           .task = &l->groups[g].tasks[i],
-                                           .journal = SLICE("journal"),
-                                           .archive = SLICE("state.archive"),
-                                           .journal_parts = journal_parts,
-                                           .from = r->from_ms * CLOCK_NS_PER_MS,
-                                           .to = r->to_ms * CLOCK_NS_PER_MS,
-                                           .topics = true,
-                                           .on_event = r->settings.events ? print_event : NULL,
-                                           .arg = r};
-            if (strstr(arena_str(r->arena, plan->name), only) == NULL) {
-                continue;
-            }
-            bool ok = replay_exact(&x, report, &e) == 0;
-            refused += !ok;
-            same &= ok && replay_is_same(report);
-            played += report->records;
-            if (r->settings.format == CMD_JSON) {
-                json_array_append_new(tasks, say_json(plan, report, ok ? NULL : e.msg));
-            } else {
-                say_text(plan, report, ok ? NULL : e.msg);
-            }
-        }
-    }
-    const char *verdict = refused > 0 ? "REFUSED" : same ? "same" : "DIFFERENT";
+    bool ok = replay_exact(&x, v->report, &e) == 0;
+    v->seen++;
+    v->refused += !ok;
+    v->same &= ok && replay_is_same(v->report);
+    v->played += v->report->records;
     if (r->settings.format == CMD_JSON) {
-        json_t *all = json_pack("{s:s s:b s:I s:I s:I s:o}", "mode", "exact", "same", same,
-                                "records", (json_int_t)played, "from_ms", (json_int_t)r->from_ms,
-                                "to_ms", (json_int_t)r->to_ms, "tasks", tasks);
+        json_array_append_new(v->tasks, say_json(task->plan, v->report, ok ? NULL : e.msg));
+    } else {
+        say_text(task->plan, v->report, ok ? NULL : e.msg);
+    }
+}
+
+static bool say_verdict(struct cmd_replay *r, const struct verdict *v)
+{
+    const char *verdict = v->refused > 0 ? "REFUSED" : v->same ? "same" : "DIFFERENT";
+    if (r->settings.format == CMD_JSON) {
+        json_t *all = json_pack("{s:s s:b s:I s:I s:I s:O}", "mode", "exact", "same", v->same,
+                                "records", (json_int_t)v->played, "from_ms", (json_int_t)r->from_ms,
+                                "to_ms", (json_int_t)r->to_ms, "tasks", v->tasks);
         (void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
         printf("\n");
         json_decref(all);
     } else {
-        printf("%s: %" PRIu64 " records of the journal replayed", verdict, played);
-        printf(refused > 0 ? "; %u tasks cannot be\n" : "\n", refused);
-        json_decref(tasks);
+        printf("%s: %" PRIu64 " records of the journal replayed", verdict, v->played);
+        printf(v->refused > 0 ? "; %u tasks cannot be\n" : "\n", v->refused);
     }
-    mem_free(report);
-    r->tool.code = refused > 0 ? CMD_NOT_FOUND : same ? CMD_OK : CMD_FINDINGS;
+    r->tool.code = v->refused > 0 ? CMD_NOT_FOUND : v->same ? CMD_OK : CMD_FINDINGS;
     return true;
+}
+
+bool cmd_replay_exact(struct cmd_replay *r)
+{
+    const struct layout *l = r->layout;
+    const char *only = r->settings.task != NULL ? r->settings.task : "";
+    struct err e;
+    struct verdict v = {
+        .report = MEM_NEW(struct replay_report), .tasks = json_array(), .same = true};
+    bool ok = tapes_partitions(r->tapes, SLICE("journal"), &v.journal_parts, &e) == 0;
+    for (uint32_t g = 0; ok && g < l->n_groups; g++) {
+        for (uint32_t i = 0; i < l->groups[g].parts; i++) {
+            const struct slot_task *task = &l->groups[g].tasks[i];
+            if (strstr(arena_str(r->arena, task->plan->name), only) != NULL) {
+                one_task(r, task, &v);
+            }
+        }
+    }
+    if (ok && v.seen == 0) {
+        err_set(&e, ERR_NOT_FOUND, "no task of these rules has '%s' in its name; see kaiju explain",
+                only);
+        ok = false;
+    }
+    ok = ok ? say_verdict(r, &v) : bus_tool_fail(&r->tool, &e);
+    mem_free(v.report);
+    json_decref(v.tasks);
+    return ok;
 }
 
 /* ---- the command ---- */
@@ -314,8 +332,11 @@ bool cmd_replay_exact(struct cmd_replay *r)
 static bool is_sound(struct cmd_replay *r)
 {
     const struct cmd_replay_settings *s = &r->settings;
-    if ((s->graph == NULL) == (s->file == NULL)) {
+    if (s->graph == NULL && s->file == NULL) {
         return usage(r, "which rules? --graph NAME of a graph that was applied, or -f graph.yaml");
+    }
+    if (s->graph != NULL && s->file != NULL) {
+        return usage(r, "either --graph or -f, not both");
     }
     if (s->verify && s->to_topics) {
         return usage(r, "--verify writes nothing: no --to-topics with it");

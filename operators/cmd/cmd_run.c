@@ -158,7 +158,7 @@ int cmd_run(const struct cmd_opts *o)
     r.play.on_derived = on_derived;
     r.play.arg = &r;
     int code;
-    if (cmd_read(o->args[0], &text, &err) != 0 || cmd_read(path, &events, &err) != 0) {
+    if (buf_read_file(&text, o->args[0], &err) != 0 || buf_read_file(&events, path, &err) != 0) {
         code = cmd_fail(&err);
     } else if (cmd_play_deploy(&r.play, SLICE("main"), buf_slice(&text), &err) != 0) {
         code = cmd_diag(&err, o->args[0], buf_slice(&text), CMD_TEXT);

@@ -93,7 +93,7 @@ static int limits_of(const struct cmd_opts *o, struct lim_conf *ret, struct err 
     buf_init(&text, CMD_FILE_MAX);
     *ret = (struct lim_conf){.max = {0}};
     if (given.len > 0 && slice_find(given, '=') == given.len) {
-        rc = cmd_read(o->limits, &text, reterr);
+        rc = buf_read_file(&text, o->limits, reterr);
         given = buf_slice(&text);
     }
     rc = rc == 0 ? lim_parse(given, ret, reterr) : rc;
@@ -310,7 +310,7 @@ int cmd_scenario(const struct cmd_opts *o)
     buf_init(&text, CMD_FILE_MAX);
     json_t *j = NULL;
     int code = CMD_OK;
-    if (cmd_read(o->args[0], &text, &err) != 0) {
+    if (buf_read_file(&text, o->args[0], &err) != 0) {
         code = cmd_fail(&err);
     } else if ((j = cmd_json_parse(buf_slice(&text), &err)) == NULL) {
         (void)err_wrap(&err, "%s:%u:%u", o->args[0], err.line, err.col);

@@ -49,7 +49,8 @@ static bool parse_braces(struct parser *p, struct ast_mr *mr)
     parse_skip(p, 1);
     mr->braces = true;
     mr->low = 0;
-    if (!parse_at(p, TOK_COMMA) && !parse_count(p, &mr->low)) {
+    bool given = !parse_at(p, TOK_COMMA);
+    if (given && !parse_count(p, &mr->low)) {
         return false;
     }
     mr->high = mr->low;
@@ -62,6 +63,10 @@ static bool parse_braces(struct parser *p, struct ast_mr *mr)
     if (mr->high < mr->low || mr->high == 0) {
         return parse_fail(p, open, ERR_RANGE,
                           "repetitions go from a smaller to a larger number above 0");
+    }
+    if (given && mr->low == 0) {
+        return parse_fail(p, open, ERR_RANGE,
+                          "a repeat that may be absent is written {,n}, * or ?");
     }
     return parse_close(p, TOK_RCURLY, open);
 }

@@ -195,7 +195,10 @@ void print_pattern(struct buf *b, const struct ast_pat *pat)
 static void print_mr_repeat(struct buf *b, const struct ast_mr *mr)
 {
     if (mr->braces) {
-        (void)buf_addf(b, "{%u", mr->low);
+        print_text(b, "{");
+        if (mr->low > 0) {
+            (void)buf_addf(b, "%u", mr->low);
+        }
         print_text(b, mr->low != mr->high ? "," : "");
         if (mr->high != UINT32_MAX && mr->high != mr->low) {
             (void)buf_addf(b, "%u", mr->high);

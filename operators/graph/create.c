@@ -404,6 +404,10 @@ static int index_column(const struct stmt *st, const struct etype *t, uint32_t a
         return bind_err(reterr, span, "column '" SLICE_FMT "' is an aggregation and has no index",
                         SLICE_ARG(name));
     }
+    const struct ast_expr *how = a->index_cols[at].e;
+    if (a->unique && how != NULL && slice_eq_nocase(how->text, SLICE("btree"))) {
+        return bind_err(reterr, span, "a unique index is one of hashes, not a btree");
+    }
     for (uint32_t i = 0; i < at; i++) {
         if (slice_eq(a->index_cols[i].name, name)) {
             return bind_err(reterr, span, "column '" SLICE_FMT "' stands twice", SLICE_ARG(name));

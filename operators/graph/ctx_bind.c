@@ -347,7 +347,7 @@ static int level_props(struct ctx_level *l, struct bind *b, struct err *reterr)
         add_col(&c, "endTime", TY(LONG));
     }
     l->tags = (uint16_t)c.n;
-    for (uint32_t i = 0; i < tags; i++) {
+    for (uint32_t i = l->named ? tags - 1 : 0; i < tags; i++) {
         struct ecol t = l->match->cols[i];
         if (has_col(&c, t.name)) {
             t.name = slice_str(arena_printf(b->a, "#%u", i));

@@ -46,6 +46,7 @@ struct ctx_level {
     enum ast_ctx_kind kind;
     const struct etype *props; /* of this level alone */
     const struct etype *match; /* tags of the beginning; may have no columns */
+    bool named;                /* the last column of match is the match: properties have it alone */
     uint16_t tags;             /* column of props where they begin */
     struct ctx_stream *streams;
     uint32_t n_streams, n_keys;

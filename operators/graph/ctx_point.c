@@ -96,11 +96,7 @@ static int bind_point(const struct where *w, struct bind *b, const struct ast_po
             return bind_err(reterr, a->span, "'@now and' is followed by a pattern or a time");
         }
         return bind_pattern(w, b, filter_pattern(b, a, every), ret, reterr);
-    case POINT_PATTERN:
-        if (a->as.len > 0) {
-            return bind_err(reterr, a->span, "a pattern has no name: its tags are the names");
-        }
-        return bind_pattern(w, b, a->pattern, ret, reterr);
+    case POINT_PATTERN: return bind_pattern(w, b, a->pattern, ret, reterr);
     case POINT_AFTER:
     case POINT_CRON: return bind_time(w, b, a, ret, reterr);
     default: return 0;
@@ -166,6 +162,21 @@ static int keyed_starts(const struct where *w, struct ctx_level *l, struct bind 
 
 /* ---- beginnings ---- */
 
+/* `pattern [...] as p`: the match has its tags and, last, itself as p. */
+static int name_match(struct ctx_level *l, struct bind *b, const struct ast_point *a,
+                      struct err *reterr)
+{
+    const struct etype *t = l->match;
+    struct ecol *cols = arena_array(b->a, t->n_cols + 1, sizeof *cols);
+    for (uint32_t i = 0; i < t->n_cols; i++) {
+        cols[i] = t->cols[i];
+    }
+    cols[t->n_cols] = (struct ecol){.name = a->as, .ty = {.kind = TY_EVENT, .ev = t}};
+    l->named = true;
+    l->match = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, cols, t->n_cols + 1, NULL, 0);
+    return l->match != NULL ? 0 : bind_err(reterr, a->span, "a name is used twice");
+}
+
 static int bind_distinct(struct ctx_level *l, struct bind *b, const struct where *w,
                          struct err *reterr)
 {
@@ -181,7 +192,10 @@ static int bind_distinct(struct ctx_level *l, struct bind *b, const struct where
     if (c != NULL && a->as.len > 0 && ety_col(c->type, a->as) >= 0) {
         scope.n_streams = 1;
     }
-    if (l->ast->n_distinct > 0 && a->stream != NULL && a->as.len == 0) {
+    if (l->ast->n_distinct > 0 && a->stream == NULL) {
+        return bind_err(reterr, a->span, "distinct wants partitions to begin with an event");
+    }
+    if (l->ast->n_distinct > 0 && a->as.len == 0) {
         return bind_err(reterr, a->span, "distinct wants a name for the event: 'as'");
     }
     l->n_distinct = l->ast->n_distinct;
@@ -212,6 +226,8 @@ int ctx_bind_points(struct ctx_level *l, struct bind *b, const struct etype *out
     int rc = bind_point(&w, b, &l->ast->start[0], l->kind == CTX_INIT_TERM, s, reterr);
     if (rc == 0 && s->pat.root != NULL) {
         l->match = s->pat.type;
+        bool named = s->kind == POINT_PATTERN && l->ast->start[0].as.len > 0;
+        rc = named ? name_match(l, b, &l->ast->start[0], reterr) : 0;
     } else if (rc == 0) {
         l->match = ety_new(b->a, b->types, ETYPE_ANON, SLICE_NONE, NULL, 0, NULL, 0);
     }

@@ -177,8 +177,10 @@ struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *matc
         evt_set(props, CTX_COL_START, dat_long(c->owner->in.eng->now));
         evt_set(props, CTX_COL_END, due != INT64_MAX ? dat_long(due) : DAT_NONE);
     }
-    for (uint32_t i = 0; match != NULL && i < c->level->match->n_cols; i++) {
-        evt_set(props, c->level->tags + i, match->p[i]);
+    uint32_t n = match != NULL ? c->level->match->n_cols : 0,
+             from = n > 0 && c->level->named ? n - 1 : 0;
+    for (uint32_t i = from; i < n; i++) {
+        evt_set(props, c->level->tags + i - from, match->p[i]);
     }
     struct ctx_part *p =
         ctx_part_bare(c, whole_props(c, props, leaf ? plan->next_id++ : -1), match, keyed, key);

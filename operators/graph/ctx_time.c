@@ -111,27 +111,45 @@ static struct dat distinct_key(const struct ctx_ctl *c, struct evt *match)
     return dat_list(list);
 }
 
+/* The match as the level keeps it: with its name, if the pattern has one. */
+static struct evt *named(const struct ctx_ctl *c, struct evt *match)
+{
+    if (match == NULL || !c->level->named) {
+        return match;
+    }
+    struct evt *e = evt_new(c->owner->in.eng->heap, c->level->match);
+    assert(c->level->match->n_cols == match->type->n_cols + 1);
+    for (uint32_t i = 0; i < match->type->n_cols; i++) {
+        evt_set(e, i, match->p[i]);
+    }
+    evt_set(e, match->type->n_cols, dat_evt(match));
+    return e;
+}
+
 /* A part opens; `match` is that of the beginning's pattern, NULL for times. */
 static void begin(struct ctx_ctl *c, struct evt *match)
 {
     const struct ctx_level *l = c->level;
     struct eng *e = c->owner->in.eng;
     struct dat key = DAT_NONE;
+    struct evt *kept = named(c, match);
     if (l->n_distinct > 0) {
-        key = distinct_key(c, match);
+        key = distinct_key(c, kept);
         if (ctx_find(c, key) != NULL) {
             return;
         }
     }
     c->opening = true;
-    struct ctx_part *p = ctx_open(c, ctx_new_props(c), match, l->n_distinct > 0, key);
+    struct ctx_part *p = ctx_open(c, ctx_new_props(c), kept, l->n_distinct > 0, key);
     c->opening = false;
     if (p->closed || match == NULL) {
         return;
     }
     struct evts seen = {NULL, 0, 0};
     const struct ctx_point *start = &l->starts[0];
-    if (start->kind == POINT_PATTERN && (l->kind == CTX_INIT_TERM || start->inclusive)) {
+    /* Where partitions overlap, a match that has a name does not show its events. */
+    bool shows = l->kind == CTX_INIT_TERM ? !l->named : start->inclusive;
+    if (start->kind == POINT_PATTERN && shows) {
         tagged(match, &seen);
     } else if (start->kind == POINT_FILTER && e->current != NULL) {
         evts_add(&seen, e->current);

@@ -224,6 +224,9 @@ static void enlist(struct eng *e, struct deployment *d)
         (*st)->types.owner = (*st)->id;
     }
     *VEC_PUSH(&e->deps) = d;
+    void **at = map_put(&e->dep_ids, d->id);
+    assert(at != NULL);
+    *at = d;
 }
 
 void eng_listen(struct deployment *d)
@@ -236,11 +239,11 @@ void eng_listen(struct deployment *d)
 int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deployment **ret,
                struct err *reterr)
 {
-    VEC_EACH (&e->deps, d) {
-        if (slice_eq((*d)->id, id)) {
-            return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is deployed already",
-                           SLICE_ARG(id));
-        }
+    if (map_slot(&e->dep_ids, id) != NULL) {
+        return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is deployed already", SLICE_ARG(id));
+    }
+    if (e->dep_ids.live == e->dep_ids.max) {
+        return err_set(reterr, ERR_LIMIT, "there are %zu deployments already", e->dep_ids.max);
     }
     struct deployment *d = MEM_NEW(struct deployment);
     d->arena = arena_new(NULL, "deployment", DEPLOYMENT_MAX);
@@ -282,14 +285,14 @@ int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *re
 
 int eng_undeploy(struct eng *e, struct slice id, struct err *reterr)
 {
-    size_t at = 0;
-    while (at < e->deps.len && !slice_eq(e->deps.ptr[at]->id, id)) {
-        at++;
+    size_t at = e->deps.len; /* who goes has mostly come last */
+    while (at > 0 && !slice_eq(e->deps.ptr[at - 1]->id, id)) {
+        at--;
     }
-    if (at == e->deps.len) {
+    if (at == 0) {
         return err_set(reterr, ERR_NOT_FOUND, "'" SLICE_FMT "' is not deployed", SLICE_ARG(id));
     }
-    struct deployment *d = e->deps.ptr[at];
+    struct deployment *d = e->deps.ptr[--at];
     VEC_EACH (&d->made, m) {
         if ((*m)->users > 0) {
             return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is still used by %u statements",
@@ -297,15 +300,17 @@ int eng_undeploy(struct eng *e, struct slice id, struct err *reterr)
         }
     }
     (void)VEC_REMOVE(&e->deps, at);
-    VEC_EACH (&d->stmts, st) {
-        VEC_EACH (&(*st)->used, u) {
+    (void)map_remove(&e->dep_ids, d->id);
+    for (size_t k = d->stmts.len; k > 0; k--) {
+        struct stmt *st = d->stmts.ptr[k - 1];
+        VEC_EACH (&st->used, u) {
             if ((*u)->deployment != d) {
                 (*u)->users--;
             }
         }
-        for (size_t i = 0; i < e->stmts.len; i++) {
-            if (e->stmts.ptr[i] == *st) {
-                (void)VEC_REMOVE(&e->stmts, i);
+        for (size_t i = e->stmts.len; i > 0; i--) {
+            if (e->stmts.ptr[i - 1] == st) {
+                (void)VEC_REMOVE(&e->stmts, i - 1);
                 break;
             }
         }

@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX = 1 << 30 };
+enum { ARENA_MAX = 1 << 30, DEPLOYMENTS_MAX = 1 << 20 };
 
 void evts_grow(struct evts *v)
 {
@@ -33,10 +33,12 @@ struct eng *eng_new(const struct eng_conf *conf)
     e->conf = *conf;
     e->arena = arena_new(NULL, "engine", ARENA_MAX);
     e->heap = vheap_new();
+    vheap_number_from(e->heap, &e->serial);
     cat_init(&e->cat, e->arena);
     e->route = route_new(e->heap, &e->now, e->conf.unshared);
     e->timers = tmr_queue_new();
     e->next_type = 1;
+    map_init(&e->dep_ids, DEPLOYMENTS_MAX);
     eng_limit_init(e, conf->limits);
     return e;
 }
@@ -498,6 +500,7 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->at_clock.v);
     VEC_DONE(&e->at_event.v);
     VEC_DONE(&e->deps);
+    map_done(&e->dep_ids);
     VEC_DONE(&e->stmts);
     VEC_DONE(&e->pending);
     VEC_DONE(&e->dirty);

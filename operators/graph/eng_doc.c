@@ -18,11 +18,12 @@ static const struct etype *shown(const struct sel_plan *p)
 
 const struct etype *eng_rows_type(const struct eng *e, struct slice deployment)
 {
-    VEC_EACH (&e->deps, d) {
-        if (!slice_eq((*d)->id, deployment) || (*d)->stmts.len != 1) {
+    for (size_t i = e->deps.len; i > 0; i--) { /* it is mostly the last */
+        const struct deployment *d = e->deps.ptr[i - 1];
+        if (!slice_eq(d->id, deployment) || d->stmts.len != 1) {
             continue;
         }
-        const struct stmt *st = (*d)->stmts.ptr[0];
+        const struct stmt *st = d->stmts.ptr[0];
         switch (st->ast->kind) {
         case STMT_SELECT: return shown(st->plan);
         case STMT_ON_SELECT: return shown(&((const struct on_plan *)st->plan)->select);

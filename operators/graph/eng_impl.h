@@ -101,6 +101,7 @@ struct eng {
     struct turns at_clock, at_event;
     uint64_t next_ref;
     VEC(struct deployment *) deps;
+    struct map dep_ids;
     VEC(struct stmt *) stmts; /* in order of deployment */
     VEC(struct stmt *) pending;
     VEC(struct inst *) dirty;
@@ -116,12 +117,11 @@ struct eng {
     VEC(struct var *) vars_changed;
     struct evts scratch;
     struct evts query_rows;
-    bool query_taken;           /* it wanted a key in a table that is there already */
-    bool query_cut;             /* the query under way would have joined too many rows */
-    VEC(struct arena *) graves; /* of what was undeployed */
-    struct deployment *query;   /* of the last on-demand query */
-    bool busy, vars_pending;
-    bool metering; /* the event under way is measured */
+    bool query_taken;                  /* it wanted a key in a table that is there already */
+    bool query_cut;                    /* the query under way would have joined too many rows */
+    VEC(struct arena *) graves;        /* of what was undeployed */
+    struct deployment *query;          /* of the last on-demand query */
+    bool busy, vars_pending, metering; /* metering: the event under way is measured */
     uint64_t sends;
     bool loading;                      /* instances begin without effects: their state comes */
     uint64_t serial;                   /* of events that were saved */

@@ -44,6 +44,28 @@ static int find_column(struct bind *b, const struct sel_plan *p, struct into_pla
     return agg_column_fits(b, c->call, p->aggs.calls.ptr[x->slot], reterr);
 }
 
+/* Equal calls are one; where several columns take what they give, each has its own. */
+static void part_calls(struct bind *b, struct sel_plan *p)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        bool taken = false;
+        for (uint32_t k = 0; p->cols[i]->op == EX_AGG && k < i; k++) {
+            taken |= p->cols[k]->op == EX_AGG && p->cols[k]->slot == p->cols[i]->slot;
+        }
+        if (taken) {
+            struct agg_call *own = ARENA_NEW(b->a, struct agg_call);
+            *own = *p->aggs.calls.ptr[p->cols[i]->slot];
+            agg_set_add(b->a, &p->aggs, own);
+            p->cols[i]->slot = (uint16_t)(p->aggs.calls.len - 1);
+            any = true;
+        }
+    }
+    if (any) {
+        agg_layout(b->a, &p->aggs, &p->layout);
+    }
+}
+
 int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struct sel_plan *p,
               struct err *reterr)
 {
@@ -55,6 +77,7 @@ int into_bind(struct stmt *st, struct bind *b, const struct ast_select *s, struc
     *VEC_PUSH(&b->used) = e;
     struct into_plan *to = ARENA_NEW(b->a, struct into_plan);
     to->t = e->what;
+    part_calls(b, p);
     to->col = arena_array(b->a, p->aggs.calls.len + 1, sizeof *to->col);
     for (size_t i = 0; i < p->aggs.calls.len; i++) {
         to->col[i] = UINT16_MAX;

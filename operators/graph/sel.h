@@ -60,6 +60,7 @@ struct sel_inst {
     size_t group_room;
     bool quiet; /* state is filled, nothing is put out */
     bool bare;  /* rows are made that nobody will see: without causes */
+    bool whole; /* this batch is one event of groups: neither ordered nor limited */
 };
 
 /* What an event may add to what is counted: a group; a row of a table and one of the window. */
@@ -84,6 +85,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
 int sel_bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *p,
                    struct err *reterr);
 enum row_class sel_classify(const struct sel_plan *p);
+bool sel_having_fits(const struct sel_plan *p);
 bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e);
 void sel_roll(struct bind *b, struct sel_plan *p);
 struct scope sel_scope(struct stmt *st, struct bind *b, struct sel_plan *p);

@@ -594,6 +594,10 @@ int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s
     p->distinct = s->distinct;
     p->streams_out = s->streams;
     p->cls = sel_classify(p);
+    if (p->n_group > 0 && p->having != NULL && !sel_having_fits(p)) {
+        return bind_err(reterr, s->having->span,
+                        "with `group by`, having asks for groups and aggregations only");
+    }
     sel_own_keys(p);
     out_set_waits(p);
     if (p->n_levels > 0 && p->cls == ROWS_ROLLUP) {

@@ -74,6 +74,20 @@ static int check_twice(const struct ast_group *g, const uint32_t *part, uint32_t
     return any ? bind_err(reterr, g->span, "an expression stands twice in it") : 0;
 }
 
+/* false: it is there already */
+static bool add_set(struct sets *to, uint32_t mask)
+{
+    for (uint32_t i = 0; i < to->n; i++) {
+        if (to->mask[i] == mask) {
+            return false;
+        }
+    }
+    if (to->n < SETS_MAX) {
+        to->mask[to->n++] = mask;
+    }
+    return true;
+}
+
 static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p, struct sets *to,
                    struct err *reterr)
 {
@@ -88,8 +102,10 @@ static int sets_of(struct bind *b, const struct ast_group *g, struct sel_plan *p
         for (uint32_t i = 0; rc == 0 && i < g->n_kids; i++) {
             struct sets *inner = ARENA_NEW(b->a, struct sets);
             rc = sets_of(b, &g->kids[i], p, inner, reterr);
-            for (uint32_t k = 0; rc == 0 && k < inner->n && to->n < SETS_MAX; k++) {
-                to->mask[to->n++] = inner->mask[k];
+            for (uint32_t k = 0; rc == 0 && k < inner->n; k++) {
+                if (!add_set(to, inner->mask[k])) {
+                    return bind_err(reterr, g->kids[i].span, "a grouping set stands twice in it");
+                }
             }
         }
         return rc;
@@ -144,8 +160,8 @@ int sel_bind_group(struct bind *b, const struct ast_select *s, struct sel_plan *
         several |= s->group[i].kind != GROUP_EXPR && s->group[i].kind != GROUP_COMBINED;
         next->n = 0;
         for (uint32_t k = 0; k < all->n; k++) {
-            for (uint32_t m = 0; m < part->n && next->n < SETS_MAX; m++) {
-                next->mask[next->n++] = all->mask[k] | part->mask[m];
+            for (uint32_t m = 0; m < part->n; m++) {
+                (void)add_set(next, all->mask[k] | part->mask[m]);
             }
         }
         *all = *next;
@@ -308,6 +324,45 @@ bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e)
     return true;
 }
 
+static bool is_aggregated(const struct sel_plan *p, const struct ex *path)
+{
+    bool found = false;
+    for (size_t i = 0; i < p->aggs.calls.len; i++) {
+        const struct agg_call *c = p->aggs.calls.ptr[i];
+        for (uint32_t k = 0; k < c->n_args; k++) {
+            found |= has_path(c->args[k], path);
+        }
+    }
+    return found;
+}
+
+/* What it asks for is of the group, or is aggregated somewhere. */
+static bool having_fits(const struct sel_plan *p, const struct ex *e)
+{
+    if (sel_fixed_in_group(p, e) || (is_path(e) && is_aggregated(p, e))) {
+        return true;
+    }
+    bool fits = !is_path(e) && e->n_args > 0;
+    for (uint32_t i = 0; fits && i < e->n_args; i++) {
+        fits = having_fits(p, e->args[i]);
+    }
+    return fits;
+}
+
+bool sel_having_fits(const struct sel_plan *p)
+{
+    return having_fits(p, p->having);
+}
+
+static bool order_is_fixed(const struct sel_plan *p)
+{
+    bool fixed = true;
+    for (uint32_t i = 0; fixed && i < p->n_order; i++) {
+        fixed = sel_fixed_in_group(p, p->order[i].e);
+    }
+    return fixed;
+}
+
 enum row_class sel_classify(const struct sel_plan *p)
 {
     bool aggs = p->aggs.calls.len > 0;
@@ -332,7 +387,7 @@ enum row_class sel_classify(const struct sel_plan *p)
     if (p->n_levels > 0) {
         return ROWS_ROLLUP;
     }
-    return fixed ? ROWS_GROUP : ROWS_EVENT_GROUP;
+    return fixed && order_is_fixed(p) ? ROWS_GROUP : ROWS_EVENT_GROUP;
 }
 
 /* With rollup, a group-by expression is null in rows of the levels that leave it out. */

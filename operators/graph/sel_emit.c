@@ -103,10 +103,11 @@ static void limit(struct sel_inst *in, struct orows *rows)
 static void prepare(struct sel_inst *in, struct orows *rows)
 {
     const struct sel_plan *p = in->p;
-    if (p->n_order > 0) {
+    bool as_is = in->whole || p->cls == ROWS_TOTAL; /* a total is neither ordered nor limited */
+    if (p->n_order > 0 && !as_is) {
         order(p, rows);
     }
-    if (p->limit != NULL || p->offset != NULL) {
+    if ((p->limit != NULL || p->offset != NULL) && !as_is) {
         limit(in, rows);
     }
     if (p->distinct) { /* of the rows that the limit leaves */

@@ -87,15 +87,17 @@ static bool same_list(struct ty have, struct ty want)
            have.elem->kind == want.elem->kind;
 }
 
+/* of_select: of a select, whose `*` must fit a table. */
 static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at,
-                        bool wild, struct err *reterr)
+                        bool wild, bool of_select, struct err *reterr)
 {
     struct slice name = column_name(i, p->from, at);
     int to = ety_col(p->to, name);
     if (to < 0) {
-        return wild ? 0
-                    : bind_err(reterr, i->span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
-                               SLICE_ARG(i->into), SLICE_ARG(name));
+        bool passes = wild && !(p->entry->kind == CAT_TABLE && of_select);
+        return passes ? 0
+                      : bind_err(reterr, i->span, "'" SLICE_FMT "' has no column '" SLICE_FMT "'",
+                                 SLICE_ARG(i->into), SLICE_ARG(name));
     }
     struct ty have = p->from->cols[at].ty, want = p->to->cols[to].ty;
     if (p->to->cols[to].agg) {
@@ -126,7 +128,7 @@ static int map_columns(struct stmt *st, const struct ast_insert *i, const struct
         if (p->from->cols[k].name.len == 0) {
             continue;
         }
-        int rc = check_column(i, p, k, k < wild, reterr);
+        int rc = check_column(i, p, k, k < wild, st->ast->kind == STMT_SELECT, reterr);
         if (rc != 0) {
             return rc;
         }

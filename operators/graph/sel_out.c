@@ -329,7 +329,7 @@ static bool speaks_of(const struct ex *e, const struct var *v)
 }
 
 /* Variables have changed: where the condition holds by that, its assignments are made, and the
- * output comes with the next clock step. */
+ * output comes with the next clock step; until then further changes are not looked at. */
 void out_look(struct sel_inst *in, bool at_clock)
 {
     struct out *o = in->out;
@@ -349,7 +349,7 @@ void out_look(struct sel_inst *in, bool at_clock)
         asked |= !own && speaks_of(in->p->output.cond, in->in.eng->vars_changed.ptr[i]);
     }
     o->own_from = o->own_to = 0;
-    if (asked && holds(o, in->p->output.cond)) {
+    if (asked && !o->looks && holds(o, in->p->output.cond)) {
         o->looks = true;
         run_sets(o, in->p->output.sets);
     }

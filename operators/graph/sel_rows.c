@@ -268,10 +268,12 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
     }
 }
 
-static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, bool local)
+/* Rows from `from` up to `to` of one level: the first n_nw enter, the rest leave. */
+static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, size_t from,
+                        size_t to, bool local)
 {
     struct ectx c = inst_ctx(&in->in, NULL);
-    for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
+    for (size_t i = from; i < to; i++) {
         bool enter = i < b->n_nw;
         c.row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
         c.group = of[i];
@@ -284,6 +286,38 @@ static void enter_leave(struct sel_inst *in, const struct batch *b, struct group
         }
         if (local) {
             aggr_local(in->aggr, &c, enter);
+        }
+    }
+}
+
+/* Of all levels, what enters first: a group that is left begins anew with the next that enters. */
+static void enter_leave_all(struct sel_inst *in, const struct batch *b, struct group **of,
+                            uint32_t levels)
+{
+    size_t n = b->n_nw + b->n_old;
+    for (uint32_t l = 0; l < levels; l++) {
+        enter_leave(in, b, of + l * n, 0, b->n_nw, l == 0);
+    }
+    for (uint32_t l = 0; l < levels; l++) {
+        enter_leave(in, b, of + l * n, b->n_nw, n, l == 0);
+    }
+}
+
+/* One event enters and one of another group leaves: both rows are ordered by the values of one
+ * group, so `order by sum(x)` leaves them as they are. */
+static void order_pair(struct sel_inst *in, const struct batch *b)
+{
+    const struct sel_plan *p = in->p;
+    if (b->n_nw != 1 || b->n_old != 1 || p->n_streams > 1 || p->needs_old || p->cls != ROWS_GROUP ||
+        in->touched.len != 2 || in->nw.v.len != 2) {
+        return;
+    }
+    struct ectx c = inst_ctx(&in->in, NULL);
+    c.group = in->touched.ptr[1].g;
+    for (size_t k = 0; k < 2; k++) {
+        c.row = in->touched.ptr[k].row;
+        for (uint32_t i = 0; i < p->n_order; i++) {
+            vlist_set(in->nw.v.ptr[k].key, i, ex_eval(p->order[i].e, &c));
         }
     }
 }
@@ -301,9 +335,7 @@ static void grouped(struct sel_inst *in, const struct batch *b)
     for (size_t i = 0; p->needs_old && i < in->touched.len; i++) {
         put(in, in->touched.ptr[i].row, in->touched.ptr[i].g, true, &in->old);
     }
-    for (uint32_t l = 0; l < levels; l++) {
-        enter_leave(in, b, of + l * n, l == 0);
-    }
+    enter_leave_all(in, b, of, levels);
     struct ectx c = inst_ctx(&in->in, NULL);
     struct cause_list looked;
     for (size_t i = 0; i < in->touched.len; i++) {
@@ -314,6 +346,7 @@ static void grouped(struct sel_inst *in, const struct batch *b)
             orows_add(&in->nw, r);
         }
     }
+    order_pair(in, b);
     untouch(in);
 }
 
@@ -322,7 +355,7 @@ static void event_grouped(struct sel_inst *in, const struct batch *b)
     size_t n = b->n_nw + b->n_old;
     struct group **of = room(in, n);
     find(in, b, 0, of);
-    enter_leave(in, b, of, true);
+    enter_leave(in, b, of, 0, n, true);
     for (size_t i = 0; i < b->n_nw; i++) {
         put(in, b->nw + i * b->w, of[i], false, &in->nw);
     }

@@ -30,6 +30,16 @@ static void keep_if(struct sel_inst *in, struct evt **rows, size_t n, struct evt
     }
 }
 
+/* One event of one stream in groups, and at most one that leaves with it (of the same group, where
+ * rows are of groups and nobody asks for old ones): then neither order nor limit are asked. */
+static bool is_whole(const struct sel_inst *in, size_t n_nw, size_t n_old)
+{
+    const struct sel_plan *p = in->p;
+    bool one = n_nw == 1 && n_old <= 1 && p->n_streams == 1;
+    bool pair = n_old == 1 && (p->needs_old || in->nw.v.len > 1);
+    return one && (p->cls == ROWS_EVENT_GROUP || (p->cls == ROWS_GROUP && !pair));
+}
+
 /* Rows that the where has let pass. */
 static void passed(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old,
                    size_t n_old)
@@ -46,7 +56,9 @@ static void passed(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt
     VEC_CLEAR(&in->old.v);
     sel_rows(in, nw, n_nw, old, n_old);
     if (!in->quiet && in->nw.v.len + in->old.v.len > 0) {
+        in->whole = is_whole(in, n_nw, n_old);
         sel_emit(in, &in->nw, &in->old);
+        in->whole = false;
     }
 }
 

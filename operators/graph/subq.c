@@ -392,6 +392,7 @@ static struct dat row_value(const struct subq *s, struct ectx *c)
 
 struct values {
     VEC(struct dat) v;
+    bool some; /* there are groups, even if having lets none pass */
 };
 
 static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows,
@@ -412,6 +413,7 @@ static void group_values(struct subq *s, struct ectx *outer, const struct evts *
     for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
         struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
         c.group = g;
+        to->some |= q->n_group > 0;
         if (q->having == NULL || ex_true(q->having, &c)) {
             *VEC_PUSH(&to->v) = row_value(s, &c);
         }
@@ -481,7 +483,7 @@ static struct dat answer(const struct subq *s, const struct ex *e, struct ectx *
     case EX_SUBQ_IN: return among(e, ex_eval(e->args[0], c), v);
     case EX_SUBQ_QUANT: return quantified(e, ex_eval(e->args[0], c), v);
     case EX_SUBQ_LIST: {
-        if (v->v.len == 0) {
+        if (v->v.len == 0 && !v->some) {
             return DAT_NONE;
         }
         struct vlist *l = vlist_new(c->heap, v->v.len);

@@ -95,15 +95,19 @@ static void guard_start(struct pat_inst *i)
     }
 }
 
-static bool passes(struct guard_inst *g, struct evt *m)
+enum verdict { PASSES, IS_OVER, IS_DROPPED };
+
+/* A condition that is null drops the match, but ends nothing. */
+static enum verdict judge(struct guard_inst *g, struct evt *m)
 {
     const struct guard_node *n = (const struct guard_node *)g->i.node;
     if (n->cond != NULL) {
         struct evt *row[2] = {NULL, m};
         struct ectx c = pat_ctx(g->i.pat, row);
-        return ex_true(n->cond, &c) && !c.failed;
+        struct dat v = ex_eval(n->cond, &c);
+        return c.failed || dat_is_null(v) ? IS_DROPPED : dat_true(v) ? PASSES : IS_OVER;
     }
-    return ++g->passed <= g->max;
+    return ++g->passed <= g->max ? PASSES : IS_OVER;
 }
 
 static void guard_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, bool quit)
@@ -117,9 +121,10 @@ static void guard_true(struct pat_inst *i, struct pat_inst *from, struct evt *m,
         pat_quit(from);
         guard_quit(i);
     }
-    if (passes(g, m)) {
+    enum verdict v = judge(g, m);
+    if (v == PASSES) {
         pat_true(i, m, quit);
-    } else {
+    } else if (v == IS_OVER) {
         say_no(g);
     }
 }

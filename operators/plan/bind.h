@@ -40,10 +40,10 @@ struct agg_call { /* one aggregation of a statement; equal ones are shared */
     struct ex **args; /* bound in the scope of rows; for sorted, maxby: the criteria */
     bool *desc;       /* of criteria */
     struct ex *filter;
-    bool distinct, star, has_group_by;
-    int stream;                /* of first(*), window(s.*): which stream; -1 */
-    const struct etype *event; /* of that stream */
-    struct ex **group_by;      /* local group_by:(...); NULL: the statement's */
+    bool distinct, star, has_group_by, may_filter; /* may_filter: a column's, with place for one */
+    int stream;                                    /* of first(*), window(s.*): which stream; -1 */
+    const struct etype *event;                     /* of that stream */
+    struct ex **group_by;                          /* local group_by:(...); NULL: the statement's */
     uint32_t n_args, n_group_by;
     const void *priv; /* left by the def's bind */
     int table_slot;   /* into table: the column that holds it; -1 */

@@ -246,17 +246,29 @@ static int bind_grouping(struct bind *b, const struct ast_seg *seg, enum ex_op o
                          struct err *reterr)
 {
     int rc = wants(seg, 1, op == EX_GROUPING ? 1 : 30, reterr);
-    struct ex *x = ex_new(b, op, TY(INT), seg->span, seg->n_args);
+    uint64_t named = 0;
     for (uint32_t i = 0; rc == 0 && i < seg->n_args; i++) {
         int at = group_position(b, seg->args[i], reterr);
         if (at < 0) {
             return at;
         }
-        x->args[i] = ex_const(b, dat_int(at), TY(INT), seg->span);
-        x->i = at;
+        if ((named & (1ULL << at)) != 0) {
+            return bind_err(reterr, seg->args[i]->span, "this stands twice in it");
+        }
+        named |= 1ULL << at;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    struct ex *x = ex_new(b, op, TY(INT), seg->span, seg->n_args);
+    for (uint32_t n = 0, at = 0; n < seg->n_args; at++) { /* in the order of `group by` */
+        if ((named & (1ULL << at)) != 0) {
+            x->args[n++] = ex_const(b, dat_int((int32_t)at), TY(INT), seg->span);
+            x->i = at;
+        }
     }
     *ret = x;
-    return rc == 0 ? 1 : rc;
+    return 1;
 }
 
 struct builtin_row {

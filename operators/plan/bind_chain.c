@@ -268,6 +268,22 @@ static int parameter_property(struct bind *b, const struct ast_seg *seg, struct 
     return 0;
 }
 
+/* w.k where this scope has a number or text w, which has no k, and a stream outside is called w. */
+static bool means_outer(const struct scope *s, const struct ast_expr *e, struct ty mine)
+{
+    if (e->n_segs < 2 || e->segs[1].is_call || mine.kind == TY_EVENT || mine.kind == TY_MAP ||
+        mine.kind == TY_OBJECT || mine.kind == TY_LIST) {
+        return false;
+    }
+    for (s = s->outer; s != NULL; s = s->outer) {
+        const struct bind_stream *of = alias(s, e->segs[0].name);
+        if (of != NULL && ety_col(of->type, e->segs[1].name) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Steps taken, 0 if the name is none of this scope, < 0 on errors. */
 static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
@@ -292,6 +308,9 @@ static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, s
         }
     }
     rc = bind_property(b, seg, ret, reterr);
+    if (rc > 0 && means_outer(s, e, (*ret)->ty)) {
+        return 0;
+    }
     if (rc != 0) {
         return rc;
     }

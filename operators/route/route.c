@@ -316,14 +316,14 @@ struct route_leaf *route_add_known(struct route *r, const struct route_filter *f
 {
     struct route_leaf *l = leaf_new(r, f, NULL, NULL, arg, NULL, NULL, 0, ++r->seq);
     struct per_type *t = type_entry(r, f->type, true);
+    l->low = low;
+    l->high = high;
     if (f->n_keys > 0) {
         for (uint32_t i = 0; i < f->n_keys; i++) {
             l->key[i] = dat_keep(key[i]);
         }
         link_keyed(t, l);
     } else if (f->ranged) {
-        l->low = low;
-        l->high = high;
         range_add(&ranged_for(t, f->range_slot)->root, l);
     } else {
         link_in(&t->plain, l);

@@ -71,7 +71,7 @@ static void add_range(const struct route_filter *f, struct vheap *heap, struct r
         w->low = low;
         w->high = high;
     }
-    w->col[0] = f->type->cols[f->range_slot].name;
+    w->range_col = f->type->cols[f->range_slot].name;
 }
 
 bool route_want_of(const struct route_filter *f, struct vheap *heap, struct route_want *ret)
@@ -82,7 +82,7 @@ bool route_want_of(const struct route_filter *f, struct vheap *heap, struct rout
             return false;
         }
     }
-    if (f->n_keys == 0 && f->ranged) {
+    if (f->ranged) {
         add_range(f, heap, &w);
     }
     *ret = w;
@@ -97,6 +97,7 @@ struct route_want route_want_copy(struct arena *a, const struct route_want *w)
         to.col[i] = w->col[i].len > 0 ? arena_copy(a, w->col[i]) : SLICE_NONE;
         to.text[i] = w->text[i].ptr != NULL ? arena_copy(a, w->text[i]) : SLICE_NONE;
     }
+    to.range_col = w->ranged ? arena_copy(a, w->range_col) : SLICE_NONE;
     return to;
 }
 
@@ -116,7 +117,7 @@ bool route_want_add(struct route *r, const struct etype *type, const struct rout
     }
     to->made = (uint8_t)((1u << w->n_keys) - 1); /* keys are the leaf's own */
     if (w->ranged) {
-        int col = ety_col(type, w->col[0]);
+        int col = ety_col(type, w->range_col);
         if (col < 0) {
             return false;
         }
@@ -125,4 +126,18 @@ bool route_want_add(struct route *r, const struct etype *type, const struct rout
     }
     *ret = route_add_known(r, to, key, w->low, w->high, arg);
     return true;
+}
+
+bool route_want_spans(const struct route_leaf *l, const struct evt *e)
+{
+    const struct route_filter *f = l->filter;
+    if (!f->ranged || f->n_keys == 0) {
+        return true;
+    }
+    const uint16_t *view = e->type != f->type ? ety_view(e->type, f->type) : NULL;
+    struct dat v = e->p[view != NULL ? view[f->range_slot] : f->range_slot];
+    if (dat_is_integer(v)) {
+        return (double)v.i >= l->low && (double)v.i <= l->high;
+    }
+    return dat_is_float(v) && !(v.d < l->low) && !(v.d > l->high); /* null: none is true */
 }

@@ -21,10 +21,11 @@ struct route_want {
     uint32_t n_keys;   /* 0, and not ranged: all of them */
     uint8_t null_ok;   /* bit i: key i was compared by `is` */
     bool ranged;
-    struct slice col[ROUTE_KEYS_MAX]; /* names of columns; of the range: col[0] */
+    struct slice col[ROUTE_KEYS_MAX]; /* names of columns */
     struct dat key[ROUTE_KEYS_MAX];   /* a text is in `text` instead */
     struct slice text[ROUTE_KEYS_MAX];
-    double low, high; /* of a range */
+    struct slice range_col; /* besides keys, too: its value lies between these */
+    double low, high;
 };
 
 /* Filters that ever had a leaf. */
@@ -38,7 +39,9 @@ struct route_want route_want_copy(struct arena *a, const struct route_want *w);
  * the type has other columns than the want speaks of. */
 bool route_want_add(struct route *r, const struct etype *type, const struct route_want *w,
                     struct route_filter *to, void *arg, struct route_leaf **ret);
-/* Leaves that take the event, in no order. */
+/* Leaves that take the event, in no order; of those with keys and a range, by the keys: */
 void route_probe(struct route *r, struct evt *e, struct route_hits *hits);
+/* ... and by the range. */
+bool route_want_spans(const struct route_leaf *l, const struct evt *e);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "operators/shard/layout.h"
 
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "operators/graph/eng_doc.h"
@@ -15,7 +16,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024 };
+enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024, NAMES_MAX = 1 << 20 };
 
 #define BOUND_NS INT64_C(5000000000)
 
@@ -548,7 +549,7 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .led = g->n_reads > 0 && g->reads[0].way == LAYOUT_SUMMED,
         .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
     modules_of(m, g, s, p);
-    p->wants = layout_wants(m, p);
+    layout_wants(m, p);
     p->n_alerts = alerts_of(m, g, NULL);
     struct alert_rule *alerts = arena_array(m->a, (size_t)p->n_alerts + 1, sizeof *alerts);
     (void)alerts_of(m, g, alerts);
@@ -607,22 +608,31 @@ static void fill_group(struct layout_making *m, uint32_t group)
 
 /* ---- making ---- */
 
-static void find_inserters(struct layout_making *m)
+static void note_inserts(struct layout_making *m, uint32_t part, struct map *by)
 {
-    m->inserted_by = arena_array(m->a, m->doc->n_made + 1, sizeof *m->inserted_by);
-    for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        m->inserted_by[i] = 0;
-        for (uint32_t p = 0; p < m->looks->n_parts; p++) {
-            const struct layout_part *part = &m->looks->parts[p];
-            for (uint32_t s = 0; s < part->n_stmts; s++) {
-                for (uint32_t k = 0; k < part->stmts[s]->n_inserts; k++) {
-                    if (slice_eq(part->stmts[s]->inserts[k], m->doc->made[i].name)) {
-                        m->inserted_by[i] |= 1ULL << p;
-                    }
-                }
+    const struct layout_part *p = &m->looks->parts[part];
+    for (uint32_t s = 0; s < p->n_stmts; s++) {
+        for (uint32_t k = 0; k < p->stmts[s]->n_inserts; k++) {
+            void **at = map_put(by, p->stmts[s]->inserts[k]);
+            if (at != NULL) {
+                *at = (void *)((uintptr_t)*at | (uintptr_t)1 << part);
             }
         }
     }
+}
+
+static void find_inserters(struct layout_making *m)
+{
+    struct map by; /* parts, by what they insert into */
+    map_init(&by, NAMES_MAX);
+    m->inserted_by = arena_array(m->a, m->doc->n_made + 1, sizeof *m->inserted_by);
+    for (uint32_t p = 0; p < m->looks->n_parts; p++) {
+        note_inserts(m, p, &by);
+    }
+    for (uint32_t i = 0; i < m->doc->n_made; i++) {
+        m->inserted_by[i] = (uintptr_t)map_get(&by, m->doc->made[i].name);
+    }
+    map_done(&by);
 }
 
 static int make(struct layout_making *m, struct err *reterr)

@@ -64,9 +64,8 @@ uint32_t layout_filters(struct layout_making *m, const struct layout_group *read
 bool layout_never_null(struct layout_making *m, const struct layout_group *g, struct slice type,
                        struct slice column);
 
-/* layout_wants.c: of a plan's modules, as they are when they were deployed. NULL: any event may
- * concern them. */
-const struct task_wants *layout_wants(struct layout_making *m, const struct task_plan *p);
+/* layout_wants.c: `wants` and `looks` of a plan that has its modules. */
+void layout_wants(struct layout_making *m, struct task_plan *p);
 
 /* layout_keep.c: keys of the payload that are passed on; added to by each read of a cluster. */
 struct layout_keep {

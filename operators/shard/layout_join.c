@@ -56,12 +56,10 @@ bool layout_part_reads(const struct layout_making *m, uint32_t part, const struc
                        const struct key_unit *u, struct slice type)
 {
     const struct layout_part *p = &m->looks->parts[part];
-    for (uint32_t i = 0; i < p->n_stmts; i++) {
-        for (uint32_t k = 0; k < u->n_stmts; k++) {
-            if (u->stmts[k].order == e->before[part] + i + 1 &&
-                doc_stmt_reads(m->doc, p->stmts[i], type)) {
-                return true;
-            }
+    for (uint32_t k = 0; k < u->n_stmts; k++) {
+        uint32_t at = u->stmts[k].order - e->before[part] - 1;
+        if (at < p->n_stmts && doc_stmt_reads(m->doc, p->stmts[at], type)) {
+            return true;
         }
     }
     return false;

@@ -6,99 +6,15 @@
  */
 #include "operators/shard/layout_impl.h"
 
-#include "operators/epl/epl.h"
-#include "operators/epl/lex.h"
+#include "operators/epl/whole.h"
 #include "operators/sig/builtin.h"
-
-enum { DEPTH_MAX = 64 };
 
 struct keeping {
     struct layout_making *m;
     struct slice type;
-    VEC(struct slice) aliases; /* of the statement that is looked at */
-    struct lex_out lex;
-    uint32_t places;
+    struct lex_out lex; /* of the statement that is looked at */
     bool all;
 };
-
-/* ---- one statement ---- */
-
-static void of_stream(struct keeping *k, const struct ast_stream *s, struct slice tag,
-                      uint32_t depth);
-
-static void of_pattern(struct keeping *k, const struct ast_pat *p, uint32_t depth)
-{
-    k->all |= depth > DEPTH_MAX;
-    if (!k->all && p->stream != NULL) {
-        of_stream(k, p->stream, p->tag, depth + 1);
-    }
-    for (uint32_t i = 0; i < p->n_kids && !k->all; i++) {
-        if (p->kids[i] != NULL) {
-            of_pattern(k, p->kids[i], depth + 1);
-        }
-    }
-}
-
-static void of_stream(struct keeping *k, const struct ast_stream *s, struct slice tag,
-                      uint32_t depth)
-{
-    if (s->pattern != NULL) {
-        of_pattern(k, s->pattern, depth);
-    }
-    if (slice_eq(s->type, k->type)) {
-        k->places++;
-        *VEC_PUSH(&k->aliases) = tag.len > 0 ? tag : s->as;
-    }
-}
-
-static const struct token *tok(const struct keeping *k, size_t i)
-{
-    return &k->lex.toks.ptr[i];
-}
-
-static bool is_word(const struct keeping *k, size_t i, const char *word)
-{
-    return tok(k, i)->kind == TOK_WORD && slice_eq_nocase(tok(k, i)->text, slice_str(word));
-}
-
-/* A star that stands for a whole row; not that of count(*), nor of a product. */
-static bool is_whole(const struct keeping *k, size_t i)
-{
-    static const char *const heads[] = {"select", "distinct", "istream", "rstream", "irstream"};
-    if (tok(k, i)->kind != TOK_STAR || i == 0) {
-        return tok(k, i)->kind == TOK_STAR;
-    }
-    const struct token *before = tok(k, i - 1);
-    if (before->kind == TOK_LPAREN) {
-        return i < 2 || !is_word(k, i - 2, "count");
-    }
-    for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
-        if (is_word(k, i - 1, heads[h])) {
-            return true;
-        }
-    }
-    return before->kind == TOK_COMMA || before->kind == TOK_DOT || before->kind == TOK_SEMI ||
-           before->kind == TOK_LCURLY || before->kind == TOK_COLON;
-}
-
-static void look_at_words(struct keeping *k)
-{
-    uint32_t mentions = 0;
-    for (size_t i = 0; i + 1 < k->lex.toks.len && !k->all; i++) {
-        bool into = i > 0 && is_word(k, i - 1, "into");
-        mentions += tok(k, i)->kind == TOK_WORD && !into && slice_eq(tok(k, i)->text, k->type);
-        k->all |= is_whole(k, i);
-    }
-    VEC_EACH (&k->aliases, a) {
-        uint32_t alone = 0; /* where it is given is one */
-        for (size_t i = 0; i + 1 < k->lex.toks.len && a->len > 0; i++) {
-            alone += tok(k, i)->kind == TOK_WORD && slice_eq(tok(k, i)->text, *a) &&
-                     tok(k, i + 1)->kind != TOK_DOT;
-        }
-        k->all |= alone > 1;
-    }
-    k->all |= mentions != k->places;
-}
 
 static void add_key(struct keeping *k, const struct builtin_col *c, struct layout_keep *to)
 {
@@ -134,8 +50,8 @@ static void add_columns(struct keeping *k, struct layout_keep *to)
 {
     const struct builtin_type *row = builtin_find(BUILTIN_KAIJU, k->type);
     for (size_t i = 0; row != NULL && i < k->lex.toks.len && !k->all; i++) {
-        const struct builtin_col *c =
-            tok(k, i)->kind == TOK_WORD ? builtin_column(row, tok(k, i)->text) : NULL;
+        const struct token *t = &k->lex.toks.ptr[i];
+        const struct builtin_col *c = t->kind == TOK_WORD ? builtin_column(row, t->text) : NULL;
         if (c != NULL) {
             add_key(k, c, to);
         }
@@ -145,20 +61,10 @@ static void add_columns(struct keeping *k, struct layout_keep *to)
 static void look_at(struct keeping *k, const struct doc_stmt *s, bool reads, struct layout_keep *to)
 {
     struct err err;
-    const struct ast_select *q = s->ast->select;
-    k->places = 0;
-    VEC_CLEAR(&k->aliases);
     k->lex = (struct lex_out){.toks = {.ptr = NULL}};
-    for (uint32_t i = 0; s->ast->kind == STMT_SELECT && q != NULL && i < q->n_from; i++) {
-        of_stream(k, &q->from[i], SLICE_NONE, 0);
-    }
-    if (s->ast->trigger != NULL) {
-        of_stream(k, s->ast->trigger, SLICE_NONE, 0);
-    }
-    k->all |= q != NULL && q->matchrec != NULL;
     k->all |= lex_text(k->m->doc->arena, s->text, &k->lex, &err) != 0;
     if (reads && !k->all) {
-        look_at_words(k);
+        k->all = epl_whole(s->ast, &k->lex, &k->type, 1, true);
     }
     if (!k->all) { /* of all statements: what declares an expression names columns, too */
         add_columns(k, to);
@@ -178,5 +84,4 @@ void layout_keep(struct layout_making *m, const struct layout_group *reader, uin
         }
     }
     to->all = k.all;
-    VEC_DONE(&k.aliases);
 }

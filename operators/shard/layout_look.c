@@ -6,13 +6,14 @@
  */
 #include "operators/shard/layout_look.h"
 
+#include "core/base/map.h"
 #include "core/base/vec.h"
 #include "operators/shard/layout_impl.h"
 #include "operators/sig/builtin.h"
 
 #include <assert.h>
 
-enum { ARENA_MAX = 256 << 20 };
+enum { ARENA_MAX = 256 << 20, KINDS_MAX = 1 << 20, KIND_BYTES_MAX = 64 << 10 };
 
 int layout_prelude(const struct doc *d, uint32_t level, struct eng *e, struct err *reterr)
 {
@@ -139,41 +140,91 @@ static bool reads_events(const struct doc *d, const struct layout_part *p, const
     return false;
 }
 
+/* All that `fits` takes of a unit, as bytes; false: those like it would not fit each other. */
+static bool likeness(const struct key_unit *u, struct buf *to)
+{
+    buf_clear(to);
+    (void)buf_add(to, &u->choice, sizeof u->choice);
+    for (uint32_t i = 0; is_keyed(u) && i < u->n_inputs; i++) {
+        const struct key_input *in = &u->inputs[i];
+        bool plain = in->cols == NULL;
+        (void)buf_add(to, &in->type, sizeof in->type);
+        (void)buf_add(to, &plain, sizeof plain);
+        for (uint32_t c = 0; c < u->n_cols; c++) {
+            struct slice text = plain ? SLICE_NONE : in->texts[c];
+            (void)buf_add(to, &text.len, sizeof text.len);
+            (void)buf_add_slice(to, text);
+        }
+    }
+    return !buf_failed(to) && (!is_keyed(u) || agree(u, u));
+}
+
+struct kinds {
+    struct map classes; /* from 1, by likeness */
+    struct buf text;
+};
+
+/* The first class that the unit fits into; n: none. Thousands of rules are few kinds: of those that
+ * are alike only the first is compared with the others. */
+static uint32_t class_of(const struct layout_part *part, const uint32_t *classes, uint32_t u,
+                         uint32_t n, struct kinds *kinds)
+{
+    bool like = likeness(&part->keys.units[u], &kinds->text);
+    void **at = like ? map_put(&kinds->classes, buf_slice(&kinds->text)) : NULL;
+    uint32_t c = 0;
+    if (at != NULL && *at != NULL) {
+        return (uint32_t)(uintptr_t)*at - 1;
+    }
+    while (c < n && !fits(part, classes, u, c)) {
+        c++;
+    }
+    if (at != NULL) {
+        *at = (void *)(uintptr_t)(c + 1);
+    }
+    return c;
+}
+
 /* A class for each unit: how many there are; 0: they cannot be apart. */
 static uint32_t classify(const struct doc *d, const struct layout_part *part, uint32_t *classes)
 {
     const struct key_plan *p = &part->keys;
+    struct kinds kinds;
+    bool apart = true;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < p->n_units; i++) {
-        uint32_t c = 0;
+    map_init(&kinds.classes, KINDS_MAX);
+    buf_init(&kinds.text, KIND_BYTES_MAX);
+    for (uint32_t i = 0; apart && i < p->n_units; i++) {
         classes[i] = 0;
         if (is_idle(&p->units[i]) || sum_of(part, &p->units[i]) != NULL) {
             continue;
         }
-        if (!reads_events(d, part, &p->units[i])) {
-            return 0; /* timers alone: somebody must tell them the time */
-        }
-        while (c < n && !fits(part, classes, i, c)) {
-            c++;
-        }
-        classes[i] = c;
-        n = c == n ? n + 1 : n;
+        apart = reads_events(d, part, &p->units[i]); /* or somebody must tell them the time */
+        classes[i] = class_of(part, classes, i, n, &kinds);
+        n = classes[i] == n ? n + 1 : n;
     }
-    return classify_sums(part, classes, n);
+    map_done(&kinds.classes);
+    buf_done(&kinds.text);
+    return apart ? classify_sums(part, classes, n) : 0;
 }
 
 /* ---- parts ---- */
 
-static uint32_t unit_of(const struct key_plan *p, uint32_t order)
+/* By statement of the part; UINT32_MAX: of none. */
+static uint32_t *units_of(struct arena *a, const struct layout_part *p)
 {
-    for (uint32_t i = 0; i < p->n_units; i++) {
-        for (uint32_t k = 0; k < p->units[i].n_stmts; k++) {
-            if (p->units[i].stmts[k].order == order) {
-                return i;
+    uint32_t *to = arena_array(a, p->n_stmts + 1, sizeof *to);
+    for (uint32_t i = 0; i < p->n_stmts; i++) {
+        to[i] = UINT32_MAX;
+    }
+    for (uint32_t u = 0; u < p->keys.n_units; u++) {
+        for (uint32_t k = 0; k < p->keys.units[u].n_stmts; k++) {
+            uint32_t at = p->keys.units[u].stmts[k].order - p->before - 1;
+            if (at < p->n_stmts) {
+                to[at] = MIN(to[at], u);
             }
         }
     }
-    return UINT32_MAX;
+    return to;
 }
 
 static void make_room(struct arena *a, struct layout_part *p, uint32_t n)
@@ -191,9 +242,10 @@ static void cut_out(struct arena *a, const struct layout_part *whole, const uint
     buf_init(&schemas, LAYOUT_TEXT_MAX);
     *to = (struct layout_part){.doc = whole->doc, .level = whole->level, .name = whole->name};
     bool keyed = false;
+    const uint32_t *units = units_of(a, whole);
     make_room(a, to, whole->n_stmts);
     for (uint32_t i = 0; i < whole->n_stmts; i++) {
-        uint32_t u = unit_of(&whole->keys, whole->before + i + 1);
+        uint32_t u = units[i];
         if (u == UINT32_MAX || classes[u] == c) {
             const struct layout_sum *sum = whole->sums[i];
             to->sums[to->n_stmts] = sum;

@@ -7,17 +7,21 @@
  * column of a key is a key by itself, so units agree by keeping the columns that they have in
  * common; if none is left, the group is one task.
  *
+ * Units are compared with each other, so of those that are alike (they read the same in the same
+ * places by the same columns) only the first takes part: thousands of rules are few kinds.
+ *
  * Signals lie by the key of their subject. A unit may read them as they lie if its own key contains
  * that one, if no event without subject gets in, and if it reads nothing else: elsewhere the same
  * key has other bytes and lies in another partition.
  */
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "operators/shard/layout_impl.h"
 #include "operators/sig/builtin.h"
 
 #include <assert.h>
 
-enum { COLS_MAX = 16 };
+enum { COLS_MAX = 16, KINDS_MAX = 1 << 20, KIND_BYTES_MAX = 64 << 10 };
 
 struct unit {
     const struct key_unit *u;
@@ -152,8 +156,52 @@ static void add_need(struct reading *r, uint32_t unit, const struct key_input *i
     }
 }
 
+/* All that `gather` takes of a unit, as bytes; empty: it reads nothing from outside. */
+static void likeness(const struct reading *r, const struct key_unit *u, struct buf *to)
+{
+    buf_clear(to);
+    for (uint32_t i = 0; i < u->n_inputs; i++) {
+        const struct key_input *in = &u->inputs[i];
+        uint32_t part = first_reader(r, u, in->type->name);
+        if (part == UINT32_MAX) {
+            continue;
+        }
+        bool plain = in->cols == NULL;
+        (void)buf_add(to, &in->type, sizeof in->type);
+        (void)buf_add(to, &part, sizeof part);
+        (void)buf_add(to, &plain, sizeof plain);
+        for (uint32_t c = 0; c < u->n_cols; c++) {
+            size_t len = plain ? 0 : in->texts[c].len;
+            (void)buf_add(to, &len, sizeof len);
+            (void)buf_add(to, in->texts[c].ptr, len);
+        }
+    }
+    if (to->len > 0) {
+        bool keyed = is_keyed(u);
+        (void)buf_add(to, &keyed, sizeof keyed);
+        (void)buf_add(to, &u->n_cols, sizeof u->n_cols);
+        (void)buf_add(to, u->as_double, u->n_cols * sizeof *u->as_double);
+    }
+}
+
+static bool is_first(const struct reading *r, const struct key_unit *u, struct map *kinds,
+                     struct buf *text)
+{
+    likeness(r, u, text);
+    void **at = text->len > 0 && !buf_failed(text) ? map_put(kinds, buf_slice(text)) : NULL;
+    bool first = at == NULL || *at == NULL;
+    if (at != NULL) {
+        *at = kinds;
+    }
+    return first;
+}
+
 static void gather(struct reading *r)
 {
+    struct map kinds;
+    struct buf text;
+    map_init(&kinds, KINDS_MAX);
+    buf_init(&text, KIND_BYTES_MAX);
     r->n_units = r->e->keys.n_units;
     r->units = arena_array(r->m->a, r->n_units + 1, sizeof *r->units);
     for (uint32_t i = 0; i < r->n_units; i++) {
@@ -167,10 +215,13 @@ static void gather(struct reading *r)
         for (uint32_t c = 0; c < to->n; c++) {
             to->as_double[c] = u->as_double[c];
         }
-        for (uint32_t k = 0; k < u->n_inputs; k++) {
+        bool first = is_first(r, u, &kinds, &text);
+        for (uint32_t k = 0; first && k < u->n_inputs; k++) {
             add_need(r, i, &u->inputs[k]);
         }
     }
+    map_done(&kinds);
+    buf_done(&text);
     VEC_EACH (&r->needs, n) {
         for (uint32_t c = 0; n->keyed && c < r->units[n->unit].n; c++) {
             if (ety_col(n->in->type, n->in->texts[c]) < 0) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which events concern the rules of a group at all, before any of its tasks has met one: said once
- * per layout, for all tasks and threads, and never changed.
+ * Which events concern the rules of a group at all, before any of its tasks has met one, and what
+ * of them the rules look at: said once per layout, for all tasks and threads, and never changed.
  */
+#include "operators/graph/eng_reads.h"
 #include "operators/graph/eng_wants.h"
 #include "operators/shard/layout_impl.h"
 
@@ -23,7 +24,27 @@ static const struct task_wants *wants_of(struct layout_making *m, struct eng *e)
     return to;
 }
 
-const struct task_wants *layout_wants(struct layout_making *m, const struct task_plan *p)
+/* Of types of Kaiju's own world; the original's are made as a whole. */
+static void looks_of(struct layout_making *m, struct eng *e, struct task_plan *p)
+{
+    struct eng_reads *r = eng_reads_new();
+    const bool **to = arena_array(m->a, p->n_reads + 1, sizeof *to);
+    for (uint32_t i = 0; i < p->n_modules; i++) {
+        eng_reads_add(r, p->modules[i].text);
+    }
+    for (uint32_t i = 0; i < p->n_reads; i++) {
+        const struct etype *type = eng_type(e, p->reads[i]);
+        bool *columns = type != NULL ? arena_array(m->a, type->n_cols + 1, sizeof *columns) : NULL;
+        if (columns != NULL) {
+            eng_reads_columns(r, type, columns);
+        }
+        to[i] = columns;
+    }
+    p->looks = to;
+    eng_reads_free(r);
+}
+
+void layout_wants(struct layout_making *m, struct task_plan *p)
 {
     struct err err;
     struct eng *e = eng_new(&(struct eng_conf){.limits = p->limits});
@@ -31,7 +52,9 @@ const struct task_wants *layout_wants(struct layout_making *m, const struct task
     for (uint32_t i = 0; i < p->n_modules && rc == 0; i++) {
         rc = eng_deploy(e, p->modules[i].id, p->modules[i].text, &err);
     }
-    const struct task_wants *to = rc == 0 ? wants_of(m, e) : NULL;
+    p->wants = rc == 0 ? wants_of(m, e) : NULL;
+    if (rc == 0 && p->world == BUILTIN_KAIJU) {
+        looks_of(m, e, p);
+    }
     eng_free(e);
-    return to;
 }

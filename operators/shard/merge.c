@@ -473,10 +473,9 @@ static int64_t limit_of(const struct merge *m, const struct sub *s, int64_t befo
 }
 
 /* Of events i to end, taken one after another; *end becomes the first of them if none may be. */
-static uint64_t count_late(const struct merge *m, const struct sub *s, uint32_t i, uint32_t *end,
-                           bool none)
+static uint64_t count_late(const struct merge *m, const struct sub *s, const struct merge_hint *h,
+                           uint32_t i, uint32_t *end, bool none)
 {
-    const struct merge_hint *h = head(s)->hint;
     int64_t clock = MAX(m->clock, k_of(s, MAX(s->largest, h->peaks[*end - 1])));
     if (h->least >= clock || (h->ascending && h->ts[i] >= m->clock)) {
         return 0;
@@ -515,7 +514,7 @@ uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *lat
     if (end <= i) {
         return 0;
     }
-    *late += count_late(m, s, i, &end, b->none_late);
+    *late += count_late(m, s, p->hint, i, &end, b->none_late);
     if (end == i) {
         return 0;
     }
@@ -524,6 +523,48 @@ uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *lat
     m->takes += end - i;
     advance(m, s, end);
     return end - i;
+}
+
+/* It would be next, and go without waiting. */
+static bool is_alone(const struct merge *m, const struct sub *s, const struct merge_piece *p)
+{
+    uint32_t others = m->n_waited - (s->where == WHERE_WAITED);
+    return !m->replay && others == 0 && s->n == 0 && !s->ended &&
+           !is_before((struct merge_pos){p->offset, 0}, s->pos);
+}
+
+bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *p,
+                       const struct merge_bounds *b, uint64_t *late)
+{
+    assert(sub < m->n);
+    struct sub *s = &m->subs[sub];
+    uint32_t end = p->n;
+    bool spared = p->hint != NULL && p->party == b->party && p->n_wants == 0 && p->n > 0 &&
+                  p->bad == 0 && p->mark == MERGE_NO_MARK;
+    if (!spared || !is_alone(m, s, p) || m->clock >= b->before) {
+        return false;
+    }
+    int64_t limit = plus(b->before, s->spec.bound_ns);
+    int64_t largest = MAX(s->largest, p->hint->peaks[p->n - 1]);
+    if (m->n_heap > 0) {
+        int64_t k = m->subs[m->heap[0]].k;
+        limit = MIN(limit, plus(plus(k, s->spec.bound_ns), sub < m->heap[0]));
+    }
+    uint64_t n = largest < limit ? count_late(m, s, p->hint, 0, &end, b->none_late) : 0;
+    if (largest >= limit || end < p->n) {
+        return false;
+    }
+    merge_may_skip(m, sub, false);
+    if (s->skipped) {
+        end_skip(m, s);
+    }
+    *late += n;
+    s->largest = largest;
+    s->pos = (struct merge_pos){p->offset + 1, 0};
+    m->clock = MAX(m->clock, k_of(s, largest));
+    m->takes += p->n;
+    place(m, sub);
+    return true;
 }
 
 void merge_hop(struct merge *m, int64_t clock)

@@ -113,6 +113,10 @@ struct merge_bounds {
 /* Takes so many at once that merge_next would give one by one, all of one record: how many. 0:
  * merge_next has something, or nothing. */
 uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late);
+/* A whole record that concerns nothing of the party, instead of pushing it: false if it is to be
+ * pushed, because others may come before it, or not all of it may be passed over. */
+bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *p,
+                       const struct merge_bounds *b, uint64_t *late);
 /* A tick or the end of everything: the clock alone. */
 void merge_hop(struct merge *m, int64_t clock);
 

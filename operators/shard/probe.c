@@ -213,11 +213,19 @@ static void add_event(struct probe *p, struct probe_party *who, uint32_t event)
 
 static bool match(struct probe *p, const struct rec *r)
 {
-    struct evt *e = dat_intake_event(p->intake, r);
-    if (e != NULL) {
-        route_probe(p->route, e, &p->hits);
+    struct evt *e = dat_intake_again(p->intake, r);
+    if (e == NULL) {
+        return false;
     }
-    return e != NULL;
+    route_probe(p->route, e, &p->hits);
+    size_t n = 0;
+    VEC_EACH (&p->hits.v, h) {
+        if (route_want_spans(h->leaf, e)) {
+            p->hits.v.ptr[n++] = *h;
+        }
+    }
+    p->hits.v.len = n;
+    return true;
 }
 
 void probe_record(struct probe *p, struct arena *a, const struct rec *events, uint32_t n)

@@ -253,9 +253,12 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
  * task wants to be looked at again. */
 static int64_t tick(struct slot *s, struct slot_one *o)
 {
-    int64_t now = slot_now(s), since = slot_idle_since(o), due = task_due(o->task);
-    if (o->conf.idle_ns == 0 || since == INT64_MAX || due == TASK_NOT_DUE ||
-        task_plan(o->task)->led || !merge_is_empty(task_merge(o->task))) {
+    int64_t due = o->conf.idle_ns > 0 ? task_due(o->task) : TASK_NOT_DUE;
+    if (due == TASK_NOT_DUE) {
+        return INT64_MAX;
+    }
+    int64_t now = slot_now(s), since = slot_idle_since(o);
+    if (since == INT64_MAX || task_plan(o->task)->led || !merge_is_empty(task_merge(o->task))) {
         return INT64_MAX;
     }
     if (now - since < o->conf.idle_ns) {
@@ -290,7 +293,7 @@ static int64_t next_wake(const struct slot *s)
         const struct slot_one *o = s->tasks.ptr[i];
         bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
         int64_t due = pages ? 0 : slot_cut_due(s, o);
-        at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + s->conf.commit_ns));
+        at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + slot_interval(s)));
     }
     return MIN(at, slot_align_next(s));
 }
@@ -320,6 +323,37 @@ bool slot_has_enough(const struct slot *s)
     return s->at_hand || is_full(s);
 }
 
+/* Until others have waited long enough: one input may cost much. True: more are at hand. */
+static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *ret_n)
+{
+    enum { PORTION = 128, LONG_NS = 4000000 };
+    int64_t began = slot_now(s), now;
+    uint32_t n = 0, got = 0, want;
+    do {
+        want = MIN(most - n, (uint32_t)PORTION);
+        got = o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, want) : task_work(o->task, want);
+        n += got;
+        now = slot_now(s);
+    } while (got == want && n < most && now - began < LONG_NS);
+    o->busy_ns += n > 0 ? now - began : 0;
+    s->spent[SLOT_PART_INPUTS] += now - began;
+    *ret_n = n;
+    return n > 0 && got == want;
+}
+
+/* True: there is more at hand. Who had nothing rests until something is handed out to him. */
+static bool take(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *n)
+{
+    const struct merge *m = task_merge(o->task);
+    slot_party(s, o);
+    bool left = take_inputs(s, o, most, n);
+    bool empty = *n == 0 && merge_is_empty(m);
+    bool held = *n == 0 && !empty && merge_holder(m) != UINT32_MAX;
+    o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : slot_now(s);
+    o->rests = empty && !left;
+    return left;
+}
+
 static bool live_step(struct slot *s)
 {
     uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
@@ -340,23 +374,20 @@ static bool live_step(struct slot *s)
         if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
             continue;
         }
-        int64_t began = slot_now(s);
-        slot_party(s, o);
-        uint32_t n =
-            o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, most) : task_work(o->task, most);
-        o->busy_ns += n > 0 ? slot_now(s) - began : 0;
-        bool held = n == 0 && merge_holder(task_merge(o->task)) != UINT32_MAX &&
-                    !merge_is_empty(task_merge(o->task));
-        o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : began;
-        s->at_hand |= n == most;
-        s->put_bytes += task_put_bytes(o->task) - put;
+        uint32_t n = 0;
+        if (!o->rests || o->trial.step != TRIAL_NONE) {
+            s->at_hand |= take(s, o, most, &n);
+            s->put_bytes += task_put_bytes(o->task) - put;
+        }
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
         } else if (n == 0) {
             run_out(s, o);
         }
     }
+    int64_t began = slot_now(s);
     slot_commit_step(s);
+    s->spent[SLOT_PART_COMMIT] += slot_now(s) - began;
     slot_ask_ends(s);
     wake_at(s, next_wake(s));
     return more || s->at_hand;
@@ -424,6 +455,12 @@ enum slot_state slot_task_state(const struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
     return s->lost ? SLOT_LOST : s->tasks.ptr[i]->state;
+}
+
+uint64_t slot_task_awaits(const struct slot *s, uint32_t i)
+{
+    assert(i < s->tasks.len);
+    return s->tasks.ptr[i]->state == SLOT_LOST ? s->tasks.ptr[i]->awaits : 0;
 }
 
 const char *slot_task_why(const struct slot *s, uint32_t i)

@@ -14,9 +14,18 @@ enum {
     PAUSE_NS = 50000000, /* after a transaction that found no room */
     AGAIN_NS = 1000000,  /* the queue is full */
 };
-#define WAITS_NS CLOCK_NS_PER_S /* a cut that nobody waits for, at most */
+#define WAITS_NS CLOCK_NS_PER_S         /* a cut that nobody waits for, at most */
+#define LONG_NS  (50 * CLOCK_NS_PER_MS) /* an interval of which a commit takes the smaller part */
 
 /* ---- cutting ---- */
+
+/* Who reads what comes out waits for the interval and the commit behind it. So the interval counts
+ * to the end of the commit, as long as these have taken lately, and half of it at most. */
+int64_t slot_interval(const struct slot *s)
+{
+    int64_t all = s->conf.commit_ns;
+    return all < LONG_NS ? all : all - MIN(s->took_mean, all / 2);
+}
 
 /* A task that nobody waits for is not cut at every interval. */
 int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
@@ -106,13 +115,21 @@ static int put_part(struct slot *s, struct slot_one *o, uint32_t i, struct err *
                                  : put_journal(s, o, reterr);
 }
 
-/* 0 when all is put; -ERR_AGAIN: go on after the next poll. */
-static int send_cuts(struct slot *s, struct err *reterr)
+/* 0 when all is put; -ERR_AGAIN: go on after the next poll. *ret_more: go on at once, for values of
+ * a snapshot are many bytes, and inputs wait while they are put. */
+static int send_cuts(struct slot *s, bool *ret_more, struct err *reterr)
 {
+    enum { PUTS_NS = 2000000 };
+    int64_t began = slot_now(s);
     for (; s->send_task < s->tasks.len; s->send_task++, s->send_at = 0) {
         struct slot_one *o = s->tasks.ptr[s->send_task];
-        uint32_t n = o->in_cut ? o->cut.parcel->n + slot_snap_puts(o) + 1 : 0;
+        uint32_t outputs = o->in_cut ? o->cut.parcel->n : 0, pages = slot_snap_puts(o);
+        uint32_t n = o->in_cut ? outputs + pages + 1 : 0;
         for (; s->send_at < n; s->send_at++) {
+            if (s->send_at > outputs && pages > 0 && slot_now(s) - began > PUTS_NS) {
+                *ret_more = true;
+                return 0;
+            }
             int rc = put_part(s, o, s->send_at, reterr);
             if (rc != 0) {
                 return rc;
@@ -126,7 +143,12 @@ static int send_cuts(struct slot *s, struct err *reterr)
 static void send_on(struct slot *s)
 {
     struct err err;
-    int rc = send_cuts(s, &err);
+    bool more = false;
+    int rc = send_cuts(s, &more, &err);
+    if (rc == 0 && more) {
+        s->not_before = 0;
+        return;
+    }
     if (rc == 0 && !s->conf.plain) {
         rc = bus_commit(s->writer, slot_tag(SLOT_TAG_COMMIT, 0, 0), &err);
     }
@@ -149,7 +171,7 @@ void slot_commit_step(struct slot *s)
         return;
     }
     int64_t now = slot_now(s);
-    bool due = now - s->last_commit >= s->conf.commit_ns || s->put_bytes >= SLOT_PUT_ENOUGH;
+    bool due = now - s->last_commit >= slot_interval(s) || s->put_bytes >= SLOT_PUT_ENOUGH;
     if (!s->sending && due) {
         s->last_commit = now;
         if (cut_all(s)) {
@@ -178,6 +200,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
     int64_t took = slot_now(s) - s->commit_began;
     s->counts.commits++;
     slot_took(s, took, ev->spans != NULL ? ev->count : 0);
+    s->took_mean += (took - s->took_mean) / 4;
     s->counts.commit_worst_ns = MAX(s->counts.commit_worst_ns, took);
     s->committing = false;
     s->aborted = 0;

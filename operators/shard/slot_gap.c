@@ -106,6 +106,7 @@ static bool walk(const struct slot_one *o, struct arena *a, struct merge_pos *at
 {
     bool gone = false;
     bool fresh = !o->snap.found;
+    uint64_t next = o->snap.found ? o->snap.root.seq + 1 : 0; /* 0: one that begins */
     for (size_t i = 0; i < o->journal.len; i++) {
         const struct slot_record *r = &o->journal.ptr[i];
         struct journal_record rec;
@@ -115,6 +116,7 @@ static bool walk(const struct slot_one *o, struct arena *a, struct merge_pos *at
         if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) != 0) {
             return false; /* who plays it says so */
         }
+        gone |= i == 0 && !journal_begins(&rec) && rec.seq != next;
         for (uint32_t k = 0; k < rec.n_reads; k++) {
             const struct journal_read *x = &rec.reads[k];
             const struct slot_scan *c = scan_of(o, x->sub);

@@ -17,7 +17,8 @@
 #include "operators/shard/slot_trial.h"
 
 enum {
-    SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait */
+    SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait, */
+    SLOT_BUFFER_ONE = 1 << 20, /* and where pausing the partition holds nobody else up */
     SLOT_TXN_MAX = 48 << 20,   /* bytes of a transaction; a queue of the bus has 64 MiB */
     SLOT_PUT_ENOUGH = 2 << 20, /* bytes for which a transaction begins before its time */
     SLOT_SNAP_PORTION = 8 << 20,
@@ -32,6 +33,8 @@ struct slot_record { /* of a journal, until it is replayed */
     size_t len;
 };
 
+enum slot_part { SLOT_PART_SLICES, SLOT_PART_INPUTS, SLOT_PART_COMMIT, SLOT_PARTS }; /* of a step */
+
 struct slot_one { /* a task and what the slot knows of it */
     struct task *task;
     struct slot_task conf;
@@ -42,6 +45,7 @@ struct slot_one { /* a task and what the slot knows of it */
     size_t at;          /* in it */
     uint64_t last_plan; /* of its last record */
     uint64_t took;      /* by its first record: the cut it began with; 0 */
+    uint64_t awaits;    /* slot_task_awaits */
     bool ended, kept;   /* its last record is the last of its rules; others may go on */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
@@ -52,9 +56,10 @@ struct slot_one { /* a task and what the slot knows of it */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
     uint32_t id;
-    int64_t written;             /* offset of the last journal record that it wrote; -1: none */
-    bool readable, asked;        /* that record is, for everybody; the question is under way */
-    enum slot_leave how;         /* it leaves */
+    int64_t written;      /* offset of the last journal record that it wrote; -1: none */
+    bool readable, asked; /* that record is, for everybody; the question is under way */
+    enum slot_leave how;  /* it leaves */
+    bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
     bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
     char why[160];               /* it is lost */
     struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
@@ -101,7 +106,9 @@ struct slot {
 
     char why[160];
     struct slot_counts counts;
+    int64_t spent[SLOT_PARTS]; /* ns, by the clock */
     int64_t took[SLOT_TOOK], asked_ends;
+    int64_t took_mean; /* of the last few commits */
     uint32_t n_took;
 };
 
@@ -124,6 +131,7 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev);
 
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
+int64_t slot_interval(const struct slot *s); /* from one cut to the next */
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
 int64_t slot_cut_due(const struct slot *s, const struct slot_one *o); /* INT64_MAX: no need */

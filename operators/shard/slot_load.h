@@ -16,6 +16,7 @@ struct slot_one;
 struct slot_journal { /* a partition of the journal, or of the snapshots */
     struct bus_tp tp;
     int64_t from, end; /* read up to; the stable end after the open */
+    int64_t start;     /* retention has removed what is before */
     bool snapshots;
 };
 

@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { FETCH_MAX = 256 << 20, BATCH_FULL = 1 << 20, SPARE_MAX = 4, SPARE_KEEP = 1 << 20 };
+enum { FETCH_MAX = 256 << 20, BATCH_FULL = 128 << 10, SPARE_MAX = 4, SPARE_KEEP = 256 << 10 };
 
 /* ---- scans ---- */
 
@@ -383,6 +383,17 @@ static bool somebody_waits(const struct slot *s, const struct slot_scan *c)
     return false;
 }
 
+/* One author and one reader, who has something of it while it is paused. */
+static bool is_of_one(const struct slot_scan *c)
+{
+    return c->inputs.len == 1 && c->inputs.ptr[0]->n == 1;
+}
+
+static size_t buffer_max(const struct slot *s, const struct slot_scan *c)
+{
+    return is_of_one(c) ? MIN(slot_buffer_max(s), (size_t)SLOT_BUFFER_ONE) : slot_buffer_max(s);
+}
+
 static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
 {
     struct err err;
@@ -390,7 +401,7 @@ static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
     may_lag = may_lag && somebody_waits(s, c);
     for (size_t i = c->inputs.len; i > 0; i--) {
         struct slot_input *in = c->inputs.ptr[i - 1];
-        size_t most = c->paused ? slot_buffer_max(s) / 2 : slot_buffer_max(s);
+        size_t most = c->paused ? buffer_max(s, c) / 2 : buffer_max(s, c);
         pause |= in->buffered > most && !(may_lag && lag(s, in));
     }
     if (c->assigned && pause != c->paused &&
@@ -427,6 +438,16 @@ static uint32_t sub_of(const struct slot_input *in, uint64_t author)
     return UINT32_MAX;
 }
 
+/* What concerns nothing of a task's rules need not wait for it. */
+static bool is_passed(const struct slot *s, const struct slot_input *in, uint32_t sub,
+                      const struct merge_piece *p)
+{
+    const struct slot_one *o = in->one;
+    bool may = o->state == SLOT_LIVE && !s->draining && !o->leaving &&
+               o->trial.step == TRIAL_NONE && s->conf.range == NULL;
+    return may && p->hint != NULL && p->n_wants == 0 && task_pass_record(o->task, sub, p);
+}
+
 static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
                      const struct merge_piece *piece, uint64_t author, size_t bytes)
 {
@@ -441,16 +462,21 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         }
         lane->next = piece->offset + 1;
         lane->quiet = INT64_MAX;
+        struct merge_piece mine = *piece;
+        if (piece->hint != NULL) {
+            slot_give_hint(s, in->one, piece->hint, &mine);
+        }
+        if (is_passed(s, in, sub, &mine)) {
+            in->taken_ms = c->time_ms;
+            continue;
+        }
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
         *p = (struct slot_piece){b, in, bytes, c->time_ms};
         b->refs++;
         in->buffered += bytes;
-        struct merge_piece mine = *piece;
         mine.owner = p;
-        if (piece->hint != NULL) {
-            slot_give_hint(s, in->one, piece->hint, &mine);
-        }
+        in->one->rests = false;
         merge_push(task_merge(in->one->task), sub, &mine);
     }
 }
@@ -627,7 +653,8 @@ void slot_align(struct slot *s)
     }
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
-        bool stands = c != NULL && (c->paused || c->gap > 0);
+        bool full = c != NULL && c->paused && !is_of_one(c);
+        bool stands = full || (c != NULL && c->gap > 0);
         if (c == NULL || (c->end_since == INT64_MAX && !stands)) {
             continue;
         }
@@ -637,7 +664,7 @@ void slot_align(struct slot *s)
             const struct slot_input *in = *i;
             for (uint32_t k = 0; k < in->n; k++) {
                 int64_t since = in->lanes[k].quiet;
-                if (c->paused || (stands && in->one->state == SLOT_LIVE) ||
+                if (full || (stands && in->one->state == SLOT_LIVE) ||
                     (since != INT64_MAX && now - since >= wait)) {
                     merge_may_skip(task_merge(in->one->task), in->first + k, true);
                 }

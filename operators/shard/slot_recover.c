@@ -113,7 +113,10 @@ static void ask_bounds(struct slot *s, struct slot_load *l, struct bus_client *o
                        uint64_t tag)
 {
     struct err err;
-    if (bus_bounds(of, tp, tag, &err) != 0) {
+    /* Of what a writer before this one has committed, nothing may be missed, though others, who
+     * write to the same partitions, are in the middle of their transactions. */
+    bool own = (tag & 0xff) == SLOT_TAG_BOUNDS;
+    if ((own ? bus_settled(of, tp, tag, &err) : bus_bounds(of, tp, tag, &err)) != 0) {
         slot_lose(s, "the bounds of a partition cannot be asked for: %s", err.msg);
     }
     l->waits++;
@@ -293,6 +296,11 @@ static void begin_state(struct slot *s, struct slot_one *o)
 static void begin_task(struct slot *s, struct slot_one *o)
 {
     bool last = o->ended || o->last_plan != o->conf.plan->hash; /* its rules are over */
+    if (o->conf.asks && o->journal.len > 0 && last && !o->ended) {
+        o->awaits = o->last_plan;
+        slot_lose_one(s, o, "the rules before these have not ended");
+        return;
+    }
     o->state = SLOT_REPLAY;
     slot_trial_count(o);
     slot_snap_open(s, o);
@@ -464,6 +472,7 @@ static void read_all(struct slot *s, uint32_t load, enum slot_load_phase phase)
         if (j->snapshots != (phase == LOAD_SNAPSHOTS)) {
             continue;
         }
+        j->from = j->from >= 0 ? MAX(j->from, j->start) : j->from;
         if (bus_assign(l->reader, j->tp, j->from, journal_tag(SLOT_TAG_JOURNAL, load, l->number, i),
                        &err) != 0) {
             slot_lose(s, "the journal cannot be read: %s", err.msg);
@@ -495,16 +504,21 @@ static void all_read(struct slot *s, uint32_t load)
     }
 }
 
+static void is_known(struct slot *s, uint32_t load)
+{
+    if (--s->loads[load].waits == 0) {
+        all_read(s, load);
+    }
+}
+
 static void on_bounds(struct slot *s, uint32_t load, struct bus_client *of, struct bus_tp tp,
                       const struct bus_ev *ev)
 {
     struct slot_load *l = &s->loads[load];
-    l->waits--;
     if (ev->kind == BUS_EV_DONE) {
-        if (l->waits == 0) {
-            all_read(s, load);
-        }
+        is_known(s, load);
     } else if (ev->err->code == ERR_UNAVAILABLE) {
+        l->waits--;
         ask_bounds(s, l, of, tp, ev->tag);
     } else {
         slot_lose(s, "the bounds of a partition are not known: %s", ev->err->msg);
@@ -520,7 +534,22 @@ static void on_scan_bounds(struct slot *s, uint32_t load, uint32_t index, const 
         c->end = ev->end;
         slot_scan_range(s, c);
     }
+    if (ev->kind == BUS_EV_ERROR && ev->err->code != ERR_UNAVAILABLE) {
+        if (c != NULL) { /* an input is missing: no other task needs to know */
+            slot_lose_readers(s, c, ev->err->msg);
+        }
+        is_known(s, load);
+        return;
+    }
     on_bounds(s, load, slot_client_of(s, q.aligned), q.tp, ev);
+}
+
+/* Retention has removed what was to be read next; whether somebody needs that, is seen later. */
+static bool is_removed_now(const struct slot_load *l, const struct slot_journal *j,
+                           const struct bus_ev *ev)
+{
+    struct err err;
+    return ev->err->code == ERR_GONE && bus_seek(l->reader, j->tp, BUS_FROM_START, &err) == 0;
 }
 
 void slot_journal_event(struct slot *s, const struct bus_ev *ev)
@@ -538,6 +567,7 @@ void slot_journal_event(struct slot *s, const struct bus_ev *ev)
     struct slot_journal *j = &l->journals.ptr[index];
     if ((ev->tag & 0xff) == SLOT_TAG_BOUNDS) {
         j->end = ev->kind == BUS_EV_DONE ? ev->end : j->end;
+        j->start = ev->kind == BUS_EV_DONE ? ev->offset : j->start;
         on_bounds(s, load, s->bus, j->tp, ev);
     } else if (ev->kind == BUS_EV_RECORDS) {
         take_records(s, load, j, ev);
@@ -546,7 +576,7 @@ void slot_journal_event(struct slot *s, const struct bus_ev *ev)
         if (--l->waits == 0) {
             all_read(s, load);
         }
-    } else if (ev->kind == BUS_EV_ERROR) {
+    } else if (ev->kind == BUS_EV_ERROR && !is_removed_now(l, j, ev)) {
         slot_lose(s, "the journal cannot be read: %s", ev->err->msg);
     }
 }

@@ -166,9 +166,10 @@ static void seal(struct slot *s, struct slot_one *o)
 bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
 {
     enum { SUITS = 512 << 10, PER_INTERVAL = SLOT_SNAP_PORTION / SUITS, WAITING = 4 };
-    enum { PARTS = 4, LONG_NS = 4000000 }; /* a slow machine writes less at once */
+    enum { PARTS = 16, LEAST = 64, LONG_NS = 4000000 }; /* a slow machine writes less at once */
     struct slot_snap *p = &o->snap;
     size_t slice = s->conf.slice_bytes > 0 ? s->conf.slice_bytes : SUITS;
+    size_t part = MAX(slice / PARTS, MIN(slice, (size_t)LEAST));
     int64_t now = slot_now(s);
     if (p->state != SNAP_SLICES || p->saved || o->state != SLOT_LIVE) {
         return false;
@@ -179,9 +180,9 @@ bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
     }
     bool due = p->sliced < PER_INTERVAL * slice;
     if (due && snap_set_waiting(p->set) < WAITING * SLOT_SNAP_PORTION) {
-        for (size_t i = 0; i < PARTS && !p->saved && slot_now(s) - now < LONG_NS; i++) {
-            p->sliced += slice / PARTS;
-            p->saved = task_save_step(o->task, slice / PARTS);
+        for (size_t n = 0; n < slice && !p->saved && slot_now(s) - now < LONG_NS; n += part) {
+            p->sliced += part;
+            p->saved = task_save_step(o->task, part);
         }
         due = !p->saved;
     } else if (due) { /* commits go on: an event will come */
@@ -190,6 +191,7 @@ bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
     if (p->saved) {
         seal(s, o);
     }
+    s->spent[SLOT_PART_SLICES] += slot_now(s) - now;
     *wake = due || p->saved ? *wake : MIN(*wake, p->slices_began + s->conf.commit_ns);
     return due;
 }

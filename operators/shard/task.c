@@ -215,8 +215,14 @@ void task_take_types(struct task *t)
 {
     for (uint32_t i = 0; i < t->plan->n_reads; i++) {
         const struct etype *type = eng_type(t->eng, t->plan->reads[i]);
+        const bool *looks = t->plan->looks != NULL ? t->plan->looks[i] : NULL;
         if (type != NULL && !dat_intake_builtin(t->intake, type, t->plan->world)) {
             dat_intake_type(t->intake, type);
+        }
+        for (uint32_t k = 0; type != NULL && looks != NULL && k < type->n_cols; k++) {
+            if (!looks[k]) {
+                dat_intake_skip(t->intake, type, k);
+            }
         }
     }
 }

@@ -55,6 +55,9 @@ uint32_t task_work(struct task *t, uint32_t max);
 /* Pieces that are pushed say what of them concerns this party (probe.h), which knows all that the
  * engine wants as long as this is its version. 0: nobody does. */
 void task_party(struct task *t, uint64_t party, size_t version);
+/* Takes a whole record that concerns nothing of that party, instead of its being pushed; false: it
+ * is to be pushed. The engine hears of the clock with the next work or cut. */
+bool task_pass_record(struct task *t, uint32_t sub, const struct merge_piece *p);
 /* Its rules are not deployed before an event comes that concerns them. */
 bool task_is_asleep(const struct task *t);
 /* Whom it asks then, about events of which no party tells; NULL: its own. Outlives the task. */

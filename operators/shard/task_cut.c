@@ -81,6 +81,7 @@ static void decide_own(struct task *t)
 int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr)
 {
     assert(!t->cutting && t->replay == NULL);
+    task_catch_up(t);
     int64_t clock = merge_clock(t->merge);
     t->parcel =
         emit_cut(t->emit, epoch, t->seq + 1, clock != t->clock_marked ? clock : MERGE_NO_MARK);

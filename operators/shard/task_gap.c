@@ -71,6 +71,7 @@ void task_gap(struct task *t, uint32_t sub, int64_t to)
 {
     struct merge_pos from = merge_pos(t->merge, sub);
     assert(from.offset < to);
+    task_catch_up(t);
     task_input_begin(t, (struct eref){0, 0});
     note(t, sub, from, to);
     task_input_end(t);
@@ -94,6 +95,7 @@ void task_skip(struct task *t, uint32_t sub, int64_t offset)
     struct merge_pos from = merge_pos(t->merge, sub);
     assert(sub < t->plan->n_subs && t->replay == NULL);
     if (from.offset <= offset) {
+        task_catch_up(t);
         note_deadly(t, sub, from, offset + 1);
         merge_jump(t->merge, sub, offset + 1);
     }
@@ -107,6 +109,7 @@ void task_gap_again(struct task *t, const struct journal_decision *d)
     if (!task_gap_read(d->bytes, &sub, &from, &to) || sub >= t->plan->n_subs) {
         return; /* the sums will differ */
     }
+    task_catch_up(t);
     if (d->kind == JOURNAL_POISON) {
         note_deadly(t, sub, from, to);
     } else {

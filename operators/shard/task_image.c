@@ -11,7 +11,7 @@
 #include <assert.h>
 
 enum { OWN_MAX = 64 << 20 };
-#define BOOK_NODE (SNAP_TASK_NODE - 1)
+#define BOOK_NODE SNAP_BESIDE
 
 static void put(struct buf *to, uint64_t v)
 {
@@ -75,7 +75,7 @@ static void write_book(const struct task *t, struct buf *b)
 
 static struct save_chunk book_chunk(const struct buf *b)
 {
-    return (struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(b)};
+    return (struct save_chunk){BOOK_NODE, SAVE_NO_GROUP, buf_slice(b), NULL};
 }
 
 static void on_chunk(void *arg, const struct save_chunk *c)
@@ -100,7 +100,7 @@ static void on_end(void *arg)
 
 static void saved(struct task *t)
 {
-    const struct save_chunk own = {SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&t->own)};
+    const struct save_chunk own = {SNAP_TASK_NODE, SAVE_NO_GROUP, buf_slice(&t->own), NULL};
     const struct save_chunk book = book_chunk(&t->book_bytes);
     if (t->book_bytes.max > 0) {
         snap_set_add(t->saved_to, &book);

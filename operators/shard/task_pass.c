@@ -40,6 +40,30 @@ static bool is_told(const struct task *t)
     return t->party != 0 && t->started && t->party_version == version && eng_is_still(t->eng);
 }
 
+static void passed(struct task *t, uint32_t n, uint64_t late)
+{
+    t->counts.taken += n;
+    t->counts.events += n;
+    t->counts.late += late;
+    t->behind = true;
+    t->passed = merge_clock(t->merge);
+}
+
+bool task_pass_record(struct task *t, uint32_t sub, const struct merge_piece *p)
+{
+    uint64_t late = 0;
+    if (p->n_wants > 0 || t->replay != NULL || !is_told(t)) {
+        return false;
+    }
+    const struct merge_bounds b = {
+        .party = t->party, .before = task_due(t), .none_late = t->plan->late != TASK_LATE_ADMIT};
+    if (!merge_pass_record(t->merge, sub, p, &b, &late)) {
+        return false;
+    }
+    passed(t, p->n, late);
+    return true;
+}
+
 uint32_t task_pass(struct task *t, uint32_t max)
 {
     if (!is_told(t)) {
@@ -52,11 +76,7 @@ uint32_t task_pass(struct task *t, uint32_t max)
     uint64_t late = 0;
     uint32_t n = b.max > 0 ? merge_pass(t->merge, &b, &late) : 0;
     if (n > 0) {
-        t->counts.taken += n;
-        t->counts.events += n;
-        t->counts.late += late;
-        t->behind = true;
-        t->passed = merge_clock(t->merge);
+        passed(t, n, late);
     }
     return n;
 }

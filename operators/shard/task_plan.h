@@ -52,6 +52,7 @@ struct task_plan {
     uint32_t part, parts;
     const struct task_module *modules;
     const struct slice *reads; /* names of types that the inputs may have */
+    const bool *const *looks;  /* of each: columns that the rules may look at; NULL: all of them */
     const struct merge_spec *subs;
     const struct slice *topics; /* names; merge_spec.topic counts here. NULL: not known */
     const uint16_t *topic_ids;  /* per sub: of raw topics, for references */

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-enum { EVENTS = 64, NAME_MAX_BYTES = 200 };
+enum { EVENTS = 64, NAME_MAX_BYTES = 200, MADE_UP_MAX = 3, ARENA_MAX = 256 << 20 };
 
 #define WAIT_NS    (50 * CLOCK_NS_PER_MS)
 #define COPY_NS    (200 * CLOCK_NS_PER_MS)
@@ -21,6 +21,9 @@ enum { EVENTS = 64, NAME_MAX_BYTES = 200 };
 struct mine { /* a task of the thread */
     struct worker_want is;
     bool in_slot, wanted, leaving;
+    bool makes_up;    /* of rules that are over: it only ends */
+    uint64_t awaits;  /* of its successor: slot_task_awaits */
+    uint32_t made_up; /* times */
     int64_t not_before;
     uint32_t restarts;
 };
@@ -47,6 +50,8 @@ struct worker {
 
 /* ---- laid ---- */
 
+static void past_free(struct laid_past *p);
+
 struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int64_t version)
 {
     struct laid *l = MEM_NEW(struct laid);
@@ -67,9 +72,90 @@ struct laid *laid_ref(struct laid *l)
     return l;
 }
 
+/* Laid out by the first that needs one, on his thread: that is hardly ever. */
+struct laid_past {
+    pthread_mutex_t lock;
+    struct layout_conf conf;
+    uint32_t n;
+    struct {
+        char *text;
+        size_t len;
+        struct laid *laid;
+        bool tried;
+    } v[];
+};
+
+void laid_after(struct laid *l, const struct slice *documents, uint32_t n, uint32_t raw_parts)
+{
+    assert(l->past == NULL);
+    if (n == 0) {
+        return;
+    }
+    l->past = mem_zalloc(sizeof *l->past + n * sizeof l->past->v[0]);
+    l->past->conf = (struct layout_conf){.raw_parts = raw_parts};
+    l->past->n = n;
+    pthread_mutex_init(&l->past->lock, NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        l->past->v[i].text = mem_dup(documents[i].ptr, documents[i].len);
+        l->past->v[i].len = documents[i].len;
+    }
+}
+
+static void past_free(struct laid_past *p)
+{
+    if (p != NULL) {
+        for (uint32_t i = 0; i < p->n; i++) {
+            mem_free(p->v[i].text);
+            laid_unref(p->v[i].laid);
+        }
+        pthread_mutex_destroy(&p->lock);
+        mem_free(p);
+    }
+}
+
+static void lay_out(struct laid_past *p, uint32_t i)
+{
+    struct err err;
+    struct layout *l = NULL;
+    struct arena *a = arena_new(NULL, "graph", ARENA_MAX);
+    p->v[i].tried = true;
+    if (layout_make(a, slice_of(p->v[i].text, p->v[i].len), &p->conf, &l, &err) == 0) {
+        p->v[i].laid = laid_new(l, a, 0);
+    } else {
+        arena_free(a);
+    }
+}
+
+/* The task of that lineage by those rules; false: nobody knows them any more. */
+static bool task_of_past(struct laid_past *p, uint64_t plan, uint64_t lineage,
+                         struct worker_want *ret)
+{
+    bool found = false;
+    if (p == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&p->lock);
+    for (uint32_t i = 0; !found && i < p->n; i++) {
+        if (!p->v[i].tried) {
+            lay_out(p, i);
+        }
+        const struct layout *l = p->v[i].laid != NULL ? p->v[i].laid->layout : NULL;
+        for (uint32_t g = 0; l != NULL && !found && g < l->n_groups; g++) {
+            for (uint32_t k = 0; !found && k < l->groups[g].parts; k++) {
+                const struct task_plan *t = l->groups[g].tasks[k].plan;
+                found = t->hash == plan && t->lineage == lineage;
+                *ret = (struct worker_want){.laid = p->v[i].laid, .group = g, .part = k};
+            }
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
 void laid_unref(struct laid *l)
 {
     if (l != NULL && atomic_fetch_sub(&l->refs, 1) == 1) {
+        past_free(l->past);
         arena_free(l->arena);
         mem_free(l->ends);
         mem_free(l);
@@ -235,11 +321,57 @@ static bool take_orders(struct worker *w)
 static bool has_place(struct worker *w, const struct mine *m)
 {
     VEC_EACH (&w->mine, other) {
-        if (other != m && other->in_slot && lineage_of(&other->is) == lineage_of(&m->is)) {
+        if (other != m && (other->in_slot || other->makes_up) &&
+            lineage_of(&other->is) == lineage_of(&m->is)) {
             return false;
         }
     }
     return true;
+}
+
+/* Rules that died before their last record run again, to end: what comes after them waits. */
+static void make_up(struct worker *w)
+{
+    for (size_t i = 0, n = w->mine.len; i < n; i++) {
+        struct mine *m = &w->mine.ptr[i];
+        struct worker_want was;
+        if (m->wanted && !m->in_slot && m->awaits != 0 && m->made_up < MADE_UP_MAX &&
+            task_of_past(m->is.laid->past, m->awaits, lineage_of(&m->is), &was)) {
+            m->awaits = 0;
+            m->made_up++;
+            laid_ref(was.laid);
+            *VEC_PUSH(&w->mine) = (struct mine){.is = was, .wanted = true, .makes_up = true};
+        }
+    }
+}
+
+static void add(struct worker *w, struct mine *m)
+{
+    struct slot_task t = *task_of(&m->is);
+    const struct doc_graph *d = &m->is.laid->layout->doc->g;
+    t.from_start = w->conf.from_start;
+    t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
+    t.archive_ns = d->archive_every;
+    t.after_death = m->is.after_death;
+    t.asks = m->is.laid->past != NULL && m->awaits == 0;
+    m->is.after_death = false;
+    slot_add(w->slot, &t);
+    m->in_slot = true;
+    if (m->makes_up) {
+        m->wanted = false;
+        m->leaving = true;
+        slot_remove(w->slot, lineage_of(&m->is), SLOT_LEAVE_FINAL);
+    }
+}
+
+static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
+{
+    m->leaving = true;
+    m->awaits = lost ? slot_task_awaits(w->slot, at) : 0;
+    bool again = lost && m->awaits == 0;
+    m->restarts += again;
+    m->not_before = again ? now_of(w) + RESTART_NS : 0;
+    slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
 }
 
 /* The slot has the tasks that it should have, or is on its way there. */
@@ -253,27 +385,17 @@ static void settle(struct worker *w)
         }
         bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
         if (m->in_slot && !m->leaving && (!m->wanted || lost)) {
-            m->leaving = true;
-            m->restarts += lost;
-            m->not_before = lost ? now_of(w) + RESTART_NS : 0;
-            slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
+            leave(w, m, at, lost);
         }
         if (!m->in_slot && !m->wanted) {
             laid_unref(m->is.laid);
             VEC_REMOVE(&w->mine, i - 1);
         }
     }
+    make_up(w);
     VEC_EACH (&w->mine, m) {
         if (m->wanted && !m->in_slot && now_of(w) >= m->not_before && has_place(w, m)) {
-            struct slot_task t = *task_of(&m->is);
-            const struct doc_graph *d = &m->is.laid->layout->doc->g;
-            t.from_start = w->conf.from_start;
-            t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
-            t.archive_ns = d->archive_every;
-            t.after_death = m->is.after_death;
-            m->is.after_death = false;
-            slot_add(w->slot, &t);
-            m->in_slot = true;
+            add(w, m);
         }
     }
 }

@@ -38,7 +38,8 @@ struct laid {
     struct arena *arena; /* in which it lies, or NULL */
     int64_t version;     /* of the graph; for who looks at tasks */
     atomic_uint refs;
-    atomic_uchar *ends; /* per task, counted over all groups: how it leaves (enum slot_leave) */
+    atomic_uchar *ends;     /* per task, counted over all groups: how it leaves (enum slot_leave) */
+    struct laid_past *past; /* versions before it, or NULL */
 };
 
 struct laid *laid_new(const struct layout *layout, struct arena *take_arena, int64_t version);
@@ -46,6 +47,9 @@ struct laid *laid_ref(struct laid *l);
 /* The graph was changed (by: what it is now) or is gone (NULL): so its tasks will leave. */
 void laid_ends(struct laid *l, const struct layout *by);
 void laid_unref(struct laid *l); /* NULL: nothing */
+/* Documents that it came after and whose tasks may not have ended (copied), before anybody runs it.
+ * A task that finds such an end missing has it made up for: the rules of then end first. */
+void laid_after(struct laid *l, const struct slice *documents, uint32_t n, uint32_t raw_parts);
 
 struct worker_want { /* a task */
     struct laid *laid;

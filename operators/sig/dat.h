@@ -25,6 +25,10 @@ uint64_t vheap_epoch(const struct vheap *h);  /* of the drain; no address is ane
 size_t vheap_live(const struct vheap *h);     /* objects */
 size_t vheap_pooled(const struct vheap *h);   /* waiting for the drain */
 uint64_t vheap_carved(const struct vheap *h); /* objects that no free list had */
+/* Events get their number (save.h) from there when they are kept for long; NULL: when saved. */
+void vheap_number_from(struct vheap *h, uint64_t *serial);
+bool vheap_numbers(const struct vheap *h);
+void evt_number(struct vheap *h, struct evt *e);          /* and those in it; once */
 struct dat vheap_for_good(struct vheap *h, struct dat v); /* kept until the heap ends */
 void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes);
 

@@ -28,6 +28,7 @@ struct vheap {
     size_t live;
     uint64_t carved;
     uint64_t epoch;
+    uint64_t *serial; /* NULL: events are not numbered here */
 };
 
 struct vheap *vheap_new(void)
@@ -217,6 +218,48 @@ void vheap_drain(struct vheap *h)
         let_go(h, *o);
     }
     VEC_CLEAR(&h->pool);
+}
+
+/* ---- numbers of events ---- */
+
+void vheap_number_from(struct vheap *h, uint64_t *serial)
+{
+    h->serial = serial;
+}
+
+bool vheap_numbers(const struct vheap *h)
+{
+    return h->serial != NULL;
+}
+
+static void number_in(struct vheap *h, struct dat v)
+{
+    if (v.kind == DAT_EVENT) {
+        evt_number(h, v.ev);
+    }
+    for (uint32_t i = 0; v.kind == DAT_LIST && i < v.l->len; i++) {
+        number_in(h, v.l->v[i]);
+    }
+    for (uint32_t i = 0; v.kind == DAT_MAP && i < v.m->len; i++) {
+        number_in(h, v.m->v[i].key);
+        number_in(h, v.m->v[i].value);
+    }
+}
+
+void evt_number(struct vheap *h, struct evt *e)
+{
+    if (e->serial != 0 || h->serial == NULL) {
+        return;
+    }
+    e->serial = ++*h->serial;
+    for (uint32_t i = 0; i < e->type->n_cols; i++) {
+        if (UNLIKELY(e->p[i].kind >= DAT_EVENT) && !ety_is_place(e->type, i)) {
+            number_in(h, e->p[i]);
+        }
+    }
+    if (UNLIKELY(e->extra != NULL)) {
+        number_in(h, dat_map(e->extra));
+    }
 }
 
 uint64_t vheap_epoch(const struct vheap *h)

@@ -18,9 +18,9 @@ struct dat_intake *dat_intake_new(struct vheap *heap, struct intern *keys)
 
 static void forget(struct dat_intake *in, struct intake_kind *k)
 {
-    for (uint32_t i = 0; k->from != NULL && i < k->type->n_cols; i++) {
-        dat_drop(in->heap, k->of_context[i]);
-        k->of_context[i] = DAT_NONE;
+    for (uint32_t l = 0; k->from != NULL && l < k->n_live; l++) {
+        dat_drop(in->heap, k->of_context[k->live[l]]);
+        k->of_context[k->live[l]] = DAT_NONE;
     }
     k->from = NULL;
 }
@@ -28,7 +28,11 @@ static void forget(struct dat_intake *in, struct intake_kind *k)
 static void kind_done(struct dat_intake *in, struct intake_kind *k)
 {
     forget(in, k);
+    if (k->again != NULL) {
+        evt_drop(in->heap, k->again);
+    }
     mem_free(k->cols);
+    mem_free(k->live);
     mem_free(k->of_context);
 }
 
@@ -52,6 +56,16 @@ void dat_intake_free(struct dat_intake *in)
     mem_free(in);
 }
 
+static void list_live(struct intake_kind *k)
+{
+    k->n_live = 0;
+    for (uint32_t i = 0; i < k->type->n_cols; i++) {
+        if (!k->cols[i].skip) {
+            k->live[k->n_live++] = i;
+        }
+    }
+}
+
 static void add_kind(struct dat_intake *in, struct slice record, const struct etype *type,
                      const struct builtin_type *row)
 {
@@ -73,6 +87,8 @@ static void add_kind(struct dat_intake *in, struct slice record, const struct et
         const char *key = k->cols[i].fill != NULL ? k->cols[i].fill->key : "";
         k->cols[i].key = intern_id(in->keys, key[0] != '\0' ? slice_str(key) : name);
     }
+    k->live = mem_calloc(type->n_cols + 1, sizeof *k->live);
+    list_live(k);
 }
 
 void dat_intake_type(struct dat_intake *in, const struct etype *type)
@@ -102,8 +118,10 @@ void dat_intake_skip(struct dat_intake *in, const struct etype *type, uint32_t c
 {
     assert(col < type->n_cols);
     VEC_EACH (&in->kinds, k) {
-        if (k->type == type) {
+        if (k->type == type && !k->cols[col].skip) {
+            forget(in, k);
             k->cols[col].skip = true;
+            list_live(k);
         }
     }
 }
@@ -199,31 +217,30 @@ static void from_context(struct dat_intake *in, struct intake_kind *k, const str
     forget(in, k);
     k->from = r->context;
     k->turn = in->turn;
-    for (uint32_t i = 0; i < k->type->n_cols; i++) {
+    for (uint32_t l = 0; l < k->n_live; l++) {
+        uint32_t i = k->live[l];
         struct intake_place *p = &k->cols[i];
-        if (p->fill != NULL && !p->skip && dat_fill_of_context(p->fill->fill)) {
+        if (p->fill != NULL && dat_fill_of_context(p->fill->fill)) {
             k->of_context[i] = dat_keep(dat_fill(in, r, p, k->type->cols[i].ty));
         }
     }
 }
 
-struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
+static struct intake_kind *kind_of(struct dat_intake *in, const struct rec *r)
 {
     uint32_t id = r->type_id != 0 ? r->type_id : intern_find(in->keys, r->type);
-    if (id >= in->kinds.len || in->kinds.ptr[id].type == NULL) {
-        return NULL;
-    }
-    struct intake_kind *k = &in->kinds.ptr[id];
-    struct evt *e = evt_new(in->heap, k->type);
+    return id < in->kinds.len && in->kinds.ptr[id].type != NULL ? &in->kinds.ptr[id] : NULL;
+}
+
+static void fill(struct dat_intake *in, struct intake_kind *k, const struct rec *r, struct evt *e)
+{
     if (k->type->n_cols > 0 && k->cols[0].fill != NULL && r->context != NULL) {
         from_context(in, k, r);
     }
-    for (uint32_t i = 0; i < k->type->n_cols; i++) {
+    for (uint32_t l = 0; l < k->n_live; l++) {
+        uint32_t i = k->live[l];
         struct intake_place *p = &k->cols[i];
         struct ty to = k->type->cols[i].ty;
-        if (p->skip) {
-            continue;
-        }
         if (p->fill != NULL) {
             bool shared = dat_fill_of_context(p->fill->fill);
             evt_set(e, i, shared ? k->of_context[i] : dat_fill(in, r, p, to));
@@ -234,5 +251,31 @@ struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
             evt_set(e, i, dat_of_val(in, *v, to));
         }
     }
+}
+
+struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
+{
+    struct intake_kind *k = kind_of(in, r);
+    struct evt *e = k != NULL ? evt_new(in->heap, k->type) : NULL;
+    if (e != NULL) {
+        fill(in, k, r, e);
+    }
     return e;
+}
+
+struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r)
+{
+    struct intake_kind *k = kind_of(in, r);
+    if (k == NULL) {
+        return NULL;
+    }
+    if (k->again == NULL) {
+        k->again = evt_keep(evt_new(in->heap, k->type));
+    }
+    for (uint32_t l = 0; l < k->n_live; l++) {
+        dat_drop(in->heap, k->again->p[k->live[l]]);
+        k->again->p[k->live[l]] = DAT_NONE;
+    }
+    fill(in, k, r, k->again);
+    return k->again;
 }

@@ -38,6 +38,8 @@ void dat_intake_skip(struct dat_intake *in, const struct etype *type, uint32_t c
 void dat_intake_begin(struct dat_intake *in);
 /* In the heap's pool, its reference 0; NULL if no type has the record's name. */
 struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r);
+/* ... the same one for all records of a type, and good until the next of it: for who only looks. */
+struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r);
 /* What is to be sent before record i of the batch: a Batch if it is the first span of its context;
  * else NULL. */
 struct evt *dat_intake_before(struct dat_intake *in, const struct rec_batch *b, uint32_t i);

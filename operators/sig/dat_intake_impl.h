@@ -17,9 +17,11 @@ struct intake_place { /* a column, and where its value was found the last time *
 struct intake_kind {
     const struct etype *type;
     struct intake_place *cols;
+    uint32_t *live, n_live;         /* numbers of those that are filled */
     struct dat *of_context;         /* values of columns that the context has, kept */
     const struct rec_context *from; /* it; NULL: none */
     uint64_t turn;                  /* of the intake when they were made */
+    struct evt *again;              /* of dat_intake_again, kept; NULL */
 };
 
 /* What a key of a payload is. */

@@ -20,12 +20,15 @@ enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28 };
 struct load {
     const struct save_types *types;
     struct vheap *heap;
-    struct slice in;
+    struct slice in;        /* the piece at hand */
+    struct save_more *more; /* NULL: it is the last */
+    VEC(char *) across;     /* what lay across pieces, in one; of the chunk */
     uint64_t node;
     uint16_t group;
     uint16_t depth;
-    VEC(struct evt *) events; /* of the chunk */
-    struct map by_serial;     /* of all chunks */
+    VEC(struct evt *) events; /* of the chunk; from `base` on: in the one that stands apart */
+    size_t base;
+    struct map by_serial; /* of all chunks */
     struct err err;
     bool failed;
 };
@@ -40,11 +43,27 @@ struct load *load_new(const struct save_types *types, struct vheap *heap)
     return l;
 }
 
+static void forget_across(struct load *l)
+{
+    VEC_EACH (&l->across, p) {
+        mem_free(*p);
+    }
+    VEC_CLEAR(&l->across);
+}
+
+/* Bytes that are left. */
+static inline size_t left(const struct load *l)
+{
+    return l->in.len + (l->more != NULL ? l->more->left : 0);
+}
+
 void load_free(struct load *l)
 {
     if (l == NULL) {
         return;
     }
+    forget_across(l);
+    VEC_DONE(&l->across);
     VEC_DONE(&l->events);
     map_done(&l->by_serial);
     mem_free(l);
@@ -55,9 +74,12 @@ void load_begin(struct load *l, const struct save_chunk *c)
     l->node = c->node;
     l->group = c->group;
     l->in = c->bytes;
+    l->more = c->more;
     l->failed = false;
     l->depth = 0;
+    forget_across(l);
     VEC_CLEAR(&l->events);
+    l->base = 0;
 }
 
 struct vheap *load_heap(const struct load *l)
@@ -82,14 +104,15 @@ void load_fail(struct load *l, const char *fmt, ...)
     va_end(ap);
     l->failed = true;
     l->in.len = 0;
+    l->more = NULL;
     err_set(&l->err, ERR_CORRUPT, "saved state of node %llu, group %u: %s",
             (unsigned long long)l->node, l->group, why);
 }
 
 int load_end(struct load *l, struct err *reterr)
 {
-    if (!l->failed && l->in.len > 0) {
-        load_fail(l, "%zu bytes are left over", l->in.len);
+    if (!l->failed && left(l) > 0) {
+        load_fail(l, "%zu bytes are left over", left(l));
     }
     if (!l->failed) {
         return 0;
@@ -99,11 +122,37 @@ int load_end(struct load *l, struct err *reterr)
 
 /* ---- plain ---- */
 
-static const char *take(struct load *l, size_t n)
+/* Across pieces, or from the next one. */
+static COLD const char *take_across(struct load *l, size_t n)
 {
-    if (l->in.len < n) {
+    if (left(l) < n) {
         load_fail(l, "it ends too early");
         return NULL;
+    }
+    if (l->in.len == 0) {
+        l->in = l->more->next(l->more);
+    }
+    if (l->in.len >= n) {
+        l->in.ptr += n;
+        l->in.len -= n;
+        return l->in.ptr - n;
+    }
+    char *to = mem_alloc(n);
+    *VEC_PUSH(&l->across) = to;
+    for (size_t got = 0; got < n;) {
+        l->in = l->in.len > 0 ? l->in : l->more->next(l->more);
+        size_t k = MIN(n - got, l->in.len);
+        memcpy(to + got, l->in.ptr, k);
+        l->in = slice_of(l->in.ptr + k, l->in.len - k);
+        got += k;
+    }
+    return to;
+}
+
+static inline const char *take(struct load *l, size_t n)
+{
+    if (UNLIKELY(l->in.len < n)) {
+        return take_across(l, n);
     }
     const char *p = l->in.ptr;
     l->in.ptr += n;
@@ -165,8 +214,8 @@ size_t load_count(struct load *l, size_t least)
 {
     assert(least > 0);
     uint64_t n = load_u(l);
-    if (n > l->in.len / least) {
-        load_fail(l, "%llu items in %zu bytes", (unsigned long long)n, l->in.len);
+    if (n > left(l) / least) {
+        load_fail(l, "%llu items in %zu bytes", (unsigned long long)n, left(l));
         return 0;
     }
     return (size_t)n;
@@ -289,7 +338,7 @@ static bool fits(struct dat v, struct ty ty)
 
 bool load_more(const struct load *l)
 {
-    return !l->failed && l->in.len > 0;
+    return !l->failed && left(l) > 0;
 }
 
 struct dat load_val_of(struct load *l, struct ty ty)
@@ -341,7 +390,7 @@ static struct evt *event_itself(struct load *l)
         load_fail(l, "an event of type %llu, which does not exist", (unsigned long long)number);
         return NULL;
     }
-    if (type->n_cols > l->in.len) {
+    if (type->n_cols > left(l)) {
         load_fail(l, "it ends too early");
         return NULL;
     }
@@ -383,29 +432,49 @@ static struct evt *one_object(struct load *l, struct evt *e)
     return known;
 }
 
-struct evt *load_evt(struct load *l)
+/* NULL: a failure. */
+static struct evt *written_out(struct load *l)
 {
-    uint64_t number = load_u(l);
-    if (l->failed || number == 0) {
-        return NULL;
-    }
-    if (number <= l->events.len) {
-        return l->events.ptr[number - 1];
-    }
-    if (number != UINT32_MAX || l->depth == DEPTH_MAX) {
-        load_fail(l, "event %llu of %zu", (unsigned long long)number, l->events.len);
-        return NULL;
-    }
     l->depth++;
     struct evt *e = event_itself(l);
     l->depth--;
     if (e != NULL && !l->failed) {
         e = one_object(l, e);
     }
-    if (l->failed) {
+    return l->failed ? NULL : e;
+}
+
+struct evt *load_evt(struct load *l)
+{
+    uint64_t number = load_u(l);
+    if (l->failed || number == 0) {
         return NULL;
     }
-    *VEC_PUSH(&l->events) = e;
+    if (number <= l->events.len - l->base) {
+        return l->events.ptr[l->base + number - 1];
+    }
+    if (number != UINT32_MAX || l->depth == DEPTH_MAX) {
+        load_fail(l, "event %llu of %zu", (unsigned long long)number, l->events.len - l->base);
+        return NULL;
+    }
+    struct evt *e = written_out(l);
+    if (e != NULL) {
+        *VEC_PUSH(&l->events) = e;
+    }
+    return e;
+}
+
+struct evt *load_evt_apart(struct load *l, const struct etype *type)
+{
+    size_t base = l->base;
+    l->base = l->events.len;
+    struct evt *e = written_out(l);
+    l->events.len = l->base;
+    l->base = base;
+    if (e != NULL && !ety_is(e->type, type)) {
+        load_fail(l, "an event of another type");
+        return NULL;
+    }
     return e;
 }
 

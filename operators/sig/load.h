@@ -33,13 +33,16 @@ double load_f(struct load *l);
 bool load_bool(struct load *l);
 /* A number of items of at least `least` bytes each (at least 1) that follow. */
 size_t load_count(struct load *l, size_t least);
-struct slice load_bytes(struct load *l); /* in the chunk */
-bool load_more(const struct load *l);    /* something is left in the chunk */
+/* Valid until the next thing is read; where a chunk is in one piece, as long as that. */
+struct slice load_bytes(struct load *l);
+bool load_more(const struct load *l); /* something is left in the chunk */
 struct dat load_val(struct load *l);
 /* ... that an expression of that type may give, or null; anything else is a failure. */
 struct dat load_val_of(struct load *l, struct ty ty);
 void load_vals(struct load *l, struct dat *to, size_t n);
 struct evt *load_evt(struct load *l); /* NULL where NULL was saved, and after a failure */
+/* What save_evt_apart wrote, of that type or one below it; NULL after a failure. */
+struct evt *load_evt_apart(struct load *l, const struct etype *type);
 /* ... of that type, or one below it; anything else is a failure. */
 struct evt *load_evt_of(struct load *l, const struct etype *type);
 

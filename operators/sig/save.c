@@ -46,6 +46,8 @@ struct save {
     uint16_t part_of[SAVE_GROUPS + 1]; /* by group: place + 1 */
     struct seen *seen;
     size_t n_seen, seen_size; /* a power of two */
+    uint32_t spaces, space;   /* of numbers: of events that stand apart; 0: the chunk's own */
+    uint32_t space_events;    /* written in it */
 
     /* in slices: NULL, or where chunks with holes go */
     void (*on_held)(void *arg, const struct save_chunk *c, const struct save_hole *holes, size_t n);
@@ -134,7 +136,7 @@ void save_end(struct save *s)
         }
         struct part *p = &s->parts.ptr[s->part_of[group] - 1U];
         assert(!buf_failed(&p->out));
-        const struct save_chunk c = {s->node, p->group, buf_slice(&p->out)};
+        const struct save_chunk c = {s->node, p->group, buf_slice(&p->out), NULL};
         if (s->holes.len > 0 && p->group == SAVE_NO_GROUP) {
             s->on_held(s->arg, &c, s->holes.ptr, s->holes.len);
         } else if (p->out.len > 0) {
@@ -329,25 +331,43 @@ static void event_itself(struct save *s, const struct evt *e)
     }
 }
 
+static void number(struct save *s, struct evt *e)
+{
+    assert((!s->late || e->serial != 0) && "its number would depend on when this is");
+    if (e->serial == 0) {
+        e->serial = ++*s->serial;
+    }
+}
+
 void save_evt(struct save *s, struct evt *e)
 {
     if (e == NULL) {
         save_u(s, 0);
         return;
     }
-    assert(!s->late && "its number would depend on when this is");
-    if (e->serial == 0) {
-        e->serial = ++*s->serial;
-    }
-    const struct seen *was = find_seen(s, e->serial, (uint32_t)s->at);
+    number(s, e);
+    uint32_t space = s->space > 0 ? s->space : (uint32_t)s->at;
+    const struct seen *was = find_seen(s, e->serial, space);
     if (was->number != 0) {
         save_u(s, was->number);
         return;
     }
-    struct part *p = part(s);
     save_u(s, UINT32_MAX); /* written out here */
     event_itself(s, e);
-    add_seen(s, e->serial, (uint32_t)s->at, ++p->events);
+    add_seen(s, e->serial, space, s->space > 0 ? ++s->space_events : ++part(s)->events);
+}
+
+void save_evt_apart(struct save *s, struct evt *e)
+{
+    assert(s->space == 0);
+    number(s, e);
+    s->space = SAVE_NO_GROUP + 1 + ++s->spaces;
+    s->space_events = 0;
+    event_itself(s, e);
+    s->space = 0;
+    if (s->late) {
+        forget_seen(s); /* it may be long before the end */
+    }
 }
 
 void save_evts(struct save *s, struct evt *const *e, size_t n)
@@ -503,7 +523,7 @@ bool save_late_chunk(struct save_late *x, struct save_chunk *ret)
         }
         buf_done(&p->out);
         VEC_DONE(&p->items);
-        *ret = (struct save_chunk){s->node, (uint16_t)x->taken++, bytes};
+        *ret = (struct save_chunk){s->node, (uint16_t)x->taken++, bytes, NULL};
         return true;
     }
     return false;

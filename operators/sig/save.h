@@ -8,8 +8,9 @@
  * Bytes do not depend on the machine: integers are varints, doubles their bits in little-endian
  * order. An event that several places hold is written once per chunk and stays one object when it
  * is loaded, also between chunks and nodes: it has a number of its own (evt.serial, given when it
- * is first saved). Lists, maps and strings are written wherever they stand. What a row of a table
- * has in its nameless column is the table's own business and not written.
+ * is first saved, or by evt_number before). Lists, maps and strings are written wherever they
+ * stand. What a row of a table has in its nameless column is the table's own business and not
+ * written.
  *
  * To add a node: two functions, save and load, beside each other in its file, that name the same
  * fields in the same order; whatever has changed meaning raises SAVE_FORMAT.
@@ -21,7 +22,7 @@
 #include "operators/sig/dat.h"
 
 enum {
-    SAVE_FORMAT = 2,
+    SAVE_FORMAT = 3,
     SAVE_GROUPS = 1024,        /* key groups */
     SAVE_NO_GROUP = 1024,      /* of nodes without a key */
     SAVE_CHUNK_MAX = 1U << 30, /* bytes; cutting chunks into records is the business of others */
@@ -33,10 +34,17 @@ struct save_types {                                          /* how types are na
     void *arg;
 };
 
+/* Of a chunk that was read: it goes on behind its first piece. */
+struct save_more {
+    size_t left;                               /* bytes in the pieces to come */
+    struct slice (*next)(struct save_more *m); /* what came before is not looked at again */
+};
+
 struct save_chunk {
     uint64_t node;
     uint16_t group;
     struct slice bytes;
+    struct save_more *more; /* NULL: bytes are all */
 };
 
 struct save;
@@ -65,5 +73,8 @@ void save_val(struct save *s, struct dat v);
 void save_vals(struct save *s, const struct dat *v, size_t n);  /* n is not written */
 void save_evt(struct save *s, struct evt *e);                   /* NULL is fine */
 void save_evts(struct save *s, struct evt *const *e, size_t n); /* n is written */
+/* Not NULL; written out wherever it stands, with all that is in it: so its bytes are the same
+ * whatever was written before. Read by load_evt_apart. */
+void save_evt_apart(struct save *s, struct evt *e);
 
 #endif

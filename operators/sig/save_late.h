@@ -7,9 +7,10 @@
  * away, its owner writes that (save_late_to). The bytes are those that save would have made at
  * once.
  *
- * For what holds no events: these get their numbers when they are written, and numbers must not
- * depend on when that is. Things by key may be written in any order: save_item tells each one's
- * place in its group.
+ * Events that are written later must have their numbers already, for these must not depend on when
+ * that is: who keeps events to be written in slices numbers them when they enter (evt_number), and
+ * writes each by itself (save_evt_apart). Things by key may be written in any order: save_item
+ * tells each one's place in its group.
  *
  * To let another kind of state be written in slices: a cursor, a step, and a call before each
  * change; `kaiju epl scenario --reload` compares the outcome at every step.

@@ -172,7 +172,7 @@ int snap_unpack(struct slice *rest, uint64_t node, struct save_chunk *ret)
     if (!take(rest, v, ARRAY_LEN(v)) || v[0] > SAVE_NO_GROUP || v[1] > rest->len) {
         return -ERR_CORRUPT;
     }
-    *ret = (struct save_chunk){node, (uint16_t)v[0], slice_of(rest->ptr, (size_t)v[1])};
+    *ret = (struct save_chunk){node, (uint16_t)v[0], slice_of(rest->ptr, (size_t)v[1]), NULL};
     *rest = slice_of(rest->ptr + v[1], rest->len - (size_t)v[1]);
     return 1;
 }

@@ -27,7 +27,8 @@ enum {
     SNAP_PACKED = SAVE_NO_GROUP + 1, /* group: all of a node */
     SNAP_PAGES_MAX = 4096,
 };
-#define SNAP_TASK_NODE UINT64_MAX /* what the task knows beside its engine */
+#define SNAP_TASK_NODE UINT64_MAX       /* what the task knows beside its engine */
+#define SNAP_BESIDE    (UINT64_MAX - 1) /* the first of such nodes */
 
 enum snap_kind { SNAP_ROOT, SNAP_PAGE, SNAP_CHUNK };
 

@@ -102,7 +102,7 @@ static bool read_chunk(struct slice *rest, struct save_chunk *ret)
     if (p == NULL || v[1] > SAVE_NO_GROUP || v[2] > (size_t)(end - p)) {
         return false;
     }
-    *ret = (struct save_chunk){v[0], (uint16_t)v[1], slice_of(p, (size_t)v[2])};
+    *ret = (struct save_chunk){v[0], (uint16_t)v[1], slice_of(p, (size_t)v[2]), NULL};
     *rest = slice_of(p + v[2], (size_t)(end - p) - (size_t)v[2]);
     return true;
 }

@@ -232,7 +232,8 @@ void snap_set_add_end(struct snap_set *s)
         s->watch->end(s->watch->arg);
     }
     if (p->chunks == 0) {
-        add_chunk(s, (struct save_chunk){p->node, (uint16_t)p->group, {NULL, p->len}}, p->value);
+        add_chunk(s, (struct save_chunk){p->node, (uint16_t)p->group, {NULL, p->len}, NULL},
+                  p->value);
         return;
     }
     queue_piece(s);

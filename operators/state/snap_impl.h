@@ -19,9 +19,24 @@ struct snap_held { /* keys that are there, of a group and side: 0 .. n - 1 */
     uint32_t n;
 };
 
-struct snap_value { /* as read */
+struct snap_value { /* a page, as read */
     size_t len;
     char bytes[];
+};
+
+struct snap_piece {
+    char *ptr;
+    uint32_t len;
+};
+enum { SNAP_PIECE = SNAP_VALUE_MAX / 2 }; /* small enough to be used again at once when freed */
+
+/* Values of a group and side, as read: number i is pieces 2 * i and 2 * i + 1. They go as their
+ * chunk is loaded, so that what is made of them can have their memory. */
+struct snap_read {
+    struct save_more more; /* first */
+    VEC(struct snap_piece) pieces;
+    size_t at;    /* the piece that was given last */
+    char *joined; /* NULL; or all of it, for who wants it in one */
 };
 
 struct snap_node { /* of the snapshot under way: what of it is not queued yet */
@@ -56,9 +71,8 @@ struct snap_set {
     bool held_root;
 
     /* reading */
-    struct map values; /* struct snap_value */
+    struct map pages, values; /* struct snap_value by key; struct snap_read by that of value 0 */
     VEC(struct save_chunk) chunks;
-    VEC(char *) joined; /* values of several records, in one piece */
 
     /* writing */
     bool building;

@@ -12,13 +12,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { KEYS_MAX = 1 << 26 };
+enum { KEYS_MAX = 1 << 26, NUMBERS_MAX = 1 << 14 /* values of a group: 8 GiB */ };
 
 struct snap_set *snap_set_new(uint64_t lineage)
 {
     struct snap_set *s = MEM_NEW(struct snap_set);
     s->lineage = lineage;
     map_init(&s->held, KEYS_MAX);
+    map_init(&s->pages, KEYS_MAX);
     map_init(&s->values, KEYS_MAX);
     map_init(&s->nodes, KEYS_MAX);
     s->pieces.hash = hash_new();
@@ -46,6 +47,7 @@ void snap_set_free(struct snap_set *s)
         mem_free(e->value);
     }
     map_done(&s->held);
+    map_done(&s->pages);
     map_done(&s->values);
     map_done(&s->nodes);
     snap_manifest_done(&s->now);
@@ -148,16 +150,55 @@ static void note(struct snap_set *s, const struct snap_key *k, bool there)
     }
 }
 
-static void keep_value(struct snap_set *s, const struct snap_key *k, struct slice value)
+static void keep_page(struct snap_set *s, const struct snap_key *k, struct slice value)
 {
     char key[SNAP_KEY_MAX];
     struct slice at = snap_key_write(k, key);
-    mem_free(map_remove(&s->values, at));
+    mem_free(map_remove(&s->pages, at));
     if (value.len > 0) {
         struct snap_value *v = mem_alloc(sizeof *v + value.len);
         v->len = value.len;
         memcpy(v->bytes, value.ptr, value.len);
-        *map_put(&s->values, at) = v;
+        *map_put(&s->pages, at) = v;
+    }
+}
+
+static struct snap_read *read_of(struct snap_set *s, struct snap_key k, bool make)
+{
+    char key[SNAP_KEY_MAX];
+    k.lineage = s->lineage;
+    k.number = 0;
+    struct slice at = snap_key_write(&k, key);
+    struct snap_read *r = map_get(&s->values, at);
+    if (r == NULL && make) {
+        r = MEM_NEW(struct snap_read);
+        *map_put(&s->values, at) = r;
+    }
+    return r;
+}
+
+/* What cannot be ours counts as missing. */
+static void keep_value(struct snap_set *s, const struct snap_key *k, struct slice value)
+{
+    bool ours = value.len <= SNAP_VALUE_MAX;
+    struct snap_read *r = read_of(s, *k, ours && value.len > 0);
+    if (r == NULL) {
+        return;
+    }
+    size_t first = (size_t)k->number * 2;
+    value.len = ours ? value.len : 0;
+    while (r->pieces.len < first + 2) {
+        (void)VEC_PUSH(&r->pieces);
+    }
+    for (size_t i = first; i < first + 2; i++) {
+        struct snap_piece *p = &r->pieces.ptr[i];
+        mem_free(p->ptr);
+        p->len = (uint32_t)MIN(value.len, (size_t)SNAP_PIECE);
+        p->ptr = p->len > 0 ? mem_alloc(p->len) : NULL;
+        if (p->len > 0) {
+            memcpy(p->ptr, value.ptr, p->len);
+            value = slice_of(value.ptr + p->len, value.len - p->len);
+        }
     }
 }
 
@@ -165,9 +206,12 @@ int snap_set_record(struct snap_set *s, const struct snap_key *k, struct slice v
                     struct err *reterr)
 {
     assert(k->lineage == s->lineage);
+    if (k->kind == SNAP_CHUNK && k->number >= NUMBERS_MAX) {
+        return 0; /* nobody of us has written it: whoever removes its group would count up to it */
+    }
     note(s, k, value.len > 0);
     if (k->kind != SNAP_ROOT) {
-        keep_value(s, k, value);
+        (k->kind == SNAP_PAGE ? keep_page : keep_value)(s, k, value);
         return 0;
     }
     s->has_root = false;
@@ -183,11 +227,11 @@ const struct snap_root *snap_set_root(const struct snap_set *s)
 
 /* ---- opening ---- */
 
-static const struct snap_value *value_of(const struct snap_set *s, struct snap_key k)
+static const struct snap_value *page_of(const struct snap_set *s, struct snap_key k)
 {
     char key[SNAP_KEY_MAX];
     k.lineage = s->lineage;
-    return map_get(&s->values, snap_key_write(&k, key));
+    return map_get(&s->pages, snap_key_write(&k, key));
 }
 
 static int torn(struct err *reterr, const char *what)
@@ -201,7 +245,7 @@ static int read_pages(struct snap_set *s, struct err *reterr)
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->root.pages; i++) {
         const struct snap_value *v =
-            value_of(s, (struct snap_key){.kind = SNAP_PAGE, .side = s->root.side, .number = i});
+            page_of(s, (struct snap_key){.kind = SNAP_PAGE, .side = s->root.side, .number = i});
         struct slice rest = v != NULL ? slice_of(v->bytes, v->len) : SLICE_NONE;
         struct snap_group g;
         int got = v != NULL ? 1 : -ERR_CORRUPT;
@@ -225,57 +269,111 @@ static int read_pages(struct snap_set *s, struct err *reterr)
     return rc;
 }
 
-/* The bytes of a group in one piece; empty: something is missing. */
-static struct slice bytes_of(struct snap_set *s, const struct snap_group *g)
+static struct slice next_piece(struct save_more *m)
 {
-    struct snap_key k = {.kind = SNAP_CHUNK, .node = g->node, .group = g->group, .side = g->side};
-    const struct snap_value *v = value_of(s, k);
-    if (v == NULL || g->chunks == 1) {
-        return v != NULL ? slice_of(v->bytes, v->len) : SLICE_NONE;
-    }
-    char *to = mem_alloc(g->bytes + 1);
-    size_t n = 0;
-    *VEC_PUSH(&s->joined) = to;
-    for (k.number = 0; k.number < g->chunks && v != NULL && v->len <= g->bytes - n; k.number++) {
-        memcpy(to + n, v->bytes, v->len);
-        n += v->len;
-        keep_value(s,
-                   &(struct snap_key){SNAP_CHUNK, s->lineage, g->node, g->group, g->side, k.number},
-                   SLICE_NONE); /* at most one value is there twice */
-        v = k.number + 1 < g->chunks ? value_of(s, (struct snap_key){.kind = SNAP_CHUNK,
-                                                                     .node = g->node,
-                                                                     .group = g->group,
-                                                                     .side = g->side,
-                                                                     .number = k.number + 1})
-                                     : NULL;
-    }
-    return n == g->bytes ? slice_of(to, n) : SLICE_NONE;
+    struct snap_read *r = (struct snap_read *)(void *)m;
+    struct snap_piece *was = &r->pieces.ptr[r->at], *p = was + 1;
+    assert(m->left > 0 && p->len > 0);
+    mem_free(was->ptr);
+    was->ptr = NULL;
+    r->at++;
+    m->left -= p->len;
+    return slice_of(p->ptr, p->len);
 }
 
-static void add_chunk(struct snap_set *s, const struct save_chunk *c)
+/* The values of a group; NULL: something is missing. */
+static struct snap_read *whole(struct snap_set *s, const struct snap_group *g)
+{
+    struct snap_read *r = read_of(
+        s,
+        (struct snap_key){.kind = SNAP_CHUNK, .node = g->node, .group = g->group, .side = g->side},
+        false);
+    bool is = r != NULL && g->bytes > 0 && g->bytes <= (uint64_t)NUMBERS_MAX * SNAP_VALUE_MAX &&
+              g->chunks == snap_values(g->bytes) && 2 * (size_t)g->chunks <= r->pieces.len;
+    uint64_t rest = is ? g->bytes : 0;
+    for (size_t i = 0; is && i < 2 * (size_t)g->chunks; i++) {
+        is = r->pieces.ptr[i].len == MIN(rest, (uint64_t)SNAP_PIECE);
+        rest -= MIN(rest, (uint64_t)SNAP_PIECE);
+    }
+    return is ? r : NULL;
+}
+
+static bool fits(const struct snap_read *r, const struct snap_group *g, struct hash128 *ret_hash)
+{
+    struct hash_state *h = hash_new();
+    uint32_t crc = 0;
+    uint64_t left = g->bytes;
+    for (size_t i = 0; left > 0; left -= r->pieces.ptr[i++].len) {
+        struct slice bytes = slice_of(r->pieces.ptr[i].ptr, r->pieces.ptr[i].len);
+        crc = crc32c_more(crc, bytes);
+        hash_add(h, bytes.ptr, bytes.len);
+    }
+    *ret_hash = hash_end(h);
+    hash_free(h);
+    return crc == g->crc && memcmp(ret_hash, &g->hash, sizeof g->hash) == 0;
+}
+
+/* Of a node that is not read as others are. */
+static struct slice join(struct snap_read *r, uint64_t bytes)
+{
+    size_t n = 0;
+    r->joined = mem_alloc(bytes);
+    for (size_t i = 0; n < bytes; n += r->pieces.ptr[i++].len) {
+        memcpy(r->joined + n, r->pieces.ptr[i].ptr, r->pieces.ptr[i].len);
+    }
+    return slice_of(r->joined, n);
+}
+
+static struct slice first_of(const struct snap_read *r)
+{
+    const struct snap_piece *p = r->pieces.ptr;
+    return r->pieces.len > 0 ? slice_of(p->ptr, p->len) : SLICE_NONE;
+}
+
+static void add_part(struct snap_set *s, const struct save_chunk *c, const struct hash128 *hash)
 {
     *VEC_PUSH(&s->chunks) = *c;
-    *VEC_PUSH(&s->now.parts) = (struct snap_part){c->node, c->group, hash_xxh128(c->bytes)};
+    *VEC_PUSH(&s->now.parts) = (struct snap_part){c->node, c->group, *hash};
+}
+
+static void add_chunk(struct snap_set *s, const struct snap_group *g, struct snap_read *r,
+                      const struct hash128 *hash)
+{
+    bool many = g->bytes > SNAP_PIECE, alone = g->node == 0 || g->node >= SNAP_BESIDE;
+    struct save_chunk c = {.node = g->node, .group = (uint16_t)g->group};
+    c.bytes = many && alone ? join(r, g->bytes) : first_of(r);
+    if (many && !alone) {
+        r->more = (struct save_more){.left = g->bytes - c.bytes.len, .next = next_piece};
+        c.more = &r->more;
+    }
+    add_part(s, &c, hash);
+}
+
+static int add_packed(struct snap_set *s, const struct snap_group *g, struct snap_read *r,
+                      struct err *reterr)
+{
+    struct slice bytes = g->bytes > SNAP_PIECE ? join(r, g->bytes) : first_of(r);
+    struct save_chunk c;
+    int got;
+    while ((got = snap_unpack(&bytes, g->node, &c)) == 1) {
+        struct hash128 hash = hash_xxh128(c.bytes);
+        add_part(s, &c, &hash);
+    }
+    return got == 0 ? 0 : torn(reterr, "a packed chunk");
 }
 
 static int open_group(struct snap_set *s, const struct snap_group *g, struct err *reterr)
 {
-    struct slice bytes = bytes_of(s, g);
-    if (bytes.len != g->bytes || crc32c_of(bytes) != g->crc) {
+    struct snap_read nothing = {0}, *r = g->bytes == 0 ? &nothing : whole(s, g);
+    struct hash128 hash;
+    if (r == NULL || !fits(r, g, &hash)) {
         return torn(reterr, "a chunk");
     }
-    struct save_chunk c = {g->node, (uint16_t)g->group, bytes};
-    if (g->group != SNAP_PACKED) {
-        add_chunk(s, &c);
-        return memcmp(&VEC_LAST(&s->now.parts)->hash, &g->hash, sizeof g->hash) == 0
-                   ? 0
-                   : torn(reterr, "a chunk");
+    if (g->group == SNAP_PACKED) {
+        return add_packed(s, g, r, reterr);
     }
-    int got;
-    while ((got = snap_unpack(&bytes, g->node, &c)) == 1) {
-        add_chunk(s, &c);
-    }
-    return got == 0 ? 0 : torn(reterr, "a packed chunk");
+    add_chunk(s, g, r, &hash);
+    return 0;
 }
 
 int snap_set_open(struct snap_set *s, struct err *reterr)
@@ -306,14 +404,21 @@ const struct save_chunk *snap_set_chunks(const struct snap_set *s, size_t *ret_n
 
 void snap_set_close(struct snap_set *s)
 {
-    MAP_EACH (&s->values, e) {
+    MAP_EACH (&s->pages, e) {
         mem_free(e->value);
     }
-    map_done(&s->values);
-    map_init(&s->values, KEYS_MAX);
-    VEC_EACH (&s->joined, p) {
-        mem_free(*p);
+    MAP_EACH (&s->values, e) {
+        struct snap_read *r = e->value;
+        VEC_EACH (&r->pieces, p) {
+            mem_free(p->ptr);
+        }
+        VEC_DONE(&r->pieces);
+        mem_free(r->joined);
+        mem_free(r);
     }
-    VEC_DONE(&s->joined);
+    map_done(&s->pages);
+    map_done(&s->values);
+    map_init(&s->pages, KEYS_MAX);
+    map_init(&s->values, KEYS_MAX);
     VEC_DONE(&s->chunks);
 }

@@ -215,7 +215,7 @@ int64_t tmr_cron_next(const struct tmr_cron *c, int64_t after_ms)
     if (local > INT64_MAX / 4 || local < INT64_MIN / 4) {
         return INT64_MAX;
     }
-    int64_t sec = tmr_floor_div(local, TMR_SEC) + 1;
+    int64_t sec = tmr_floor_div(local, TMR_SEC) + 1, ms = local - (sec - 1) * TMR_SEC;
     int64_t day = tmr_floor_div(sec, 86400), from = sec - day * 86400;
     for (int64_t end = day + (int64_t)YEARS * 366; day < end; day++, from = 0) {
         struct tmr_date d = tmr_date_of(day * TMR_DAY);
@@ -225,7 +225,7 @@ int64_t tmr_cron_next(const struct tmr_cron *c, int64_t after_ms)
         }
         int64_t at = day_allowed(c, &d) ? time_of_day(c, from) : -1;
         if (at >= 0) {
-            return day * TMR_DAY + at * TMR_SEC - c->offset_ms;
+            return day * TMR_DAY + at * TMR_SEC + ms - c->offset_ms;
         }
     }
     return INT64_MAX;

@@ -49,7 +49,8 @@ int tmr_cron_add(struct tmr_cron *c, enum tmr_cron_field f, enum tmr_cron_kind k
 int tmr_cron_zone(struct tmr_cron *c, struct slice name, struct err *reterr) NODISCARD;
 /* After all is added: day of month and day of week exclude one another. */
 int tmr_cron_check(const struct tmr_cron *c, struct err *reterr) NODISCARD;
-/* The next instant strictly after; INT64_MAX if there is none within 40 years (30 February). */
+/* The next second after that of after_ms, with its milliseconds: a schedule that is asked from half
+ * a second on goes on at half seconds. INT64_MAX if there is none within 40 years (30 February). */
 int64_t tmr_cron_next(const struct tmr_cron *c, int64_t after_ms);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win.h"
+#include "operators/window/win_late.h"
 
 #include <assert.h>
 
@@ -119,6 +120,9 @@ static void make_index(struct win_ring *r)
 
 static void close_gaps(struct win_ring *r)
 {
+    if (UNLIKELY(r->late != NULL)) {
+        win_late_renumber(r);
+    }
     uint64_t to = r->head;
     for (uint64_t i = r->head; i < r->tail; i++) {
         if (slot(r, i)->e != NULL) {
@@ -180,6 +184,9 @@ static void trim(struct win_ring *r)
     while (r->head < r->tail && slot(r, r->tail - 1)->e == NULL) {
         r->tail--;
     }
+    if (UNLIKELY(r->late != NULL)) {
+        win_late_trim(r);
+    }
 }
 
 struct evt *win_ring_take(struct win_ring *r)
@@ -188,6 +195,9 @@ struct evt *win_ring_take(struct win_ring *r)
         return NULL;
     }
     struct evt *e = slot(r, r->head)->e;
+    if (UNLIKELY(r->late != NULL)) {
+        win_late_take(r);
+    }
     if (r->indexed) {
         win_index_remove(&r->index, e, r->head);
     }
@@ -227,6 +237,9 @@ bool win_ring_remove(struct win_ring *r, const struct evt *e)
     if (!find(r, e, &at)) {
         return false;
     }
+    if (UNLIKELY(r->late != NULL)) {
+        win_late_remove(r, at);
+    }
     if (r->indexed) {
         win_index_remove(&r->index, e, at);
     }
@@ -264,6 +277,7 @@ void win_ring_renew(struct win_ring *r, struct vheap *h)
 
 void win_ring_done(struct win_ring *r, struct vheap *h)
 {
+    win_late_rest(r);
     for (uint64_t i = r->head; i < r->tail; i++) {
         if (slot(r, i)->e != NULL) {
             evt_drop(h, slot(r, i)->e);

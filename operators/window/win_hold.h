@@ -37,6 +37,7 @@ void win_index_done(struct win_index *x);
 
 /* ---- events in order of arrival, with a number (a time) each; keeps them ---- */
 
+struct win_late;
 struct win_slot {
     struct evt *e; /* NULL: removed from the middle */
     int64_t at;
@@ -48,6 +49,7 @@ struct win_ring { /* zeroed is empty */
     size_t live;         /* without those removed */
     bool indexed;        /* from the first removal on */
     struct win_index index;
+    struct win_late *late; /* NULL: it is not being saved in slices (win_late.h) */
 };
 void win_ring_push(struct win_ring *r, struct evt *e, int64_t at);
 struct win_slot *win_ring_first(struct win_ring *r); /* the oldest, NULL if empty */

@@ -14,7 +14,7 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         win_held_forget(w, old, n_old);
     }
     for (size_t i = 0; i < n_nw; i++) {
-        win_ring_push(&w->ring, nw[i], 0);
+        win_held_push(w, nw[i], 0);
     }
     win_emit(&w->w, nw, n_nw, w->w.old.ptr, w->w.old.len);
 }

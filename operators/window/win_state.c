@@ -5,6 +5,7 @@
 #include "operators/window/win_state.h"
 
 #include "core/base/mem.h"
+#include "operators/window/win_late.h"
 
 #include <assert.h>
 
@@ -13,10 +14,15 @@
 void win_ring_save(const struct win_ring *r, struct save *s)
 {
     save_u(s, r->live);
+    win_ring_save_events(r, s);
+}
+
+void win_ring_save_events(const struct win_ring *r, struct save *s)
+{
     for (uint64_t i = r->head; i < r->tail; i++) {
         const struct win_slot *slot = &r->slots[i & (r->cap - 1)];
         if (slot->e != NULL) {
-            save_evt(s, slot->e);
+            save_evt_apart(s, slot->e);
             save_i(s, slot->at);
         }
     }
@@ -27,7 +33,7 @@ void win_ring_load(struct win_ring *r, struct load *l, const struct etype *type)
     size_t n = load_count(l, 2);
     assert(r->live == 0);
     for (size_t i = 0; i < n && load_ok(l); i++) {
-        struct evt *e = load_evt_of(l, type);
+        struct evt *e = load_evt_apart(l, type);
         int64_t at = load_i(l);
         if (load_ok(l)) {
             win_ring_push(r, e, at);
@@ -40,7 +46,7 @@ void win_held_save(struct view *v, struct save *s)
     if (v->pack != NULL) {
         win_pack_save(v->pack, s);
     } else {
-        win_ring_save(&((const struct win_held *)(const void *)v)->ring, s);
+        win_late_save(&((struct win_held *)(void *)v)->ring, v->env->heap, s);
     }
 }
 

@@ -17,6 +17,7 @@
 
 /* Events of that type or below it. */
 void win_ring_save(const struct win_ring *r, struct save *s);
+void win_ring_save_events(const struct win_ring *r, struct save *s); /* without their number */
 void win_ring_load(struct win_ring *r, struct load *l, const struct etype *type);
 
 /* The ring; for windows that are nothing else, as save and load. */

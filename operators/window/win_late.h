@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A ring of events that is saved in slices (sig/save_late.h): its events are written in their order
+ * while it is in use. One that leaves from the front is written before; one that leaves from the
+ * middle is kept beside until it is its turn, so that no removal costs more than itself. Events
+ * have their numbers from the day they entered (evt_number), so when they are written does not
+ * matter.
+ *
+ * The ring calls win_late_* before it changes; only while one is under way (ring.late).
+ */
+#ifndef OPERATORS_WINDOW_WIN_LATE_H
+#define OPERATORS_WINDOW_WIN_LATE_H
+
+#include "operators/sig/save_late.h"
+#include "operators/window/win_hold.h"
+
+/* As win_ring_save, now or in slices. */
+void win_late_save(struct win_ring *r, struct vheap *h, struct save *s);
+void win_late_take(struct win_ring *r);                /* the oldest is about to be taken */
+void win_late_remove(struct win_ring *r, uint64_t at); /* that of a slot is about to go */
+void win_late_trim(struct win_ring *r);                /* slots at its end will be used again */
+void win_late_renumber(struct win_ring *r);            /* gaps are about to be closed */
+void win_late_rest(struct win_ring *r);                /* the ring ends: all that is left */
+
+#endif
