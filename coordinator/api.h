@@ -19,6 +19,7 @@
 #include "coordinator/tasks.h"
 
 struct api;
+struct aside;
 struct doc_engine;
 struct http_server;
 
@@ -30,6 +31,7 @@ struct api_conf {
     struct feed *feeds[FEED_TOPICS];
     struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
+    struct aside *aside;             /* documents are compiled there; NULL: in the loop */
     coordinator_diff_fn diff;        /* NULL: nobody is told what state is kept */
     uint32_t raw_parts;              /* partitions of signals */
     const char *bus;                 /* its kind, for people */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rule graphs over HTTP. A change is a job: checked here as far as the document alone goes, then
+ * Rule graphs over HTTP. A change is a job: its document is compiled beside the loop, then it is
  * queued at the store, where its turn decides against the state of that moment (conditions, next
  * version), and answered when it is durable. A job whose document says what is there already, to
  * the byte, writes nothing.
@@ -15,7 +15,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { ARENA_MAX = 256 * 1024 * 1024, TAGS_TEXT_MAX = 1024 };
+enum {
+    ARENA_MAX = 256 * 1024 * 1024,
+    TAGS_TEXT_MAX = 1024,
+    COMPILED_MAX = 3, /* times that a job is compared with what others have made of its graph */
+};
 
 struct job {
     struct api *api;
@@ -30,6 +34,13 @@ struct job {
     int64_t version;
     json_t *warnings;
     json_t *state; /* what becomes of the state of statements; NULL: there was none */
+    /* Of the compiler (coordinator_aside): the graph as it was when it began, what is wrong. */
+    struct buf base;
+    char base_tag[GRAPH_TAG_BYTES];
+    uint64_t base_hash;
+    int64_t replay_horizon, archive_every;
+    json_t *errors;
+    uint32_t n_errors, compiled; /* times */
 };
 
 static struct job *job_new(struct api_call *c, bool removes)
@@ -43,6 +54,7 @@ static struct job *job_new(struct api_call *c, bool removes)
     j->name = slice_sub(key, j->tenant.len + 1, key.len);
     buf_init(&j->text, API_BODY_MAX);
     buf_init(&j->value, BUS_RECORD_MAX);
+    buf_init(&j->base, BUS_RECORD_MAX);
     return j;
 }
 
@@ -54,6 +66,8 @@ static void job_free(struct job *j)
         }
         buf_done(&j->text);
         buf_done(&j->value);
+        buf_done(&j->base);
+        json_decref(j->errors);
         json_decref(j->warnings);
         json_decref(j->state);
         mem_free(j);
@@ -187,18 +201,8 @@ static bool conditions_hold(struct job *j, const struct graph *g)
 
 /* ---- state ---- */
 
-/* Both documents are compiled for this, in the loop that also hears of workers: large ones are not
- * worth its silence. */
-enum { STATE_BYTES_MAX = 128 * 1024 };
-
-static bool tells_state(const struct job *j, const struct graph *g)
-{
-    return j->api->conf.diff != NULL && g != NULL && g->version != j->version &&
-           g->document.len <= STATE_BYTES_MAX && j->text.len <= STATE_BYTES_MAX;
-}
-
 /* Statements by what becomes of their state. A failure is logged: what was asked for is done. */
-static json_t *state_of(const struct job *j, const struct graph *g)
+static json_t *state_of(const struct job *j)
 {
     static const char *const names[] = {[COORDINATOR_KEPT] = "kept",
                                         [COORDINATOR_BEGUN] = "begun",
@@ -208,8 +212,8 @@ static json_t *state_of(const struct job *j, const struct graph *g)
     struct err e;
     struct arena *a = arena_new(NULL, "changes", ARENA_MAX);
     json_t *o = json_pack("{s:[], s:[], s:[]}", names[0], names[1], names[2]);
-    if (j->api->conf.diff(a, g->document, buf_slice(&j->text), j->api->conf.raw_parts, &v, &n,
-                          &e) != 0) {
+    if (j->api->conf.diff(a, buf_slice(&j->base), buf_slice(&j->text), j->api->conf.raw_parts, &v,
+                          &n, &e) != 0) {
         LOG_WARN("what becomes of a graph's state is not known", LOG_SLICE("graph", job_key(j)),
                  LOG_STR("error", e.msg));
         json_decref(o);
@@ -225,6 +229,55 @@ static json_t *state_of(const struct job *j, const struct graph *g)
 }
 
 /* ---- the turn of a job ---- */
+
+/* Of many changes in a row most have never run; what is there is the oldest or the newest. */
+static uint32_t drop_one(struct slice *v, uint32_t n)
+{
+    uint32_t at = n > 2 ? 1 : 0;
+    assert(n > 0);
+    memmove(&v[at], &v[at + 1], (n - at - 1) * sizeof *v);
+    return n - 1;
+}
+
+/* Documents whose tasks may not have written their last record when this one is applied, the last
+ * one first: workers let them end before others begin. */
+static uint32_t previous_of(const struct job *j, const struct graph *g,
+                            struct slice ret[GRAPH_PREVIOUS_MAX])
+{
+    uint32_t n = 0;
+    if (g != NULL && g->version != j->version) {
+        ret[n++] = g->document;
+    }
+    bool over = g == NULL ||
+                (n > 0 && strcmp(tasks_phase(j->api->conf.tasks, g->tenant, g->name, g->version),
+                                 "running") == 0);
+    for (uint32_t i = 0; !over && i < g->n_previous; i++) {
+        if (n == GRAPH_PREVIOUS_MAX) {
+            n = drop_one(ret, n);
+        }
+        ret[n++] = g->previous[i];
+    }
+    return n;
+}
+
+/* With as many of them as fit; false: it is too large without any. */
+static bool write_record(struct job *j, const struct graph *g)
+{
+    struct slice previous[GRAPH_PREVIOUS_MAX];
+    uint32_t n = previous_of(j, g, previous);
+    for (bool more = true; more;) {
+        buf_done(&j->value);
+        buf_init(&j->value, BUS_RECORD_MAX);
+        if (graphs_value(&j->value, j->tenant, j->name, j->version, j->hash, buf_slice(&j->text),
+                         previous, n) &&
+            j->value.len + GRAPH_KEY_BYTES <= BUS_RECORD_MAX) {
+            return true;
+        }
+        more = n > 0;
+        n = more ? drop_one(previous, n) : 0;
+    }
+    return false;
+}
 
 /* True: value is the record to be written. False: answered, and the job may be freed. */
 static bool prepare(struct job *j, bool *ret_same)
@@ -251,13 +304,11 @@ static bool prepare(struct job *j, bool *ret_same)
     j->version = g == NULL ? 1 : g->hash == j->hash ? g->version : g->version + 1;
     graphs_tag(j->version, buf_slice(&j->text), j->tag);
     *ret_same = g != NULL && slice_eq(g->document, buf_slice(&j->text)) && g->version == j->version;
-    if (tells_state(j, g)) {
-        json_decref(j->state);
-        j->state = state_of(j, g);
+    if (g == NULL || g->version == j->version) {
+        json_decref(j->state); /* nothing becomes of it */
+        j->state = NULL;
     }
-    buf_clear(&j->value);
-    if (!graphs_value(&j->value, j->tenant, j->name, j->version, j->hash, buf_slice(&j->text)) ||
-        j->value.len + GRAPH_KEY_BYTES > BUS_RECORD_MAX) {
+    if (!write_record(j, g)) {
         api_problem(j->req, PROBLEM_TOO_BIG,
                     "the record of this graph would be larger than the %d bytes of one",
                     BUS_RECORD_MAX);
@@ -266,10 +317,24 @@ static bool prepare(struct job *j, bool *ret_same)
     return true;
 }
 
+static void compile(struct job *j);
+
+/* What becomes of state was told of a graph that others have changed since. */
+static bool is_overtaken(const struct job *j)
+{
+    const struct graph *g = graphs_get(j->api->conf.graphs, job_key(j));
+    return !j->removes && j->api->conf.diff != NULL && g != NULL && g->hash != j->hash &&
+           strcmp(g->tag, j->base_tag) != 0 && j->compiled < COMPILED_MAX;
+}
+
 static bool decide(void *arg, struct store_record *ret_record)
 {
     struct job *j = arg;
     bool same;
+    if (is_overtaken(j)) {
+        compile(j);
+        return false;
+    }
     if (!prepare(j, &same)) {
         job_free(j);
         return false;
@@ -307,6 +372,8 @@ static void submit(struct job *j)
         if (store_submit(j->api->conf.store, &change, j, &e) != 0) {
             answer_err(j, &e);
         }
+    } else if (is_overtaken(j)) {
+        compile(j);
     } else if (prepare(j, &same)) {
         answer_done(j, !same);
     } else {
@@ -368,40 +435,84 @@ static json_t *misplaced(const char *pointer, struct slice is, struct slice want
                      "error", "pointer", pointer, "detail", text);
 }
 
-/* False: answered. */
-static bool check_document(struct job *j)
+/* ---- compiling: beside the loop ---- */
+
+/* What is wrong with it stands in j->errors. */
+static void check_document(struct job *j)
 {
     struct arena *a = arena_new(NULL, "document", ARENA_MAX);
     struct slice text = buf_slice(&j->text);
     struct doc_notes notes;
     struct err e;
-    json_t *errors = NULL;
     doc_notes_init(&notes, a);
     struct doc *d = doc_read(a, text, &notes);
     if (d != NULL && doc_check(d, j->api->conf.engine, &notes, &e) != 0) {
         assert(notes.errors > 0);
     }
     if (d == NULL || notes.errors > 0) {
-        errors = notes_json(&notes, text);
+        j->errors = notes_json(&notes, text);
     } else if (!slice_eq(d->g.name, j->name)) {
-        errors = misplaced("/name", d->g.name, j->name);
+        j->errors = misplaced("/name", d->g.name, j->name);
     } else if (!slice_eq(d->g.tenant, j->tenant)) {
-        errors = misplaced("/tenant", d->g.tenant, j->tenant);
+        j->errors = misplaced("/tenant", d->g.tenant, j->tenant);
     } else {
         j->hash = doc_hash(d);
         j->warnings = notes_json(&notes, text);
-        if (j->api->conf.keeps != NULL) {
-            keeps_warn(j->api->conf.keeps, d->g.replay_horizon, d->g.archive_every, j->warnings);
-        }
+        j->replay_horizon = d->g.replay_horizon;
+        j->archive_every = d->g.archive_every;
     }
-    if (errors != NULL) {
-        uint32_t n = MAX(notes.errors, 1u);
-        api_problem_with(j->req, PROBLEM_DOCUMENT, errors, "%u %s; nothing was stored", n,
-                         n == 1 ? "mistake" : "mistakes");
-    }
+    j->n_errors = MAX(notes.errors, 1u);
     doc_notes_done(&notes);
     arena_free(a);
-    return errors == NULL;
+}
+
+static void work(void *arg)
+{
+    struct job *j = arg;
+    if (j->compiled == 0) {
+        check_document(j);
+    }
+    json_decref(j->state);
+    bool changes = j->errors == NULL && j->base.len > 0 && j->base_hash != j->hash;
+    j->state = changes ? state_of(j) : NULL;
+}
+
+static void compiled(void *arg, bool worked)
+{
+    struct job *j = arg;
+    struct err e;
+    if (!worked) {
+        (void)err_set(&e, ERR_CLOSED, "the coordinator is stopping; nothing was stored");
+        answer_err(j, &e);
+        return;
+    }
+    j->compiled++;
+    if (j->errors != NULL) {
+        json_t *errors = j->errors;
+        j->errors = NULL;
+        api_problem_with(j->req, PROBLEM_DOCUMENT, errors, "%u %s; nothing was stored", j->n_errors,
+                         j->n_errors == 1 ? "mistake" : "mistakes");
+        job_free(j);
+        return;
+    }
+    if (j->compiled == 1 && j->api->conf.keeps != NULL) {
+        keeps_warn(j->api->conf.keeps, j->replay_horizon, j->archive_every, j->warnings);
+    }
+    submit(j);
+    mem_trim();
+}
+
+/* The loop goes on meanwhile; what the job needs of the graph as it is now is copied. */
+static void compile(struct job *j)
+{
+    const struct graph *g = graphs_get(j->api->conf.graphs, job_key(j));
+    buf_clear(&j->base);
+    snprintf(j->base_tag, sizeof j->base_tag, "%s", g != NULL ? g->tag : "");
+    if (g != NULL && j->api->conf.diff != NULL) {
+        (void)buf_add_slice(&j->base, g->document);
+        j->base_hash = g->hash;
+    }
+    aside_do(j->api->conf.aside, work, compiled, j);
 }
 
 /* A job whose body is still coming: it goes with the request if the body never ends. */
@@ -424,11 +535,13 @@ static void on_body(struct http_req *r, struct slice body, void *arg)
     u->job = NULL;
     job_hold(j);
     (void)buf_add_slice(&j->text, body);
-    if (check_document(j)) {
-        submit(j);
-    } else {
+    if (aside_waiting(j->api->conf.aside) >= API_COMPILING_MAX) {
+        api_problem(j->req, PROBLEM_BUSY, "%d documents are waiting to be compiled already",
+                    API_COMPILING_MAX);
         job_free(j);
+        return;
     }
+    compile(j);
 }
 
 static bool is_document(const struct http_req *r)

@@ -12,6 +12,7 @@
 #define COORDINATOR_API_IMPL_H
 
 #include "coordinator/api.h"
+#include "core/net/aside.h"
 #include "core/net/http_req.h"
 
 #include <jansson.h>
@@ -34,7 +35,8 @@ enum {
     API_LIMIT_DEFAULT = 100,
     API_LIMIT_MAX = 1000,
     API_PARAMS_MAX = 8,
-    API_TEXT_MAX = 256, /* of a parameter */
+    API_TEXT_MAX = 256,     /* of a parameter */
+    API_COMPILING_MAX = 64, /* requests that wait for documents, of 1 MiB at most */
 };
 
 /* A request, matched. Lives during the handler. */

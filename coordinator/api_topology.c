@@ -7,13 +7,19 @@
 #include "coordinator/api_impl.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
+#include "core/base/vec.h"
 #include "operators/doc/doc.h"
 #include "operators/epl/epl.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { ARENA_MAX = 256 * 1024 * 1024, DEPTH_MAX = 64 };
+enum {
+    ARENA_MAX = 256 * 1024 * 1024,
+    DEPTH_MAX = 64,
+    SHEETS_MAX = 32,                           /* documents that are copied at a time */
+    ROUNDS_MAX = GRAPHS_MAX / SHEETS_MAX + 10, /* graphs change while they are drawn */
+};
 
 /* ---- what a statement reads ---- */
 
@@ -159,36 +165,27 @@ struct kept {
     json_t *drawn;
 };
 
-static json_t *drawn(struct api *a, const struct graph *g)
+/* NULL: it is not drawn yet. */
+static const json_t *drawn(struct api *a, const struct graph *g)
 {
-    void **slot = map_put(a->topologies, g->key);
+    const struct kept *k = map_get(a->topologies, g->key);
+    return k != NULL && strcmp(k->tag, g->tag) == 0 ? k->drawn : NULL;
+}
+
+static void keep(struct api *a, struct slice key, const char *tag, json_t *take)
+{
+    void **slot = map_put(a->topologies, key);
     struct kept *k = slot != NULL ? *slot : NULL;
-    if (k != NULL && strcmp(k->tag, g->tag) == 0) {
-        return json_incref(k->drawn);
+    if (slot == NULL) {
+        json_decref(take);
+        return;
     }
-    struct arena *arena = arena_new(NULL, "document", ARENA_MAX);
-    struct doc_notes notes;
-    struct err e;
-    json_t *o = NULL;
-    doc_notes_init(&notes, arena);
-    struct doc *d = doc_read(arena, g->document, &notes);
-    if (d != NULL) {
-        /* What was right once may have mistakes in the eyes of this version: draw what there is. */
-        (void)!doc_check(d, a->conf.engine, &notes, &e);
-        o = draw(d);
+    if (k == NULL) {
+        k = *slot = MEM_NEW(struct kept);
     }
-    doc_notes_done(&notes);
-    arena_free(arena);
-    o = o != NULL ? o : json_object();
-    if (slot != NULL) {
-        if (k == NULL) {
-            k = *slot = MEM_NEW(struct kept);
-        }
-        json_decref(k->drawn);
-        snprintf(k->tag, sizeof k->tag, "%s", g->tag);
-        k->drawn = json_incref(o);
-    }
-    return o;
+    json_decref(k->drawn);
+    snprintf(k->tag, sizeof k->tag, "%s", tag);
+    k->drawn = take;
 }
 
 void api_forget(struct api *a, struct slice key)
@@ -200,34 +197,169 @@ void api_forget(struct api *a, struct slice key)
     }
 }
 
-void api_topology(struct api_call *c)
+/* ---- a request: documents that are not drawn yet are drawn beside the loop ---- */
+
+struct sheet { /* a document to be drawn */
+    char key[GRAPH_KEY_BYTES], tag[GRAPH_TAG_BYTES];
+    size_t key_len;
+    char *document;
+    size_t len;
+    json_t *drawn;
+};
+
+struct look {
+    struct api *api;
+    struct http_req *req; /* a reference */
+    char tenant[API_TEXT_MAX], only[API_TEXT_MAX];
+    bool one_tenant, one;
+    VEC(struct sheet) sheets;
+    unsigned rounds;
+};
+
+static void clear(struct look *l)
+{
+    VEC_EACH (&l->sheets, s) {
+        mem_free(s->document);
+        json_decref(s->drawn);
+    }
+    VEC_CLEAR(&l->sheets);
+}
+
+static void look_free(struct look *l)
+{
+    clear(l);
+    VEC_DONE(&l->sheets);
+    (void)http_req_unref(l->req);
+    mem_free(l);
+}
+
+static void work(void *arg)
+{
+    struct look *l = arg;
+    VEC_EACH (&l->sheets, s) {
+        struct arena *arena = arena_new(NULL, "document", ARENA_MAX);
+        struct doc_notes notes;
+        struct err e;
+        doc_notes_init(&notes, arena);
+        struct doc *d = doc_read(arena, slice_of(s->document, s->len), &notes);
+        if (d != NULL) {
+            /* What was right once may have mistakes in the eyes of this version: draw what there
+             * is. */
+            (void)!doc_check(d, l->api->conf.engine, &notes, &e);
+            s->drawn = draw(d);
+        }
+        doc_notes_done(&notes);
+        arena_free(arena);
+    }
+}
+
+static bool is_asked(const struct look *l, const struct graph *g)
+{
+    return !l->one || slice_eq(slice_str(l->only), g->name);
+}
+
+/* Each graph that is asked for; a page of graphs lives as long as nothing changes. */
+static void each(struct look *l, void (*fn)(struct look *l, const struct graph *g, json_t *list),
+                 json_t *list)
 {
     const struct graph *page[API_LIMIT_MAX];
-    struct slice only = api_param(c, "graph"), after = SLICE_NONE;
-    json_t *list = json_array();
+    struct slice after = SLICE_NONE, tenant = l->one_tenant ? slice_str(l->tenant) : SLICE_NONE;
     size_t n;
-    if (!store_loaded(c->api->conf.store)) {
-        json_decref(list);
-        api_problem(c->req, PROBLEM_NOT_READ, "the coordinator is starting");
-        return;
-    }
-    while ((n = graphs_list(c->api->conf.graphs, c->tenant, after, API_LIMIT_MAX, page)) > 0) {
+    while ((n = graphs_list(l->api->conf.graphs, tenant, after, API_LIMIT_MAX, page)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            const struct graph *g = page[i];
-            if (only.ptr != NULL && !slice_eq(only, g->name)) {
-                continue;
+            if (is_asked(l, page[i])) {
+                fn(l, page[i], list);
             }
-            json_t *o = json_pack("{s:o, s:o, s:I, s:s}", "tenant", api_text(g->tenant), "name",
-                                  api_text(g->name), "version", (json_int_t)g->version, "phase",
-                                  tasks_phase(c->api->conf.tasks, g->tenant, g->name, g->version));
-            json_t *d = drawn(c->api, g);
-            (void)json_object_update(o, d);
-            json_decref(d);
-            (void)json_object_set_new(o, "groups",
-                                      tasks_groups(c->api->conf.tasks, g->tenant, g->name));
-            (void)json_array_append_new(list, o);
         }
         after = page[n - 1]->key;
     }
-    api_reply(c->req, 200, json_pack("{s:o}", "graphs", list));
+}
+
+static void add_sheet(struct look *l, const struct graph *g, json_t *list)
+{
+    (void)list;
+    if (drawn(l->api, g) == NULL && l->sheets.len < SHEETS_MAX) {
+        struct sheet *s = VEC_PUSH(&l->sheets);
+        memcpy(s->key, g->key.ptr, g->key.len);
+        s->key_len = g->key.len;
+        snprintf(s->tag, sizeof s->tag, "%s", g->tag);
+        s->document = mem_dup(g->document.ptr, g->document.len);
+        s->len = g->document.len;
+    }
+}
+
+/* One that has changed while it was drawn is shown without levels: they are those of no version. */
+static void add_graph(struct look *l, const struct graph *g, json_t *list)
+{
+    const struct tasks *tasks = l->api->conf.tasks;
+    json_t *o = json_pack("{s:o, s:o, s:I, s:s}", "tenant", api_text(g->tenant), "name",
+                          api_text(g->name), "version", (json_int_t)g->version, "phase",
+                          tasks_phase(tasks, g->tenant, g->name, g->version));
+    const json_t *d = drawn(l->api, g);
+    if (d != NULL) {
+        (void)json_object_update(o, (json_t *)(uintptr_t)d);
+    }
+    (void)json_object_set_new(o, "groups", tasks_groups(tasks, g->tenant, g->name));
+    (void)json_array_append_new(list, o);
+}
+
+static void answer(struct look *l)
+{
+    json_t *list = json_array();
+    each(l, add_graph, list);
+    api_reply(l->req, 200, json_pack("{s:o}", "graphs", list));
+    look_free(l);
+}
+
+static void worked_on(void *arg, bool worked);
+
+/* Draws what is missing, some at a time, then answers. */
+static void go_on(struct look *l)
+{
+    each(l, add_sheet, NULL);
+    if (l->sheets.len == 0 || l->rounds++ == ROUNDS_MAX) {
+        answer(l);
+    } else {
+        aside_do(l->api->conf.aside, work, worked_on, l);
+    }
+}
+
+static void worked_on(void *arg, bool worked)
+{
+    struct look *l = arg;
+    VEC_EACH (&l->sheets, s) {
+        const struct slice key = slice_of(s->key, s->key_len);
+        if (graphs_get(l->api->conf.graphs, key) != NULL && worked) {
+            keep(l->api, key, s->tag, s->drawn != NULL ? s->drawn : json_object());
+            s->drawn = NULL;
+        }
+    }
+    clear(l);
+    if (worked) {
+        go_on(l);
+    } else {
+        answer(l);
+    }
+}
+
+void api_topology(struct api_call *c)
+{
+    struct slice only = api_param(c, "graph");
+    if (!store_loaded(c->api->conf.store)) {
+        api_problem(c->req, PROBLEM_NOT_READ, "the coordinator is starting");
+        return;
+    }
+    if (aside_waiting(c->api->conf.aside) >= API_COMPILING_MAX) {
+        api_problem(c->req, PROBLEM_BUSY, "%d documents are waiting to be compiled already",
+                    API_COMPILING_MAX);
+        return;
+    }
+    struct look *l = MEM_NEW(struct look);
+    l->api = c->api;
+    l->req = http_req_ref(c->req);
+    l->one = only.ptr != NULL;
+    l->one_tenant = c->tenant.ptr != NULL;
+    snprintf(l->only, sizeof l->only, SLICE_FMT, SLICE_ARG(only));
+    snprintf(l->tenant, sizeof l->tenant, SLICE_FMT, SLICE_ARG(c->tenant));
+    go_on(l);
 }

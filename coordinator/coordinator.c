@@ -8,6 +8,7 @@
 #include "coordinator/api.h"
 #include "coordinator/members.h"
 #include "core/base/mem.h"
+#include "core/net/aside.h"
 #include "core/net/health.h"
 #include "core/net/loop.h"
 #include "core/stats/stats.h"
@@ -26,6 +27,7 @@ struct coordinator {
     struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
     struct keeps *keeps;
+    struct aside *plans, *documents; /* compile: of graphs that are there, and of requests */
     struct api *api;
     struct stats *stats;
 };
@@ -162,6 +164,8 @@ static void stop(void *state)
 {
     struct coordinator *c = state;
     stats_reader_remove(c->stats, c);
+    aside_free(c->plans);
+    aside_free(c->documents);
     store_free(c->store);
     for (size_t i = 0; i < FEED_TOPICS; i++) {
         feed_free(c->feeds[i]);
@@ -193,10 +197,13 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
     c->store = store_new(&(struct store_conf){
         .bus = role_client_bus(c->client), .on_record = on_record, .holds = holds, .arg = c});
     c->keeps = keeps_new(env);
+    c->plans = aside_new(env->loop);
+    c->documents = aside_new(env->loop);
     c->members =
         members_new(&(struct members_conf){.bus = role_client_bus(c->client),
                                            .store = c->store,
                                            .graphs = c->graphs,
+                                           .aside = c->plans,
                                            .layout = coordinator_layout,
                                            .raw_parts = (uint32_t)env->settings->bus.partitions});
     c->timer = loop_timer_new(env->loop, look, c);
@@ -211,6 +218,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
                             .keeps = c->keeps,
                             .engine = coordinator_engine,
+                            .aside = c->documents,
                             .diff = coordinator_diff,
                             .raw_parts = (uint32_t)env->settings->bus.partitions,
                             .bus = bus_names[bus_kind(env->bus)],
@@ -232,12 +240,8 @@ static void drain(void *state)
     }
 }
 
-const struct role role_coordinator = {.name = "coordinator",
-                                      .what =
-                                          "keeps rule graphs, assigns their tasks, serves the API",
-                                      .start = start,
-                                      .drain = drain,
-                                      .stop = stop};
+const struct role role_coordinator = {
+    .name = "coordinator", .what = "Coordinator", .start = start, .drain = drain, .stop = stop};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -38,6 +38,9 @@ static void graph_free(struct graph *g)
         release(g->name);
         release(g->document);
         release(g->value);
+        for (uint32_t i = 0; i < g->n_previous; i++) {
+            release(g->previous[i]);
+        }
         mem_free(g);
     }
 }
@@ -73,7 +76,8 @@ struct slice graphs_key(struct slice tenant, struct slice name, char *out)
 }
 
 bool graphs_value(struct buf *out, struct slice tenant, struct slice name, int64_t version,
-                  uint64_t hash, struct slice document)
+                  uint64_t hash, struct slice document, const struct slice *previous,
+                  uint32_t n_previous)
 {
     assert(version > 0);
     (void)buf_addf(out, "{\"format\":%d,\"tenant\":", GRAPHS_FORMAT);
@@ -83,6 +87,11 @@ bool graphs_value(struct buf *out, struct slice tenant, struct slice name, int64
     (void)buf_addf(
         out, ",\"version\":%" PRId64 ",\"hash\":\"%016" PRIx64 "\",\"document\":", version, hash);
     (void)rec_json_string(out, document);
+    for (uint32_t i = 0; i < n_previous; i++) {
+        (void)buf_add_str(out, i == 0 ? ",\"previous\":[" : ",");
+        (void)rec_json_string(out, previous[i]);
+    }
+    (void)buf_add_str(out, n_previous > 0 ? "]" : "");
     return buf_add_byte(out, '}') && !buf_failed(out);
 }
 
@@ -90,6 +99,19 @@ static struct slice text_of(const json_t *object, const char *name)
 {
     const json_t *v = json_object_get(object, name);
     return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
+}
+
+static void read_previous(struct graph *g, const json_t *list)
+{
+    size_t i;
+    const json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        if (json_is_string(v) && g->n_previous < GRAPH_PREVIOUS_MAX) {
+            g->previous[g->n_previous++] =
+                copy(slice_of(json_string_value(v), json_string_length(v)));
+        }
+    }
 }
 
 /* NULL, and why. */
@@ -124,6 +146,7 @@ static struct graph *read_record(struct slice key, struct slice value, const cha
                             .version = version,
                             .hash = number};
         graphs_tag(version, document, g->tag);
+        read_previous(g, json_object_get(o, "previous"));
     }
     json_decref(o);
     return g;

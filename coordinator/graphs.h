@@ -15,14 +15,22 @@
 
 struct graphs;
 
-enum { GRAPHS_MAX = 10000, GRAPHS_FORMAT = 1, GRAPH_TAG_BYTES = 48, GRAPH_KEY_BYTES = 130 };
+enum {
+    GRAPHS_MAX = 10000,
+    GRAPHS_FORMAT = 1,
+    GRAPH_TAG_BYTES = 48,
+    GRAPH_KEY_BYTES = 130,
+    GRAPH_PREVIOUS_MAX = 16
+};
 
 struct graph {
     struct slice key, tenant, name, document;
     struct slice value; /* of the record */
     int64_t version;
     uint64_t hash;
-    char tag[GRAPH_TAG_BYTES]; /* with its quotes */
+    char tag[GRAPH_TAG_BYTES];                 /* with its quotes */
+    struct slice previous[GRAPH_PREVIOUS_MAX]; /* documents whose tasks may not have ended */
+    uint32_t n_previous;
 };
 
 struct graphs *graphs_new(void);
@@ -42,7 +50,8 @@ size_t graphs_list(const struct graphs *g, struct slice tenant, struct slice aft
 struct slice graphs_key(struct slice tenant, struct slice name, char *out);
 /* The record of a graph. False: larger than the buffer may be. */
 bool graphs_value(struct buf *out, struct slice tenant, struct slice name, int64_t version,
-                  uint64_t hash, struct slice document);
+                  uint64_t hash, struct slice document, const struct slice *previous,
+                  uint32_t n_previous);
 void graphs_tag(int64_t version, struct slice document, char out[GRAPH_TAG_BYTES]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "core/net/aside.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -20,7 +21,8 @@ enum {
     SLOTS_MAX = 64, /* of a worker */
     ARENA_MAX = 256 << 20,
     KEY_BYTES = 160,
-    MOVES_MAX = 4, /* tasks that nobody runs for a moment */
+    NAME_MAX_BYTES = KEY_BYTES - 40, /* of a worker: keys and writers have numbers behind it */
+    MOVES_MAX = 4,                   /* tasks that nobody runs for a moment */
     TASKS_MAX = 100000,
 };
 #define SILENT_NS   (3 * CLOCK_NS_PER_S)
@@ -54,11 +56,22 @@ struct seat { /* a record of ctl.assign */
     char *value;  /* as it was read */
 };
 
-struct plan { /* of a graph */
-    char *key;
+/* Of a graph. It is made beside the loop; until then the one before it stays. */
+struct plan {
+    struct members *m;
+    char *key, *document;
+    uint64_t turn; /* of the graph, when it was asked for */
     struct arena *arena;
     const struct coordinator_group *groups;
     uint32_t n_groups;
+    int rc;
+    struct err err;
+};
+
+struct planned {       /* a graph */
+    struct plan *plan; /* NULL: none yet */
+    uint64_t turn;     /* raised with each change */
+    bool asked;        /* for the plan of this turn, or it is there */
 };
 
 struct members {
@@ -67,7 +80,7 @@ struct members {
     struct map died;    /* tasks whose worker has died, until others have them */
     uint32_t under_way; /* changes */
     bool dirty;         /* something has changed since tasks were given */
-    uint64_t tags;
+    uint64_t tags, turns;
     int64_t last;    /* number given */
     int64_t stepped; /* when it last looked */
     struct members_count count;
@@ -114,6 +127,15 @@ static void plan_free(struct plan *p)
     if (p != NULL) {
         arena_free(p->arena);
         mem_free(p->key);
+        mem_free(p->document);
+        mem_free(p);
+    }
+}
+
+static void planned_free(struct planned *p)
+{
+    if (p != NULL) {
+        plan_free(p->plan);
         mem_free(p);
     }
 }
@@ -130,7 +152,7 @@ void members_free(struct members *m)
         seat_free(e->value);
     }
     MAP_EACH (&m->plans, e) {
-        plan_free(e->value);
+        planned_free(e->value);
     }
     map_done(&m->workers);
     map_done(&m->seats);
@@ -198,8 +220,11 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
         worker_free(map_remove(&m->workers, key));
         return;
     }
-    void **at = number_of(o, "format") == MEMBERS_FORMAT ? map_put(&m->workers, key) : NULL;
+    bool fits = number_of(o, "format") == MEMBERS_FORMAT && key.len <= NAME_MAX_BYTES;
+    void **at = fits ? map_put(&m->workers, key) : NULL;
     if (at == NULL) {
+        LOG_WARN("a worker is passed over",
+                 LOG_SLICE("worker", slice_of(key.ptr, MIN(key.len, KEY_BYTES))));
         return;
     }
     struct worker *w = *at != NULL ? *at : MEM_NEW(struct worker);
@@ -297,8 +322,14 @@ bool members_hold(const struct members *m, enum store_topic topic, struct slice 
 
 void members_graph(struct members *m, struct slice key)
 {
-    plan_free(map_remove(&m->plans, key));
+    struct planned *p = map_get(&m->plans, key);
     m->dirty = true;
+    if (p != NULL && graphs_get(m->conf.graphs, key) == NULL) {
+        planned_free(map_remove(&m->plans, key));
+    } else if (p != NULL) {
+        p->turn = ++m->turns;
+        p->asked = false;
+    }
 }
 
 /* ---- changes ---- */
@@ -446,7 +477,7 @@ static bool end_seats(struct members *m)
     }
     MAP_EACH (&m->workers, e) {
         const struct worker *w = e->value;
-        if (!any && now_ns(m) - w->seen > FORGET_NS) {
+        if (!any && !is_alive(m, w) && now_ns(m) - w->seen > FORGET_NS) {
             submit(m, STORE_MEMBERS, w->name, NULL);
         }
     }
@@ -463,37 +494,93 @@ struct wish {
     uint32_t *to;
 };
 
-static struct plan *plan_of(struct members *m, const struct graph *g)
+static void wish_done(struct wish *w)
 {
-    struct plan *p = map_get(&m->plans, g->key);
-    struct err err;
-    if (p != NULL) {
-        return p;
+    mem_free(w->to);
+    VEC_DONE(&w->tasks);
+    VEC_DONE(&w->slots);
+    VEC_DONE(&w->workers);
+    arena_free(w->arena);
+}
+
+static void lay_out(void *arg)
+{
+    struct plan *p = arg;
+    p->arena = arena_new(NULL, "tasks", ARENA_MAX);
+    p->rc = p->m->conf.layout(p->arena, slice_str(p->document), p->m->conf.raw_parts, &p->groups,
+                              &p->n_groups, &p->err);
+}
+
+static void laid_out(void *arg, bool worked)
+{
+    struct plan *p = arg;
+    struct planned *of = map_get(&p->m->plans, slice_str(p->key));
+    if (!worked || of == NULL || of->turn != p->turn) {
+        plan_free(p); /* the graph has changed, or is gone */
+        return;
     }
+    if (p->rc != 0) {
+        LOG_WARN("a graph has no tasks", LOG_STR("graph", p->key), LOG_STR("error", p->err.msg));
+        p->n_groups = 0;
+    }
+    plan_free(of->plan);
+    of->plan = p;
+    p->m->dirty = true;
+    mem_trim();
+}
+
+static struct planned *plan_of(struct members *m, const struct graph *g)
+{
     void **at = map_put(&m->plans, g->key);
     if (at == NULL) {
         return NULL;
     }
-    p = MEM_NEW(struct plan);
-    p->key = mem_dup(g->key.ptr, g->key.len);
-    p->arena = arena_new(NULL, "tasks", ARENA_MAX);
-    if (m->conf.layout(p->arena, g->document, m->conf.raw_parts, &p->groups, &p->n_groups, &err) !=
-        0) {
-        LOG_WARN("a graph has no tasks", LOG_SLICE("graph", g->key), LOG_STR("error", err.msg));
-        p->n_groups = 0;
+    struct planned *of = *at;
+    if (of == NULL) {
+        of = *at = MEM_NEW(struct planned);
+        of->turn = ++m->turns;
     }
-    *at = p;
-    mem_trim();
-    return p;
+    if (!of->asked) {
+        of->asked = true;
+        struct plan *p = MEM_NEW(struct plan);
+        *p = (struct plan){.m = m,
+                           .key = mem_dup(g->key.ptr, g->key.len),
+                           .document = mem_dup(g->document.ptr, g->document.len),
+                           .turn = of->turn};
+        aside_do(m->conf.aside, lay_out, laid_out, p);
+    }
+    return of;
 }
 
-static void add_tasks(struct members *m, struct wish *w)
+/* Some slot has tasks of the graph. */
+static bool is_run(const struct members *m, struct slice key)
+{
+    MAP_EACH (&m->seats, e) {
+        const struct seat *s = e->value;
+        size_t i;
+        const json_t *name;
+        json_array_foreach(s->tasks, i, name)
+        {
+            struct slice task = slice_str(json_string_value(name));
+            if (slice_starts(task, key) && task.len > key.len && task.ptr[key.len] == '/') {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* False: the tasks of a graph that runs are not known yet, and nobody may lose them for that. */
+static bool add_tasks(struct members *m, struct wish *w)
 {
     size_t n = graphs_count(m->conf.graphs);
     const struct graph **all = mem_calloc(n + 1, sizeof *all);
+    bool known = true;
     n = graphs_list(m->conf.graphs, SLICE_NONE, SLICE_NONE, n, all);
     for (size_t i = 0; i < n; i++) {
-        const struct plan *p = plan_of(m, all[i]);
+        const struct planned *of = plan_of(m, all[i]);
+        const struct plan *p = of != NULL ? of->plan : NULL;
+        known = known && (p != NULL || !is_run(m, all[i]->key));
         for (uint32_t g = 0; p != NULL && g < p->n_groups; g++) {
             for (uint32_t k = 0; k < p->groups[g].parts && w->tasks.len < TASKS_MAX; k++) {
                 char *name = arena_printf(w->arena, SLICE_FMT "/" SLICE_FMT "/%u",
@@ -504,6 +591,7 @@ static void add_tasks(struct members *m, struct wish *w)
         }
     }
     mem_free(all);
+    return known;
 }
 
 static struct seat *seat_of(const struct members *m, const struct worker *w, uint32_t number)
@@ -612,8 +700,12 @@ static void write_slot(struct members *m, const struct wish *w, uint32_t slot, b
 static void give(struct members *m)
 {
     struct wish w = {.arena = arena_new(NULL, "assignment", ARENA_MAX)};
-    add_tasks(m, &w);
+    bool known = add_tasks(m, &w);
     add_slots(m, &w);
+    if (!known) {
+        wish_done(&w);
+        return;
+    }
     bool settled = add_previous(m, &w);
     w.to = mem_calloc(w.tasks.len + 1, sizeof *w.to);
     (void)assign_tasks(w.slots.ptr, (uint32_t)w.slots.len, w.tasks.ptr, (uint32_t)w.tasks.len,
@@ -624,11 +716,7 @@ static void give(struct members *m)
         write_slot(m, &w, i, settled);
     }
     m->count.waiting = (uint32_t)w.tasks.len - m->count.tasks;
-    mem_free(w.to);
-    VEC_DONE(&w.tasks);
-    VEC_DONE(&w.slots);
-    VEC_DONE(&w.workers);
-    arena_free(w.arena);
+    wish_done(&w);
 }
 
 /* While it did something else itself (a large document is compiled), nobody was heard: that silence

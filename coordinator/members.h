@@ -27,6 +27,7 @@
 #include "coordinator/graphs.h"
 #include "coordinator/store.h"
 
+struct aside;
 struct members;
 
 enum { MEMBERS_TAG = 1 << 20, MEMBERS_FORMAT = 1, MEMBERS_MAX = 4096 }; /* tags from there on */
@@ -35,6 +36,7 @@ struct members_conf {
     struct bus_client *bus;
     struct store *store;
     const struct graphs *graphs;
+    struct aside *aside;          /* graphs are laid out there; NULL: in the loop */
     coordinator_layout_fn layout; /* NULL: nothing is assigned */
     uint32_t raw_parts;
 };

@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/net/addr.h"
 #include "core/net/grpc_server.h"
 #include "core/net/health.h"
 #include "core/net/http_server.h"
@@ -151,6 +152,22 @@ static void stop(void *state)
     mem_free(g);
 }
 
+static int check(const void *settings, struct err *reterr)
+{
+    const struct settings *s = settings;
+    const struct {
+        const char *name, *at;
+    } ports[] = {{"otlp.grpc.listen", s->grpc_listen}, {"otlp.http.listen", s->http_listen}};
+    struct addr addr;
+    for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
+        if (strcmp(ports[i].at, "off") != 0 &&
+            addr_parse(slice_str(ports[i].at), &addr, reterr) != 0) {
+            return err_wrap(reterr, "%s", ports[i].name);
+        }
+    }
+    return 0;
+}
+
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     const struct settings *s = settings;
@@ -210,7 +227,8 @@ const struct role role_ingest = {.name = "ingest",
                                  .stop = stop,
                                  .rows = rows,
                                  .row_count = ARRAY_LEN(rows),
-                                 .settings_size = sizeof(struct settings)};
+                                 .settings_size = sizeof(struct settings),
+                                 .check = check};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

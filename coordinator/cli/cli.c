@@ -8,6 +8,7 @@
 #include "core/net/http_client.h"
 #include "core/net/loop.h"
 #include "core/net/tls.h"
+#include "operators/doc/doc.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -78,7 +79,7 @@ bool cli_open(struct cli *c, const struct cmd *self, const struct conf_table *ow
         return false;
     }
     if (conf_wants_help(c->conf)) {
-        printf("usage: kaiju %s %s\n\n%s\n\n", self->name, self->args, self->summary);
+        printf("usage: kaiju %s %s\n\n%s\n", self->name, self->args, self->summary);
         conf_help(c->conf, stdout);
         return false;
     }
@@ -232,6 +233,13 @@ const char *cli_graph_path(struct slice tenant, struct slice name, char *out)
     snprintf(out, CLI_PATH_BYTES, "tenants/" SLICE_FMT "/rulegraphs/" SLICE_FMT, SLICE_ARG(tenant),
              SLICE_ARG(name));
     return out;
+}
+
+bool cli_name(struct cli *c, const char *what, const char *name)
+{
+    return doc_is_name(slice_str(name)) ||
+           cli_usage(c, "'%.80s' is no name of a %s: 1 to 63 of a-z, 0-9 and '-', not at an end",
+                     name, what);
 }
 
 const char *cli_text(const json_t *o, const char *name)

@@ -72,6 +72,8 @@ bool cli_refused(struct cli *c);
 bool cli_usage(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* "tenants/T/rulegraphs/NAME" into out[CLI_PATH_BYTES]. */
 const char *cli_graph_path(struct slice tenant, struct slice name, char *out);
+/* Whether a word is a name, which paths are made of; else tells that this `what` is none. */
+bool cli_name(struct cli *c, const char *what, const char *name);
 
 const char *cli_text(const json_t *o, const char *name); /* "" if it is none */
 int64_t cli_number(const json_t *o, const char *name);

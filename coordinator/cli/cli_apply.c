@@ -9,7 +9,6 @@
 #include "core/base/arena.h"
 #include "operators/doc/doc.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 enum { ARENA_MAX = 256 * 1024 * 1024, TEXT_MAX = 4 * 1024 * 1024, TRIES_MAX = 3 };
@@ -26,28 +25,6 @@ static const struct conf_row rows[] = {
     {"dry-run", CONF_BOOL, AT(dry_run), "no", 0, 0, NULL, 0,
      "let the coordinator check it and say what it would do; nothing is stored"},
 };
-
-static bool read_file(struct cli *c, const char *path, struct buf *text)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *f = is_stdin ? stdin : fopen(path, "rb");
-    size_t n = 1;
-    if (f == NULL) {
-        return cli_usage(c, "%s: %s", path, strerror(errno));
-    }
-    while (n > 0) {
-        char part[8192];
-        n = fread(part, 1, sizeof part, f);
-        (void)buf_add(text, part, n);
-    }
-    bool bad = ferror(f) != 0;
-    if (!is_stdin) {
-        (void)fclose(f);
-    }
-    return bad                ? cli_usage(c, "%s: it cannot be read", path)
-           : buf_failed(text) ? cli_usage(c, "%s: more than %d bytes", path, TEXT_MAX)
-                              : true;
-}
 
 /* ---- mistakes ---- */
 
@@ -220,6 +197,7 @@ static int run(const struct cmd *self, int argc, char **argv)
     struct settings s;
     struct conf_table own = {"Apply", rows, ARRAY_LEN(rows), &s};
     struct cli c;
+    struct err err;
     const char *path;
     if (cli_open(&c, self, &own, shorts, argc, argv)) {
         if (file_at(&s, &c, 0) == NULL) {
@@ -230,7 +208,9 @@ static int run(const struct cmd *self, int argc, char **argv)
             struct buf text;
             buf_init(&text, TEXT_MAX);
             c.code = CMD_OK;
-            if (read_file(&c, path, &text)) {
+            if (buf_read_file(&text, path, &err) != 0) {
+                (void)cli_usage(&c, "%s", err.msg);
+            } else {
                 (void)apply(&c, path, buf_slice(&text), s.dry_run);
             }
             buf_done(&text);

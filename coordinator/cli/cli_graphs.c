@@ -141,6 +141,9 @@ static int run_get(const struct cmd *self, int argc, char **argv)
         size_t n = conf_args(c.conf, &args);
         if (n == 0 || n > 2 || !is_graphs(args[0])) {
             (void)cli_usage(&c, "what? kaiju get graphs [NAME]");
+        } else if (!cli_name(&c, "tenant", s.tenant) ||
+                   (n == 2 && !cli_name(&c, "rule graph", args[1]))) {
+            /* told */
         } else if (n == 2) {
             (void)get_one(&c, &s, args[1]);
         } else {
@@ -167,7 +170,8 @@ static int run_delete(const struct cmd *self, int argc, char **argv)
         size_t n = conf_args(c.conf, &args);
         if (n != 2 || !is_graphs(args[0])) {
             (void)cli_usage(&c, "what? kaiju delete graph NAME");
-        } else if (cli_ask(&c,
+        } else if (cli_name(&c, "tenant", s.tenant) && cli_name(&c, "rule graph", args[1]) &&
+                   cli_ask(&c,
                            &(struct cli_question){.method = HTTP_DELETE,
                                                   .path = cli_graph_path(slice_str(s.tenant),
                                                                          slice_str(args[1]), path),
