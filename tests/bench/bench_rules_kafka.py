@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """One stateful level, Kafka to Kafka: count, sum and greatest value by key over ten seconds of event
-time, by `kaiju operator` and by Kafka Streams, turn by turn in one run and over the same values.
+time, by `kaiju operator`, by Kafka Streams and by Flink, turn by turn in one run and over the same
+values.
 
 Counted are events per CPU second of the process that runs the rule (user and system, all threads),
 its peak memory, and the rate; the broker, the load and who reads the rows are processes of their
-own. `rules_load` checks that every value is in exactly one row. A first round of each warms up and is
-not counted.
+own. `rules_load` checks that counts and sums are those of the values, key by key, so the rows of all
+are the same. A first round of each warms up and is not counted.
 
   kaiju exactly once        a transaction each 200 ms: rows, journal; the rule keeps sums, as Streams does
   kaiju at least once       the same records by the idempotent producer, without transactions
   kaiju ..., time_batch     exactly once; the rule keeps the events of its ten seconds
   streams ... rocksdb       Kafka Streams as it comes, one thread, a commit each 200 ms
   streams ... memory        with its state in memory, and its changelog
+  flink exactly once        one slot of its local cluster, state on the heap, a checkpoint each 200 ms,
+                            at which its sink commits; the topic is taken as keyed already
+  flink ..., keyBy          as it is usually written
+  flink at least once       without transactions
 
-Streams reads a record per value, eight bytes and a key, from a topic that is keyed already; we read
-metrics as `kaiju ingest` writes them, and write our rows as such.
+Streams and Flink read a record per value, eight bytes and a key, from a topic that is keyed already; we
+read metrics as `kaiju ingest` writes them, and write our rows as such.
 """
 import argparse
 import json
@@ -25,12 +30,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from kaiju_run import apply, cpu_of, memory_of, wait_log
 
 BROKERS = os.environ["KAIJU_KAFKA_BROKERS"]
 KAFKA = ["--bus-kind", "kafka", "--bus-kafka-brokers", BROKERS, "--bus-kafka-replication",
          os.environ["KAIJU_KAFKA_NODES"], "--http-listen", "127.0.0.1:0"]
 PARTS = "4"
+# What Flink's own scripts open to it, as far as it wants it here.
+OPENED = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "util")]
 GRAPH = """apiVersion: kaiju/v1
 kind: RuleGraph
 name: load
@@ -44,29 +52,6 @@ SUMS = GRAPH % ("create context Tens initiated @now and pattern [every timer:int
                 "terminated after 10 sec; @name('load') context Tens insert into Load " + SELECT +
                 " group by service output snapshot when terminated;")
 BATCH = GRAPH % ("@name('load') insert into Load " + SELECT + "#time_batch(10 sec) group by service;")
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def peak_of(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1)) / 1024
-
-
-def wait_log(path, pattern, seconds=60):
-    for _ in range(seconds * 10):
-        with open(path, encoding="utf-8") as f:
-            found = re.search(pattern, f.read())
-        if found:
-            return found
-        time.sleep(0.1)
-    with open(path, encoding="utf-8") as f:
-        raise RuntimeError(f"no {pattern!r} in {path}:\n{f.read()[-2000:]}")
 
 
 class Load:
@@ -96,7 +81,7 @@ def measured(load, pid, asked):
     before = cpu_of(pid)
     seconds, rows = load.round(asked.events)
     used = cpu_of(pid) - before
-    return asked.events / seconds, asked.events / used, peak_of(pid), rows
+    return asked.events / seconds, asked.events / used, memory_of(pid, "VmHWM"), rows
 
 
 def kaiju(asked, name, rules, options):
@@ -115,14 +100,7 @@ def kaiju(asked, name, rules, options):
                     [program, role, *KAFKA, "--bus-prefix", prefix, "--bus-partitions", PARTS, *extra],
                     stderr=open(log, "w", encoding="utf-8")))
             addr = wait_log(logs[0], r"msg=ready.* http=(\S+)").group(1)
-            for _ in range(100):
-                done = subprocess.run([program, "apply", "-f", graph, "--api", f"http://{addr}"],
-                                      capture_output=True, text=True, timeout=60)
-                if done.returncode == 0:
-                    break
-                time.sleep(0.2)
-            else:
-                raise RuntimeError(done.stderr)
+            apply(program, addr, graph)
             wait_log(logs[1], 'msg="graph is live"')
             load = Load(asked.build, "batches", prefix + "metrics", prefix + "events")
             pid = running[1].pid
@@ -145,17 +123,18 @@ def kaiju(asked, name, rules, options):
                     process.wait()
 
 
-def streams(asked, name, guarantee, store):
-    prefix = f"bench{os.getpid()}-{name}-"
-    peers = os.environ["PEERS_DIR"]
+def peer(asked, who, turn, *how):
+    """A Load.java of tests/peers, which says when it is ready and ends with its input."""
+    prefix = f"bench{os.getpid()}-{who}-{'-'.join(how)}-{turn}-"
+    jars = os.path.join(os.environ["PEERS_DIR"], who)
     with tempfile.TemporaryDirectory(prefix="kaiju-bench-") as directory:
         with subprocess.Popen(
-                ["java", f"-Xmx{asked.heap}", "-cp", f"{peers}/streams/classes:{peers}/streams/lib/*", "Load",
-                 BROKERS, prefix + "in", prefix + "out", guarantee, store, directory, PARTS],
+                ["java", f"-Xmx{asked.heap}", *OPENED, "-cp", f"{jars}/classes:{jars}/lib/*", "Load",
+                 BROKERS, prefix + "in", prefix + "out", *how, directory, PARTS],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 if process.stdout.readline().strip() != "ready":
-                    raise RuntimeError("Kafka Streams does not run")
+                    raise RuntimeError(f"{who} does not run")
                 load = Load(asked.build, "records", prefix + "in", prefix + "out")
                 figures = measured(load, process.pid, asked)
                 load.close()
@@ -171,12 +150,15 @@ WHO = {
     "kaiju at least once": lambda asked, turn: kaiju(asked, f"least{turn}", SUMS,
                                                      ["--operator-at-least-once"]),
     "kaiju exactly once, time_batch": lambda asked, turn: kaiju(asked, f"batch{turn}", BATCH, []),
-    "streams exactly once, rocksdb": lambda asked, turn: streams(asked, f"rocks{turn}", "exactly_once_v2",
-                                                                 "rocksdb"),
-    "streams exactly once, memory": lambda asked, turn: streams(asked, f"memory{turn}", "exactly_once_v2",
-                                                                "memory"),
-    "streams at least once, memory": lambda asked, turn: streams(asked, f"loose{turn}", "at_least_once",
-                                                                 "memory"),
+    "streams exactly once, rocksdb": lambda asked, turn: peer(asked, "streams", turn, "exactly_once_v2",
+                                                              "rocksdb"),
+    "streams exactly once, memory": lambda asked, turn: peer(asked, "streams", turn, "exactly_once_v2",
+                                                             "memory"),
+    "streams at least once, memory": lambda asked, turn: peer(asked, "streams", turn, "at_least_once",
+                                                              "memory"),
+    "flink exactly once": lambda asked, turn: peer(asked, "flink", turn, "exactly_once", "keyed"),
+    "flink exactly once, keyBy": lambda asked, turn: peer(asked, "flink", turn, "exactly_once", "shuffle"),
+    "flink at least once": lambda asked, turn: peer(asked, "flink", turn, "at_least_once", "keyed"),
 }
 
 

@@ -3,7 +3,7 @@
 """What rules cost that match nothing: RssAnon of a standalone that takes logs, before RULES rules are
 applied, in graphs of a thousand, and after they have run on events that none of them takes.
 
-    KAIJU=build/release/kaiju python3 tests/bench/bench_rules_memory.py [RULES [plain|windows|mixed]]
+    ./dev bench rules_memory [-- RULES [plain|windows|mixed]]
 """
 import os
 import re
@@ -14,9 +14,10 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from kaiju_run import memory_of, wait_log  # noqa: E402
 from otlp_json import logs, post  # noqa: E402
 
-KAIJU = os.environ.get("KAIJU", "build/release/kaiju")
+KAIJU = os.environ["KAIJU"]
 PLAIN = "@name('p{n}') insert into Plain{n} select pod, body from LogRecord(service = 'none-{n}', severity_number >= 17);"
 WINDOW = ("@name('w{n}') insert into Window{n} select namespace, count(*) as n from LogRecord(service = 'none-{n}')"
           "#time(1 min) group by namespace having count(*) > 20;")
@@ -31,18 +32,7 @@ def graph(first, rules, kind):
 
 
 def anon(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return int(re.search(r"RssAnon:\s+(\d+) kB", f.read()).group(1)) / 1024
-
-
-def wait_log(path, pattern):
-    for _ in range(1200):
-        with open(path) as f:
-            found = re.search(pattern, f.read())
-        if found:
-            return found.group(1)
-        time.sleep(0.05)
-    raise SystemExit(f"no {pattern} in {path}")
+    return memory_of(pid, "RssAnon")
 
 
 def send(url):
@@ -73,8 +63,8 @@ def main():
                                   "--http-listen", "127.0.0.1:0", "--otlp-grpc-listen", "127.0.0.1:0",
                                   "--otlp-http-listen", "127.0.0.1:0"], stdout=out, stderr=out)
         try:
-            api = "http://" + wait_log(log, r"msg=ready.* http=(\S+)")
-            url = wait_log(log, r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" addr=(\S+)')
+            api = "http://" + wait_log(log, r"msg=ready.* http=(\S+)").group(1)
+            url = wait_log(log, r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" addr=(\S+)').group(1)
             send(url)
             before = settled(p.pid)
             path = os.path.join(temp, "graph.yaml")

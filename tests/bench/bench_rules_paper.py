@@ -22,20 +22,10 @@ import tempfile
 import time
 import urllib.request
 
+from kaiju_run import apply, cpu_of, memory_of, wait_log
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-TICKS = os.sysconf("SC_CLK_TCK")
 INCIDENTS = ("cpu-saturation", "slow-dependency", "bad-rollout")
-
-
-def cpu_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def memory_of(pid, name):
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return int(re.search(name + r":\s*(\d+)", f.read()).group(1)) / 1024
 
 
 def sums(addr):
@@ -66,28 +56,13 @@ def begin(program, directory):
         [program, "standalone", "--bus-local-dir", os.path.join(directory, "bus"),
          "--http-listen", "127.0.0.1:0", "--otlp-grpc-listen", "127.0.0.1:0",
          "--otlp-http-listen", "off"], stderr=open(log, "w", encoding="utf-8"))
-    for _ in range(300):
-        with open(log, encoding="utf-8") as f:
-            text = f.read()
-        http = re.search(r"msg=ready.* http=(\S+)", text)
-        grpc = re.search(r'msg="receiving OTLP[^"]*" addr=(\S+)', text)
-        if http and grpc:
-            return process, http.group(1), grpc.group(1)
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    process.kill()
-    raise RuntimeError(text)
-
-
-def apply(program, addr, graph):
-    for _ in range(100):
-        done = subprocess.run([program, "apply", "-f", graph, "--api", f"http://{addr}"],
-                              capture_output=True, text=True, timeout=60)
-        if done.returncode == 0:
-            return
-        time.sleep(0.2)
-    raise RuntimeError(done.stderr)
+    try:
+        http = wait_log(log, r"msg=ready.* http=(\S+)").group(1)
+        grpc = wait_log(log, r'msg="receiving OTLP[^"]*" addr=(\S+)').group(1)
+    except RuntimeError:
+        process.kill()
+        raise
+    return process, http, grpc
 
 
 def measure(asked, process, addr):

@@ -3,22 +3,23 @@
  * Snapshots of a large state, on the embedded bus: how long a task that has input waits while one
  * is made, and how fast a state is restored. One task holds a window of rows with long texts, and
  * beside it the distinct ones by node. It is filled as fast as it goes; half of that rate is the
- * load under which a snapshot is made; then it ends with another one, which is restored.
+ * load under which a snapshot is made; then it ends with another one, which is restored. With
+ * `events` it holds a named window of events instead, which need more bytes per event at hand.
  *
- *     bench_snapshot [MIB]
+ *     bench_snapshot [MIB [events]]
  *
  * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
  * took some, or when the oldest of them was readable, whichever is later: all that time input was
  * there and none was taken. What was done in the last step is in it, so it is never too small.
  */
+#include "core/base/mem.h"
 #include "core/base/vec.h"
-#include "core/bus/bus_conf.h"
-#include "core/bus/bus_topics.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
 #include "core/event/schema.h"
 #include "operators/shard/layout.h"
 #include "operators/shard/slot_impl.h"
+#include "tests/bench/bench_bus.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,15 +31,23 @@
 enum { PER_RECORD = 200, NODES = 50000, TEXT = 200, AHEAD = 8, RECORDS_MAX = 1 << 20 };
 enum { PER_MIB = 2100 /* events */ };
 
+/* What the time between two takes goes to. */
+enum phase { WAIT, POLL, EVENTS, SLICES, INPUTS, COMMIT, REST, PHASES };
+static const char *const phase_names[PHASES] = {
+    "waiting", "polling", "events", "slices", "inputs", "commit", "the rest of the step"};
+
 struct bench {
     struct bus *bus;
     struct bus_client *c;
     struct layout *layout;
     struct slot *slot;
     uint64_t events; /* to fill it */
+    bool held;       /* as events */
     int64_t last;    /* end of the last step that took something */
     int64_t cpu;     /* of the thread, then */
     VEC(double) gaps, cpu_gaps;
+    int64_t spent[PHASES];                        /* since the last step that took something */
+    double worst, worst_cpu, worst_spent[PHASES]; /* ms: of the worst gap by CPU time */
     bool again;
 
     pthread_t sender;
@@ -47,38 +56,6 @@ struct bench {
     _Atomic int64_t per_second; /* 0: as fast as it goes */
     _Atomic bool stop;
 };
-
-static void must(int rc, const struct err *err, const char *what)
-{
-    if (rc != 0) {
-        fprintf(stderr, "%s: %s\n", what, err->msg);
-        exit(1);
-    }
-}
-
-static void wait_for(struct bus_client *c, uint64_t tag, uint32_t n)
-{
-    struct bus_ev ev[64];
-    while (n > 0) {
-        bus_wait(c, CLOCK_NS_PER_S);
-        for (int got = bus_poll(c, ev, 64), i = 0; i < got; i++) {
-            n -= ev[i].tag == tag;
-        }
-    }
-}
-
-static void open_bus(struct bench *b, const char *dir)
-{
-    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
-    const struct bus_conf conf = {
-        .kind = BUS_LOCAL, .prefix = "kaiju.", .local = {.dir = dir, .map_bytes = 16L << 30}};
-    struct err err;
-    must(bus_new(&conf, &b->bus, &err), &err, "the bus");
-    b->c = bus_client_new(b->bus, "slot");
-    bus_topic_specs(1, -1, specs);
-    must(bus_ensure(b->c, specs, BUS_TOPICS_COUNT, 1, &err), &err, "topics");
-    wait_for(b->c, 1, 1);
-}
 
 /* ---- the load: a thread ---- */
 
@@ -175,14 +152,21 @@ static int64_t thread_cpu_ns(void)
            (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * INT64_C(1000);
 }
 
+#define LEVEL                                                                                      \
+    "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"                                \
+    "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
+
 static void lay_out(struct bench *b)
 {
-    static const char graph[] =
-        "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"
-        "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
+    static const char rows[] = LEVEL
         "      @name('large') insert into Out select node, count(*) as n, count(distinct name) as "
         "d\n"
         "        from Metric#time(30 days) group by node having count(*) < 0;\n";
+    static const char held[] =
+        LEVEL "      create window Held#keepall (node string, name string, value double);\n"
+              "      insert into Held select node, name, value from Metric;\n"
+              "      on Metric(value < 0) as m insert into Out select h.node from Held as h;\n";
+    const char *graph = b->held ? held : rows;
     const struct layout_conf conf = {.raw_parts = 1};
     struct err err;
     must(
@@ -211,33 +195,71 @@ static void begin(struct bench *b, const char *name)
     one(b)->snap.due = INT64_MAX; /* when it is told */
 }
 
+static void note_gap(struct bench *b, int64_t gap, int64_t cpu)
+{
+    double ms = (double)gap / 1e6, cpu_ms = (double)MIN(gap, cpu) / 1e6;
+    *VEC_PUSH(&b->gaps) = ms;
+    *VEC_PUSH(&b->cpu_gaps) = cpu_ms;
+    if (cpu_ms < b->worst_cpu) {
+        return;
+    }
+    b->worst = ms;
+    b->worst_cpu = cpu_ms;
+    for (int i = 0; i < PHASES; i++) {
+        b->worst_spent[i] = (double)b->spent[i] / 1e6;
+    }
+}
+
+/* One step; true: something was taken. */
+static bool step(struct bench *b, uint64_t *ret_oldest)
+{
+    static const enum phase of[SLOT_PARTS] = {
+        [SLOT_PART_SLICES] = SLICES, [SLOT_PART_INPUTS] = INPUTS, [SLOT_PART_COMMIT] = COMMIT};
+    struct task *t = slot_task(b->slot, 0);
+    uint64_t before = task_counts(t).taken;
+    int64_t began = slot_now(b->slot), parts = 0, was[SLOT_PARTS];
+    memcpy(was, b->slot->spent, sizeof was);
+    *ret_oldest = task_counts(t).events / PER_RECORD;
+    b->again = slot_step(b->slot);
+    for (int i = 0; i < SLOT_PARTS; i++) {
+        b->spent[of[i]] += b->slot->spent[i] - was[i];
+        parts += b->slot->spent[i] - was[i];
+    }
+    b->spent[REST] += slot_now(b->slot) - began - parts;
+    return slot_tasks(b->slot) > 0 && task_counts(t).taken != before;
+}
+
 /* As a worker does: one step, then a look at the bus. */
 static void pass(struct bench *b)
 {
-    enum { EVENTS = 64 };
-    struct bus_ev ev[EVENTS];
+    enum { MANY = 64 };
+    struct bus_ev ev[MANY];
+    int64_t began = slot_now(b->slot);
     bus_wait(b->c, b->again ? 0 : 2 * CLOCK_NS_PER_MS);
-    for (int n = bus_poll(b->c, ev, EVENTS), i = 0; i < n; i++) {
+    int64_t waited = slot_now(b->slot);
+    int n = bus_poll(b->c, ev, MANY);
+    int64_t polled = slot_now(b->slot);
+    for (int i = 0; i < n; i++) {
         slot_on_event(b->slot, &ev[i]);
     }
-    struct task *t = slot_task(b->slot, 0);
-    uint64_t before = task_counts(t).taken, readable = atomic_load(&b->put);
-    uint64_t oldest = task_counts(t).events / PER_RECORD;
-    b->again = slot_step(b->slot);
+    b->spent[WAIT] += waited - began;
+    b->spent[POLL] += polled - waited;
+    b->spent[EVENTS] += slot_now(b->slot) - polled;
+    uint64_t readable = atomic_load(&b->put), oldest;
+    bool took = step(b, &oldest);
     if (slot_state(b->slot) == SLOT_LOST) {
         fprintf(stderr, "lost: %s\n", slot_why(b->slot));
         exit(1);
     }
-    if (slot_tasks(b->slot) == 0 || task_counts(t).taken == before) {
+    if (!took) {
         return;
     }
     int64_t now = slot_now(b->slot), cpu = thread_cpu_ns();
     if (oldest < readable) {
         int64_t since = atomic_load(&b->put_at[oldest % RECORDS_MAX]);
-        int64_t gap = now - MAX(since, b->last);
-        *VEC_PUSH(&b->gaps) = (double)gap / 1e6;
-        *VEC_PUSH(&b->cpu_gaps) = (double)MIN(gap, cpu - b->cpu) / 1e6;
+        note_gap(b, now - MAX(since, b->last), cpu - b->cpu);
     }
+    memset(b->spent, 0, sizeof b->spent);
     b->cpu = cpu;
     b->last = now;
 }
@@ -260,6 +282,13 @@ static void tell(const char *what, double *v, size_t n)
            v[n * 99 / 100], v[n * 999 / 1000], v[n - 1]);
 }
 
+static void forget_gaps(struct bench *b)
+{
+    VEC_CLEAR(&b->gaps);
+    VEC_CLEAR(&b->cpu_gaps);
+    b->worst = b->worst_cpu = 0;
+}
+
 static void tell_gaps(struct bench *b, const char *when)
 {
     size_t n = b->gaps.len;
@@ -267,9 +296,13 @@ static void tell_gaps(struct bench *b, const char *when)
     if (n > 0) {
         tell("by the clock", b->gaps.ptr, n);
         tell("CPU time of the thread", b->cpu_gaps.ptr, n);
+        printf("    the worst by CPU time, %.2f ms of %.2f by the clock:", b->worst_cpu, b->worst);
+        for (int i = 0; i < PHASES; i++) {
+            printf("%s %s %.2f", i > 0 ? "," : "", phase_names[i], b->worst_spent[i]);
+        }
+        printf("\n");
     }
-    VEC_CLEAR(&b->gaps);
-    VEC_CLEAR(&b->cpu_gaps);
+    forget_gaps(b);
 }
 
 static double fill(struct bench *b)
@@ -292,8 +325,7 @@ static double fill(struct bench *b)
 
 static void under_load(struct bench *b, double rate)
 {
-    VEC_CLEAR(&b->gaps);
-    VEC_CLEAR(&b->cpu_gaps);
+    forget_gaps(b);
     atomic_store(&b->per_second, (int64_t)(rate / 2));
     atomic_store(&b->upto, UINT64_MAX);
     for (int64_t until = slot_now(b->slot) + 3 * CLOCK_NS_PER_S; slot_now(b->slot) < until;) {
@@ -325,9 +357,16 @@ static void leave(struct bench *b)
     slot_free(b->slot);
 }
 
+static double seconds(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static void restore(struct bench *b)
 {
     begin(b, "again.0");
+    struct rusage from, to;
+    (void)getrusage(RUSAGE_THREAD, &from);
     int64_t began = slot_now(b->slot), cpu = clock_cpu_ns();
     while (slot_state(b->slot) < SLOT_LIVE) {
         pass(b);
@@ -338,6 +377,10 @@ static void restore(struct bench *b)
     printf("restored %.1f MB of chunks in %.2f s: %.0f MB/s; %.2f CPU s; %llu journal records\n",
            (double)c.restored_bytes / 1e6, s, (double)c.restored_bytes / 1e6 / s, cpu_s,
            (unsigned long long)c.replayed);
+    (void)getrusage(RUSAGE_THREAD, &to);
+    printf("    of the thread: %.2f s user, %.2f s system, %ld page faults\n",
+           seconds(to.ru_utime) - seconds(from.ru_utime),
+           seconds(to.ru_stime) - seconds(from.ru_stime), to.ru_minflt - from.ru_minflt);
     slot_free(b->slot);
 }
 
@@ -349,10 +392,12 @@ int main(int argc, char **argv)
     if (mkdtemp(dir) == NULL) {
         return 1;
     }
+    b.held = argc > 2 && strcmp(argv[2], "events") == 0;
     b.events = mib * PER_MIB / PER_RECORD * PER_RECORD;
     atomic_store(&b.upto, b.events);
+    mem_tune();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    open_bus(&b, dir);
+    b.c = open_bus(&b.bus, dir, 16L << 30, 1);
     lay_out(&b);
     begin(&b, "first.0");
     (void)pthread_create(&b.sender, NULL, send, &b);

@@ -7,8 +7,8 @@
  * For each line N of its input it puts N values of 1000 keys on the topic IN, 10,000 to a second of
  * event time, then a later value in each partition now and then, so that all windows before it end;
  * and reads OUT (committed records alone) until the counts of its rows make N. Then it says
- * `done N SECONDS ROWS`, or what is wrong: counts and sums must be those of the values, to the
- * last.
+ * `done N SECONDS ROWS`, or what is wrong: counts and sums must be those of the values, key by key,
+ * to the last.
  *
  * `batches` are metrics as `kaiju ingest` writes them, and rows as events; `records` have a key and
  * eight bytes, rows 24: count, sum, greatest. Both give a key's values in runs of ten, as somebody
@@ -33,6 +33,11 @@ enum { KEYS = 1000, RUN = 10, PER_BATCH = 500, PARTS_MAX = 64, WAIT_S = 120 };
 #define AGAIN_NS (300 * CLOCK_NS_PER_MS) /* and come again after */
 #define NOBODY   "nobody"                /* their key, not counted */
 
+struct tally {
+    uint64_t count;
+    double sum;
+};
+
 struct load {
     bool batches;
     rd_kafka_t *producer, *consumer;
@@ -49,8 +54,8 @@ struct load {
     struct schema_reg *reg;
     struct batch_in *decoder;
     struct arena *arena;
-    uint64_t rows, count;
-    double sum;
+    uint64_t rows, count;                 /* of a round, as they came out */
+    struct tally wanted[KEYS], got[KEYS]; /* by key */
 };
 
 static _Noreturn void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -154,11 +159,20 @@ static void put_ends(struct load *l)
 
 static void count_row(struct load *l, struct slice key, uint64_t n, double sum)
 {
-    if (!slice_eq(key, SLICE(NOBODY))) {
-        l->rows++;
-        l->count += n;
-        l->sum += sum;
+    if (slice_eq(key, SLICE(NOBODY))) {
+        return;
     }
+    size_t k = 0;
+    while (k < KEYS && !slice_eq(key, slice_str(l->names[k]))) {
+        k++;
+    }
+    if (k == KEYS) {
+        die("a row of a key that was not sent: " SLICE_FMT, SLICE_ARG(key));
+    }
+    l->rows++;
+    l->count += n;
+    l->got[k].count += n;
+    l->got[k].sum += sum;
 }
 
 static void take_batch(struct load *l, struct slice value)
@@ -213,17 +227,31 @@ static void read_rows(struct load *l, int wait_ms)
 
 /* ---- rounds ---- */
 
+/* What came out is what was sent, key by key. Sums are of whole numbers, so they are exact. */
+static void hold_against(const struct load *l)
+{
+    for (size_t k = 0; k < KEYS; k++) {
+        const struct tally *want = &l->wanted[k], *got = &l->got[k];
+        if (got->count != want->count || got->sum != want->sum) {
+            die("%s: counts make %llu, not %llu; sums %.0f, not %.0f", l->names[k],
+                (unsigned long long)got->count, (unsigned long long)want->count, got->sum,
+                want->sum);
+        }
+    }
+}
+
 static void round_of(struct load *l, uint64_t n)
 {
     struct clock clock = clock_system();
     int64_t began = clock_mono(&clock), ended = began;
-    double sum = 0;
     l->rows = l->count = 0;
-    l->sum = 0;
+    memset(l->wanted, 0, sizeof l->wanted);
+    memset(l->got, 0, sizeof l->got);
     for (uint64_t i = 0; i < n; i++) {
         uint32_t key = (uint32_t)(i / RUN % KEYS);
         double value = (double)(i % 997);
-        sum += value;
+        l->wanted[key].count++;
+        l->wanted[key].sum += value;
         put(l, key, key % l->parts, value);
         l->ts += STEP_NS;
         if (i % 65536 == 0) {
@@ -245,10 +273,7 @@ static void round_of(struct load *l, uint64_t n)
         read_rows(l, 50);
     }
     l->ts += CLOSE_NS;
-    if (l->count > n || l->sum != sum) {
-        die("counts make %llu, not %llu; sums %.0f, not %.0f", (unsigned long long)l->count,
-            (unsigned long long)n, l->sum, sum);
-    }
+    hold_against(l);
     (void)printf("done %llu %.3f %llu\n", (unsigned long long)n, (double)(ended - began) / 1e9,
                  (unsigned long long)l->rows);
     (void)fflush(stdout);

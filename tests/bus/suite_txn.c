@@ -412,3 +412,37 @@ TEST(txn_stable_end_stops_at_an_open_transaction)
     CHECK_STR(slow_at < fast_at ? "slow,fast" : "fast,slow", suite_values(b, log));
     suite_end(&s);
 }
+
+/* What is committed lies behind the stable end while another's transaction, begun before it, is
+ * open. */
+TEST(txn_settled_waits_for_what_is_open)
+{
+    struct suite s;
+    struct err err;
+    suite_begin(&s, NULL);
+    struct suite_client *a = suite_client(&s, "a"), *b = suite_client(&s, "b");
+    struct bus_tp tp = suite_topic(a, "t", 1, BUS_DELETE), tb = suite_same(b, a, tp);
+    struct bus_writer *first = suite_open(b, "first"), *second = suite_open(a, "second");
+    suite_put(b, first, tb, "k", "early");
+    for (int i = 0; i < 20; i++) { /* it is written, where that is done before the commit */
+        (void)suite_pump(b, suite_hooks.quiet_ns / 40);
+    }
+    suite_put(a, second, tp, "k", "late");
+    (void)suite_commit(a, second);
+    uint64_t tag = suite_tag(a);
+    CHECK_OK(bus_settled(a->c, tp, tag, &err), err);
+    for (int i = 0; i < 20; i++) {
+        (void)suite_pump(a, suite_hooks.quiet_ns / 40);
+        (void)suite_pump(b, suite_hooks.quiet_ns / 40);
+    }
+    uint64_t committing = suite_commit_start(b, first);
+    int64_t end = suite_await(a, BUS_EV_DONE, tag)->ev.end;
+    (void)suite_await(b, BUS_EV_COMMITTED, committing);
+    struct suite_log *log = suite_read(a, tp, BUS_FROM_START, 2);
+    bool seen = false;
+    for (size_t i = 0; i < log->count; i++) {
+        seen |= slice_eq(log->recs[i].value, SLICE("late")) && log->recs[i].offset < end;
+    }
+    CHECK(seen);
+    suite_end(&s);
+}

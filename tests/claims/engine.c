@@ -239,6 +239,8 @@ static void cut_with_state(struct task *t, struct recording *rec, struct arena *
     struct snap_root root = {.engine = JOURNAL_ENGINE_NUMBER};
     CHECK(task_snapshot(t, set));
     cut(t, rec, a);
+    while (!task_save_step(t, 1 << 20)) {
+    }
     snap_set_seal(set, &root);
     task_manifest(t, &root.state);
     cut(t, rec, a);

@@ -5,7 +5,9 @@ Ports are asked of the kernel (port 0) and read from the line the role logs when
 tests may run side by side. With KAIJU_KAFKA_BROKERS the bus of a Case is a Kafka, each with a prefix
 of its own; without, it is a directory.
 """
+import collections
 import itertools
+import json
 import os
 import re
 import signal
@@ -111,6 +113,48 @@ class Case(unittest.TestCase):
         role = Role(name, *args, **kw)
         self.addCleanup(role.close)
         return role
+
+    def begin(self, *args):
+        """A standalone that takes telemetry."""
+        role = self.role("standalone", *self.bus, *args)
+        role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
+                                  r'addr=(\S+)').group(1)
+        role.wait_ready()
+        return role
+
+    def write(self, name, text):
+        path = os.path.join(self.temp.name, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def apply(self, role, text):
+        """What `kaiju apply` says of the graph."""
+        done = run("apply", "-f", self.write("graph.yaml", text), "--api", f"http://{role.addr}")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def events(self, topic):
+        """All that is on a topic."""
+        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def until(self, what, check, timeout=30):
+        end = time.monotonic() + timeout
+        while not check():
+            self.assertLess(time.monotonic(), end, what)
+            time.sleep(0.1)
+
+    def last_totals(self, events):
+        """The last count of each service; each row is one more than the row before."""
+        last = collections.Counter()
+        for event in events:
+            if event["type"] == "Total":
+                row = event["payload"]
+                self.assertEqual(last[row["service"]] + 1, row["n"])
+                last[row["service"]] = row["n"]
+        return last
 
     def put(self, topic, count, *args):
         done = run(topic, str(count), *(args or self.bus), program=PUT_EVENTS)

@@ -4,18 +4,13 @@
  * and one record that is no batch. What they say is a function of their number, so that the tests
  * that read them back know what to expect.
  */
-#include "core/base/mem.h"
-#include "core/bus/bus.h"
-#include "core/bus/bus_settings.h"
+#include "tests/e2e/on_bus.h"
+
 #include "core/bus/bus_topics.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
 #include "core/event/key.h"
 #include "core/event/schema.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 enum { PER_BATCH = 10, TAG_ENSURE = 1, TAG_OPEN = 2, PARTITIONS = 8 };
 #define BASE_NS (INT64_C(1800000000) * CLOCK_NS_PER_S)
@@ -37,14 +32,6 @@ static struct bus_ev wait_for(struct bus_client *c, enum bus_ev_kind kind)
     }
     fprintf(stderr, "no %s within a minute\n", bus_ev_name(kind));
     exit(1);
-}
-
-static void must(int rc, const struct err *e)
-{
-    if (rc != 0) {
-        fprintf(stderr, "%s\n", e->msg);
-        exit(1);
-    }
 }
 
 static void encode(struct batch_enc *enc, uint64_t fingerprint, struct buf *out, int64_t first,
@@ -111,29 +98,14 @@ static void put_all(struct bus_client *c, struct slice topic, int64_t count)
 
 int main(int argc, char **argv)
 {
-    struct bus_settings settings;
-    struct conf_table table = bus_settings_table(&settings);
-    struct conf *conf = conf_new(&table, 1);
-    const char *const *args;
-    struct bus *bus;
-    struct err e;
-    if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
-        conf_args(conf, &args) != 2) {
-        fputs(conf_errors(conf), stderr);
-        return 2;
-    }
-    struct bus_property *properties = mem_calloc(settings.properties.count + 1, sizeof *properties);
-    struct bus_conf bus_conf = bus_settings_conf(&settings, properties);
-    must(bus_new(&bus_conf, &bus, &e), &e);
-    struct bus_client *c = bus_client_new(bus, "put_events");
+    struct on_bus b;
     struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    struct err e;
+    on_bus_open(&b, 2, 2, false, argc, argv);
     bus_topic_specs(PARTITIONS, -1, specs);
-    must(bus_ensure(c, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
-    wait_for(c, BUS_EV_DONE);
-    put_all(c, slice_str(args[0]), strtoll(args[1], NULL, 10));
-    bus_client_free(c);
-    bus_free(bus);
-    mem_free(properties);
-    conf_free(conf);
+    must(bus_ensure(b.client, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
+    wait_for(b.client, BUS_EV_DONE);
+    put_all(b.client, slice_str(b.args[0]), strtoll(b.args[1], NULL, 10));
+    on_bus_close(&b);
     return 0;
 }

@@ -5,24 +5,11 @@
  *
  * put_records TOPIC trim [bus settings]: removes what is there, as retention would.
  */
-#include "core/base/mem.h"
-#include "core/bus/bus.h"
-#include "core/bus/bus_settings.h"
+#include "tests/e2e/on_bus.h"
+
 #include "core/bus/bus_topics.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 enum { TAG_ENSURE = 1, TAG_OPEN = 2, PARTITIONS = 8, AT_ONCE = 1000 };
-
-static void must(int rc, const struct err *e)
-{
-    if (rc != 0) {
-        fprintf(stderr, "%s\n", e->msg);
-        exit(1);
-    }
-}
 
 static void wait_for(struct bus_client *c, enum bus_ev_kind kind, uint64_t count)
 {
@@ -93,37 +80,22 @@ static void put_all(struct bus_client *c, struct bus_writer *w, struct slice top
 
 int main(int argc, char **argv)
 {
-    struct bus_settings settings;
-    struct conf_table table = bus_settings_table(&settings);
-    struct conf *conf = conf_new(&table, 1);
-    const char *const *args;
-    struct bus_writer *w;
-    struct bus *bus;
-    struct err e;
-    if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
-        (conf_args(conf, &args) != 1 && conf_args(conf, &args) != 2)) {
-        fputs(conf_errors(conf), stderr);
-        return 2;
-    }
-    struct bus_property *properties = mem_calloc(settings.properties.count + 1, sizeof *properties);
-    struct bus_conf bus_conf = bus_settings_conf(&settings, properties);
-    must(bus_new(&bus_conf, &bus, &e), &e);
-    struct bus_client *c = bus_client_new(bus, "put_records");
+    struct on_bus b;
     struct bus_topic_spec specs[BUS_TOPICS_COUNT];
+    struct bus_writer *w;
+    struct err e;
+    on_bus_open(&b, 1, 2, false, argc, argv);
     bus_topic_specs(PARTITIONS, -1, specs);
-    must(bus_ensure(c, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
-    wait_for(c, BUS_EV_DONE, 1);
-    must(bus_open(c, SLICE_NONE, TAG_OPEN, &w, &e), &e);
-    wait_for(c, BUS_EV_OPENED, 1);
-    if (conf_args(conf, &args) == 2) {
-        trim_all(c, slice_str(args[0]));
+    must(bus_ensure(b.client, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
+    wait_for(b.client, BUS_EV_DONE, 1);
+    must(bus_open(b.client, SLICE_NONE, TAG_OPEN, &w, &e), &e);
+    wait_for(b.client, BUS_EV_OPENED, 1);
+    if (b.n_args == 2) {
+        trim_all(b.client, slice_str(b.args[0]));
     } else {
-        put_all(c, w, slice_str(args[0]));
+        put_all(b.client, w, slice_str(b.args[0]));
     }
     bus_writer_close(w);
-    bus_client_free(c);
-    bus_free(bus);
-    mem_free(properties);
-    conf_free(conf);
+    on_bus_close(&b);
     return 0;
 }

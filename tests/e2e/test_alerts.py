@@ -75,36 +75,14 @@ class Listener(threading.Thread):
 
 
 class Alerts(Case):
-    def begin(self):
-        role = self.role("standalone", *self.bus)
-        role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
-                                  r'addr=(\S+)').group(1)
-        role.wait_ready()
-        return role
-
-    def apply(self, role, *texts):
-        path = os.path.join(self.temp.name, "graph.yaml")
+    def apply_all(self, role, *texts):
         for text in texts:
-            with open(path, "w") as f:
-                f.write(text)
-            done = run("apply", "-f", path, "--api", f"http://{role.addr}")
-            self.assertEqual(0, done.returncode, done.stderr)
+            self.apply(role, text)
         self.until("not live", lambda: role.log().count('msg="graph is live"') == len(texts))
-
-    def events(self, topic):
-        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
-        self.assertEqual(0, done.returncode, done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def until(self, what, check, timeout=30):
-        end = time.monotonic() + timeout
-        while not check():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.1)
 
     def test_alerts_are_told_to_people_streams_and_rules(self):
         role = self.begin()
-        self.apply(role, GRAPH, READER)
+        self.apply_all(role, GRAPH, READER)
         listener = Listener(role.addr)
         self.assertTrue(listener.live.wait(10))
         for service in ("cart", "shop"):
@@ -149,7 +127,7 @@ class Alerts(Case):
 
     def test_what_cannot_be_taken_is_told_and_rules_run_on(self):
         role = self.begin()
-        self.apply(role, GRAPH)
+        self.apply_all(role, GRAPH)
         self.assertEqual(200, post(role.otlp, "logs", logs(4, 1)).status)
         self.assertEqual(0, role.stop())
         with subprocess.Popen([PUT_RECORDS, "logs", *self.bus], stdin=subprocess.PIPE, text=True) as put:
@@ -173,7 +151,7 @@ class Alerts(Case):
 
     def test_a_graph_at_its_limits_says_so_and_leaves_others_alone(self):
         role = self.begin()
-        self.apply(role, LIMITED, GRAPH)
+        self.apply_all(role, LIMITED, GRAPH)
         post(role.otlp, "logs", logs(40, 1))
         api = f"http://{role.addr}/api/v1/rulegraphs/"
         self.until("nobody says so", lambda: json.load(urllib.request.urlopen(

@@ -10,7 +10,7 @@ import unittest
 
 import kill_rounds
 from otlp_json import gauge, logs, post, spans
-from program import Case, run, uses_librdkafka
+from program import Case, uses_librdkafka
 
 
 class Ingest(Case):
@@ -22,12 +22,6 @@ class Ingest(Case):
         role.otlp = role.wait_log(r'msg="receiving OTLP" addr=(\S+)').group(1)
         role.wait_ready()
         return role
-
-    def events(self, topic):
-        done = run("tail", topic, "--bus-local-dir", self.dir, "--from", "start", "--no-follow",
-                   "-o", "json")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def dead_letters(self, count):
         """Nobody's answer waits for a dead letter, so they may come a little later."""

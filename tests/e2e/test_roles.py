@@ -123,6 +123,22 @@ class Configuration(Case):
         self.assertEqual(done.returncode, 2)
         self.assertIn("power of two", done.stderr)
 
+    def test_a_check_finds_what_a_start_would(self):
+        for words, told in ((["standalone", "--bus-partitions", "6"], "power of two"),
+                            (["coordinator", "--http-listen", "nonsense"], "http.listen"),
+                            (["ingest", "--otlp-grpc-listen", "nonsense"], "otlp.grpc.listen"),
+                            (["standalone", "--otlp-http-listen", "1:99999"], "otlp.http.listen"),
+                            (["operator", "--operator-name", "a/b"], "operator.name"),
+                            (["operator", "--operator-name", "n" * 64], "operator.name"),
+                            (["operator", "--level", "A b"], "operator.level")):
+            with self.subTest(words=words):
+                for check in (["--check-config"], []):
+                    done = run(*words, "--bus-local-dir", self.dir, *check)
+                    self.assertEqual(done.returncode, 2, done.stdout)
+                    self.assertIn(told, done.stderr)
+        done = run("operator", "--operator-name", "n" * 63, "--check-config")
+        self.assertEqual((done.returncode, done.stdout), (0, "the configuration is right\n"))
+
     def test_the_reference_page_is_fresh(self):
         with open(os.path.join(SOURCE, "docs", "configuration.md")) as f:
             self.assertEqual(f.read(), run("config", "reference").stdout,
@@ -142,6 +158,41 @@ class CommandLine(Case):
         done = run("ingest", "--bus-partitons", "4")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--bus-partitions", done.stderr)
+
+    def test_what_cannot_be_done_is_told_with_what_to_do(self):
+        missing, document, large = (os.path.join(self.temp.name, name) for name in ("missing", "graph", "large"))
+        with open(document, "w") as f:
+            f.write("apiVersion: kaiju/v1\nkind: RuleGraph\nname: x\nlevels:\n  - name: logs\n"
+                    "    epl: |\n      @name('a') select * from LogRecord;\n")
+        with open(large, "w") as f:
+            f.write("#" * (4 << 20) + "\n")
+        api, bus = ["--api", "127.0.0.1:1"], ["--bus-local-dir", missing]
+        for words, code, told in (
+                (["apply", "-f", document, *api], 7, "is a coordinator running there?"),
+                (["apply", "-f", missing, *api], 2, "missing: No such file"),
+                (["apply", "-f", self.temp.name, *api], 2, "Is a directory"),
+                (["apply", "-f", large, *api], 2, "larger than 4 MiB"),
+                (["check", "-f", large], 2, "larger than 4 MiB"),
+                (["check", "--check-config"], 0, ""),
+                (["get", "graphs", "../x", *api], 2, "'../x' is no name of a rule graph"),
+                (["get", "graphs", "n" * 64, *api], 2, "1 to 63"),
+                (["get", "graphs", "--tenant", "a/b", *api], 2, "'a/b' is no name of a tenant"),
+                (["delete", "graph", "x?y", *api], 2, "is no name of a rule graph"),
+                (["explain", "-f", document, document], 2, "one document at a time"),
+                (["explain", "-f", document, "--partitions", "6"], 2, "power of two"),
+                (["topics", *bus], 5, "`kaiju standalone` makes it"),
+                (["tail", "logs", *bus], 5, "--bus-local-dir"),
+                (["import", "esper", "--statements", *[document] * 65], 2, "more than 64")):
+            with self.subTest(words=words[:3]):
+                done = run(*words)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertIn(told, done.stderr)
+
+    @uses_librdkafka
+    def test_a_bus_that_does_not_answer_is_named(self):
+        done = run("topics", "--bus-kind", "kafka", "--bus-kafka-brokers", "127.0.0.1:1", "--timeout", "100ms")
+        self.assertEqual(done.returncode, 8)
+        self.assertIn("does Kafka run at 127.0.0.1:1?", done.stderr)
 
     def test_the_version_is_that_of_the_build(self):
         with open(os.path.join(SOURCE, "CMakeLists.txt")) as f:

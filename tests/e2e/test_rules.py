@@ -3,6 +3,7 @@
 is killed and begun again, and what the rules put out has each event's effect once."""
 import collections
 import http.client
+import itertools
 import json
 import os
 import random
@@ -39,44 +40,19 @@ levels:
     epl: |
       @name('each') insert into Each select service, body from LogRecord;
 """
+LARGE = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: large
+levels:
+  - name: logs
+    epl: |
+""" + "".join(f"      @name('r{n}') insert into Large{n} select service, count(*) as n from LogRecord("
+              f"body = 'none {n}')#time(1 min) group by service;\n" for n in range(3000))
 
 
 class Bed(Case):
-    def begin(self, *args):
-        role = self.role("standalone", *self.bus, *args)
-        role.otlp = role.wait_log(r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" '
-                                  r'addr=(\S+)').group(1)
-        role.wait_ready()
-        return role
-
-    def apply(self, role, text):
-        path = os.path.join(self.temp.name, "graph.yaml")
-        with open(path, "w") as f:
-            f.write(text)
-        done = run("apply", "-f", path, "--api", f"http://{role.addr}")
-        self.assertEqual(0, done.returncode, done.stderr)
-        return done.stdout
-
-    def events(self, topic):
-        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
-        self.assertEqual(0, done.returncode, done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def until(self, what, check, timeout=30):
-        end = time.monotonic() + timeout
-        while not check():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.1)
-
     def totals(self):
-        """The last count of each service; each row is one more than the row before."""
-        last = collections.Counter()
-        for event in self.events("events"):
-            if event["type"] == "Total":
-                row = event["payload"]
-                self.assertEqual(last[row["service"]] + 1, row["n"])
-                last[row["service"]] = row["n"]
-        return last
+        return self.last_totals(self.events("events"))
 
     def there(self):
         return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
@@ -151,6 +127,66 @@ class Rules(Bed):
         self.assertEqual(before, len(self.events("events")))
         role.stop()
 
+    def test_what_is_told_of_a_rule_is_text_also_where_its_name_is_cut(self):
+        role = self.begin("--bus-partitions", "1")
+        self.apply(role, GRAPH.replace("'seen'", "'" + "ü" * 60 + "'"))
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(300, 1))
+
+        def named():
+            tasks = json.loads(role.get("/api/v1/tasks"))["items"]
+            return [rule["name"] for task in tasks for rule in task["rules"] if rule["name"] != "total"]
+
+        self.until("no rule was measured", named)
+        self.assertRegex(named()[0], "^ü{31}\ufffd?$")
+        role.stop()
+
+    def test_a_graph_that_changes_while_its_tasks_are_dead_keeps_what_it_knew(self):
+        """They were killed before their last records; whoever comes next lets them end first, also
+        those of two versions before."""
+        role = self.begin()
+        self.apply(role, GRAPH)
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(10, 1))
+        self.until("nothing came out", lambda: sum(self.totals().values()) == 10)
+        role.stop(signal.SIGKILL)
+        role = self.begin("--operator-level", "none")
+        self.assertIn("version 2", self.apply(role, GRAPH.replace("LogRecord;", "LogRecord(true);")))
+        self.assertIn("version 3", self.apply(role, GRAPH.replace("LogRecord;", "LogRecord(1 = 1);")))
+        role.stop()
+        role = self.begin()
+        self.until("it is not live", lambda: 'msg="graph is live"' in role.log())
+        post(role.otlp, "logs", logs(10, 11))
+        self.until("it does not go on", lambda: sum(self.totals().values()) == 20)
+        self.assertEqual({"cart": 20}, dict(self.totals()))
+        self.assertNotIn("a task is lost", role.log())
+        role.stop()
+
+    def test_each_line_counts_once_though_the_process_dies_of_a_change(self):
+        """Killed at some moment between the change and the first commit of the new rules, again and
+        again: what was counted is never begun anew."""
+        chance = random.Random(3)
+        role = self.begin("--operator-snapshot-interval", "50ms")
+        self.acknowledged = 0
+        self.apply(role, GRAPH)
+        role.wait_log(r'msg="graph is live"')
+        for number in range(max(2, ROUNDS // 3)):
+            post(role.otlp, "logs", logs(20, 1 + 20 * number, f"s{number % 3}"))
+            sent = threading.Thread(target=self.send, args=(role, 100 + number,
+                                                            random.Random(number)))
+            sent.start()
+            self.apply(role, GRAPH.replace("LogRecord;", f"LogRecord({number} = {number});"))
+            time.sleep(chance.random() * 0.15)
+            role.stop(signal.SIGKILL)
+            sent.join()
+            role = self.begin("--operator-snapshot-interval", "50ms")
+            if number % 5 == 4:  # no more versions than are remembered
+                role.wait_log(r'msg="graph is live"')
+        role.wait_log(r'msg="graph is live"')
+        self.until("not all lines came through", lambda: self.totals() == self.there(), 60)
+        self.assertNotIn("a task is lost", role.log())
+        role.stop()
+
     def test_a_graph_of_one_level_puts_out_its_events(self):
         role = self.begin()
         self.apply(role, WHOLE)
@@ -177,6 +213,46 @@ class Rules(Bed):
                             for labels, cost in shown["kaiju_rule_event_seconds"].items()), shown)
         self.assertTrue(any('quantile="0.99"' in labels and 0 < took < 30
                             for labels, took in shown["kaiju_slot_commit_seconds"].items()), shown)
+        role.stop()
+
+    def test_others_go_on_while_a_large_graph_is_applied(self):
+        """It is compiled three times (as it is asked for, to know its tasks, and where they run);
+        meanwhile the API answers, and another graph takes its events and commits."""
+        role = self.begin()
+        self.apply(role, WHOLE)
+        role.wait_log(r'msg="graph is live"')
+        took, seen, stop = [], [], threading.Event()
+
+        def ask():
+            while not stop.is_set():
+                begun = time.monotonic()
+                status = json.loads(role.get("/api/v1/rulegraphs/whole/status"))
+                took.append(time.monotonic() - begun)
+                seen.append(status["totals"].get("taken", 0))
+                time.sleep(0.02)
+
+        def send():
+            for n in itertools.count(1):
+                if stop.is_set():
+                    return
+                post(role.otlp, "logs", logs(1, n))
+        threads = [threading.Thread(target=ask), threading.Thread(target=send)]
+        for t in threads:
+            t.start()
+        try:
+            self.assertIn("large", self.apply(role, LARGE))
+            asked = len(took)
+            role.wait_log(r'msg="graph begins" graph=default/large', 60)
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        self.assertGreater(asked, 5)
+        slow = [t for t in took if t > 0.2]
+        self.assertLessEqual(len(slow), len(took) // 10, f"of {len(took)}: {slow}")
+        self.assertGreater(seen[-1], seen[0])
+        known = json.loads(role.get("/api/v1/topology?graph=large"))["graphs"][0]
+        self.assertEqual(LARGE.count("@name"), len(known["levels"][0]["statements"]))
         role.stop()
 
     def test_doctor_says_what_is_wrong(self):

@@ -2,7 +2,6 @@
 """`kaiju tail`, `topics` and `top` on the embedded bus and on Kafka, alone and beside a writing
 process."""
 import json
-import re
 import signal
 import subprocess
 import time

@@ -141,7 +141,7 @@ static void add(void *arg, const struct save_chunk *c)
     struct chunks *to = arg;
     char *bytes = mem_alloc(c->bytes.len + 1);
     memcpy(bytes, c->bytes.ptr, c->bytes.len);
-    *VEC_PUSH(&to->v) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}};
+    *VEC_PUSH(&to->v) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}, NULL};
 }
 
 static void clear(struct chunks *c)

@@ -5,14 +5,9 @@
  * reads its output is an implementation of Avro that is not ours. The bus may be in use meanwhile;
  * an embedded one is opened for reading only. One thread; everything lives until the end.
  */
-#include "core/base/mem.h"
-#include "core/bus/bus.h"
-#include "core/bus/bus_settings.h"
-#include "core/codec/endian.h"
+#include "tests/e2e/on_bus.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "core/codec/endian.h"
 
 enum { TAG_DESCRIBE = 1, ROUNDS_MAX = 600, AT_ONCE = 64, PARTS_MAX = 1024 };
 
@@ -21,14 +16,6 @@ struct dump {
     uint32_t parts, ended;
     bool end[PARTS_MAX];
 };
-
-static void must(int rc, const struct err *e)
-{
-    if (rc != 0) {
-        fprintf(stderr, "bus_dump: %s\n", e->msg);
-        exit(1);
-    }
-}
 
 static void put_record(const struct bus_record *r)
 {
@@ -88,26 +75,10 @@ static void dump(struct dump *d, struct slice topic)
 
 int main(int argc, char **argv)
 {
-    struct bus_settings settings;
-    struct conf_table table = bus_settings_table(&settings);
-    struct conf *conf = conf_new(&table, 1);
-    const char *const *args;
-    struct bus *bus;
-    struct err e;
-    if (conf_load(conf, &(struct conf_input){argc, argv, environ, NULL}) != 0 ||
-        conf_args(conf, &args) != 1) {
-        fputs(conf_errors(conf), stderr);
-        return 2;
-    }
-    struct bus_property *properties = mem_calloc(settings.properties.count + 1, sizeof *properties);
-    struct bus_conf bus_conf = bus_settings_conf(&settings, properties);
-    bus_conf.local.read_only = true;
-    must(bus_new(&bus_conf, &bus, &e), &e);
-    struct dump d = {.client = bus_client_new(bus, "bus_dump")};
-    dump(&d, slice_str(args[0]));
-    bus_client_free(d.client);
-    bus_free(bus);
-    mem_free(properties);
-    conf_free(conf);
+    struct on_bus b;
+    on_bus_open(&b, 1, 1, true, argc, argv);
+    struct dump d = {.client = b.client};
+    dump(&d, slice_str(b.args[0]));
+    on_bus_close(&b);
     return fflush(stdout) == 0 ? 0 : 1;
 }

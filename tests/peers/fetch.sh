@@ -48,15 +48,18 @@ get_js() {
     (cd "$peers/js" && npm ci --ignore-scripts --no-audit --no-fund)
 }
 
-# Jars of Kafka Streams, and the program that uses them.
-get_streams() {
+# Jars of Kafka Streams and of Flink, and the programs that use them.
+get_streams() { jars streams; }
+get_flink() { jars flink; }
+
+jars() { # folder with a pom.xml and a Load.java
     need mvn
     need javac
-    rm -rf "$peers/streams"
-    mkdir -p "$peers/streams/lib" "$peers/streams/classes"
-    cp "$here/streams/pom.xml" "$peers/streams/"
-    (cd "$peers/streams" && mvn -B -q dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$peers/streams/lib")
-    javac -cp "$peers/streams/lib/*" -d "$peers/streams/classes" "$here/streams/Load.java"
+    rm -rf "${peers:?}/$1"
+    mkdir -p "$peers/$1/lib" "$peers/$1/classes"
+    cp "$here/$1/pom.xml" "$peers/$1/"
+    (cd "$peers/$1" && mvn -B -q dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$peers/$1/lib")
+    javac -cp "$peers/$1/lib/*" -d "$peers/$1/classes" "$here/$1/Load.java"
 }
 
 need() {
@@ -66,10 +69,10 @@ need() {
 exec 9>"$peers/lock" # two tests may want the same at once
 flock 9
 for what in "$@"; do
-    pins=$(declare -f "get_$what" | cat - "$here/requirements.txt" "$here/h2spec/go.mod" "$here/collector/builder.yaml" "$here/js/package-lock.json" "$here/streams/pom.xml" "$here/streams/Load.java" | sha256sum | cut -c1-16)
+    pins=$(declare -f "get_$what" jars | cat - "$here/requirements.txt" "$here/h2spec/go.mod" "$here/collector/builder.yaml" "$here/js/package-lock.json" "$here/streams/pom.xml" "$here/streams/Load.java" "$here/flink/pom.xml" "$here/flink/Load.java" | sha256sum | cut -c1-16)
     [ "$(cat "$peers/$what.ready" 2>/dev/null)" != "$pins" ] || continue
     echo "fetching $what into $peers (log: $peers/$what.log)" >&2
-    if ! timeout 550 bash -euo pipefail -c "$(declare -f need "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then
+    if ! timeout 550 bash -euo pipefail -c "$(declare -f need jars "get_$what"); peers=$peers here=$here; get_$what" >"$peers/$what.log" 2>&1; then
         tail -n 5 "$peers/$what.log" >&2
         echo "skipped: $what could not be fetched" >&2
         exit 77

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [NAME...]: builds the release preset and runs its benchmarks (all, or those named) one
-# after the other, each with its table. Those that need a broker start one themselves.
+# bench.sh [NAME...] [-- OPTION...]: builds the release preset and runs its benchmarks (all, or those
+# named) one after the other, each with its table and with the options. Those that need a broker
+# start one themselves.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mkdir -p build/logs
@@ -11,9 +12,17 @@ all=()
 for exe in build/release/bench/bench_*; do
     [ -x "$exe" ] && all+=("$(basename "$exe")")
 done
-all+=(bench_collector bench_epl) # have no programs of their own: they run bench_ingest and kaiju
-[ $# -gt 0 ] || set -- "${all[@]}"
-for name in "$@"; do
+for script in tests/bench/bench_*.sh; do # some have no program of their own
+    [ -x "build/release/bench/$(basename "$script" .sh)" ] || all+=("$(basename "$script" .sh)")
+done
+names=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    names+=("$1")
+    shift
+done
+[ $# -eq 0 ] || shift
+[ ${#names[@]} -gt 0 ] || names=("${all[@]}")
+for name in "${names[@]}"; do
     name=bench_${name#bench_}
     script=tests/bench/$name.sh
     if [ ! -x "build/release/bench/$name" ] && [ ! -x "$script" ]; then
@@ -21,5 +30,5 @@ for name in "$@"; do
         exit 2
     fi
     echo "== $name"
-    if [ -x "$script" ]; then "$script" "build/release/bench/$name"; else "build/release/bench/$name"; fi
+    if [ -x "$script" ]; then "$script" "build/release/bench/$name" "$@"; else "build/release/bench/$name" "$@"; fi
 done

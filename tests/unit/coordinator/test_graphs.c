@@ -16,7 +16,8 @@ static void put(struct graphs *g, const char *name, int64_t version, const char 
     char key[GRAPH_KEY_BYTES];
     struct buf b;
     buf_init(&b, 10000);
-    CHECK(graphs_value(&b, SLICE("t"), slice_str(name), version, 0xab, slice_str(document)));
+    CHECK(
+        graphs_value(&b, SLICE("t"), slice_str(name), version, 0xab, slice_str(document), NULL, 0));
     graphs_take(g, graphs_key(SLICE("t"), slice_str(name), key), buf_slice(&b));
     buf_done(&b);
 }
@@ -41,6 +42,25 @@ TEST(graphs_go_in_and_come_out)
     graphs_take(g, SLICE("t/a"), SLICE_NONE);
     CHECK(graphs_get(g, SLICE("t/a")) == NULL && graphs_count(g) == 0);
     CHECK(graphs_hold(g, SLICE("t/a"), SLICE_NONE));
+    graphs_free(g);
+}
+
+TEST(graphs_know_the_documents_before_them)
+{
+    const struct slice before[] = {SLICE("name: \"x\"\n"), SLICE("older")};
+    struct graphs *g = graphs_new();
+    struct buf b;
+    buf_init(&b, 10000);
+    CHECK(graphs_value(&b, SLICE("t"), SLICE("a"), 3, 1, SLICE("now"), before, 2));
+    graphs_take(g, SLICE("t/a"), buf_slice(&b));
+    const struct graph *a = graphs_get(g, SLICE("t/a"));
+    CHECK_EQ(2, a->n_previous);
+    CHECK_SLICE("name: \"x\"\n", a->previous[0]);
+    CHECK_SLICE("older", a->previous[1]);
+    CHECK_SLICE("now", a->document);
+    put(g, "a", 4, "later");
+    CHECK_EQ(0, graphs_get(g, SLICE("t/a"))->n_previous);
+    buf_done(&b);
     graphs_free(g);
 }
 
@@ -106,7 +126,7 @@ TEST(graphs_have_limits)
     memset(long_name, 'x', sizeof long_name);
     CHECK(graphs_key(SLICE("t"), slice_of(long_name, sizeof long_name), key).ptr == NULL);
     buf_init(&b, 100);
-    CHECK(!graphs_value(&b, SLICE("t"), SLICE("a"), 1, 1, slice_of(long_name, 200)));
+    CHECK(!graphs_value(&b, SLICE("t"), SLICE("a"), 1, 1, slice_of(long_name, 200), NULL, 0));
     buf_done(&b);
     struct graphs *g = graphs_new();
     for (int i = 0; i <= GRAPHS_MAX; i++) {

@@ -173,7 +173,7 @@ static struct world *make(void)
     CHECK_OK(bus_open(w->sender, SLICE(""), TAG_ENSURE, &w->out, &err), err);
     w->graphs = graphs_new();
     buf_init(&value, TEXT);
-    CHECK(graphs_value(&value, SLICE("t"), SLICE("x"), 1, 1, SLICE("a document")));
+    CHECK(graphs_value(&value, SLICE("t"), SLICE("x"), 1, 1, SLICE("a document"), NULL, 0));
     graphs_take(w->graphs, SLICE("t/x"), buf_slice(&value));
     buf_done(&value);
     w->store = store_new(
@@ -287,5 +287,31 @@ TEST(members_who_has_said_that_he_will_be_silent_is_waited_for)
     pass(w, 8 * CLOCK_NS_PER_S);
     CHECK_EQ(1, w->fenced);
     CHECK_EQ(PARTS, w->seats[1].tasks);
+    unmake(w);
+}
+
+TEST(members_who_will_be_silent_for_long_is_not_forgotten)
+{
+    struct world *w = make_two();
+    w->patience = 100 * CLOCK_NS_PER_S;
+    say(w, 0, false);
+    w->beats[0] = false;
+    w->patience = 0;
+    pass(w, 90 * CLOCK_NS_PER_S);
+    CHECK_EQ(0, w->fenced);
+    CHECK_EQ(PARTS / 2, w->seats[0].tasks);
+    CHECK_EQ(2, members_count(w->members).workers);
+    unmake(w);
+}
+
+TEST(members_with_a_name_too_long_for_their_slots_get_none)
+{
+    struct world *w = make_two();
+    char name[200];
+    memset(name, 'x', sizeof name);
+    members_take(w->members, STORE_MEMBERS, slice_of(name, sizeof name),
+                 SLICE("{\"format\":1,\"boot\":\"1\",\"slots\":1,\"beat\":1}"));
+    pass(w, 2 * CLOCK_NS_PER_S);
+    CHECK_EQ(2, members_count(w->members).workers);
     unmake(w);
 }

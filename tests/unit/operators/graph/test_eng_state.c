@@ -70,7 +70,7 @@ static void add(void *arg, const struct save_chunk *c)
     struct rig *r = arg;
     char *bytes = mem_alloc(c->bytes.len + 1);
     memcpy(bytes, c->bytes.ptr, c->bytes.len);
-    *VEC_PUSH(&r->chunks) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}};
+    *VEC_PUSH(&r->chunks) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}, NULL};
 }
 
 static void save(struct rig *r)

@@ -146,7 +146,7 @@ int rig_load(struct rig *r, const struct rig *like, struct slice bytes, struct e
     struct save_types types = types_of(r);
     struct load *l = load_new(&types, eng_heap(r->e));
     struct sel_src *src = source(r);
-    struct save_chunk c = {NODE, SAVE_NO_GROUP, bytes};
+    struct save_chunk c = {NODE, SAVE_NO_GROUP, bytes, NULL};
     if (src->pat != NULL) {
         pat_stop(src->pat);
         route_sweep(r->e->route);

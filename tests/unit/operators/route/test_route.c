@@ -6,6 +6,7 @@
  */
 #include "core/base/buf.h"
 #include "operators/graph/eng_impl.h"
+#include "operators/graph/eng_wants.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -92,10 +93,8 @@ static void undeploy(struct eng *e, uint32_t n)
     CHECK_OK(eng_undeploy(e, slice_str(id), &err), err);
 }
 
-static void send(struct eng *e, struct dice d)
+static struct evt *event_of(struct eng *e, struct dice d)
 {
-    struct err err;
-    err_clear(&err);
     struct vheap *h = eng_heap(e);
     struct evt *ev = evt_new(h, eng_type(e, roll(&d, 4) == 0 ? SLICE("N") : SLICE("M")));
     if (roll(&d, 6) > 0) {
@@ -111,7 +110,14 @@ static void send(struct eng *e, struct dice d)
         char c = (char)('a' + (char)roll(&d, 3));
         evt_set(ev, 3, dat_str(vstr_new(h, (struct slice){&c, 1})));
     }
-    CHECK_OK(eng_send(e, ev, &err), err);
+    return ev;
+}
+
+static void send(struct eng *e, struct dice d)
+{
+    struct err err;
+    err_clear(&err);
+    CHECK_OK(eng_send(e, event_of(e, d), &err), err);
 }
 
 TEST(route_index_finds_what_asking_all_finds)
@@ -198,4 +204,66 @@ TEST(route_equal_conditions_are_asked_once)
     CHECK_EQ(1, (long)(route_evals(e->route) - before));
     eng_free(e);
     buf_done(&out);
+}
+
+/* Whether the wants of an engine's rules take the event, in an engine without rules. */
+static bool is_wanted(struct eng *b, struct route *r, struct dice d)
+{
+    struct route_hits hits = {0};
+    struct evt *e = event_of(b, d);
+    bool wanted = false;
+    route_probe(r, e, &hits);
+    VEC_EACH (&hits.v, h) {
+        wanted |= route_want_spans(h->leaf, e);
+    }
+    VEC_DONE(&hits.v);
+    vheap_drain(eng_heap(b));
+    return wanted;
+}
+
+TEST(wants_take_all_that_filters_take)
+{
+    enum { FILTERS = 400, EVENTS = 40 };
+    struct buf out, cond;
+    struct dice d = {11};
+    uint32_t taken = 0, spared = 0, wanted = 0;
+    buf_init(&out, 1 << 20);
+    buf_init(&cond, 4096);
+    struct eng *b = open_engine(&out, false);
+    for (uint32_t i = 0; i < FILTERS; i++) {
+        const int64_t now = 0;
+        struct eng *e = open_engine(&out, false);
+        struct route *r = route_new(eng_heap(b), &now, false);
+        struct route_filter filter;
+        struct route_leaf *l = NULL;
+        struct eng_wants w = {0};
+        const char *type = roll(&d, 5) == 0 ? "N" : "M";
+        a_filter(&d, &cond);
+        deploy(e, 0, buf_cstr(&cond), type);
+        CHECK(eng_wants(e, &w));
+        if (w.v.len > 0) { /* else it takes nothing */
+            CHECK(route_want_add(r, eng_type(b, slice_str(type)), &w.v.ptr[0], &filter, NULL, &l));
+        }
+        for (uint32_t k = 0; k < EVENTS; k++) {
+            struct dice of = {(uint64_t)i * 1000 + k};
+            buf_clear(&out);
+            send(e, of);
+            bool is = is_wanted(b, r, of);
+            CHECK(is || out.len == 0);
+            taken += out.len > 0;
+            wanted += is;
+            spared += !is;
+        }
+        if (l != NULL) {
+            route_remove(r, l);
+        }
+        route_free(r);
+        VEC_DONE(&w.v);
+        eng_free(e);
+    }
+    CHECK(taken > 1000);
+    CHECK(2 * spared > FILTERS * EVENTS && spared + wanted == FILTERS * EVENTS);
+    eng_free(b);
+    buf_done(&out);
+    buf_done(&cond);
 }

@@ -15,7 +15,7 @@
 #include "core/event/frame.h"
 #include "core/event/schema.h"
 
-enum { PARTS = 2, EVENTS_MAX = 2000, TAG_TRIM = 77 };
+enum { PARTS = 2, EVENTS_MAX = 2000, TAG_TRIM = 77, TAG_BOUNDS, LINEAGE = 4711 };
 
 struct world {
     struct bus *bus;
@@ -25,6 +25,7 @@ struct world {
     uint32_t sent;
     int64_t offsets[EVENTS_MAX]; /* of each event; event n lies in partition n % PARTS */
     struct slot *slot;
+    struct slot_task task;
     int64_t snapshot_ns;
     uint32_t deadly, deaths; /* who takes that event dies; 0: none. How often */
     atomic_bool trial;
@@ -44,7 +45,7 @@ static void begin(struct world *w, bool after_death)
     static const bool aligned[] = {false};
     static const struct task_plan plan = {.name = SLICE("t/g/l/0"),
                                           .tenant = SLICE("t"),
-                                          .lineage = 4711,
+                                          .lineage = LINEAGE,
                                           .parts = 1,
                                           .modules = modules,
                                           .n_modules = 1,
@@ -59,20 +60,19 @@ static void begin(struct world *w, bool after_death)
                                           .outs = outs,
                                           .n_outs = 1,
                                           .to_dead = 2};
-    static struct slot_task task;
     struct err err;
-    task = (struct slot_task){.plan = &plan,
-                              .topics = topics,
-                              .aligned = aligned,
-                              .from_start = true,
-                              .after_death = after_death};
+    w->task = (struct slot_task){.plan = &plan,
+                                 .topics = topics,
+                                 .aligned = aligned,
+                                 .from_start = true,
+                                 .after_death = after_death};
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = w->snapshot_ns,
                                    .trial = &w->trial,
                                    .takes = 64};
     w->worker = bus_client_new(w->bus, "worker");
-    CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
+    CHECK_OK(slot_new(w->worker, &conf, &w->task, 1, &w->slot, &err), err);
 }
 
 static void kill_worker(struct world *w)
@@ -149,20 +149,41 @@ static void send(struct world *w, uint32_t n)
     pass(w, 1000000000);
 }
 
+static void trim_to(struct world *w, struct slice topic, uint32_t part, int64_t offset)
+{
+    struct err err;
+    w->trimmed = false;
+    CHECK_OK(bus_trim(w->sender, (struct bus_tp){bus_topic(w->sender, topic), part}, offset,
+                      TAG_TRIM, &err),
+             err);
+    while (!w->trimmed) {
+        pass(w, 1000000);
+    }
+}
+
 /* Everything before that event is gone. */
 static void trim(struct world *w, uint32_t event)
 {
-    struct err err;
     for (uint32_t i = event; i < event + PARTS; i++) {
-        w->trimmed = false;
-        CHECK_OK(bus_trim(w->sender,
-                          (struct bus_tp){bus_topic(w->sender, SLICE("metrics")), i % PARTS},
-                          w->offsets[i], TAG_TRIM, &err),
-                 err);
-        while (!w->trimmed) {
-            pass(w, 1000000);
+        trim_to(w, SLICE("metrics"), i % PARTS, w->offsets[i]);
+    }
+}
+
+/* Where the task's journal ends. */
+static int64_t journal_end(struct world *w)
+{
+    struct bus_tp tp = {bus_topic(w->sender, SLICE("journal")), LINEAGE % 64};
+    struct bus_ev ev[16];
+    struct err err;
+    int64_t end = -1;
+    CHECK_OK(bus_bounds(w->sender, tp, TAG_BOUNDS, &err), err);
+    while (end < 0) {
+        bus_wait(w->sender, 1000000);
+        for (int n = bus_poll(w->sender, ev, 16), i = 0; i < n; i++) {
+            end = ev[i].tag == TAG_BOUNDS ? ev[i].end : end;
         }
     }
+    return end;
 }
 
 static struct world *make(int64_t snapshot_ns)
@@ -343,6 +364,69 @@ TEST(gap_both_at_once)
     pass(w, 2000000000);
     check(w, 100, 150, 2 * PARTS, 50);
     check_state(w);
+    unmake(w);
+}
+
+/* Retention removes records of the journal, too: those of a task that did nothing for long. */
+TEST(gap_a_task_whose_journal_is_gone_has_its_snapshot)
+{
+    struct world *w = make(100000000);
+    send(w, 100);
+    pass(w, 2000000000); /* a snapshot behind all of it */
+    kill_worker(w);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, journal_end(w));
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    check(w, 0, 0, 0, 100);
+    send(w, 10);
+    check(w, 0, 0, 0, 110);
+    check_state(w);
+    unmake(w);
+}
+
+/* A journal without its beginning says what was put out, not what was known. */
+TEST(gap_a_journal_without_its_beginning_is_passed_over)
+{
+    struct world *w = make(0);
+    send(w, 50);
+    int64_t before = journal_end(w);
+    send(w, 50);
+    check(w, 0, 0, 0, 100);
+    kill_worker(w);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, before);
+    w->snapshot_ns = 100000000;
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
+    check(w, 0, 0, PARTS, 100); /* nothing was put out twice */
+    send(w, 10);
+    check(w, 0, 0, PARTS, 10);
+    check_state(w);
+    unmake(w);
+}
+
+/* Somebody has removed its input: those beside it go on. */
+TEST(gap_a_task_without_its_topic_is_lost_alone)
+{
+    static const struct slice missing[] = {SLICE("missing")};
+    struct world *w = make(100000000);
+    send(w, 20);
+    struct task_plan plan = *w->task.plan;
+    struct slot_task other = w->task;
+    plan.name = SLICE("t/other/l/0");
+    plan.lineage = LINEAGE + 1;
+    plan.topics = other.topics = missing;
+    other.plan = &plan;
+    slot_add(w->slot, &other);
+    pass(w, 1000000);
+    pass(w, 1000000000);
+    CHECK_EQ(2, slot_tasks(w->slot));
+    CHECK_EQ(SLOT_LOST, slot_task_state(w->slot, 1));
+    send(w, 20);
+    CHECK_EQ(SLOT_LIVE, slot_task_state(w->slot, 0));
+    check(w, 0, 0, 0, 40);
     unmake(w);
 }
 

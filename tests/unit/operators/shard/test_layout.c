@@ -6,6 +6,7 @@
  */
 #include "operators/shard/layout_diff.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/fates.h"
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
@@ -124,40 +125,20 @@ TEST(who_is_cut_otherwise_is_another)
     "group by service;\n"
 #define ALL "    @name('all') insert into A select count(*) as n from LogRecord#time(60);\n"
 
-/* Each as "what/statement ". */
-static void check_fates(const char *want, const char *before, const char *after)
-{
-    static const char *const names[] = {"kept", "begun", "dropped"};
-    const struct layout_conf conf = {.raw_parts = RAW_PARTS};
-    struct arena *a = arena_new(NULL, "test", 64 << 20);
-    struct layout_change *v = NULL;
-    uint32_t n = 0;
-    struct err err;
-    struct buf b;
-    buf_init(&b, 1000);
-    CHECK_OK(layout_diff(a, slice_str(before), slice_str(after), &conf, &v, &n, &err), err);
-    for (uint32_t i = 0; i < n; i++) {
-        CHECK_SLICE("logs", v[i].level);
-        (void)buf_addf(&b, "%s/" SLICE_FMT " ", names[v[i].fate], SLICE_ARG(v[i].statement));
-    }
-    CHECK_SLICE(want, buf_slice(&b));
-    buf_done(&b);
-    arena_free(a);
-}
-
 TEST(what_becomes_of_state_when_a_document_changes)
 {
-    check_fates("kept/errors ", GRAPH "  epl: |\n" ERRORS, GRAPH "  bound: 1s\n  epl: |\n" ERRORS);
-    check_fates("kept/errors begun/#2 dropped/all ", GRAPH "  epl: |\n" ERRORS ALL,
+    check_fates("kept/errors ", RAW_PARTS, GRAPH "  epl: |\n" ERRORS,
+                GRAPH "  bound: 1s\n  epl: |\n" ERRORS);
+    check_fates("kept/errors begun/#2 dropped/all ", RAW_PARTS, GRAPH "  epl: |\n" ERRORS ALL,
                 GRAPH "  epl: |\n" ERRORS
                       "    insert into B select service, count(*) as n from Metric group by "
                       "service;\n");
-    check_fates("begun/errors begun/#2 dropped/errors ", GRAPH "  epl: |\n" ERRORS,
+    check_fates("begun/errors begun/#2 dropped/errors ", RAW_PARTS, GRAPH "  epl: |\n" ERRORS,
                 GRAPH "  epl: |\n" ERRORS /* the tasks are cut by two keys then */
                       "    insert into B select node, count(*) as n from Metric group by node;\n");
-    check_fates("begun/errors dropped/errors ", GRAPH "  epl: |\n" ERRORS,
+    check_fates("begun/errors dropped/errors ", RAW_PARTS, GRAPH "  epl: |\n" ERRORS,
                 GRAPH "  partitions: 2\n  epl: |\n" ERRORS);
-    check_fates("begun/errors dropped/errors ", GRAPH "  epl: |\n" ERRORS,
+    check_fates("begun/errors dropped/errors ", RAW_PARTS, GRAPH "  epl: |\n" ERRORS,
                 GRAPH "  epl: |\n    @name('errors') insert into E select service, count(*) as n "
                       "from LogRecord#time(61) group by service;\n");
 }

@@ -7,6 +7,7 @@
 #include "operators/shard/layout_diff.h"
 #include "operators/shard/layout_split.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/fates.h"
 
 #include <stdio.h>
 
@@ -185,24 +186,6 @@ TEST(what_is_not_split_stands_on_the_same_grid)
     arena_free(a);
 }
 
-static void check_fates(const char *want, const char *before, const char *after)
-{
-    static const char *const names[] = {"kept", "begun", "dropped"};
-    const struct layout_conf conf = {.raw_parts = RAW_PARTS};
-    struct arena *a = arena_new(NULL, "test", 64 << 20);
-    struct layout_change *v = NULL;
-    uint32_t n = 0;
-    struct err err;
-    char *text = arena_printf(a, "%s", "");
-    CHECK_OK(layout_diff(a, slice_str(before), slice_str(after), &conf, &v, &n, &err), err);
-    for (uint32_t i = 0; i < n; i++) {
-        text = arena_printf(a, "%s%s/" SLICE_FMT " ", text, names[v[i].fate],
-                            SLICE_ARG(v[i].statement));
-    }
-    CHECK_STR(want, text);
-    arena_free(a);
-}
-
 #define ALL(condition)                                                                             \
     "    @Alert(severity='page', summary='{n}') @name('all') select count(*) as n "                \
     "from Metric(" condition ")" E ";\n"
@@ -212,12 +195,12 @@ static void check_fates(const char *want, const char *before, const char *after)
 /* The state of parts is that of the statement: what it lets pass is part of it. */
 TEST(what_becomes_of_parts_when_a_document_changes)
 {
-    check_fates("kept/all kept/by ", HEAD "  epl: |\n" ALL("value > 3") BY,
+    check_fates("kept/all kept/by ", RAW_PARTS, HEAD "  epl: |\n" ALL("value > 3") BY,
                 HEAD "  bound: 1s\n  epl: |\n" ALL("value > 3") BY);
-    check_fates("kept/by dropped/all ", HEAD "  epl: |\n" BY ALL("value > 3"),
+    check_fates("kept/by dropped/all ", RAW_PARTS, HEAD "  epl: |\n" BY ALL("value > 3"),
                 HEAD "  epl: |\n" BY);
-    check_fates("begun/all dropped/all ", HEAD "  epl: |\n" ALL("value > 3"),
+    check_fates("begun/all dropped/all ", RAW_PARTS, HEAD "  epl: |\n" ALL("value > 3"),
                 HEAD "  epl: |\n" ALL("value > 4"));
-    check_fates("begun/all dropped/all ", HEAD "  epl: |\n" ALL("value > 3"),
+    check_fates("begun/all dropped/all ", RAW_PARTS, HEAD "  epl: |\n" ALL("value > 3"),
                 HEAD "  partitions: 1\n  epl: |\n" ALL("value > 3"));
 }

@@ -50,7 +50,7 @@ static void add(void *arg, const struct save_chunk *c)
     struct box *b = arg;
     char *bytes = mem_alloc(c->bytes.len + 1);
     memcpy(bytes, c->bytes.ptr, c->bytes.len);
-    *VEC_PUSH(&b->chunks) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}};
+    *VEC_PUSH(&b->chunks) = (struct save_chunk){c->node, c->group, {bytes, c->bytes.len}, NULL};
 }
 
 static void box_clear(struct box *b)

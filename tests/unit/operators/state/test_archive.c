@@ -15,7 +15,7 @@ static char bytes[LARGE];
 static struct save_chunk chunk_of(uint32_t i)
 {
     size_t n = i == 7 ? LARGE : i * 100;
-    return (struct save_chunk){i / 4, (uint16_t)(i % 4), slice_of(bytes, n)};
+    return (struct save_chunk){i / 4, (uint16_t)(i % 4), slice_of(bytes, n), NULL};
 }
 
 static void write_all(struct snap_archive *a, struct snap_set *set)

@@ -68,6 +68,7 @@ static void open(struct world *w)
     struct err err = {0};
     struct eng_conf conf = {.on_rows = no_rows};
     *w = (struct world){.e = eng_new(&conf), .types = {.number = number, .type = type, .arg = w}};
+    vheap_number_from(eng_heap(w->e), &w->serial); /* one count for all that numbers them */
     buf_init(&w->out, 1 << 24);
     CHECK_OK(eng_deploy(w->e, SLICE("m"), slice_str(module), &err), err);
 }
@@ -169,7 +170,7 @@ static bool read_table(struct world *w, const struct world *from, const char *ta
     int rc = 0;
     for (size_t i = from->chunks.len; rc == 0 && i-- > 0;) {
         const struct chunk *c = &from->chunks.ptr[i];
-        struct save_chunk chunk = {1, c->group, buf_slice(&c->bytes)};
+        struct save_chunk chunk = {1, c->group, buf_slice(&c->bytes), NULL};
         load_begin(l, &chunk);
         table_load(rows_of(w, table), l, by_key);
         rc = load_end(l, reterr);

