@@ -50,6 +50,8 @@ if(KAIJU_COVERAGE)
   add_link_options(--coverage)
 endif()
 
+add_custom_target(threaded) # all that the preset tsan runs; the others have no second thread
+
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
@@ -86,6 +88,9 @@ function(kaiju_test name)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")
+  if("threads" IN_LIST A_LABELS)
+    add_dependencies(threaded ${name})
+  endif()
 endfunction()
 
 add_custom_target(fuzzers)
