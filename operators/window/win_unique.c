@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * #unique(key, ...): the last event of each key; the one before it of the same key leaves as it
- * comes. Null is a key like others.
+ * comes. #firstunique(key, ...): the first event of each key; later ones of that key are not taken,
+ * until something deletes the first. Null is a key like others.
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
@@ -33,13 +34,18 @@ static void forget(struct unique *w, struct evt *e)
     }
 }
 
+static void forget_all(struct unique *w, struct evt **old, size_t n)
+{
+    w->w.old.len = 0;
+    for (size_t i = 0; i < n; i++) {
+        forget(w, old[i]);
+    }
+}
+
 static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct unique *w = (struct unique *)(void *)v;
-    w->w.old.len = 0;
-    for (size_t i = 0; i < n_old; i++) {
-        forget(w, old[i]);
-    }
+    forget_all(w, old, n_old);
     for (size_t i = 0; i < n_nw; i++) {
         struct dat key[WIN_KEYS_MAX];
         uint64_t hash;
@@ -54,6 +60,23 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         node->what = evt_keep(nw[i]);
     }
     win_emit(&w->w, nw, n_nw, w->w.old.ptr, w->w.old.len);
+}
+
+static void update_first(struct view *v, struct evt **nw, size_t n_nw, struct evt **old,
+                         size_t n_old)
+{
+    struct unique *w = (struct unique *)(void *)v;
+    forget_all(w, old, n_old);
+    w->w.nw.len = 0;
+    for (size_t i = 0; i < n_nw; i++) {
+        struct dat key[WIN_KEYS_MAX];
+        uint64_t hash;
+        if (node_of(w, nw[i], key, &hash) == NULL) {
+            win_map_add(&w->map, key, hash)->what = evt_keep(nw[i]);
+            win_list_add(&w->w.nw, nw[i]);
+        }
+    }
+    win_emit(&w->w, w->w.nw.ptr, w->w.nw.len, w->w.old.ptr, w->w.old.len);
 }
 
 static void each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg)
@@ -98,20 +121,17 @@ static void load(struct view *v, struct load *l)
     win_map_load_events(&w->map, l, v->step->in);
 }
 
-static const struct view_ops ops = {
-    .update = update,
-    .each = each,
-    .free = free_it,
-    .idle = idle,
-    .renew = renew,
-    .save = save,
-    .load = load,
-};
+#define OPS(update_)                                                                               \
+    {                                                                                              \
+        .update = (update_), .each = each, .free = free_it, .idle = idle, .renew = renew,          \
+        .save = save, .load = load                                                                 \
+    }
+static const struct view_ops ops = OPS(update), first_ops = OPS(update_first);
 
 static struct view *make(const struct view_step *step, struct view_env *env)
 {
     struct unique *w = MEM_NEW(struct unique);
-    win_init(&w->w, &ops, step, env);
+    win_init(&w->w, step->def == &view_def_unique ? &ops : &first_ops, step, env);
     w->s = (const struct win_keys *)(const void *)step;
     w->map.n_keys = w->s->n_keys;
     return &w->w.v;
@@ -122,6 +142,16 @@ const struct view_def view_def_unique = {
     .parameters = "key, ...",
     .step_bytes = sizeof(struct win_keys),
     .data_window = true,
+    .bind = win_bind_keys,
+    .make = make,
+};
+
+const struct view_def view_def_firstunique = {
+    .name = "firstunique",
+    .parameters = "key, ...",
+    .step_bytes = sizeof(struct win_keys),
+    .data_window = true,
+    .refuses = true,
     .bind = win_bind_keys,
     .make = make,
 };

@@ -60,6 +60,7 @@ struct view_def {
     int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
                 struct view_step *step, const struct etype **ret_out, struct err *reterr);
     struct view *(*make)(const struct view_step *step, struct view_env *env);
+    const struct win_figures *figures; /* of views of sums: what they show (win_figures.h) */
 };
 
 struct view_step { /* a bound view; the plan of a stream has an array of pointers to them */
