@@ -131,6 +131,10 @@ static void apply(struct sel_inst *in, struct evt *to, struct evt **row, bool en
     const struct sel_plan *p = in->p;
     struct ectx c = inst_ctx(&in->in, row);
     c.leaving = !enter;
+    table_touch(to);
+    if (enter) {
+        table_number(p->into->t, row, p->n_streams);
+    }
     if (in->in.st->causes) {
         table_cause(to, &c, p->n_streams, p->windowed && p->streams[0].mr == NULL, enter);
     }

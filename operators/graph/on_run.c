@@ -111,6 +111,7 @@ static struct evt *assign_row(const struct assigns *sets, struct table *table, s
                               struct ectx *c)
 {
     struct eng *e = c->inst->eng;
+    table_touch(row);
     c->row[ON_INITIAL] = initial(sets, row);
     for (uint32_t i = 0; i < sets->n; i++) {
         const struct assign *a = &sets->a[i];

@@ -464,13 +464,24 @@ struct evt *load_evt(struct load *l)
     return e;
 }
 
+size_t load_space(struct load *l)
+{
+    size_t was = l->base;
+    l->base = l->events.len;
+    return was;
+}
+
+void load_space_end(struct load *l, size_t space)
+{
+    l->events.len = l->base;
+    l->base = space;
+}
+
 struct evt *load_evt_apart(struct load *l, const struct etype *type)
 {
-    size_t base = l->base;
-    l->base = l->events.len;
+    size_t space = load_space(l);
     struct evt *e = written_out(l);
-    l->events.len = l->base;
-    l->base = base;
+    load_space_end(l, space);
     if (e != NULL && !ety_is(e->type, type)) {
         load_fail(l, "an event of another type");
         return NULL;

@@ -43,6 +43,9 @@ void load_vals(struct load *l, struct dat *to, size_t n);
 struct evt *load_evt(struct load *l); /* NULL where NULL was saved, and after a failure */
 /* What save_evt_apart wrote, of that type or one below it; NULL after a failure. */
 struct evt *load_evt_apart(struct load *l, const struct etype *type);
+/* What save_space began, and its end. */
+size_t load_space(struct load *l);
+void load_space_end(struct load *l, size_t space);
 /* ... of that type, or one below it; anything else is a failure. */
 struct evt *load_evt_of(struct load *l, const struct etype *type);
 

@@ -357,17 +357,27 @@ void save_evt(struct save *s, struct evt *e)
     add_seen(s, e->serial, space, s->space > 0 ? ++s->space_events : ++part(s)->events);
 }
 
-void save_evt_apart(struct save *s, struct evt *e)
+void save_space(struct save *s)
 {
     assert(s->space == 0);
-    number(s, e);
     s->space = SAVE_NO_GROUP + 1 + ++s->spaces;
     s->space_events = 0;
-    event_itself(s, e);
+}
+
+void save_space_end(struct save *s)
+{
     s->space = 0;
     if (s->late) {
         forget_seen(s); /* it may be long before the end */
     }
+}
+
+void save_evt_apart(struct save *s, struct evt *e)
+{
+    save_space(s);
+    number(s, e);
+    event_itself(s, e);
+    save_space_end(s);
 }
 
 void save_evts(struct save *s, struct evt *const *e, size_t n)

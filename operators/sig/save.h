@@ -76,5 +76,9 @@ void save_evts(struct save *s, struct evt *const *e, size_t n); /* n is written 
 /* Not NULL; written out wherever it stands, with all that is in it: so its bytes are the same
  * whatever was written before. Read by load_evt_apart. */
 void save_evt_apart(struct save *s, struct evt *e);
+/* Between the two events are known only to each other, so the bytes are the same whatever was
+ * written before. Read by load_space. */
+void save_space(struct save *s);
+void save_space_end(struct save *s);
 
 #endif

@@ -4,48 +4,12 @@
  * table and the hash of the key. The hash table is open addressing over the rows themselves: the
  * hash beside them and the key in them is all that a look-up touches.
  */
-#include "operators/table/table.h"
-
 #include "core/base/mem.h"
+#include "operators/table/table_impl.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 enum { SLOTS_MIN = 32 };
-
-struct entry {
-    struct trows *rows;
-    struct evt *e;
-    void *block;
-    uint64_t hash, bytes;
-    uint64_t order;          /* rises along the list: insertion */
-    struct cause_live *live; /* of statements that rows leave */
-    struct cause_ever *ever; /* of others; both NULL until something enters and causes are asked */
-    struct entry *next, *prev;
-};
-
-struct slot {
-    uint64_t hash;
-    struct evt *row; /* NULL: free */
-};
-
-struct trows {
-    struct table *t;
-    struct evt *props;
-    struct entry *first, *last;
-    struct slot *slots;
-    size_t n_slots, count;
-    /* The last look-up by a string, as one event asks for the same row many times. */
-    const struct vstr *last_key;
-    struct evt *last_found;
-    uint64_t last_epoch;
-};
-
-static struct entry *entry_of(const struct evt *row)
-{
-    struct dat v = row->p[row->type->n_cols - 1];
-    return v.kind == DAT_LONG ? (struct entry *)(uintptr_t)v.i : NULL;
-}
 
 struct trows *table_open(struct table *t, struct evt *props)
 {
@@ -67,11 +31,19 @@ static void count_bytes(struct entry *n)
     }
 }
 
+void table_touch(struct evt *row)
+{
+    struct entry *n = table_entry(row);
+    if (n != NULL && n->rows->late != NULL) {
+        table_save_first(n);
+    }
+}
+
 void table_changed(struct table *t, const struct evt *row, uint32_t n)
 {
     t->changes += n;
     if (t->lim != NULL && t->lim->bytes) {
-        count_bytes(entry_of(row));
+        count_bytes(table_entry(row));
     }
 }
 
@@ -93,6 +65,7 @@ static void entry_free(struct entry *n)
 void table_close(struct trows *r)
 {
     struct table *t = r->t;
+    table_save_rest(r);
     for (struct entry *n = r->first, *next; n != NULL; n = next) {
         next = n->next;
         entry_free(n);
@@ -124,7 +97,7 @@ void table_each(struct trows *r, void (*fn)(void *arg, struct evt *row), void *a
     }
 }
 
-static uint64_t hash_of(const struct dat *key, uint32_t n)
+uint64_t table_hash(const struct dat *key, uint32_t n)
 {
     uint64_t h = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -133,7 +106,7 @@ static uint64_t hash_of(const struct dat *key, uint32_t n)
     return h ^ (h >> 29);
 }
 
-static struct evt *find(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
+struct evt *table_find_hash(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
 {
     if (r->n_slots == 0) {
         return NULL;
@@ -166,7 +139,7 @@ struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n)
     if (one && r->last_key == key[0].s && r->last_epoch == epoch) {
         return r->last_found;
     }
-    struct evt *row = find(r, key, n, hash_of(key, n));
+    struct evt *row = table_find_hash(r, key, n, table_hash(key, n));
     if (one && row != NULL) {
         r->last_key = key[0].s;
         r->last_found = row;
@@ -211,14 +184,15 @@ static void slot_out(struct trows *r, const struct entry *n)
     r->slots[gap].row = NULL;
 }
 
-static struct entry *add(struct trows *r, struct evt *row, uint64_t hash)
+struct entry *table_add_row(struct trows *r, struct evt *row, uint64_t hash)
 {
     struct table *t = r->t;
     if (2 * (r->count + 1) > r->n_slots) {
         grow(r);
     }
     struct entry *n = MEM_NEW(struct entry);
-    *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash};
+    *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash, .cut = r->cut};
+    evt_number(t->heap, row);
     row->p[t->block] = dat_long((int64_t)(uintptr_t)n);
     n->block = t->aggs.calls.len > 0 ? agg_block_new(&t->layout) : NULL;
     n->order = r->last != NULL ? r->last->order + 1 : 1;
@@ -240,7 +214,7 @@ struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         evt_set(row, r->t->key[i], key[i]);
     }
-    return add(r, row, hash_of(key, n))->e;
+    return table_add_row(r, row, table_hash(key, n))->e;
 }
 
 static bool has(struct trows *r, const struct evt *e, uint64_t *ret_hash)
@@ -250,8 +224,9 @@ static bool has(struct trows *r, const struct evt *e, uint64_t *ret_hash)
     for (uint32_t i = 0; i < t->n_keys; i++) {
         key[i] = e->p[t->key[i]];
     }
-    *ret_hash = hash_of(key, t->n_keys);
-    return t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, *ret_hash) != NULL;
+    *ret_hash = table_hash(key, t->n_keys);
+    return t->n_keys == 0 ? r->first != NULL
+                          : table_find_hash(r, key, t->n_keys, *ret_hash) != NULL;
 }
 
 bool table_holds(struct trows *r, const struct evt *e)
@@ -274,16 +249,17 @@ bool table_insert(struct trows *r, struct evt *e)
         }
     }
     row->ref = e->ref;
-    (void)add(r, row, hash);
+    (void)table_add_row(r, row, hash);
     return true;
 }
 
 void table_delete(struct trows *r, struct evt *row)
 {
-    struct entry *n = entry_of(row);
+    struct entry *n = table_entry(row);
     if (n == NULL || n->rows != r) {
         return;
     }
+    table_touch(row);
     r->last_key = NULL;
     slot_out(r, n);
     *(n->prev != NULL ? &n->prev->next : &r->first) = n->next;
@@ -296,18 +272,19 @@ void table_delete(struct trows *r, struct evt *row)
 bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
 {
     struct table *t = r->t;
-    struct entry *n = entry_of(row);
+    struct entry *n = table_entry(row);
     if (n == NULL) {
         return false;
     }
+    table_touch(row);
     struct dat was = row->p[col];
     if (t->type->cols[col].key && !dat_same(was, v)) {
         struct dat key[TABLE_KEYS_MAX];
         for (uint32_t i = 0; i < t->n_keys; i++) {
             key[i] = t->key[i] == col ? v : row->p[t->key[i]];
         }
-        uint64_t hash = hash_of(key, t->n_keys);
-        if (find(r, key, t->n_keys, hash) != NULL) {
+        uint64_t hash = table_hash(key, t->n_keys);
+        if (table_find_hash(r, key, t->n_keys, hash) != NULL) {
             return false;
         }
         r->last_key = NULL;
@@ -324,7 +301,7 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
 
 void *table_state(const struct table *t, const struct evt *row, uint16_t col)
 {
-    const struct entry *n = entry_of(row);
+    const struct entry *n = table_entry(row);
     if (n == NULL || n->block == NULL || t->slot[col] == UINT16_MAX) {
         return NULL;
     }
@@ -333,7 +310,7 @@ void *table_state(const struct table *t, const struct evt *row, uint16_t col)
 
 struct dat table_col(struct evt *row, uint16_t col, struct ectx *c)
 {
-    const struct entry *n = entry_of(row);
+    const struct entry *n = table_entry(row);
     if (n == NULL || n->rows->t->slot[col] == UINT16_MAX) {
         return row->p[col];
     }
@@ -342,8 +319,9 @@ struct dat table_col(struct evt *row, uint16_t col, struct ectx *c)
 
 void table_cause(struct evt *row, struct ectx *c, uint32_t n_events, bool windowed, bool enter)
 {
-    struct entry *n = entry_of(row);
+    struct entry *n = table_entry(row);
     assert(n != NULL);
+    table_touch(row);
     if (windowed && n->live == NULL) {
         n->live = cause_live_new(c->heap, true);
     } else if (!windowed && n->ever == NULL) {
@@ -366,7 +344,7 @@ void table_cause(struct evt *row, struct ectx *c, uint32_t n_events, bool window
 
 void table_causes(const struct evt *row, struct cause_list *to)
 {
-    const struct entry *n = entry_of(row);
+    const struct entry *n = table_entry(row);
     cause_add_event(to, row);
     if (n != NULL && n->live != NULL) {
         cause_live_list(n->live, NULL, to);
@@ -403,90 +381,4 @@ struct dat table_keys(struct trows *r, struct vheap *h)
         vlist_set(l, i++, dat_list(k));
     }
     return dat_list(l);
-}
-
-/* ---- state: each row its order, columns, aggregations, causes; by key nothing else, else behind
- * their number ---- */
-
-void table_save(struct trows *r, struct save *s, bool by_key)
-{
-    const struct table *t = r->t;
-    struct dat key[TABLE_KEYS_MAX];
-    if (!by_key) {
-        save_u(s, r->count);
-    }
-    for (const struct entry *n = r->first; n != NULL; n = n->next) {
-        for (uint32_t i = 0; by_key && i < t->n_keys; i++) {
-            key[i] = n->e->p[t->key[i]];
-        }
-        if (by_key) {
-            save_group(s, save_group_of(key, t->n_keys));
-        }
-        save_u(s, n->order);
-        save_evt(s, n->e);
-        if (n->block != NULL) {
-            agg_block_save(&t->layout, n->block, s);
-        }
-        cause_save(s, n->live, n->ever);
-    }
-}
-
-static void load_row(struct trows *r, struct load *l)
-{
-    const struct table *t = r->t;
-    struct dat key[TABLE_KEYS_MAX];
-    uint64_t order = load_u(l);
-    struct evt *row = load_evt_of(l, t->type);
-    if (!load_ok(l)) {
-        return;
-    }
-    for (uint32_t i = 0; i < t->n_keys; i++) {
-        key[i] = row->p[t->key[i]];
-    }
-    uint64_t hash = hash_of(key, t->n_keys);
-    bool twice = t->n_keys == 0 ? r->first != NULL : find(r, key, t->n_keys, hash) != NULL;
-    if (twice || entry_of(row) != NULL) {
-        load_fail(l, "a row of '" SLICE_FMT "' stands twice", SLICE_ARG(t->name));
-        return;
-    }
-    struct entry *n = add(r, row, hash);
-    n->order = order;
-    if (n->block != NULL) {
-        agg_block_load(&t->layout, n->block, l);
-    }
-    cause_load(l, &n->live, &n->ever);
-}
-
-void table_load(struct trows *r, struct load *l, bool by_key)
-{
-    size_t n = by_key ? 0 : load_count(l, 2);
-    for (size_t i = 0; i < n && load_ok(l); i++) {
-        load_row(r, l);
-    }
-    while (by_key && load_more(l)) {
-        load_row(r, l);
-    }
-}
-
-static int by_order(const void *a, const void *b)
-{
-    uint64_t x = (*(struct entry *const *)a)->order, y = (*(struct entry *const *)b)->order;
-    return x < y ? -1 : x > y;
-}
-
-void table_loaded(struct trows *r)
-{
-    struct entry **all = mem_calloc(r->count + 1, sizeof(struct entry *));
-    size_t n = 0;
-    for (struct entry *e = r->first; e != NULL; e = e->next) {
-        all[n++] = e;
-    }
-    qsort(all, n, sizeof(struct entry *), by_order);
-    r->first = all[0];
-    r->last = n > 0 ? all[n - 1] : NULL;
-    for (size_t i = 0; i < n; i++) {
-        all[i]->prev = i > 0 ? all[i - 1] : NULL;
-        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
-    }
-    mem_free(all);
 }

@@ -47,6 +47,11 @@ void table_delete(struct trows *r, struct evt *row);
 /* Assigns a plain column. A key column moves the row; false (nothing done) if the new key is taken.
  */
 bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v);
+/* Its caller is about to assign columns or to change states of a row: what is saved in slices is
+ * as it was before. */
+void table_touch(struct evt *row);
+/* Events that enter states of its rows. */
+void table_number(const struct table *t, struct evt *const *row, uint32_t n);
 /* Its caller has assigned n plain columns, no keys, of a row of the table. */
 void table_changed(struct table *t, const struct evt *row, uint32_t n);
 struct dat table_col(struct evt *row, uint16_t col, struct ectx *c);
@@ -62,7 +67,8 @@ struct dat table_keys(struct trows *r, struct vheap *h);
 /* Rows, into rows just opened. With `by_key` each row is written under the key group of its primary
  * key (save_group) and table_load is called for each chunk, which has nothing else (load_more), in
  * any order; without, all rows stand in the chunk under way and something may follow.
- * table_loaded, when nothing more comes, puts them in order. */
+ * table_loaded, when nothing more comes, puts them in order. By key rows may be written in slices,
+ * unless a column of them may hold events. */
 void table_save(struct trows *r, struct save *s, bool by_key);
 void table_load(struct trows *r, struct load *l, bool by_key);
 void table_loaded(struct trows *r);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Large states of an engine that are saved in slices while it goes on: at the cut nearly nothing is
+ * written, no slice is much larger than asked for, and in the end there are the bytes that saving
+ * at once would have made. One row per kind of state.
+ */
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+#include "operators/graph/eng_state.h"
+#include "tests/test.h"
+#include "tests/unit/operators/state_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPES                                                                                      \
+    "create schema E(k string, n int, x double); create schema D(k string, n int, x double);\n"    \
+    "create schema S(k string, n int, x double);\n"
+
+struct kind {
+    const char *name, *module;
+};
+
+static const struct kind kinds[] = {
+    {"table", "create table T(k string primary key, n int);"
+              "on E merge T where E.k = T.k when matched then update set n = E.n"
+              " when not matched then insert select E.k as k, E.n as n;"
+              "on D delete from T where T.k = D.k;"
+              "on S update T set k = S.k || '!', n = S.n where T.k = S.k;"},
+    {"states of a table",
+     "create table T(k string primary key, c count(*), s sum(double), w window(*) @type(E));"
+     "into table T select count(*) as c, sum(x) as s, window(*) as w from E#length(4000) group by "
+     "k;"
+     "on D delete from T where T.k = D.k;"},
+};
+
+struct rig {
+    struct eng *e;
+    VEC(struct save_chunk) want, got;
+    struct buf bytes; /* of the one that comes in pieces */
+    uint64_t node, seed;
+    uint16_t group;
+    size_t in_all; /* bytes that were given */
+};
+
+static void no_rows(void *arg, struct slice statement, const struct eng_rows *rows)
+{
+    (void)arg;
+    (void)statement;
+    (void)rows;
+}
+
+static struct save_chunk copy(uint64_t node, uint16_t group, struct slice from)
+{
+    char *bytes = mem_alloc(from.len + 1);
+    memcpy(bytes, from.ptr, from.len);
+    return (struct save_chunk){node, group, slice_of(bytes, from.len), NULL};
+}
+
+static void on_want(void *arg, const struct save_chunk *c)
+{
+    *VEC_PUSH(&((struct rig *)arg)->want) = copy(c->node, c->group, c->bytes);
+}
+
+static void on_whole(void *arg, const struct save_chunk *c)
+{
+    struct rig *r = arg;
+    r->in_all += c->bytes.len;
+    *VEC_PUSH(&r->got) = copy(c->node, c->group, c->bytes);
+}
+
+static void on_begin(void *arg, uint64_t node, uint16_t group)
+{
+    struct rig *r = arg;
+    r->node = node;
+    r->group = group;
+}
+
+static void on_bytes(void *arg, struct slice bytes)
+{
+    struct rig *r = arg;
+    r->in_all += bytes.len;
+    buf_add_slice(&r->bytes, bytes);
+}
+
+static void on_end(void *arg)
+{
+    struct rig *r = arg;
+    *VEC_PUSH(&r->got) = copy(r->node, r->group, buf_slice(&r->bytes));
+    buf_clear(&r->bytes);
+}
+
+static int by_node(const void *a, const void *b)
+{
+    const struct save_chunk *x = a, *y = b;
+    return x->node != y->node ? (x->node < y->node ? -1 : 1) : x->group - y->group;
+}
+
+static void send(struct rig *r, const char *type, uint32_t of)
+{
+    struct vheap *h = eng_heap(r->e);
+    struct evt *e = evt_new(h, eng_type(r->e, slice_str(type)));
+    char k[16];
+    struct err err;
+    (void)snprintf(k, sizeof k, "k%u", state_draw(&r->seed, of));
+    evt_set(e, 0, dat_str(vstr_new(h, slice_str(k))));
+    evt_set(e, 1, dat_int((int32_t)state_draw(&r->seed, 100)));
+    evt_set(e, 2, dat_double(state_draw(&r->seed, 1000) / 8.0));
+    CHECK_OK(eng_send(r->e, e, &err), err);
+}
+
+static void play(struct rig *r, uint32_t n, uint32_t of)
+{
+    static const char *const types[] = {"E", "E", "E", "D", "S"};
+    while (n-- > 0) {
+        send(r, types[state_draw(&r->seed, ARRAY_LEN(types))], of);
+    }
+}
+
+static void check_same(struct rig *r)
+{
+    qsort(r->got.ptr, r->got.len, sizeof *r->got.ptr, by_node);
+    qsort(r->want.ptr, r->want.len, sizeof *r->want.ptr, by_node);
+    CHECK_EQ(r->want.len, r->got.len);
+    for (size_t i = 0; i < r->want.len; i++) {
+        CHECK_EQ(0, by_node(&r->want.ptr[i], &r->got.ptr[i]));
+        CHECK(slice_eq(r->want.ptr[i].bytes, r->got.ptr[i].bytes));
+    }
+}
+
+static void forget(struct rig *r)
+{
+    VEC_EACH (&r->want, c) {
+        mem_free((char *)(uintptr_t)c->bytes.ptr);
+    }
+    VEC_EACH (&r->got, c) {
+        mem_free((char *)(uintptr_t)c->bytes.ptr);
+    }
+    VEC_DONE(&r->want);
+    VEC_DONE(&r->got);
+}
+
+/* A chunk of a node that is written as a whole comes when all of it is: what was written before is
+ * not seen, but how often it was asked. */
+static void cut(struct rig *r, size_t slice)
+{
+    enum { KEYS = 3000, AT_ONCE = 4096 };
+    const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, r};
+    size_t size = 0, steps = 0;
+    eng_save(r->e, on_want, r);
+    VEC_EACH (&r->want, c) {
+        size += c->bytes.len;
+    }
+    r->in_all = 0;
+    struct eng_cut *c = eng_cut_new(r->e, &to, 2048);
+    CHECK(r->in_all < AT_ONCE);
+    bool done = false;
+    for (; !done; steps++) {
+        play(r, state_draw(&r->seed, 3), KEYS);
+        done = eng_cut_step(c, slice);
+    }
+    eng_cut_free(c);
+    check_same(r);
+    CHECK(size > 16 * (size_t)AT_ONCE);
+    CHECK(steps > size / slice / 4);
+    forget(r);
+}
+
+static void check_kind(const struct kind *k)
+{
+    enum { KEYS = 3000 };
+    struct rig r = {.seed = 7, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    struct err err;
+    buf_init(&r.bytes, 1 << 24);
+    char text[4096];
+    (void)snprintf(text, sizeof text, "%s%s", TYPES, k->module);
+    if (eng_deploy(r.e, SLICE("m"), slice_str(text), &err) != 0) {
+        test_fail(__FILE__, __LINE__, "%s: %s", k->name, err.msg);
+    }
+    for (int i = 0; i < 6000; i++) {
+        send(&r, "E", KEYS);
+    }
+    cut(&r, 512);
+    cut(&r, 4096);
+    play(&r, 500, KEYS);
+    cut(&r, 64);
+    buf_done(&r.bytes);
+    eng_free(r.e);
+}
+
+TEST(eng_cut_writes_large_states_in_slices)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        check_kind(&kinds[i]);
+    }
+}
