@@ -4,9 +4,10 @@
  * is made, and how fast a state is restored. One task holds a window of rows with long texts, and
  * beside it the distinct ones by node. It is filled as fast as it goes; half of that rate is the
  * load under which a snapshot is made; then it ends with another one, which is restored. With
- * `events` it holds a named window of events instead, which need more bytes per event at hand.
+ * `events` it holds a named window of events instead, which need more bytes per event at hand; with
+ * `table` a table with a row for each.
  *
- *     bench_snapshot [MIB [events]]
+ *     bench_snapshot [MIB [rows|events|table]]
  *
  * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
  * took some, or when the oldest of them was readable, whichever is later: all that time input was
@@ -42,9 +43,9 @@ struct bench {
     struct layout *layout;
     struct slot *slot;
     uint64_t events; /* to fill it */
-    bool held;       /* as events */
-    int64_t last;    /* end of the last step that took something */
-    int64_t cpu;     /* of the thread, then */
+    const char *graph;
+    int64_t last; /* end of the last step that took something */
+    int64_t cpu;  /* of the thread, then */
     VEC(double) gaps, cpu_gaps;
     int64_t spent[PHASES];                        /* since the last step that took something */
     double worst, worst_cpu, worst_spent[PHASES]; /* ms: of the worst gap by CPU time */
@@ -156,22 +157,44 @@ static int64_t thread_cpu_ns(void)
     "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"                                \
     "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
 
+/* What the task holds. */
+static const struct kind {
+    const char *name, *graph;
+} kinds[] = {
+    {"rows", LEVEL
+     "      @name('large') insert into Out select node, count(*) as n, count(distinct name) as d\n"
+     "        from Metric#time(30 days) group by node having count(*) < 0;\n"},
+    {"events",
+     LEVEL "      create window Held#keepall (node string, name string, value double);\n"
+           "      insert into Held select node, name, value from Metric;\n"
+           "      on Metric(value < 0) as m insert into Out select h.node from Held as h;\n"},
+    {"table",
+     LEVEL "      create table Kept(name string primary key, node string, value double);\n"
+           "      on Metric as m merge Kept as k where k.name = m.name\n"
+           "        when matched then update set value = m.value\n"
+           "        when not matched then insert select m.name as name, m.node as node, m.value as "
+           "value;\n"
+           "      on Metric(value < 0) as m insert into Out select k.node from Kept as k;\n"},
+};
+
+static const char *graph_of(const char *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].name, kind) == 0) {
+            return kinds[i].graph;
+        }
+    }
+    fprintf(stderr, "no kind '%s'\n", kind);
+    exit(1);
+}
+
 static void lay_out(struct bench *b)
 {
-    static const char rows[] = LEVEL
-        "      @name('large') insert into Out select node, count(*) as n, count(distinct name) as "
-        "d\n"
-        "        from Metric#time(30 days) group by node having count(*) < 0;\n";
-    static const char held[] =
-        LEVEL "      create window Held#keepall (node string, name string, value double);\n"
-              "      insert into Held select node, name, value from Metric;\n"
-              "      on Metric(value < 0) as m insert into Out select h.node from Held as h;\n";
-    const char *graph = b->held ? held : rows;
     const struct layout_conf conf = {.raw_parts = 1};
     struct err err;
-    must(
-        layout_make(arena_new(NULL, "graph", 256 << 20), slice_str(graph), &conf, &b->layout, &err),
-        &err, "the graph");
+    must(layout_make(arena_new(NULL, "graph", 256 << 20), slice_str(b->graph), &conf, &b->layout,
+                     &err),
+         &err, "the graph");
     if (b->layout->n_groups != 1 || b->layout->groups[0].parts != 1) {
         fprintf(stderr, "the graph is not one task\n");
         exit(1);
@@ -392,7 +415,7 @@ int main(int argc, char **argv)
     if (mkdtemp(dir) == NULL) {
         return 1;
     }
-    b.held = argc > 2 && strcmp(argv[2], "events") == 0;
+    b.graph = graph_of(argc > 2 ? argv[2] : "rows");
     b.events = mib * PER_MIB / PER_RECORD * PER_RECORD;
     atomic_store(&b.upto, b.events);
     mem_tune();
