@@ -31,7 +31,7 @@ struct job {
     char match[TAGS_TEXT_MAX], none_match[TAGS_TEXT_MAX]; /* If-Match, If-None-Match; "" */
     struct buf text, value;
     uint64_t hash;
-    int64_t version;
+    int64_t version, life;
     json_t *warnings;
     json_t *state; /* what becomes of the state of statements; NULL: there was none */
     /* Of the compiler (coordinator_aside): the graph as it was when it began, what is wrong. */
@@ -263,20 +263,42 @@ static uint32_t previous_of(const struct job *j, const struct graph *g,
 /* With as many of them as fit; false: it is too large without any. */
 static bool write_record(struct job *j, const struct graph *g)
 {
-    struct slice previous[GRAPH_PREVIOUS_MAX];
-    uint32_t n = previous_of(j, g, previous);
+    struct graph to = {.tenant = j->tenant,
+                       .name = j->name,
+                       .version = j->version,
+                       .hash = j->hash,
+                       .life = j->life,
+                       .document = buf_slice(&j->text)};
+    to.n_previous = previous_of(j, g, to.previous);
     for (bool more = true; more;) {
         buf_done(&j->value);
         buf_init(&j->value, BUS_RECORD_MAX);
-        if (graphs_value(&j->value, j->tenant, j->name, j->version, j->hash, buf_slice(&j->text),
-                         previous, n) &&
-            j->value.len + GRAPH_KEY_BYTES <= BUS_RECORD_MAX) {
+        if (graphs_value(&j->value, &to) && j->value.len + GRAPH_KEY_BYTES <= BUS_RECORD_MAX) {
             return true;
         }
-        more = n > 0;
-        n = more ? drop_one(previous, n) : 0;
+        more = to.n_previous > 0;
+        to.n_previous = more ? drop_one(to.previous, to.n_previous) : 0;
     }
     return false;
+}
+
+/* Until its tasks have ended (members.c) it is there, for nobody to see. */
+static void write_removal(struct job *j, const struct graph *g)
+{
+    struct graph to = *g;
+    to.deleted = true;
+    to.n_previous = 0;
+    buf_clear(&j->value);
+    bool fits = graphs_value(&j->value, &to);
+    assert(fits); /* it did, with the documents before it and some room */
+    (void)fits;
+}
+
+/* One of this name that was removed has not ended, or tasks of others before it may be left. */
+static int64_t life_of(const struct job *j, const struct graph *g)
+{
+    const struct graph *was = graphs_record(j->api->conf.graphs, job_key(j));
+    return g != NULL ? g->life : was != NULL ? was->life + 1 : 0;
 }
 
 /* True: value is the record to be written. False: answered, and the job may be freed. */
@@ -294,6 +316,7 @@ static bool prepare(struct job *j, bool *ret_same)
     }
     if (j->removes) {
         j->version = g->version;
+        write_removal(j, g);
         return true;
     }
     if (g == NULL && graphs_count(j->api->conf.graphs) >= GRAPHS_MAX) {
@@ -301,6 +324,7 @@ static bool prepare(struct job *j, bool *ret_same)
         return false;
     }
     j->creates = g == NULL;
+    j->life = life_of(j, g);
     j->version = g == NULL ? 1 : g->hash == j->hash ? g->version : g->version + 1;
     graphs_tag(j->version, buf_slice(&j->text), j->tag);
     *ret_same = g != NULL && slice_eq(g->document, buf_slice(&j->text)) && g->version == j->version;
@@ -343,8 +367,7 @@ static bool decide(void *arg, struct store_record *ret_record)
         answer_done(j, false);
         return false;
     }
-    *ret_record = (struct store_record){job_key(j), j->removes ? SLICE_NONE : buf_slice(&j->value),
-                                        STORE_GRAPHS};
+    *ret_record = (struct store_record){job_key(j), buf_slice(&j->value), STORE_GRAPHS};
     return true;
 }
 

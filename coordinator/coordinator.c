@@ -6,6 +6,7 @@
 #include "coordinator/coordinator.h"
 
 #include "coordinator/api.h"
+#include "coordinator/gone.h"
 #include "coordinator/members.h"
 #include "core/base/mem.h"
 #include "core/net/aside.h"
@@ -24,6 +25,7 @@ struct coordinator {
     struct graphs *graphs;
     struct tasks *tasks;
     struct members *members;
+    struct gone *gone;
     struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
     struct keeps *keeps;
@@ -62,7 +64,7 @@ static void on_record(void *arg, enum store_topic topic, struct slice key, struc
     }
     graphs_take(c->graphs, key, value);
     members_graph(c->members, key);
-    if (value.ptr == NULL) {
+    if (graphs_get(c->graphs, key) == NULL) {
         api_forget(c->api, key);
     }
 }
@@ -78,6 +80,7 @@ static void look(void *arg)
 {
     struct coordinator *c = arg;
     members_step(c->members);
+    gone_step(c->gone);
     loop_timer_set(c->timer, LOOK_NS);
 }
 
@@ -174,6 +177,7 @@ static void stop(void *state)
     keeps_free(c->keeps);
     graphs_free(c->graphs);
     tasks_free(c->tasks);
+    gone_free(c->gone);
     members_free(c->members);
     loop_timer_free(c->timer);
     role_client_free(c->client);
@@ -206,6 +210,8 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                                            .aside = c->plans,
                                            .layout = coordinator_layout,
                                            .raw_parts = (uint32_t)env->settings->bus.partitions});
+    c->gone = gone_new(&(struct gone_conf){
+        .store = c->store, .graphs = c->graphs, .tasks = c->tasks, .members = c->members});
     c->timer = loop_timer_new(env->loop, look, c);
     loop_timer_set(c->timer, LOOK_NS);
     for (unsigned i = 0; i < FEED_TOPICS; i++) {

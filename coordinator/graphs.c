@@ -18,6 +18,7 @@
 
 struct graphs {
     struct map map;
+    size_t deleted, over; /* of them */
 };
 
 static struct slice copy(struct slice s)
@@ -75,23 +76,27 @@ struct slice graphs_key(struct slice tenant, struct slice name, char *out)
     return n > 0 && n < GRAPH_KEY_BYTES ? slice_of(out, (size_t)n) : SLICE_NONE;
 }
 
-bool graphs_value(struct buf *out, struct slice tenant, struct slice name, int64_t version,
-                  uint64_t hash, struct slice document, const struct slice *previous,
-                  uint32_t n_previous)
+bool graphs_value(struct buf *out, const struct graph *g)
 {
-    assert(version > 0);
+    assert(g->version > 0);
     (void)buf_addf(out, "{\"format\":%d,\"tenant\":", GRAPHS_FORMAT);
-    (void)rec_json_string(out, tenant);
+    (void)rec_json_string(out, g->tenant);
     (void)buf_add_str(out, ",\"name\":");
-    (void)rec_json_string(out, name);
-    (void)buf_addf(
-        out, ",\"version\":%" PRId64 ",\"hash\":\"%016" PRIx64 "\",\"document\":", version, hash);
-    (void)rec_json_string(out, document);
-    for (uint32_t i = 0; i < n_previous; i++) {
-        (void)buf_add_str(out, i == 0 ? ",\"previous\":[" : ",");
-        (void)rec_json_string(out, previous[i]);
+    (void)rec_json_string(out, g->name);
+    (void)buf_addf(out, ",\"version\":%" PRId64 ",\"hash\":\"%016" PRIx64 "\"", g->version,
+                   g->hash);
+    if (g->life > 0) {
+        (void)buf_addf(out, ",\"life\":%" PRId64, g->life);
     }
-    (void)buf_add_str(out, n_previous > 0 ? "]" : "");
+    (void)buf_add_str(out, g->deleted ? ",\"deleted\":true" : "");
+    (void)buf_add_str(out, g->over ? ",\"over\":true" : "");
+    (void)buf_add_str(out, ",\"document\":");
+    (void)rec_json_string(out, g->document);
+    for (uint32_t i = 0; i < g->n_previous; i++) {
+        (void)buf_add_str(out, i == 0 ? ",\"previous\":[" : ",");
+        (void)rec_json_string(out, g->previous[i]);
+    }
+    (void)buf_add_str(out, g->n_previous > 0 ? "]" : "");
     return buf_add_byte(out, '}') && !buf_failed(out);
 }
 
@@ -144,7 +149,10 @@ static struct graph *read_record(struct slice key, struct slice value, const cha
                             .document = copy(document),
                             .value = copy(value),
                             .version = version,
-                            .hash = number};
+                            .hash = number,
+                            .life = json_integer_value(json_object_get(o, "life")),
+                            .deleted = json_is_true(json_object_get(o, "deleted")),
+                            .over = json_is_true(json_object_get(o, "over"))};
         graphs_tag(version, document, g->tag);
         read_previous(g, json_object_get(o, "previous"));
     }
@@ -152,11 +160,19 @@ static struct graph *read_record(struct slice key, struct slice value, const cha
     return g;
 }
 
+static void count(struct graphs *g, const struct graph *one, int by)
+{
+    g->deleted += one != NULL && one->deleted ? (size_t)by : 0;
+    g->over += one != NULL && one->over ? (size_t)by : 0;
+}
+
 void graphs_take(struct graphs *g, struct slice key, struct slice value)
 {
     const char *why = "there are too many";
     if (value.ptr == NULL) {
-        graph_free(map_remove(&g->map, key));
+        struct graph *gone = map_remove(&g->map, key);
+        count(g, gone, -1);
+        graph_free(gone);
         return;
     }
     struct graph *fresh = read_record(key, value, &why);
@@ -167,23 +183,37 @@ void graphs_take(struct graphs *g, struct slice key, struct slice value)
                  LOG_STR("why", why));
         return;
     }
+    const struct graph *had = *slot;
+    count(g, had, -1);
+    count(g, fresh, 1);
     graph_free(*slot);
     *slot = fresh;
 }
 
-const struct graph *graphs_get(const struct graphs *g, struct slice key)
+const struct graph *graphs_record(const struct graphs *g, struct slice key)
 {
     return map_get(&g->map, key);
 }
 
+const struct graph *graphs_get(const struct graphs *g, struct slice key)
+{
+    const struct graph *one = graphs_record(g, key);
+    return one != NULL && !one->deleted ? one : NULL;
+}
+
+size_t graphs_deleted(const struct graphs *g)
+{
+    return g->deleted - g->over;
+}
+
 size_t graphs_count(const struct graphs *g)
 {
-    return g->map.live;
+    return g->map.live - g->deleted;
 }
 
 bool graphs_hold(const struct graphs *g, struct slice key, struct slice value)
 {
-    const struct graph *now = graphs_get(g, key);
+    const struct graph *now = graphs_record(g, key);
     return value.ptr == NULL ? now == NULL : now != NULL && slice_eq(now->value, value);
 }
 
@@ -200,7 +230,7 @@ size_t graphs_list(const struct graphs *g, struct slice tenant, struct slice aft
     const struct graph **all = mem_calloc(g->map.live + 1, sizeof *all);
     MAP_EACH (&g->map, e) {
         const struct graph *one = e->value;
-        if ((tenant.ptr == NULL || slice_eq(one->tenant, tenant)) &&
+        if (!one->deleted && (tenant.ptr == NULL || slice_eq(one->tenant, tenant)) &&
             (after.ptr == NULL || slice_cmp(one->key, after) > 0)) {
             all[n++] = one;
         }
@@ -210,4 +240,19 @@ size_t graphs_list(const struct graphs *g, struct slice tenant, struct slice aft
     memcpy(ret_graphs, all, n * sizeof *all);
     mem_free(all);
     return n;
+}
+
+const struct graph **graphs_of_tasks(const struct graphs *g, size_t *ret_n)
+{
+    size_t n = 0;
+    const struct graph **all = mem_calloc(g->map.live + 1, sizeof *all);
+    MAP_EACH (&g->map, e) {
+        const struct graph *one = e->value;
+        if (!one->over) {
+            all[n++] = one;
+        }
+    }
+    qsort(all, n, sizeof *all, by_key);
+    *ret_n = n;
+    return all;
 }

@@ -324,7 +324,7 @@ void members_graph(struct members *m, struct slice key)
 {
     struct planned *p = map_get(&m->plans, key);
     m->dirty = true;
-    if (p != NULL && graphs_get(m->conf.graphs, key) == NULL) {
+    if (p != NULL && graphs_record(m->conf.graphs, key) == NULL) {
         planned_free(map_remove(&m->plans, key));
     } else if (p != NULL) {
         p->turn = ++m->turns;
@@ -552,6 +552,19 @@ static struct planned *plan_of(struct members *m, const struct graph *g)
     return of;
 }
 
+const struct coordinator_group *members_groups(const struct members *m, struct slice key,
+                                               uint32_t *ret_n)
+{
+    const struct planned *of = map_get(&m->plans, key);
+    const struct plan *p = of != NULL ? of->plan : NULL;
+    static const struct coordinator_group none;
+    if (p == NULL || p->turn != of->turn) {
+        return NULL;
+    }
+    *ret_n = p->n_groups;
+    return p->n_groups > 0 ? p->groups : &none;
+}
+
 /* Some slot has tasks of the graph. */
 static bool is_run(const struct members *m, struct slice key)
 {
@@ -573,10 +586,9 @@ static bool is_run(const struct members *m, struct slice key)
 /* False: the tasks of a graph that runs are not known yet, and nobody may lose them for that. */
 static bool add_tasks(struct members *m, struct wish *w)
 {
-    size_t n = graphs_count(m->conf.graphs);
-    const struct graph **all = mem_calloc(n + 1, sizeof *all);
+    size_t n;
+    const struct graph **all = graphs_of_tasks(m->conf.graphs, &n);
     bool known = true;
-    n = graphs_list(m->conf.graphs, SLICE_NONE, SLICE_NONE, n, all);
     for (size_t i = 0; i < n; i++) {
         const struct planned *of = plan_of(m, all[i]);
         const struct plan *p = of != NULL ? of->plan : NULL;

@@ -53,6 +53,9 @@ bool members_hold(const struct members *m, enum store_topic topic, struct slice 
                   struct slice value);
 /* The graph was changed or removed. */
 void members_graph(struct members *m, struct slice key);
+/* The tasks of a graph as it is now. NULL: not known yet. */
+const struct coordinator_group *members_groups(const struct members *m, struct slice key,
+                                               uint32_t *ret_n);
 void members_on_event(struct members *m, const struct bus_ev *ev);
 void members_step(struct members *m);
 struct members_count members_count(const struct members *m);

@@ -237,6 +237,13 @@ const char *tasks_phase(const struct tasks *t, struct slice tenant, struct slice
                           : "replaying";
 }
 
+bool tasks_has_ended(const struct tasks *t, struct slice task, int64_t life)
+{
+    const json_t *one = map_get(&t->map, task);
+    return slice_eq(text_of(one, "state"), SLICE("ended")) &&
+           json_integer_value(json_object_get(one, "life")) == life;
+}
+
 /* ---- groups of them ---- */
 
 static void add_text(json_t *list, struct slice text)

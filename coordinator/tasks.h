@@ -33,6 +33,8 @@ struct json_t *tasks_sum(const struct tasks *t, const struct tasks_filter *f);
 /* Of one graph: "pending", "running", "replaying", "switching", "degraded". */
 const char *tasks_phase(const struct tasks *t, struct slice tenant, struct slice graph,
                         int64_t version);
+/* The worker that had it says that nothing of it is left, in that life of its graph. */
+bool tasks_has_ended(const struct tasks *t, struct slice task, int64_t life);
 /* One object for each worker, in order of names: its slots and the sum of its tasks. */
 struct json_t *tasks_workers(const struct tasks *t);
 /* One object for each level group of a graph: the sum of its tasks, and who runs them. */

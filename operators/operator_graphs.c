@@ -66,6 +66,7 @@ struct order { /* to lay a document out */
     struct slice past[PAST_MAX]; /* documents before it, in the arena */
     uint32_t n_past;
     struct layout_conf conf;
+    bool deleted; /* the graph is gone: its tasks only end */
     struct arena *arena;
     struct layout *layout;
     int rc;
@@ -86,7 +87,8 @@ static void work(void *arg)
     x->rc = layout_make(x->arena, slice_str(x->document), &x->conf, &x->layout, &x->err);
 }
 
-/* What ran so far goes; if it ends, `by` follows it, or nothing. */
+/* What ran so far goes; if it ends, `by` follows it, or nothing. Tasks of a graph that was deleted
+ * meanwhile leave nothing to those of the next one of its name. */
 static void drop_old(struct operator_self *o, struct operator_graph *g, bool ends,
                      const struct layout *by)
 {
@@ -94,8 +96,9 @@ static void drop_old(struct operator_self *o, struct operator_graph *g, bool end
     g->laid = NULL;
     g->ready = g->said_live = false;
     if (old != NULL && ends) {
-        laid_ends(old, by);
+        laid_ends(old, g->deleted || g->life != g->old_life ? NULL : by);
     }
+    g->old_life = g->life;
     if (old != NULL) {
         forget_tasks(o, old->layout, by);
         laid_unref(old);
@@ -128,10 +131,11 @@ static void laid_out(void *arg, bool worked)
     } else {
         drop_old(o, g, true, x->layout);
         g->laid = laid_new(x->layout, x->arena, x->version);
-        laid_after(g->laid, x->past, x->n_past, x->conf.raw_parts);
+        g->laid->deleted = x->deleted;
+        laid_after(g->laid, x->past, x->n_past, &x->conf);
         x->arena = NULL;
-        LOG_INFO("graph begins", LOG_STR("graph", g->key), LOG_INT("version", x->version),
-                 LOG_INT("tasks", x->layout->n_tasks));
+        LOG_INFO(x->deleted ? "graph ends" : "graph begins", LOG_STR("graph", g->key),
+                 LOG_INT("version", x->version), LOG_INT("tasks", x->layout->n_tasks));
         make_topics(o, g);
     }
     order_free(x);
@@ -146,13 +150,15 @@ static void lay_out(struct operator_self *o, struct operator_graph *g, const jso
     const char *document = json_string_value(json_object_get(record, "document"));
     size_t i;
     const json_t *was;
-    *x = (struct order){.o = o,
-                        .key = mem_dup(g->key, strlen(g->key)),
-                        .document = mem_dup(document, strlen(document)),
-                        .version = json_integer_value(json_object_get(record, "version")),
-                        .turn = g->turn,
-                        .arena = arena_new(NULL, "graph", ARENA_MAX),
-                        .conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions}};
+    *x = (struct order){
+        .o = o,
+        .key = mem_dup(g->key, strlen(g->key)),
+        .document = mem_dup(document, strlen(document)),
+        .version = json_integer_value(json_object_get(record, "version")),
+        .turn = g->turn,
+        .deleted = g->deleted,
+        .arena = arena_new(NULL, "graph", ARENA_MAX),
+        .conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions, .life = g->life}};
     json_array_foreach(json_object_get(record, "previous"), i, was)
     {
         if (json_is_string(was) && x->n_past < PAST_MAX) {
@@ -167,7 +173,8 @@ void operator_on_graph(struct operator_self *o, const struct bus_record *r)
 {
     struct operator_graph *g = find(o, r->key);
     json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
-    const char *text = json_string_value(json_object_get(j, "document"));
+    bool over = json_is_true(json_object_get(j, "over"));
+    const char *text = over ? NULL : json_string_value(json_object_get(j, "document"));
     if (g == NULL) {
         g = MEM_NEW(struct operator_graph);
         g->key = mem_dup(r->key.ptr, r->key.len);
@@ -176,11 +183,16 @@ void operator_on_graph(struct operator_self *o, const struct bus_record *r)
     g->wanted = text != NULL;
     g->turn++;
     if (text != NULL) {
+        g->deleted = json_is_true(json_object_get(j, "deleted"));
+        g->life = json_integer_value(json_object_get(j, "life"));
+        if (g->deleted) { /* at once; what there may be of tasks that died ends when it is known */
+            drop_old(o, g, true, NULL);
+        }
         lay_out(o, g, j);
     } else {
-        drop_old(o, g, r->value.len == 0, NULL);
+        drop_old(o, g, r->value.len == 0 || over, NULL);
     }
-    if (text == NULL && r->value.len > 0) {
+    if (text == NULL && r->value.len > 0 && !over) {
         LOG_ERROR("a graph that cannot be read is not run", LOG_STR("graph", g->key));
     }
     json_decref(j);

@@ -41,9 +41,11 @@ struct operator_graph {
     uint64_t turn;      /* raised with each document */
     bool wanted, ready; /* ready: it is laid out, and its topics are there */
     struct laid *laid;
-    uint64_t topics_tag; /* of the answer that is waited for; 0: none */
-    uint32_t here, live; /* tasks */
-    bool said_live;      /* in the log */
+    bool deleted;           /* its tasks only end */
+    int64_t life, old_life; /* as the last record says; of what is laid out */
+    uint64_t topics_tag;    /* of the answer that is waited for; 0: none */
+    uint32_t here, live;    /* tasks */
+    bool said_live;         /* in the log */
     int64_t said_trouble;
 };
 

@@ -60,8 +60,11 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
         json_pack("{s:i s:s% s:s% s:s% s:I s:s s:s s:s s:o s:o*}", "format", 1, "tenant",
                   d->tenant.ptr, d->tenant.len, "graph", d->name.ptr, d->name.len, "group",
                   g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version, "worker",
-                  o->name, "slot", p->name, "state", states[t->state], "why", text_of(t->why),
-                  "degraded", t->trouble[0] != '\0' ? text_of(t->trouble) : NULL);
+                  o->name, "slot", p->name, "state", t->over ? "ended" : states[t->state], "why",
+                  text_of(t->why), "degraded", t->trouble[0] != '\0' ? text_of(t->trouble) : NULL);
+    if (g->tasks[t->part].plan->life > 0) {
+        json_object_set_new(j, "life", json_integer(g->tasks[t->part].plan->life));
+    }
     json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
     json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
     const struct {

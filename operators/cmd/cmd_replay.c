@@ -64,10 +64,9 @@ static bool is_key(struct slice key, struct slice name)
            key.ptr[tenant.len] == '/' && slice_eq(slice_sub(key, tenant.len + 1, key.len), name);
 }
 
-/* Its last document in ctl.graphs. */
-static int find_graph(struct cmd_replay *r, struct err *reterr)
+/* What ctl.graphs says of it last: its life, and its document where that is not given. */
+static int look_up(struct cmd_replay *r, struct slice name, bool given, struct err *reterr)
 {
-    struct slice name = slice_str(r->settings.graph);
     const struct bus_record *rec;
     struct tape *t;
     int rc = tape_open(r->tapes, SLICE("ctl.graphs"), 0, BUS_FROM_START, &t, reterr);
@@ -80,11 +79,21 @@ static int find_graph(struct cmd_replay *r, struct err *reterr)
         }
         json_t *j = rec->value.len > 0 ? json_loadb(rec->value.ptr, rec->value.len, 0, NULL) : NULL;
         const char *text = json_string_value(json_object_get(j, "document"));
-        buf_clear(&r->text);
-        (void)(text != NULL && buf_add_str(&r->text, text));
+        r->life = json_integer_value(json_object_get(j, "life"));
+        if (!given) {
+            bool there = text != NULL && !json_is_true(json_object_get(j, "deleted"));
+            buf_clear(&r->text);
+            (void)(there && buf_add_str(&r->text, text));
+        }
         json_decref(j);
     }
     tape_close(t);
+    return rc;
+}
+
+static int find_graph(struct cmd_replay *r, struct err *reterr)
+{
+    int rc = look_up(r, slice_str(r->settings.graph), false, reterr);
     if (rc == 0 && r->text.len == 0) {
         rc = err_set(reterr, ERR_NOT_FOUND,
                      "there is no graph '%s' now; give the document that ran with -f",
@@ -119,8 +128,20 @@ static bool lay_out(struct cmd_replay *r)
     if (tapes_partitions(r->tapes, SLICE("metrics"), &r->raw_parts, &e) != 0) {
         return bus_tool_fail(&r->tool, &e);
     }
-    const struct layout_conf conf = {.raw_parts = r->raw_parts};
+    struct layout_conf conf = {.raw_parts = r->raw_parts, .life = r->life};
     if (layout_make(r->arena, buf_slice(&r->text), &conf, &r->layout, &e) != 0) {
+        return bus_tool_fail(&r->tool, &e);
+    }
+    if (r->settings.file == NULL || !r->settings.verify) {
+        return true;
+    }
+    const struct doc_graph *d = &r->layout->doc->g; /* it ran in the life that is now */
+    const char *key =
+        arena_printf(r->arena, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(d->tenant), SLICE_ARG(d->name));
+    bool known = look_up(r, slice_str(key), true, &e) == 0;
+    conf.life = r->life;
+    if (known && r->life > 0 &&
+        layout_make(r->arena, buf_slice(&r->text), &conf, &r->layout, &e) != 0) {
         return bus_tool_fail(&r->tool, &e);
     }
     return true;

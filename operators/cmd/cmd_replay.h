@@ -25,6 +25,7 @@ struct cmd_replay {
     struct buf text; /* the document */
     struct layout *layout;
     uint32_t raw_parts;
+    int64_t life; /* of the graph (coordinator/graphs.h) */
     int64_t from_ms, to_ms;
 };
 

@@ -210,7 +210,8 @@ static int make_schema(struct stmt *st, struct making *m, struct err *reterr)
 
 int stmt_create_schema(struct stmt *st, struct err *reterr)
 {
-    struct making *m = MEM_NEW(struct making);
+    struct making *m = mem_alloc(sizeof *m); /* large: what is not used is not touched */
+    m->n = m->n_supers = 0;
     int rc = make_schema(st, m, reterr);
     mem_free(m);
     return rc;

@@ -236,8 +236,8 @@ void eng_listen(struct deployment *d)
     }
 }
 
-int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deployment **ret,
-               struct err *reterr)
+int eng_enlist(struct eng *e, struct slice id, struct slice text, const struct ast_module *parsed,
+               struct deployment **ret, struct err *reterr)
 {
     if (map_slot(&e->dep_ids, id) != NULL) {
         return err_set(reterr, ERR_EXISTS, "'" SLICE_FMT "' is deployed already", SLICE_ARG(id));
@@ -251,8 +251,9 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deploym
     d->text = arena_copy(d->arena, text);
     d->first_order = e->next_order;
     d->first_stmt = e->next_stmt;
-    struct ast_module *m = NULL;
-    int rc = epl_parse(d->arena, d->text, &m, reterr);
+    struct ast_module *own = NULL;
+    int rc = parsed != NULL ? 0 : epl_parse(d->arena, d->text, &own, reterr);
+    const struct ast_module *m = parsed != NULL ? parsed : own;
     for (uint32_t i = 0; rc == 0 && i < m->n_stmts; i++) {
         struct stmt *st = stmt_new(e, d, m->stmts[i]);
         *VEC_PUSH(&d->stmts) = st;
@@ -269,8 +270,14 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deploym
 
 int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *reterr)
 {
+    return eng_deploy_parsed(e, id, text, NULL, reterr);
+}
+
+int eng_deploy_parsed(struct eng *e, struct slice id, struct slice text,
+                      const struct ast_module *parsed, struct err *reterr)
+{
     struct deployment *d = NULL;
-    int rc = eng_enlist(e, id, text, &d, reterr);
+    int rc = eng_enlist(e, id, text, parsed, &d, reterr);
     if (rc != 0) {
         vheap_drain(e->heap);
         return rc;

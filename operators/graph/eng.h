@@ -46,6 +46,11 @@ struct eng *eng_new(const struct eng_conf *conf);
 void eng_free(struct eng *e);
 /* Everything or nothing. Spans of errors are in `text`. */
 int eng_deploy(struct eng *e, struct slice id, struct slice text, struct err *reterr) NODISCARD;
+/* The same with the text parsed already: nothing of it is changed, so engines may share it, and all
+ * of it outlives them. NULL: it is not. */
+struct ast_module;
+int eng_deploy_parsed(struct eng *e, struct slice id, struct slice text,
+                      const struct ast_module *parsed, struct err *reterr) NODISCARD;
 int eng_undeploy(struct eng *e, struct slice id, struct err *reterr) NODISCARD;
 /* Building events: their types and the heap they are made in. */
 const struct etype *eng_type(struct eng *e, struct slice name); /* NULL if there is none */

@@ -386,7 +386,8 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
                    struct sel_plan *p, struct err *reterr)
 {
     (void)st;
-    struct making *m = MEM_NEW(struct making); /* large: not for the arena, which stays */
+    struct making *m = mem_alloc(sizeof *m); /* large: not for the arena, which stays; and what */
+    m->n = 0;                                /* is not used is not touched */
     p->wild = -1;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {

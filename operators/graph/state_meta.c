@@ -236,7 +236,7 @@ static int load_modules(struct eng *e, struct load *l, struct err *reterr)
         e->next_order = order;
         e->next_stmt = stmt;
         struct deployment *d = NULL;
-        int rc = eng_enlist(e, id, text, &d, reterr);
+        int rc = eng_enlist(e, id, text, NULL, &d, reterr);
         if (rc != 0) {
             return err_wrap(reterr, "module '" SLICE_FMT "' of the saved state", SLICE_ARG(id));
         }

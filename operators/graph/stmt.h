@@ -33,8 +33,8 @@ struct cat_entry *eng_add(struct stmt *st, enum cat_kind kind, struct slice name
                           struct err *reterr);
 
 /* Bound and listed, not begun. */
-int eng_enlist(struct eng *e, struct slice id, struct slice text, struct deployment **ret,
-               struct err *reterr) NODISCARD;
+int eng_enlist(struct eng *e, struct slice id, struct slice text, const struct ast_module *parsed,
+               struct deployment **ret, struct err *reterr) NODISCARD;
 void eng_listen(struct deployment *d); /* from now on rows are delivered */
 struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt *a);
 int stmt_make(struct stmt *st, struct err *reterr);

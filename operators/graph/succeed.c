@@ -232,7 +232,7 @@ static int enlist_all(struct eng *e, const struct eng_module *modules, size_t n,
     struct deployment *d = NULL;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = eng_enlist(e, modules[i].id, modules[i].text, &d, reterr);
+        rc = eng_enlist(e, modules[i].id, modules[i].text, NULL, &d, reterr);
     }
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "operators/epl/epl.h"
 #include "operators/graph/eng_doc.h"
 #include "operators/shard/layout_impl.h"
 #include "operators/sig/builtin.h"
@@ -18,7 +19,8 @@
 
 enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024, NAMES_MAX = 1 << 20 };
 
-#define BOUND_NS INT64_C(5000000000)
+#define BOUND_NS    INT64_C(5000000000)
+#define LIFE_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* the same rules in another life are others */
 
 /* The key of a read, as text that begins and ends with a blank; or nothing. */
 static struct slice key_text(struct arena *a, const struct layout_read *r)
@@ -407,6 +409,23 @@ static void drop_dead(struct layout_making *m)
 
 /* ---- tasks ---- */
 
+static struct task_module module_of(struct arena *a, struct slice id, struct slice text)
+{
+    return (struct task_module){.id = arena_copy(a, id), .text = arena_copy(a, text)};
+}
+
+/* It is long, few rules use much of it, and all tasks that wake up need it. */
+static struct task_module prelude_of(struct arena *a, struct slice text)
+{
+    struct err err;
+    struct ast_module *parsed = NULL;
+    struct task_module m = module_of(a, SLICE(BUILTIN_DEPLOYMENT), text);
+    if (epl_parse(a, m.text, &parsed, &err) == 0) { /* else the task says why, when it deploys it */
+        m.parsed = parsed;
+    }
+    return m;
+}
+
 static void modules_of(struct layout_making *m, const struct layout_group *g, const struct shape *s,
                        struct task_plan *p)
 {
@@ -415,17 +434,17 @@ static void modules_of(struct layout_making *m, const struct layout_group *g, co
     struct buf text;
     buf_init(&text, LAYOUT_TEXT_MAX);
     doc_prelude(m->doc, g->first, &text);
-    to[n++] = (struct task_module){SLICE(BUILTIN_DEPLOYMENT), arena_copy(m->a, buf_slice(&text))};
+    to[n++] = prelude_of(m->a, buf_slice(&text));
     if (g->source) {
-        to[n++] = (struct task_module){SLICE("source"), s->source};
+        to[n++] = (struct task_module){.id = SLICE("source"), .text = s->source};
     }
     for (uint32_t i = 0; i < m->looks->n_parts; i++) {
         if ((g->members >> i & 1) != 0) {
             const struct layout_part *x = &m->looks->parts[i];
             if (x->adds_up) {
-                to[n++] = (struct task_module){SLICE(LAYOUT_SUMS), arena_copy(m->a, x->schemas)};
+                to[n++] = module_of(m->a, SLICE(LAYOUT_SUMS), x->schemas);
             }
-            to[n++] = (struct task_module){arena_copy(m->a, x->name), arena_copy(m->a, x->epl)};
+            to[n++] = module_of(m->a, x->name, x->epl);
         }
     }
     buf_done(&text);
@@ -547,7 +566,9 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .limits = g->source && !g->local ? NULL : share_of_limits(m, g, d),
         .makes_parts = g->local,
         .led = g->n_reads > 0 && g->reads[0].way == LAYOUT_SUMMED,
-        .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts};
+        .hash = doc_hash(m->doc) ^ (uint64_t)LAYOUT_NUMBER << 32 ^ m->conf.raw_parts ^
+                (uint64_t)m->conf.life * LIFE_FACTOR,
+        .life = m->conf.life};
     modules_of(m, g, s, p);
     layout_wants(m, p);
     p->n_alerts = alerts_of(m, g, NULL);

@@ -90,6 +90,7 @@ struct layout {
 struct layout_conf {
     uint32_t raw_parts;
     int64_t bound_ns; /* of raw topics, where a level says nothing */
+    int64_t life;     /* how often a graph of this name was removed before its tasks had ended */
 };
 
 /* ERR_SYNTAX: the document has mistakes, which doc_check tells in full. */

@@ -24,6 +24,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->reg = schema_reg_new((struct schema_source){NULL, NULL});
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
     s->probe = probe_new(s->keys);
+    slot_own_topics(s);
     s->pieces = pool_new("pieces", sizeof(struct slot_piece), PIECES_MAX);
     s->reader = bus_reader_new(bus);
     if (conf->range != NULL && conf->range->source != NULL) {
@@ -62,6 +63,7 @@ void slot_free(struct slot *s)
         one_free(s, *o);
     }
     VEC_DONE(&s->tasks);
+    VEC_DONE(&s->spans);
     for (uint32_t i = 0; i < SLOT_LOADS; i++) {
         slot_load_end(s, i);
     }
@@ -455,6 +457,12 @@ enum slot_state slot_task_state(const struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
     return s->lost ? SLOT_LOST : s->tasks.ptr[i]->state;
+}
+
+bool slot_task_is_gone(const struct slot *s, uint32_t i)
+{
+    assert(i < s->tasks.len);
+    return s->tasks.ptr[i]->how == SLOT_LEAVE_DELETED && s->tasks.ptr[i]->said;
 }
 
 uint64_t slot_task_awaits(const struct slot *s, uint32_t i)

@@ -66,6 +66,7 @@ struct slot_task {
     bool from_start;            /* without a journal: all that is there, else what comes */
     bool after_death;           /* whoever ran it before has died: it is counted (slot_trial.h) */
     bool asks; /* rules before these that did not end stop it: slot_task_awaits; else it begins */
+    bool ends; /* its graph is deleted: nothing of it is played, it only leaves, DELETED */
     int64_t idle_ns; /* at the end of all inputs for so long: ticks begin; 0: never */
     int64_t
         archive_ns; /* the first snapshot of each such period of its clock is archived; 0: none */
@@ -125,6 +126,9 @@ const char *slot_task_why(const struct slot *s, uint32_t i);
 /* It is lost because the rules before it died before their last record: their task_plan.hash. Run
  * them again and let them end; 0: for another reason. */
 uint64_t slot_task_awaits(const struct slot *s, uint32_t i);
+/* It leaves DELETED, and nothing of it is left: slot_find does not find it any more, or will not.
+ */
+bool slot_task_is_gone(const struct slot *s, uint32_t i);
 /* Of the slot: LOST, or the least that one of its tasks has reached. */
 enum slot_state slot_state(const struct slot *s);
 /* All tasks of a run over a range have ended, and that is committed. */

@@ -195,6 +195,23 @@ static int64_t offset_in(const struct bus_ev *ev, struct bus_tp tp)
     return -1;
 }
 
+/* Where outputs lie: journals and states tell of themselves. */
+static void list_spans(struct slot *s, const struct bus_ev *ev)
+{
+    VEC_CLEAR(&s->spans);
+    for (uint32_t k = 0; k < ev->count && ev->spans != NULL; k++) {
+        const struct bus_span *x = &ev->spans[k];
+        bool own = false;
+        for (int i = 0; i < SLOT_OWN; i++) {
+            own |= x->tp.topic == s->own[i];
+        }
+        if (!own) {
+            *VEC_PUSH(&s->spans) = (struct journal_span){bus_topic_name(s->bus, x->tp.topic),
+                                                         x->tp.part, x->offset, x->count};
+        }
+    }
+}
+
 static void committed(struct slot *s, const struct bus_ev *ev)
 {
     int64_t took = slot_now(s) - s->commit_began;
@@ -204,18 +221,12 @@ static void committed(struct slot *s, const struct bus_ev *ev)
     s->counts.commit_worst_ns = MAX(s->counts.commit_worst_ns, took);
     s->committing = false;
     s->aborted = 0;
+    list_spans(s, ev);
     VEC_EACH (&s->tasks, of) {
         struct slot_one *o = *of;
         if (o->in_cut) {
-            struct journal_span spans[64];
-            uint32_t n = 0;
-            for (uint32_t k = 0; k < ev->count && ev->spans != NULL && n < ARRAY_LEN(spans); k++) {
-                const struct bus_span *x = &ev->spans[k];
-                spans[n++] = (struct journal_span){bus_topic_name(s->bus, x->tp.topic), x->tp.part,
-                                                   x->offset, x->count};
-            }
             int64_t at = s->conf.plain ? o->seen_at : offset_in(ev, slot_journal_of(s, o));
-            task_committed(o->task, at, spans, n);
+            task_committed(o->task, at, s->spans.ptr, (uint32_t)s->spans.len);
             o->written = at >= 0 ? at : o->seen_at;
             o->readable = false;
             slot_snap_committed(s, o, o->written);

@@ -46,7 +46,8 @@ struct slot_one { /* a task and what the slot knows of it */
     uint64_t last_plan; /* of its last record */
     uint64_t took;      /* by its first record: the cut it began with; 0 */
     uint64_t awaits;    /* slot_task_awaits */
-    bool ended, kept;   /* its last record is the last of its rules; others may go on */
+    bool ended, kept;   /* its last record is the last of its rules; others may go on, */
+    int64_t life;       /* of this life of the graph */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
@@ -80,6 +81,7 @@ struct slot {
     bool open, lost;               /* open: tasks may begin */
     VEC(struct slot_scan *) scans; /* NULL: free */
     uint32_t scan_ids, one_ids;
+    uint32_t own[SLOT_OWN]; /* numbers of its own topics */
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;
@@ -95,12 +97,13 @@ struct slot {
     size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before;
-    uint32_t aborted;             /* in a row */
-    uint32_t undelivered;         /* conf.plain: puts whose end is not known */
-    bool again, draining, fenced; /* again: conf.plain: one of them was refused */
-    int64_t timer_at;             /* INT64_MAX: none */
-    bool looking;                 /* after UNKNOWN: for the records of the cut */
-    bool asking, leased;          /* for the lease; what the records so far say */
+    uint32_t aborted;               /* in a row */
+    uint32_t undelivered;           /* conf.plain: puts whose end is not known */
+    bool again, draining, fenced;   /* again: conf.plain: one of them was refused */
+    int64_t timer_at;               /* INT64_MAX: none */
+    VEC(struct journal_span) spans; /* of the last one, outputs alone */
+    bool looking;                   /* after UNKNOWN: for the records of the cut */
+    bool asking, leased;            /* for the lease; what the records so far say */
 
     struct slot_trials trials;
 

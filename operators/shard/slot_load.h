@@ -40,6 +40,9 @@ struct slot_load {
     uint32_t waits; /* answers that are still to come */
 };
 
+/* Topics that are the slots' own; to be known before it opens. */
+enum slot_own { SLOT_JOURNAL_TOPIC, SLOT_STATE_TOPIC, SLOT_ARCHIVE_TOPIC, SLOT_OWN };
+void slot_own_topics(struct slot *s);
 void slot_open(struct slot *s);
 void slot_opened(struct slot *s, const struct bus_ev *ev);
 void slot_load_begin(struct slot *s); /* tasks that wait, if a reader is free */

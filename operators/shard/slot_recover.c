@@ -28,28 +28,37 @@ void slot_open(struct slot *s)
     }
 }
 
-static struct bus_tp own_topic(struct slot *s, struct slice name, uint64_t lineage)
+void slot_own_topics(struct slot *s)
+{
+    static const char *const names[SLOT_OWN] = {[SLOT_JOURNAL_TOPIC] = "journal",
+                                                [SLOT_STATE_TOPIC] = "state",
+                                                [SLOT_ARCHIVE_TOPIC] = "state.archive"};
+    char text[BUS_NAME_MAX + 1];
+    for (int i = 0; i < SLOT_OWN; i++) {
+        (void)snprintf(text, sizeof text, SLICE_FMT "%s", SLICE_ARG(s->conf.prefix), names[i]);
+        s->own[i] = bus_topic(s->bus, slice_str(text));
+    }
+}
+
+static struct bus_tp own_topic(const struct slot *s, enum slot_own topic, uint64_t lineage)
 {
     uint32_t parts = s->conf.journal_parts > 0 ? s->conf.journal_parts : SLOT_JOURNAL_PARTS;
-    char text[BUS_NAME_MAX + 1];
-    (void)snprintf(text, sizeof text, SLICE_FMT SLICE_FMT, SLICE_ARG(s->conf.prefix),
-                   SLICE_ARG(name));
-    return (struct bus_tp){bus_topic(s->bus, slice_str(text)), (uint32_t)(lineage % parts)};
+    return (struct bus_tp){s->own[topic], (uint32_t)(lineage % parts)};
 }
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o)
 {
-    return own_topic(s, SLICE("journal"), o->conf.plan->lineage);
+    return own_topic(s, SLOT_JOURNAL_TOPIC, o->conf.plan->lineage);
 }
 
 struct bus_tp slot_archive_of(struct slot *s, uint64_t lineage)
 {
-    return own_topic(s, SLICE("state.archive"), lineage);
+    return own_topic(s, SLOT_ARCHIVE_TOPIC, lineage);
 }
 
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage)
 {
-    return own_topic(s, SLICE("state"), lineage);
+    return own_topic(s, SLOT_STATE_TOPIC, lineage);
 }
 
 static void go_on(struct slot *s)
@@ -175,7 +184,9 @@ void slot_load_begin(struct slot *s)
         o->load = load;
         add_journal(&s->loads[load], slot_journal_of(s, o), false);
         add_journal(&s->loads[load], slot_state_of(s, o->conf.plan->lineage), true);
-        slot_inputs_make(s, o);
+        if (!o->conf.ends) {
+            slot_inputs_make(s, o);
+        }
     }
     if (any) {
         ask_journals(s, load);
@@ -265,7 +276,8 @@ static void succeed(struct slot *s, struct slot_one *o)
     struct journal_record rec;
     uint64_t sum;
     seek_fresh(s, o);
-    if (o->kept && o->snap.there && o->snap.root.plan == o->last_plan) {
+    bool takes = o->kept && o->life == o->conf.plan->life && !o->conf.ends;
+    if (takes && o->snap.there && o->snap.root.plan == o->last_plan) {
         slot_snap_take_over(s, o);
     }
     if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
@@ -293,8 +305,30 @@ static void begin_state(struct slot *s, struct slot_one *o)
     }
 }
 
+/* Of a graph that is deleted: what was is not played again, for its last record says that nothing
+ * of it goes on. Where that is said already, or nothing ever was, there is nothing to be done. */
+static void end_task(struct slot *s, struct slot_one *o)
+{
+    bool gone = o->journal.len == 0 || (o->ended && !o->kept);
+    if (gone && slot_snap_is_gone(o)) {
+        o->said = true;
+        slot_lose_one(s, o, "it has ended");
+        return;
+    }
+    o->state = SLOT_REPLAY;
+    if (o->journal.len > 0) {
+        succeed(s, o);
+    } else {
+        seek_fresh(s, o);
+    }
+}
+
 static void begin_task(struct slot *s, struct slot_one *o)
 {
+    if (o->conf.ends) {
+        end_task(s, o);
+        return;
+    }
     bool last = o->ended || o->last_plan != o->conf.plan->hash; /* its rules are over */
     if (o->conf.asks && o->journal.len > 0 && last && !o->ended) {
         o->awaits = o->last_plan;
@@ -394,6 +428,7 @@ static void look_for_end(struct slot_one *o, const struct journal_record *r)
         } else if (d->kind == JOURNAL_FINAL) {
             o->ended = true;
             o->kept = d->time == 0;
+            o->life = d->bytes.len == 8 ? (int64_t)endian_be64(d->bytes.ptr) : 0;
         }
     }
 }

@@ -261,6 +261,11 @@ static void fails(struct slot *s, struct slot_one *o, const struct err *err)
     slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err->msg);
 }
 
+bool slot_snap_is_gone(const struct slot_one *o)
+{
+    return o->snap.set == NULL || snap_set_is_empty(o->snap.set);
+}
+
 void slot_snap_open(struct slot *s, struct slot_one *o)
 {
     struct err err;

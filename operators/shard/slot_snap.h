@@ -48,6 +48,7 @@ bool slot_snap_wants(const struct slot_one *o); /* something has to be said befo
 bool slot_snap_sends(const struct slot_one *o); /* something of it waits to be sent */
 void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r);
 /* All of the topic was read: the chunks of what is there, until slot_snap_forget. */
+bool slot_snap_is_gone(const struct slot_one *o); /* nothing of one was read */
 void slot_snap_open(struct slot *s, struct slot_one *o);
 void slot_snap_restore(struct slot *s, struct slot_one *o);   /* these rules' own */
 void slot_snap_take_over(struct slot *s, struct slot_one *o); /* those of the rules before */

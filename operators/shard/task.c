@@ -202,7 +202,7 @@ void task_start(struct task *t, int64_t clock)
     eng_advance(t->eng, ms_of(clock));
     for (uint32_t i = 0; i < t->plan->n_modules; i++) {
         const struct task_module *m = &t->plan->modules[i];
-        if (eng_deploy(t->eng, m->id, m->text, &err) != 0) {
+        if (eng_deploy_parsed(t->eng, m->id, m->text, m->parsed, &err) != 0) {
             t->failed = err;
             t->has_failed = true;
         }

@@ -80,7 +80,8 @@ bool task_is_dirty(const struct task *t);
 bool task_is_urgent(const struct task *t);
 /* The next cut may be taken when the end of the one before is known. ret is valid until then. */
 int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr) NODISCARD;
-/* The cut is in the log: where its journal record lies, and where its outputs. */
+/* The cut is in the log: where its journal record lies, and where all outputs of the transaction
+ * do, its own among them. */
 void task_committed(struct task *t, int64_t journal_offset, const struct journal_span *spans,
                     uint32_t n_spans);
 

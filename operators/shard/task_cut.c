@@ -67,8 +67,12 @@ static void decide_own(struct task *t)
             (struct journal_decision){.kind = JOURNAL_SNAPSHOT, .take = merge_takes(t->merge)};
     }
     if (t->final) {
-        *VEC_PUSH(&t->decisions) = (struct journal_decision){
-            .kind = JOURNAL_FINAL, .take = merge_takes(t->merge), .time = t->deleted};
+        endian_put_be64(t->life_bytes, (uint64_t)t->plan->life);
+        *VEC_PUSH(&t->decisions) =
+            (struct journal_decision){.kind = JOURNAL_FINAL,
+                                      .take = merge_takes(t->merge),
+                                      .time = t->deleted,
+                                      .bytes = slice_of(t->life_bytes, t->plan->life > 0 ? 8 : 0)};
         t->final = false;
     }
     if (t->other_engine != 0) {
@@ -129,6 +133,17 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     return rc;
 }
 
+/* The last cut did. */
+static bool has_put(const struct task *t, const struct journal_span *s)
+{
+    VEC_EACH (&t->puts, p) {
+        if (p->part == s->part && slice_eq(p->topic, s->topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void task_committed(struct task *t, int64_t journal_offset, const struct journal_span *spans,
                     uint32_t n_spans)
 {
@@ -138,8 +153,10 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
     emit_give_back(t->emit, t->parcel);
     t->parcel = NULL;
     VEC_CLEAR(&t->spans);
-    for (uint32_t i = 0; i < n_spans; i++) {
-        *VEC_PUSH(&t->spans) = spans[i];
+    for (uint32_t i = 0; i < n_spans && t->puts.len > 0; i++) {
+        if (has_put(t, &spans[i])) {
+            *VEC_PUSH(&t->spans) = spans[i];
+        }
     }
 }
 

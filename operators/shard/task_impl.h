@@ -61,7 +61,7 @@ struct task {
     bool cutting, fresh; /* fresh: the next record is the first of these rules */
     bool final, deleted; /* the next record is the last */
     uint64_t took;       /* the cut whose state was taken over; 0: none */
-    char took_bytes[8];
+    char took_bytes[8], life_bytes[8];
 
     /* snapshots */
     struct snap_set *snapshot; /* the next cut is one; NULL */

@@ -17,6 +17,7 @@ enum task_late { TASK_LATE_ADMIT, TASK_LATE_DROP, TASK_LATE_DLQ };
 
 struct task_module { /* of EPL; a level */
     struct slice id, text;
+    const struct ast_module *parsed; /* for all tasks of the group; NULL: each parses it */
 };
 
 struct task_out { /* events of that type leave the task */
@@ -49,6 +50,7 @@ struct task_plan {
     struct slice tenant;
     uint64_t lineage;
     uint64_t hash; /* of the rules: whose journal another's is not */
+    int64_t life;  /* of the graph: state of one before it is not taken over */
     uint32_t part, parts;
     const struct task_module *modules;
     const struct slice *reads; /* names of types that the inputs may have */

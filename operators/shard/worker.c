@@ -21,9 +21,10 @@ enum { EVENTS = 64, NAME_MAX_BYTES = 200, MADE_UP_MAX = 3, ARENA_MAX = 256 << 20
 struct mine { /* a task of the thread */
     struct worker_want is;
     bool in_slot, wanted, leaving;
-    bool makes_up;    /* of rules that are over: it only ends */
-    uint64_t awaits;  /* of its successor: slot_task_awaits */
-    uint32_t made_up; /* times */
+    bool over, failed; /* of a graph that is deleted: it has ended; it could not */
+    bool makes_up;     /* of rules that are over: it only ends */
+    uint64_t awaits;   /* of its successor: slot_task_awaits */
+    uint32_t made_up;  /* times */
     int64_t not_before;
     uint32_t restarts;
 };
@@ -85,14 +86,15 @@ struct laid_past {
     } v[];
 };
 
-void laid_after(struct laid *l, const struct slice *documents, uint32_t n, uint32_t raw_parts)
+void laid_after(struct laid *l, const struct slice *documents, uint32_t n,
+                const struct layout_conf *conf)
 {
     assert(l->past == NULL);
     if (n == 0) {
         return;
     }
     l->past = mem_zalloc(sizeof *l->past + n * sizeof l->past->v[0]);
-    l->past->conf = (struct layout_conf){.raw_parts = raw_parts};
+    l->past->conf = *conf;
     l->past->n = n;
     pthread_mutex_init(&l->past->lock, NULL);
     for (uint32_t i = 0; i < n; i++) {
@@ -236,6 +238,7 @@ static void copy_task(struct worker *w, const struct mine *m)
                                .group = m->is.group,
                                .part = m->is.part,
                                .leaving = m->leaving,
+                               .over = m->over,
                                .clock = MERGE_NO_CLOCK,
                                .restarts = m->restarts};
     if (i != UINT32_MAX) {
@@ -353,14 +356,16 @@ static void add(struct worker *w, struct mine *m)
     t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
     t.archive_ns = d->archive_every;
     t.after_death = m->is.after_death;
-    t.asks = m->is.laid->past != NULL && m->awaits == 0;
-    m->is.after_death = false;
+    t.ends = m->is.laid->deleted;
+    t.after_death &= !t.ends;
+    t.asks = m->is.laid->past != NULL && m->awaits == 0 && !t.ends;
+    m->is.after_death = m->failed = false;
     slot_add(w->slot, &t);
     m->in_slot = true;
-    if (m->makes_up) {
-        m->wanted = false;
+    if (m->makes_up || t.ends) {
+        m->wanted &= !m->makes_up;
         m->leaving = true;
-        slot_remove(w->slot, lineage_of(&m->is), SLOT_LEAVE_FINAL);
+        slot_remove(w->slot, lineage_of(&m->is), t.ends ? SLOT_LEAVE_DELETED : SLOT_LEAVE_FINAL);
     }
 }
 
@@ -374,16 +379,32 @@ static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
     slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
 }
 
+/* A task of a graph that is deleted: it is over when its last record is there; else it is tried
+ * again. */
+static void ends(struct worker *w, struct mine *m, uint32_t at, bool lost)
+{
+    if (at == UINT32_MAX) {
+        m->over = !m->failed;
+        m->not_before = m->failed ? now_of(w) + RESTART_NS : 0;
+        m->restarts += m->failed;
+    } else if (lost) {
+        m->failed = !slot_task_is_gone(w->slot, at);
+    }
+}
+
 /* The slot has the tasks that it should have, or is on its way there. */
 static void settle(struct worker *w)
 {
     for (size_t i = w->mine.len; i > 0; i--) {
         struct mine *m = &w->mine.ptr[i - 1];
         uint32_t at = m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
+        bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
+        if (m->leaving && m->is.laid->deleted) {
+            ends(w, m, at, lost);
+        }
         if (m->leaving && at == UINT32_MAX) {
             m->in_slot = m->leaving = false;
         }
-        bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
         if (m->in_slot && !m->leaving && (!m->wanted || lost)) {
             leave(w, m, at, lost);
         }
@@ -394,7 +415,8 @@ static void settle(struct worker *w)
     }
     make_up(w);
     VEC_EACH (&w->mine, m) {
-        if (m->wanted && !m->in_slot && now_of(w) >= m->not_before && has_place(w, m)) {
+        bool due = m->wanted && !m->in_slot && !m->over && now_of(w) >= m->not_before;
+        if (due && has_place(w, m)) {
             add(w, m);
         }
     }
@@ -405,7 +427,7 @@ static void settle(struct worker *w)
 static bool has_to_settle(const struct worker *w)
 {
     VEC_EACH (&w->mine, m) {
-        if (m->leaving || !m->in_slot) {
+        if (m->leaving || (!m->in_slot && !m->over)) {
             return true;
         }
     }
@@ -468,7 +490,7 @@ static void *run(void *arg)
             slot_free(w->slot);
             w->slot = NULL;
             VEC_EACH (&w->mine, m) {
-                m->in_slot = m->leaving = false;
+                m->in_slot = m->leaving = m->failed = false;
             }
             rest(w, fenced ? 0 : RESTART_NS);
         }

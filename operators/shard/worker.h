@@ -37,6 +37,7 @@ struct laid {
     const struct layout *layout;
     struct arena *arena; /* in which it lies, or NULL */
     int64_t version;     /* of the graph; for who looks at tasks */
+    bool deleted;        /* it is gone: its tasks only end. To be set before anybody runs it */
     atomic_uint refs;
     atomic_uchar *ends;     /* per task, counted over all groups: how it leaves (enum slot_leave) */
     struct laid_past *past; /* versions before it, or NULL */
@@ -49,7 +50,8 @@ void laid_ends(struct laid *l, const struct layout *by);
 void laid_unref(struct laid *l); /* NULL: nothing */
 /* Documents that it came after and whose tasks may not have ended (copied), before anybody runs it.
  * A task that finds such an end missing has it made up for: the rules of then end first. */
-void laid_after(struct laid *l, const struct slice *documents, uint32_t n, uint32_t raw_parts);
+void laid_after(struct laid *l, const struct slice *documents, uint32_t n,
+                const struct layout_conf *conf);
 
 struct worker_want { /* a task */
     struct laid *laid;
@@ -69,7 +71,7 @@ struct worker_task {
     struct laid *laid; /* borrowed: good until the next call of worker_tasks */
     uint32_t group, part;
     enum slot_state state;
-    bool leaving;
+    bool leaving, over;          /* over: of a graph that is deleted; nothing of it is left */
     char why[160], trouble[160]; /* trouble: it runs, but not as it should (task_trouble) */
     struct task_counts counts;
     int64_t clock; /* ns; MERGE_NO_CLOCK */

@@ -465,6 +465,16 @@ void snap_set_drop(struct snap_set *s)
     sweep(s);
 }
 
+bool snap_set_is_empty(const struct snap_set *s)
+{
+    bool empty = !s->held_root && s->held_pages[0] == 0 && s->held_pages[1] == 0;
+    MAP_EACH (&s->held, e) {
+        const struct snap_held *h = e->value;
+        empty &= h->n == 0;
+    }
+    return empty;
+}
+
 struct snap_counts snap_set_counts(const struct snap_set *s)
 {
     return s->counts;

@@ -66,6 +66,7 @@ void snap_set_seal(struct snap_set *s, struct snap_root *r);
 void snap_set_cancel(struct snap_set *s);
 /* All that is there is removed, the root first. */
 void snap_set_drop(struct snap_set *s);
+bool snap_set_is_empty(const struct snap_set *s); /* of what was read and put, nothing is there */
 
 bool snap_set_has_puts(const struct snap_set *s);
 /* The next portion, of about so many bytes at most: how many puts. */

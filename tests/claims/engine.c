@@ -96,7 +96,7 @@ static struct task_out outs[ARRAY_LEN(types)];
 
 static struct task_plan plan(void)
 {
-    static const struct task_module modules[] = {{SLICE("all"), {rules, sizeof rules - 1}}};
+    static const struct task_module modules[] = {{SLICE("all"), {rules, sizeof rules - 1}, NULL}};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
     static const struct emit_to to[] = {{SLICE("x.some"), 4, true}, {SLICE("events"), 2, false}};

@@ -162,6 +162,73 @@ class Rules(Bed):
         self.assertNotIn("a task is lost", role.log())
         role.stop()
 
+    def counts(self):
+        return [e["payload"]["n"] for e in self.events("events") if e["type"] == "Total"]
+
+    def test_a_graph_that_was_deleted_while_nobody_ran_it_begins_anew(self):
+        """Its tasks were killed. Whoever applies the same document again, before they could end or
+        behind that, begins with nothing; and state of it is not left either."""
+        role = self.begin("--operator-snapshot-interval", "50ms")
+        self.apply(role, GRAPH)
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(10, 1))
+        self.until("nothing came out", lambda: len(self.counts()) == 10)
+        role.stop(signal.SIGKILL)
+        role = self.begin("--operator-level", "none")
+        self.assertEqual(0, run("delete", "graph", "lines", "--api", f"http://{role.addr}").returncode)
+        self.assertNotIn("lines", run("get", "graphs", "--api", f"http://{role.addr}").stdout)
+        self.assertIn("version 1", self.apply(role, GRAPH))
+        role.stop()
+        role = self.begin("--operator-snapshot-interval", "50ms")
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(5, 11))
+        self.until("it does not go on", lambda: len(self.counts()) == 15)
+        self.assertEqual(list(range(1, 6)), self.counts()[10:])
+        self.until("no state is kept", self.kept)
+        self.same_again("lines", 10)
+        role.stop(signal.SIGKILL)
+        role = self.begin("--operator-level", "none")
+        self.assertEqual(0, run("delete", "graph", "lines", "--api", f"http://{role.addr}").returncode)
+        role.stop()
+        role = self.begin()
+        role.wait_log(r'msg="a deleted rule graph has ended" graph=default/lines')
+        self.assertNotIn("a task is lost", role.log())
+        self.assertEqual({}, self.kept())
+        self.assertIn("version 1", self.apply(role, GRAPH))
+        role.wait_log(r'msg="graph is live"')
+        post(role.otlp, "logs", logs(5, 16))
+        self.until("it does not begin", lambda: len(self.counts()) == 20)
+        self.assertEqual(list(range(1, 6)), self.counts()[15:])
+        role.stop()
+
+    def kept(self):
+        """What the topic of states has, by key."""
+        kept = {}
+        for record in self.events("state"):
+            kept[record["key"]] = record.get("value")
+        return {key: value for key, value in kept.items() if value is not None}
+
+    def test_a_deleted_graph_never_goes_on_though_the_process_dies_of_that(self):
+        """Killed at some moment behind the answer to the removal, again and again."""
+        chance = random.Random(5)
+        before = 0
+        role = self.begin("--operator-snapshot-interval", "50ms")
+        for number in range(max(3, ROUNDS // 2)):
+            self.assertIn("version 1", self.apply(role, GRAPH))
+            role.wait_log(r'msg="graph is live"')
+            post(role.otlp, "logs", logs(10, 1 + 10 * number))
+            self.until("nothing came out", lambda: len(self.counts()) == before + 10)
+            self.assertEqual(list(range(1, 11)), self.counts()[before:])
+            before += 10
+            done = run("delete", "graph", "lines", "--api", f"http://{role.addr}")
+            self.assertEqual(0, done.returncode, done.stderr)
+            time.sleep(chance.random() * 0.1)
+            role.stop(signal.SIGKILL)
+            role = self.begin("--operator-snapshot-interval", "50ms")
+            if number % 3 == 1:
+                role.wait_log(r'msg="a deleted rule graph has ended" graph=default/lines')
+        role.stop()
+
     def test_each_line_counts_once_though_the_process_dies_of_a_change(self):
         """Killed at some moment between the change and the first commit of the new rules, again and
         again: what was counted is never begun anew."""

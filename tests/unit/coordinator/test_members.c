@@ -173,7 +173,9 @@ static struct world *make(void)
     CHECK_OK(bus_open(w->sender, SLICE(""), TAG_ENSURE, &w->out, &err), err);
     w->graphs = graphs_new();
     buf_init(&value, TEXT);
-    CHECK(graphs_value(&value, SLICE("t"), SLICE("x"), 1, 1, SLICE("a document"), NULL, 0));
+    const struct graph x = {
+        .tenant = SLICE("t"), .name = SLICE("x"), .version = 1, .document = SLICE("a document")};
+    CHECK(graphs_value(&value, &x));
     graphs_take(w->graphs, SLICE("t/x"), buf_slice(&value));
     buf_done(&value);
     w->store = store_new(

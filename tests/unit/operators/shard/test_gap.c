@@ -36,7 +36,7 @@ static const char rules[] = "create schema Metric(seq long);"
 
 static void begin(struct world *w, bool after_death)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}, NULL}};
     static const struct slice reads[] = {SLICE("Metric")}, topics[] = {SLICE("metrics")};
     static const struct merge_spec subs[PARTS] = {{0, 0, 0, 0}, {0, 1, 0, 0}};
     static const uint16_t ids[PARTS] = {1, 1};

@@ -65,7 +65,7 @@ static const uint16_t ids[] = {1};
 
 static struct task_plan plan_of(uint32_t part, uint32_t parts)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}, NULL}};
     static const struct slice reads[] = {SLICE("Metric"), SLICE("Ask")};
     static const struct emit_to to[] = {{SLICE("alerts"), 4, false},
                                         {SLICE("alerts.history"), 4, false},

@@ -87,8 +87,9 @@ static uint16_t ids[PARTS];
 
 static const struct task_plan *plan(bool changed)
 {
-    static const struct task_module module = {SLICE("hl"), {rules, sizeof rules - 1}};
-    static const struct task_module other = {SLICE("hl"), {other_rules, sizeof other_rules - 1}};
+    static const struct task_module module = {SLICE("hl"), {rules, sizeof rules - 1}, NULL};
+    static const struct task_module other = {
+        SLICE("hl"), {other_rules, sizeof other_rules - 1}, NULL};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
     static const struct emit_to to[] = {{SLICE("x.out"), OUT_PARTS, true},

@@ -103,7 +103,7 @@ static const char rules[] =
 
 static struct task_plan plan_of(const struct world *w)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}}};
+    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}, NULL}};
     static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
     static const bool as_double[] = {false};
     static const struct emit_to to[] = {{SLICE("x.means"), 8, true}, {SLICE("events"), 4, false}};
