@@ -381,6 +381,7 @@ static bool live_step(struct slot *s)
             s->at_hand |= take(s, o, most, &n);
             s->put_bytes += task_put_bytes(o->task) - put;
         }
+        wake_at(s, slot_trial_wake(s, o));
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));
         } else if (n == 0) {

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define SETTLE_NS (1 * CLOCK_NS_PER_S)
+
 enum {
     RECORDS_MAX = 1000,
     RECORD_ARENA = 64 << 20,
@@ -219,11 +221,19 @@ static bool may_be_alone(struct slot *s, struct slot_one *o)
     bool taken =
         s->trials.alone != o && (s->trials.alone != NULL ||
                                  (s->conf.trial != NULL && atomic_exchange(s->conf.trial, true)));
-    s->trials.alone = taken ? s->trials.alone : o;
+    if (!taken && s->trials.alone != o) {
+        s->trials.alone = o;
+        o->trial.settles = slot_now(s) + SETTLE_NS;
+    }
     (void)snprintf(o->why, sizeof o->why, "%s: %" PRIu64 " died of what follows record %" PRIu64,
                    taken ? "waits to be tried alone" : "is tried alone", o->trial.deaths,
                    o->trial.now.seq);
-    return !taken;
+    return !taken && slot_now(s) >= o->trial.settles;
+}
+
+int64_t slot_trial_wake(const struct slot *s, const struct slot_one *o)
+{
+    return s->trials.alone == o && slot_now(s) < o->trial.settles ? o->trial.settles : INT64_MAX;
 }
 
 static void name(struct slot *s, struct slot_one *o, uint32_t sub, int64_t offset)

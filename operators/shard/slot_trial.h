@@ -5,9 +5,11 @@
  * cut it stands, which record comes, and how often somebody has begun to take there. That is a
  * record of the topic `state`, under the task's lineage and "died". Whoever finds that three have
  * died there takes *alone*: no other such task of the process at the same time, and each record in
- * a transaction of its own, written down before. If the process dies of that, the record is passed
- * over (task_skip), which is journaled and told in `dlq`. That ends when nothing is left to take,
- * or after many records. Deaths before a record was taken are not counted.
+ * a transaction of its own, written down before, and not before he has lived for a while: a record
+ * that kills does so at once, and whoever is killed from outside again and again before he has
+ * settled shall lose nothing. If the process dies of that, the record is passed over (task_skip),
+ * which is journaled and told in `dlq`. That ends when nothing is left to take, or after many
+ * records. Deaths before a record was taken are not counted.
  */
 #ifndef OPERATORS_SHARD_SLOT_TRIAL_H
 #define OPERATORS_SHARD_SLOT_TRIAL_H
@@ -42,6 +44,7 @@ struct slot_trial { /* of a task */
     bool asked;       /* a record about it is on its way */
     bool back;        /* which takes the one before back: it had to wait again */
     uint32_t records; /* taken alone */
+    int64_t settles;  /* when it has lived for long enough to take alone */
 };
 
 struct slot_trials {          /* of a slot */
@@ -57,6 +60,8 @@ void slot_trials_write(struct slot *s);
 void slot_trial_event(struct slot *s, const struct bus_ev *ev);
 /* Instead of task_work, unless its step is NONE: how many inputs were taken. */
 uint32_t slot_trial_work(struct slot *s, struct slot_one *o, uint32_t most);
+/* When it wants to be looked at again. */
+int64_t slot_trial_wake(const struct slot *s, const struct slot_one *o);
 void slot_trial_committed(struct slot *s, struct slot_one *o);
 void slot_trial_end(struct slot *s, struct slot_one *o); /* it goes, or is lost */
 void slot_trials_close(struct slot *s);

@@ -28,6 +28,7 @@ struct world {
     struct slot_task task;
     int64_t snapshot_ns;
     uint32_t deadly, deaths; /* who takes that event dies; 0: none. How often */
+    int64_t begun, young;    /* who is older than that does not die; 0: he does, too */
     atomic_bool trial;
 };
 
@@ -71,6 +72,7 @@ static void begin(struct world *w, bool after_death)
                                    .snapshot_ns = w->snapshot_ns,
                                    .trial = &w->trial,
                                    .takes = 64};
+    w->begun = bus_sim_now(w->bus);
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &w->task, 1, &w->slot, &err), err);
 }
@@ -86,7 +88,9 @@ static void kill_worker(struct world *w)
 static bool dies(struct world *w)
 {
     struct task *t = w->slot != NULL && slot_tasks(w->slot) > 0 ? slot_task(w->slot, 0) : NULL;
-    return w->deadly > 0 && t != NULL && w->offsets[w->deadly] > 0 && task_counts(t).poison == 0 &&
+    bool old = w->young > 0 && bus_sim_now(w->bus) - w->begun >= w->young;
+    return w->deadly > 0 && !old && t != NULL && w->offsets[w->deadly] > 0 &&
+           task_counts(t).poison == 0 &&
            merge_pos(task_merge(t), w->deadly % PARTS).offset > w->offsets[w->deadly];
 }
 
@@ -461,6 +465,25 @@ TEST(trial_who_is_killed_by_others_loses_nothing)
     }
     CHECK(!atomic_load(&w->trial));
     check(w, 0, 0, 0, 20);
+    check_state(w);
+    unmake(w);
+}
+
+/* Not even who is killed each time between taking and committing, as long as he is young. */
+TEST(trial_who_is_killed_young_loses_nothing)
+{
+    struct world *w = make(0);
+    send(w, 20);
+    w->deadly = 20;
+    w->young = 800000000;
+    kill_worker(w);
+    begin(w, true);
+    send(w, 20);
+    pass(w, 2000000000);
+    CHECK_EQ(3, w->deaths); /* who comes then waits before he takes it alone */
+    w->deadly = 0;
+    check(w, 0, 0, 0, 40);
+    CHECK(!atomic_load(&w->trial));
     check_state(w);
     unmake(w);
 }
