@@ -72,12 +72,16 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev)
 static void add_input(const struct slot *s, const struct slot_input *in, struct slot_lag *lag)
 {
     const struct slot_scan *c = in->scan;
+    const struct merge *m = task_merge(in->one->task);
     int64_t at = 0;
+    bool waits =
+        false; /* not all that is buffered: the last record that was taken may be among it */
     for (uint32_t k = 0; k < in->n; k++) {
-        struct merge_pos p = merge_pos(task_merge(in->one->task), in->first + k);
+        struct merge_pos p = merge_pos(m, in->first + k);
         at = MAX(at, p.offset + (p.index > 0));
+        waits |= merge_has(m, in->first + k);
     }
-    if (c == NULL || (in->buffered == 0 && c->end_since != INT64_MAX)) {
+    if (c == NULL || (!waits && c->end_since != INT64_MAX)) {
         return;
     }
     lag->records += MAX(c->known_end - at, 0);

@@ -105,6 +105,12 @@ class Rules(Bed):
         self.until("not all lines came through", lambda: self.totals() == self.there())
         self.assertLessEqual(self.acknowledged, sum(self.there().values()))
         self.assertNotIn("a task is lost", role.log())
+        role.stop(signal.SIGKILL)
+        role = self.begin()
+        role.wait_log(r'msg="graph is live"')
+        time.sleep(2)  # what tasks do is told once a second
+        status = json.loads(role.get("/api/v1/rulegraphs/lines/status"))
+        self.assertEqual((0, 0), (status["totals"]["lag_records"], status["totals"]["lag_ns"]))
         self.same_again("lines", 2 * sum(self.there().values()))
         role.stop()
 
