@@ -103,7 +103,11 @@ static void limit(struct sel_inst *in, struct orows *rows)
 static void prepare(struct sel_inst *in, struct orows *rows)
 {
     const struct sel_plan *p = in->p;
-    bool as_is = in->whole || p->cls == ROWS_TOTAL; /* a total is neither ordered nor limited */
+    bool rated =
+        in->out != NULL && (p->output.kind != OUT_NONE || p->output.when != OUT_EVERY_NONE);
+    /* a total is neither ordered nor limited, nor is a row that has the rollup to itself */
+    bool single = p->cls == ROWS_TOTAL || (p->cls == ROWS_ROLLUP && rows->v.len == 1);
+    bool as_is = in->whole || (single && !rated);
     if (p->n_order > 0 && !as_is) {
         order(p, rows);
     }

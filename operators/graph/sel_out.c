@@ -146,6 +146,7 @@ static void condition_met(struct out *o)
     if (o->after_done || in->p->output.after == NULL) {
         sel_emit(in, &in->nw, &in->old);
     }
+    in->whole = false;
     out_let_go(in->in.eng->heap, &o->nw);
     out_let_go(in->in.eng->heap, &o->old);
     o->events_nw = o->events_old = 0;

@@ -36,6 +36,13 @@ static bool group_passes(struct out *o, struct group *g, bool enter)
             return false;
         }
         g->kept->first_at = now;
+    } else if (p->when == OUT_AT) {
+        struct tmr_cron cron;
+        if (g->has_first && (ex_cron_eval(p->cron, &c, &cron, NULL) != 0 ||
+                             tmr_cron_next(&cron, g->kept->first_at) > now)) {
+            return false;
+        }
+        g->kept->first_at = now;
     } else if (g->has_first) {
         return false;
     }

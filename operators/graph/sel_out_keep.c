@@ -66,13 +66,18 @@ static bool take_last(struct out *o, const struct out_rows *b, bool pass)
 
 /* ---- totals ---- */
 
-/* What had no row in the interval shows the value as it is now. */
+/* What had no row in the interval shows the value as it is now: of what leaves, only `all` and
+ * `last` that are not ordered do where there were events, but no row. Neither these rows nor the
+ * one of `last` are ordered and limited. */
 static void give_total(struct out *o)
 {
     struct sel_inst *in = o->in;
+    const struct sel_plan *p = in->p;
     struct orow r;
     struct evt *row[64] = {NULL};
-    bool last = in->p->output.kind == OUT_LAST;
+    bool last = p->output.kind == OUT_LAST;
+    bool quiet = o->events_nw + o->events_old == 0;
+    bool fills = quiet || ((last || p->output.kind == OUT_ALL) && p->n_order == 0);
     bool some = sel_row(in, row, aggr_total(in->aggr), false, &r);
     if ((last || o->nw.v.len == 0) && some) {
         orows_add(&in->nw, r);
@@ -83,9 +88,10 @@ static void give_total(struct out *o)
     for (size_t i = 0; i < o->old.v.len && (!last || i == 0); i++) {
         orows_add(&in->old, o->old.v.ptr[i]); /* last: the value at the interval's begin */
     }
-    if (in->p->needs_old && o->old.v.len == 0 && some) {
+    if (p->needs_old && fills && o->old.v.len == 0 && some) {
         orows_add(&in->old, r);
     }
+    in->whole = last || quiet;
 }
 
 /* ---- groups ---- */
@@ -117,12 +123,12 @@ static void put_group(struct sel_inst *in, struct group *g, struct orows *to)
     }
 }
 
-static void groups_out(struct out *o, bool all)
+static void level_out(struct out *o, bool all, uint32_t level)
 {
     struct sel_inst *in = o->in;
     bool by_event = in->p->cls == ROWS_EVENT_GROUP;
     for (struct group *g = aggr_first(in->aggr); g != NULL; g = g->next) {
-        if (!g->seen && !all) {
+        if (g->level != level || (!g->seen && !all)) {
             continue;
         }
         if (by_event && all) {
@@ -148,6 +154,13 @@ static void groups_out(struct out *o, bool all)
     }
 }
 
+static void groups_out(struct out *o, bool all)
+{
+    for (uint32_t l = 0; l < MAX(o->in->p->n_levels, 1u); l++) {
+        level_out(o, all, l);
+    }
+}
+
 /* At the begin of the next interval every group's value is its previous one. */
 static void remember_groups(struct out *o)
 {
@@ -165,8 +178,21 @@ static void remember_groups(struct out *o)
     }
 }
 
-/* Marks a group, keeps its row, and before it changes its previous value: of `last` the one at its
- * first row of the interval, if that fulfils having; of `all` the first that does. */
+/* The previous value of a group in an interval is the one at its first row there, if that fulfils
+ * having; or else the first that does. */
+static bool seeks_old(const struct sel_plan *p)
+{
+    enum ast_out_kind kind = p->cls == ROWS_ROLLUP ? OUT_LAST : OUT_ALL;
+    return p->output.kind == kind && p->n_order == 0;
+}
+
+/* Rows of groups that only lost events in the interval are as those of groups that had none. */
+static bool counts_leaving(const struct sel_plan *p)
+{
+    return p->cls != ROWS_EVENT_GROUP || p->output.kind != OUT_ALL || p->n_order == 0;
+}
+
+/* Marks a group, keeps its row, and before it changes its previous value. */
 static void mark_group(struct out *o, struct group *g, struct evt **row, bool enter)
 {
     struct sel_inst *in = o->in;
@@ -177,12 +203,11 @@ static void mark_group(struct out *o, struct group *g, struct evt **row, bool en
     if (!any && (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL)) {
         aggr_keep_row(g, row);
     }
-    bool first = !g->seen || p->output.kind != OUT_LAST;
-    if (first && g->kept->out.old == NULL && p->needs_old && p->cls != ROWS_EVENT_GROUP &&
-        sel_row(in, row, g, true, &r)) {
+    if ((!g->seen || seeks_old(p)) && g->kept->out.old == NULL && p->needs_old &&
+        p->cls != ROWS_EVENT_GROUP && sel_row(in, row, g, true, &r)) {
         group_hold(in->in.eng->heap, &g->kept->out.old, &g->kept->out.old_key, &r);
     }
-    g->seen = true;
+    g->seen |= enter || counts_leaving(p);
 }
 
 /* last: the last row of each group is kept. */
@@ -200,7 +225,8 @@ static void event_last(struct out *o, struct group *g, struct evt **row, bool en
     }
 }
 
-/* all: rows of all events, and one more of each group that something left. */
+/* all: rows of all events, and if nothing orders them one more of each group that something left.
+ */
 static void event_all(struct out *o, struct group *g, struct evt **row, bool enter)
 {
     struct orow r;
@@ -209,7 +235,7 @@ static void event_all(struct out *o, struct group *g, struct evt **row, bool ent
             out_hold(enter ? &o->nw : &o->old, &r);
         }
     }
-    if (!enter && !g->touched) {
+    if (!enter && !g->touched && o->in->p->n_order == 0) {
         g->touched = true;
         if (sel_row(o->in, g->row, g, false, &r)) {
             out_hold(&o->nw, &r);
@@ -263,6 +289,7 @@ static bool take_snapshot(struct out *o, const struct out_rows *b, bool pass)
 
 static void give_snapshot(struct out *o)
 {
+    o->in->whole = o->in->p->cls == ROWS_TOTAL;
     sel_snapshot(o->in, &o->in->nw);
 }
 

@@ -10,6 +10,7 @@
 struct snap {
     struct sel_inst *in;
     struct orows *to;
+    uint32_t level; /* of rollup */
 };
 
 static void snap_row(void *arg, struct evt **row)
@@ -25,8 +26,9 @@ static void snap_row(void *arg, struct evt **row)
     if (p->cls == ROWS_EVENT_TOTAL) {
         g = aggr_total(in->aggr);
     } else if (p->cls != ROWS_PLAIN) {
-        g = aggr_group(in->aggr, &c, 0, 0);
-        if (p->cls == ROWS_GROUP && g->touched) {
+        uint32_t rolled = p->n_levels > 0 ? p->levels[s->level] : 0;
+        g = aggr_group(in->aggr, &c, s->level, rolled);
+        if (p->cls != ROWS_EVENT_GROUP && g->touched) {
             return;
         }
         g->touched = true;
@@ -147,7 +149,7 @@ static void count_table(struct sel_inst *in)
 void sel_snapshot(struct sel_inst *in, struct orows *to)
 {
     const struct sel_plan *p = in->p;
-    struct snap s = {in, to};
+    struct snap s = {in, to, 0};
     if (p->streams[0].kind == SRC_TABLE && p->n_streams == 1 && !in->in.st->query &&
         p->cls != ROWS_PLAIN) {
         count_table(in);
@@ -155,9 +157,11 @@ void sel_snapshot(struct sel_inst *in, struct orows *to)
     bool by_group = p->cls == ROWS_GROUP || p->cls == ROWS_ROLLUP;
     if (p->cls == ROWS_TOTAL) {
         snap_total(in, to);
-    } else if (by_group && (!p->windowed || p->cls == ROWS_ROLLUP || p->n_streams > 1)) {
+    } else if (by_group && (!p->windowed || p->n_streams > 1)) {
         snap_groups(in, to);
     } else {
-        snap_held(in, &s);
+        for (; s.level < MAX(p->n_levels, 1u); s.level++) {
+            snap_held(in, &s);
+        }
     }
 }
