@@ -23,7 +23,8 @@ struct looked { /* a statement that may read events */
 
 struct eng_reads {
     struct arena *a;
-    struct intern *words; /* and texts; of all statements but declarations of types */
+    /* Words and texts of all statements but declarations of types; called: those before a "(". */
+    struct intern *words, *called;
     VEC(struct looked) stmts;
     bool all; /* something could not be read, or there was no room */
 };
@@ -33,6 +34,7 @@ struct eng_reads *eng_reads_new(void)
     struct eng_reads *r = MEM_NEW(struct eng_reads);
     r->a = arena_new(NULL, "reads", TEXTS_MAX);
     r->words = intern_new(WORDS_MAX, WORDS_BYTES);
+    r->called = intern_new(WORDS_MAX, WORDS_BYTES);
     return r;
 }
 
@@ -46,6 +48,7 @@ void eng_reads_free(struct eng_reads *r)
     }
     VEC_DONE(&r->stmts);
     intern_free(r->words);
+    intern_free(r->called);
     arena_free(r->a);
     mem_free(r);
 }
@@ -71,7 +74,8 @@ static void add_stmt(struct eng_reads *r, const struct ast_stmt *s, struct slice
     for (size_t i = 0; i < to->words.toks.len && !r->all; i++) {
         const struct token *t = &to->words.toks.ptr[i];
         bool names = (t->kind == TOK_WORD || t->kind == TOK_STRING) && is_word(t->text);
-        r->all |= names && intern_id(r->words, t->text) == 0;
+        bool call = t->kind == TOK_WORD && !t->ticked && t[1].kind == TOK_LPAREN; /* not the last */
+        r->all |= names && intern_id(call ? r->called : r->words, t->text) == 0;
     }
 }
 
@@ -105,12 +109,24 @@ static bool is_whole(const struct eng_reads *r, const struct etype *type)
     return whole;
 }
 
+/* In `count(*)` it is a function, in `tags('x')` the column. */
+static bool may_be_called(struct ty ty)
+{
+    return !ty_is_number(ty) && ty.kind != TY_STRING && ty.kind != TY_BOOL;
+}
+
+static bool is_named(const struct eng_reads *r, const struct ecol *c)
+{
+    return intern_find(r->words, c->name) != 0 ||
+           (may_be_called(c->ty) && intern_find(r->called, c->name) != 0);
+}
+
 void eng_reads_columns(const struct eng_reads *r, const struct etype *type, bool *ret)
 {
     bool whole = is_whole(r, type);
     for (uint32_t i = 0; i < type->n_cols; i++) {
         struct slice name = type->cols[i].name;
         bool time = (int)i == type->start_col || (int)i == type->end_col;
-        ret[i] = whole || time || !is_word(name) || intern_find(r->words, name) != 0;
+        ret[i] = whole || time || !is_word(name) || is_named(r, &type->cols[i]);
     }
 }

@@ -236,7 +236,7 @@ static bool of_keys(const struct sel_flat *f, const struct ex *e)
     return true;
 }
 
-static void know_groups(struct bind *b, const struct sel_plan *p, struct sel_flat *f)
+static void know_groups(struct bind *b, struct sel_plan *p, struct sel_flat *f)
 {
     uint16_t *col = groups_stay(p) ? arena_array(b->a, p->n_group, sizeof *col) : NULL;
     if (col == NULL) {
@@ -247,18 +247,64 @@ static void know_groups(struct bind *b, const struct sel_plan *p, struct sel_fla
     }
     f->key_col = col;
     f->n_keys = p->n_group;
-    f->any_row = p->cls == ROWS_GROUP && of_keys(f, p->having);
+    p->any_row = p->cls == ROWS_GROUP && of_keys(f, p->having);
     for (uint32_t i = 0; i < p->n_cols; i++) {
-        f->any_row = f->any_row && of_keys(f, p->cols[i]);
+        p->any_row = p->any_row && of_keys(f, p->cols[i]);
     }
     for (uint32_t i = 0; i < p->n_order; i++) {
-        f->any_row = f->any_row && of_keys(f, p->order[i].e);
+        p->any_row = p->any_row && of_keys(f, p->order[i].e);
     }
+}
+
+/* Values of which no two that are equal can be told apart. */
+static bool is_exact(struct ty ty)
+{
+    return ty.kind == TY_STRING || ty.kind == TY_BOOL || ty.kind == TY_INT || ty.kind == TY_LONG;
+}
+
+/* Whether of events nothing but the group's keys is shown. */
+static bool shows_keys(const struct sel_plan *p, const struct ex *e)
+{
+    bool keys = e == NULL || e->op == EX_AGG || e->op == EX_CONST;
+    for (uint32_t i = 0; !keys && i < p->n_group; i++) {
+        keys = is_exact(e->ty) && same(e, p->group[i]);
+    }
+    if (keys || !is_sum(e)) {
+        return keys;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (!shows_keys(p, e->args[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where nothing leaves, a group has causes from its first event on: those of its row are not
+ * asked for. */
+static bool shows_any_event(const struct sel_plan *p)
+{
+    const struct sel_stream *s = &p->streams[0];
+    bool any = p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL &&
+               s->mr == NULL && s->views.n_steps == 0 && !p->windowed && p->cls == ROWS_GROUP &&
+               p->n_levels == 0 && p->wild < 0 && !p->pass && p->into == NULL && !p->triggered &&
+               !p->st->query && shows_keys(p, p->having);
+    for (uint32_t i = 0; any && i < p->n_group; i++) {
+        any = p->group[i]->op == EX_PROP;
+    }
+    for (uint32_t i = 0; any && i < p->n_cols; i++) {
+        any = shows_keys(p, p->cols[i]);
+    }
+    for (uint32_t i = 0; any && i < p->n_order; i++) {
+        any = shows_keys(p, p->order[i].e);
+    }
+    return any;
 }
 
 void sel_flatten(struct bind *b, struct sel_plan *p)
 {
     if (!is_simple(p)) {
+        p->any_row = shows_any_event(p);
         return;
     }
     struct reads r = {.n = 0};

@@ -14,7 +14,6 @@ struct sel_flat { /* of a stream's plan */
      * these columns. n_keys 0: nobody knows. */
     const uint16_t *key_col;
     uint32_t n_keys;
-    bool any_row; /* what a row of a group shows is the same whichever of its rows it is made of */
 };
 
 /* Of the events in rows of that stream. */

@@ -198,8 +198,7 @@ static void mark_group(struct out *o, struct group *g, struct evt **row, bool en
     struct sel_inst *in = o->in;
     const struct sel_plan *p = in->p;
     struct orow r;
-    const struct sel_flat *flat = sel_flat_keyed(p);
-    bool any = g->row != NULL && flat != NULL && flat->any_row;
+    bool any = g->row != NULL && p->any_row;
     if (!any && (enter || p->cls != ROWS_EVENT_GROUP || g->row == NULL)) {
         aggr_keep_row(g, row);
     }
@@ -279,11 +278,15 @@ static void give_groups(struct out *o)
 
 static bool take_snapshot(struct out *o, const struct out_rows *b, bool pass)
 {
+    const struct sel_plan *p = o->in->p;
+    bool lone = !p->windowed && b->n_nw + b->n_old == 1;
     (void)pass;
-    if (out_per_group(o->in->p)) {
-        out_each_row(o, b, mark_group, false);
+    if (out_per_group(p)) { /* of one row, this is all that making it would come to */
+        out_each_row(o, b, mark_group, lone);
     }
-    out_compute(o, b);
+    if (!out_per_group(p) || !lone) {
+        out_compute(o, b);
+    }
     return true;
 }
 

@@ -87,6 +87,7 @@ struct sel_plan {
     uint32_t n_group;
     uint32_t *levels; /* of rollup: bit i set = group expression i is rolled up */
     uint32_t n_levels;
+    bool any_row; /* what a row of a group shows is the same whichever of its rows it is made of */
     struct agg_set aggs;
     struct agg_layout layout;
     const struct etype *out; /* of result rows */

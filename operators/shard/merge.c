@@ -17,7 +17,7 @@ struct sub {
     struct merge_spec spec;
     struct merge_pos pos, to; /* to: in replay */
     int64_t largest;          /* of what was taken */
-    int64_t k;                /* of the head, in the heap */
+    int64_t peak, k;          /* with the head, in the heap: the largest then, its k */
     struct merge_piece *ring; /* pieces, the first at `first` */
     uint32_t first, n, cap;
     uint32_t at;   /* place in the heap */
@@ -197,7 +197,8 @@ static void place(struct merge *m, uint32_t sub)
     struct sub *s = &m->subs[sub];
     enum where to = belongs(m, s);
     if (to == WHERE_HEAP) {
-        s->k = k_of(s, largest_with_head(s));
+        s->peak = largest_with_head(s);
+        s->k = k_of(s, s->peak);
     }
     if (s->where == WHERE_HEAP && to == WHERE_HEAP) {
         down(m, s->at); /* k never falls */
@@ -381,6 +382,16 @@ static bool is_ready(struct merge *m)
 static void advance(struct merge *m, struct sub *s, uint32_t to)
 {
     const struct merge_piece *p = head(s);
+    if (LIKELY(to < p->n && !m->replay)) { /* it stays in the heap */
+        s->pos = (struct merge_pos){p->offset, to};
+        s->peak = MAX(s->largest, p->hint != NULL ? p->hint->ts[to] : p->events[to].ts);
+        int64_t k = k_of(s, s->peak);
+        if (k != s->k) { /* k never falls */
+            s->k = k;
+            down(m, s->at);
+        }
+        return;
+    }
     s->pos = (struct merge_pos){p->offset, to};
     if (to == inputs_of(p)) {
         s->pos = (struct merge_pos){p->offset + 1, 0};
@@ -407,7 +418,7 @@ bool merge_next(struct merge *m, struct merge_take *ret)
                                .event = mark ? NULL : &p->events[i],
                                .n = p->n,
                                .bad = bad ? p->bad : 0};
-    s->largest = largest_with_head(s);
+    s->largest = s->peak;
     m->clock = MAX(m->clock, s->k);
     ret->late = !mark && ret->event->ts < m->clock;
     m->takes++;
@@ -489,6 +500,11 @@ static uint64_t count_late(const struct merge *m, const struct sub *s, const str
         late += k < *end && h->ts[k] < clock;
     }
     return late;
+}
+
+bool merge_may_pass(const struct merge *m)
+{
+    return m->n_heap > 0 && head(&m->subs[m->heap[0]])->hint != NULL;
 }
 
 uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late)

@@ -112,6 +112,7 @@ struct merge_bounds {
 };
 /* Takes so many at once that merge_next would give one by one, all of one record: how many. 0:
  * merge_next has something, or nothing. */
+bool merge_may_pass(const struct merge *m); /* false: it would give 0 */
 uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late);
 /* A whole record that concerns nothing of the party, instead of pushing it: false if it is to be
  * pushed, because others may come before it, or not all of it may be passed over. */

@@ -252,15 +252,15 @@ struct eref task_ref(const struct task *t, const struct merge_take *in)
         uint64_t n = in->event != NULL ? in->event->n : 0;
         return (struct eref){1ULL << 63 | s->author, in->first + n};
     }
-    struct ref r = ref_of_raw((struct ref_raw){t->plan->topic_ids[in->sub], (uint16_t)s->part,
-                                               in->index, (uint64_t)in->offset});
-    return (struct eref){endian_be64(r.bytes), endian_be64(r.bytes + 8)};
+    uint64_t place = (uint64_t)t->plan->topic_ids[in->sub] << 48 | (uint64_t)(uint16_t)s->part
+                                                                       << 32;
+    return (struct eref){place | in->index, (uint64_t)in->offset}; /* as ref_of_raw has it */
 }
 
 /* It stands for the events that it was made of. */
 static void take_sample(struct task *t, struct evt *e)
 {
-    const struct rec *r = &t->current;
+    const struct rec *r = t->current;
     e->ref = (struct eref){0, 0};
     if (e->causes != NULL) {
         return;
@@ -294,10 +294,11 @@ static void send(struct task *t, struct evt *e)
 static void take_event(struct task *t, const struct merge_take *in)
 {
     bool late = in->late;
-    t->current = *in->event;
+    t->current = in->event;
     if (t->plan->subs[in->sub].author != 0 && in->event->kind != REC_DERIVED) {
-        t->current = task_unwrap(in->event, &t->input);
-        late = t->current.ts < merge_clock(t->merge);
+        t->unwrapped = task_unwrap(in->event, &t->input);
+        t->current = &t->unwrapped;
+        late = t->unwrapped.ts < merge_clock(t->merge);
     }
     t->counts.events++;
     t->counts.late += late;
@@ -323,7 +324,7 @@ static void take_event(struct task *t, const struct merge_take *in)
     t->forwarded = 0;
     const struct rec_batch whole = {.events = in->event - in->index, .events_len = in->n};
     send(t, dat_intake_before(t->intake, &whole, in->index));
-    send(t, dat_intake_event(t->intake, &t->current));
+    send(t, dat_intake_event(t->intake, t->current));
 }
 
 static void take(struct task *t, const struct merge_take *in)

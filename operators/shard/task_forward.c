@@ -50,7 +50,7 @@ static bool is_kept(const struct task_forward *f, const struct val_pair *p)
 static void forward(struct task *t, const struct task_forward *f, uint32_t part)
 {
     struct err err;
-    struct rec r = t->current;
+    struct rec r = *t->current;
     struct ref cause;
     arena_reset(t->scratch);
     struct val_pair *payload = arena_array(t->scratch, r.payload_len + 1, sizeof *payload);

@@ -30,7 +30,8 @@ struct task {
     int64_t floor;             /* no event that is put out is older */
     uint32_t last_sub;         /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
-    struct rec current; /* being sent: what may be forwarded */
+    const struct rec *current; /* being sent: what may be forwarded */
+    struct rec unwrapped;      /* it, if it came forwarded */
     uint64_t forwarded; /* a bit for each forward that had it */
     bool started, has_failed, ended;
     bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */

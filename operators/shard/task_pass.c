@@ -66,7 +66,7 @@ bool task_pass_record(struct task *t, uint32_t sub, const struct merge_piece *p)
 
 uint32_t task_pass(struct task *t, uint32_t max)
 {
-    if (!is_told(t)) {
+    if (!merge_may_pass(t->merge) || !is_told(t)) {
         return 0;
     }
     const struct merge_bounds b = {.party = t->party,

@@ -18,19 +18,26 @@ struct dat_intake *dat_intake_new(struct vheap *heap, struct intern *keys)
 
 static void forget(struct dat_intake *in, struct intake_kind *k)
 {
-    for (uint32_t l = 0; k->from != NULL && l < k->n_live; l++) {
+    for (uint32_t l = k->n_own; k->from != NULL && l < k->n_live; l++) {
         dat_drop(in->heap, k->of_context[k->live[l]]);
         k->of_context[k->live[l]] = DAT_NONE;
     }
-    k->from = NULL;
+    k->from = k->of = NULL;
+}
+
+static void forget_event(struct dat_intake *in, struct intake_kind *k)
+{
+    if (k->again != NULL) {
+        evt_drop(in->heap, k->again);
+    }
+    k->again = NULL;
+    k->of = NULL;
 }
 
 static void kind_done(struct dat_intake *in, struct intake_kind *k)
 {
     forget(in, k);
-    if (k->again != NULL) {
-        evt_drop(in->heap, k->again);
-    }
+    forget_event(in, k);
     mem_free(k->cols);
     mem_free(k->live);
     mem_free(k->of_context);
@@ -56,12 +63,20 @@ void dat_intake_free(struct dat_intake *in)
     mem_free(in);
 }
 
+static bool is_of_context(const struct intake_place *p)
+{
+    return p->fill != NULL && dat_fill_of_context(p->fill->fill);
+}
+
 static void list_live(struct intake_kind *k)
 {
     k->n_live = 0;
-    for (uint32_t i = 0; i < k->type->n_cols; i++) {
-        if (!k->cols[i].skip) {
-            k->live[k->n_live++] = i;
+    for (int of_context = 0; of_context <= 1; of_context++) {
+        k->n_own = k->n_live;
+        for (uint32_t i = 0; i < k->type->n_cols; i++) {
+            if (!k->cols[i].skip && is_of_context(&k->cols[i]) == of_context) {
+                k->live[k->n_live++] = i;
+            }
         }
     }
 }
@@ -120,6 +135,7 @@ void dat_intake_skip(struct dat_intake *in, const struct etype *type, uint32_t c
     VEC_EACH (&in->kinds, k) {
         if (k->type == type && !k->cols[col].skip) {
             forget(in, k);
+            forget_event(in, k);
             k->cols[col].skip = true;
             list_live(k);
         }
@@ -217,12 +233,9 @@ static void from_context(struct dat_intake *in, struct intake_kind *k, const str
     forget(in, k);
     k->from = r->context;
     k->turn = in->turn;
-    for (uint32_t l = 0; l < k->n_live; l++) {
+    for (uint32_t l = k->n_own; l < k->n_live; l++) {
         uint32_t i = k->live[l];
-        struct intake_place *p = &k->cols[i];
-        if (p->fill != NULL && dat_fill_of_context(p->fill->fill)) {
-            k->of_context[i] = dat_keep(dat_fill(in, r, p, k->type->cols[i].ty));
-        }
+        k->of_context[i] = dat_keep(dat_fill(in, r, &k->cols[i], k->type->cols[i].ty));
     }
 }
 
@@ -232,35 +245,78 @@ static struct intake_kind *kind_of(struct dat_intake *in, const struct rec *r)
     return id < in->kinds.len && in->kinds.ptr[id].type != NULL ? &in->kinds.ptr[id] : NULL;
 }
 
-static void fill(struct dat_intake *in, struct intake_kind *k, const struct rec *r, struct evt *e)
+static inline struct dat own_column(struct dat_intake *in, struct intake_kind *k, uint32_t i,
+                                    const struct rec *r)
 {
-    if (k->type->n_cols > 0 && k->cols[0].fill != NULL && r->context != NULL) {
+    struct intake_place *p = &k->cols[i];
+    struct ty to = k->type->cols[i].ty;
+    if (p->fill != NULL) {
+        return dat_fill(in, r, p, to);
+    }
+    const struct val *v = dat_look(r, p, k->type->cols[i].name);
+    return v != NULL ? dat_of_val(in, *v, to) : DAT_NONE;
+}
+
+/* Events of one context have the same columns of it. */
+static void fill_shared(struct dat_intake *in, struct intake_kind *k, const struct rec *r,
+                        struct evt *e)
+{
+    if (r->context != NULL) {
         from_context(in, k, r);
     }
-    for (uint32_t l = 0; l < k->n_live; l++) {
+    if (k->of != NULL && k->of == r->context) {
+        return;
+    }
+    for (uint32_t l = k->n_own; l < k->n_live; l++) {
         uint32_t i = k->live[l];
-        struct intake_place *p = &k->cols[i];
-        struct ty to = k->type->cols[i].ty;
-        if (p->fill != NULL) {
-            bool shared = dat_fill_of_context(p->fill->fill);
-            evt_set(e, i, shared ? k->of_context[i] : dat_fill(in, r, p, to));
-            continue;
-        }
-        const struct val *v = dat_look(r, p, k->type->cols[i].name);
-        if (v != NULL) {
-            evt_set(e, i, dat_of_val(in, *v, to));
-        }
+        dat_drop(in->heap, e->p[i]);
+        e->p[i] = r->context != NULL ? dat_keep(k->of_context[i]) : DAT_NONE;
+    }
+    k->of = r->context;
+}
+
+static void fill(struct dat_intake *in, struct intake_kind *k, const struct rec *r, struct evt *e)
+{
+    if (k->n_own < k->n_live) {
+        fill_shared(in, k, r, e);
+    }
+    for (uint32_t l = 0; l < k->n_own; l++) {
+        uint32_t i = k->live[l];
+        dat_drop(in->heap, e->p[i]);
+        e->p[i] = dat_keep(own_column(in, k, i, r));
+    }
+}
+
+/* As it was made, but for columns. */
+static void renew(struct dat_intake *in, struct evt *e)
+{
+    e->mark = e->group = 0;
+    e->serial = 0;
+    e->ref = (struct eref){0, 0};
+    if (UNLIKELY(e->causes != NULL)) {
+        obj_drop(in->heap, &e->causes->o);
+        e->causes = NULL;
+    }
+    if (UNLIKELY(e->extra != NULL)) {
+        obj_drop(in->heap, &e->extra->o);
+        e->extra = NULL;
     }
 }
 
 struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
 {
     struct intake_kind *k = kind_of(in, r);
-    struct evt *e = k != NULL ? evt_new(in->heap, k->type) : NULL;
-    if (e != NULL) {
-        fill(in, k, r, e);
+    if (k == NULL) {
+        return NULL;
     }
-    return e;
+    if (k->again != NULL && k->again->o.refs == 1) { /* nobody has kept it */
+        renew(in, k->again);
+    } else {
+        forget_event(in, k);
+        k->again = evt_keep(evt_new(in->heap, k->type));
+    }
+    fill(in, k, r, k->again);
+    return k->again;
 }
 
 struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r)
@@ -271,10 +327,6 @@ struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r)
     }
     if (k->again == NULL) {
         k->again = evt_keep(evt_new(in->heap, k->type));
-    }
-    for (uint32_t l = 0; l < k->n_live; l++) {
-        dat_drop(in->heap, k->again->p[k->live[l]]);
-        k->again->p[k->live[l]] = DAT_NONE;
     }
     fill(in, k, r, k->again);
     return k->again;

@@ -36,7 +36,8 @@ bool dat_intake_builtin(struct dat_intake *in, const struct etype *type, enum bu
 void dat_intake_skip(struct dat_intake *in, const struct etype *type, uint32_t col);
 /* Contexts are those of another batch now: their addresses may be the old ones. */
 void dat_intake_begin(struct dat_intake *in);
-/* In the heap's pool, its reference 0; NULL if no type has the record's name. */
+/* Its reference 0; NULL if no type has the record's name. Good until the next of its type, or as
+ * long as somebody keeps it: one that nobody has kept beyond its step is filled again. */
 struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r);
 /* ... the same one for all records of a type, and good until the next of it: for who only looks. */
 struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r);

@@ -17,11 +17,13 @@ struct intake_place { /* a column, and where its value was found the last time *
 struct intake_kind {
     const struct etype *type;
     struct intake_place *cols;
-    uint32_t *live, n_live;         /* numbers of those that are filled */
+    uint32_t *live, n_live;         /* numbers of those that are filled, */
+    uint32_t n_own;                 /* first those that the context does not have */
     struct dat *of_context;         /* values of columns that the context has, kept */
     const struct rec_context *from; /* it; NULL: none */
     uint64_t turn;                  /* of the intake when they were made */
-    struct evt *again;              /* of dat_intake_again, kept; NULL */
+    struct evt *again;              /* the event made last, kept; NULL */
+    const struct rec_context *of;   /* whose columns that one has, of_context; NULL: none */
 };
 
 /* What a key of a payload is. */
