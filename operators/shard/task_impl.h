@@ -32,7 +32,7 @@ struct task {
     int64_t last_offset;
     const struct rec *current; /* being sent: what may be forwarded */
     struct rec unwrapped;      /* it, if it came forwarded */
-    uint64_t forwarded; /* a bit for each forward that had it */
+    uint64_t forwarded;        /* a bit for each forward that had it */
     bool started, has_failed, ended;
     bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */
     int64_t passed; /* which was this behind the last of them */

@@ -101,6 +101,36 @@ static struct evt *take(struct world *w, const char *type, const struct val_pair
     return e;
 }
 
+TEST(an_event_that_nobody_keeps_is_filled_again)
+{
+    struct world w = world_new(BUILTIN_KAIJU);
+    struct vheap *h = eng_heap(w.eng);
+    fill_context(&w);
+    struct val_pair full[] = {pair(w.keys, "name", text("cpu")),
+                              pair(w.keys, "value", val_double(1))};
+    dat_intake_begin(w.in);
+    struct evt *kept = evt_keep(take(&w, "Metric", full, 2));
+    struct evt *here = take(&w, "Metric", full, 1); /* nor one of the step that lasts */
+    CHECK(here != kept);
+    is_text("cart", col(here, "service"));
+    vheap_drain(h);
+    here->ref = (struct eref){1, 2};
+    here->causes = causes_new(h, 1);
+    obj_keep(&here->causes->o);
+    struct evt *again = take(&w, "Metric", full + 1, 1);
+    CHECK(again == here);
+    CHECK(dat_is_null(col(again, "name")) && col(again, "value").d == 1);
+    CHECK(again->ref.lo == 0 && again->causes == NULL);
+    w.rec.context = NULL;
+    vheap_drain(h);
+    CHECK(dat_is_null(col(take(&w, "Metric", full, 2), "service")));
+    is_text("cpu", col(kept, "name"));
+    is_text("cart", col(kept, "service"));
+    CHECK(col(kept, "value").d == 1);
+    evt_drop(h, kept);
+    world_done(&w);
+}
+
 TEST(every_row_of_builtin_types_is_a_column)
 {
     for (int i = 0; i < 2; i++) {
