@@ -33,7 +33,8 @@ struct job {
     uint64_t hash;
     int64_t version, life;
     json_t *warnings;
-    json_t *state; /* what becomes of the state of statements; NULL: there was none */
+    bool forgets, warned; /* not all documents before it are kept */
+    json_t *state;        /* what becomes of the state of statements; NULL: there was none */
     /* Of the compiler (coordinator_aside): the graph as it was when it began, what is wrong. */
     struct buf base;
     char base_tag[GRAPH_TAG_BYTES];
@@ -241,7 +242,7 @@ static uint32_t drop_one(struct slice *v, uint32_t n)
 
 /* Documents whose tasks may not have written their last record when this one is applied, the last
  * one first: workers let them end before others begin. */
-static uint32_t previous_of(const struct job *j, const struct graph *g,
+static uint32_t previous_of(struct job *j, const struct graph *g,
                             struct slice ret[GRAPH_PREVIOUS_MAX])
 {
     uint32_t n = 0;
@@ -254,6 +255,7 @@ static uint32_t previous_of(const struct job *j, const struct graph *g,
     for (uint32_t i = 0; !over && i < g->n_previous; i++) {
         if (n == GRAPH_PREVIOUS_MAX) {
             n = drop_one(ret, n);
+            j->forgets = true;
         }
         ret[n++] = g->previous[i];
     }
@@ -278,8 +280,26 @@ static bool write_record(struct job *j, const struct graph *g)
         }
         more = to.n_previous > 0;
         to.n_previous = more ? drop_one(to.previous, to.n_previous) : 0;
+        j->forgets |= more;
     }
     return false;
+}
+
+/* What it drops may be what some task ran last. */
+static void warn_of_forgotten(struct job *j)
+{
+    if (j->forgets && !j->warned) {
+        j->warned = true;
+        (void)json_array_append_new(
+            j->warnings,
+            json_pack(
+                "{s:s, s:s, s:s, s:s}", "code", "KJ-API-0017", "severity", "warning", "detail",
+                "too many versions of this graph follow each other that did not run: the "
+                "document of one between the first and the last is not kept",
+                "hint",
+                "tasks that ran that one last begin with nothing in memory and say so in dlq; "
+                "start workers, and apply the next version when this one runs"));
+    }
 }
 
 /* Until its tasks have ended (members.c) it is there, for nobody to see. */
@@ -332,7 +352,9 @@ static bool prepare(struct job *j, bool *ret_same)
         json_decref(j->state); /* nothing becomes of it */
         j->state = NULL;
     }
-    if (!write_record(j, g)) {
+    bool fits = write_record(j, g);
+    warn_of_forgotten(j);
+    if (!fits) {
         api_problem(j->req, PROBLEM_TOO_BIG,
                     "the record of this graph would be larger than the %d bytes of one",
                     BUS_RECORD_MAX);

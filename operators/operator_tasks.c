@@ -5,6 +5,7 @@
  */
 #include "core/base/log.h"
 #include "core/codec/utf8.h"
+#include "operators/graph/eng_back.h"
 #include "operators/operator_impl.h"
 
 #include <assert.h>
@@ -44,6 +45,21 @@ static json_t *rules_of(const struct worker_task *t)
                                  "ns_per_event", (json_int_t)(r->ns / (int64_t)MAX(r->events, 1u)));
         json_object_set_new(rule, "name", text_of(r->name));
         json_array_append_new(list, rule);
+    }
+    return list;
+}
+
+/* Statements that may lack input that was lost. */
+static json_t *lacks_of(const struct worker_task *t)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < MIN(t->n_lacks, (uint32_t)WORKER_LACKS); i++) {
+        const struct worker_lack *l = &t->lacks[i];
+        json_t *one = json_pack("{s:o}", "statement", text_of(l->name));
+        if (l->ms != ENG_BACK_EVER) {
+            json_object_set_new(one, "turns_over_ms", json_integer(l->ms));
+        }
+        json_array_append_new(list, one);
     }
     return list;
 }
@@ -100,6 +116,10 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
     }
     json_object_set_new(j, "waits_for", json_string(t->lag.holder));
     json_object_set_new(j, "rules", rules_of(t));
+    if (t->n_lacks > 0) {
+        json_object_set_new(j, "incomplete", lacks_of(t));
+        json_object_set_new(j, "incomplete_statements", json_integer(t->n_lacks));
+    }
     size_t n = json_dumpb(j, text, OPERATOR_TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= OPERATOR_TELL_MAX ? n : 0;

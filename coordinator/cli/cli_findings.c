@@ -226,6 +226,21 @@ static void refused(const struct pair *p, struct buf *out)
     }
 }
 
+static void incomplete(const struct pair *p, struct buf *out)
+{
+    size_t i;
+    const json_t *one, *list = json_object_get(p->now, "incomplete");
+    long long n = number(p->now, "incomplete_statements");
+    json_array_foreach(list, i, one)
+    {
+        (void)buf_addf(out, "%s%s", i == 0 ? "input was lost that these may hold no more: " : ", ",
+                       text(one, "statement"));
+    }
+    if (i > 0 && n > (long long)i) {
+        (void)buf_addf(out, ", and %lld more", n - (long long)i);
+    }
+}
+
 static void late(const struct pair *p, struct buf *out)
 {
     long long n = number(p->now, "late"), all = number(p->now, "taken");
@@ -261,6 +276,10 @@ static const struct task_row {
      "each costs a marker at every commit: fewer partitions, or more slots (operator.slots)"},
     {"restarts", "warning", restarts, "see its worker's log for 'lost'"},
     {"refused", "warning", refused, "kaiju tail dlq shows which, and why"},
+    {"incomplete", "warning", incomplete,
+     "kaiju tail dlq says what is lost; windows of time turn over, all else is whole again when "
+     "the "
+     "graph is deleted and applied anew. Keep input longer (bus.retention)"},
     {"late", "warning", late, "raise the level's bound: so much are senders out of order"},
 };
 

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/codec/endian.h"
 #include "operators/shard/slot_impl.h"
+#include "operators/shard/task_gap.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -282,6 +283,9 @@ static void succeed(struct slot *s, struct slot_one *o)
     }
     if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
         task_succeed(o->task, &rec, r->offset, sum);
+        if (!o->ended && !o->conf.ends && o->conf.plan->life == 0) { /* else it may be another's */
+            task_lose(o->task);
+        }
     } else {
         slot_lose_one(s, o, "%s", err.msg);
     }

@@ -7,6 +7,8 @@
  */
 #include "operators/shard/task_gap.h"
 
+#include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "core/codec/varint.h"
 #include "operators/shard/task_impl.h"
 
@@ -62,9 +64,40 @@ static void note(struct task *t, uint32_t sub, struct merge_pos from, int64_t to
     struct slice topic = topic_of(t, sub);
     decide(t, JOURNAL_GAP, sub, from, to);
     t->counts.gaps++;
+    t->lacks = true;
+    t->lacked = merge_clock(t->merge);
     task_dead(t, TASK_DEAD_GAP, SLICE_NONE,
               SLICE_FMT " partition %u: what lay from offset %lld to %lld is lost",
               SLICE_ARG(topic), s->part, (long long)from.offset, (long long)to);
+}
+
+size_t task_lacks(const struct task *t, struct eng_back *ret, size_t max)
+{
+    int64_t now = merge_clock(t->merge), ago = 0;
+    size_t n = 0, all = t->lacks && t->started && !t->asleep ? eng_backs(t->eng, NULL, 0) : 0;
+    struct eng_back *v = mem_calloc(all + 1, sizeof *v);
+    if (now != MERGE_NO_CLOCK && t->lacked != MERGE_NO_CLOCK) {
+        ago = now - t->lacked;
+    }
+    all = all > 0 ? eng_backs(t->eng, v, all) : 0;
+    for (size_t i = 0; i < all; i++) {
+        bool over = v[i].ms != ENG_BACK_EVER && ago / CLOCK_NS_PER_MS > v[i].ms;
+        if (!over && n++ < max) {
+            ret[n - 1] = v[i];
+        }
+    }
+    mem_free(v);
+    return n;
+}
+
+void task_lose(struct task *t)
+{
+    assert(t->fresh && t->replay == NULL);
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        task_input_begin(t, (struct eref){0, 0});
+        note(t, i, (struct merge_pos){-1, 0}, merge_pos(t->merge, i).offset);
+        task_input_end(t);
+    }
 }
 
 void task_gap(struct task *t, uint32_t sub, int64_t to)

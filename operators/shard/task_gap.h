@@ -5,6 +5,7 @@
 #ifndef OPERATORS_SHARD_TASK_GAP_H
 #define OPERATORS_SHARD_TASK_GAP_H
 
+#include "operators/graph/eng_back.h"
 #include "operators/shard/task.h"
 
 /* What lies before the offset is gone; nothing of it is buffered. The sub-stream goes on there. */
@@ -15,6 +16,12 @@ void task_skip(struct task *t, uint32_t sub, int64_t offset);
  * yet. The task goes on behind its last record; `to`: where that ended, per sub-stream. */
 void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,
                     const struct merge_pos *to);
+/* A task that succeeds others whose state and positions nobody knows any more: all that they had
+ * not taken, and all that they knew, is lost. */
+void task_lose(struct task *t);
+/* Statements of which something that was lost may still be missing: how many, at most max are put
+ * down. */
+size_t task_lacks(const struct task *t, struct eng_back *ret, size_t max);
 /* A decision GAP. */
 bool task_gap_read(struct slice bytes, uint32_t *ret_sub, struct merge_pos *ret_from,
                    int64_t *ret_to);

@@ -49,7 +49,8 @@ static void write_own(const struct task *t, struct buf *b)
     put(b, t->seq);
     put(b, t->prev_sum);
     put_signed(b, t->prev_offset);
-    put(b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2);
+    put(b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2 |
+               (uint64_t)t->lacks << 3);
     put_signed(b, t->floor);
     put_signed(b, merge_clock(t->merge));
     put_signed(b, t->clock_marked);
@@ -59,6 +60,9 @@ static void write_own(const struct task *t, struct buf *b)
     }
     if (t->asleep) {
         put_signed(b, t->began);
+    }
+    if (t->lacks) {
+        put_signed(b, t->lacked);
     }
     assert(!buf_failed(b));
 }
@@ -202,7 +206,7 @@ struct own_sub {
 
 struct own { /* what the task knew beside its engine */
     uint64_t seq, prev_sum, flags;
-    int64_t prev_offset, floor, clock, clock_marked, began;
+    int64_t prev_offset, floor, clock, clock_marked, began, lacked;
     VEC(struct own_sub) subs;
 };
 
@@ -226,6 +230,7 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
         x->largest = get_signed(&f);
     }
     ret->began = (ret->flags & 4) != 0 ? get_signed(&f) : 0;
+    ret->lacked = (ret->flags & 8) != 0 ? get_signed(&f) : 0;
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
 }
 
@@ -244,6 +249,8 @@ static void seek(struct task *t, uint32_t i, const struct own_sub *x)
 static void set_clock(struct task *t, const struct own *o)
 {
     t->started = (o->flags & 1) != 0;
+    t->lacks = (o->flags & 8) != 0;
+    t->lacked = o->lacked;
     t->floor = o->floor;
     t->clock_marked = o->clock_marked;
     merge_set_clock(t->merge, o->clock);

@@ -36,6 +36,8 @@ struct task {
     bool started, has_failed, ended;
     bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */
     int64_t passed; /* which was this behind the last of them */
+    bool lacks;     /* input was lost: what statements hold may lack it, */
+    int64_t lacked; /* which was when the clock said this */
     bool asleep;    /* the rules are as they were when they began, there: */
     int64_t began;
     struct probe *probe, *own_probe;

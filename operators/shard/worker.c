@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "operators/shard/task_gap.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -229,6 +230,21 @@ static void copy_rules(struct worker_task *to, struct task *t)
     to->partials = eng_held(e, LIM_PARTIALS);
 }
 
+static void copy_lacks(struct worker_task *to, const struct task *t)
+{
+    struct eng_back v[WORKER_LACKS];
+    to->n_lacks = (uint32_t)task_lacks(t, v, WORKER_LACKS);
+    for (uint32_t i = 0; i < MIN(to->n_lacks, (uint32_t)WORKER_LACKS); i++) {
+        struct worker_lack *l = &to->lacks[i];
+        char number[16];
+        (void)snprintf(number, sizeof number, "#%u", v[i].number);
+        struct slice name = v[i].name.len > 0 ? v[i].name : slice_str(number);
+        (void)snprintf(l->name, sizeof l->name, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(v[i].module),
+                       SLICE_ARG(name));
+        l->ms = v[i].ms;
+    }
+}
+
 static void copy_task(struct worker *w, const struct mine *m)
 {
     struct worker_task *to = VEC_PUSH(&w->copies);
@@ -250,6 +266,7 @@ static void copy_task(struct worker *w, const struct mine *m)
         task_trouble(t, to->trouble, sizeof to->trouble);
         to->lag = slot_lag(w->slot, i);
         copy_rules(to, t);
+        copy_lacks(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
     }
 }

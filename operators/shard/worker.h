@@ -59,7 +59,12 @@ struct worker_want { /* a task */
     bool after_death; /* slot_task.after_death */
 };
 
-enum { WORKER_RULES = 8, WORKER_NAME = 64 };
+enum { WORKER_RULES = 8, WORKER_NAME = 64, WORKER_LACKS = 8 };
+
+struct worker_lack {        /* a statement that may lack input that was lost */
+    char name[WORKER_NAME]; /* level/name, or level/#number */
+    int64_t ms;             /* by the clock, behind the loss; ENG_BACK_EVER */
+};
 
 struct worker_rule { /* of those that cost most */
     char name[WORKER_NAME];
@@ -81,6 +86,8 @@ struct worker_task {
     uint64_t rows, partials; /* that its rules hold */
     struct worker_rule rules[WORKER_RULES];
     uint32_t n_rules;
+    struct worker_lack lacks[WORKER_LACKS];
+    uint32_t n_lacks; /* of them all; those that fit are there */
 };
 
 struct worker_look {

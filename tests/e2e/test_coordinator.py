@@ -340,6 +340,16 @@ class Reports(Api):
 
 
 class Life(Api):
+    def test_who_changes_a_graph_too_often_before_it_runs_is_warned(self):
+        self.start()
+        last = self.new("checkout", graph())
+        for n in range(2, 18):
+            last = self.put(text=graph(least=n + 20), If_Match=last.tag)
+            self.assertEqual((n, []), (last.json["version"], last.json["warnings"]))
+        last = self.put(text=graph(least=50), If_Match=last.tag)
+        self.assertEqual(["KJ-API-0017"], [w["code"] for w in last.json["warnings"]])
+        self.assertIn("is not kept", last.json["warnings"][0]["detail"])
+
     def test_a_restart_keeps_graphs(self):
         self.start()
         tags = {name: self.new(name).tag for name in ("a", "b", "c")}

@@ -82,6 +82,10 @@ static const struct {
     {"restarts", "warning", "", "", "{'restarts':2}", "2 times"},
     {"refused", "warning", "", "", "{'poison':4,'dropped':1}",
      "4 inputs could not be processed, 1 late inputs"},
+    {"incomplete", "warning", "", "",
+     "{'incomplete':[{'statement':'hl/a'},{'statement':'hl/#2','turns_over_ms':9}],"
+     "'incomplete_statements':5}",
+     "hl/a, hl/#2, and 3 more"},
     {"late", "warning", "", "", "{'late':5000,'taken':9000}", "5000 of 9000 inputs"},
 };
 

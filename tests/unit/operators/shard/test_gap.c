@@ -5,6 +5,7 @@
  * with what it knew, says what is lost, and nobody needs it again.
  */
 #include "operators/shard/slot.h"
+#include "operators/shard/task_gap.h"
 #include "tests/test.h"
 
 #include "core/base/mem.h"
@@ -23,6 +24,8 @@ struct world {
     struct bus_writer *out;
     bool open, trimmed;
     uint32_t sent;
+    int64_t ahead;               /* of the time of events */
+    uint64_t rules;              /* their number */
     int64_t offsets[EVENTS_MAX]; /* of each event; event n lies in partition n % PARTS */
     struct slot *slot;
     struct slot_task task;
@@ -33,7 +36,9 @@ struct world {
 };
 
 static const char rules[] = "create schema Metric(seq long);"
-                            "insert into Seen select seq, count(*) as n from Metric;";
+                            "@name('all') insert into Seen select seq, count(*) as n from Metric;"
+                            "@name('each') select seq from Metric;"
+                            "@name('recent') select count(*) as n from Metric#time(2 sec);";
 
 static void begin(struct world *w, bool after_death)
 {
@@ -44,28 +49,29 @@ static void begin(struct world *w, bool after_death)
     static const struct emit_to to[] = {{SLICE("events"), 1, false}, {SLICE("dlq"), 1, false}};
     static const struct task_out outs[] = {{SLICE("Seen"), 0, NULL, NULL, 0}};
     static const bool aligned[] = {false};
-    static const struct task_plan plan = {.name = SLICE("t/g/l/0"),
-                                          .tenant = SLICE("t"),
-                                          .lineage = LINEAGE,
-                                          .parts = 1,
-                                          .modules = modules,
-                                          .n_modules = 1,
-                                          .reads = reads,
-                                          .n_reads = 1,
-                                          .subs = subs,
-                                          .topics = topics,
-                                          .topic_ids = ids,
-                                          .n_subs = PARTS,
-                                          .to = to,
-                                          .n_to = 2,
-                                          .outs = outs,
-                                          .n_outs = 1,
-                                          .to_dead = 2};
+    static struct task_plan plan = {.name = SLICE("t/g/l/0"),
+                                    .tenant = SLICE("t"),
+                                    .lineage = LINEAGE,
+                                    .parts = 1,
+                                    .modules = modules,
+                                    .n_modules = 1,
+                                    .reads = reads,
+                                    .n_reads = 1,
+                                    .subs = subs,
+                                    .topics = topics,
+                                    .topic_ids = ids,
+                                    .n_subs = PARTS,
+                                    .to = to,
+                                    .n_to = 2,
+                                    .outs = outs,
+                                    .n_outs = 1,
+                                    .to_dead = 2};
     struct err err;
+    plan.hash = w->rules;
     w->task = (struct slot_task){.plan = &plan,
                                  .topics = topics,
                                  .aligned = aligned,
-                                 .from_start = true,
+                                 .from_start = w->rules == 0,
                                  .after_death = after_death};
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
@@ -133,7 +139,7 @@ static void send(struct world *w, uint32_t n)
     for (; n > 0; n--, w->sent++) {
         struct buf b;
         struct val_pair p[] = {val_pair(SLICE("seq"), val_int(w->sent))};
-        struct rec r = {.ts = 1000000000000000000 + w->sent,
+        struct rec r = {.ts = 1000000000000000000 + w->ahead + w->sent,
                         .context = &none,
                         .type = SLICE("Metric"),
                         .payload = p,
@@ -335,6 +341,72 @@ TEST(gap_a_task_with_a_snapshot_goes_on_with_what_it_knew)
     check_state(w);
     send(w, 10);
     check(w, 100, 150, PARTS, 170);
+    unmake(w);
+}
+
+/* As text: those that something may be missing of. */
+static void check_lacks(struct world *w, const char *want)
+{
+    struct eng_back v[4];
+    char text[100] = "";
+    size_t n = task_lacks(slot_task(w->slot, 0), v, ARRAY_LEN(v));
+    for (size_t i = 0, at = 0; i < n; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, SLICE_FMT "/" SLICE_FMT " ",
+                               SLICE_ARG(v[i].module), SLICE_ARG(v[i].name));
+    }
+    CHECK_STR(want, text);
+}
+
+/* Those that hold what comes: windows of time until they have turned over, also if it begins again
+ * meanwhile; all else for good. */
+TEST(gap_statements_that_may_lack_it_are_named)
+{
+    struct world *w = make(100000000);
+    send(w, 100);
+    pass(w, 2000000000);
+    check_lacks(w, "");
+    kill_worker(w);
+    send(w, 100);
+    trim(w, 150);
+    begin(w, false);
+    pass(w, 2000000000);
+    check_lacks(w, "hl/all hl/recent ");
+    kill_worker(w);
+    begin(w, false);
+    pass(w, 2000000000);
+    check_lacks(w, "hl/all hl/recent ");
+    w->ahead = 1900000000;
+    send(w, 2);
+    check_lacks(w, "hl/all hl/recent ");
+    w->ahead = 2200000000;
+    send(w, 2);
+    check_lacks(w, "hl/all ");
+    unmake(w);
+}
+
+/* Rules that others have left without a last record, and nobody knows which: what they knew is
+ * lost, and what they had not read yet. That is said, and again when it is played. */
+TEST(gap_behind_rules_that_nobody_knows_any_more)
+{
+    struct world *w = make(0);
+    send(w, 100);
+    check(w, 0, 0, 0, 100);
+    kill_worker(w);
+    w->rules = 7;
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
+    check_lacks(w, ""); /* it has no rules yet */
+    send(w, 10);
+    check_lacks(w, "hl/all hl/recent ");
+    check(w, 0, 0, PARTS, 10);
+    kill_worker(w);
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
+    send(w, 10);
+    check(w, 0, 0, PARTS, 20);
     unmake(w);
 }
 
