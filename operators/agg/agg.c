@@ -176,12 +176,6 @@ void agg_block_clear(const struct agg_layout *l, void *block, struct vheap *h)
     }
 }
 
-struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slot, struct ectx *ctx)
-{
-    assert(slot < l->set->calls.len);
-    return agg_call_value(l->set->calls.ptr[slot], (char *)block + l->offset[slot], ctx);
-}
-
 /* What distinct has seen; the call's own. */
 void agg_call_save(const struct agg_call *c, void *state, struct save *s)
 {

@@ -89,6 +89,7 @@ struct agg_layout {
         const struct etype *of;
         uint16_t stream, slot;
         uint8_t way;
+        bool mean;
     } * steps;
     size_t bytes;
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A row enters or leaves the block of a group. The commonest calls - count(*), and the sum or mean
- * of a column of double, long or int - are done here without a call: how is decided once, when the
- * block is laid out. All others go by their def. Both ways change the same state, which the def
- * alone saves, loads and gives the value of (agg_sum.c).
+ * A row enters or leaves the block of a group, or asks for a value. The commonest calls - count(*),
+ * and the sum or mean of a column of double, long or int - are done here without a call: how is
+ * decided once, when the block is laid out. All others go by their def. Both ways are about the
+ * same state, which the def alone saves and loads (agg_sum.c).
  *
- * To add one: a row of `ways` and its case in `change`.
+ * To add one: a row of `ways` and its case in `change` and, if that is quick, in agg_block_value.
  */
 #include "operators/agg/agg_impl.h"
 
@@ -47,6 +47,7 @@ void agg_steps(struct arena *a, struct agg_layout *l)
         enum way way = way_of(c);
         const struct ex *e = way >= DOUBLES ? c->args[0] : NULL;
         l->steps[i] = (struct agg_step){.way = (uint8_t)way,
+                                        .mean = c->def == &agg_avg,
                                         .stream = e != NULL ? e->stream : 0,
                                         .slot = e != NULL ? e->slot : 0,
                                         .of = e != NULL ? e->of : NULL};
@@ -108,4 +109,22 @@ void agg_block_enter(const struct agg_layout *l, void *block, struct ectx *ctx)
 void agg_block_leave(const struct agg_layout *l, void *block, struct ectx *ctx)
 {
     change(l, block, ctx, false);
+}
+
+struct dat agg_block_value(const struct agg_layout *l, void *block, uint32_t slot, struct ectx *ctx)
+{
+    assert(slot < l->set->calls.len);
+    const struct agg_step *s = &l->steps[slot];
+    void *state = (char *)block + l->offset[slot];
+    if (s->way == ROWS) {
+        return dat_long(((const struct agg_count_state *)state)->n);
+    }
+    if (s->way != DOUBLES) {
+        return agg_call_value(l->set->calls.ptr[slot], state, ctx);
+    }
+    const struct agg_sum_state *sum = state;
+    if (UNLIKELY(sum->n == 0)) {
+        return DAT_NONE;
+    }
+    return dat_double(s->mean ? sum->d / (double)sum->n : sum->d);
 }

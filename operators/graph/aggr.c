@@ -258,6 +258,13 @@ static inline void fetch(const struct aggregator *a, const struct group *g)
     }
 }
 
+/* aggr_hash of one key at the first level. */
+static inline uint64_t hash_of_one(struct dat key)
+{
+    uint64_t hash = dat_hash(key);
+    return hash ^ (hash >> 29);
+}
+
 void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
 {
     struct dat key[KEYS_MAX];
@@ -271,7 +278,7 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
         }
         key[i] = ex_eval(e, ctx);
     }
-    uint64_t hash = aggr_hash(key, a->n_keys, 0);
+    uint64_t hash = a->n_keys == 1 ? hash_of_one(key[0]) : aggr_hash(key, a->n_keys, 0);
     const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
     if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
         const struct entry *e = &a->by_id.ptr[c->id - 1];
@@ -280,20 +287,13 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
     }
 }
 
-/* The group of the row; if there is none, NULL, and its key and hash. */
-static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
-                          struct dat *key, uint64_t *ret_hash)
+/* The group of these keys, or NULL. */
+static inline ALWAYS_INLINE struct group *look_up(const struct aggregator *a, const struct dat *key,
+                                                  uint32_t n, uint64_t hash, uint32_t level)
 {
-    uint32_t n = a->n_keys;
-    assert(n <= KEYS_MAX);
-    for (uint32_t i = 0; i < n; i++) {
-        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
-    }
-    uint64_t hash = aggr_hash(key, n, level);
     uint32_t upper = (uint32_t)(hash >> 32);
     size_t mask = a->n_cells - 1;
-    *ret_hash = hash;
-    if (a->count == 0) {
+    if (UNLIKELY(a->count == 0)) {
         return NULL;
     }
     for (size_t i = hash & mask; a->cells[i].id != 0; i = (i + 1) & mask) {
@@ -307,6 +307,36 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
         }
     }
     return NULL;
+}
+
+/* The keys of the row in ctx, their hash, the group or NULL. */
+static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled,
+                          struct dat *key, uint64_t *ret_hash)
+{
+    uint32_t n = a->n_keys;
+    assert(n <= KEYS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
+    }
+    *ret_hash = aggr_hash(key, n, level);
+    return look_up(a, key, n, *ret_hash, level);
+}
+
+struct group *aggr_of_key(struct aggregator *a, struct dat key)
+{
+    assert(a->n_keys == 1);
+    uint64_t hash = hash_of_one(key);
+    struct group *g = look_up(a, &key, 1, hash, 0);
+    if (UNLIKELY(g == NULL)) {
+        return aggr_add(a, &key, hash, 0);
+    }
+    aggr_change(a, g);
+    return g;
+}
+
+bool aggr_in_order(const struct aggregator *a)
+{
+    return a->queue;
 }
 
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id)

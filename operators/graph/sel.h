@@ -58,9 +58,10 @@ struct sel_inst {
     VEC(struct touch) touched; /* scratch of sel_rows, as is group_of: by row */
     struct group **group_of;
     size_t group_room;
-    bool quiet; /* state is filled, nothing is put out */
-    bool bare;  /* rows are made that nobody will see: without causes */
-    bool whole; /* this batch is one event of groups: neither ordered nor limited */
+    bool quiet;    /* state is filled, nothing is put out */
+    bool bare;     /* rows are made that nobody will see: without causes */
+    bool whole;    /* this batch is one event of groups: neither ordered nor limited */
+    bool straight; /* sel_is_straight */
 };
 
 /* What an event may add to what is counted: a group; a row of a table and one of the window. */
@@ -76,7 +77,7 @@ size_t sel_admit(struct sel_src *s, struct evt **nw, size_t n, struct evts *to);
 int sel_bind_streams(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct sel_plan *p, struct err *reterr);
 void sel_set_priors(struct sel_plan *p);                  /* per stream, how far back prior looks */
-void sel_set_columns(struct bind *b, struct sel_plan *p); /* sel_cols.c: stream->pack */
+void sel_set_columns(struct bind *b, struct sel_plan *p); /* sel_cols.c: ways, stream->pack */
 int sel_bind_clauses(struct stmt *st, struct bind *b, const struct ast_select *s,
                      struct scope *scope, struct sel_plan *p, struct err *reterr);
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,

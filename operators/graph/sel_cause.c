@@ -100,15 +100,15 @@ struct evt *sel_causes(struct sel_inst *in, struct evt **row, struct group *g,
 {
     const struct sel_plan *p = in->p;
     struct vheap *h = in->in.eng->heap;
-    bool of_events = g == NULL || !aggr_has_causes(g);
     assert(e != NULL);
+    if (LIKELY(p->cls == ROWS_GROUP && g->refs != NULL && extra->len == 0 && !p->pass)) {
+        cause_refs_give(g->refs, h, e);
+        return e;
+    }
+    bool of_events = g == NULL || !aggr_has_causes(g);
     if (of_events && p->n_streams == 1 && extra->len == 0 && row[0] != NULL &&
         cause_has_ref(row[0])) { /* most rows */
         e->ref = row[0]->ref;
-        return e;
-    }
-    if (LIKELY(p->cls == ROWS_GROUP && g->refs != NULL && extra->len == 0 && !p->pass)) {
-        cause_refs_give(g->refs, h, e);
         return e;
     }
     struct cause_list all;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which columns of its stream a select reads. A statement that looks at columns of one stream and
- * never at an event itself can do with a window that keeps those columns and the reference
- * (window/win_pack.h): its expressions find them by the type of what leaves, which is below the
- * stream's own and has nothing but null in the other columns.
+ * How the columns of result rows are had, and which columns of its stream a select reads. A
+ * statement that looks at columns of one stream and never at an event itself can do with a window
+ * that keeps those columns and the reference (window/win_pack.h): its expressions find them by the
+ * type of what leaves, which is below the stream's own and has nothing but null in the other
+ * columns.
  *
  * Not for: whole events (select *, e.method(), window(*), dynamic properties), prev and prior,
  * subqueries, joins, contained events, named windows, snapshots (which go through all events), and
@@ -130,8 +131,32 @@ static bool groups_stay(const struct sel_plan *p)
     return stay;
 }
 
+/* No value that would have to be looked at once more (make_row): an event, or anything. */
+static bool is_plain(const struct ex *e)
+{
+    return e->level == 0 && e->ty.kind > TY_NULL && e->ty.kind < TY_OBJECT;
+}
+
+static void set_ways(struct bind *b, struct sel_plan *p)
+{
+    struct sel_way *ways = arena_array(b->a, p->n_cols + 1, sizeof *ways);
+    if (ways == NULL || p->pass || p->wild >= 0 || p->out->n_cols != p->n_cols) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->n_cols; i++) {
+        const struct ex *e = p->cols[i];
+        enum sel_way_kind kind = !is_plain(e)       ? WAY_PROGRAM
+                                 : e->op == EX_PROP ? WAY_COLUMN
+                                 : e->op == EX_AGG  ? WAY_AGG
+                                                    : WAY_PROGRAM;
+        ways[i] = (struct sel_way){kind, e->stream, e->slot, e->of};
+    }
+    p->ways = ways;
+}
+
 void sel_set_columns(struct bind *b, struct sel_plan *p)
 {
+    set_ways(b, p);
     if (!is_simple(p)) {
         return;
     }

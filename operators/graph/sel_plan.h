@@ -49,6 +49,13 @@ enum row_class {
     ROWS_ROLLUP,
 };
 
+/* A column of result rows that is had without a program: one of a stream, or an aggregation. */
+struct sel_way {
+    enum sel_way_kind { WAY_PROGRAM, WAY_COLUMN, WAY_AGG } kind;
+    uint16_t stream, slot;
+    const struct etype *of;
+};
+
 struct sel_order {
     struct ex *e;
     bool desc;
@@ -93,6 +100,7 @@ struct sel_plan {
     const struct etype *out; /* of result rows */
     bool pass;               /* select *: the event itself is the row */
     struct ex **cols;
+    const struct sel_way *ways; /* of cols; NULL: all by program */
     uint32_t n_cols;
     int wild; /* stream whose columns come first in `out` (select *, x as y); -1 */
     bool distinct;

@@ -3,7 +3,13 @@
  * From rows of streams to result rows: the six classes of a select (sel.h). Aggregations first take
  * everything that enters, then everything that leaves; rows are evaluated after that, except the
  * previous values that the remove stream of totals and groups reports, which are read before.
+ *
+ * The commonest statements of groups (one stream, a packed window, columns that are had without a
+ * program or by one, no clause behind them) have a way of their own past all that is not theirs
+ * (sel_straight); what comes out is the same.
  */
+#include "operators/graph/sel_rows.h"
+#include "operators/graph/limit.h"
 #include "operators/graph/sel_flat.h"
 
 #include "core/base/mem.h"
@@ -21,11 +27,45 @@ void orows_add(struct orows *to, struct orow r)
     }
 }
 
+static struct dat by_program(const struct ex *e, struct ectx *c)
+{
+    struct dat v = ex_eval(e, c);
+    if (UNLIKELY(v.kind == DAT_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
+        return dat_evt(table_shown(v.ev, c));
+    }
+    if (UNLIKELY(e->op == EX_TABLE_ROW && dat_is_null(v))) {
+        return dat_evt(evt_new(c->heap, e->ty.ev)); /* a row of nulls */
+    }
+    return v;
+}
+
+/* Nothing but columns, each in its way. */
+static inline ALWAYS_INLINE struct evt *make_plainly(const struct sel_plan *p, struct ectx *c)
+{
+    struct evt *e = evt_bare(c->heap, p->out);
+    for (uint32_t i = 0, n = p->n_cols; i < n; i++) {
+        const struct sel_way *w = &p->ways[i];
+        struct dat v = DAT_NONE;
+        if (w->kind == WAY_COLUMN && LIKELY(c->row[w->stream] != NULL)) {
+            v = evt_get(c->row[w->stream], w->of, w->slot);
+        } else if (w->kind == WAY_AGG && LIKELY(c->group != NULL)) {
+            v = aggr_value(c->group, w->slot, c);
+        } else if (w->kind == WAY_PROGRAM) {
+            v = by_program(p->cols[i], c);
+        }
+        evt_set(e, i, v);
+    }
+    return e;
+}
+
 static struct evt *make_row(struct sel_inst *in, struct ectx *c)
 {
     const struct sel_plan *p = in->p;
     if (p->pass) {
         return c->row[0];
+    }
+    if (LIKELY(p->ways != NULL)) {
+        return make_plainly(p, c);
     }
     struct evt *e = evt_new(in->in.eng->heap, p->out);
     uint32_t at = 0;
@@ -43,13 +83,7 @@ static struct evt *make_row(struct sel_inst *in, struct ectx *c)
         at = p->streams[p->wild].type->n_cols;
     }
     for (uint32_t i = 0; i < p->n_cols; i++) {
-        struct dat v = ex_eval(p->cols[i], c);
-        if (UNLIKELY(v.kind == DAT_EVENT && v.ev->type->kind == ETYPE_TABLE)) {
-            v = dat_evt(table_shown(v.ev, c));
-        } else if (UNLIKELY(p->cols[i]->op == EX_TABLE_ROW && dat_is_null(v))) {
-            v = dat_evt(evt_new(c->heap, p->cols[i]->ty.ev)); /* a row of nulls */
-        }
-        evt_set(e, at + i, v);
+        evt_set(e, at + i, by_program(p->cols[i], c));
     }
     return e;
 }
@@ -214,11 +248,21 @@ static struct win_pack *pack_of(const struct sel_inst *in)
     return v != NULL && v->pack != NULL && v->pack->p->n_keys > 0 ? v->pack : NULL;
 }
 
-/* Groups of the same, without rollup: those that leave have been told theirs. */
-static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct batch *b,
-                        struct group **of)
+/* The group of a row whose keys are columns. */
+static inline struct group *group_of(struct sel_inst *in, struct ectx *c, struct evt **row)
 {
-    struct ectx c = inst_ctx(&in->in, NULL);
+    const struct sel_plan *p = in->p;
+    if (LIKELY(p->n_group == 1)) {
+        return aggr_of_key(in->aggr, evt_get(row[0], p->group[0]->of, p->group[0]->slot));
+    }
+    c->row = row;
+    return aggr_group(in->aggr, c, 0, 0);
+}
+
+/* Groups of the same, without rollup: those that leave have been told theirs. */
+static void find_packed(struct sel_inst *in, struct ectx *c, struct win_pack *pack,
+                        const struct batch *b, struct group **of)
+{
     for (size_t i = 0; i < b->n_old; i++) { /* first: they are fetched while others are found */
         of[b->n_nw + i] = b->old[i]->group != 0 ? aggr_by_id(in->aggr, b->old[i]->group) : NULL;
         if (of[b->n_nw + i] != NULL) {
@@ -228,9 +272,8 @@ static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         struct evt **row = i < b->n_nw ? b->nw + i : b->old + (i - b->n_nw);
         if (i < b->n_nw || of[i] == NULL) {
-            c.row = row;
-            c.leaving = i >= b->n_nw;
-            of[i] = aggr_group(in->aggr, &c, 0, 0);
+            c->leaving = i >= b->n_nw;
+            of[i] = group_of(in, c, row);
             aggr_soon(of[i]);
         }
         if (i < b->n_nw) {
@@ -245,21 +288,21 @@ static void find_packed(struct sel_inst *in, struct win_pack *pack, const struct
 }
 
 /* Groups of all rows at one level, in order of first touch; groups[i] of row i. */
-static void find(struct sel_inst *in, const struct batch *b, uint32_t level, struct group **of)
+static void find(struct sel_inst *in, struct ectx *c, const struct batch *b, uint32_t level,
+                 struct group **of)
 {
     uint32_t rolled = in->p->n_levels > 0 ? in->p->levels[level] : 0;
     struct win_pack *pack = pack_of(in);
     const struct sel_flat *flat = sel_flat_keyed(in->p);
     if (pack != NULL) {
-        find_packed(in, pack, b, of);
+        find_packed(in, c, pack, b, of);
         return;
     }
     for (size_t i = 0; i < b->n_nw + b->n_old; i++) {
         struct evt **row = i < b->n_nw ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
-        struct ectx c = inst_ctx(&in->in, row);
-        c.leaving = i >= b->n_nw;
-        of[i] =
-            flat != NULL ? sel_flat_group(in, flat, &c) : aggr_group(in->aggr, &c, level, rolled);
+        c->row = row;
+        c->leaving = i >= b->n_nw;
+        of[i] = flat != NULL ? sel_flat_group(in, flat, c) : aggr_group(in->aggr, c, level, rolled);
         if (in->in.st->query) {
             aggr_keep_row(of[i], row);
         }
@@ -269,37 +312,36 @@ static void find(struct sel_inst *in, const struct batch *b, uint32_t level, str
 }
 
 /* Rows from `from` up to `to` of one level: the first n_nw enter, the rest leave. */
-static void enter_leave(struct sel_inst *in, const struct batch *b, struct group **of, size_t from,
-                        size_t to, bool local)
+static void enter_leave(struct sel_inst *in, struct ectx *c, const struct batch *b,
+                        struct group **of, size_t from, size_t to, bool local)
 {
-    struct ectx c = inst_ctx(&in->in, NULL);
     for (size_t i = from; i < to; i++) {
         bool enter = i < b->n_nw;
-        c.row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
-        c.group = of[i];
-        c.leaving = !enter;
-        c.failed = false;
+        c->row = enter ? b->nw + i * b->w : b->old + (i - b->n_nw) * b->w;
+        c->group = of[i];
+        c->leaving = !enter;
+        c->failed = false;
         if (enter) {
-            aggr_enter(of[i], &c);
+            aggr_enter(of[i], c);
         } else {
-            aggr_leave(of[i], &c);
+            aggr_leave(of[i], c);
         }
         if (local) {
-            aggr_local(in->aggr, &c, enter);
+            aggr_local(in->aggr, c, enter);
         }
     }
 }
 
 /* Of all levels, what enters first: a group that is left begins anew with the next that enters. */
-static void enter_leave_all(struct sel_inst *in, const struct batch *b, struct group **of,
-                            uint32_t levels)
+static void enter_leave_all(struct sel_inst *in, struct ectx *c, const struct batch *b,
+                            struct group **of, uint32_t levels)
 {
     size_t n = b->n_nw + b->n_old;
     for (uint32_t l = 0; l < levels; l++) {
-        enter_leave(in, b, of + l * n, 0, b->n_nw, l == 0);
+        enter_leave(in, c, b, of + l * n, 0, b->n_nw, l == 0);
     }
     for (uint32_t l = 0; l < levels; l++) {
-        enter_leave(in, b, of + l * n, b->n_nw, n, l == 0);
+        enter_leave(in, c, b, of + l * n, b->n_nw, n, l == 0);
     }
 }
 
@@ -308,8 +350,8 @@ static void enter_leave_all(struct sel_inst *in, const struct batch *b, struct g
 static void order_pair(struct sel_inst *in, const struct batch *b)
 {
     const struct sel_plan *p = in->p;
-    if (b->n_nw != 1 || b->n_old != 1 || p->n_streams > 1 || p->needs_old || p->cls != ROWS_GROUP ||
-        in->touched.len != 2 || in->nw.v.len != 2) {
+    if (p->n_order == 0 || b->n_nw != 1 || b->n_old != 1 || p->n_streams > 1 || p->needs_old ||
+        p->cls != ROWS_GROUP || in->touched.len != 2 || in->nw.v.len != 2) {
         return;
     }
     struct ectx c = inst_ctx(&in->in, NULL);
@@ -328,16 +370,17 @@ static void grouped(struct sel_inst *in, const struct batch *b)
     uint32_t levels = MAX(p->n_levels, 1u);
     size_t n = b->n_nw + b->n_old;
     struct group **of = room(in, n * levels);
+    struct ectx c = inst_ctx(&in->in, NULL);
+    struct cause_list looked;
     assert(in->touched.len == 0);
     for (uint32_t l = 0; l < levels; l++) {
-        find(in, b, l, of + l * n);
+        find(in, &c, b, l, of + l * n);
     }
     for (size_t i = 0; p->needs_old && i < in->touched.len; i++) {
         put(in, in->touched.ptr[i].row, in->touched.ptr[i].g, true, &in->old);
     }
-    enter_leave_all(in, b, of, levels);
-    struct ectx c = inst_ctx(&in->in, NULL);
-    struct cause_list looked;
+    enter_leave_all(in, &c, b, of, levels);
+    c.leaving = false;
     for (size_t i = 0; i < in->touched.len; i++) {
         struct orow r;
         c.row = in->touched.ptr[i].row;
@@ -354,8 +397,9 @@ static void event_grouped(struct sel_inst *in, const struct batch *b)
 {
     size_t n = b->n_nw + b->n_old;
     struct group **of = room(in, n);
-    find(in, b, 0, of);
-    enter_leave(in, b, of, 0, n, true);
+    struct ectx c = inst_ctx(&in->in, NULL);
+    find(in, &c, b, 0, of);
+    enter_leave(in, &c, b, of, 0, n, true);
     for (size_t i = 0; i < b->n_nw; i++) {
         put(in, b->nw + i * b->w, of[i], false, &in->nw);
     }
@@ -363,6 +407,75 @@ static void event_grouped(struct sel_inst *in, const struct batch *b)
         put(in, b->old + i * b->w, of[b->n_nw + i], true, &in->old);
     }
     untouch(in);
+}
+
+/* ---- in a straight line ---- */
+
+/* Rows of the groups that were touched, to the listener. */
+static void put_straight(struct sel_inst *in, struct ectx *c)
+{
+    struct stmt *st = in->in.st;
+    size_t from = st->nw.len;
+    c->leaving = false;
+    for (size_t i = 0; i < in->touched.len; i++) {
+        struct group *g = in->touched.ptr[i].g;
+        g->touched = false;
+        c->row = in->touched.ptr[i].row;
+        c->group = g;
+        c->failed = false;
+        struct evt *e = make_plainly(in->p, c);
+        if (UNLIKELY(c->failed)) {
+            continue;
+        }
+        if (g->refs != NULL) {
+            cause_refs_give(g->refs, c->heap, e);
+        }
+        evts_add(&st->nw, e);
+    }
+    VEC_CLEAR(&in->touched);
+    size_t n = eng_limit_output(st, st->nw.len - from);
+    st->nw.len = from + n;
+    if (n > 0) {
+        stmt_has_rows(st);
+    }
+}
+
+void sel_straight(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
+{
+    struct batch b = {nw, old, n_nw, n_old, 1};
+    struct group **of = room(in, n_nw + n_old);
+    struct ectx c = inst_ctx(&in->in, NULL);
+    assert(in->touched.len == 0 && n_nw + n_old > 0);
+    find_packed(in, &c, in->src[0].view->pack, &b, of);
+    for (size_t i = 0; i < n_nw; i++) {
+        c.row = nw + i;
+        aggr_enter(of[i], &c);
+    }
+    c.leaving = true;
+    for (size_t i = 0; i < n_old; i++) {
+        c.row = old + i;
+        aggr_leave(of[n_nw + i], &c);
+    }
+    if (LIKELY(in->in.st->listened)) {
+        put_straight(in, &c);
+    } else {
+        untouch(in);
+    }
+}
+
+bool sel_is_straight(const struct sel_inst *in)
+{
+    const struct sel_plan *p = in->p;
+    const struct stmt *st = in->in.st;
+    bool rows = p->cls == ROWS_GROUP && p->n_levels == 0 && p->where == NULL && p->having == NULL &&
+                p->ways != NULL && p->n_order == 0 && p->limit == NULL && p->offset == NULL &&
+                !p->distinct && p->insert == NULL && p->into == NULL && !p->needs_old;
+    bool local = false;
+    VEC_EACH (&p->aggs.calls, call) {
+        local |= (*call)->has_group_by;
+    }
+    return rows && !local && in->out == NULL && !st->query && pack_of(in) != NULL &&
+           (!st->causes || aggr_in_order(in->aggr));
 }
 
 void sel_rows(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)

@@ -8,6 +8,7 @@
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
 #include "operators/graph/sel_flat.h"
+#include "operators/graph/sel_rows.h"
 #include "operators/pattern/mr.h"
 #include "operators/table/table.h"
 
@@ -151,6 +152,10 @@ static void view_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, 
 {
     struct sel_src *s = arg;
     s->live += (int64_t)n_nw - (int64_t)n_old;
+    if (s->in->straight) {
+        sel_straight(s->in, nw, n_nw, old, n_old);
+        return;
+    }
     if (s->in->p->streams[s->num].prior > 0) {
         remember(s, nw, n_nw);
     }
@@ -455,6 +460,7 @@ struct inst *sel_start(struct stmt *st, struct evt *props)
         join_flush(in);
     }
     in->quiet = false;
+    in->straight = sel_is_straight(in);
     return &in->in;
 }
 

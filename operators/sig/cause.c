@@ -130,8 +130,7 @@ void cause_give(struct vheap *h, struct evt *row, const struct cause_list *l)
     if (l->len == 1) {
         row->ref = l->r[0];
     } else if (l->len > 1) {
-        row->causes = causes_new(h, l->len);
-        obj_keep(&row->causes->o);
+        row->causes = causes_own(h, l->len);
         memcpy(row->causes->r, l->r, l->len * sizeof l->r[0]);
     }
 }

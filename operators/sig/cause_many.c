@@ -257,11 +257,10 @@ void cause_many_give(struct cause_many *c, struct vheap *h, struct evt *row)
         row->ref = first;
         return;
     }
-    struct causes *to = causes_new(h, CAUSE_KEPT);
+    struct causes *to = causes_own(h, CAUSE_KEPT);
     to->r[0] = first;
     to->r[1] = last;
     to->len = others(c, to->r);
-    obj_keep(&to->o);
     row->causes = to;
 }
 

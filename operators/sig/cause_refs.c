@@ -39,6 +39,30 @@ static inline struct eref at(const struct cause_few *c, uint32_t i)
     return (struct eref){c->base.hi | v >> HALF, c->base.lo + (uint32_t)v};
 }
 
+struct pair { /* a reference as a vector: hi, lo */
+    uint64_t v __attribute__((vector_size(16)));
+};
+struct quad {
+    uint32_t v __attribute__((vector_size(16)));
+};
+
+static inline struct pair base_of(const struct cause_few *c)
+{
+    return (struct pair){{c->base.hi, c->base.lo}};
+}
+
+/* at(c, i) in four instructions: the halves of v are spread, the base is added. */
+static inline void put_at(struct eref *to, const struct cause_few *c, struct pair base, uint32_t i)
+{
+    struct pair v = {{c->v[i], 0}};
+    struct quad halves;
+    memcpy(&halves, &v, sizeof halves);
+    halves.v = __builtin_shufflevector(halves.v, halves.v, 1, 2, 0, 3);
+    memcpy(&v, &halves, sizeof v);
+    v.v += base.v;
+    memcpy(to, &v, sizeof *to);
+}
+
 /* The base is chosen for r: those that are there fit it, too, or false and nothing has changed. */
 static bool rebase(struct cause_few *c, struct eref r)
 {
@@ -273,17 +297,17 @@ void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row)
         row->ref = few->len > 0 ? at(few, 0) : (struct eref){0, 0};
         return;
     }
-    struct causes *to = causes_new(h, CAUSE_KEPT);
+    struct causes *to = causes_own(h, CAUSE_KEPT);
+    const struct pair base = base_of(few);
     uint32_t n = 2, last = few->len - 1u;
-    to->r[0] = at(few, 0);
-    to->r[1] = at(few, last);
-    for (uint32_t i = 1; i <= last + 1 && n < CAUSE_KEPT; i++) {
-        uint32_t place = few->order[i];
-        to->r[n] = at(few, place); /* it stays there unless it is one of the ends */
-        n += place != 0 && place != last ? 1 : 0;
+    put_at(&to->r[0], few, base, 0);
+    put_at(&to->r[1], few, base, last);
+    for (const uint8_t *o = few->order + 1, *end = o + last; o <= end && n < CAUSE_KEPT; o++) {
+        uint32_t place = *o;
+        put_at(&to->r[n], few, base, place); /* it stays there unless it is one of the ends */
+        n += (place != 0) & (place != last);
     }
     to->len = n;
-    obj_keep(&to->o);
     row->causes = to;
 }
 

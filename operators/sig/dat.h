@@ -9,7 +9,6 @@
  * beyond the step takes a reference (dat_keep) and gives it back by dat_drop, which leaves it to
  * the pool: what left a window may be looked at until the step ends. Memory comes from free lists
  * by size, so a steady state allocates nothing.
- *
  * An integer of any size is in i, sign extended; a float is in d, rounded to float. One thread.
  */
 #ifndef OPERATORS_SIG_DAT_H
@@ -139,11 +138,13 @@ static inline void vmap_set(struct vmap *m, size_t i, struct dat key, struct dat
 /* The value of a key, or null; `ret_found` may be NULL. */
 struct dat vmap_get(const struct vmap *m, struct slice key, bool *ret_found);
 struct dat vmap_get_val(const struct vmap *m, struct dat key, bool *ret_found);
-struct evt *evt_new(struct vheap *h, const struct etype *type); /* all columns null */
+struct evt *evt_new(struct vheap *h, const struct etype *type);  /* all columns null */
+struct evt *evt_bare(struct vheap *h, const struct etype *type); /* ... are set by the caller */
 static inline void evt_set(struct evt *e, size_t col, struct dat v)
 {
     e->p[col] = dat_keep(v);
 }
-struct causes *causes_new(struct vheap *h, size_t len);
+struct causes *causes_new(struct vheap *h, size_t len); /* own: not the pool's, but the caller's */
+struct causes *causes_own(struct vheap *h, size_t len);
 
 #endif

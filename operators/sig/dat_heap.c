@@ -87,7 +87,8 @@ static void *carve(struct vheap *h, size_t bytes)
     return p;
 }
 
-static inline ALWAYS_INLINE void *obj_new(struct vheap *h, enum dat_kind kind, size_t bytes)
+/* With one reference, which is the caller's. */
+static inline ALWAYS_INLINE void *obj_own(struct vheap *h, enum dat_kind kind, size_t bytes)
 {
     size_t units = (bytes + UNIT - 1) / UNIT;
     struct obj *o;
@@ -106,6 +107,13 @@ static inline ALWAYS_INLINE void *obj_new(struct vheap *h, enum dat_kind kind, s
     }
     *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
     h->live++;
+    return o;
+}
+
+/* ... which is the pool's. */
+static inline ALWAYS_INLINE void *obj_new(struct vheap *h, enum dat_kind kind, size_t bytes)
+{
+    void *o = obj_own(h, kind, bytes);
     pool_push(h, o);
     return o;
 }
@@ -116,17 +124,22 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
     return obj_new(h, kind, bytes);
 }
 
-struct evt *evt_new(struct vheap *h, const struct etype *type)
+struct evt *evt_bare(struct vheap *h, const struct etype *type)
 {
-    uint32_t n = type->n_cols;
-    struct evt *e = obj_new(h, DAT_EVENT, sizeof *e + n * sizeof e->p[0]);
+    struct evt *e = obj_new(h, DAT_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
     e->mark = e->group = 0;
     e->type = type;
     e->serial = 0;
     e->ref = (struct eref){0, 0};
     e->causes = NULL;
     e->extra = NULL;
-    for (uint32_t i = 0; i < n; i++) {
+    return e;
+}
+
+struct evt *evt_new(struct vheap *h, const struct etype *type)
+{
+    struct evt *e = evt_bare(h, type);
+    for (uint32_t i = 0; i < type->n_cols; i++) {
         e->p[i] = DAT_NONE;
     }
     return e;
@@ -137,6 +150,29 @@ struct causes *causes_new(struct vheap *h, size_t len)
     struct causes *c = obj_new(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
     c->len = (uint32_t)len;
     return c;
+}
+
+struct causes *causes_own(struct vheap *h, size_t len)
+{
+    struct causes *c = obj_own(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
+    c->len = (uint32_t)len;
+    return c;
+}
+
+/* ---- the end of objects ---- */
+
+/* Its memory, when it has nothing more in it. */
+static inline void put_back(struct vheap *h, struct obj *o)
+{
+    h->live--;
+    if (UNLIKELY(o->units == 0)) {
+        mem_free(o);
+        return;
+    }
+    uint16_t units = o->units;
+    struct free_obj *f = (struct free_obj *)(void *)o;
+    f->next = h->free[units];
+    h->free[units] = f;
 }
 
 static void die(struct vheap *h, struct obj *o);
@@ -150,48 +186,46 @@ static inline void dat_let_go(struct vheap *h, struct dat v)
     }
 }
 
-static void children(struct vheap *h, struct obj *o)
+static inline void evt_die(struct vheap *h, struct evt *e)
 {
-    if (o->kind == DAT_EVENT) {
-        struct evt *e = (struct evt *)(void *)o;
-        for (uint32_t i = 0; i < e->type->n_cols; i++) {
-            dat_let_go(h, e->p[i]);
-        }
-        if (e->causes != NULL) {
-            dat_let_go(h, (struct dat){.kind = DAT_CAUSES, .o = &e->causes->o});
-        }
-        if (e->extra != NULL) {
-            dat_let_go(h, dat_map(e->extra));
-        }
-    } else if (o->kind == DAT_LIST) {
-        struct vlist *l = (struct vlist *)(void *)o;
-        for (uint32_t i = 0; i < l->len; i++) {
-            dat_let_go(h, l->v[i]);
-        }
-    } else if (o->kind == DAT_MAP) {
-        struct vmap *m = (struct vmap *)(void *)o;
-        for (uint32_t i = 0; i < m->len; i++) {
-            dat_let_go(h, m->v[i].key);
-            dat_let_go(h, m->v[i].value);
-        }
+    for (uint32_t i = 0, n = e->type->n_cols; i < n; i++) {
+        dat_let_go(h, e->p[i]);
     }
+    if (e->causes != NULL && --e->causes->o.refs == 0) {
+        put_back(h, &e->causes->o);
+    }
+    if (UNLIKELY(e->extra != NULL)) {
+        dat_let_go(h, dat_map(e->extra));
+    }
+    put_back(h, &e->o);
+}
+
+static void list_die(struct vheap *h, struct vlist *l)
+{
+    for (uint32_t i = 0; i < l->len; i++) {
+        dat_let_go(h, l->v[i]);
+    }
+    put_back(h, &l->o);
+}
+
+static void map_die(struct vheap *h, struct vmap *m)
+{
+    for (uint32_t i = 0; i < m->len; i++) {
+        dat_let_go(h, m->v[i].key);
+        dat_let_go(h, m->v[i].value);
+    }
+    put_back(h, &m->o);
 }
 
 /* Nobody holds it any more. */
 static void die(struct vheap *h, struct obj *o)
 {
-    if (o->kind == DAT_EVENT || o->kind == DAT_LIST || o->kind == DAT_MAP) {
-        children(h, o);
+    switch (o->kind) {
+    case DAT_EVENT: evt_die(h, (struct evt *)(void *)o); break;
+    case DAT_LIST: list_die(h, (struct vlist *)(void *)o); break;
+    case DAT_MAP: map_die(h, (struct vmap *)(void *)o); break;
+    default: put_back(h, o);
     }
-    h->live--;
-    if (UNLIKELY(o->units == 0)) {
-        mem_free(o);
-        return;
-    }
-    uint16_t units = o->units;
-    struct free_obj *f = (struct free_obj *)(void *)o;
-    f->next = h->free[units];
-    h->free[units] = f;
 }
 
 static inline void let_go(struct vheap *h, struct obj *o)

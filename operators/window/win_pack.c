@@ -144,9 +144,14 @@ int64_t win_pack_first_at(const struct win_pack *k)
 /* The event of a row, whose references to its values it takes. */
 static struct evt *unpack(struct win_pack *k, struct row *r)
 {
-    struct evt *e = evt_new(k->heap, k->p->type);
-    for (uint32_t i = 0; i < k->p->n; i++) {
-        e->p[i] = value_at(k, r, i);
+    uint32_t n = k->p->n;
+    struct evt *e = evt_bare(k->heap, k->p->type);
+    const int64_t *values = values_of(k, r);
+    for (uint32_t i = 0; i < n; i++) {
+        e->p[i] = (struct dat){.kind = r->kind[i], .i = values[i]};
+    }
+    for (uint32_t i = n; i < k->p->type->n_cols; i++) {
+        e->p[i] = DAT_NONE;
     }
     e->ref = *ref_of(k, r);
     e->group = r->group;
