@@ -18,11 +18,19 @@
 #include "core/codec/varint.h"
 #include "core/event/keytab.h"
 
-enum { EVENT_BYTES_MIN = 27, PAIR_BYTES_MIN = 2 };
+enum { EVENT_BYTES_MIN = 27, PAIR_BYTES_MIN = 2, GUESSES = 32 };
+
+/* Maps of one sort mostly have the same keys in the same order: those of the map before, by place.
+ * id 0: nothing to guess. */
+struct guesses {
+    struct keytab_cell at[GUESSES];
+};
 
 struct batch_dec {
     struct batch_limits limits;
     struct keytab keys;
+    struct guesses payload, context;
+    struct keytab_cell type; /* of the event before */
     /* During one call: */
     struct arena *arena;
     const char *end;
@@ -324,19 +332,78 @@ static COLD void replace_pair(struct blocks *b, uint32_t id)
     }
 }
 
-static inline const char *read_pair(struct batch_dec *d, const char *p, struct blocks *b)
+/* Without a call for most keys: the halves overlap. */
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        uint64_t tail = endian_le64(a + n - 8) ^ endian_le64(b + n - 8);
+        return ((endian_le64(a) ^ endian_le64(b)) | tail) == 0;
+    }
+    if (n >= 4 && n < 8) {
+        uint32_t tail = endian_be32(a + n - 4) ^ endian_be32(b + n - 4);
+        return ((endian_be32(a) ^ endian_be32(b)) | tail) == 0;
+    }
+    return memcmp(a, b, n) == 0;
+}
+
+/* A string of less than 64 bytes, if it is that one; else NULL. */
+static inline const char *read_guessed(const struct batch_dec *d, const char *p,
+                                       const struct keytab_cell *guess)
+{
+    uint32_t len = guess->len;
+    bool same = guess->id != 0 && len < 64 && (size_t)(d->end - p) > len &&
+                (unsigned char)*p == 2 * len && same_bytes(guess->text, p + 1, len);
+    return same ? p + 1 + len : NULL;
+}
+
+/* Strings and doubles, as far as they are short and lie within the input. */
+static inline const char *read_simple(struct batch_dec *d, const char *p, struct val *ret)
+{
+    if (LIKELY(d->end - p > 9)) {
+        unsigned char branch = (unsigned char)p[0], len = (unsigned char)p[1];
+        if (branch == 2 * VAL_STRING && (len & 0x81) == 0 && len / 2 <= d->end - p - 2) {
+            *ret = val_string(slice_of(p + 2, len / 2));
+            return p + 2 + len / 2;
+        }
+        if (branch == 2 * VAL_DOUBLE) {
+            return read_double(d, p + 1, ret);
+        }
+    }
+    return read_value(d, p, d->limits.depth, ret);
+}
+
+static inline const char *read_key(struct batch_dec *d, const char *p, struct keytab_cell *guess,
+                                   struct val_pair *pair)
+{
+    const struct keytab_cell *cell = guess;
+    const char *next = read_guessed(d, p, guess);
+    struct slice key;
+    if (UNLIKELY(next == NULL)) {
+        next = read_bytes(d, p, &key);
+        cell = next != NULL ? keytab_get(&d->keys, key) : NULL;
+        if (cell == NULL) {
+            pair->key = next != NULL ? key.ptr : NULL;
+            pair->key_len = next != NULL ? (uint32_t)key.len : 0;
+            pair->key_id = 0;
+            return next;
+        }
+        *guess = *cell;
+    }
+    pair->key = cell->text;
+    pair->key_len = cell->len;
+    pair->key_id = cell->id;
+    return next;
+}
+
+static inline const char *read_pair(struct batch_dec *d, const char *p, struct guesses *guesses,
+                                    struct blocks *b)
 {
     struct val_pair *pair = (struct val_pair *)b->items + b->len;
-    struct slice key;
-    p = read_bytes(d, p, &key);
+    p = read_key(d, p, &guesses->at[MIN(b->len, (uint32_t)GUESSES - 1)], pair);
     if (UNLIKELY(p == NULL)) {
         return NULL;
     }
-    const struct keytab_cell *cell = keytab_get(&d->keys, key);
-    pair->key = cell != NULL ? cell->text : key.ptr;
-    pair->key_len = (uint32_t)key.len;
-    pair->key_id = cell != NULL ? cell->id : 0;
-    p = read_value(d, p, d->limits.depth, &pair->value);
+    p = read_simple(d, p, &pair->value);
     if (LIKELY(pair->key_id == 0 || keytab_first(&d->keys, pair->key_id))) {
         b->len++;
     } else if (p != NULL) {
@@ -345,8 +412,13 @@ static inline const char *read_pair(struct batch_dec *d, const char *p, struct b
     return p;
 }
 
-static const char *read_pairs(struct batch_dec *d, const char *p, const struct val_pair **ret,
-                              uint32_t *ret_len)
+static inline bool is_over(const struct batch_dec *d, const char *p, const struct blocks *b)
+{
+    return p < d->end && *p == 0 && b->block_end == NULL;
+}
+
+static const char *read_pairs(struct batch_dec *d, const char *p, struct guesses *guesses,
+                              const struct val_pair **ret, uint32_t *ret_len)
 {
     struct blocks b = {
         .size = sizeof(struct val_pair), .min = PAIR_BYTES_MIN, .max = d->limits.items};
@@ -354,10 +426,14 @@ static const char *read_pairs(struct batch_dec *d, const char *p, const struct v
     keytab_map(&d->keys);
     while ((p = block_next(d, p, &b, &n)) != NULL && n > 0) {
         for (; n > 0; n--) {
-            p = read_pair(d, p, &b);
+            p = read_pair(d, p, guesses, &b);
             if (UNLIKELY(p == NULL)) {
                 return NULL;
             }
+        }
+        if (LIKELY(is_over(d, p, &b))) {
+            p++;
+            break;
         }
     }
     *ret = b.items;
@@ -407,16 +483,20 @@ static inline const char *read_causes(struct batch_dec *d, const char *p, struct
 
 static inline const char *read_type(struct batch_dec *d, const char *p, struct rec *r)
 {
-    p = read_bytes(d, p, &r->type);
-    if (LIKELY(p != NULL)) {
-        const struct keytab_cell *cell = keytab_get(&d->keys, r->type);
+    const struct keytab_cell *cell = &d->type;
+    const char *next = read_guessed(d, p, cell);
+    if (UNLIKELY(next == NULL)) {
+        next = read_bytes(d, p, &r->type);
+        cell = next != NULL ? keytab_get(&d->keys, r->type) : NULL;
         r->type_id = 0;
-        if (LIKELY(cell != NULL)) {
-            r->type.ptr = cell->text;
-            r->type_id = cell->id;
+        if (cell == NULL) {
+            return next;
         }
+        d->type = *cell;
     }
-    return p;
+    r->type = slice_of(cell->text, cell->len);
+    r->type_id = cell->id;
+    return next;
 }
 
 /* The fields in the order of the schema. */
@@ -436,7 +516,7 @@ static const char *read_event(struct batch_dec *d, const char *p, const struct r
         (p = read_opt_fixed(d, p, r->trace_id, sizeof r->trace_id)) != NULL &&
         (p = read_opt_fixed(d, p, r->span_id, sizeof r->span_id)) != NULL &&
         (p = read_count(d, p, INT32_MAX, &flags)) != NULL && (p = read_causes(d, p, r)) != NULL &&
-        (p = read_pairs(d, p, &r->payload, &r->payload_len)) != NULL;
+        (p = read_pairs(d, p, &d->payload, &r->payload, &r->payload_len)) != NULL;
     if (UNLIKELY(!ok)) {
         return NULL;
     }
@@ -471,7 +551,7 @@ static const char *read_contexts(struct batch_dec *d, const char *p, struct rec_
     while ((p = block_next(d, p, &b, &n)) != NULL && n > 0) {
         for (; n > 0; n--) {
             struct rec_context *c = (struct rec_context *)b.items + b.len;
-            p = read_pairs(d, p, &c->pairs, &c->len);
+            p = read_pairs(d, p, &d->context, &c->pairs, &c->len);
             if (UNLIKELY(p == NULL)) {
                 return NULL;
             }
