@@ -240,8 +240,8 @@ static inline bool key_same(struct dat a, struct dat b)
     return dat_same(a, b);
 }
 
-static bool is_of(const struct group *g, const struct dat *key, uint32_t n, uint64_t hash,
-                  uint32_t level)
+static inline ALWAYS_INLINE bool is_of(const struct group *g, const struct dat *key, uint32_t n,
+                                       uint64_t hash, uint32_t level)
 {
     bool same = g->hash == hash && g->level == level;
     for (uint32_t i = 0; same && i < n; i++) {
@@ -265,6 +265,23 @@ static inline uint64_t hash_of_one(struct dat key)
     return hash ^ (hash >> 29);
 }
 
+static inline void soon(const struct aggregator *a, uint64_t hash)
+{
+    const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
+    if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
+        const struct entry *e = &a->by_id.ptr[c->id - 1];
+        fetch(a, e->g);
+        __builtin_prefetch(e->key0);
+    }
+}
+
+void aggr_soon_of_key(const struct aggregator *a, struct dat key)
+{
+    if (a->count >= FETCH_MIN) {
+        soon(a, hash_of_one(key));
+    }
+}
+
 void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
 {
     struct dat key[KEYS_MAX];
@@ -278,13 +295,7 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
         }
         key[i] = ex_eval(e, ctx);
     }
-    uint64_t hash = a->n_keys == 1 ? hash_of_one(key[0]) : aggr_hash(key, a->n_keys, 0);
-    const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
-    if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
-        const struct entry *e = &a->by_id.ptr[c->id - 1];
-        fetch(a, e->g);
-        __builtin_prefetch(e->key0);
-    }
+    soon(a, aggr_hash(key, a->n_keys, 0));
 }
 
 /* The group of these keys, or NULL. */

@@ -75,6 +75,7 @@ static inline void aggr_soon(const struct group *g)
 struct group *aggr_by_id(const struct aggregator *a, uint32_t id); /* NULL */
 /* A row of that kind comes soon. */
 void aggr_soon_key(const struct aggregator *a, struct ectx *ctx);
+void aggr_soon_of_key(const struct aggregator *a, struct dat key);
 /* The group with that id (0: none) will be used before long: its place, then the group, then what
  * it points to is fetched, each when the one before has come. */
 void aggr_soon_far(const struct aggregator *a, uint32_t id);

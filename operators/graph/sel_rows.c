@@ -209,7 +209,7 @@ static void event_total(struct sel_inst *in, const struct batch *b)
 
 /* ---- with groups ---- */
 
-static void touch(struct sel_inst *in, struct group *g, struct evt **row)
+static inline ALWAYS_INLINE void touch(struct sel_inst *in, struct group *g, struct evt **row)
 {
     if (g->touched) {
         return;
@@ -460,6 +460,14 @@ void sel_straight(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt 
         put_straight(in, &c);
     } else {
         untouch(in);
+    }
+}
+
+void sel_straight_soon(struct sel_inst *in, const struct evt *e)
+{
+    const struct sel_plan *p = in->p;
+    if (LIKELY(p->n_group == 1)) {
+        aggr_soon_of_key(in->aggr, evt_get(e, p->group[0]->of, p->group[0]->slot));
     }
 }
 

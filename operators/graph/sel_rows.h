@@ -12,5 +12,7 @@ bool sel_is_straight(const struct sel_inst *in);
 /* A batch that the window puts out: through the groups to the listener. */
 void sel_straight(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old,
                   size_t n_old);
+/* An event comes in: its group will be wanted. */
+void sel_straight_soon(struct sel_inst *in, const struct evt *e);
 
 #endif

@@ -191,6 +191,8 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
     if (s->view != NULL && n_nw + n_old > 0) {
         if (s->in->join != NULL && n_nw == 1) {
             join_soon(s->in->join, s->num, nw[0]);
+        } else if (s->in->straight && n_nw == 1) {
+            sel_straight_soon(s->in, nw[0]);
         } else if (s->in->p->n_group > 0 && n_nw == 1) {
             struct ectx c = inst_ctx(&s->in->in, nw);
             aggr_soon_key(s->in->aggr, &c);

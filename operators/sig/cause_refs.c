@@ -304,8 +304,8 @@ void cause_refs_give(struct cause_refs *c, struct vheap *h, struct evt *row)
     put_at(&to->r[1], few, base, last);
     for (const uint8_t *o = few->order + 1, *end = o + last; o <= end && n < CAUSE_KEPT; o++) {
         uint32_t place = *o;
-        put_at(&to->r[n], few, base, place); /* it stays there unless it is one of the ends */
-        n += (place != 0) & (place != last);
+        put_at(&to->r[n], few, base, place); /* it stays there unless it is one of the ends: */
+        n += place - 1 < last - 1;           /* place 0 or `last`, which is the greatest */
     }
     to->len = n;
     row->causes = to;
