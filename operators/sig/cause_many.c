@@ -231,7 +231,12 @@ void cause_many_list(struct cause_many *c, const struct cause_list *own, struct 
 /* Behind both ends, those that are neither, each once: how many then. */
 static inline uint32_t others(const struct cause_many *c, struct eref r[CAUSE_KEPT])
 {
+    enum { BEHIND = CAUSE_KEPT - 2 };
     uint32_t n = 2, n_low = c->live > 2 ? c->n_low : 0, first = c->first_hash, last = c->last_hash;
+    if (n_low >= BEHIND && MIN(first, last) > c->hash[BEHIND - 1] && !c->twice) { /* mostly */
+        memcpy(r + n, c->low, BEHIND * sizeof *r);
+        return CAUSE_KEPT;
+    }
     for (uint32_t i = 0; i < n_low && n < CAUSE_KEPT; i++) {
         uint32_t hash = c->hash[i];
         if (UNLIKELY(hash == first || hash == last || c->twice)) {
