@@ -254,7 +254,7 @@ static int check_arguments(struct bind *b, const struct agg_call *c, struct err 
 }
 
 /* The stream of a join that the arguments speak of has no window. */
-static bool of_unbound_stream(const struct bind *b, const struct agg_call *c)
+bool agg_of_unbound(const struct bind *b, const struct agg_call *c)
 {
     int at = c->stream;
     for (uint32_t i = 0; i < c->n_args; i++) {
@@ -278,7 +278,7 @@ static int check(struct bind *b, const struct agg_call *c, struct err *reterr)
         return bind_err(reterr, c->span, "%s wants a condition: %s(x, condition)", d->name,
                         d->name);
     }
-    if (d->needs_window && (agg_unbound(b) || of_unbound_stream(b, c))) {
+    if (d->needs_window && (agg_unbound(b) || agg_of_unbound(b, c))) {
         return bind_err(reterr, c->span,
                         "%s wants a data window on the stream; firstever and lastever do not",
                         d->name);

@@ -110,7 +110,8 @@ static inline void *agg_own(const struct agg_call *c, void *state)
 }
 /* For `type`: refuses what is no number. */
 int agg_want_number(struct bind *b, const struct agg_call *c, uint32_t arg, struct err *reterr);
-bool agg_unbound(const struct bind *b); /* rows never leave */
+bool agg_unbound(const struct bind *b);                              /* rows never leave */
+bool agg_of_unbound(const struct bind *b, const struct agg_call *c); /* its stream has none */
 enum { AGG_NO_STREAM = -1, AGG_MANY_STREAMS = -2 };
 /* The one stream of the row that an expression looks at, or one of the above. */
 int agg_stream_of(const struct ex *e);

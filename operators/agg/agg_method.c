@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Methods that only aggregations have: sorted(x).firstEvent(), .floorKey(5), ..., and those of
- * countMinSketch columns. They work on the list that the aggregation gives. To add one: a row in
- * `methods`.
+ * Methods that only aggregations have: sorted(x).firstEvent(), .floorKey(5), ...,
+ * window(*).first(x), and those of countMinSketch columns. They work on the list that the
+ * aggregation gives. To add one: a row in `methods`.
  */
 #include "operators/agg/agg_impl.h"
 #include "operators/agg/agg_sketch.h"
@@ -10,7 +10,20 @@
 #include <assert.h>
 
 enum where { FIRST, LAST, FLOOR, CEILING, LOWER, HIGHER, GET };
-enum what { EVENT, EVENTS, KEY, CONTAINS, COUNT_EVENTS, COUNT_KEYS, BETWEEN, FREQUENCY, TOPK };
+/* ROW, ROWS: of window, with a column or without: first(*), first(x), first(x, 1), window(x) */
+enum what {
+    EVENT,
+    EVENTS,
+    KEY,
+    CONTAINS,
+    COUNT_EVENTS,
+    COUNT_KEYS,
+    BETWEEN,
+    FREQUENCY,
+    TOPK,
+    ROW,
+    ROWS
+};
 
 struct method {
     const char *name;
@@ -41,6 +54,12 @@ static const struct method methods[] = {
     {"getEvent", GET, EVENT, 1},
     {"getEvents", GET, EVENTS, 1},
     {"containsKey", GET, CONTAINS, 1},
+    {"minBy", FIRST, EVENT, 0},
+    {"maxBy", LAST, EVENT, 0},
+    {"first", FIRST, ROW, 0},
+    {"last", LAST, ROW, 0},
+    {"window", FIRST, ROWS, 0},
+    {"listReference", FIRST, ROWS, 0},
     {"countEvents", FIRST, COUNT_EVENTS, 0},
     {"countKeys", FIRST, COUNT_KEYS, 0},
     {"eventsBetween", FIRST, BETWEEN, 4},
@@ -72,37 +91,81 @@ static struct ty result_type(struct bind *b, const struct agg_call *c, enum what
     }
 }
 
+static bool has_method(const struct agg_def *d, const struct method *m)
+{
+    bool sketch = m->what == FREQUENCY || m->what == TOPK;
+    bool window = m->what == ROW || m->what == ROWS;
+    if (d == &agg_countMinSketch) {
+        return sketch;
+    }
+    return d == &agg_window ? window || m->what == COUNT_EVENTS
+                            : d == &agg_sorted && !sketch && !window;
+}
+
+/* first([* | column [, index]]), window([* | column]): e->i is the column's place and 1. */
+static int bind_row_method(struct bind *b, struct ex *recv, const struct ast_seg *seg,
+                           const struct method *m, struct ex **ret, struct err *reterr)
+{
+    const struct agg_call *c = recv->data;
+    struct ty elem = c->ty.kind == TY_LIST && c->ty.elem != NULL ? *c->ty.elem : c->ty;
+    uint32_t at = seg->star || seg->n_args == 0 ? 0 : 1, most = m->what == ROW ? at + 1 : at;
+    if (seg->n_args > most || elem.kind != TY_EVENT) {
+        return bind_err(reterr, seg->span, "%s has too many arguments", m->name);
+    }
+    int64_t col = 0;
+    if (at > 0) {
+        const struct ast_expr *x = seg->args[0];
+        bool plain = x->kind == AST_CHAIN && x->n_segs == 1 && !x->segs[0].is_call;
+        col = 1 + (plain ? ety_col(elem.ev, x->segs[0].name) : -1);
+        if (col == 0) {
+            return bind_err(reterr, x->span, "%s wants a column of its events", m->name);
+        }
+        elem = elem.ev->cols[col - 1].ty;
+    }
+    struct ty ty = m->what == ROW ? elem : ty_list(b->a, elem);
+    struct ex *e = ex_new(b, EX_AGG_METHOD, ty, seg->span, seg->n_args - at + 1);
+    e->args[0] = recv;
+    e->i = col;
+    *ret = e;
+    return seg->n_args > at ? bind_expr(b, seg->args[at], &e->args[1], reterr) : 0;
+}
+
+static int bind_args(struct bind *b, struct ex *recv, const struct ast_seg *seg,
+                     const struct method *m, struct ex **ret, struct err *reterr)
+{
+    if (seg->n_args != m->n_args) {
+        return bind_err(reterr, seg->span, "%s has %u arguments, not %u", m->name, m->n_args,
+                        seg->n_args);
+    }
+    struct ex *e =
+        ex_new(b, EX_AGG_METHOD, result_type(b, recv->data, m->what), seg->span, seg->n_args + 1);
+    e->args[0] = recv;
+    *ret = e;
+    int rc = 0;
+    for (uint32_t k = 0; rc == 0 && k < seg->n_args; k++) {
+        rc = bind_expr(b, seg->args[k], &e->args[k + 1], reterr);
+    }
+    return rc;
+}
+
 int agg_method_bind(struct bind *b, struct ex *recv, const struct ast_seg *seg, struct ex **ret,
                     struct err *reterr)
 {
     const struct agg_call *c = recv->data;
-    if (c == NULL || (c->def != &agg_sorted && c->def != &agg_countMinSketch)) {
-        return 0;
-    }
     for (uint32_t i = 0; i < ARRAY_LEN(methods); i++) {
         const struct method *m = &methods[i];
-        bool sketch = m->what == FREQUENCY || m->what == TOPK;
-        if (!slice_eq_nocase(seg->name, slice_str(m->name)) ||
-            sketch != (c->def == &agg_countMinSketch)) {
+        if (c == NULL || !slice_eq_nocase(seg->name, slice_str(m->name)) ||
+            !has_method(c->def, m)) {
             continue;
         }
-        if (seg->n_args != m->n_args) {
-            return bind_err(reterr, seg->span, "%s has %u arguments, not %u", m->name, m->n_args,
-                            seg->n_args);
+        bool row = m->what == ROW || m->what == ROWS;
+        int rc = row ? bind_row_method(b, recv, seg, m, ret, reterr)
+                     : bind_args(b, recv, seg, m, ret, reterr);
+        if (rc == 0) {
+            (*ret)->slot = (uint16_t)i;
+            (*ret)->data = c;
         }
-        struct ex *e =
-            ex_new(b, EX_AGG_METHOD, result_type(b, c, m->what), seg->span, seg->n_args + 1);
-        e->args[0] = recv;
-        for (uint32_t k = 0; k < seg->n_args; k++) {
-            int rc = bind_expr(b, seg->args[k], &e->args[k + 1], reterr);
-            if (rc != 0) {
-                return rc;
-            }
-        }
-        e->slot = (uint16_t)i;
-        e->data = c;
-        *ret = e;
-        return 1;
+        return rc == 0 ? 1 : rc;
     }
     return 0;
 }
@@ -201,6 +264,35 @@ static struct dat topk(const struct ex *e, const struct vlist *cells, struct vhe
     return dat_list(l);
 }
 
+static struct dat row_value(const struct ex *e, struct dat row)
+{
+    return e->i == 0               ? row
+           : row.kind == DAT_EVENT ? evt_get(row.ev, row.ev->type, (uint16_t)(e->i - 1))
+                                   : DAT_NONE;
+}
+
+static struct dat row_method(const struct ex *e, const struct method *m, const struct view_of *v)
+{
+    uint32_t n = v->l->len;
+    if (n == 0) {
+        return DAT_NONE;
+    }
+    if (m->what == ROW) {
+        int64_t at = 0;
+        if (e->n_args > 1) {
+            struct dat x = ex_eval(e->args[1], v->ctx);
+            at = dat_is_number(x) ? dat_to_long(x) : -1;
+        }
+        at = m->where == LAST && at >= 0 ? (int64_t)n - 1 - at : at;
+        return at >= 0 && at < (int64_t)n ? row_value(e, v->l->v[at]) : DAT_NONE;
+    }
+    struct vlist *l = vlist_new(v->ctx->heap, n);
+    for (uint32_t i = 0; i < n; i++) {
+        vlist_set(l, i, row_value(e, v->l->v[i]));
+    }
+    return dat_list(l);
+}
+
 struct dat agg_method_value(const struct ex *e, struct ectx *ctx)
 {
     assert(e->op == EX_AGG_METHOD && e->slot < ARRAY_LEN(methods));
@@ -218,6 +310,8 @@ struct dat agg_method_value(const struct ex *e, struct ectx *ctx)
     case COUNT_EVENTS: return dat_int((int32_t)list.l->len);
     case COUNT_KEYS: return count_keys(&v);
     case BETWEEN: return between(&v, e);
+    case ROW:
+    case ROWS: return row_method(e, m, &v);
     default: break;
     }
     bool found = group_at(&v, m->where, arg, &from, &to);

@@ -42,7 +42,7 @@ static int rate_type(struct bind *b, struct agg_call *c, struct err *reterr)
         }
         return agg_want_number(b, c, 0, reterr);
     }
-    if (agg_unbound(b)) {
+    if (agg_unbound(b) || agg_of_unbound(b, c)) {
         return bind_err(reterr, c->span, "rate of a timestamp wants a data window on the stream");
     }
     if (e->ty.kind != TY_LONG && e->ty.kind != TY_INT) {

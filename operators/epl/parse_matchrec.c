@@ -71,7 +71,7 @@ static bool parse_braces(struct parser *p, struct ast_mr *mr)
     return parse_close(p, TOK_RCURLY, open);
 }
 
-/* repeat = [ ( "*" | "+" | "?" ) [ "?" ] | braces ] */
+/* repeat = [ ( "*" | "+" | "?" ) [ "?" ] | braces ]; only variables are reluctant */
 static bool parse_repeat(struct parser *p, struct ast_mr *mr)
 {
     if (parse_at(p, TOK_LCURLY)) {
@@ -87,7 +87,7 @@ static bool parse_repeat(struct parser *p, struct ast_mr *mr)
     } else {
         return true;
     }
-    mr->reluctant = parse_take(p, TOK_QUESTION);
+    mr->reluctant = mr->kind == MR_VAR && parse_take(p, TOK_QUESTION);
     return true;
 }
 

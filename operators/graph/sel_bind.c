@@ -445,16 +445,17 @@ static struct bind_param *aliases(struct bind *b, const struct ast_select *s)
     return all;
 }
 
-/* A key of the order: the names of the select list are parameters that stand for its columns. */
-static int bind_key(struct bind *b, const struct ast_select *s, const struct ast_expr *e,
-                    struct ex **ret, struct err *reterr)
+/* A key of the order: the names of the select list are parameters that stand for its columns; not
+ * with rollup, whose keys are grouped expressions. */
+static int bind_key(struct bind *b, const struct ast_select *s, const struct sel_plan *p,
+                    const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     const struct ast_expr *column = by_alias(s, e);
     if (column != e || e->kind == AST_CHAIN) {
-        return bind_expr(b, column, ret, reterr);
+        return bind_expr(b, p->n_levels > 0 ? e : column, ret, reterr);
     }
     struct scope *save = b->scope, named = *save;
-    named.params = aliases(b, s);
+    named.params = p->n_levels > 0 ? save->params : aliases(b, s);
     b->scope = &named;
     int rc = bind_expr(b, e, ret, reterr);
     b->scope = save;
@@ -483,7 +484,7 @@ static int bind_order(struct bind *b, const struct ast_select *s, struct sel_pla
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->n_order; i++) {
         p->order[i].desc = s->order[i].desc;
-        rc = bind_key(b, s, s->order[i].e, &p->order[i].e, reterr);
+        rc = bind_key(b, s, p, s->order[i].e, &p->order[i].e, reterr);
     }
     rc = rc == 0 ? bind_rows(b, s->limit, &p->limit, reterr) : rc;
     rc = rc == 0 ? bind_rows(b, s->offset, &p->offset, reterr) : rc;

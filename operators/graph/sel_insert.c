@@ -87,7 +87,7 @@ static bool same_list(struct ty have, struct ty want)
            have.elem->kind == want.elem->kind;
 }
 
-/* of_select: of a select, whose `*` must fit a table. */
+/* of_select: not of a merge; its `*` must fit a table. */
 static int check_column(const struct ast_insert *i, const struct ins_plan *p, uint32_t at,
                         bool wild, bool of_select, struct err *reterr)
 {
@@ -128,7 +128,7 @@ static int map_columns(struct stmt *st, const struct ast_insert *i, const struct
         if (p->from->cols[k].name.len == 0) {
             continue;
         }
-        int rc = check_column(i, p, k, k < wild, st->ast->kind == STMT_SELECT, reterr);
+        int rc = check_column(i, p, k, k < wild, st->ast->kind != STMT_ON_MERGE, reterr);
         if (rc != 0) {
             return rc;
         }

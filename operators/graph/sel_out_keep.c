@@ -38,6 +38,8 @@ void out_give_rows(struct out *o)
         give_total(o);
         return;
     }
+    /* the last row of all events is not limited, it is one */
+    o->in->whole = o->in->p->cls == ROWS_EVENT_TOTAL && o->in->p->output.kind == OUT_LAST;
     VEC_EACH (&o->nw.v, k) {
         orows_add(&o->in->nw, *k);
     }

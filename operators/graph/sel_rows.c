@@ -36,6 +36,9 @@ static struct dat by_program(const struct ex *e, struct ectx *c)
     if (UNLIKELY(e->op == EX_TABLE_ROW && dat_is_null(v))) {
         return dat_evt(evt_new(c->heap, e->ty.ev)); /* a row of nulls */
     }
+    if (UNLIKELY(e->op == EX_TABLE_COL && v.kind == DAT_LIST && v.l->len == 0)) {
+        return DAT_NONE; /* an aggregation of nothing */
+    }
     return v;
 }
 
