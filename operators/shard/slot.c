@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define BESIDE_NS (5 * CLOCK_NS_PER_MS)
+
 enum { PIECES_MAX = 1 << 24, KEYS_MAX = 1 << 20, KEYS_BYTES = 64 << 20 };
 
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
@@ -59,6 +61,7 @@ void slot_free(struct slot *s)
     if (s == NULL) {
         return;
     }
+    slot_begin_end(s);
     VEC_EACH (&s->tasks, o) {
         one_free(s, *o);
     }
@@ -191,6 +194,9 @@ static void let_go(struct slot *s)
     bool busy = s->sending || s->committing; /* tasks keep their numbers */
     for (size_t i = s->tasks.len; i > 0; i--) {
         struct slot_one *o = s->tasks.ptr[i - 1];
+        if (o->beside) {
+            continue;
+        }
         if (o->state == SLOT_LOST) {
             slot_trial_end(s, o);
             slot_inputs_leave(s, o);
@@ -399,6 +405,9 @@ static bool live_step(struct slot *s)
 bool slot_step(struct slot *s)
 {
     bool more = false;
+    if (!s->lost && slot_begin_step(s)) {
+        wake_at(s, slot_now(s) + BESIDE_NS);
+    }
     if (!s->lost && s->open) {
         let_go(s);
         slot_load_begin(s);
@@ -475,7 +484,7 @@ uint64_t slot_task_awaits(const struct slot *s, uint32_t i)
 const char *slot_task_why(const struct slot *s, uint32_t i)
 {
     const struct slot_one *o = s->tasks.ptr[i];
-    const struct err *failed = task_failed(o->task);
+    const struct err *failed = o->beside ? NULL : task_failed(o->task);
     return s->lost ? s->why : failed != NULL ? failed->msg : o->why;
 }
 
@@ -501,5 +510,5 @@ const char *slot_why(const struct slot *s)
 struct task *slot_task(struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
-    return s->tasks.ptr[i]->task;
+    return s->tasks.ptr[i]->beside ? NULL : s->tasks.ptr[i]->task;
 }

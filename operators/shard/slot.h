@@ -48,6 +48,7 @@ struct slot_conf {
     int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
     int64_t snapshot_ns; /* 0: none are made */
     size_t slice_bytes;  /* of a snapshot, written between inputs; 0: what suits */
+    size_t beside_bytes; /* states of so many bytes are made by a thread beside; 0: none are */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
@@ -140,6 +141,7 @@ const char *slot_why(const struct slot *s);
 struct slot_counts slot_counts(const struct slot *s);
 /* slot_lag.c; costs a look at each of its inputs. */
 struct slot_lag slot_lag(const struct slot *s, uint32_t i);
+/* NULL: a thread beside makes its state. */
 struct task *slot_task(struct slot *s, uint32_t i);
 
 #endif

@@ -52,6 +52,8 @@ struct slot_one { /* a task and what the slot knows of it */
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
     struct slot_snap snap;
+    struct slot_start start;
+    bool beside; /* a thread beside has its task */
     struct slot_trial trial;
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */

@@ -95,6 +95,9 @@ struct slot_lag slot_lag(const struct slot *s, uint32_t i)
     assert(i < s->tasks.len);
     const struct slot_one *o = s->tasks.ptr[i];
     struct slot_lag lag = {.busy_ns = o->busy_ns, .state_bytes = o->snap.root.bytes};
+    if (o->beside) {
+        return lag;
+    }
     VEC_EACH (&o->inputs, in) {
         add_input(s, *in, &lag);
     }

@@ -9,6 +9,7 @@
 
 #include "core/base/vec.h"
 #include "core/bus/bus.h"
+#include "operators/graph/eng_succeed.h"
 
 struct slot;
 struct slot_one;
@@ -23,12 +24,26 @@ struct slot_journal { /* a partition of the journal, or of the snapshots */
 /* Tasks that come in together: their journals are read, replayed, and their inputs caught up with,
  * by a reader of their own. The last one is for looking after UNKNOWN. */
 enum { SLOT_CATCH_UPS = 2, SLOT_LOOK = SLOT_CATCH_UPS, SLOT_LOADS };
-enum slot_load_phase { LOAD_FREE, LOAD_BOUNDS, LOAD_SNAPSHOTS, LOAD_JOURNALS, LOAD_CATCH_UP };
+enum slot_load_phase {
+    LOAD_FREE,
+    LOAD_BOUNDS,
+    LOAD_SNAPSHOTS,
+    LOAD_JOURNALS,
+    LOAD_BESIDE,
+    LOAD_CATCH_UP
+};
 
 struct slot_asked { /* for the bounds of a scan, which may be gone when the answer comes */
     uint64_t scan;  /* its tag */
     struct bus_tp tp;
     bool aligned;
+};
+
+struct slot_start { /* what a task begins with */
+    enum { SLOT_WITH_NOTHING, SLOT_WITH_OWN, SLOT_WITH_FORMER } with;
+    int rc;
+    struct err err;
+    struct eng_succeeded got;
 };
 
 struct slot_load {
@@ -37,7 +52,8 @@ struct slot_load {
     struct bus_reader *reader;
     VEC(struct slot_journal) journals;
     VEC(struct slot_asked) asked;
-    uint32_t waits; /* answers that are still to come */
+    uint32_t waits;             /* answers that are still to come */
+    struct slot_beside *beside; /* LOAD_BESIDE */
 };
 
 /* Topics that are the slots' own; to be known before it opens. */
@@ -49,6 +65,13 @@ void slot_load_begin(struct slot *s); /* tasks that wait, if a reader is free */
 void slot_load_end(struct slot *s, uint32_t load);
 void slot_journal_event(struct slot *s, const struct bus_ev *ev);
 bool slot_replay_step(struct slot *s);
+
+/* slot_begin.c: all is read */
+void slot_begin(struct slot *s, uint32_t load);
+bool slot_begin_step(struct slot *s);                      /* true: look again soon */
+void slot_begin_end(struct slot *s);                       /* what is under way is waited for */
+bool slot_next_record(struct slot *s, struct slot_one *o); /* of its journal; false: it is lost */
+void slot_drop_records(struct slot_one *o);
 void slot_forget_journal(struct slot_one *o);
 
 #endif

@@ -226,147 +226,6 @@ static void slot_look(struct slot *s)
 
 /* ---- replay ---- */
 
-static bool next_record(struct slot *s, struct slot_one *o)
-{
-    struct err err;
-    const struct slot_record *r = &o->journal.ptr[o->at++];
-    uint64_t sum;
-    arena_reset(o->arena);
-    int rc = journal_read(slice_of(r->bytes, r->len), o->arena, &o->record, &sum, &err);
-    rc = rc == 0 ? task_replay(o->task, &o->record, r->offset, sum, &err) : rc;
-    if (rc != 0) {
-        slot_lose_one(s, o, "%s", err.msg);
-    }
-    return rc == 0;
-}
-
-static void drop_records(struct slot_one *o)
-{
-    VEC_EACH (&o->journal, r) {
-        mem_free(r->bytes);
-    }
-    VEC_DONE(&o->journal);
-}
-
-void slot_forget_journal(struct slot_one *o)
-{
-    drop_records(o);
-    arena_free(o->arena);
-    o->arena = NULL;
-}
-
-static void seek_fresh(const struct slot *s, struct slot_one *o)
-{
-    VEC_EACH (&o->inputs, at) {
-        const struct slot_input *in = *at;
-        for (uint32_t k = 0; k < in->n; k++) {
-            bool first = o->conf.from_start || s->conf.range != NULL;
-            int64_t from = first ? in->scan->start : in->scan->end;
-            task_seek(o->task, in->first + k, (struct merge_pos){from, 0});
-        }
-    }
-}
-
-/* The rules have changed: they begin where their predecessors ended; what is the same goes on, if
- * those left their state. */
-static void succeed(struct slot *s, struct slot_one *o)
-{
-    struct err err;
-    struct arena *a = arena_new(NULL, "journal record", RECORD_ARENA);
-    const struct slot_record *r = VEC_LAST(&o->journal);
-    struct journal_record rec;
-    uint64_t sum;
-    seek_fresh(s, o);
-    bool takes = o->kept && o->life == o->conf.plan->life && !o->conf.ends;
-    if (takes && o->snap.there && o->snap.root.plan == o->last_plan) {
-        slot_snap_take_over(s, o);
-    }
-    if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
-        task_succeed(o->task, &rec, r->offset, sum);
-        if (!o->ended && !o->conf.ends && o->conf.plan->life == 0) { /* else it may be another's */
-            task_lose(o->task);
-        }
-    } else {
-        slot_lose_one(s, o, "%s", err.msg);
-    }
-    arena_free(a);
-    drop_records(o);
-}
-
-/* The state that its journal begins with, or goes on from. */
-static void begin_state(struct slot *s, struct slot_one *o)
-{
-    bool took = o->took > 0 && o->snap.there && o->took == o->snap.root.seq;
-    if (o->snap.found) {
-        slot_snap_restore(s, o);
-    } else if (o->journal.len == 0) {
-        seek_fresh(s, o);
-    } else if (took) {
-        slot_snap_take_over(s, o);
-    } else if (o->took > 0) {
-        slot_lose_one(s, o, "'" SLICE_FMT "': the state it began with is gone",
-                      SLICE_ARG(o->conf.plan->name));
-    }
-}
-
-/* Of a graph that is deleted: what was is not played again, for its last record says that nothing
- * of it goes on. Where that is said already, or nothing ever was, there is nothing to be done. */
-static void end_task(struct slot *s, struct slot_one *o)
-{
-    bool gone = o->journal.len == 0 || (o->ended && !o->kept);
-    if (gone && slot_snap_is_gone(o)) {
-        o->said = true;
-        slot_lose_one(s, o, "it has ended");
-        return;
-    }
-    o->state = SLOT_REPLAY;
-    if (o->journal.len > 0) {
-        succeed(s, o);
-    } else {
-        seek_fresh(s, o);
-    }
-}
-
-static void begin_task(struct slot *s, struct slot_one *o)
-{
-    if (o->conf.ends) {
-        end_task(s, o);
-        return;
-    }
-    bool last = o->ended || o->last_plan != o->conf.plan->hash; /* its rules are over */
-    if (o->conf.asks && o->journal.len > 0 && last && !o->ended) {
-        o->awaits = o->last_plan;
-        slot_lose_one(s, o, "the rules before these have not ended");
-        return;
-    }
-    o->state = SLOT_REPLAY;
-    slot_trial_count(o);
-    slot_snap_open(s, o);
-    if (o->state == SLOT_REPLAY && o->journal.len > 0 && last) {
-        succeed(s, o);
-    } else if (o->state == SLOT_REPLAY) {
-        begin_state(s, o);
-    }
-    slot_snap_forget(&o->snap);
-    if (o->state == SLOT_REPLAY && slot_gap_in_journal(s, o)) {
-        slot_gap_begin(s, o);
-    } else if (o->state == SLOT_REPLAY && o->journal.len > 0) {
-        o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
-        (void)next_record(s, o);
-    }
-}
-
-static void begin_replay(struct slot *s, uint32_t load)
-{
-    s->loads[load].phase = LOAD_CATCH_UP;
-    VEC_EACH (&s->tasks, o) {
-        if ((*o)->state == SLOT_JOURNAL && (*o)->load == load) {
-            begin_task(s, *o);
-        }
-    }
-    slot_scans_begin(s, load);
-}
-
 /* True: there is more to do without waiting. */
 static bool replay_on(struct slot *s, struct slot_one *o)
 {
@@ -387,7 +246,7 @@ static bool replay_on(struct slot *s, struct slot_one *o)
         slot_forget_journal(o);
         return true;
     }
-    return next_record(s, o);
+    return slot_next_record(s, o);
 }
 
 bool slot_replay_step(struct slot *s)
@@ -449,7 +308,7 @@ static void keep_record(struct slot *s, struct slot_one *o, const struct bus_rec
                       err.msg);
     } else if (!o->snap.there || rec.seq > o->snap.root.seq) {
         if (journal_begins(&rec)) {
-            drop_records(o);
+            slot_drop_records(o);
             o->snap.found = false; /* of rules that others have come after */
         }
         look_for_end(o, &rec);
@@ -530,7 +389,7 @@ static void all_read(struct slot *s, uint32_t load)
         slot_load_end(s, load);
         slot_commit_looked(s);
     } else if (l->phase == LOAD_JOURNALS) {
-        begin_replay(s, load);
+        slot_begin(s, load);
     } else if (l->phase == LOAD_SNAPSHOTS || load == SLOT_LOOK) {
         VEC_EACH (&l->journals, j) {
             if (!j->snapshots && load != SLOT_LOOK) {

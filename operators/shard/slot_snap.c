@@ -13,6 +13,8 @@
 
 #include <assert.h>
 
+#define NO_PERIOD INT64_MIN
+
 bool slot_snap_sends(const struct slot_one *o)
 {
     const struct slot_snap *p = &o->snap;
@@ -20,10 +22,11 @@ bool slot_snap_sends(const struct slot_one *o)
            (p->state != SNAP_CUT && p->set != NULL && snap_set_has_puts(p->set));
 }
 
-static struct snap_set *set_of(struct slot_one *o)
+struct snap_set *slot_snap_set(struct slot_one *o)
 {
     if (o->snap.set == NULL) {
         o->snap.set = snap_set_new(o->conf.plan->lineage);
+        o->snap.archived = NO_PERIOD;
     }
     return o->snap.set;
 }
@@ -36,7 +39,7 @@ bool slot_snap_wants(const struct slot_one *o)
 /* All that is there goes, with the last record and those behind it. */
 static bool removes(struct slot_one *o)
 {
-    if (o->snap.state != SNAP_NONE || snap_set_has_puts(set_of(o))) {
+    if (o->snap.state != SNAP_NONE || snap_set_has_puts(slot_snap_set(o))) {
         return false;
     }
     snap_set_drop(o->snap.set);
@@ -45,8 +48,6 @@ static bool removes(struct slot_one *o)
     (void)snap_set_take(o->snap.set, SLOT_SNAP_PORTION);
     return true;
 }
-
-#define NO_PERIOD INT64_MIN
 
 static int64_t period_of(const struct slot_one *o, int64_t clock)
 {
@@ -103,7 +104,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
     if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
         return true;
     }
-    if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(set_of(o))) {
+    if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(slot_snap_set(o))) {
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
@@ -232,20 +233,13 @@ void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r)
     if (o == NULL || o->state != SLOT_JOURNAL || o->load != load) {
         return;
     }
-    if (snap_set_record(set_of(o), &k, r->value, &err) != 0) {
+    if (snap_set_record(slot_snap_set(o), &k, r->value, &err) != 0) {
         slot_lose_one(s, o, "%s", err.msg);
     }
     const struct snap_root *root = snap_set_root(o->snap.set);
     o->snap.there = root != NULL && root->engine == JOURNAL_ENGINE_NUMBER;
     o->snap.found = o->snap.there && root->plan == o->conf.plan->hash;
     o->snap.root = root != NULL ? *root : o->snap.root;
-}
-
-void slot_snap_forget(struct slot_snap *p)
-{
-    if (p->set != NULL) {
-        snap_set_close(p->set);
-    }
 }
 
 void slot_snap_done(struct slot_snap *p)
@@ -256,48 +250,13 @@ void slot_snap_done(struct slot_snap *p)
     p->archive = NULL;
 }
 
-static void fails(struct slot *s, struct slot_one *o, const struct err *err)
+void slot_snap_began(struct slot *s, struct slot_one *o, bool own)
 {
-    slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), err->msg);
+    s->counts.restored_bytes += o->snap.root.bytes;
+    o->snap.archived = own ? period_of(o, merge_clock(task_merge(o->task))) : NO_PERIOD;
 }
 
 bool slot_snap_is_gone(const struct slot_one *o)
 {
     return o->snap.set == NULL || snap_set_is_empty(o->snap.set);
-}
-
-void slot_snap_open(struct slot *s, struct slot_one *o)
-{
-    struct err err;
-    o->snap.archived = NO_PERIOD;
-    if (snap_set_root(set_of(o)) != NULL && snap_set_open(o->snap.set, &err) != 0) {
-        fails(s, o, &err);
-    }
-}
-
-void slot_snap_restore(struct slot *s, struct slot_one *o)
-{
-    struct err err;
-    size_t n = 0;
-    const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
-    if (task_restore(o->task, chunks, n, &o->snap.root.state, &err) != 0) {
-        fails(s, o, &err);
-    }
-    s->counts.restored_bytes += o->snap.root.bytes;
-    o->snap.archived = period_of(o, merge_clock(task_merge(o->task)));
-}
-
-void slot_snap_take_over(struct slot *s, struct slot_one *o)
-{
-    struct err err;
-    size_t n = 0;
-    struct eng_succeeded got = {0};
-    const struct save_chunk *chunks = snap_set_chunks(o->snap.set, &n);
-    if (task_take_over(o->task, chunks, n, o->snap.root.seq, &got, &err) != 0) {
-        fails(s, o, &err);
-    }
-    s->counts.succeeded.kept += got.kept;
-    s->counts.succeeded.begun += got.begun;
-    s->counts.succeeded.dropped += got.dropped;
-    s->counts.restored_bytes += o->snap.root.bytes;
 }

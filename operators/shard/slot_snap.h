@@ -47,12 +47,10 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
 bool slot_snap_wants(const struct slot_one *o); /* something has to be said before it leaves */
 bool slot_snap_sends(const struct slot_one *o); /* something of it waits to be sent */
 void slot_snap_record(struct slot *s, uint32_t load, const struct bus_record *r);
-/* All of the topic was read: the chunks of what is there, until slot_snap_forget. */
-bool slot_snap_is_gone(const struct slot_one *o); /* nothing of one was read */
-void slot_snap_open(struct slot *s, struct slot_one *o);
-void slot_snap_restore(struct slot *s, struct slot_one *o);   /* these rules' own */
-void slot_snap_take_over(struct slot *s, struct slot_one *o); /* those of the rules before */
-void slot_snap_forget(struct slot_snap *p);                   /* what was read */
+bool slot_snap_is_gone(const struct slot_one *o);   /* nothing of one was read */
+struct snap_set *slot_snap_set(struct slot_one *o); /* a new one if there is none yet */
+/* The task began with that state: of these rules, or of those before. */
+void slot_snap_began(struct slot *s, struct slot_one *o, bool own);
 void slot_snap_done(struct slot_snap *p);
 
 #endif

@@ -210,6 +210,16 @@ struct own { /* what the task knew beside its engine */
     VEC(struct own_sub) subs;
 };
 
+static bool has_started(const struct own *o)
+{
+    return (o->flags & 1) != 0;
+}
+
+static bool slept(const struct own *o)
+{
+    return (o->flags & 4) != 0;
+}
+
 static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
 {
     struct from f = {bytes.ptr, bytes.ptr + bytes.len};
@@ -248,7 +258,7 @@ static void seek(struct task *t, uint32_t i, const struct own_sub *x)
 
 static void set_clock(struct task *t, const struct own *o)
 {
-    t->started = (o->flags & 1) != 0;
+    t->started = has_started(o);
     t->lacks = (o->flags & 8) != 0;
     t->lacked = o->lacked;
     t->floor = o->floor;
@@ -279,28 +289,39 @@ static int own_of(const struct save_chunk *chunks, size_t n, struct own *ret, st
     return read_own(chunks[n - 1].bytes, ret, reterr);
 }
 
-/* Off the end of the chunks, whose last was the task's own; *n: those of the engine. */
-static int load_book(struct task *t, const struct save_chunk *chunks, size_t *n, struct err *reterr)
+/* Behind those of the engine: the openings of alerts, if there are any, then the task's own. */
+static size_t engine_chunks(const struct save_chunk *chunks, size_t n)
 {
-    if (--*n == 0 || chunks[*n - 1].node != BOOK_NODE) {
-        return 0;
-    }
-    --*n;
-    return alert_load(t->book, chunks[*n].bytes, reterr);
+    bool book = n > 1 && chunks[n - 2].node == BOOK_NODE;
+    return n - book - (n > 0);
 }
 
-int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
-                 const struct hash128 *state, struct err *reterr)
+static int load_book(struct task *t, const struct save_chunk *chunks, size_t n, struct err *reterr)
+{
+    bool book = n > 1 && chunks[n - 2].node == BOOK_NODE;
+    return book ? alert_load(t->book, chunks[n - 2].bytes, reterr) : 0;
+}
+
+/* What the engine keeps, which may be much, and apart from it what the task knows itself. */
+int task_load(struct task *t, const struct save_chunk *chunks, size_t n, struct err *reterr)
 {
     assert(t->fresh && t->seq == 0);
     struct own o = {0};
     int rc = own_of(chunks, n, &o, reterr);
-    rc = rc == 0 ? load_own(t, &o, reterr) : rc;
-    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    bool slept = (o.flags & 4) != 0;
-    rc = rc == 0 && !slept ? eng_load(t->eng, chunks, n, reterr) : rc;
     VEC_DONE(&o.subs);
-    if (rc == 0 && slept) {
+    n = engine_chunks(chunks, n);
+    return rc == 0 && !slept(&o) ? eng_load(t->eng, chunks, n, reterr) : rc;
+}
+
+int task_loaded(struct task *t, const struct save_chunk *chunks, size_t n,
+                const struct hash128 *state, struct err *reterr)
+{
+    struct own o = {0};
+    int rc = own_of(chunks, n, &o, reterr);
+    rc = rc == 0 ? load_own(t, &o, reterr) : rc;
+    rc = rc == 0 ? load_book(t, chunks, n, reterr) : rc;
+    VEC_DONE(&o.subs);
+    if (rc == 0 && slept(&o)) {
         task_begin(t, o.began);
     } else if (rc == 0 && t->started) {
         task_take_types(t);
@@ -309,6 +330,13 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
     t->has_cut_state = true;
     t->cut_state = *state;
     return rc;
+}
+
+int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
+                 const struct hash128 *state, struct err *reterr)
+{
+    int rc = task_load(t, chunks, n, reterr);
+    return rc == 0 ? task_loaded(t, chunks, n, state, reterr) : rc;
 }
 
 static int succeed(struct task *t, const struct save_chunk *chunks, size_t n,
@@ -323,10 +351,21 @@ static int succeed(struct task *t, const struct save_chunk *chunks, size_t n,
     return rc;
 }
 
-int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
-                   struct eng_succeeded *ret, struct err *reterr)
+/* Rules that slept have nothing that could be kept. */
+int task_succeed_load(struct task *t, const struct save_chunk *chunks, size_t n,
+                      struct eng_succeeded *ret, struct err *reterr)
 {
     assert(t->fresh && t->seq == 0);
+    struct own o = {0};
+    int rc = own_of(chunks, n, &o, reterr);
+    VEC_DONE(&o.subs);
+    n = engine_chunks(chunks, n);
+    return rc == 0 && has_started(&o) && !slept(&o) ? succeed(t, chunks, n, ret, reterr) : rc;
+}
+
+int task_succeed_loaded(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
+                        struct err *reterr)
+{
     struct own o = {0};
     int rc = own_of(chunks, n, &o, reterr);
     if (rc == 0) {
@@ -339,11 +378,10 @@ int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, ui
             }
         }
     }
-    rc = rc == 0 ? load_book(t, chunks, &n, reterr) : rc;
-    if (rc == 0 && (o.flags & 4) != 0) { /* its rules have nothing that could be kept */
+    rc = rc == 0 ? load_book(t, chunks, n, reterr) : rc;
+    if (rc == 0 && slept(&o)) {
         task_begin(t, o.clock);
     } else if (rc == 0 && t->started) {
-        rc = succeed(t, chunks, n, ret, reterr);
         task_take_types(t);
     }
     t->took = seq;

@@ -20,7 +20,12 @@ bool task_save_step(struct task *t, size_t bytes);
 /* The record of the next cut says that the manifest of the last such cut is written with it. */
 void task_manifest(struct task *t, const struct hash128 *state);
 /* Into a new task: the chunks of a snapshot, and the hash of its cut. After a failure it is good
- * for task_free only. */
+ * for task_free only. In two parts: the first needs nothing but the task's engine, so a thread may
+ * do it that is not the task's, while nobody else looks at it. */
+int task_load(struct task *t, const struct save_chunk *chunks, size_t n,
+              struct err *reterr) NODISCARD;
+int task_loaded(struct task *t, const struct save_chunk *chunks, size_t n,
+                const struct hash128 *state, struct err *reterr) NODISCARD;
 int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
                  const struct hash128 *state, struct err *reterr) NODISCARD;
 
@@ -28,7 +33,9 @@ int task_restore(struct task *t, const struct save_chunk *chunks, size_t n,
 void task_final(struct task *t, bool deleted);
 /* Into a new task, in whose place others were whose last snapshot this is, of the cut `seq`:
  * statements that are the same keep what they hold, inputs that are the same go on where they were.
- * After a failure it is good for task_free only. */
-int task_take_over(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
-                   struct eng_succeeded *ret, struct err *reterr) NODISCARD;
+ * After a failure it is good for task_free only. In two parts likewise. */
+int task_succeed_load(struct task *t, const struct save_chunk *chunks, size_t n,
+                      struct eng_succeeded *ret, struct err *reterr) NODISCARD;
+int task_succeed_loaded(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
+                        struct err *reterr) NODISCARD;
 #endif

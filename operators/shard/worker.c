@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 enum { EVENTS = 64, NAME_MAX_BYTES = 200, MADE_UP_MAX = 3, ARENA_MAX = 256 << 20 };
+enum { BESIDE_BYTES = 2 << 20 }; /* made in a few milliseconds */
 
 #define WAIT_NS    (50 * CLOCK_NS_PER_MS)
 #define COPY_NS    (200 * CLOCK_NS_PER_MS)
@@ -257,9 +258,11 @@ static void copy_task(struct worker *w, const struct mine *m)
                                .over = m->over,
                                .clock = MERGE_NO_CLOCK,
                                .restarts = m->restarts};
+    struct task *t = i != UINT32_MAX ? slot_task(w->slot, i) : NULL;
     if (i != UINT32_MAX) {
-        struct task *t = slot_task(w->slot, i);
         to->state = slot_task_state(w->slot, i);
+    }
+    if (t != NULL) {
         to->counts = task_counts(t);
         to->clock = merge_clock(task_merge(t));
         to->seq = task_seq(t);
@@ -491,6 +494,7 @@ static void *run(void *arg)
                                    .align_ns = 2 * w->conf.commit_ns,
                                    .snapshot_ns = w->conf.snapshot_ns,
                                    .slice_bytes = w->conf.slice_bytes,
+                                   .beside_bytes = BESIDE_BYTES,
                                    .plain = w->conf.plain,
                                    .trial = w->conf.trial};
     bool fenced = false; /* then it is for who started it to say whether it shall begin again */
