@@ -8,7 +8,6 @@
 #include "core/base/mem.h"
 #include "core/codec/endian.h"
 #include "operators/shard/slot_impl.h"
-#include "operators/shard/task_gap.h"
 
 #include <assert.h>
 #include <stdio.h>
