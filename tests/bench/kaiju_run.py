@@ -35,7 +35,7 @@ def wait_log(path, pattern, seconds=60):
 
 def apply(program, addr, graph):
     """Again and again, while the coordinator is not there yet."""
-    for _ in range(100):
+    for _ in range(300):
         done = subprocess.run([program, "apply", "-f", graph, "--api", f"http://{addr}"],
                               capture_output=True, text=True, timeout=60)
         if done.returncode == 0:
