@@ -186,7 +186,7 @@ static int set_limits(const struct kafka_conf *k, enum kafka_role role, rd_kafka
 {
     int rc = 0;
     if (role == KAFKA_READER) {
-        int64_t bytes = (int64_t)MIN(MAX(k->reader_bytes, 2u << 20), 1u << 30);
+        int64_t bytes = (int64_t)MIN(MAX(k->reader_bytes, 512u << 10), 1u << 30);
         rc = set_number(conf, "queued.max.messages.kbytes", bytes / 1024, reterr);
         rc = rc != 0 ? rc
                      : set_number(conf, "fetch.max.bytes", MIN(bytes, INT64_C(52428800)), reterr);
@@ -194,7 +194,7 @@ static int set_limits(const struct kafka_conf *k, enum kafka_role role, rd_kafka
          * of one comes before the next one's turn waits with whoever merges them. */
         rc = rc != 0 ? rc
                      : set_number(conf, "max.partition.fetch.bytes",
-                                  MIN(MAX(bytes / 64, INT64_C(65536)), INT64_C(1048576)), reterr);
+                                  MIN(MAX(bytes / 32, INT64_C(16384)), INT64_C(1048576)), reterr);
     } else if (role == KAFKA_PLAIN || role == KAFKA_SLOT) {
         /* Ours refuses first: it counts headers as well. */
         int64_t bytes = (int64_t)MIN(k->writer_bytes, 1u << 30) * 2 + (8 << 20);

@@ -500,6 +500,7 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     struct head head = {.mark = MERGE_NO_MARK};
     bool of_task = head_of(r, &head);
     struct rec_batch batch = {0};
+    size_t before = arena_stats(b->arena).used_bytes;
     int bad = 0;
     if (r->value.len > 0) {
         struct slice bytes = arena_copy(b->arena, r->value);
@@ -523,7 +524,8 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     if (!of_task) {
         piece.hint = slot_hint(s, c, b->arena, batch.events, batch.events_len);
     }
-    hand_out(s, c, b, &piece, of_task ? head.lineage : 0, r->value.len + sizeof piece);
+    size_t bytes = arena_stats(b->arena).used_bytes - before + sizeof piece;
+    hand_out(s, c, b, &piece, of_task ? head.lineage : 0, bytes);
 }
 
 void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
