@@ -2,15 +2,17 @@
  *
  * How the columns of result rows are had, and which columns of its stream a select reads. A
  * statement that looks at columns of one stream and never at an event itself can do with a window
- * that keeps those columns and the reference (window/win_pack.h): its expressions find them by the
- * type of what leaves, which is below the stream's own and has nothing but null in the other
- * columns.
+ * that keeps those columns and the reference (window/win_pack.h; batches hold events of that type):
+ * its expressions find them by the type of what leaves, which is below the stream's own and has
+ * nothing but null in the other columns.
  *
  * Not for: whole events (select *, e.method(), window(*), dynamic properties), prev and prior,
- * subqueries, joins, contained events, named windows, snapshots (which go through all events), and
- * not where bytes are limited, which are those of whole events.
+ * subqueries, joins, contained events, named windows, samples (whose causes lie in other columns),
+ * snapshots (which go through all events), and not where bytes are limited, which are those of
+ * whole events.
  */
 #include "operators/graph/sel.h"
+#include "operators/sig/cause.h"
 
 #include <assert.h>
 
@@ -92,7 +94,7 @@ static bool is_simple(const struct sel_plan *p)
     return p->n_streams == 1 && s->kind == SRC_FILTER && s->contained == NULL && s->mr == NULL &&
            s->views.n_steps == 1 && s->views.steps[0]->def->packs && s->prior == 0 && !p->pass &&
            p->wild < 0 && p->into == NULL && !p->triggered && s->type->kind == ETYPE_PLAIN &&
-           p->output.kind != OUT_SNAPSHOT;
+           !cause_is_sample(s->type) && p->output.kind != OUT_SNAPSHOT;
 }
 
 /* The type of what leaves: the columns that are kept, and one that stands for the others. */

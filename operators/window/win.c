@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
+#include "operators/sig/cause.h"
 #include "operators/time/tmr_cal.h"
 
 #include <assert.h>
@@ -265,8 +266,30 @@ static void gather(void *arg, struct evt *e)
     win_list_add(arg, evt_keep(e));
 }
 
-void win_batch_push(struct win_batch *b, struct evt *e, int64_t at)
+/* The columns that the statement reads, as an event of their own: a batch holds twice what came in
+ * its time, and whole events of a wide type are many times that. What tells its causes by nothing
+ * but its columns stays whole. */
+static struct evt *narrowed(const struct view_env *env, struct evt *e)
 {
+    const struct view_pack *p = env->pack;
+    if (p == NULL || (env->causes && !cause_has_ref(e) && e->causes == NULL)) {
+        return e;
+    }
+    struct evt *to = evt_new(env->heap, p->type);
+    for (uint32_t i = 0; i < p->n; i++) {
+        evt_set(to, i, evt_get(e, p->in, p->slot[i]));
+    }
+    to->ref = e->ref;
+    to->causes = e->causes;
+    if (to->causes != NULL) {
+        obj_keep(&to->causes->o);
+    }
+    return to;
+}
+
+void win_batch_push(struct win_batch *b, struct evt *whole, int64_t at)
+{
+    struct evt *e = narrowed(b->w.v.env, whole);
     win_ring_push(&b->ring, e, at);
     win_hold(&b->w.v, &e, 1, NULL, 0);
 }

@@ -86,7 +86,8 @@ struct win_batch {
     size_t hint;   /* where prev looked last */
     bool flushing; /* the batch is on its way out: it is still what the window holds */
 };
-void win_batch_push(struct win_batch *b, struct evt *e, int64_t at);
+/* What it holds, if its definition says that it packs, is the columns that the statement reads. */
+void win_batch_push(struct win_batch *b, struct evt *whole, int64_t at);
 /* Puts the batch out, the one before it as old. force: even if both are empty. Whether something
  * was put out. */
 bool win_batch_flush(struct win_batch *b, bool force);

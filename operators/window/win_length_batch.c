@@ -70,6 +70,7 @@ const struct view_def view_def_length_batch = {
     .data_window = true,
     .queue = true,
     .batch = true,
+    .packs = true,
     .prev = true,
     .bind = win_bind_size,
     .make = make,

@@ -143,6 +143,7 @@ const struct view_def view_def_time_batch = {
     .data_window = true,
     .queue = true,
     .batch = true,
+    .packs = true,
     .prev = true,
     .bind = bind_it,
     .make = make,

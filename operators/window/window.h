@@ -54,7 +54,7 @@ struct view_def {
     bool refuses;           /* may not take an event at all (the first of each key ...) */
     bool prev;              /* prev can look into it */
     bool queue;             /* events leave in the order in which they came */
-    bool packs;             /* and it can hold them packed (view_env.pack) */
+    bool packs;             /* and it can hold the columns of view_env.pack instead */
     /* Parameters are bound in a scope of the one stream (its type is `in`); *ret_out is the type of
      * what comes out (`in` for data windows, a new one for derived views). */
     int (*bind)(struct bind *b, const struct ast_view *v, const struct etype *in,
