@@ -8,7 +8,7 @@
 
 #include "core/bus/bus.h"
 
-enum { BUS_READER_QUEUE = 1 << 20 };
+enum { BUS_READER_QUEUE = 4 << 20 };
 
 struct bus_local_conf {
     const char *dir;

@@ -180,21 +180,32 @@ static int set_number(rd_kafka_conf_t *conf, const char *name, int64_t value, st
     return kafka_conf_set(conf, name, text, reterr);
 }
 
+static int64_t reader_bytes(const struct kafka_conf *k)
+{
+    return (int64_t)MIN(MAX(k->reader_bytes, 2u << 20), 1u << 30);
+}
+
+int64_t kafka_conf_part_bytes(const struct kafka_conf *k)
+{
+    enum { PARTS = 8 }; /* that fill it; with more of them there is more */
+    return reader_bytes(k) / PARTS;
+}
+
 /* What depends on the sizes and times of the configuration. */
 static int set_limits(const struct kafka_conf *k, enum kafka_role role, rd_kafka_conf_t *conf,
                       struct err *reterr)
 {
     int rc = 0;
     if (role == KAFKA_READER) {
-        int64_t bytes = (int64_t)MIN(MAX(k->reader_bytes, 512u << 10), 1u << 30);
-        rc = set_number(conf, "queued.max.messages.kbytes", bytes / 1024, reterr);
+        int64_t bytes = reader_bytes(k);
+        rc =
+            set_number(conf, "queued.max.messages.kbytes", kafka_conf_part_bytes(k) / 1024, reterr);
         rc = rc != 0 ? rc
                      : set_number(conf, "fetch.max.bytes", MIN(bytes, INT64_C(52428800)), reterr);
-        /* Of each partition, and packed: all of them together may be many times the queue; and what
-         * of one comes before the next one's turn waits with whoever merges them. */
+        /* Of each partition, and packed: it comes on top of what a queue may have. */
         rc = rc != 0 ? rc
                      : set_number(conf, "max.partition.fetch.bytes",
-                                  MIN(MAX(bytes / 32, INT64_C(16384)), INT64_C(1048576)), reterr);
+                                  MIN(MAX(bytes / 128, INT64_C(16384)), INT64_C(1048576)), reterr);
     } else if (role == KAFKA_PLAIN || role == KAFKA_SLOT) {
         /* Ours refuses first: it counts headers as well. */
         int64_t bytes = (int64_t)MIN(k->writer_bytes, 1u << 30) * 2 + (8 << 20);

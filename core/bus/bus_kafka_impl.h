@@ -49,6 +49,7 @@ rd_kafka_t *kafka_client_make(rd_kafka_conf_t *take_conf, rd_kafka_type_t type, 
                               struct err *reterr);
 int16_t kafka_conf_replication(const struct kafka_conf *k);
 int64_t kafka_conf_transaction_ms(const struct kafka_conf *k);
+int64_t kafka_conf_part_bytes(const struct kafka_conf *k); /* fetched of a partition, that wait */
 /* Settings of topics that we create: properties "create.NAME". */
 const struct kafka_topic_setting *kafka_conf_settings(const struct kafka_conf *k, size_t *ret_n);
 

@@ -2,17 +2,19 @@
  *
  * Readers: one librdkafka consumer each, whose partitions are assigned at explicit offsets without
  * a group. One mechanism moves positions: taking a partition out of librdkafka's assignment and
- * putting it in again at the wanted offset. That is what seek does, and what a long pause does, so
- * librdkafka's own pause, resume and seek with their traps (a resume of what is not paused rewinds,
- * a batch call may skip) are not needed, and its version barrier keeps what was fetched for the old
- * position away from the new one. Changes are collected and carried out together at the next poll.
+ * putting it in again at the wanted offset. That is what seek does, so librdkafka's own seek with
+ * its traps (a batch call may skip) is not needed, and its version barrier keeps what was fetched
+ * for the old position away from the new one. Changes are collected and carried out together at the
+ * next poll.
  *
- * A paused partition first keeps what arrives (`held`); over a share of the queue limit it is taken
- * out (parked) and put in again behind the last held record when it is resumed.
+ * Each partition has a queue of its own, which librdkafka fills to a limit. So a partition is
+ * paused by not being asked (librdkafka's own pause and resume rewind at times), and the others go
+ * on; and those that are asked give in turn, a little each, so that who merges them has little to
+ * keep.
  *
- * Old versions (before 2.2) look at a full queue again only after up to a second. When we find the
- * queue empty after much was taken from it, a seek to the very position where each partition stands
- * wakes the fetchers at once (`kick`).
+ * Old versions (before 2.2) look at a full queue again only after up to a second. When we find a
+ * queue empty that was full, a seek to the very position where the partition stands wakes the
+ * fetcher at once (`kick`).
  *
  * The position is tracked here: the offset after the last record or end that came. Records are
  * lent, not copied: they live in the fetch response until the next poll.
@@ -25,23 +27,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RUN_MAX = 4096 /* records per event */ };
+enum {
+    RUN_MAX = 4096,       /* records per event */
+    TURN_BYTES = 32 << 10 /* of a partition, before it is the next one's turn */
+};
 
 struct part {
     struct bus_tp tp;
     uint64_t tag, version; /* version: raised by every change of position */
     struct rtopic *topic;
-    int64_t next;     /* the offset wanted next; BUS_FROM_* until that is resolved */
-    uint64_t asked;   /* the version for which that is under way */
-    int64_t ended_at; /* END was given at this position; -1 = not */
-    bool paused, parked;
-    bool failed; /* told; waits for a seek */
-    bool active; /* in librdkafka's assignment */
-    bool moved;  /* must be taken out and put in again */
-    bool fed;    /* gave records since the queue was last empty */
-    uint64_t held_bytes;
-    VEC(rd_kafka_message_t *) held;
-    size_t held_at;
+    int64_t next;            /* the offset wanted next; BUS_FROM_* until that is resolved */
+    uint64_t asked;          /* the version for which that is under way */
+    int64_t ended_at;        /* END was given at this position; -1 = not */
+    rd_kafka_queue_t *queue; /* NULL: it was never put in */
+    bool paused;
+    bool failed;               /* told; waits for a seek */
+    bool active;               /* in librdkafka's assignment */
+    bool moved;                /* must be taken out and put in again */
+    int64_t given;             /* bytes, since its queue was last found empty */
+    rd_kafka_message_t *stash; /* taken, but there was no room for its event */
 };
 
 struct rtopic {
@@ -54,22 +58,21 @@ struct rtopic {
 struct gone {
     struct rtopic *topic;
     uint32_t part;
+    rd_kafka_queue_t *queue;
 };
 
 struct kafka_reader {
     struct bus_reader r;
     struct kafka_health health;
     uint64_t id;
-    rd_kafka_t *rk; /* made at the first assign */
-    rd_kafka_queue_t *queue;
+    rd_kafka_t *rk;          /* made at the first assign */
+    rd_kafka_queue_t *queue; /* of what concerns no partition */
     VEC(struct rtopic *) topics;
     VEC(struct part *) parts;
-    VEC(struct gone) gone;     /* to be taken out of librdkafka's assignment */
-    rd_kafka_message_t *stash; /* taken, but there was no room for its event */
-    struct part *last;         /* most records are of the partition of the one before */
-    bool dirty;                /* some part is new, moved or resumed */
-    bool kick;                 /* this librdkafka needs it */
-    int64_t since_empty;
+    VEC(struct gone) gone; /* to be taken out of librdkafka's assignment */
+    size_t turn;           /* the partition that is asked next */
+    bool dirty;            /* some part is new, moved or resumed */
+    bool kick;             /* this librdkafka needs it */
 };
 
 struct poll { /* one call of kafka_reader_poll */
@@ -113,6 +116,31 @@ static int make_consumer(struct kafka_reader *r, struct err *reterr)
     return 0;
 }
 
+/* Before it is put in: so nothing of it ever goes to the queue that all would share. */
+static void queue_open(struct kafka_reader *r, struct part *p)
+{
+    static const uint64_t one = 1;
+    if (p->queue != NULL) {
+        rd_kafka_queue_destroy(p->queue);
+    }
+    p->queue = rd_kafka_queue_get_partition(r->rk, rd_kafka_topic_name(p->topic->rkt),
+                                            (int32_t)p->tp.part);
+    assert(p->queue != NULL); /* NULL: of producers */
+    rd_kafka_queue_forward(p->queue, NULL);
+    rd_kafka_queue_io_event_enable(p->queue, r->r.client->wake.signal_fd, &one, sizeof one);
+}
+
+/* What it still has would stay with the partition. */
+static void queue_close(rd_kafka_queue_t *take_queue)
+{
+    rd_kafka_message_t *m;
+    rd_kafka_queue_io_event_enable(take_queue, -1, NULL, 0);
+    while ((m = rd_kafka_consume_queue(take_queue, 0)) != NULL) {
+        rd_kafka_message_destroy(m);
+    }
+    rd_kafka_queue_destroy(take_queue);
+}
+
 static struct rtopic *topic_of(struct kafka_reader *r, uint32_t topic, bool make)
 {
     VEC_EACH (&r->topics, t) {
@@ -141,14 +169,12 @@ static struct part *part_of(struct kafka_reader *r, struct bus_tp tp)
     return t != NULL && tp.part < t->parts.len ? t->parts.ptr[tp.part] : NULL;
 }
 
-static void drop_held(struct part *p)
+static void drop_stash(struct part *p)
 {
-    for (size_t i = p->held_at; i < p->held.len; i++) {
-        rd_kafka_message_destroy(p->held.ptr[i]);
+    if (p->stash != NULL) {
+        rd_kafka_message_destroy(p->stash);
+        p->stash = NULL;
     }
-    VEC_CLEAR(&p->held);
-    p->held_at = 0;
-    p->held_bytes = 0;
 }
 
 static void change(struct kafka_reader *r)
@@ -191,18 +217,11 @@ int kafka_assign(struct bus_reader *reader, struct bus_tp tp, int64_t from, uint
 
 static void part_free(struct part *p)
 {
-    drop_held(p);
-    VEC_DONE(&p->held);
-    mem_free(p);
-}
-
-static void drop_stash(struct kafka_reader *r, const struct part *p)
-{
-    if (r->stash != NULL && (p == NULL || (rd_kafka_topic_opaque(r->stash->rkt) == p->topic &&
-                                           r->stash->partition == (int32_t)p->tp.part))) {
-        rd_kafka_message_destroy(r->stash);
-        r->stash = NULL;
+    drop_stash(p);
+    if (p->queue != NULL) {
+        queue_close(p->queue);
     }
+    mem_free(p);
 }
 
 void kafka_unassign(struct bus_reader *reader, struct bus_tp tp)
@@ -212,13 +231,12 @@ void kafka_unassign(struct bus_reader *reader, struct bus_tp tp)
     if (p == NULL) {
         return;
     }
-    drop_stash(r, p);
     if (p->active) {
-        *VEC_PUSH(&r->gone) = (struct gone){p->topic, tp.part};
+        *VEC_PUSH(&r->gone) = (struct gone){p->topic, tp.part, p->queue};
+        p->queue = NULL;
         change(r);
     }
     p->topic->parts.ptr[tp.part] = NULL;
-    r->last = NULL;
     for (size_t i = 0; i < r->parts.len; i++) {
         if (r->parts.ptr[i] == p) {
             VEC_REMOVE(&r->parts, i);
@@ -244,12 +262,11 @@ int kafka_seek(struct bus_reader *reader, struct bus_tp tp, int64_t to, struct e
     if (to < BUS_FROM_START) {
         return err_set(reterr, ERR_RANGE, "seek: offset %lld", (long long)to);
     }
-    drop_stash(r, p);
-    drop_held(p);
+    drop_stash(p);
     p->version = ++((struct kafka_client *)reader->client)->ids;
     p->next = to;
     p->ended_at = -1;
-    p->failed = p->parked = false;
+    p->failed = false;
     p->moved = true;
     change(r);
     return 0;
@@ -264,8 +281,7 @@ int kafka_pause(struct bus_reader *reader, struct bus_tp tp, bool paused, struct
     }
     if (p->paused != paused) {
         p->paused = paused;
-        p->parked = p->parked && paused;
-        change(r);
+        bus_wake_signal(&reader->client->wake);
     }
     return 0;
 }
@@ -399,32 +415,44 @@ static bool has_place(struct kafka_reader *r, struct part *p)
     return p->next >= 0;
 }
 
-/* Brings librdkafka's assignment to what is wanted. */
-static void settle(struct kafka_reader *r)
+static void take_out(struct kafka_reader *r)
 {
-    rd_kafka_topic_partition_list_t *out = NULL, *in = NULL;
+    rd_kafka_topic_partition_list_t *out = NULL;
     VEC_EACH (&r->gone, g) {
         add(&out, g->topic, g->part, RD_KAFKA_OFFSET_INVALID);
     }
-    VEC_CLEAR(&r->gone);
     VEC_EACH (&r->parts, it) {
         struct part *p = *it;
-        bool want = !p->failed && !p->parked;
-        if (p->active && (p->moved || !want)) {
+        if (p->active && (p->moved || p->failed)) {
             add(&out, p->topic, p->tp.part, RD_KAFKA_OFFSET_INVALID);
             p->active = false;
         }
         p->moved = false;
-        if (want && p->topic->asked <= p->tp.part) {
+    }
+    carry_out(r, out, rd_kafka_incremental_unassign);
+    VEC_EACH (&r->gone, g) { /* it may be put in again, with a queue of its own */
+        queue_close(g->queue);
+    }
+    VEC_CLEAR(&r->gone);
+}
+
+/* Brings librdkafka's assignment to what is wanted. */
+static void settle(struct kafka_reader *r)
+{
+    rd_kafka_topic_partition_list_t *in = NULL;
+    take_out(r);
+    VEC_EACH (&r->parts, it) {
+        struct part *p = *it;
+        if (!p->failed && p->topic->asked <= p->tp.part) {
             p->topic->asked = (uint32_t)p->topic->parts.len;
             kafka_count_ask((struct kafka_client *)r->r.client, p->tp, r->id, count_known);
         }
-        if (want && !p->active && has_place(r, p)) {
+        if (!p->failed && !p->active && has_place(r, p)) {
+            queue_open(r, p);
             add(&in, p->topic, p->tp.part, p->next);
             p->active = true;
         }
     }
-    carry_out(r, out, rd_kafka_incremental_unassign);
     carry_out(r, in, rd_kafka_incremental_assign);
     r->dirty = false;
 }
@@ -524,6 +552,7 @@ static void add_record(struct poll *poll, struct part *p, rd_kafka_message_t *ta
     poll->read += rec->key.len + rec->value.len + take_headers(c, take_m, rec);
     *VEC_PUSH(&c->lent) = take_m;
     poll->bytes += (int64_t)(take_m->len + take_m->key_len) + 64;
+    p->given += (int64_t)(take_m->len + take_m->key_len);
     p->ended_at = -1;
 }
 
@@ -550,40 +579,18 @@ static void give(struct poll *poll, struct part *p, rd_kafka_message_t *take_m)
     rd_kafka_message_destroy(take_m);
 }
 
-/* The partition a message is for, or NULL when it is not for anyone any more. */
-static struct part *addressee(struct kafka_reader *r, const rd_kafka_message_t *m)
+/* It is of where the partition stands now. */
+static bool is_wanted(const struct part *p, const rd_kafka_message_t *m)
 {
-    struct part *p = r->last;
-    if (p == NULL || p->topic->rkt != m->rkt || p->tp.part != (uint32_t)m->partition) {
-        struct rtopic *t = m->rkt != NULL ? rd_kafka_topic_opaque(m->rkt) : NULL;
-        p = t != NULL && (size_t)(uint32_t)m->partition < t->parts.len ? t->parts.ptr[m->partition]
-                                                                       : NULL;
-        r->last = p;
-    }
-    if (p == NULL || p->failed || !p->active) {
-        return NULL;
-    }
     bool data = m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
     bool eof = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    return (data || eof) && m->offset < p->next ? NULL : p;
-}
-
-static void hold(struct kafka_reader *r, struct part *p, rd_kafka_message_t *take_m)
-{
-    uint64_t limit = r->r.client->bus->reader_queue_bytes / 4;
-    *VEC_PUSH(&p->held) = take_m;
-    p->held_bytes += take_m->len + take_m->key_len + 128;
-    if (p->held_bytes > limit && !p->parked) {
-        p->parked = true;
-        r->dirty = true;
-    }
+    return !p->failed && p->active && !((data || eof) && m->offset < p->next);
 }
 
 static void advance(struct part *p, const rd_kafka_message_t *m)
 {
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         p->next = m->offset + 1;
-        p->fed = true;
     } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         p->next = m->offset;
     }
@@ -596,43 +603,88 @@ static bool room_for(const struct poll *poll, const struct part *p, const rd_kaf
                                    poll->evs[poll->n - 1].count < RUN_MAX);
 }
 
-/* What was kept while partitions were paused. True = all given. */
-static bool give_held(struct poll *poll, int64_t budget)
+/* What a partition has, but no more than its turn allows. True: it may have more. */
+static bool ask(struct poll *poll, struct part *p, int64_t budget)
 {
-    VEC_EACH (&poll->r->parts, it) {
-        struct part *p = *it;
-        while (!p->paused && p->held_at < p->held.len) {
-            if (poll->n >= poll->max || poll->bytes >= budget) {
-                return false;
-            }
-            give(poll, p, p->held.ptr[p->held_at++]);
+    int64_t until = MIN(poll->bytes + TURN_BYTES, budget);
+    while (poll->bytes < until) {
+        rd_kafka_message_t *m = p->stash;
+        if (m == NULL && rd_kafka_queue_length(p->queue) > 0) { /* else to ask costs more */
+            m = rd_kafka_consume_queue(p->queue, 0);
         }
-        if (p->held_at > 0 && p->held_at == p->held.len) {
-            drop_held(p);
+        p->stash = NULL;
+        if (m == NULL) {
+            return false;
+        }
+        if (!is_wanted(p, m)) {
+            rd_kafka_message_destroy(m);
+        } else if (!room_for(poll, p, m)) {
+            p->stash = m;
+            return true;
+        } else {
+            advance(p, m);
+            give(poll, p, m);
         }
     }
     return true;
 }
 
-/* Many records came and now none is left: in old versions the fetchers may sleep. */
-static void wake_fetchers(struct kafka_reader *r)
+/* Its queue is empty: if it was full, the fetcher of an old version may sleep. */
+static void is_empty(struct kafka_reader *r, struct part *p)
 {
-    VEC_EACH (&r->parts, it) {
-        struct part *p = *it;
-        if (p->fed && p->active && !p->parked && !p->failed && p->next >= 0 && p->ended_at < 0) {
-            (void)rd_kafka_seek(p->topic->rkt, (int32_t)p->tp.part, p->next, 0);
+    int64_t full = kafka_conf_part_bytes(kafka_of(r->r.client)->conf);
+    if (r->kick && p->given >= full - full / 8 && !p->moved && p->ended_at < 0) {
+        (void)rd_kafka_seek(p->topic->rkt, (int32_t)p->tp.part, p->next, 0);
+    }
+    p->given = 0;
+}
+
+/* What concerns no partition. Records would be of one that had no queue of its own in time: they
+ * are read again. */
+static void others(struct poll *poll)
+{
+    struct kafka_reader *r = poll->r;
+    rd_kafka_message_t *m;
+    while (rd_kafka_queue_length(r->queue) > 0 && (m = rd_kafka_consumer_poll(r->rk, 0)) != NULL) {
+        struct rtopic *t = m->rkt != NULL ? rd_kafka_topic_opaque(m->rkt) : NULL;
+        size_t n = t != NULL ? t->parts.len : 0, at = (size_t)(uint32_t)m->partition;
+        struct part *p = at < n ? t->parts.ptr[at] : NULL;
+        if (p != NULL && is_wanted(p, m)) {
+            bool record =
+                m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+            if (record) {
+                p->moved = r->dirty = true;
+            } else {
+                partition_error(poll, p, m);
+            }
         }
-        p->fed = false;
+        rd_kafka_message_destroy(m);
     }
 }
 
-static void queue_empty(struct kafka_reader *r)
+/* Of each partition in turn; true: there may be more. */
+static bool ask_all(struct poll *poll, int64_t budget)
 {
-    int64_t limit = (int64_t)r->r.client->bus->reader_queue_bytes;
-    if (r->kick && r->since_empty > limit / 2) {
-        wake_fetchers(r);
+    struct kafka_reader *r = poll->r;
+    bool more = false;
+    size_t n = r->parts.len, first = n > 0 ? r->turn % n : 0;
+    r->turn = first + 1;
+    for (size_t i = 0; i < n; i++) {
+        struct part *p = r->parts.ptr[(first + i) % n];
+        if (p->paused || !p->active) {
+            continue;
+        }
+        if (poll->n >= poll->max || poll->bytes >= budget) { /* it is the first of the next call */
+            r->turn = first + i;
+            return true;
+        }
+        if (ask(poll, p, budget)) {
+            more = true;
+        } else {
+            is_empty(r, p);
+        }
     }
-    r->since_empty = 0;
+    return more;
 }
 
 bool kafka_reader_poll(struct kafka_reader *r, struct bus_ev *evs, int max, int *ret_n,
@@ -647,34 +699,12 @@ bool kafka_reader_poll(struct kafka_reader *r, struct bus_ev *evs, int max, int 
     if (r->dirty) {
         settle(r);
     }
-    bool more = !give_held(&poll, *budget);
-    while (!more) {
-        rd_kafka_message_t *m = r->stash != NULL ? r->stash : rd_kafka_consumer_poll(r->rk, 0);
-        r->stash = NULL;
-        if (m == NULL) {
-            queue_empty(r);
-            break;
-        }
-        struct part *p = addressee(r, m);
-        if (p == NULL) {
-            rd_kafka_message_destroy(m);
-        } else if (p->paused) {
-            advance(p, m);
-            hold(r, p, m);
-        } else if (!room_for(&poll, p, m)) {
-            r->stash = m;
-            more = true;
-        } else {
-            advance(p, m);
-            give(&poll, p, m);
-        }
-        more = more || poll.bytes >= *budget;
-    }
+    others(&poll);
+    bool more = ask_all(&poll, *budget);
     if (r->dirty) {
         settle(r);
     }
     kafka_add(kafka_of(r->r.client), KAFKA_READ_BYTES, poll.read);
-    r->since_empty += poll.bytes;
     *budget -= poll.bytes;
     *ret_n = poll.n;
     return more;
@@ -728,9 +758,11 @@ void kafka_reader_free(struct bus_reader *reader)
             break;
         }
     }
-    drop_stash(r, NULL);
     VEC_EACH (&r->parts, p) {
         part_free(*p);
+    }
+    VEC_EACH (&r->gone, g) {
+        queue_close(g->queue);
     }
     if (r->rk != NULL) {
         rd_kafka_queue_io_event_enable(r->queue, -1, NULL, 0);

@@ -22,7 +22,7 @@ static const struct conf_row rows[] = {
      INT64_C(3650) * 86400 * CLOCK_NS_PER_S, NULL, 0, "of topics when they are made"},
     {"bus.writer_queue", CONF_SIZE, AT(writer_queue_bytes), "64MiB", 2 << 20, 4 * GIB, NULL, 0,
      "bytes a writer may have put and not yet committed"},
-    {"bus.reader_queue", CONF_SIZE, AT(reader_queue_bytes), "1MiB", 512 << 10, 4 * GIB, NULL, 0,
+    {"bus.reader_queue", CONF_SIZE, AT(reader_queue_bytes), "4MiB", 2 << 20, 4 * GIB, NULL, 0,
      "bytes a reader may have fetched and not yet given out"},
     {"bus.local.dir", CONF_STRING, AT(dir), "./kaiju-data", 0, 0, NULL, 0,
      "the directory of the embedded bus; one process writes it, others may read"},
