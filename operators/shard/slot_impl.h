@@ -17,10 +17,10 @@
 #include "operators/shard/slot_trial.h"
 
 enum {
-    SLOT_BUFFER_MAX = 8 << 20, /* bytes of a task and partition that wait, */
-    SLOT_BUFFER_ONE = 1 << 20, /* and where pausing the partition holds nobody else up */
-    SLOT_TXN_MAX = 48 << 20,   /* bytes of a transaction; a queue of the bus has 64 MiB */
-    SLOT_PUT_ENOUGH = 2 << 20, /* bytes for which a transaction begins before its time */
+    SLOT_BUFFER_MAX = 8 << 20,   /* bytes of a task and partition that wait, */
+    SLOT_BUFFER_ONE = 512 << 10, /* and where pausing the partition holds nobody else up */
+    SLOT_TXN_MAX = 48 << 20,     /* bytes of a transaction; a queue of the bus has 64 MiB */
+    SLOT_PUT_ENOUGH = 2 << 20,   /* bytes for which a transaction begins before its time */
     SLOT_SNAP_PORTION = 8 << 20,
     SLOT_TAKES = 4096,
     SLOT_JOURNAL_PARTS = 64,
