@@ -23,7 +23,7 @@ static const struct conf_row rows[] = {
     {"bus.writer_queue", CONF_SIZE, AT(writer_queue_bytes), "64MiB", 2 << 20, 4 * GIB, NULL, 0,
      "bytes a writer may have put and not yet committed"},
     {"bus.reader_queue", CONF_SIZE, AT(reader_queue_bytes), "4MiB", 2 << 20, 4 * GIB, NULL, 0,
-     "bytes a reader may have fetched and not yet given out"},
+     "bytes a reader may have fetched and not yet given out; kafka: of 8 partitions"},
     {"bus.local.dir", CONF_STRING, AT(dir), "./kaiju-data", 0, 0, NULL, 0,
      "the directory of the embedded bus; one process writes it, others may read"},
     {"bus.local.map_size", CONF_SIZE, AT(map_bytes), "64GiB", 16 << 20, 65536 * GIB, NULL, 0,
