@@ -283,14 +283,14 @@ struct ast_expr *parse_chain_behind(struct parser *p, struct ast_expr *head,
     if (!parse_add_arg(p, e, head)) {
         return NULL;
     }
-    if (parse_at(p, TOK_LBRACK)) {
+    while (parse_at(p, TOK_LBRACK)) {
         const struct token *open = parse_peek(p, 0);
         struct ast_seg *seg = add_seg(p, e);
         if (seg == NULL || !parse_index(p, seg)) {
             return NULL;
         }
         seg->span = parse_span_from(p, open);
-        if (!parse_at(p, TOK_DOT)) {
+        if (!parse_at(p, TOK_DOT) && !parse_at(p, TOK_LBRACK)) {
             return parse_end(p, e, first);
         }
     }

@@ -341,7 +341,8 @@ struct ast_expr *parse_primary(struct parser *p)
     if (e == NULL || number || (e->kind == AST_CHAIN && !e->paren)) {
         return e;
     }
-    if (parse_at(p, TOK_DOT) || (parse_at(p, TOK_LBRACK) && (e->paren || e->kind == AST_CAST))) {
+    bool list = e->paren || e->kind == AST_CAST || e->kind == AST_ARRAY;
+    if (parse_at(p, TOK_DOT) || (parse_at(p, TOK_LBRACK) && list)) {
         return parse_chain_behind(p, e, first);
     }
     return e;

@@ -70,7 +70,7 @@ struct dat fn_cast(const struct ex *e, struct ectx *c, const struct dat *args)
     case TY_STRING: return dat_str(dat_text(c->heap, v));
     case TY_CHAR:
         return v.kind == DAT_CHAR ? v
-               : v.kind == DAT_STRING && v.s->len > 0
+               : v.kind == DAT_STRING && v.s->len > 0 && e->args[0]->ty.kind == TY_STRING
                    ? (struct dat){.kind = DAT_CHAR, .i = (unsigned char)v.s->s[0]}
                    : DAT_NONE;
     case TY_EVENT: return to_event(v, e->ty);

@@ -263,11 +263,12 @@ static struct ex *column_of(struct bind *b, struct ex *of, uint32_t at, struct s
 {
     const struct etype *t = of->ty.ev;
     const struct ecol *c = &t->cols[at];
-    bool prop = of->op == EX_STREAM && !c->agg;
+    bool varies = t->kind == ETYPE_VARIANT, prop = of->op == EX_STREAM && !c->agg && !varies;
     struct ex *x = ex_new(b,
-                          c->agg ? EX_TABLE_COL
-                          : prop ? EX_PROP
-                                 : EX_FIELD,
+                          varies   ? EX_DYN
+                          : c->agg ? EX_TABLE_COL
+                          : prop   ? EX_PROP
+                                   : EX_FIELD,
                           c->ty, span, prop ? 0 : 1);
     if (prop) {
         x->stream = of->stream;
@@ -330,11 +331,21 @@ static struct slice star_name(struct bind *b, const struct sel_plan *p, uint32_t
     return arena_copy(b->a, (struct slice){text, (size_t)n});
 }
 
-static int whole_star(struct bind *b, struct sel_plan *p, const struct ast_item *it, bool alone,
-                      struct making *m, struct err *reterr)
+/* From one stream of several types to another, events stay whole; else what the types have in
+ * common is selected. */
+static bool into_variant(const struct bind *b, const struct ast_insert *i)
+{
+    const struct cat_entry *e = i != NULL ? cat_type(b->cat, i->into) : NULL;
+    return e != NULL && e->type->kind == ETYPE_VARIANT;
+}
+
+static int whole_star(const struct stmt *st, struct bind *b, struct sel_plan *p,
+                      const struct ast_item *it, bool alone, struct making *m, struct err *reterr)
 {
     if (p->n_streams == 1) {
-        bool rows = p->streams[0].kind == SRC_TABLE;
+        bool common = p->streams[0].type->kind == ETYPE_VARIANT && st->ast->kind == STMT_SELECT &&
+                      !into_variant(b, st->ast->select->insert);
+        bool rows = p->streams[0].kind == SRC_TABLE || common;
         p->pass = alone && !rows;
         if (!rows && !alone) {
             p->wild = 0;
@@ -385,7 +396,6 @@ static const struct etype *out_type(struct bind *b, struct sel_plan *p, const st
 int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items, uint32_t n,
                    struct sel_plan *p, struct err *reterr)
 {
-    (void)st;
     struct making *m = mem_alloc(sizeof *m); /* large: not for the arena, which stays; and what */
     m->n = 0;                                /* is not used is not touched */
     p->wild = -1;
@@ -394,7 +404,7 @@ int sel_bind_items(struct stmt *st, struct bind *b, const struct ast_item *items
         const struct ast_item *it = &items[i];
         if (it->star) {
             rc = it->stream.len > 0 ? stream_star(b, p, it, m, reterr)
-                                    : whole_star(b, p, it, n == 1, m, reterr);
+                                    : whole_star(st, b, p, it, n == 1, m, reterr);
             continue;
         }
         struct ex *x = NULL;

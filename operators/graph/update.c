@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See update.h. Updates of a type run from the lowest priority to the
- * highest, which has the last word, then in order of deployment.
+ * highest, which has the last word, then in order of deployment. One with @Drop ends the event that
+ * it applies to, as if it had not come: what updates before it did is not told either.
  */
 #include "operators/graph/update.h"
 
@@ -14,6 +15,7 @@ struct upd_stream { /* also the instance: there is one, updates have no context 
     const struct etype *type;
     struct ex *where;
     struct assigns sets;
+    struct evt *was, *now; /* what it made of the event being looked at; NULL */
 };
 
 struct upd_plan {
@@ -65,17 +67,26 @@ static struct evt *apply(struct upd_stream *u, struct evt *ev)
         dat_drop(u->in.eng->heap, to->p[col]);
         evt_set(to, col, v);
     }
-    stmt_out(u->in.st, &to, 1, &ev, 1);
     return to;
 }
 
 struct evt *upd_apply(struct eng *e, struct evt *ev)
 {
+    for (size_t i = 0; i < e->updates.len && ev != NULL; i++) {
+        struct upd_stream *u = e->updates.ptr[i];
+        struct evt *to = ety_is(ev->type, u->type) ? apply(u, ev) : ev;
+        if (to != ev) {
+            u->was = ev;
+            u->now = to;
+            ev = u->in.st->drop ? NULL : to;
+        }
+    }
     for (size_t i = 0; i < e->updates.len; i++) {
         struct upd_stream *u = e->updates.ptr[i];
-        if (ety_is(ev->type, u->type)) {
-            ev = apply(u, ev);
+        if (u->now != NULL && ev != NULL) {
+            stmt_out(u->in.st, &u->now, 1, &u->was, 1);
         }
+        u->was = u->now = NULL;
     }
     return ev;
 }
@@ -87,6 +98,7 @@ static struct inst *start(struct stmt *st, struct evt *props)
     u->type = p->type;
     u->where = p->where;
     u->sets = p->sets;
+    u->was = u->now = NULL;
     inst_init(&u->in, st, props);
     (void)VEC_PUSH(&st->eng->updates);
     size_t at = st->eng->updates.len - 1;

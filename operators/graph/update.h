@@ -14,7 +14,7 @@ struct assigns;
 const struct etype *upd_type(const struct stmt *st);
 const struct assigns *upd_sets(const struct stmt *st);
 const struct ex *upd_where(const struct stmt *st);
-/* The event as all updates of its type leave it. */
+/* The event as all updates of its type leave it; NULL if one of them drops it. */
 struct evt *upd_apply(struct eng *e, struct evt *ev);
 
 #endif

@@ -124,6 +124,17 @@ static void load(struct inst *in, struct load *l)
 
 static const struct stmt_ops ops = {.start = start, .stop = stop, .save = save, .load = load};
 
+/* A whole number's literal starts a byte or a short, too; other ints do not. */
+static void narrow(struct ex *x, struct ty to, struct vheap *heap)
+{
+    bool is_byte = to.kind == TY_BYTE && x->k.i == (int8_t)x->k.i;
+    bool is_short = to.kind == TY_SHORT && x->k.i == (int16_t)x->k.i;
+    if (x->op == EX_CONST && x->k.kind == DAT_INT && (is_byte || is_short)) {
+        x->k = dat_as(heap, x->k, is_byte ? DAT_BYTE : DAT_SHORT);
+        x->ty = to;
+    }
+}
+
 int stmt_create_variable(struct stmt *st, struct err *reterr)
 {
     const struct ast_stmt *a = st->ast;
@@ -139,6 +150,9 @@ int stmt_create_variable(struct stmt *st, struct err *reterr)
     if (a->init != NULL) {
         struct ex *x = NULL;
         rc = bind_expr(&b, a->init, &x, reterr);
+        if (rc == 0) {
+            narrow(x, v->ty, st->eng->heap);
+        }
         rc = rc == 0 ? bind_convert(&b, x, v->ty, "the variable's value", &v->init, reterr) : rc;
     }
     (void)stmt_used(st, &b);

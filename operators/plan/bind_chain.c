@@ -268,6 +268,20 @@ static int parameter_property(struct bind *b, const struct ast_seg *seg, struct 
     return 0;
 }
 
+/* The stream that A.x means where A is the type of its events, though it is called by another name.
+ */
+static const struct bind_stream *of_type(const struct scope *s, const struct ast_expr *e)
+{
+    for (uint32_t i = 0; e->n_segs > 1 && i < s->n_streams; i++) {
+        const struct bind_stream *of = &s->streams[i];
+        if (of->type != NULL && slice_eq(of->type->name, e->segs[0].name) &&
+            ety_col(of->type, e->segs[1].name) >= 0) {
+            return of;
+        }
+    }
+    return NULL;
+}
+
 /* w.k where this scope has a number or text w, which has no k, and a stream outside is called w. */
 static bool means_outer(const struct scope *s, const struct ast_expr *e, struct ty mine)
 {
@@ -314,8 +328,9 @@ static int in_scope(struct bind *b, const struct ast_expr *e, struct ex **ret, s
     if (rc != 0) {
         return rc;
     }
-    if (named != NULL) {
-        *ret = stream_ex(b, named, seg->span);
+    const struct bind_stream *typed = seg->is_call || seg->has_index ? NULL : of_type(s, e);
+    if (typed != NULL || named != NULL) {
+        *ret = stream_ex(b, typed != NULL ? typed : named, seg->span);
         return 1;
     }
     return parameter_property(b, seg, ret, reterr);
@@ -636,17 +651,25 @@ static int first_step(struct bind *b, const struct ast_expr *e, struct ex **ret,
     return rc == 0 ? unknown(b, e, reterr) : rc;
 }
 
+/* What stands before the first step where that is no name: (a).b, {1, 2}[0] */
+static int head(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
+{
+    const struct ast_seg *seg = &e->segs[0];
+    bool was = b->subq_list;
+    b->subq_list = e->args[0]->kind == AST_SUBQUERY && seg->is_call &&
+                   fn_find(FN_ENUM, seg->name, NULL) != NULL;
+    int rc = bind_expr(b, e->args[0], ret, reterr);
+    b->subq_list = was;
+    return rc;
+}
+
 int bind_chain(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     assert(e->n_segs > 0);
     struct ex *x = NULL;
     int at = 0;
     if (e->n_args > 0) {
-        bool was = b->subq_list;
-        b->subq_list = e->args[0]->kind == AST_SUBQUERY && e->segs[0].is_call &&
-                       fn_find(FN_ENUM, e->segs[0].name, NULL) != NULL;
-        int rc = bind_expr(b, e->args[0], &x, reterr);
-        b->subq_list = was;
+        int rc = head(b, e, &x, reterr);
         if (rc != 0) {
             return rc;
         }
@@ -657,7 +680,9 @@ int bind_chain(struct bind *b, const struct ast_expr *e, struct ex **ret, struct
         }
     }
     for (uint32_t i = (uint32_t)at; i < e->n_segs; i++) {
-        int rc = bind_member(b, x, &e->segs[i], &x, reterr);
+        const struct ast_seg *seg = &e->segs[i];
+        bool index = seg->name.len == 0 && seg->has_index; /* behind a call, a bracket, an index */
+        int rc = index ? add_indexes(b, x, seg, &x, reterr) : bind_member(b, x, seg, &x, reterr);
         if (rc != 0) {
             return rc;
         }

@@ -321,17 +321,32 @@ int bind_cast(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
     return rc;
 }
 
+/* The class above those of numbers: each of them, where whether something is one is asked. */
+static uint32_t any_number(struct ty *types)
+{
+    uint32_t n = 0;
+    for (uint8_t kind = TY_BYTE; kind <= TY_BIGDEC; kind++) {
+        types[n++].kind = kind;
+    }
+    return n;
+}
+
 int bind_instanceof(struct bind *b, const struct ast_expr *e, struct ex **ret, struct err *reterr)
 {
     struct ex *x = ex_new(b, EX_INSTANCEOF, TY(BOOL), e->span, 1);
     int rc = bind_expr(b, e->args[0], &x->args[0], reterr);
-    struct ty *types = arena_array(b->a, e->n_names + 1, sizeof *types);
+    uint32_t n = 0, most = e->n_names * (TY_BIGDEC - TY_BYTE + 1);
+    struct ty *types = arena_array(b->a, most + 1, sizeof *types);
     for (uint32_t i = 0; rc == 0 && i < e->n_names; i++) {
-        rc = type_named(b, e->names[i], e->span, &types[i], reterr);
+        if (slice_eq(e->names[i], SLICE("java.lang.Number"))) {
+            n += any_number(&types[n]);
+        } else {
+            rc = type_named(b, e->names[i], e->span, &types[n++], reterr);
+        }
     }
     if (rc == 0) {
         x->data = types;
-        x->i = e->n_names;
+        x->i = n;
         *ret = x;
     }
     return rc;
