@@ -129,15 +129,16 @@ struct stmt *stmt_new(struct eng *e, struct deployment *d, const struct ast_stmt
     return st;
 }
 
-/* A variable of a context has values in its partitions only. */
-static int check_vars(const struct stmt *st, struct err *reterr)
+/* Variables and tables of a context are there in its partitions only. */
+static int check_partial(const struct stmt *st, struct err *reterr)
 {
     for (size_t i = 0; i < st->used.len; i++) {
         const struct cat_entry *e = st->used.ptr[i];
         bool mine = st->context != NULL && slice_eq(st->context->name, e->context);
-        if (e->kind == CAT_VAR && e->context.len > 0 && !mine) {
+        bool partial = e->kind == CAT_VAR || e->kind == CAT_TABLE;
+        if (partial && e->context.len > 0 && !mine) {
             return bind_err(reterr, st->ast->span,
-                            "variable '" SLICE_FMT "' belongs to context '" SLICE_FMT "'",
+                            "'" SLICE_FMT "' belongs to context '" SLICE_FMT "'",
                             SLICE_ARG(e->name), SLICE_ARG(e->context));
         }
     }
@@ -160,7 +161,7 @@ int stmt_make(struct stmt *st, struct err *reterr)
     }
     int rc = stmt_check_annots(st, reterr);
     rc = rc == 0 ? kinds[a->kind].bind(st, reterr) : rc;
-    rc = rc == 0 ? check_vars(st, reterr) : rc;
+    rc = rc == 0 ? check_partial(st, reterr) : rc;
     rc = rc == 0 && st->context != NULL ? ctx_check(st, reterr) : rc;
     return rc == 0 ? keys_user_check(st, reterr) : rc;
 }
