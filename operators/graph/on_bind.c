@@ -38,7 +38,7 @@ int on_bind_target(struct stmt *st, struct bind *b, struct on_plan *p, struct er
         return bind_err(reterr, t->span, "'" SLICE_FMT "' is no named window or table",
                         SLICE_ARG(t->type));
     }
-    if (!slice_eq(e->context, st->ast->context)) {
+    if (st->ast->trigger != NULL && !slice_eq(e->context, st->ast->context)) {
         return bind_err(reterr, t->span, "'" SLICE_FMT "' belongs to %s" SLICE_FMT "%s",
                         SLICE_ARG(t->type), e->context.len > 0 ? "context '" : "no context",
                         SLICE_ARG(e->context), e->context.len > 0 ? "'" : "");
