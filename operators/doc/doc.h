@@ -113,6 +113,9 @@ void doc_prelude(const struct doc *d, uint32_t level, struct buf *out);
 
 /* Does the statement name it, other than to insert into it? */
 bool doc_stmt_reads(const struct doc *d, const struct doc_stmt *s, struct slice name);
+/* All words that it so names, as often as they stand there. They live as long as the document. */
+void doc_stmt_words(const struct doc *d, const struct doc_stmt *s,
+                    void (*fn)(void *arg, struct slice word), void *arg);
 
 /* The same document in the same words: defaults filled in, keys sorted, JSON. What means the same
  * has the same text and hash (comments, order of keys, anchors, styles aside). */

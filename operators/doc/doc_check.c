@@ -46,7 +46,7 @@ static uint32_t maker(struct doc_check *c, struct slice name, uint32_t from)
             doc_makes(c, &l->stmts[k], &made);
         }
         found = doc_names_has(&made, name) ? i : found;
-        VEC_DONE(&made);
+        doc_names_done(&made);
     }
     return found;
 }
@@ -65,7 +65,7 @@ static void note_makers(struct doc_check *c, uint32_t i)
                 *at = (void *)(uintptr_t)(i + 1);
             }
         }
-        VEC_DONE(&made);
+        doc_names_done(&made);
     }
 }
 
@@ -123,7 +123,7 @@ static bool is_taken(struct doc_check *c, struct doc_stmt *s)
             taken = true;
         }
     }
-    VEC_DONE(&made);
+    doc_names_done(&made);
     return taken;
 }
 
@@ -154,14 +154,10 @@ static void stmt(struct doc_check *c, struct doc_stmt *s, uint32_t number)
     c->notes->statement = SLICE_NONE;
 }
 
-static struct doc_type *find_made(struct doc *d, struct slice name)
+static struct doc_type *find_made(const struct doc_check *c, struct slice name)
 {
-    for (uint32_t i = 0; i < d->n_made; i++) {
-        if (slice_eq(d->made[i].name, name)) {
-            return &d->made[i];
-        }
-    }
-    return NULL;
+    uintptr_t at = (uintptr_t)map_get(&c->made, name);
+    return at > 0 ? &c->d->made[at - 1] : NULL;
 }
 
 static void add_type(struct doc_check *c, const struct doc_level *l, struct slice name,
@@ -182,6 +178,10 @@ static void add_type(struct doc_check *c, const struct doc_level *l, struct slic
                             .supers = supers,
                             .n_supers = t->n_supers};
     c->d->n_made++;
+    void **at = map_put(&c->made, to->name);
+    if (at != NULL) {
+        *at = (void *)(uintptr_t)c->d->n_made;
+    }
     buf_done(&b);
 }
 
@@ -210,18 +210,18 @@ static void publish(struct doc_check *c, const struct doc_level *l)
         bool stream = t != NULL && (t->kind == ETYPE_PLAIN || t->kind == ETYPE_VARIANT);
         bool signal =
             l->types == DOC_TYPES_KAIJU && builtin_find(BUILTIN_KAIJU, names.ptr[i]) != NULL;
-        if (stream && !signal && find_made(c->d, names.ptr[i]) == NULL) {
+        if (stream && !signal && find_made(c, names.ptr[i]) == NULL) {
             add_type(c, l, names.ptr[i], t);
         }
     }
     for (size_t i = 0; i < inserts.len; i++) {
-        struct doc_type *t = find_made(c->d, inserts.ptr[i]);
+        struct doc_type *t = find_made(c, inserts.ptr[i]);
         if (t != NULL) {
             t->inserted_by |= UINT64_C(1) << c->level;
         }
     }
-    VEC_DONE(&names);
-    VEC_DONE(&inserts);
+    doc_names_done(&names);
+    doc_names_done(&inserts);
 }
 
 static void level(struct doc_check *c, uint32_t i)
@@ -262,8 +262,9 @@ static void close_all(struct doc_check *c)
             c->d->g.levels[i].stmts[k].rows = NULL;
         }
     }
-    VEC_DONE(&c->lost);
+    doc_names_done(&c->lost);
     map_done(&c->first_maker);
+    map_done(&c->made);
 }
 
 int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *notes,
@@ -274,6 +275,7 @@ int doc_check(struct doc *d, const struct doc_engine *engine, struct doc_notes *
     uint32_t n = MIN(d->g.n_levels, (uint32_t)DOC_LEVELS_MAX);
     *c = (struct doc_check){.d = d, .a = d->arena, .engine = engine, .notes = notes};
     map_init(&c->first_maker, NAMES_MAX);
+    map_init(&c->made, NAMES_MAX);
     for (uint32_t i = 0; i < n; i++) {
         if (can_be_read(&d->g.levels[i])) {
             enter(c, i);

@@ -11,9 +11,11 @@
 #include "operators/doc/doc_impl.h"
 #include "operators/epl/ast.h"
 
-struct doc_names {
+struct doc_names { /* each once, in the order in which they came */
     struct slice *ptr;
     size_t len, cap;
+    uint32_t *slots; /* of many: by hash, the place + 1; a power of two */
+    size_t n_slots;
 };
 
 struct doc_check {
@@ -26,6 +28,7 @@ struct doc_check {
     const struct doc_node *epl; /* of the level under way */
     struct slice pointer;       /* to it */
     struct map first_maker;     /* of a name: 1 + the level */
+    struct map made;            /* of a type that is made: its place + 1 */
     struct doc_names lost;      /* what refused statements would have made */
 };
 
@@ -44,6 +47,7 @@ struct slice doc_stmt_label(struct doc_check *c, const struct doc_stmt *s, uint3
 const struct ast_annot *doc_annotation(const struct doc_stmt *s, const char *name);
 void doc_names_add(struct doc_names *n, struct slice name);
 bool doc_names_has(const struct doc_names *n, struct slice name);
+void doc_names_done(struct doc_names *n);
 void doc_inserts(const struct ast_stmt *s, struct doc_names *to);
 void doc_makes(struct doc_check *c, const struct doc_stmt *s, struct doc_names *to);
 bool doc_mentions(struct doc_check *c, const struct doc_stmt *s, const struct doc_names *names);

@@ -133,7 +133,7 @@ static bool siblings(const struct lint *l, const struct ast_pat *p)
                          SLICE_ARG(tag), SLICE_ARG(tag));
                 found = true;
             }
-            VEC_DONE(&tags);
+            doc_names_done(&tags);
         }
     }
     for (uint32_t i = 0; !found && i < p->n_kids; i++) {
@@ -237,7 +237,7 @@ static void fill_names(struct filled *f, const struct doc_level *l)
                 add_supers(f, f->c->engine->type(f->c->engines[f->c->level], made.ptr[m]),
                            made.ptr[m]);
             }
-            VEC_DONE(&made);
+            doc_names_done(&made);
         }
     }
 }
@@ -294,7 +294,7 @@ void doc_lint_level(struct doc_check *c, const struct doc_level *l)
         struct doc_names made = {.ptr = NULL};
         doc_inserts(s->ast, &made);
         speaks |= made.len > 0 || s->name.len > 0 || s->alert != NULL;
-        VEC_DONE(&made);
+        doc_names_done(&made);
         c->notes->statement = doc_stmt_label(c, s, i + 1);
         if (s->ast->kind == STMT_SELECT && s->ast->select != NULL) {
             read_all(&f, s, s->ast->select->from, s->ast->select->n_from);
@@ -311,5 +311,5 @@ void doc_lint_level(struct doc_check *c, const struct doc_level *l)
         n->span.len = 1;
         n->pointer = c->pointer;
     }
-    VEC_DONE(&f.names);
+    doc_names_done(&f.names);
 }

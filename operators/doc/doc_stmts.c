@@ -4,6 +4,9 @@
  * others; and what can be said of a statement by looking at it: its name, what it makes and reads.
  */
 #include "operators/doc/doc_check.h"
+
+#include "core/base/hash.h"
+#include "core/base/mem.h"
 #include "operators/epl/epl.h"
 #include "operators/epl/lex.h"
 
@@ -95,21 +98,58 @@ struct slice doc_stmt_label(struct doc_check *c, const struct doc_stmt *s, uint3
 
 /* ---- names ---- */
 
+enum { NAMES_MANY = 32 }; /* from then on by hash; a power of two */
+
+static uint32_t *slot_of(const struct doc_names *n, struct slice name)
+{
+    size_t at = hash_fast(name) & (n->n_slots - 1);
+    while (n->slots[at] != 0 && !slice_eq(n->ptr[n->slots[at] - 1], name)) {
+        at = (at + 1) & (n->n_slots - 1);
+    }
+    return &n->slots[at];
+}
+
+static void index_names(struct doc_names *n)
+{
+    mem_free(n->slots);
+    n->n_slots = n->n_slots > 0 ? 2 * n->n_slots : (size_t)4 * NAMES_MANY;
+    n->slots = mem_calloc(n->n_slots, sizeof *n->slots);
+    for (size_t i = 0; i < n->len; i++) {
+        *slot_of(n, n->ptr[i]) = (uint32_t)i + 1;
+    }
+}
+
 void doc_names_add(struct doc_names *n, struct slice name)
 {
-    if (name.len > 0 && !doc_names_has(n, name)) {
-        *VEC_PUSH(n) = name;
+    if (name.len == 0 || doc_names_has(n, name)) {
+        return;
+    }
+    *VEC_PUSH(n) = name;
+    if (n->len == NAMES_MANY || (n->len > NAMES_MANY && 2 * n->len > n->n_slots)) {
+        index_names(n);
+    } else if (n->len > NAMES_MANY) {
+        *slot_of(n, name) = (uint32_t)n->len;
     }
 }
 
 bool doc_names_has(const struct doc_names *n, struct slice name)
 {
+    if (n->n_slots > 0) {
+        return *slot_of(n, name) != 0;
+    }
     VEC_EACH (n, x) {
         if (slice_eq(*x, name)) {
             return true;
         }
     }
     return false;
+}
+
+void doc_names_done(struct doc_names *n)
+{
+    mem_free(n->slots);
+    VEC_DONE(n);
+    *n = (struct doc_names){.ptr = NULL};
 }
 
 /* Streams that a statement inserts into. */
@@ -195,6 +235,21 @@ bool doc_stmt_reads(const struct doc *d, const struct doc_stmt *s, struct slice 
     return found;
 }
 
+void doc_stmt_words(const struct doc *d, const struct doc_stmt *s,
+                    void (*fn)(void *arg, struct slice word), void *arg)
+{
+    struct lex_out lex = {.toks = {.ptr = NULL}};
+    struct err err;
+    int rc = lex_text(d->arena, s->text, &lex, &err);
+    for (size_t i = 0; rc == 0 && i < lex.toks.len; i++) {
+        bool into = i > 0 && slice_eq_nocase(lex.toks.ptr[i - 1].text, SLICE("into"));
+        if (lex.toks.ptr[i].kind == TOK_WORD && !into) {
+            fn(arg, lex.toks.ptr[i].text);
+        }
+    }
+    VEC_DONE(&lex.toks);
+}
+
 /* ---- reading ---- */
 
 static void read_one(struct doc_check *c, struct doc_stmt *s, uint32_t number)
@@ -216,7 +271,7 @@ static void read_one(struct doc_check *c, struct doc_stmt *s, uint32_t number)
             all[s->n_inserts++] = names.ptr[i];
         }
         s->inserts = all;
-        VEC_DONE(&names);
+        doc_names_done(&names);
         return;
     }
     if (rc != 0) {

@@ -17,7 +17,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024, NAMES_MAX = 1 << 20 };
+enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024, NAMES_MAX = 1 << 20, WORDS_MAX = 1 << 24 };
 
 #define BOUND_NS    INT64_C(5000000000)
 #define LIFE_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* the same rules in another life are others */
@@ -226,21 +226,8 @@ static void out_to_reader(struct shape *s, struct slice type, const struct layou
 /* Whether a level above one that inserts it reads the type. */
 static bool is_read(const struct layout_making *m, uint32_t made)
 {
-    const struct doc_type *t = &m->doc->made[made];
-    for (uint32_t p = 0; p < m->looks->n_parts; p++) {
-        const struct layout_part *part = &m->looks->parts[p];
-        bool above = (m->inserted_by[made] & ((1ULL << p) - 1)) != 0;
-        for (uint32_t s = 0; above && s < part->n_stmts; s++) {
-            bool reads = doc_stmt_reads(m->doc, part->stmts[s], t->name);
-            for (uint32_t k = 0; !reads && k < t->n_supers; k++) {
-                reads = doc_stmt_reads(m->doc, part->stmts[s], t->supers[k]);
-            }
-            if (reads) {
-                return true;
-            }
-        }
-    }
-    return false;
+    uint64_t by = m->inserted_by[made], lowest = by & (~by + 1);
+    return by != 0 && (m->read_by[made] & ~(2 * lowest - 1)) != 0;
 }
 
 /* Types that the group makes: to each other group that reads them; to `events` if nobody does. */
@@ -656,12 +643,49 @@ static void find_inserters(struct layout_making *m)
     map_done(&by);
 }
 
+struct words { /* of the statements of a part */
+    struct map *by;
+    uint32_t part;
+};
+
+static void note_word(void *arg, struct slice word)
+{
+    const struct words *w = arg;
+    void **at = map_put(w->by, word);
+    if (at != NULL) {
+        *at = (void *)((uintptr_t)*at | (uintptr_t)1 << w->part);
+    }
+}
+
+/* Under its own name, or that of a supertype. */
+static void find_readers(struct layout_making *m)
+{
+    struct map by; /* parts, by the words of their statements */
+    map_init(&by, WORDS_MAX);
+    m->read_by = arena_array(m->a, m->doc->n_made + 1, sizeof *m->read_by);
+    for (uint32_t p = 0; p < m->looks->n_parts; p++) {
+        struct words w = {&by, p};
+        for (uint32_t s = 0; s < m->looks->parts[p].n_stmts; s++) {
+            doc_stmt_words(m->doc, m->looks->parts[p].stmts[s], note_word, &w);
+        }
+    }
+    for (uint32_t i = 0; i < m->doc->n_made; i++) {
+        const struct doc_type *t = &m->doc->made[i];
+        m->read_by[i] = (uintptr_t)map_get(&by, t->name);
+        for (uint32_t k = 0; k < t->n_supers; k++) {
+            m->read_by[i] |= (uintptr_t)map_get(&by, t->supers[k]);
+        }
+    }
+    map_done(&by);
+}
+
 static int make(struct layout_making *m, struct err *reterr)
 {
     struct layout *l = m->l;
     struct layout_engine *engines = mem_calloc(m->looks->n_parts + 1, sizeof *engines);
     l->groups = arena_array(m->a, m->looks->n_parts + 1, sizeof *l->groups);
     find_inserters(m);
+    find_readers(m);
     layout_join(m, engines);
     for (uint32_t i = 0; i < l->n_groups; i++) {
         layout_reads(m, &l->groups[i], &engines[i]);

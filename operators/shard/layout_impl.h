@@ -33,6 +33,7 @@ struct layout_making {
     struct layout *l;
     VEC(struct layout_topic) topics;
     uint64_t *inserted_by; /* per type that the document makes: parts */
+    uint64_t *read_by;     /* likewise, that name it other than to insert into it */
     uint32_t group_of[LAYOUT_PARTS_MAX];
 };
 

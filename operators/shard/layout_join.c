@@ -159,20 +159,12 @@ static struct slice differ(const struct doc_level *a, const struct doc_level *b)
 /* The last group with something that the part reads; UINT32_MAX: there is none. */
 static uint32_t last_maker(const struct layout_making *m, uint32_t part)
 {
-    const struct layout_part *b = &m->looks->parts[part];
     uint32_t last = UINT32_MAX;
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
-        for (uint32_t s = 0; s < b->n_stmts; s++) {
-            /* Its own name, or that of a supertype. */
-            const struct doc_type *t = &m->doc->made[i];
-            bool reads = doc_stmt_reads(m->doc, b->stmts[s], t->name);
-            for (uint32_t k = 0; !reads && k < t->n_supers; k++) {
-                reads = doc_stmt_reads(m->doc, b->stmts[s], t->supers[k]);
-            }
-            for (uint32_t p = 0; reads && p < part; p++) {
-                if ((m->inserted_by[i] >> p & 1) != 0) {
-                    last = last == UINT32_MAX ? m->group_of[p] : MAX(last, m->group_of[p]);
-                }
+        bool reads = (m->read_by[i] >> part & 1) != 0;
+        for (uint32_t p = 0; reads && p < part; p++) {
+            if ((m->inserted_by[i] >> p & 1) != 0) {
+                last = last == UINT32_MAX ? m->group_of[p] : MAX(last, m->group_of[p]);
             }
         }
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "operators/doc/doc_check.h"
 #include "operators/graph/eng_doc.h"
 #include "tests/unit/operators/doc/doc_case.h"
 
@@ -279,4 +280,22 @@ TEST(errors_come_before_warnings_when_there_are_many)
     CHECK_HAS("307:23+5 KJ-EPL-0002 there is no property 'wrong'", doc_case_notes(&c));
     buf_done(&b);
     doc_case_done(&c);
+}
+
+TEST(names_are_found_however_many_there_are)
+{
+    struct doc_names names = {.ptr = NULL};
+    struct arena *a = arena_new(NULL, "names", 1 << 20);
+    enum { MANY = 1000 };
+    for (uint32_t i = 0; i < 2 * MANY; i++) {
+        struct slice name = slice_str(arena_printf(a, "name%u", i % MANY));
+        CHECK_EQ(i >= MANY, doc_names_has(&names, name));
+        doc_names_add(&names, name);
+    }
+    CHECK_EQ(MANY, names.len);
+    CHECK_SLICE("name31", names.ptr[31]);
+    CHECK_SLICE("name999", names.ptr[999]);
+    CHECK(!doc_names_has(&names, SLICE("name1000")) && !doc_names_has(&names, SLICE("")));
+    doc_names_done(&names);
+    arena_free(a);
 }
