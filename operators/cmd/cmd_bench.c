@@ -226,7 +226,8 @@ static int bench_json(const struct cmd_opts *o, const json_t *j, struct result *
                       .batch = o->batch > 0 ? (size_t)o->batch : BATCH};
     b.warmup = whole(o->warmup, spec, "warmup", 50000);
     b.events = whole(o->events, spec, "events", 1000000);
-    b.eng = eng_new(&(struct eng_conf){.on_rows = count_rows, .arg = &b, .causes = o->causes});
+    b.eng = eng_new(&(struct eng_conf){
+        .on_rows = count_rows, .arg = &b, .causes = o->causes, .unshared = o->unshared});
     b.reads = o->from == 1 ? eng_reads_new() : NULL;
     b.bytes = o->from == 1 ? cmd_batch_new(b.eng, b.reads) : NULL;
     b.items = mem_calloc(b.batch, sizeof *b.items);

@@ -24,6 +24,11 @@ static const char *const shorts[] = {"o", "output", NULL};
         "causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "false", 0, 0, NULL, 0,            \
             "tell with each row which events it is made of"                                        \
     }
+#define ROW_UNSHARED                                                                               \
+    {                                                                                              \
+        "unshared", CONF_BOOL, offsetof(struct cmd_opts, unshared), "no", 0, 0, NULL, 0,           \
+            "equal conditions are evaluated, equal windows kept one by one"                        \
+    }
 #define ROW_COUNT(name_, field_, max_, doc_)                                                       \
     {                                                                                              \
         name_, CONF_INT, offsetof(struct cmd_opts, field_), "0", 0, max_, NULL, 0, doc_            \
@@ -44,8 +49,7 @@ static const struct conf_row scenario_rows[] = {
     {"reload", CONF_BOOL, offsetof(struct cmd_opts, reload), "no", 0, 0, NULL, 0,
      "after each step save the engine, load a new one, and go on with that"},
     ROW_COUNT("reload-every", reload_every, 1000000000, "... after each so many steps"),
-    {"unshared", CONF_BOOL, offsetof(struct cmd_opts, unshared), "no", 0, 0, NULL, 0,
-     "statements with equal conditions evaluate them one by one"},
+    ROW_UNSHARED,
     {"limits", CONF_STRING, offsetof(struct cmd_opts, limits), NULL, 0, 0, NULL, 0,
      "limits of the engine: a file, or name=number[:policy] with commas between them"},
     {"peaks", CONF_BOOL, offsetof(struct cmd_opts, peaks), "no", 0, 0, NULL, 0,
@@ -57,6 +61,7 @@ static const struct conf_row bench_rows[] = {
      "what is sent: event structs, or batches in bytes, decoded within the measure"},
     {"causes", CONF_BOOL, offsetof(struct cmd_opts, causes), "on", 0, 0, NULL, 0,
      "whether rows tell their causes"},
+    ROW_UNSHARED,
     {"allocs", CONF_BOOL, offsetof(struct cmd_opts, allocs), "off", 0, 0, NULL, 0,
      "count allocations per event, too"},
     ROW_COUNT("events", events, 1000000000, "events to measure; 0: as the file says"),

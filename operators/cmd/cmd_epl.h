@@ -24,7 +24,7 @@ struct cmd_opts {
     int from;    /* of bench: 0 = structs, 1 = bytes of batches */
     bool causes; /* with each row, what it is made of */
     bool allocs;
-    bool unshared;                     /* equal conditions are evaluated one by one */
+    bool unshared;                     /* no condition, no window for several statements */
     const char *limits;                /* FILE, or name=number[:policy], ... */
     const struct lim_conf *limit_conf; /* ... as read by the subcommand */
     bool peaks;                        /* and at the end how much of each there was */

@@ -8,6 +8,9 @@
 #include "operators/cmd/cmd_epl.h"
 #include "operators/cmd/cmd_keys.h"
 #include "operators/graph/programs.h"
+#include "operators/graph/share.h"
+
+#include "core/base/mem.h"
 
 #include <stdio.h>
 
@@ -261,6 +264,31 @@ void cmd_explain_stmt(struct buf *out, const struct ast_stmt *s, uint32_t number
     cmd_keys_stmt(keys, order, out);
 }
 
+/* Other statements that keep their rows in the same place. */
+static void sharers(struct buf *out, const struct eng *e, const struct ast_module *m, size_t i)
+{
+    size_t n = eng_shares(e, i, NULL, 0);
+    size_t *who = mem_calloc(n + 1, sizeof *who);
+    (void)eng_shares(e, i, who, n);
+    for (size_t k = 0, told = 0; k < n; k++) {
+        if (who[k] == i) {
+            continue;
+        }
+        struct slice name = cmd_stmt_name(m->stmts[who[k]]);
+        if (told++ == 0) {
+            line(out, "shared");
+        }
+        (void)buf_addf(out, "%s%zu", told > 1 ? ", " : "rows of the window, with ", who[k] + 1);
+        if (name.len > 0) {
+            (void)buf_addf(out, " '" SLICE_FMT "'", SLICE_ARG(name));
+        }
+    }
+    if (n > 1) {
+        (void)buf_add_byte(out, '\n');
+    }
+    mem_free(who);
+}
+
 static void program(void *arg, const struct eng_program *p)
 {
     struct buf *out = arg;
@@ -292,6 +320,7 @@ static int explain(const struct cmd_opts *o, struct arena *a, struct slice text,
     }
     for (uint32_t i = 0; code == CMD_OK && o->format == CMD_TEXT && i < m->n_stmts; i++) {
         cmd_explain_stmt(out, m->stmts[i], i + 1, m->stmts[i]->span.line, &keys, i + 1);
+        sharers(out, e, m, i);
         eng_programs(e, i, program, out);
     }
     if (o->format == CMD_TEXT) {

@@ -508,6 +508,7 @@ void eng_free(struct eng *e)
     VEC_DONE(&e->halting);
     VEC_DONE(&e->wins_dirty);
     VEC_DONE(&e->updates);
+    VEC_DONE(&e->shares);
     VEC_DONE(&e->front.v);
     VEC_DONE(&e->back.v);
     VEC_DONE(&e->vars_changed);

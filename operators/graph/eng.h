@@ -21,7 +21,7 @@ struct eng_conf {
     void (*on_rows)(void *arg, struct slice statement, const struct eng_rows *rows);
     void *arg;
     bool prioritized; /* @Priority and @Drop have their effect */
-    bool unshared;    /* equal conditions are evaluated one by one; for tests */
+    bool unshared;    /* equal conditions are evaluated, equal windows kept one by one; for tests */
     uint64_t lineage; /* 63 bits: in the references of events that statements insert */
     bool causes;      /* rows, and events that are inserted, tell their causes (sig/cause.h) */
     /* Each event that a statement inserts, with its reference and causes; NULL: nobody asks. */

@@ -3,8 +3,7 @@
  * Inside the engine: deployments, statements, their instances (one per context partition), the
  * queues between them. The life of an event (README.md): matched against the route index, handed to
  * the statements that take it, their rows delivered and queued; then named windows tell their
- * consumers, then what was queued is processed, first the front queue (for named windows), then the
- * back queue.
+ * consumers, then what was queued is processed: the front queue (for named windows), the back one.
  */
 #ifndef OPERATORS_GRAPH_ENG_IMPL_H
 #define OPERATORS_GRAPH_ENG_IMPL_H
@@ -113,6 +112,7 @@ struct eng {
     bool out_cut;                   /* rows were dropped in it */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
+    VEC(struct sel_src *) shares;     /* whose windows may be shared, as they began (share.h) */
     struct queue front, back;
     VEC(struct var *) vars_changed;
     struct evts scratch;

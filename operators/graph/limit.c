@@ -73,13 +73,13 @@ static void less_by(const struct view *v, const struct evt *e, uint64_t *rows, u
     *bytes -= MIN(size, *bytes);
 }
 
-/* The view's oldest rows, until the excess is gone; `of` names the group. */
-static void oldest(struct view *v, const struct evt *of, uint64_t *rows, uint64_t *bytes,
-                   struct evts *to)
+/* The view's oldest rows, until the excess is gone; `of` names the group, and stands for rows that
+ * are packed (win_held_forget). */
+static void oldest(struct view *v, struct evt *of, uint64_t *rows, uint64_t *bytes, struct evts *to)
 {
     size_t n = view_count(v, of);
     for (size_t i = 0; i < n && (*rows > 0 || *bytes > 0); i++) {
-        struct evt *e = view_at(v, of, n - 1 - i);
+        struct evt *e = v->pack != NULL ? of : view_at(v, of, n - 1 - i); /* its rows are none */
         if (e == NULL) {
             return;
         }

@@ -9,6 +9,7 @@
 #include "operators/graph/prev.h"
 #include "operators/graph/sel_flat.h"
 #include "operators/graph/sel_rows.h"
+#include "operators/graph/share.h"
 #include "operators/pattern/mr.h"
 #include "operators/table/table.h"
 
@@ -340,6 +341,7 @@ static void open_views(struct sel_src *s, const struct sel_stream *p)
                                    .causes = in->in.st->causes,
                                    .leaves = p->views.has_window || p->kind == SRC_WINDOW};
         s->view = view_new(&p->views, &s->env, view_out, s);
+        share_begin(s);
     }
     if (p->mr != NULL) {
         s->pat_env = inst_pat_env(&in->in);
@@ -510,6 +512,7 @@ void sel_stop(struct inst *base)
         }
         pat_free(s->pat);
         mr_free(s->mr);
+        share_end(s);
         view_free(s->view);
         for (size_t k = 0; k < s->past.len; k++) {
             evt_drop(e->heap, s->past.ptr[k]);

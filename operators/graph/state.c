@@ -11,12 +11,14 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/eng_state.h"
+#include "operators/graph/share.h"
 #include "operators/graph/subq.h"
+#include "operators/window/win_store.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BODY, KEYED }; /* places of a node */
+enum { BODY, KEYED, STORE, PLACE = 0xff }; /* places of a node */
 
 static uint64_t node_of(const struct stmt *st, unsigned place)
 {
@@ -101,6 +103,16 @@ static void save_partitions(struct stmt *st, struct save *s)
     mem_free(parts);
 }
 
+static void save_store(struct stmt *st, struct save *s)
+{
+    struct win_store *store = share_saved_with(st);
+    if (store != NULL) {
+        save_begin(s, node_of(st, STORE));
+        win_store_save(store, s);
+        save_end(s);
+    }
+}
+
 static void save_stmt(struct stmt *st, struct save *s)
 {
     if (st->halted) {
@@ -121,12 +133,14 @@ static void save_stmt(struct stmt *st, struct save *s)
         st->ops->save_keyed(in, s, true);
         save_end(s);
     }
+    save_store(st, s);
 }
 
 void state_save_all(struct eng *e, struct save *s)
 {
     assert(!e->busy && e->dying.len == 0 && e->pending.len == 0 && e->wins_dirty.len == 0);
     assert(e->front.v.len == 0 && e->back.v.len == 0);
+    share_settle(e);
     VEC_EACH (&e->stmts, st) {
         save_stmt(*st, s);
     }
@@ -326,6 +340,25 @@ static int load_stmt(struct loading *x, struct stmt *st, uint32_t from)
     return st->context != NULL ? load_partitions(x, st) : load_alone(x, st);
 }
 
+/* Stores of windows, when all are there who sit in them; what nobody waits for is not looked at. */
+static int load_stores(struct loading *x)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < x->n; i++) {
+        uint64_t node = x->chunks[i]->node, number = node >> 8;
+        if ((node & PLACE) == STORE && number > 0 && share_is_awaited(x->eng, number)) {
+            x->seen++;
+            load_begin(x->l, x->chunks[i]);
+            share_load(x->eng, number, x->l);
+            rc = load_end(x->l, x->err);
+        }
+    }
+    if (rc == 0 && share_is_awaited(x->eng, 0)) {
+        rc = err_set(x->err, ERR_CORRUPT, "saved state of a shared window is missing");
+    }
+    return rc;
+}
+
 static int load_all(struct loading *x)
 {
     struct eng *e = x->eng;
@@ -342,6 +375,7 @@ static int load_all(struct loading *x)
             rc = load_stmt(x, st, st->id);
         }
     }
+    rc = rc == 0 ? load_stores(x) : rc;
     if (rc != 0) {
         return rc;
     }
@@ -428,6 +462,7 @@ int state_take(struct eng *e, const struct save_types *types, const struct save_
             stmt_run(st);
         }
     }
+    rc = rc == 0 ? load_stores(&x) : rc;
     end_loading(&x, rc);
     return rc;
 }

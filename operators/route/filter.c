@@ -185,13 +185,14 @@ void route_filter_init(struct arena *a, struct route_filter *f)
         f->rest = all;
     }
     VEC_DONE(&r.v);
-    f->shared = f->rest != NULL && route_same_for_all(f->rest);
+    f->shared = f->rest != NULL && route_is_of_event(f->rest);
     f->hash = f->shared ? route_ex_hash(f->rest) : 0;
 }
 
 /* ---- the same question ---- */
 
-/* Operations whose value follows from their operands and the fields that route_ex_same compares. */
+/* Operations whose value follows from their operands and the fields that route_asks_same compares.
+ */
 static bool is_plain(const struct ex *e)
 {
     switch (e->op) {
@@ -217,10 +218,10 @@ static bool is_plain(const struct ex *e)
     }
 }
 
-bool route_same_for_all(const struct ex *e)
+bool route_is_of_event(const struct ex *e)
 {
     for (uint32_t i = 0; i < e->n_args; i++) {
-        if (!route_same_for_all(e->args[i])) {
+        if (!route_is_of_event(e->args[i])) {
             return false;
         }
     }
@@ -256,7 +257,7 @@ static bool same_operation(const struct ex *a, const struct ex *b)
            a->all == b->all && ty_eq(a->ty, b->ty);
 }
 
-bool route_ex_same(const struct ex *a, const struct ex *b)
+bool route_asks_same(const struct ex *a, const struct ex *b)
 {
     if (a->n_args != b->n_args || !same_operation(a, b) || !same_place(a, b)) {
         return false;
@@ -265,7 +266,7 @@ bool route_ex_same(const struct ex *a, const struct ex *b)
         return false;
     }
     for (uint32_t i = 0; i < a->n_args; i++) {
-        if (!route_ex_same(a->args[i], b->args[i])) {
+        if (!route_asks_same(a->args[i], b->args[i])) {
             return false;
         }
     }

@@ -7,10 +7,8 @@
 
 #include "operators/route/route.h"
 
-/* filter.c: whether the event alone decides; whether two such conditions are the same question. */
-bool route_same_for_all(const struct ex *e);
+/* filter.c: equal for what route_asks_same says. */
 uint64_t route_ex_hash(const struct ex *e);
-bool route_ex_same(const struct ex *a, const struct ex *b);
 
 /* test.c: a condition that several leaves ask, evaluated once per event. */
 struct route_test {

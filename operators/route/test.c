@@ -36,7 +36,7 @@ static struct route_test *find(const struct route_tests *t, const struct route_f
 {
     struct route_test *q = t->n_buckets == 0 ? NULL : *home(t, f->hash);
     while (q != NULL && (q->hash != f->hash || q->type != f->type ||
-                         !route_ex_same(q->asking->filter->rest, f->rest))) {
+                         !route_asks_same(q->asking->filter->rest, f->rest))) {
         q = q->next;
     }
     return q;

@@ -8,6 +8,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_param.h"
+#include "operators/window/win_store.h"
 
 #include <assert.h>
 
@@ -272,6 +273,12 @@ void view_poke(struct view *v, const struct var *changed)
     }
 }
 
+bool view_same(const struct view *a, const struct view *b,
+               bool (*ex_same)(const struct ex *a, const struct ex *b))
+{
+    return a->ops == b->ops && a->ops->same != NULL && a->ops->same(a, b, ex_same);
+}
+
 void view_save(struct view *v, struct save *s)
 {
     if (v != NULL && v->ops->save != NULL) {
@@ -286,6 +293,11 @@ static void count_one(void *arg, struct evt *e)
 
 static void count_loaded(struct view *v)
 {
+    if (v->pack != NULL) { /* whose rows may come later; and bytes are not counted with it */
+        lim_add(v->env->lim, LIM_ROWS, v->pack->live);
+        v->rows += v->pack->live;
+        return;
+    }
     view_each(v, count_one, v);
     if (!((struct win *)(void *)v)->counts) { /* and the batch that was put out last */
         struct win_list *last = &((struct win_batch *)(void *)v)->w.nw;

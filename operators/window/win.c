@@ -220,8 +220,10 @@ void win_held_free(struct view *v)
 
 void win_held_forget(struct win_held *w, struct evt **old, size_t n_old)
 {
-    assert(w->w.v.pack == NULL && "nobody deletes there");
-    for (size_t i = 0; i < n_old; i++) {
+    for (size_t i = 0; w->w.v.pack != NULL && i < n_old; i++) {
+        win_held_expire(w);
+    }
+    for (size_t i = 0; w->w.v.pack == NULL && i < n_old; i++) {
         if (win_ring_remove(&w->ring, old[i])) {
             win_list_add(&w->w.old, old[i]);
             evt_drop(w->w.v.env->heap, old[i]);

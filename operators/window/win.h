@@ -73,7 +73,8 @@ size_t win_held_count(struct view *v, const struct evt *of);
 struct evt *win_held_at(struct view *v, const struct evt *of, size_t n);
 struct evt *win_held_prev(struct view *v, const struct evt *of, int64_t n);
 void win_held_free(struct view *v);
-/* Removes what the parent takes back; what was there is added to w->old. */
+/* Removes what the parent takes back; what was there is added to w->old. From packed rows only a
+ * limit takes back, as many as it says of the oldest. */
 void win_held_forget(struct win_held *w, struct evt **old, size_t n_old);
 /* The oldest into w->old. */
 void win_held_expire(struct win_held *w);
@@ -103,6 +104,10 @@ void win_batch_done(struct win_batch *b);
 struct win_span {
     int64_t months, ms;
 };
+static inline bool win_span_same(struct win_span a, struct win_span b)
+{
+    return a.months == b.months && a.ms == b.ms;
+}
 struct win_span win_span_of(struct view_env *env, const struct ex *period);
 bool win_span_ok(struct win_span s); /* it leads forward, and is not beyond all dates */
 int64_t win_span_add(struct win_span s, int64_t to, int64_t times); /* to + s * times */

@@ -59,7 +59,16 @@ static void load(struct view *v, struct load *l)
     win_held_load(v, l);
 }
 
+static bool same(const struct view *a, const struct view *b,
+                 bool (*ex_same)(const struct ex *a, const struct ex *b))
+{
+    const struct ext_timed *x = (const struct ext_timed *)(const void *)a;
+    const struct ext_timed *y = (const struct ext_timed *)(const void *)b;
+    return win_span_same(x->span, y->span) && ex_same(x->ts, y->ts);
+}
+
 static const struct view_ops ops = {
+    .same = same,
     .update = update,
     .each = win_held_each,
     .prev = win_held_prev,

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "operators/sig/load.h"
 #include "operators/sig/save_late.h"
+#include "operators/window/win_store.h"
 
 #include <assert.h>
 
@@ -121,6 +122,9 @@ static void row_done(struct win_pack *k)
 void win_pack_push(struct win_pack *k, struct evt *e, int64_t at)
 {
     const struct view_pack *p = k->p;
+    if (UNLIKELY(k->seat != NULL) && win_store_push(k->seat, e, at)) {
+        return;
+    }
     struct row *r = row_new(k);
     int64_t *to = values_of(k, r);
     r->group = 0;
@@ -138,6 +142,9 @@ void win_pack_push(struct win_pack *k, struct evt *e, int64_t at)
 int64_t win_pack_first_at(const struct win_pack *k)
 {
     assert(k->live > 0 && k->time_at > 0);
+    if (UNLIKELY(k->seat != NULL)) {
+        return win_store_first_at(k->seat);
+    }
     return *time_of(k, row_at(k, k->first, k->head));
 }
 
@@ -163,6 +170,9 @@ static bool late_rows(struct win_pack *k, size_t n);
 struct evt *win_pack_take(struct win_pack *k)
 {
     assert(k->live > 0);
+    if (UNLIKELY(k->seat != NULL)) {
+        return win_store_take(k->seat);
+    }
     if (UNLIKELY(k->late != NULL) && k->late_chunk == k->first && k->late_at == k->head) {
         (void)late_rows(k, 1);
     }
@@ -204,7 +214,46 @@ static void visit_row(void *arg, struct row *r)
 void win_pack_each(struct win_pack *k, void (*fn)(void *arg, struct evt *e), void *arg)
 {
     struct visit v = {k, fn, arg};
+    if (k->seat != NULL) {
+        win_store_each(k->seat, fn, arg);
+        return;
+    }
     each_row(k, visit_row, &v);
+}
+
+static void drop_row(struct win_pack *k)
+{
+    struct row *r = row_at(k, k->first, k->head);
+    if (UNLIKELY(k->late != NULL) && k->late_chunk == k->first && k->late_at == k->head) {
+        (void)late_rows(k, 1);
+    }
+    for (uint32_t i = 0; i < k->p->n; i++) {
+        dat_drop(k->heap, value_at(k, r, i));
+    }
+    row_done(k);
+}
+
+void win_pack_drop(struct win_pack *k, size_t n)
+{
+    assert(n <= k->live);
+    for (; n > 0; n--) {
+        drop_row(k);
+    }
+}
+
+void win_pack_clear(struct win_pack *k)
+{
+    struct win_pack_chunk *lists[] = {k->first, k->spare};
+    assert(k->live == 0 && k->late == NULL);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        for (struct win_pack_chunk *c = lists[i], *next; c != NULL; c = next) {
+            next = c->next;
+            mem_free(c);
+        }
+    }
+    k->first = k->last = k->spare = NULL;
+    k->head = k->tail = 0;
+    k->spare_rows = 0;
 }
 
 void win_pack_free(struct win_pack *k)
@@ -212,53 +261,120 @@ void win_pack_free(struct win_pack *k)
     if (k == NULL) {
         return;
     }
+    if (k->seat != NULL) {
+        win_store_leave(k->seat);
+    }
     (void)late_rows(k, SIZE_MAX);
-    while (k->live > 0) {
-        struct row *r = row_at(k, k->first, k->head);
-        for (uint32_t i = 0; i < k->p->n; i++) {
-            dat_drop(k->heap, value_at(k, r, i));
-        }
-        row_done(k);
-    }
-    struct win_pack_chunk *lists[] = {k->first, k->spare};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        for (struct win_pack_chunk *c = lists[i], *next; c != NULL; c = next) {
-            next = c->next;
-            mem_free(c);
-        }
-    }
+    win_pack_drop(k, k->live);
+    win_pack_clear(k);
     mem_free(k);
 }
 
 /* ---- groups ---- */
 
+static void retext(struct win_pack *k, struct row *r, uint32_t col, struct dat text)
+{
+    struct dat own = value_at(k, r, col);
+    if (own.kind == DAT_STRING && text.kind == DAT_STRING && own.s != text.s) {
+        values_of(k, r)[col] = dat_keep(text).i;
+        dat_drop(k->heap, own);
+    }
+}
+
 void win_pack_note(struct win_pack *k, size_t back, uint32_t group, const struct dat *keys)
 {
     const struct view_pack *p = k->p;
+    if (UNLIKELY(k->seat != NULL)) {
+        win_store_note(k->seat, back, group, keys);
+        return;
+    }
     if (back > k->live || back > k->tail) {
         return;
     }
     struct row *r = row_at(k, k->last, k->tail - (uint32_t)back);
     r->group = group;
     for (uint32_t i = 0; i < p->n_keys; i++) {
-        uint32_t col = p->key_col[i];
-        struct dat own = value_at(k, r, col);
-        if (own.kind == DAT_STRING && keys[i].kind == DAT_STRING && own.s != keys[i].s) {
-            values_of(k, r)[col] = dat_keep(keys[i]).i;
-            dat_drop(k->heap, own);
-        }
+        retext(k, r, p->key_col[i], keys[i]);
     }
 }
 
 uint32_t win_pack_soon(const struct win_pack *k, uint32_t i)
 {
     enum { ROWS_AHEAD = 24 };
+    if (UNLIKELY(k->seat != NULL)) {
+        return win_store_soon(k->seat, i);
+    }
     uint32_t at = k->head + i;
     if (i >= k->live || at >= k->first->n) {
         return 0;
     }
     __builtin_prefetch(k->first->rows + (size_t)(at + ROWS_AHEAD) * k->stride);
     return row_at(k, k->first, at)->group;
+}
+
+/* ---- rows that several read ---- */
+
+struct win_pack_at win_pack_nth(const struct win_pack *k, size_t n)
+{
+    struct win_pack_at at = {k->first, 0};
+    size_t rest = k->head + n;
+    assert(n < k->live);
+    for (; rest >= at.chunk->n; at.chunk = at.chunk->next) {
+        rest -= at.chunk->n;
+    }
+    at.i = (uint32_t)rest;
+    return at;
+}
+
+struct win_pack_at win_pack_newest(const struct win_pack *k)
+{
+    assert(k->live > 0 && k->tail > 0);
+    return (struct win_pack_at){k->last, k->tail - 1};
+}
+
+void win_pack_step(struct win_pack_at *at)
+{
+    if (++at->i == at->chunk->n) {
+        *at = (struct win_pack_at){at->chunk->next, 0};
+    }
+}
+
+int64_t win_pack_time(const struct win_pack *k, struct win_pack_at at)
+{
+    return *time_of(k, row_at(k, at.chunk, at.i));
+}
+
+struct evt *win_pack_view(const struct win_pack *k, struct win_pack_at at,
+                          const struct view_pack *to, const uint16_t *col)
+{
+    struct row *r = row_at(k, at.chunk, at.i);
+    struct evt *e = evt_new(k->heap, to->type);
+    for (uint32_t i = 0; i < to->n; i++) {
+        evt_set(e, i, value_at(k, r, col[i]));
+    }
+    e->ref = *ref_of(k, r);
+    return e;
+}
+
+void win_pack_retext(struct win_pack *k, struct win_pack_at at, uint32_t col, struct dat text)
+{
+    retext(k, row_at(k, at.chunk, at.i), col, text);
+}
+
+void win_pack_copy(struct win_pack *k, const struct win_pack *of, struct win_pack_at at,
+                   const uint16_t *col, uint32_t group)
+{
+    struct row *from = row_at(of, at.chunk, at.i), *r = row_new(k);
+    for (uint32_t i = 0; i < k->p->n; i++) {
+        struct dat v = dat_keep(value_at(of, from, col[i]));
+        r->kind[i] = (uint8_t)v.kind;
+        values_of(k, r)[i] = v.i;
+    }
+    r->group = group;
+    *ref_of(k, r) = *ref_of(of, from);
+    if (k->time_at > 0) {
+        *time_of(k, r) = *time_of(of, from);
+    }
 }
 
 /* ---- state: how many; of each values, reference, time ---- */
@@ -322,12 +438,12 @@ static bool holds_no_events(const struct view_pack *p)
 {
     bool plain = true;
     for (uint32_t i = 0; i < p->n; i++) {
-        plain = plain && p->type->cols[i].ty.kind < TY_OBJECT;
+        plain = plain && p->in->cols[p->slot[i]].ty.kind < TY_OBJECT;
     }
     return plain;
 }
 
-void win_pack_save(struct win_pack *k, struct save *s)
+void win_pack_save_rows(struct win_pack *k, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
     struct writing w = {k, s};
@@ -344,7 +460,7 @@ void win_pack_save(struct win_pack *k, struct save *s)
     k->late_left = k->live;
 }
 
-void win_pack_load(struct win_pack *k, struct load *l)
+void win_pack_load_rows(struct win_pack *k, struct load *l)
 {
     size_t n = load_count(l, 2 + k->p->n);
     assert(k->live == 0);
@@ -352,7 +468,7 @@ void win_pack_load(struct win_pack *k, struct load *l)
         struct row *r = row_new(k);
         r->group = 0;
         for (uint32_t c = 0; c < k->p->n; c++) {
-            struct dat v = dat_keep(load_val_of(l, k->p->type->cols[c].ty));
+            struct dat v = dat_keep(load_val_of(l, k->p->in->cols[k->p->slot[c]].ty));
             r->kind[c] = (uint8_t)v.kind;
             values_of(k, r)[c] = v.i;
         }
@@ -361,5 +477,26 @@ void win_pack_load(struct win_pack *k, struct load *l)
         if (k->time_at > 0) {
             *time_of(k, r) = load_i(l);
         }
+    }
+}
+
+/* Which store it sits in (0: none) and where, or its rows. */
+void win_pack_save(struct win_pack *k, struct save *s)
+{
+    save_u(s, k->seat != NULL ? k->seat->store->number : 0);
+    if (k->seat != NULL) {
+        win_store_save_seat(k->seat, s);
+    } else {
+        win_pack_save_rows(k, s);
+    }
+}
+
+void win_pack_load(struct win_pack *k, struct load *l)
+{
+    uint64_t store = load_u(l);
+    if (store != 0) {
+        win_store_await(k, store, l);
+    } else {
+        win_pack_load_rows(k, l);
     }
 }

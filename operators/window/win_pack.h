@@ -10,6 +10,9 @@
  * of the group is then the group's own. Both are hints, which are not saved.
  *
  * Rows stand in chunks; some that are free are kept, so a steady state allocates nothing.
+ *
+ * Statements that have the same window may have one store of rows for all of them (win_store.h): a
+ * pack has then a seat there and no rows of its own. Whoever uses it need not know.
  */
 #ifndef OPERATORS_WINDOW_WIN_PACK_H
 #define OPERATORS_WINDOW_WIN_PACK_H
@@ -17,6 +20,7 @@
 #include "operators/window/window.h"
 
 struct win_pack_chunk;
+struct win_seat;
 struct save_late;
 
 struct win_pack {
@@ -32,6 +36,8 @@ struct win_pack {
     struct win_pack_chunk *late_chunk;
     uint32_t late_at;
     size_t late_left;
+    struct win_seat *seat; /* NULL: the rows are its own; then only heap, p and live count here */
+    uint32_t owner;        /* the number of its statement; 0: its rows are never shared */
 };
 
 struct win_pack *win_pack_new(const struct view_pack *p, struct vheap *h, bool timed);
@@ -45,7 +51,35 @@ void win_pack_each(struct win_pack *k, void (*fn)(void *arg, struct evt *e), voi
 void win_pack_note(struct win_pack *k, size_t back, uint32_t group, const struct dat *keys);
 /* The group of the i-th row to leave from now on, or 0. */
 uint32_t win_pack_soon(const struct win_pack *k, uint32_t i);
+/* Of one that has a seat, where that is; the rows themselves are the store's (win_store.h). */
 void win_pack_save(struct win_pack *k, struct save *s);
 void win_pack_load(struct win_pack *k, struct load *l);
+
+/* ---- for win_store.c: rows that several read ---- */
+struct win_pack_at { /* one row */
+    struct win_pack_chunk *chunk;
+    uint32_t i;
+};
+struct win_pack_at win_pack_nth(const struct win_pack *k, size_t n); /* 0: the oldest; n < live */
+struct win_pack_at win_pack_newest(const struct win_pack *k);
+void win_pack_step(struct win_pack_at *at); /* to the row behind; there is one */
+static inline bool win_pack_same_chunk(struct win_pack_at a, struct win_pack_at b)
+{
+    return a.chunk == b.chunk;
+}
+int64_t win_pack_time(const struct win_pack *k, struct win_pack_at at);
+/* An event of `to`, whose column i is column col[i] of the row. */
+struct evt *win_pack_view(const struct win_pack *k, struct win_pack_at at,
+                          const struct view_pack *to, const uint16_t *col);
+/* Column `col` has that text from now on, if it has an equal one. */
+void win_pack_retext(struct win_pack *k, struct win_pack_at at, uint32_t col, struct dat text);
+/* Appends a copy of a row of `of` to k. */
+void win_pack_copy(struct win_pack *k, const struct win_pack *of, struct win_pack_at at,
+                   const uint16_t *col, uint32_t group);
+void win_pack_drop(struct win_pack *k, size_t n); /* the n oldest */
+void win_pack_clear(struct win_pack *k);          /* there are no rows: memory goes, too */
+/* Of one without a seat: how many rows; of each values, reference, time. */
+void win_pack_save_rows(struct win_pack *k, struct save *s);
+void win_pack_load_rows(struct win_pack *k, struct load *l);
 
 #endif

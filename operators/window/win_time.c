@@ -61,7 +61,7 @@ static void free_it(struct view *v)
 
 static bool idle(struct view *v)
 {
-    return ((struct time_win *)(void *)v)->h.ring.live == 0;
+    return win_held_len(&((struct time_win *)(void *)v)->h) == 0;
 }
 
 static void renew(struct view *v)
@@ -89,7 +89,16 @@ static void load(struct view *v, struct load *l)
     tmr_load(l, v->env->timers, &w->tmr);
 }
 
+static bool same(const struct view *a, const struct view *b,
+                 bool (*ex_same)(const struct ex *a, const struct ex *b))
+{
+    (void)ex_same;
+    return win_span_same(((const struct time_win *)(const void *)a)->span,
+                         ((const struct time_win *)(const void *)b)->span);
+}
+
 static const struct view_ops ops = {
+    .same = same,
     .update = update,
     .each = win_held_each,
     .prev = win_held_prev,

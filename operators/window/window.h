@@ -82,6 +82,8 @@ struct view_plan {
 };
 
 typedef void view_sink(void *arg, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
+typedef bool view_like(const struct view *a, const struct view *b,
+                       bool (*ex_same)(const struct ex *a, const struct ex *b));
 
 struct view_ops {
     void (*update)(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
@@ -102,6 +104,7 @@ struct view_ops {
     void (*load)(struct view *v, struct load *l); /* into a new view */
     /* A variable changed: #expr looks again at the next clock step if it asks for it. */
     void (*poke)(struct view *v, const struct var *changed);
+    view_like *same; /* for view_same (win_store.h); NULL: nobody knows */
 };
 
 struct view {

@@ -33,6 +33,8 @@ static const struct kind kinds[] = {
      "into table T select count(*) as c, sum(x) as s, window(*) as w from E#length(4000) group by "
      "k;"
      "on D delete from T where T.k = D.k;"},
+    {"window of several statements", "@name('a') select sum(n) as s from E#length(4000);"
+                                     "@name('b') select k, x, count(*) as s from E#length(4000);"},
 };
 
 struct rig {
