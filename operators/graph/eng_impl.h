@@ -13,8 +13,8 @@
 #include "operators/epl/epl.h"
 #include "operators/expr/ectx.h"
 #include "operators/expr/period.h"
-#include "operators/graph/eng.h"
 #include "operators/graph/queue.h"
+#include "operators/graph/share.h"
 #include "operators/graph/stmt_ops.h"
 #include "operators/graph/turn.h"
 #include "operators/pattern/pattern.h"
@@ -112,7 +112,7 @@ struct eng {
     bool out_cut;                   /* rows were dropped in it */
     VEC(struct nwin *) wins_dirty;
     VEC(struct upd_stream *) updates; /* update istream */
-    VEC(struct sel_src *) shares;     /* whose windows may be shared, as they began (share.h) */
+    VEC(struct share) shares;         /* whose windows may be shared, as they began (share.h) */
     struct queue front, back;
     VEC(struct var *) vars_changed;
     struct evts scratch;

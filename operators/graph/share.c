@@ -44,21 +44,25 @@ static bool is_like(const struct sel_src *a, const struct sel_src *b)
            view_same(a->view, b->view, ex_same);
 }
 
+/* Thousands may look for their like: most are told apart by what their filters ask. */
 void share_begin(struct sel_src *s)
 {
     struct eng *e = s->in->in.eng;
     if (!may_share(s)) {
         return;
     }
+    const struct ex *cond = filter_of(s)->cond;
+    const struct share mine = {cond != NULL ? route_ex_hash(cond) : 0, s};
     pack_of(s)->owner = s->in->in.st->id;
     for (size_t i = 0; !e->loading && i < e->shares.len; i++) {
-        struct sel_src *with = e->shares.ptr[i];
-        if (is_like(with, s) && win_store_is_open(pack_of(with))) {
-            win_store_join(pack_of(with), pack_of(s));
+        const struct share *with = &e->shares.ptr[i];
+        if (with->asks == mine.asks && is_like(with->src, s) &&
+            win_store_is_open(pack_of(with->src))) {
+            win_store_join(pack_of(with->src), pack_of(s));
             break;
         }
     }
-    *VEC_PUSH(&e->shares) = s;
+    *VEC_PUSH(&e->shares) = mine;
 }
 
 void share_end(struct sel_src *s)
@@ -68,7 +72,7 @@ void share_end(struct sel_src *s)
         return;
     }
     for (size_t i = e->shares.len; i > 0; i--) {
-        if (e->shares.ptr[i - 1] == s) {
+        if (e->shares.ptr[i - 1].src == s) {
             (void)VEC_REMOVE(&e->shares, i - 1);
             return;
         }
@@ -85,9 +89,9 @@ static struct win_store *store_of(const struct sel_src *s)
 
 void share_settle(struct eng *e)
 {
-    VEC_EACH (&e->shares, s) {
-        struct win_store *store = store_of(*s);
-        if (store != NULL && store->seats.ptr[0] == pack_of(*s)->seat) { /* once for all */
+    VEC_EACH (&e->shares, of) {
+        struct win_store *store = store_of(of->src);
+        if (store != NULL && store->seats.ptr[0] == pack_of(of->src)->seat) { /* once for all */
             win_store_settle(store);
         }
     }
@@ -119,7 +123,7 @@ static bool awaits(const struct sel_src *s, uint64_t number)
 /* The first from `at` on; number 0: of any store. */
 static size_t who_awaits(const struct eng *e, uint64_t number, size_t at)
 {
-    while (at < e->shares.len && !awaits(e->shares.ptr[at], number)) {
+    while (at < e->shares.len && !awaits(e->shares.ptr[at].src, number)) {
         at++;
     }
     return at;
@@ -134,9 +138,9 @@ void share_load(struct eng *e, uint64_t number, struct load *l)
 {
     size_t at = who_awaits(e, number, 0);
     assert(at < e->shares.len);
-    struct win_store *store = win_store_load(pack_of(e->shares.ptr[at]), l);
+    struct win_store *store = win_store_load(pack_of(e->shares.ptr[at].src), l);
     for (; load_ok(l) && at < e->shares.len; at = who_awaits(e, number, at + 1)) {
-        if (!win_store_seat(store, pack_of(e->shares.ptr[at]))) {
+        if (!win_store_seat(store, pack_of(e->shares.ptr[at].src))) {
             load_fail(l, "a window that is not of its store");
         }
     }

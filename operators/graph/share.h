@@ -15,6 +15,11 @@ struct sel_src;
 struct stmt;
 struct win_store;
 
+struct share {     /* a window that may be shared */
+    uint64_t asks; /* hash of what its filter asks */
+    struct sel_src *src;
+};
+
 /* Its views were made: it sits down with the first who is its like, and others may do with it. */
 void share_begin(struct sel_src *s);
 void share_end(struct sel_src *s); /* before its views go */

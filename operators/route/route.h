@@ -78,6 +78,7 @@ void route_filter_init(struct arena *a, struct route_filter *f);
 /* Whether the event alone decides; and whether two expressions that do are the same question. */
 bool route_is_of_event(const struct ex *e);
 bool route_asks_same(const struct ex *a, const struct ex *b);
+uint64_t route_ex_hash(const struct ex *e); /* equal if that says so */
 struct route_leaf *route_add(struct route *r, const struct route_filter *f, struct evt *bound,
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank);

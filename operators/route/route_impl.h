@@ -7,9 +7,6 @@
 
 #include "operators/route/route.h"
 
-/* filter.c: equal for what route_asks_same says. */
-uint64_t route_ex_hash(const struct ex *e);
-
 /* test.c: a condition that several leaves ask, evaluated once per event. */
 struct route_test {
     const struct etype *type;
