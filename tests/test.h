@@ -9,8 +9,8 @@
  *
  * TEST places a record in the linker section "kaiju_tests"; that is safe here, and only here,
  * because test objects are linked directly and not out of a static library. test_main.c runs every
- * record (or those whose name contains argv[1]), prints one line for each failure and a summary.
- * A failed CHECK ends its test at once by longjmp, so tests need no clean-up path.
+ * record (or those whose name contains an argument), prints one line for each failure and a
+ * summary. A failed CHECK ends its test at once by longjmp, so tests need no clean-up path.
  */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs the tests that TEST registered, in the order of the link. `prog [part of a name]`; with
- * `-l` lists them. KAIJU_TEST_SHARD=2/4 runs every fourth from the second, so that four processes
- * run all; KAIJU_TEST_TIMES=1 prints what each took. Exit status: 0 all passed, 1 otherwise. One
- * thread; a test may start others but only the first may fail a CHECK.
+ * Runs the tests that TEST registered, in the order of the link. `prog [part of a name]...`;
+ * with `-l` lists them. KAIJU_TEST_SHARD=2/4 runs every fourth from the second, so that four
+ * processes run all; KAIJU_TEST_TIMES=1 prints what each took. Exit status: 0 all passed, 1
+ * otherwise. One thread; a test may start others but only the first may fail a CHECK.
  */
 #include "tests/test.h"
 
@@ -135,17 +135,26 @@ static enum outcome run_timed(const struct test_case *t)
     return outcome;
 }
 
+/* Without parts: all. */
+static bool is_wanted(const struct test_case *t, int n_parts, char *const *parts)
+{
+    bool wanted = n_parts == 0;
+    for (int i = 0; i < n_parts; i++) {
+        wanted |= strstr(t->name, parts[i]) != NULL;
+    }
+    return wanted;
+}
+
 int main(int argc, char **argv)
 {
-    const char *part = argc > 1 ? argv[1] : "";
-    bool list = strcmp(part, "-l") == 0;
+    bool list = argc > 1 && strcmp(argv[1], "-l") == 0;
     int counts[3] = {0, 0, 0};
     unsigned long first, step, n = 0;
     shard(&first, &step);
     for (const struct test_case *const *t = __start_kaiju_tests; t < __stop_kaiju_tests; t++) {
         if (list) {
             puts((*t)->name);
-        } else if (strstr((*t)->name, part) != NULL && n++ % step == first) {
+        } else if (is_wanted(*t, argc - 1, argv + 1) && n++ % step == first) {
             counts[run_timed(*t)]++;
         }
     }

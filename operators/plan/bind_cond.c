@@ -325,8 +325,8 @@ int bind_cast(struct bind *b, const struct ast_expr *e, struct ex **ret, struct 
 static uint32_t any_number(struct ty *types)
 {
     uint32_t n = 0;
-    for (uint8_t kind = TY_BYTE; kind <= TY_BIGDEC; kind++) {
-        types[n++].kind = kind;
+    for (int kind = TY_BYTE; kind <= TY_BIGDEC; kind++) {
+        types[n++].kind = (uint8_t)kind;
     }
     return n;
 }
