@@ -300,7 +300,7 @@ static int64_t next_wake(const struct slot *s)
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
         bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
-        int64_t due = pages ? 0 : slot_cut_due(s, o);
+        int64_t due = pages ? 0 : MIN(slot_cut_due(s, o), slot_snap_due(s, o));
         at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + slot_interval(s)));
     }
     return MIN(at, slot_align_next(s));

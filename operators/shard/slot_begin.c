@@ -33,6 +33,8 @@ bool slot_next_record(struct slot *s, struct slot_one *o)
     rc = rc == 0 ? task_replay(o->task, &o->record, r->offset, sum, &err) : rc;
     if (rc != 0) {
         slot_lose_one(s, o, "%s", err.msg);
+    } else if (o->record.takes > 0 || o->record.n_decisions > 0) {
+        o->snap.behind = slot_now(s);
     }
     return rc == 0;
 }

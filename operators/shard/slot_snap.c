@@ -82,10 +82,20 @@ void slot_snap_cut(struct slot_one *o)
     }
 }
 
+int64_t slot_snap_due(const struct slot *s, const struct slot_one *o)
+{
+    const struct slot_snap *p = &o->snap;
+    bool saves = s->conf.snapshot_ns > 0 && s->conf.range == NULL && !s->draining &&
+                 o->state == SLOT_LIVE && !o->leaving && p->state == SNAP_NONE && p->behind > 0;
+    return saves ? MAX(p->due, p->behind + s->conf.snapshot_ns) : INT64_MAX;
+}
+
 static bool is_due(const struct slot *s, const struct slot_one *o)
 {
-    bool due = s->conf.snapshot_ns > 0 && slot_now(s) >= o->snap.due && !o->leaving;
-    return o->final || (due && task_is_dirty(o->task)); /* so the cut is taken now */
+    int64_t now = slot_now(s);
+    bool due = s->conf.snapshot_ns > 0 && now >= o->snap.due && !o->leaving;
+    return o->final || (due && task_is_dirty(o->task)) || /* so the cut is taken now */
+           now >= slot_snap_due(s, o);
 }
 
 /* The root goes with that record, which may be the last. */
@@ -104,17 +114,20 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
     if (o->leaving && o->how == SLOT_LEAVE_DELETED && !o->said && removes(o)) {
         return true;
     }
+    bool silent = !task_is_dirty(o->task);
+    p->behind = silent ? p->behind : slot_now(s);
     if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(slot_snap_set(o))) {
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
             p->saved = false;
+            p->behind = 0;
             p->sliced = 0;
             task_slices(o->task, s->conf.slice_bytes);
             begin_archive(o);
         }
-        o->final = final && !cut; /* its first record comes before */
-        return final && cut;      /* a last one is made also if nothing happened */
+        o->final = final && !cut;        /* its first record comes before */
+        return (final || silent) && cut; /* also if nothing happened */
     }
     if (!slot_snap_sends(o)) {
         return false;

@@ -24,7 +24,7 @@ struct slot_snap { /* of a task */
     enum slot_snap_state state;
     struct snap_set *set;
     struct snap_root root;
-    int64_t due;
+    int64_t due, behind;  /* behind: the journal has had something that it lacks since; 0 */
     bool saved;           /* all slices are */
     int64_t slices_began; /* the interval: */
     size_t sliced;        /* bytes in it */
@@ -39,6 +39,9 @@ struct slot_snap { /* of a task */
 void slot_snap_cut(struct slot_one *o);
 /* A slice of it, if one is due. True: another is. *wake: when it will be, if it is not now. */
 bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake);
+/* When a task that does nothing is saved, so that nobody needs his journal when retention removes
+ * it. INT64_MAX: it has nothing to save. */
+int64_t slot_snap_due(const struct slot *s, const struct slot_one *o);
 /* True: the task must be cut, because records go out. */
 bool slot_snap_before_cut(struct slot *s, struct slot_one *o);
 uint32_t slot_snap_puts(const struct slot_one *o); /* records of the cut under way */

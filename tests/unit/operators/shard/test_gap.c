@@ -461,6 +461,33 @@ TEST(gap_a_task_whose_journal_is_gone_has_its_snapshot)
     unmake(w);
 }
 
+/* Nor does one that did something after its last snapshot and was silent for long after that. */
+TEST(gap_who_falls_silent_is_saved_before_the_journal_is_gone)
+{
+    struct world *w = make(5000000000);
+    send(w, 50);
+    pass(w, 7000000000);
+    send(w, 10); /* it is due with these */
+    pass(w, 2000000000);
+    send(w, 40); /* committed, and none is due yet */
+    pass(w, 20000000000);
+    int64_t end = journal_end(w);
+    pass(w, 20000000000);
+    CHECK_EQ(end, journal_end(w)); /* once */
+    kill_worker(w);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, end);
+    begin(w, false);
+    pass(w, 20000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+    CHECK_EQ(end, journal_end(w)); /* who begins with all of it saves nothing */
+    check(w, 0, 0, 0, 100);        /* nothing was put out twice */
+    send(w, 10);
+    check(w, 0, 0, 0, 110);
+    check_state(w);
+    unmake(w);
+}
+
 /* A journal without its beginning says what was put out, not what was known. */
 TEST(gap_a_journal_without_its_beginning_is_passed_over)
 {
