@@ -81,6 +81,7 @@ GETTER(late, t->counts.late)
 GETTER(ticks, t->counts.ticks)
 GETTER(refused, t->counts.refused)
 GETTER(poison, t->counts.poison)
+GETTER(waiting, t->lag.waiting_bytes)
 GETTER(busy_seconds, SECONDS(t->lag.busy_ns))
 GETTER(state_bytes, t->lag.state_bytes)
 GETTER(rows_held, t->rows)
@@ -102,6 +103,8 @@ static const struct task_row task_rows[] = {
              "Outputs that no batch would take."),
     TASK_ROW(poison, "kaiju_task_poison_total", STATS_COUNTER,
              "Inputs that could not be processed."),
+    TASK_ROW(waiting, "kaiju_task_waiting_bytes", STATS_GAUGE,
+             "Memory of inputs that were read and not taken."),
     TASK_ROW(busy_seconds, "kaiju_task_busy_seconds_total", STATS_COUNTER,
              "Time that it spent on inputs."),
     TASK_ROW(state_bytes, "kaiju_task_state_bytes", STATS_GAUGE, "Size of its last snapshot."),

@@ -64,6 +64,14 @@ static json_t *lacks_of(const struct worker_task *t)
     return list;
 }
 
+static void tell_lacks(json_t *j, const struct worker_task *t)
+{
+    if (t->n_lacks > 0) {
+        json_object_set_new(j, "incomplete", lacks_of(t));
+        json_object_set_new(j, "incomplete_statements", json_integer(t->n_lacks));
+    }
+}
+
 /* Into text: how many bytes. */
 static size_t tell(const struct operator_self *o, const struct operator_place *p,
                    const struct worker_task *t, char text[OPERATOR_TELL_MAX])
@@ -98,6 +106,8 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
                    {"lag_records", (uint64_t)t->lag.records},
                    {"lag_ns", (uint64_t)t->lag.ns},
                    {"waits_ns", (uint64_t)t->lag.held_ns},
+                   {"waiting_bytes", t->lag.waiting_bytes},
+                   {"waiting_most", t->lag.waiting_most},
                    {"busy_ns", (uint64_t)t->lag.busy_ns},
                    {"state_bytes", t->lag.state_bytes},
                    {"rows", t->rows},
@@ -115,11 +125,9 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
         json_object_set_new(j, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     }
     json_object_set_new(j, "waits_for", json_string(t->lag.holder));
+    json_object_set_new(j, "reads_past", json_boolean(t->lag.past));
     json_object_set_new(j, "rules", rules_of(t));
-    if (t->n_lacks > 0) {
-        json_object_set_new(j, "incomplete", lacks_of(t));
-        json_object_set_new(j, "incomplete_statements", json_integer(t->n_lacks));
-    }
+    tell_lacks(j, t);
     size_t n = json_dumpb(j, text, OPERATOR_TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= OPERATOR_TELL_MAX ? n : 0;

@@ -24,6 +24,7 @@ enum {
 #define BEHIND_NS   (5 * CLOCK_NS_PER_S)
 #define SLOW_NS     CLOCK_NS_PER_S
 #define SECONDS(ns) ((double)(ns) / 1e9)
+#define MIBS(bytes) ((double)(bytes) / 1048576)
 
 static const char *text(const json_t *o, const char *name)
 {
@@ -152,6 +153,14 @@ static void stands(const struct pair *p, struct buf *out)
     if (number(p->now, "waits_ns") >= STANDS_NS) {
         (void)buf_addf(out, "stands still: %s holds its clock, for %.0f s now",
                        text(p->now, "waits_for"), SECONDS(number(p->now, "waits_ns")));
+        if (number(p->now, "waiting_bytes") > 0) {
+            (void)buf_addf(out, "; %.1f of at most %.1f MiB of other inputs wait in its memory",
+                           MIBS(number(p->now, "waiting_bytes")),
+                           MIBS(number(p->now, "waiting_most")));
+        }
+        if (json_is_true(json_object_get(p->now, "reads_past"))) {
+            (void)buf_addf(out, ", and it reads on past more of them, to what it waits for");
+        }
     }
 }
 

@@ -319,17 +319,6 @@ void merge_end(struct merge *m, uint32_t sub)
     place(m, sub);
 }
 
-struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub)
-{
-    struct sub *s = &m->subs[sub];
-    assert(s->n > 0);
-    while (s->n > 1) {
-        drop_piece(m, &s->ring[(s->first + --s->n) & (s->cap - 1)]);
-    }
-    s->ended = false; /* its end, too, is read again */
-    return (struct merge_pos){head(s)->offset + 1, 0};
-}
-
 /* ---- takes out ---- */
 
 /* Those that are waited for and may be passed over are, from this take on. */
@@ -622,6 +611,16 @@ uint32_t merge_holder(const struct merge *m)
         }
     }
     return UINT32_MAX;
+}
+
+bool merge_is_held(const struct merge *m)
+{
+    return m->n_waited != m->n_may;
+}
+
+bool merge_is_waited(const struct merge *m, uint32_t sub)
+{
+    return m->subs[sub].where == WHERE_WAITED && !m->subs[sub].may_skip;
 }
 
 bool merge_is_empty(const struct merge *m)

@@ -95,9 +95,6 @@ void merge_may_skip(struct merge *m, uint32_t sub, bool may);
 void merge_jump(struct merge *m, uint32_t sub, int64_t offset);
 /* Nothing will come any more: it holds nobody up. */
 void merge_end(struct merge *m, uint32_t sub);
-/* Gives the pieces behind its first one back, and its end, if it was told: read again from the
- * position that is returned. */
-struct merge_pos merge_drop_rest(struct merge *m, uint32_t sub);
 
 /* The next input; false: somebody is waited for, or nothing is there. */
 bool merge_next(struct merge *m, struct merge_take *ret);
@@ -127,6 +124,8 @@ struct merge_pos merge_pos(const struct merge *m, uint32_t sub);
 int64_t merge_largest(const struct merge *m, uint32_t sub);
 bool merge_has(const struct merge *m, uint32_t sub); /* something of it is buffered */
 uint32_t merge_holder(const struct merge *m);        /* who is waited for; UINT32_MAX: nobody */
+bool merge_is_held(const struct merge *m);           /* somebody is */
+bool merge_is_waited(const struct merge *m, uint32_t sub);
 bool merge_is_empty(const struct merge *m);
 bool merge_is_over(const struct merge *m); /* empty, and all have ended */
 

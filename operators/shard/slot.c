@@ -314,8 +314,6 @@ static void run_out(struct slot *s, struct slot_one *o)
     }
     if (merge_is_over(task_merge(o->task))) {
         task_end(o->task, s->conf.range->to);
-    } else {
-        slot_make_room(s, o);
     }
 }
 
@@ -369,6 +367,7 @@ static bool live_step(struct slot *s)
     bool full = is_full(s);
     slot_align(s);
     slot_gaps(s);
+    slot_room(s);
     s->put_bytes = 0;
     s->at_hand = false;
     slot_trials_write(s);

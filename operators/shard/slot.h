@@ -91,7 +91,10 @@ struct slot_lag {
     int64_t ns;      /* since the oldest that was not taken was appended; 0: all is taken */
     char holder[96]; /* topic/partition that it waits for, with others at hand; empty: for none */
     int64_t held_ns; /* for so long */
-    int64_t busy_ns; /* spent on taking */
+    uint64_t waiting_bytes; /* of its inputs, in memory, */
+    uint64_t waiting_most;  /* and about so many at most */
+    bool past; /* what it waits for lies behind what waits: that is read past, and read again */
+    int64_t busy_ns;      /* spent on taking */
     uint64_t state_bytes; /* of its last snapshot; 0: there was none */
 };
 

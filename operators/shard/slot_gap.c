@@ -24,6 +24,7 @@ void slot_gap_found(struct slot_scan *c, int64_t left)
     VEC_EACH (&c->inputs, in) {
         for (uint32_t k = 0; k < (*in)->n; k++) {
             (*in)->lanes[k].quiet = INT64_MAX;
+            (*in)->lanes[k].withheld = false; /* it is gone */
         }
     }
 }

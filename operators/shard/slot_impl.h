@@ -17,8 +17,11 @@
 #include "operators/shard/slot_trial.h"
 
 enum {
-    SLOT_BUFFER_MAX = 8 << 20,   /* bytes of a task and partition that wait, */
-    SLOT_BUFFER_ONE = 512 << 10, /* and where pausing the partition holds nobody else up */
+    SLOT_BUFFER_TASK = 64 << 20, /* bytes of a task that wait: an equal part for each partition, */
+    SLOT_BUFFER_MAX = 8 << 20,   /* of so many at most, */
+    SLOT_BUFFER_MIN = 256 << 10, /* and at least, */
+    SLOT_BUFFER_FETCH = 4 << 20, /* more by one fetch, */
+    SLOT_BUFFER_ONE = 512 << 10, /* or so many where pausing it holds nobody else up */
     SLOT_TXN_MAX = 48 << 20,     /* bytes of a transaction; a queue of the bus has 64 MiB */
     SLOT_PUT_ENOUGH = 2 << 20,   /* bytes for which a transaction begins before its time */
     SLOT_SNAP_PORTION = 8 << 20,
@@ -117,10 +120,6 @@ struct slot {
     uint32_t n_took;
 };
 
-static inline size_t slot_buffer_max(const struct slot *s)
-{
-    return s->conf.buffer_bytes > 0 ? s->conf.buffer_bytes : SLOT_BUFFER_MAX;
-}
 static inline int64_t slot_now(const struct slot *s)
 {
     return clock_mono(s->clock);

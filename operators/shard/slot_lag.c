@@ -100,6 +100,9 @@ struct slot_lag slot_lag(const struct slot *s, uint32_t i)
     }
     VEC_EACH (&o->inputs, in) {
         add_input(s, *in, &lag);
+        lag.waiting_bytes += (*in)->buffered;
+        lag.waiting_most += slot_room_of(s, *in);
+        lag.past |= (*in)->scan != NULL && (*in)->scan->past;
     }
     uint32_t holder = merge_holder(task_merge(o->task));
     if (o->held_since > 0 && holder != UINT32_MAX) {

@@ -30,7 +30,7 @@ struct bus_client *slot_client_of(const struct slot *s, bool aligned)
     return s->source != NULL && !aligned ? s->conf.range->source : s->bus;
 }
 
-static struct slot_scan *find(const struct slot *s, uint32_t load, const struct slot_scan *like)
+struct slot_scan *slot_scan_find(const struct slot *s, uint32_t load, const struct slot_scan *like)
 {
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
@@ -42,7 +42,7 @@ static struct slot_scan *find(const struct slot *s, uint32_t load, const struct 
     return NULL;
 }
 
-static struct slot_scan *scan_new(struct slot *s, uint32_t load, const struct slot_scan *like)
+struct slot_scan *slot_scan_new(struct slot *s, uint32_t load, const struct slot_scan *like)
 {
     struct slot_scan *c = MEM_NEW(struct slot_scan);
     *c = (struct slot_scan){.tp = like->tp,
@@ -89,7 +89,7 @@ void slot_lose_readers(struct slot *s, struct slot_scan *c, const char *why)
     }
 }
 
-static void assign(struct slot *s, struct slot_scan *c, int64_t from)
+void slot_scan_assign(struct slot *s, struct slot_scan *c, int64_t from)
 {
     struct err err;
     uint64_t tag = slot_tag(SLOT_TAG_SCAN, c->index, c->id);
@@ -102,14 +102,14 @@ static void assign(struct slot *s, struct slot_scan *c, int64_t from)
 
 /* ---- inputs ---- */
 
-static void attach(struct slot_scan *c, struct slot_input *in)
+void slot_input_attach(struct slot_scan *c, struct slot_input *in)
 {
     assert(in->scan == NULL);
     in->scan = c;
     *VEC_PUSH(&c->inputs) = in;
 }
 
-static void detach(struct slot_input *in)
+void slot_input_detach(struct slot_input *in)
 {
     struct slot_scan *c = in->scan;
     for (size_t i = 0; c != NULL && i < c->inputs.len; i++) {
@@ -141,15 +141,15 @@ void slot_inputs_make(struct slot *s, struct slot_one *o)
             in->lanes[k].quiet = INT64_MAX;
         }
         *VEC_PUSH(&o->inputs) = in;
-        struct slot_scan *c = find(s, o->load, &like);
-        attach(c != NULL ? c : scan_new(s, o->load, &like), in);
+        struct slot_scan *c = slot_scan_find(s, o->load, &like);
+        slot_input_attach(c != NULL ? c : slot_scan_new(s, o->load, &like), in);
     }
 }
 
 void slot_inputs_leave(struct slot *s, struct slot_one *o)
 {
     VEC_EACH (&o->inputs, in) {
-        detach(*in);
+        slot_input_detach(*in);
     }
     for (size_t i = 0; i < s->scans.len; i++) { /* those that nobody reads now */
         struct slot_scan *c = s->scans.ptr[i];
@@ -176,18 +176,18 @@ void slot_inputs_free(struct slot *s, struct slot_one *o)
  * back: who had what comes again passes it over. */
 static void to_head(struct slot *s, struct slot_input *in, const struct slot_scan *like)
 {
-    struct err err;
-    struct slot_scan *c = find(s, SLOT_LOADS, like);
+    struct slot_scan *c = slot_scan_find(s, SLOT_LOADS, like);
     if (c == NULL) {
-        c = scan_new(s, SLOT_LOADS, like);
-        attach(c, in);
-        assign(s, c, in->next);
+        c = slot_scan_new(s, SLOT_LOADS, like);
+        slot_input_attach(c, in);
+        slot_scan_assign(s, c, in->next);
+        slot_input_stands(in, in->next);
         return;
     }
-    attach(c, in);
-    if (c->next > in->next && bus_seek(s->reader, c->tp, in->next, &err) == 0) {
-        c->next = in->next;
-        c->end_since = INT64_MAX;
+    slot_input_attach(c, in);
+    slot_input_stands(in, in->next);
+    if (c->next > in->next) {
+        slot_scan_seek(s, c, in->next);
     }
 }
 
@@ -196,7 +196,7 @@ static void all_to_head(struct slot *s, struct slot_scan *c)
     while (c->inputs.len > 0) {
         struct slot_input *in = c->inputs.ptr[c->inputs.len - 1];
         in->next = MAX(in->next, c->next);
-        detach(in);
+        slot_input_detach(in);
         to_head(s, in, c);
     }
     scan_free(s, c);
@@ -216,20 +216,25 @@ void slot_scan_range(const struct slot *s, struct slot_scan *c)
     c->stop = MIN(c->end, end);
 }
 
-/* Nothing more of it belongs to the range. */
+/* Nothing more of it belongs to the range. It stays where something is to be read again. */
 static void is_over(struct slot *s, struct slot_scan *c)
 {
-    if (c->assigned) {
-        bus_unassign(slot_reader_of(s, c), c->tp);
-    }
-    c->assigned = false;
-    c->stop = INT64_MAX;
+    bool again = false;
     VEC_EACH (&c->inputs, at) {
         const struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
-            merge_end(task_merge(in->one->task), in->first + k);
+            again |= in->lanes[k].withheld;
+            if (!in->lanes[k].withheld) {
+                merge_end(task_merge(in->one->task), in->first + k);
+            }
         }
     }
+    c->over = again;
+    if (c->assigned && !again) {
+        bus_unassign(slot_reader_of(s, c), c->tp);
+        c->assigned = false;
+    }
+    c->stop = again ? c->stop : INT64_MAX;
 }
 
 /* A catch-up scan whose tasks all stand at the end that was asked for needs not to be read. */
@@ -251,7 +256,7 @@ static void begin(struct slot *s, struct slot_scan *c)
         c->next = from;
         all_to_head(s, c);
     } else {
-        assign(s, c, from);
+        slot_scan_assign(s, c, from);
     }
 }
 
@@ -267,9 +272,9 @@ void slot_scans_begin(struct slot *s, uint32_t load)
 
 static bool may_join(const struct slot *s, const struct slot_scan *c)
 {
-    bool may = c->end_since != INT64_MAX && !c->paused;
+    bool may = c->end_since != INT64_MAX && !c->paused && !c->apart;
     VEC_EACH (&c->inputs, in) {
-        may &= (*in)->one->state == SLOT_LIVE && (*in)->buffered < slot_buffer_max(s) / 2;
+        may &= (*in)->one->state == SLOT_LIVE && slot_has_room(s, *in);
     }
     return may;
 }
@@ -331,7 +336,7 @@ static struct slot_batch *batch_new(struct slot *s)
     return b;
 }
 
-static void batch_drop(struct slot_batch *b)
+void slot_batch_drop(struct slot_batch *b)
 {
     struct slot *s = b->slot;
     assert(b->refs > 0);
@@ -345,83 +350,6 @@ static void batch_drop(struct slot_batch *b)
         arena_free(b->arena);
         mem_free(b);
     }
-}
-
-/* Who has too much goes on with a reader of his own, if one is free: he does not stop the others.
- */
-static bool lag(struct slot *s, struct slot_input *in)
-{
-    struct slot_scan *from = in->scan;
-    for (uint32_t i = 0; i < SLOT_CATCH_UPS; i++) {
-        struct slot_load *l = &s->loads[i];
-        if (l->phase == LOAD_FREE) {
-            l->phase = LOAD_CATCH_UP;
-            l->number++;
-            l->reader = bus_reader_new(s->bus);
-        } else if (l->phase != LOAD_CATCH_UP || find(s, i, from) != NULL) {
-            continue;
-        }
-        struct slot_scan *c = scan_new(s, i, from);
-        detach(in);
-        attach(c, in);
-        struct err err;
-        assign(s, c, in->next);
-        c->paused = c->assigned && bus_pause(l->reader, c->tp, true, &err) == 0;
-        s->counts.lags++;
-        return true;
-    }
-    return false;
-}
-
-static bool somebody_waits(const struct slot *s, const struct slot_scan *c)
-{
-    VEC_EACH (&c->inputs, in) {
-        if ((*in)->buffered < slot_buffer_max(s) / 2) {
-            return c->load == SLOT_LOADS;
-        }
-    }
-    return false;
-}
-
-/* One author and one reader, who has something of it while it is paused. */
-static bool is_of_one(const struct slot_scan *c)
-{
-    return c->inputs.len == 1 && c->inputs.ptr[0]->n == 1;
-}
-
-static size_t buffer_max(const struct slot *s, const struct slot_scan *c)
-{
-    return is_of_one(c) ? MIN(slot_buffer_max(s), (size_t)SLOT_BUFFER_ONE) : slot_buffer_max(s);
-}
-
-static void hold_back(struct slot *s, struct slot_scan *c, bool may_lag)
-{
-    struct err err;
-    bool pause = false;
-    may_lag = may_lag && somebody_waits(s, c);
-    for (size_t i = c->inputs.len; i > 0; i--) {
-        struct slot_input *in = c->inputs.ptr[i - 1];
-        size_t most = c->paused ? buffer_max(s, c) / 2 : buffer_max(s, c);
-        pause |= in->buffered > most && !(may_lag && lag(s, in));
-    }
-    if (c->assigned && pause != c->paused &&
-        bus_pause(slot_reader_of(s, c), c->tp, pause, &err) == 0) {
-        c->paused = pause;
-    }
-}
-
-void slot_piece_done(void *arg, void *owner)
-{
-    struct slot *s = arg;
-    struct slot_piece *p = owner;
-    struct slot_scan *c = p->input->scan;
-    p->input->buffered -= p->bytes;
-    p->input->taken_ms = p->time_ms;
-    if (s->reader != NULL && c != NULL && c->paused) {
-        hold_back(s, c, false);
-    }
-    batch_drop(p->batch);
-    pool_put(s->pieces, p);
 }
 
 /* ---- records ---- */
@@ -455,9 +383,9 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         struct slot_input *in = *at;
         uint32_t sub = sub_of(in, author);
         struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
-        bool wanted = s->conf.range != NULL || piece->offset >= in->next;
         in->next = MAX(in->next, piece->offset + 1);
-        if (!wanted || lane == NULL || lane->dropped || piece->offset < lane->next) {
+        if (lane == NULL || lane->withheld || piece->offset < lane->next ||
+            slot_withholds(s, in, lane, piece->offset)) {
             continue;
         }
         lane->next = piece->offset + 1;
@@ -472,9 +400,10 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
         }
         struct slot_piece *p = pool_get(s->pieces);
         assert(p != NULL);
-        *p = (struct slot_piece){b, in, bytes, c->time_ms};
+        *p = (struct slot_piece){b, in, lane, bytes, c->time_ms};
         b->refs++;
         in->buffered += bytes;
+        lane->bytes += bytes;
         mine.owner = p;
         in->one->rests = false;
         merge_push(task_merge(in->one->task), sub, &mine);
@@ -487,10 +416,23 @@ static void end_author(const struct slot_scan *c, uint64_t author)
     VEC_EACH (&c->inputs, at) {
         const struct slot_input *in = *at;
         uint32_t sub = sub_of(in, author);
-        if (sub != UINT32_MAX && !in->lanes[sub - in->first].dropped) {
+        if (sub != UINT32_MAX && !in->lanes[sub - in->first].withheld) {
             merge_end(task_merge(in->one->task), sub);
         }
     }
+}
+
+/* What is read past need not be decoded. */
+static bool is_wanted(const struct slot_scan *c, uint64_t author, int64_t offset)
+{
+    bool wanted = !c->apart;
+    for (size_t i = 0; i < c->inputs.len && !wanted; i++) {
+        const struct slot_input *in = c->inputs.ptr[i];
+        uint32_t sub = sub_of(in, author);
+        const struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
+        wanted = lane != NULL && !lane->withheld && offset >= lane->next;
+    }
+    return wanted;
 }
 
 static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *b,
@@ -500,6 +442,10 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     struct head head = {.mark = MERGE_NO_MARK};
     bool of_task = head_of(r, &head);
     struct rec_batch batch = {0};
+    c->since_seek += r->value.len + sizeof head;
+    if (!is_wanted(c, of_task ? head.lineage : 0, r->offset)) {
+        return;
+    }
     size_t before = arena_stats(b->arena).used_bytes;
     int bad = 0;
     if (r->value.len > 0) {
@@ -542,18 +488,18 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         if (arena_stats(b->arena).used_bytes >
             BATCH_FULL) { /* it is free when all of it is taken */
-            batch_drop(b);
+            slot_batch_drop(b);
             b = batch_new(s);
         }
         take_record(s, c, b, &ev->records[i]);
         c->next = ev->records[i].offset + 1;
         c->known_end = MAX(c->known_end, c->next);
     }
-    batch_drop(b);
+    slot_batch_drop(b);
     if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
         is_over(s, c);
     }
-    hold_back(s, c, true);
+    slot_hold(s, c, true);
 }
 
 /* It is at its end: so are the authors of whom nothing has come since they were there. */
@@ -562,7 +508,8 @@ static void now_quiet(struct slot_scan *c)
     VEC_EACH (&c->inputs, at) {
         struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
-            in->lanes[k].quiet = MIN(in->lanes[k].quiet, c->end_since);
+            bool there = !in->lanes[k].withheld;
+            in->lanes[k].quiet = there ? MIN(in->lanes[k].quiet, c->end_since) : INT64_MAX;
         }
     }
 }
@@ -589,64 +536,6 @@ void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *e
     }
 }
 
-/* The partition is full while one of its authors is waited for: what others have brought since
- * their first record is dropped, so that his can be reached. */
-static void drop_newest(struct slot *s, struct slot_input *in, struct merge *m)
-{
-    struct err err;
-    for (uint32_t k = 0; k < in->n; k++) {
-        if (merge_has(m, in->first + k)) {
-            in->lanes[k].next = merge_drop_rest(m, in->first + k).offset;
-            in->lanes[k].dropped = true;
-        }
-    }
-    struct slot_scan *c = in->scan;
-    if (c->paused && bus_pause(slot_reader_of(s, c), c->tp, false, &err) == 0) {
-        c->paused = false; /* also if others fill it: it goes on record by record */
-    }
-}
-
-/* What was dropped and is wanted now is read again. */
-static void read_again(struct slot *s, struct slot_input *in, struct merge *m)
-{
-    struct slot_scan *c = in->scan;
-    struct err err;
-    int64_t from = INT64_MAX;
-    bool wanted = false;
-    for (uint32_t k = 0; k < in->n; k++) {
-        if (in->lanes[k].dropped) {
-            from = MIN(from, in->lanes[k].next);
-            wanted |= !merge_has(m, in->first + k);
-        }
-    }
-    if (!wanted) {
-        return;
-    }
-    for (uint32_t k = 0; k < in->n; k++) {
-        in->lanes[k].dropped = false;
-    }
-    if (bus_seek(slot_reader_of(s, c), c->tp, from, &err) != 0) {
-        slot_lose_readers(s, c, err.msg);
-    }
-}
-
-void slot_make_room(struct slot *s, struct slot_one *o)
-{
-    struct merge *m = task_merge(o->task);
-    uint32_t holder = merge_holder(m);
-    VEC_EACH (&o->inputs, at) {
-        struct slot_input *in = *at;
-        if (in->scan == NULL || holder < in->first || holder >= in->first + in->n) {
-            continue;
-        }
-        if (in->scan->paused && !in->lanes[holder - in->first].dropped) {
-            drop_newest(s, in, m);
-        } else {
-            read_again(s, in, m);
-        }
-    }
-}
-
 void slot_align(struct slot *s)
 {
     int64_t now = slot_now(s);
@@ -655,8 +544,7 @@ void slot_align(struct slot *s)
     }
     VEC_EACH (&s->scans, at) {
         struct slot_scan *c = *at;
-        bool full = c != NULL && c->paused && !is_of_one(c);
-        bool stands = full || (c != NULL && c->gap > 0);
+        bool stands = c != NULL && c->gap > 0;
         if (c == NULL || (c->end_since == INT64_MAX && !stands)) {
             continue;
         }
@@ -666,7 +554,7 @@ void slot_align(struct slot *s)
             const struct slot_input *in = *i;
             for (uint32_t k = 0; k < in->n; k++) {
                 int64_t since = in->lanes[k].quiet;
-                if (full || (stands && in->one->state == SLOT_LIVE) ||
+                if ((stands && in->one->state == SLOT_LIVE) ||
                     (since != INT64_MAX && now - since >= wait)) {
                     merge_may_skip(task_merge(in->one->task), in->first + k, true);
                 }
@@ -699,7 +587,8 @@ int64_t slot_idle_since(const struct slot_one *o)
 {
     int64_t since = 0;
     VEC_EACH (&o->inputs, i) {
-        since = MAX(since, (*i)->scan != NULL ? (*i)->scan->end_since : INT64_MAX);
+        since = MAX(since,
+                    (*i)->scan != NULL && !(*i)->scan->apart ? (*i)->scan->end_since : INT64_MAX);
     }
     return since;
 }

@@ -22,8 +22,9 @@ struct slot_batch { /* decoded records of one event of the bus, for all tasks th
 
 struct slot_lane { /* of a sub-stream */
     int64_t quiet; /* at its end since then (mono); INT64_MAX: it is not */
-    int64_t next;  /* in a run over a range: what lies before was handed out, */
-    bool dropped;  /* and what comes now is read again later */
+    int64_t next;  /* what of it lies before was handed out, */
+    bool withheld; /* and what lies from there on to where the scan stands was not (slot_room.c) */
+    size_t bytes;  /* that wait */
 };
 
 struct slot_input { /* one task's view of a partition */
@@ -31,7 +32,7 @@ struct slot_input { /* one task's view of a partition */
     struct slot_scan *scan; /* NULL: nobody reads for it now */
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
-    int64_t next;      /* what lies before it was handed out */
+    int64_t next;      /* what lies before it was handed out, or withheld */
     int64_t taken_ms;  /* when the record taken last was appended; 0: none was */
     struct slot_lane *lanes;
 };
@@ -39,6 +40,7 @@ struct slot_input { /* one task's view of a partition */
 struct slot_piece { /* owner of a merge_piece */
     struct slot_batch *batch;
     struct slot_input *input;
+    struct slot_lane *lane;
     size_t bytes;
     int64_t time_ms;
 };
@@ -56,6 +58,9 @@ struct slot_scan {
     int64_t gap;        /* input before it is gone: it waits there (slot_gap.c); 0: no */
     int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
+    bool past;            /* it is read for who waits there; those who have enough let it go by, */
+    bool apart, over;     /* so not all of it was handed out up to `next`; over: nor up to `stop` */
+    size_t since_seek;    /* bytes that were read */
     uint32_t rest, rests; /* records that are not probed (slot_probe.c): so many; still to come */
     VEC(struct slot_input *) inputs;
 };
@@ -63,6 +68,12 @@ struct slot_scan {
 void slot_inputs_make(struct slot *s, struct slot_one *o); /* with scans of its load */
 void slot_inputs_free(struct slot *s, struct slot_one *o); /* behind its task */
 void slot_inputs_leave(struct slot *s, struct slot_one *o);
+struct slot_scan *slot_scan_find(const struct slot *s, uint32_t load, const struct slot_scan *like);
+struct slot_scan *slot_scan_new(struct slot *s, uint32_t load, const struct slot_scan *like);
+void slot_scan_assign(struct slot *s, struct slot_scan *c, int64_t from);
+void slot_input_attach(struct slot_scan *c, struct slot_input *in);
+void slot_input_detach(struct slot_input *in);
+void slot_batch_drop(struct slot_batch *b);
 struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag); /* NULL: it is gone */
 struct bus_client *slot_client_of(const struct slot *s, bool aligned);
 struct bus_reader *slot_reader_of(const struct slot *s, const struct slot_scan *c);
@@ -82,11 +93,19 @@ void slot_gaps(struct slot *s);
 bool slot_gap_in_journal(const struct slot *s, const struct slot_one *o);
 void slot_gap_begin(struct slot *s, struct slot_one *o);
 bool slot_gap_stops(const struct slot *s, const struct slot_one *o); /* ... it turns out */
-/* A task of a run over a range can take nothing: makes room for those that it waits for, and reads
- * again what was dropped for it. */
-void slot_make_room(struct slot *s, struct slot_one *o);
 void slot_align(struct slot *s);               /* who has waited long enough may be passed over */
 int64_t slot_align_next(const struct slot *s); /* when the next has; INT64_MAX */
+/* slot_room.c: how much may wait */
+void slot_room(
+    struct slot *s); /* in each step: who has enough is passed, who needs more is read for */
+void slot_hold(struct slot *s, struct slot_scan *c, bool may_lag);
+size_t slot_room_of(const struct slot *s, const struct slot_input *in); /* bytes at most */
+bool slot_has_room(const struct slot *s, const struct slot_input *in);
+/* True: he has enough, and others are read for: it is for later. */
+bool slot_withholds(const struct slot *s, const struct slot_input *in, struct slot_lane *lane,
+                    int64_t offset);
+void slot_input_stands(struct slot_input *in, int64_t at); /* all its lanes, unless further on */
+void slot_scan_seek(struct slot *s, struct slot_scan *c, int64_t to);
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
 int64_t slot_idle_since(const struct slot_one *o);

@@ -71,8 +71,11 @@ static const struct {
     {"task_failed", "problem", "", "", "{'why':'x is no column'}", "x is no column"},
     {"near_retention", "problem", "{'retention_ns':10000000000}", behind,
      "{'lag_ns':9000000000,'taken':2000}", "behind by 9 s, and its input is kept for 10 s"},
-    {"task_stands", "problem", "", "", "{'waits_for':'x.a.b/3','waits_ns':20000000000}",
-     "x.a.b/3 holds its clock, for 20 s"},
+    {"task_stands", "problem", "", "",
+     "{'waits_for':'x.a.b/3','waits_ns':20000000000,'waiting_bytes':8388608,"
+     "'waiting_most':20971520,'reads_past':true}",
+     "x.a.b/3 holds its clock, for 20 s now; 8.0 of at most 20.0 MiB of other inputs wait in its "
+     "memory, and it reads on past more"},
     {"task_stuck", "problem", "", behind, behind, "takes nothing, though 70 records wait"},
     {"lag_grows", "problem", "", behind, "{'lag_ns':12000000000,'lag_records':90,'taken':1100}",
      "its dearest rule is 'r' with 900 ns"},
