@@ -288,6 +288,40 @@ static void add_sheet(struct look *l, const struct graph *g, json_t *list)
     }
 }
 
+/* LEVEL/NAME, of a level that runs in parts LEVEL.PART/NAME. Without a name there is a number, that
+ * of the part: it says nothing here. */
+static bool is_it(struct slice full, struct slice level, struct slice name)
+{
+    struct slice of = {NULL, 0};
+    (void)slice_split(&full, '/', &of);
+    bool part = of.len > level.len && of.ptr[level.len] == '.';
+    of.len = part ? level.len : of.len;
+    return slice_eq(of, level) && slice_eq(full, name);
+}
+
+/* A copy with the statements marked that may lack input that was lost. */
+static json_t *marked(const json_t *drawn, const json_t *lacks)
+{
+    json_t *o = json_deep_copy(drawn), *level, *s, *lack;
+    size_t i, k, n;
+    json_array_foreach(json_object_get(o, "levels"), i, level)
+    {
+        json_array_foreach(json_object_get(level, "statements"), k, s)
+        {
+            const char *name = json_string_value(json_object_get(s, "name"));
+            json_array_foreach(name != NULL ? lacks : NULL, n, lack)
+            {
+                const char *of = json_string_value(json_object_get(lack, "statement"));
+                const char *in = json_string_value(json_object_get(level, "name"));
+                if (is_it(slice_str(of), slice_str(in), slice_str(name))) {
+                    (void)json_object_set_new(s, "incomplete", json_true());
+                }
+            }
+        }
+    }
+    return o;
+}
+
 /* One that has changed while it was drawn is shown without levels: they are those of no version. */
 static void add_graph(struct look *l, const struct graph *g, json_t *list)
 {
@@ -296,9 +330,17 @@ static void add_graph(struct look *l, const struct graph *g, json_t *list)
                           api_text(g->name), "version", (json_int_t)g->version, "phase",
                           tasks_phase(tasks, g->tenant, g->name, g->version));
     const json_t *d = drawn(l->api, g);
-    if (d != NULL) {
+    const struct tasks_filter own = {.tenant = g->tenant, .graph = g->name};
+    json_t *sum = tasks_sum(tasks, &own), *lacks = json_object_get(sum, "incomplete");
+    if (d != NULL && lacks != NULL) {
+        json_t *with = marked(d, lacks);
+        (void)json_object_update(o, with);
+        (void)json_object_set(o, "incomplete", lacks);
+        json_decref(with);
+    } else if (d != NULL) {
         (void)json_object_update(o, (json_t *)(uintptr_t)d);
     }
+    json_decref(sum);
     (void)json_object_set_new(o, "groups", tasks_groups(tasks, g->tenant, g->name));
     (void)json_array_append_new(list, o);
 }

@@ -12,6 +12,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+enum { LACKS_MAX = 64 }; /* statements of a sum that are named */
+
 struct tasks {
     struct map map; /* json_t objects, with "key" added */
 };
@@ -154,7 +156,7 @@ static const struct {
     {"commits", FOLD_SUM},      {"aborts", FOLD_SUM},        {"commit_p50_ns", FOLD_MAX},
     {"taken", FOLD_SUM},        {"commit_p99_ns", FOLD_MAX}, {"put", FOLD_SUM},
     {"late", FOLD_SUM},         {"state_bytes", FOLD_SUM},   {"alerts", FOLD_SUM},
-    {"dead_letters", FOLD_SUM}, {"gaps", FOLD_SUM},
+    {"dead_letters", FOLD_SUM}, {"gaps", FOLD_SUM},          {"waiting_bytes", FOLD_SUM},
 };
 static const char *const states[] = {"live", "replay", "lost"};
 
@@ -162,6 +164,46 @@ static void add_to(json_t *sum, const char *name, int64_t more)
 {
     (void)json_object_set_new(sum, name,
                               json_integer(json_integer_value(json_object_get(sum, name)) + more));
+}
+
+static bool is_of(const json_t *lack, const json_t *task, struct slice statement)
+{
+    return slice_eq(text_of(lack, "statement"), statement) &&
+           slice_eq(text_of(lack, "graph"), text_of(task, "graph")) &&
+           slice_eq(text_of(lack, "tenant"), text_of(task, "tenant"));
+}
+
+/* Statements that may lack lost input: each once, with the number of its tasks that do. */
+static void fold_lacks(json_t *sum, const json_t *task)
+{
+    json_t *list = json_object_get(sum, "incomplete"), *one, *lack;
+    size_t i, k;
+    if (json_array_size(json_object_get(task, "incomplete")) == 0) {
+        return;
+    }
+    if (list == NULL) {
+        list = json_array();
+        (void)json_object_set_new(sum, "incomplete", list);
+    }
+    add_to(sum, "incomplete_tasks", 1);
+    json_array_foreach(json_object_get(task, "incomplete"), i, one)
+    {
+        struct slice statement = text_of(one, "statement");
+        json_array_foreach(list, k, lack)
+        {
+            if (is_of(lack, task, statement)) {
+                add_to(lack, "tasks", 1);
+                break;
+            }
+        }
+        if (k == json_array_size(list) && k < LACKS_MAX) {
+            lack = json_pack("{s:I}", "tasks", (json_int_t)1);
+            (void)json_object_set(lack, "tenant", json_object_get(task, "tenant"));
+            (void)json_object_set(lack, "graph", json_object_get(task, "graph"));
+            (void)json_object_set(lack, "statement", json_object_get(one, "statement"));
+            (void)json_array_append_new(list, lack);
+        }
+    }
 }
 
 static void fold(json_t *sum, const json_t *task)
@@ -175,6 +217,7 @@ static void fold(json_t *sum, const json_t *task)
         add_to(sum, states[i], is);
     }
     add_to(sum, "other", !known);
+    fold_lacks(sum, task);
     for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
         const json_t *v = json_object_get(task, figures[i].name);
         const json_t *old = json_object_get(sum, figures[i].name);

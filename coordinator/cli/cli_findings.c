@@ -235,6 +235,15 @@ static void refused(const struct pair *p, struct buf *out)
     }
 }
 
+/* Lost input and rules that are not deployed have findings of their own. */
+static void degraded(const struct pair *p, struct buf *out)
+{
+    const char *how = text(p->now, "degraded");
+    if (how[0] != '\0' && text(p->now, "why")[0] == '\0' && strcmp(how, "input was lost") != 0) {
+        (void)buf_addf(out, "does less than its rules say: %s", how);
+    }
+}
+
 static void incomplete(const struct pair *p, struct buf *out)
 {
     size_t i;
@@ -285,6 +294,9 @@ static const struct task_row {
      "each costs a marker at every commit: fewer partitions, or more slots (operator.slots)"},
     {"restarts", "warning", restarts, "see its worker's log for 'lost'"},
     {"refused", "warning", refused, "kaiju tail dlq shows which, and why"},
+    {"degraded", "warning", degraded,
+     "that is the policy of the level's budget: raise limits in the graph, or make the rule keep "
+     "less (a key, a shorter window, 'where timer:within')"},
     {"incomplete", "warning", incomplete,
      "kaiju tail dlq says what is lost; windows of time turn over, all else is whole again when "
      "the "

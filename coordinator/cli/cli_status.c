@@ -18,6 +18,21 @@ static const struct conf_row rows[] = {
 };
 static const char *const shorts[] = {"o", "output", NULL};
 
+static void print_lacks(const json_t *tasks)
+{
+    const json_t *list = json_object_get(tasks, "incomplete"), *one;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        printf("%s  %s/%s %s (%lld tasks)\n", i == 0 ? "incomplete " : "           ",
+               cli_text(one, "tenant"), cli_text(one, "graph"), cli_text(one, "statement"),
+               (long long)cli_number(one, "tasks"));
+    }
+    if (i > 0) {
+        puts("             input was lost that these may lack; kaiju doctor says what to do");
+    }
+}
+
 static void print_status(const json_t *o)
 {
     const json_t *tasks = json_object_get(o, "tasks"), *phases = json_object_get(o, "phases"), *v;
@@ -35,6 +50,9 @@ static void print_status(const json_t *o)
         between = ", ";
     }
     puts(json_object_size(phases) > 0 ? ")" : "");
+    if (cli_number(phases, "degraded") > 0) {
+        puts("             kaiju get says which are degraded, kaiju doctor what is wrong");
+    }
     printf("workers      %lld\n", (long long)cli_number(o, "workers"));
     printf("tasks        %lld", (long long)cli_number(tasks, "tasks"));
     if (cli_number(tasks, "tasks") > 0) {
@@ -44,6 +62,7 @@ static void print_status(const json_t *o)
                (double)cli_number(tasks, "lag_ns") / 1e9);
     }
     putchar('\n');
+    print_lacks(tasks);
 }
 
 static int run(const struct cmd *self, int argc, char **argv)

@@ -18,7 +18,7 @@ enum { NAME_BYTES = 120, WORD_BYTES = 16, DEPTH = 8, ARENA_BYTES = 1 << 20 };
 
 struct shown {
     char task[NAME_BYTES], rule[NAME_BYTES], state[WORD_BYTES];
-    int64_t taken, before, put, lag_ns, rule_ns;
+    int64_t taken, before, put, lag_ns, rule_ns, lacks;
     double rate;
 };
 
@@ -62,6 +62,7 @@ static const struct {
     {"put", offsetof(struct shown, put)},
     {"lag_ns", offsetof(struct shown, lag_ns)},
     {"ns_per_event", offsetof(struct shown, rule_ns)},
+    {"incomplete_statements", offsetof(struct shown, lacks)},
 };
 
 static void take_number(struct shown *s, struct slice key, int64_t n)
@@ -146,6 +147,21 @@ void top_tasks_add(struct top_tasks *t, struct slice key, struct slice value)
     *s = now;
 }
 
+static void show_lacks(const struct top_tasks *t, struct buf *out)
+{
+    int64_t statements = 0;
+    size_t tasks = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        statements += t->tasks[i].lacks;
+        tasks += t->tasks[i].lacks > 0;
+    }
+    if (tasks > 0) {
+        (void)buf_addf(out,
+                       "input was lost: %lld statements of %zu tasks may lack it (kaiju doctor)\n",
+                       (long long)statements, tasks);
+    }
+}
+
 static int by_rate(const void *a, const void *b)
 {
     const struct shown *x = a, *y = b;
@@ -176,4 +192,5 @@ void top_tasks_show(struct top_tasks *t, int64_t now_ns, struct buf *out)
     if (t->n > TOP_TASKS_SHOWN) {
         (void)buf_addf(out, "(%zu tasks in all)\n", t->n);
     }
+    show_lacks(t, out);
 }

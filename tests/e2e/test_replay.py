@@ -140,6 +140,33 @@ class Replay(Case):
         self.assertIn(f"the replay floor is {floor}",
                       self.replay(*task, "--from", just_before, code=5).stdout)
 
+    def test_statements_that_may_lack_lost_input_are_named(self):
+        role = Case.begin(self)  # no snapshot comes before it dies
+        self.apply(role, GRAPH.replace("archive_every: 1s\n", "").replace(
+            "from LogRecord;", "from LogRecord; @name('all') select count(*) as n from LogRecord;"))
+        self.send(role, 5, 1, random.Random(6))
+        self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 100)
+        api = ("--api", f"http://{role.addr}")
+        self.assertNotIn("incomplete", run("status", *api).stdout)
+        self.assertNotIn("input was lost", run("top", "-n", "1", *self.bus).stdout)
+        role.stop(signal.SIGKILL)
+        done = run("logs", "trim", *self.bus, program=os.environ["PUT_RECORDS"])
+        self.assertEqual(0, done.returncode, done.stderr)
+        role = Case.begin(self)
+        role.wait_log(r'msg="graph is live"')
+        api = ("--api", f"http://{role.addr}")
+        self.until("status names none", lambda: "incomplete" in run("status", *api).stdout)
+        self.assertIn("incomplete   default/lines logs.2/all (1 tasks)\n", run("status", *api).stdout)
+        graph = json.loads(role.get("/api/v1/topology"))["graphs"][0]
+        self.assertEqual([("logs.2/all", 1)], [(x["statement"], x["tasks"]) for x in graph["incomplete"]])
+        marks = [s.get("incomplete", False) for level in graph["levels"] for s in level["statements"]]
+        self.assertEqual([False, True, False, False], marks)
+        totals = json.loads(role.get("/api/v1/rulegraphs/lines/status"))["totals"]
+        self.assertEqual(1, totals["incomplete_tasks"])
+        self.assertIn("input was lost: 1 statements of 1 tasks may lack it",
+                      run("top", "-n", "1", *self.bus).stdout)
+        self.assertIn("logs.2/all", run("doctor", "--look", "100ms", *api).stdout)
+
     def test_who_applies_is_told_of_topics_that_keep_too_little(self):
         role = self.begin("--bus-retention", "2h")
         path = self.write("graph.yaml", GRAPH)

@@ -85,6 +85,8 @@ static const struct {
     {"restarts", "warning", "", "", "{'restarts':2}", "2 times"},
     {"refused", "warning", "", "", "{'poison':4,'dropped':1}",
      "4 inputs could not be processed, 1 late inputs"},
+    {"degraded", "warning", "", "", "{'degraded':'rows: no more than 5, then drop-newest'}",
+     "does less than its rules say: rows: no more than 5"},
     {"incomplete", "warning", "", "",
      "{'incomplete':[{'statement':'hl/a'},{'statement':'hl/#2','turns_over_ms':9}],"
      "'incomplete_statements':5}",

@@ -77,6 +77,27 @@ TEST(tasks_sums)
     tasks_free(t);
 }
 
+TEST(tasks_sums_name_what_may_lack_lost_input_once)
+{
+    static const char lacks[] = "{\"state\":\"live\",\"incomplete\":[{\"statement\":\"hl/a\"}]}";
+    struct tasks *t = some();
+    take(t, "t/g/hl/0", lacks);
+    take(t, "t/g/hl/1", lacks);
+    take(t, "t/h/hl/0", lacks);
+    json_t *s = tasks_sum(t, &(struct tasks_filter){.tenant = SLICE_NONE});
+    const json_t *list = json_object_get(s, "incomplete");
+    CHECK_EQ(3, number(s, "incomplete_tasks"));
+    CHECK_EQ(2, json_array_size(list));
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *one = json_array_get(list, i);
+        bool g = strcmp("g", json_string_value(json_object_get(one, "graph"))) == 0;
+        CHECK_EQ(g ? 2 : 1, number(one, "tasks"));
+        CHECK_STR("hl/a", json_string_value(json_object_get(one, "statement")));
+    }
+    json_decref(s);
+    tasks_free(t);
+}
+
 TEST(tasks_phases)
 {
     struct tasks *t = some();

@@ -33,6 +33,11 @@ TEST(tasks_are_shown_by_what_they_take)
     CHECK(busy != NULL && quiet != NULL && busy < quiet);
     CHECK_HAS("replay        1000           12       1.5  dear                       812", busy);
     CHECK(strstr(text, "none") == NULL && strstr(text, "cheap") == NULL);
+    CHECK(strstr(text, "lost") == NULL);
+    top_tasks_add(
+        t, SLICE("a/quiet/logs/0"),
+        SLICE("{\"incomplete\":[{\"statement\":\"logs/a\"}],\"incomplete_statements\":3}"));
+    CHECK_HAS("input was lost: 3 statements of 1 tasks may lack it", show(t, 5, &b));
     top_tasks_add(t, SLICE("a/busy/logs/0"), SLICE_NONE);
     CHECK(strstr(show(t, 5, &b), "busy") == NULL);
     top_tasks_free(t);
