@@ -2,89 +2,22 @@
  *
  * See members.h.
  */
-#include "coordinator/members.h"
+#include "coordinator/members_impl.h"
 
 #include "coordinator/assign.h"
 #include "core/base/arena.h"
 #include "core/base/log.h"
-#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/net/aside.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
-enum {
-    SLOTS_MAX = 64, /* of a worker */
-    ARENA_MAX = 256 << 20,
-    KEY_BYTES = 160,
-    NAME_MAX_BYTES = KEY_BYTES - 40, /* of a worker: keys and writers have numbers behind it */
-    MOVES_MAX = 4,                   /* tasks that nobody runs for a moment */
-    TASKS_MAX = 100000,
-};
-#define SILENT_NS   (3 * CLOCK_NS_PER_S)
-#define FORGET_NS   (60 * CLOCK_NS_PER_S)
-#define PATIENCE_NS (120 * CLOCK_NS_PER_S)
-#define STALL_NS    CLOCK_NS_PER_S
-
-struct held { /* what a worker says of one of his slots */
-    int64_t incarnation, epoch;
-    bool lost;
-};
-
-struct worker {
-    char *name, *boot, *level;
-    char *left; /* the boot that has said, last of all, that it leaves */
-    uint32_t n_slots;
-    int64_t beat, seen; /* mono */
-    int64_t patience;   /* so much longer it will be silent, it says: it lays a graph out */
-    bool leaves;
-    struct held held[SLOTS_MAX];
-};
-
-struct seat { /* a record of ctl.assign */
-    char *key, *worker, *boot;
-    uint32_t number;
-    int64_t incarnation, epoch;
-    bool revoked, fencing, fenced;
-    uint64_t tag; /* of the fence */
-    json_t *tasks;
-    json_t *died; /* of its tasks, those whose worker before it has died */
-    char *value;  /* as it was read */
-};
-
-/* Of a graph. It is made beside the loop; until then the one before it stays. */
-struct plan {
-    struct members *m;
-    char *key, *document;
-    uint64_t turn; /* of the graph, when it was asked for */
-    struct arena *arena;
-    const struct coordinator_group *groups;
-    uint32_t n_groups;
-    int rc;
-    struct err err;
-};
-
-struct planned {       /* a graph */
-    struct plan *plan; /* NULL: none yet */
-    uint64_t turn;     /* raised with each change */
-    bool asked;        /* for the plan of this turn, or it is there */
-};
-
-struct members {
-    struct members_conf conf;
-    struct map workers, seats, plans;
-    struct map died;    /* tasks whose worker has died, until others have them */
-    uint32_t under_way; /* changes */
-    bool dirty;         /* something has changed since tasks were given */
-    uint64_t tags, turns;
-    int64_t last;    /* number given */
-    int64_t stepped; /* when it last looked */
-    struct members_count count;
-};
+#define SILENT_NS (3 * CLOCK_NS_PER_S)
+#define FORGET_NS (60 * CLOCK_NS_PER_S)
+#define STALL_NS  CLOCK_NS_PER_S
 
 struct members *members_new(const struct members_conf *conf)
 {
@@ -95,31 +28,8 @@ struct members *members_new(const struct members_conf *conf)
     map_init(&m->seats, (size_t)MEMBERS_MAX * SLOTS_MAX);
     map_init(&m->plans, GRAPHS_MAX);
     map_init(&m->died, TASKS_MAX);
+    moved_init(&m->moved, TASKS_MAX);
     return m;
-}
-
-static void worker_free(struct worker *w)
-{
-    if (w != NULL) {
-        mem_free(w->name);
-        mem_free(w->boot);
-        mem_free(w->level);
-        mem_free(w->left);
-        mem_free(w);
-    }
-}
-
-static void seat_free(struct seat *s)
-{
-    if (s != NULL) {
-        mem_free(s->key);
-        mem_free(s->worker);
-        mem_free(s->boot);
-        mem_free(s->value);
-        json_decref(s->tasks);
-        json_decref(s->died);
-        mem_free(s);
-    }
 }
 
 static void plan_free(struct plan *p)
@@ -146,10 +56,10 @@ void members_free(struct members *m)
         return;
     }
     MAP_EACH (&m->workers, e) {
-        worker_free(e->value);
+        members_worker_free(e->value);
     }
     MAP_EACH (&m->seats, e) {
-        seat_free(e->value);
+        members_seat_free(e->value);
     }
     MAP_EACH (&m->plans, e) {
         planned_free(e->value);
@@ -158,157 +68,11 @@ void members_free(struct members *m)
     map_done(&m->seats);
     map_done(&m->plans);
     map_done(&m->died);
+    moved_done(&m->moved);
     mem_free(m);
 }
 
-static int64_t now_ns(const struct members *m)
-{
-    return clock_mono(bus_clock(m->conf.bus));
-}
-
 /* ---- records ---- */
-
-static char *copy(const char *text)
-{
-    return mem_dup(text != NULL ? text : "", text != NULL ? strlen(text) : 0);
-}
-
-static const char *text_of(const json_t *o, const char *name)
-{
-    return json_string_value(json_object_get(o, name));
-}
-
-static int64_t number_of(const json_t *o, const char *name)
-{
-    return json_integer_value(json_object_get(o, name));
-}
-
-static bool is_same(const char *a, const char *b)
-{
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
-static bool is_held_same(const struct held *a, const struct held *b)
-{
-    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
-        if (a[i].incarnation != b[i].incarnation || a[i].epoch != b[i].epoch ||
-            a[i].lost != b[i].lost) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void read_held(struct worker *w, const json_t *list)
-{
-    size_t i;
-    const json_t *h;
-    memset(w->held, 0, sizeof w->held);
-    json_array_foreach(list, i, h)
-    {
-        int64_t k = number_of(h, "slot");
-        if (k >= 0 && k < SLOTS_MAX) {
-            w->held[k] = (struct held){number_of(h, "incarnation"), number_of(h, "epoch"),
-                                       json_is_true(json_object_get(h, "lost"))};
-        }
-    }
-}
-
-static void take_worker(struct members *m, struct slice key, const json_t *o)
-{
-    if (o == NULL) {
-        worker_free(map_remove(&m->workers, key));
-        return;
-    }
-    bool fits = number_of(o, "format") == MEMBERS_FORMAT && key.len <= NAME_MAX_BYTES;
-    void **at = fits ? map_put(&m->workers, key) : NULL;
-    if (at == NULL) {
-        LOG_WARN("a worker is passed over",
-                 LOG_SLICE("worker", slice_of(key.ptr, MIN(key.len, KEY_BYTES))));
-        return;
-    }
-    struct worker *w = *at != NULL ? *at : MEM_NEW(struct worker);
-    struct worker had = *w;
-    m->dirty |= *at == NULL || !is_same(w->boot, text_of(o, "boot"));
-    if (!is_same(w->boot, text_of(o, "boot")) || w->beat != number_of(o, "beat")) {
-        w->seen = now_ns(m);
-    }
-    mem_free(w->name);
-    mem_free(w->boot);
-    mem_free(w->level);
-    w->name = mem_dup(key.ptr, key.len);
-    w->boot = copy(text_of(o, "boot"));
-    w->level = copy(text_of(o, "level"));
-    w->n_slots = (uint32_t)MAX(0, MIN(number_of(o, "slots"), SLOTS_MAX));
-    w->beat = number_of(o, "beat");
-    w->patience = MAX(0, MIN(number_of(o, "patience_ns"), PATIENCE_NS));
-    w->leaves = json_is_true(json_object_get(o, "leaves"));
-    if (w->leaves) {
-        mem_free(w->left);
-        w->left = copy(w->boot);
-    }
-    read_held(w, json_object_get(o, "held"));
-    m->dirty |= had.leaves != w->leaves || !is_held_same(had.held, w->held);
-    *at = w;
-}
-
-/* Whose worker has died is remembered until somebody else has it. */
-static void take_died(struct members *m, const struct seat *s)
-{
-    size_t i;
-    const json_t *name;
-    json_array_foreach(s->revoked ? s->died : s->tasks, i, name)
-    {
-        struct slice task = slice_str(json_string_value(name));
-        void **at = s->revoked ? map_put(&m->died, task) : NULL;
-        if (at != NULL) {
-            *at = m;
-        } else if (!s->revoked) {
-            (void)map_remove(&m->died, task);
-        }
-    }
-}
-
-static void take_seat(struct members *m, struct slice key, const json_t *o, struct slice value)
-{
-    if (o == NULL) {
-        seat_free(map_remove(&m->seats, key));
-        return;
-    }
-    void **at = number_of(o, "format") == MEMBERS_FORMAT ? map_put(&m->seats, key) : NULL;
-    if (at == NULL) {
-        return;
-    }
-    seat_free(*at);
-    struct seat *s = MEM_NEW(struct seat);
-    *s = (struct seat){.key = mem_dup(key.ptr, key.len),
-                       .worker = copy(text_of(o, "worker")),
-                       .boot = copy(text_of(o, "boot")),
-                       .number = (uint32_t)number_of(o, "slot"),
-                       .incarnation = number_of(o, "incarnation"),
-                       .epoch = number_of(o, "epoch"),
-                       .revoked = json_is_true(json_object_get(o, "revoked")),
-                       .tasks = json_incref(json_object_get(o, "tasks")),
-                       .died = json_incref(json_object_get(o, "died")),
-                       .value = mem_dup(value.ptr, value.len)};
-    m->last = MAX(m->last, MAX(s->incarnation, s->epoch));
-    take_died(m, s);
-    *at = s;
-}
-
-void members_take(struct members *m, enum store_topic topic, struct slice key, struct slice value)
-{
-    json_t *o = value.ptr != NULL ? json_loadb(value.ptr, value.len, 0, NULL) : NULL;
-    if (value.ptr != NULL && !json_is_object(o)) {
-        LOG_WARN("a record of workers is passed over", LOG_SLICE("key", key));
-    } else if (topic == STORE_MEMBERS) {
-        take_worker(m, key, o);
-    } else {
-        take_seat(m, key, o, value);
-        m->dirty = true;
-    }
-    json_decref(o);
-}
 
 bool members_hold(const struct members *m, enum store_topic topic, struct slice key,
                   struct slice value)
@@ -390,19 +154,20 @@ static int64_t new_number(struct members *m)
 }
 
 static json_t *record_of(const char *worker, const char *boot, uint32_t number, int64_t incarnation,
-                         int64_t epoch, bool revoked, json_t *tasks, json_t *died)
+                         int64_t epoch, bool revoked, json_t *tasks, json_t *died, json_t *moved)
 {
-    return json_pack("{s:i s:s s:s s:i s:I s:I s:b s:O s:O*}", "format", MEMBERS_FORMAT, "worker",
-                     worker, "boot", boot, "slot", (int)number, "incarnation",
+    return json_pack("{s:i s:s s:s s:i s:I s:I s:b s:O s:O* s:O*}", "format", MEMBERS_FORMAT,
+                     "worker", worker, "boot", boot, "slot", (int)number, "incarnation",
                      (json_int_t)incarnation, "epoch", (json_int_t)epoch, "revoked", revoked,
-                     "tasks", tasks, "died", json_array_size(died) > 0 ? died : NULL);
+                     "tasks", tasks, "died", json_array_size(died) > 0 ? died : NULL, "moved",
+                     json_object_size(moved) > 0 ? moved : NULL);
 }
 
 /* ---- the dead ---- */
 
 static bool is_alive(const struct members *m, const struct worker *w)
 {
-    return w != NULL && !w->leaves && now_ns(m) - w->seen < SILENT_NS + w->patience;
+    return w != NULL && !w->leaves && members_now(m) - w->seen < SILENT_NS + w->patience;
 }
 
 static bool has_worker(const struct members *m, const struct seat *s)
@@ -410,15 +175,15 @@ static bool has_worker(const struct members *m, const struct seat *s)
     const struct worker *w = map_get(&m->workers, slice_str(s->worker));
     bool lost = w != NULL && s->number < SLOTS_MAX && w->held[s->number].lost &&
                 w->held[s->number].incarnation == s->incarnation;
-    return is_alive(m, w) && is_same(w->boot, s->boot) && s->number < w->n_slots && !lost;
+    return is_alive(m, w) && members_same(w->boot, s->boot) && s->number < w->n_slots && !lost;
 }
 
 /* The process is gone, and nobody has said that it would go. */
 static bool has_died(const struct members *m, const struct seat *s)
 {
     const struct worker *w = map_get(&m->workers, slice_str(s->worker));
-    bool left = w != NULL && is_same(w->left, s->boot);
-    return !left && (w == NULL || !is_same(w->boot, s->boot) || !is_alive(m, w));
+    bool left = w != NULL && members_same(w->left, s->boot);
+    return !left && (w == NULL || !members_same(w->boot, s->boot) || !is_alive(m, w));
 }
 
 static void revoke(struct members *m, const struct seat *s)
@@ -427,14 +192,14 @@ static void revoke(struct members *m, const struct seat *s)
              LOG_INT("incarnation", s->incarnation), LOG_INT("tasks", json_array_size(s->tasks)));
     submit(m, STORE_ASSIGN, s->key,
            record_of(s->worker, s->boot, s->number, s->incarnation, new_number(m), true, s->tasks,
-                     has_died(m, s) ? s->tasks : NULL));
+                     has_died(m, s) ? s->tasks : NULL, NULL));
 }
 
 static void fence(struct members *m, struct seat *s)
 {
     char name[KEY_BYTES];
     struct err err;
-    (void)snprintf(name, sizeof name, "%s.%u.%" PRId64, s->worker, s->number, s->incarnation);
+    (void)members_writer(s, name);
     s->tag = ++m->tags;
     s->fencing = bus_fence(m->conf.bus, slice_str(name), s->tag, &err) == 0;
     if (!s->fencing) {
@@ -454,6 +219,22 @@ void members_on_event(struct members *m, const struct bus_ev *ev)
     members_step(m);
 }
 
+/* A task that was given on waits for its release, and the slot that had it does not write one. */
+static bool is_waited_for(const struct members *m, const struct seat *s)
+{
+    char writer[KEY_BYTES];
+    (void)members_writer(s, writer);
+    MAP_EACH (&m->workers, e) {
+        const struct worker *w = e->value;
+        for (uint32_t k = 0; is_alive(m, w) && k < w->n_slots; k++) {
+            if (strcmp(w->held[k].waits, writer) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* True: somebody is on his way out. */
 static bool end_seats(struct members *m)
 {
@@ -466,7 +247,7 @@ static bool end_seats(struct members *m)
     MAP_EACH (&m->seats, e) {
         struct seat *s = e->value;
         any |= s->revoked;
-        if (!s->revoked && !has_worker(m, s)) {
+        if (!s->revoked && (!has_worker(m, s) || is_waited_for(m, s))) {
             any = true;
             revoke(m, s);
         } else if (s->fenced) {
@@ -477,7 +258,7 @@ static bool end_seats(struct members *m)
     }
     MAP_EACH (&m->workers, e) {
         const struct worker *w = e->value;
-        if (!any && !is_alive(m, w) && now_ns(m) - w->seen > FORGET_NS) {
+        if (!any && !is_alive(m, w) && members_now(m) - w->seen > FORGET_NS) {
             submit(m, STORE_MEMBERS, w->name, NULL);
         }
     }
@@ -665,6 +446,25 @@ static bool is_equal(const json_t *a, const json_t *b)
     return json_equal(a, b) == 1;
 }
 
+static bool has_writer(const struct members *m, const char *name)
+{
+    char writer[KEY_BYTES];
+    bool found = false;
+    MAP_EACH (&m->seats, e) {
+        found |= strcmp(members_writer(e->value, writer), name) == 0;
+    }
+    return found;
+}
+
+/* The writer that must have let the task go, before who has it now begins it; NULL: there is none,
+ * or it is fenced. */
+static const char *mover_of(const struct members *m, const struct seat *s, const char *task)
+{
+    const char *from = json_string_value(json_object_get(s != NULL ? s->moved : NULL, task));
+    from = from != NULL ? from : moved_from(&m->moved, slice_str(task));
+    return from != NULL && has_writer(m, from) ? from : NULL;
+}
+
 /* Who has it now has it from somebody who died. */
 static bool is_of_dead(const struct members *m, const struct seat *s, struct slice task)
 {
@@ -683,7 +483,7 @@ static void write_slot(struct members *m, const struct wish *w, uint32_t slot, b
     const struct worker *one = w->workers.ptr[slot];
     uint32_t number = w->slots.ptr[slot].number;
     const struct seat *s = seat_of(m, one, number);
-    json_t *tasks = json_array(), *died = json_array();
+    json_t *tasks = json_array(), *died = json_array(), *moved = json_object();
     for (size_t i = 0; i < w->tasks.len; i++) {
         const struct assign_task *t = &w->tasks.ptr[i];
         bool fresh = t->previous == ASSIGN_NONE;
@@ -692,10 +492,16 @@ static void write_slot(struct members *m, const struct wish *w, uint32_t slot, b
             if (is_of_dead(m, s, t->name)) {
                 json_array_append_new(died, json_stringn(t->name.ptr, t->name.len));
             }
+            const char *from = mover_of(m, s, t->name.ptr);
+            if (from != NULL) {
+                json_object_set_new(moved, t->name.ptr, json_string(from));
+            }
             m->count.tasks++;
         }
     }
-    bool same = s != NULL ? is_equal(tasks, s->tasks) : json_array_size(tasks) == 0;
+    bool same = s != NULL ? is_equal(tasks, s->tasks) &&
+                                json_object_size(moved) == json_object_size(s->moved)
+                          : json_array_size(tasks) == 0;
     if (!same) {
         int64_t epoch = new_number(m);
         char key[KEY_BYTES];
@@ -703,8 +509,9 @@ static void write_slot(struct members *m, const struct wish *w, uint32_t slot, b
         LOG_INFO("a slot's tasks", LOG_STR("slot", key), LOG_INT("tasks", json_array_size(tasks)));
         submit(m, STORE_ASSIGN, key,
                record_of(one->name, one->boot, number, s != NULL ? s->incarnation : epoch, epoch,
-                         false, tasks, died));
+                         false, tasks, died, moved));
     }
+    json_decref(moved);
     json_decref(died);
     json_decref(tasks);
 }
@@ -735,7 +542,7 @@ static void give(struct members *m)
  * was its own. */
 static void forgive_stall(struct members *m)
 {
-    int64_t now = now_ns(m), stall = now - m->stepped;
+    int64_t now = members_now(m), stall = now - m->stepped;
     if (m->stepped > 0 && stall >= STALL_NS) {
         LOG_DEBUG("workers were not heard for a while", LOG_INT("ms", stall / CLOCK_NS_PER_MS));
         MAP_EACH (&m->workers, e) {

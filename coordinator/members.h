@@ -10,13 +10,16 @@
  * revocation is committed, then the writer is fenced, then the record is removed, and only then are
  * its tasks given to others. A task moves between slots that live when the one that had it says
  * that he has let it go: what nobody has is given away only while every slot says that it follows
- * its last record.
+ * its last record. Who gets it is told who had it (`moved`), and begins it behind the release that
+ * stands in its journal; if he waits for that for 3 s he says so (`waits`), and the slot that had
+ * it is revoked and fenced.
  *
  * Records: ctl.members, key: the worker; {"format","worker","boot","slots","level","leaves",
- * "beat","patience_ns","held":[{"slot","incarnation","epoch","lost"}]}. ctl.assign, key:
+ * "beat","patience_ns","held":[{"slot","incarnation","epoch","lost","waits"}]}. ctl.assign, key:
  * "worker/slot";
- * {"format","worker","boot","slot","incarnation","epoch","revoked","tasks":[...],"died":[...]}:
- * of these tasks, those whose worker has died without a word.
+ * {"format","worker","boot","slot","incarnation","epoch","revoked","tasks":[...],"died":[...],
+ * "moved":{task:writer}}: of these tasks, those whose worker has died without a word, and those
+ * that a slot that lives had.
  *
  * Loop thread. members_step is called a few times a second.
  */

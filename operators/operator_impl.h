@@ -54,6 +54,7 @@ struct operator_place {      /* for a slot */
     char name[OPERATOR_NAME];
     int64_t incarnation, epoch; /* of its record; 0: none */
     struct map tasks;           /* that it shall have, by name */
+    struct map moved;           /* of those: the writer that had it and lives */
     struct worker *worker;
     uint64_t order; /* of worker_run, the last */
     bool lost;      /* the thread has ended by itself */

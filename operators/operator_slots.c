@@ -14,6 +14,8 @@
 /* Why it has a task: whoever had it before has died, or not. */
 static const char given[] = "given", died[] = "died";
 
+#define RELEASE_NS (3 * CLOCK_NS_PER_S) /* waited for, at most */
+
 enum { TASKS_MAX = 100000, CORES_MAX = 8, MEMBERS_FORMAT = 1 };
 
 /* ---- which ---- */
@@ -37,7 +39,9 @@ static void run_tasks(struct operator_self *o, struct operator_place *p)
             for (uint32_t k = 0; k < group->parts; k++) {
                 const void *how = map_get(&p->tasks, group->tasks[k].plan->name);
                 if (how != NULL) {
-                    *VEC_PUSH(&wants) = (struct worker_want){g->laid, i, k, how == died};
+                    *VEC_PUSH(&wants) = (struct worker_want){
+                        g->laid, i, k, how == died,
+                        map_get(&p->moved, group->tasks[k].plan->name) != NULL};
                 }
             }
         }
@@ -86,6 +90,14 @@ static void begin(struct operator_self *o, struct operator_place *p)
     p->worker = worker_new(o->env->bus, &conf);
 }
 
+static void clear_moved(struct operator_place *p)
+{
+    MAP_EACH (&p->moved, e) {
+        mem_free(e->value);
+    }
+    map_clear(&p->moved);
+}
+
 static void end(struct operator_place *p)
 {
     if (p->worker != NULL) {
@@ -96,6 +108,7 @@ static void end(struct operator_place *p)
     p->incarnation = p->epoch = 0;
     p->lost = false;
     map_clear(&p->tasks);
+    clear_moved(p);
 }
 
 static void mark_tasks(struct operator_place *p, const json_t *tasks, const char *how)
@@ -116,6 +129,17 @@ static void take_tasks(struct operator_place *p, const json_t *record)
     map_clear(&p->tasks);
     mark_tasks(p, json_object_get(record, "tasks"), given);
     mark_tasks(p, json_object_get(record, "died"), died);
+    clear_moved(p);
+    const char *task;
+    json_t *from;
+    json_object_foreach(json_object_get(record, "moved"), task, from)
+    {
+        const char *writer = json_string_value(from);
+        void **at = writer != NULL ? map_put(&p->moved, slice_str(task)) : NULL;
+        if (at != NULL) {
+            *at = mem_dup(writer, strlen(writer));
+        }
+    }
 }
 
 /* A record of one of this worker's slots. */
@@ -152,6 +176,21 @@ void operator_on_assign(struct operator_self *o, const struct bus_record *r)
 
 /* ---- ctl.members ---- */
 
+/* The writer that does not let a task of the slot go; NULL: there is none. */
+static const char *waits_for(const struct operator_place *p)
+{
+    uint32_t n = 0;
+    const struct worker_task *tasks = p->worker != NULL ? worker_tasks(p->worker, &n) : NULL;
+    const char *found = NULL;
+    for (uint32_t i = 0; i < n && found == NULL; i++) {
+        const struct layout_group *g = &tasks[i].laid->layout->groups[tasks[i].group];
+        found = tasks[i].unreleased_ns >= RELEASE_NS
+                    ? map_get(&p->moved, g->tasks[tasks[i].part].plan->name)
+                    : NULL;
+    }
+    return found;
+}
+
 /* What it says of its slots: which record each follows, to the end. */
 static json_t *held_of(const struct operator_self *o)
 {
@@ -160,10 +199,10 @@ static json_t *held_of(const struct operator_self *o)
         const struct operator_place *p = &o->slots[i];
         bool follows = p->worker != NULL && worker_look(p->worker).applied >= p->order;
         if (p->incarnation != 0) {
-            json_array_append_new(list,
-                                  json_pack("{s:i s:I s:I s:b}", "slot", (int)i, "incarnation",
-                                            (json_int_t)p->incarnation, "epoch",
-                                            (json_int_t)(follows ? p->epoch : 0), "lost", p->lost));
+            json_array_append_new(list, json_pack("{s:i s:I s:I s:b s:s*}", "slot", (int)i,
+                                                  "incarnation", (json_int_t)p->incarnation,
+                                                  "epoch", (json_int_t)(follows ? p->epoch : 0),
+                                                  "lost", p->lost, "waits", waits_for(p)));
         }
     }
     return list;
@@ -221,6 +260,7 @@ void operator_slots_make(struct operator_self *o)
     for (uint32_t i = 0; i < o->n_slots; i++) {
         (void)snprintf(o->slots[i].key, OPERATOR_NAME, "%s/%u", o->name, i);
         map_init(&o->slots[i].tasks, TASKS_MAX);
+        map_init(&o->slots[i].moved, TASKS_MAX);
     }
 }
 
@@ -229,6 +269,8 @@ void operator_slots_free(struct operator_self *o)
     for (uint32_t i = 0; i < o->n_slots; i++) {
         worker_free(o->slots[i].worker);
         map_done(&o->slots[i].tasks);
+        clear_moved(&o->slots[i]);
+        map_done(&o->slots[i].moved);
     }
     mem_free(o->slots);
 }

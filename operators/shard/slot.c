@@ -156,13 +156,14 @@ void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how)
 }
 
 /* All that it did is committed, and all that had to be said. */
-static bool is_done(const struct slot_one *o)
+static bool is_done(const struct slot *s, const struct slot_one *o)
 {
     if (o->state != SLOT_LIVE) {
-        return o->state == SLOT_LOST || o->how < SLOT_LEAVE_FINAL;
+        return o->state == SLOT_LOST || o->how == SLOT_LEAVE;
     }
     return !o->final && o->snap.state == SNAP_NONE && !slot_snap_sends(o) &&
-           !task_is_dirty(o->task) && (o->how < SLOT_LEAVE_FINAL || o->said);
+           !task_is_dirty(o->task) && !slot_releases(s, o) &&
+           (o->how < SLOT_LEAVE_FINAL || o->said);
 }
 
 /* What is committed may become readable a little later. Who takes the task over reads its journal
@@ -201,7 +202,7 @@ static void let_go(struct slot *s)
             slot_trial_end(s, o);
             slot_inputs_leave(s, o);
         }
-        if (o->leaving && is_done(o) && !o->in_cut && !busy && is_readable(s, o)) {
+        if (o->leaving && is_done(s, o) && !o->in_cut && !busy && is_readable(s, o)) {
             VEC_REMOVE(&s->tasks, i - 1);
             one_free(s, o);
         }
@@ -299,7 +300,8 @@ static int64_t next_wake(const struct slot *s)
     bool busy = s->sending || s->committing || s->looking; /* an event will come */
     for (size_t i = 0; i < s->tasks.len && !busy; i++) {
         const struct slot_one *o = s->tasks.ptr[i];
-        bool pages = o->state == SLOT_LIVE && (slot_snap_wants(o) || slot_snap_sends(o));
+        bool pages = o->state == SLOT_LIVE &&
+                     (slot_snap_wants(o) || slot_snap_sends(o) || slot_releases(s, o));
         int64_t due = pages ? 0 : MIN(slot_cut_due(s, o), slot_snap_due(s, o));
         at = MIN(at, due == INT64_MAX ? due : MAX(due, s->last_commit + slot_interval(s)));
     }
@@ -427,7 +429,8 @@ bool slot_is_drained(const struct slot *s)
     bool left = s->sending || s->committing || s->looking;
     VEC_EACH (&s->tasks, at) {
         const struct slot_one *o = *at;
-        left |= o->in_cut || (o->state == SLOT_LIVE && task_is_dirty(o->task));
+        left |=
+            o->in_cut || (o->state == SLOT_LIVE && task_is_dirty(o->task)) || slot_releases(s, o);
     }
     return s->lost || !left;
 }
@@ -478,6 +481,12 @@ uint64_t slot_task_awaits(const struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
     return s->tasks.ptr[i]->state == SLOT_LOST ? s->tasks.ptr[i]->awaits : 0;
+}
+
+bool slot_task_is_unreleased(const struct slot *s, uint32_t i)
+{
+    assert(i < s->tasks.len);
+    return s->tasks.ptr[i]->state == SLOT_LOST && s->tasks.ptr[i]->unreleased;
 }
 
 const char *slot_task_why(const struct slot *s, uint32_t i)

@@ -66,11 +66,11 @@ struct slot_task {
     const bool *aligned;        /* per topic: waited for by align_ns */
     bool from_start;            /* without a journal: all that is there, else what comes */
     bool after_death;           /* whoever ran it before has died: it is counted (slot_trial.h) */
-    bool asks; /* rules before these that did not end stop it: slot_task_awaits; else it begins */
-    bool ends; /* its graph is deleted: nothing of it is played, it only leaves, DELETED */
-    int64_t idle_ns; /* at the end of all inputs for so long: ticks begin; 0: never */
-    int64_t
-        archive_ns; /* the first snapshot of each such period of its clock is archived; 0: none */
+    bool moved; /* whoever had it lives: it is lost where the last record is not his RELEASE */
+    bool asks;  /* rules before these that did not end stop it: slot_task_awaits; else it begins */
+    bool ends;  /* its graph is deleted: nothing of it is played, it only leaves, DELETED */
+    int64_t idle_ns;    /* at the end of all inputs for so long: ticks begin; 0: never */
+    int64_t archive_ns; /* the first snapshot of each such period of its clock is archived; 0 */
 };
 
 enum slot_state { SLOT_OPENING, SLOT_JOURNAL, SLOT_REPLAY, SLOT_LIVE, SLOT_LOST };
@@ -108,7 +108,7 @@ void slot_abandon(struct slot *s);
 void slot_on_event(struct slot *s, const struct bus_ev *ev);
 /* True: call again without waiting for an event. */
 bool slot_step(struct slot *s);
-/* No more input is taken; slot_is_drained once everything taken is committed. */
+/* No more input is taken; slot_is_drained once all is committed, and released. */
 void slot_drain(struct slot *s);
 bool slot_is_drained(const struct slot *s);
 /* It has inputs at hand, or waits for the end of a transaction: what is read now would wait. */
@@ -117,8 +117,8 @@ bool slot_has_enough(const struct slot *s);
  * who did is fenced, or has said that he let it go. */
 void slot_add(struct slot *s, const struct slot_task *task);
 /* It takes no more input, commits what it took and is gone: slot_find says when. SAVED: with a
- * snapshot. FINAL: with one, and its last record says that others follow. DELETED: its last record
- * says that nobody does, and its snapshot is removed. */
+ * snapshot, and its last record releases it. FINAL: with one, and its last record says that others
+ * follow. DELETED: its last record says that nobody does, and its snapshot is removed. */
 enum slot_leave { SLOT_LEAVE, SLOT_LEAVE_SAVED, SLOT_LEAVE_FINAL, SLOT_LEAVE_DELETED };
 void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how);
 /* Its number, until tasks leave; UINT32_MAX: it is not there. */
@@ -130,8 +130,8 @@ const char *slot_task_why(const struct slot *s, uint32_t i);
 /* It is lost because the rules before it died before their last record: their task_plan.hash. Run
  * them again and let them end; 0: for another reason. */
 uint64_t slot_task_awaits(const struct slot *s, uint32_t i);
-/* It leaves DELETED, and nothing of it is left: slot_find does not find it any more, or will not.
- */
+bool slot_task_is_unreleased(const struct slot *s, uint32_t i); /* lost: see slot_task.moved */
+/* It leaves DELETED, and nothing of it is left: slot_find does not find it, or will not. */
 bool slot_task_is_gone(const struct slot *s, uint32_t i);
 /* Of the slot: LOST, or the least that one of its tasks has reached. */
 enum slot_state slot_state(const struct slot *s);

@@ -23,6 +23,17 @@ struct slot_beside {
     VEC(struct slot_one *) tasks;
 };
 
+/* A snapshot before it lacks something. */
+static bool has_news(const struct journal_record *r)
+{
+    bool any = r->takes > 0;
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        const enum journal_kind kind = r->decisions[i].kind;
+        any |= kind != JOURNAL_RELEASE && kind != JOURNAL_TAKEN;
+    }
+    return any;
+}
+
 bool slot_next_record(struct slot *s, struct slot_one *o)
 {
     struct err err;
@@ -33,7 +44,7 @@ bool slot_next_record(struct slot *s, struct slot_one *o)
     rc = rc == 0 ? task_replay(o->task, &o->record, r->offset, sum, &err) : rc;
     if (rc != 0) {
         slot_lose_one(s, o, "%s", err.msg);
-    } else if (o->record.takes > 0 || o->record.n_decisions > 0) {
+    } else if (has_news(&o->record)) {
         o->snap.behind = slot_now(s);
     }
     return rc == 0;
@@ -96,6 +107,11 @@ static void prepare(struct slot *s, struct slot_one *o)
     if (o->conf.asks && succeeds(o) && !o->ended) {
         o->awaits = o->last_plan;
         slot_lose_one(s, o, "the rules before these have not ended");
+        return;
+    }
+    if (o->conf.moved && !o->released) {
+        o->unreleased = true;
+        slot_lose_one(s, o, "the slot that had it has not let it go yet");
         return;
     }
     slot_trial_count(o);

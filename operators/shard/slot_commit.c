@@ -38,6 +38,28 @@ int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
     return now ? 0 : o->cut_at + WAITS_NS;
 }
 
+bool slot_releases(const struct slot *s, const struct slot_one *o)
+{
+    bool leaves = o->leaving && o->how == SLOT_LEAVE_SAVED && !o->final &&
+                  o->snap.state == SNAP_NONE && !slot_snap_sends(o);
+    return !o->said && s->conf.range == NULL && o->state == SLOT_LIVE &&
+           (leaves || (s->draining && !o->leaving));
+}
+
+/* True: the task must be cut, for a snapshot or because it goes. Behind a release nothing comes. */
+static bool has_to_say(struct slot *s, struct slot_one *o)
+{
+    if (o->state != SLOT_LIVE || (s->draining && !o->leaving && o->said)) {
+        return false;
+    }
+    bool pages = slot_snap_before_cut(s, o), goes = slot_releases(s, o);
+    if (goes) {
+        task_say(o->task, JOURNAL_RELEASE);
+        o->said = true;
+    }
+    return pages || goes;
+}
+
 /* A transaction is not larger than the writer's queue: tasks that do not fit into this one are cut
  * for the next, which then follows at once. */
 static bool cut_all(struct slot *s)
@@ -56,8 +78,8 @@ static bool cut_all(struct slot *s)
             s->last_commit -= s->conf.commit_ns;
             break;
         }
-        bool pages = o->state == SLOT_LIVE && slot_snap_before_cut(s, o);
-        if (o->state != SLOT_LIVE || (!pages && slot_cut_due(s, o) > now)) {
+        bool says = has_to_say(s, o);
+        if (o->state != SLOT_LIVE || (!says && slot_cut_due(s, o) > now)) {
             continue;
         }
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {

@@ -45,12 +45,13 @@ struct slot_one { /* a task and what the slot knows of it */
     uint32_t load; /* which reads its journal, or read it last */
     VEC(struct slot_input *) inputs;
     VEC(struct slot_record) journal;
-    size_t at;          /* in it */
-    uint64_t last_plan; /* of its last record */
-    uint64_t took;      /* by its first record: the cut it began with; 0 */
-    uint64_t awaits;    /* slot_task_awaits */
-    bool ended, kept;   /* its last record is the last of its rules; others may go on, */
-    int64_t life;       /* of this life of the graph */
+    size_t at;                 /* in it */
+    uint64_t last_plan;        /* of its last record */
+    uint64_t took;             /* by its first record: the cut it began with; 0 */
+    uint64_t awaits;           /* slot_task_awaits */
+    bool released, unreleased; /* its last record is a RELEASE; it is lost for want of one */
+    bool ended, kept;          /* its last record is the last of its rules; others may go on, */
+    int64_t life;              /* of this life of the graph */
     struct arena *arena;
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
@@ -66,7 +67,7 @@ struct slot_one { /* a task and what the slot knows of it */
     bool readable, asked; /* that record is, for everybody; the question is under way */
     enum slot_leave how;  /* it leaves */
     bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
-    bool leaving, final, said;   /* final: its last snapshot is asked for; said: FINAL is cut */
+    bool leaving, final, said;   /* final: its last snapshot is asked for; said: the last record */
     char why[160];               /* it is lost */
     struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
     size_t party_version;        /* of its engine's wants */
@@ -111,7 +112,6 @@ struct slot {
     bool asking, leased;            /* for the lease; what the records so far say */
 
     struct slot_trials trials;
-
     char why[160];
     struct slot_counts counts;
     int64_t spent[SLOT_PARTS]; /* ns, by the clock */
@@ -135,7 +135,8 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev);
 
 /* slot_commit.c */
 void slot_commit_step(struct slot *s);
-int64_t slot_interval(const struct slot *s); /* from one cut to the next */
+bool slot_releases(const struct slot *s, const struct slot_one *o); /* all else is done */
+int64_t slot_interval(const struct slot *s);                        /* from one cut to the next */
 void slot_commit_event(struct slot *s, const struct bus_ev *ev);
 void slot_put_event(struct slot *s, const struct bus_ev *ev);
 int64_t slot_cut_due(const struct slot *s, const struct slot_one *o); /* INT64_MAX: no need */

@@ -258,6 +258,9 @@ bool slot_replay_step(struct slot *s)
         }
         if (o->state == SLOT_REPLAY && o->arena == NULL) {
             o->state = SLOT_LIVE;
+            if (o->released) { /* nobody takes that for the word of this slot */
+                task_say(o->task, JOURNAL_TAKEN);
+            }
             more = true;
         }
     }
@@ -282,6 +285,7 @@ static void look_at(struct slot_one *o, struct slice bytes, int64_t offset)
 static void look_for_end(struct slot_one *o, const struct journal_record *r)
 {
     o->took = journal_begins(r) ? 0 : o->took;
+    o->released = false;
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         const struct journal_decision *d = &r->decisions[i];
         if (d->kind == JOURNAL_SUCCEEDS) {
@@ -292,6 +296,7 @@ static void look_for_end(struct slot_one *o, const struct journal_record *r)
             o->kept = d->time == 0;
             o->life = d->bytes.len == 8 ? (int64_t)endian_be64(d->bytes.ptr) : 0;
         }
+        o->released |= d->kind == JOURNAL_RELEASE;
     }
 }
 

@@ -75,9 +75,13 @@ bool task_has_ended(const struct task *t); /* its last cut is made, or was repla
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
 /* Something was taken or decided since the last cut. */
 bool task_is_dirty(const struct task *t);
+/* Something that whoever begins again needs: not only who has the task. */
+bool task_has_news(const struct task *t);
 /* Others wait for it: outputs, the clock, a decision. Else the cut may wait, too: what was taken
  * meanwhile is taken again by whoever begins before it, and nobody can tell. */
 bool task_is_urgent(const struct task *t);
+/* RELEASE or TAKEN, in the next record: who has the task. */
+void task_say(struct task *t, enum journal_kind kind);
 /* The next cut may be taken when the end of the one before is known. ret is valid until then. */
 int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *reterr) NODISCARD;
 /* The cut is in the log: where its journal record lies, and where all outputs of the transaction

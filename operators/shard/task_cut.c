@@ -25,6 +25,22 @@ bool task_is_dirty(const struct task *t)
     return begins || merge_takes(t->merge) > 0 || t->decisions.len > 0 || !emit_is_empty(t->emit);
 }
 
+bool task_has_news(const struct task *t)
+{
+    size_t said = 0;
+    VEC_EACH (&t->decisions, d) {
+        said += d->kind == JOURNAL_RELEASE || d->kind == JOURNAL_TAKEN;
+    }
+    return t->fresh || merge_takes(t->merge) > 0 || t->decisions.len > said ||
+           !emit_is_empty(t->emit);
+}
+
+void task_say(struct task *t, enum journal_kind kind)
+{
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = kind, .take = merge_takes(t->merge)};
+}
+
 bool task_is_urgent(const struct task *t)
 {
     bool urgent = t->fresh || t->final || t->decisions.len > 0 || !emit_is_empty(t->emit) ||

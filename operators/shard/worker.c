@@ -19,15 +19,16 @@ enum { BESIDE_BYTES = 2 << 20 }; /* made in a few milliseconds */
 #define WAIT_NS    (50 * CLOCK_NS_PER_MS)
 #define COPY_NS    (200 * CLOCK_NS_PER_MS)
 #define RESTART_NS CLOCK_NS_PER_S
+#define ASK_NS     (200 * CLOCK_NS_PER_MS)
 
 struct mine { /* a task of the thread */
     struct worker_want is;
     bool in_slot, wanted, leaving;
-    bool over, failed; /* of a graph that is deleted: it has ended; it could not */
-    bool makes_up;     /* of rules that are over: it only ends */
-    uint64_t awaits;   /* of its successor: slot_task_awaits */
-    uint32_t made_up;  /* times */
-    int64_t not_before;
+    bool over, failed;              /* of a graph that is deleted: it has ended; it could not */
+    bool makes_up;                  /* of rules that are over: it only ends */
+    uint64_t awaits;                /* of its successor: slot_task_awaits */
+    uint32_t made_up;               /* times */
+    int64_t not_before, unreleased; /* unreleased: waits since then for whoever had it; 0 */
     uint32_t restarts;
 };
 
@@ -257,6 +258,7 @@ static void copy_task(struct worker *w, const struct mine *m)
                                .leaving = m->leaving,
                                .over = m->over,
                                .clock = MERGE_NO_CLOCK,
+                               .unreleased_ns = m->unreleased > 0 ? now_of(w) - m->unreleased : 0,
                                .restarts = m->restarts};
     struct task *t = i != UINT32_MAX ? slot_task(w->slot, i) : NULL;
     if (i != UINT32_MAX) {
@@ -335,6 +337,7 @@ static bool take_orders(struct worker *w)
                 laid_ref(want->laid);
             }
             m->wanted = true;
+            m->is.moved &= want->moved; /* whoever had it was fenced */
         }
     }
     pthread_mutex_unlock(&w->lock);
@@ -377,6 +380,7 @@ static void add(struct worker *w, struct mine *m)
     t.archive_ns = d->archive_every;
     t.after_death = m->is.after_death;
     t.ends = m->is.laid->deleted;
+    t.moved = m->is.moved && !t.ends;
     t.after_death &= !t.ends;
     t.asks = m->is.laid->past != NULL && m->awaits == 0 && !t.ends;
     m->is.after_death = m->failed = false;
@@ -393,9 +397,10 @@ static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
 {
     m->leaving = true;
     m->awaits = lost ? slot_task_awaits(w->slot, at) : 0;
-    bool again = lost && m->awaits == 0;
-    m->restarts += again;
-    m->not_before = again ? now_of(w) + RESTART_NS : 0;
+    bool again = lost && m->awaits == 0, waits = lost && slot_task_is_unreleased(w->slot, at);
+    m->restarts += again && !waits;
+    m->not_before = again ? now_of(w) + (waits ? ASK_NS : RESTART_NS) : 0;
+    m->unreleased = waits && m->unreleased == 0 ? now_of(w) : m->unreleased;
     slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
 }
 
@@ -412,6 +417,15 @@ static void ends(struct worker *w, struct mine *m, uint32_t at, bool lost)
     }
 }
 
+/* A task that is live was let go by whoever had it. */
+static void has_begun(const struct worker *w, struct mine *m, uint32_t at)
+{
+    if (at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LIVE) {
+        m->is.moved = false;
+        m->unreleased = 0;
+    }
+}
+
 /* The slot has the tasks that it should have, or is on its way there. */
 static void settle(struct worker *w)
 {
@@ -419,6 +433,7 @@ static void settle(struct worker *w)
         struct mine *m = &w->mine.ptr[i - 1];
         uint32_t at = m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
         bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
+        has_begun(w, m, at);
         if (m->leaving && m->is.laid->deleted) {
             ends(w, m, at, lost);
         }

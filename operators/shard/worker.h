@@ -57,6 +57,7 @@ struct worker_want { /* a task */
     struct laid *laid;
     uint32_t group, part;
     bool after_death; /* slot_task.after_death */
+    bool moved;       /* slot_task.moved */
 };
 
 enum { WORKER_RULES = 8, WORKER_NAME = 64, WORKER_LACKS = 8 };
@@ -82,6 +83,7 @@ struct worker_task {
     int64_t clock; /* ns; MERGE_NO_CLOCK */
     uint64_t seq;
     uint32_t restarts;
+    int64_t unreleased_ns; /* it waits for so long for whoever had it to let it go */
     struct slot_lag lag;
     uint64_t rows, partials; /* that its rules hold */
     struct worker_rule rules[WORKER_RULES];

@@ -22,7 +22,7 @@ enum { WORKERS = 2, PARTS = 4, TAG_ENSURE = 7, TEXT = 2000 };
 struct seat { /* the last record of a worker's only slot */
     bool there, revoked;
     int64_t incarnation, epoch;
-    uint32_t tasks, died;
+    uint32_t tasks, died, moved;
 };
 
 struct world {
@@ -36,6 +36,8 @@ struct world {
     struct seat seats[WORKERS];
     bool beats[WORKERS], opened;
     int64_t patience;
+    char mover[100];   /* the last writer of which a task was told that it had it */
+    const char *waits; /* 'b' says that it waits for that writer; NULL: for none */
     uint32_t boots[WORKERS];
     int64_t beat, beaten;
     uint32_t fenced, most; /* most: tasks that had a slot that is not revoked */
@@ -68,6 +70,13 @@ static void read_seat(struct world *w, struct slice key, struct slice value)
     s.epoch = json_integer_value(json_object_get(o, "epoch"));
     s.tasks = (uint32_t)json_array_size(json_object_get(o, "tasks"));
     s.died = (uint32_t)json_array_size(json_object_get(o, "died"));
+    s.moved = (uint32_t)json_object_size(json_object_get(o, "moved"));
+    const char *task;
+    json_t *from;
+    json_object_foreach(json_object_get(o, "moved"), task, from)
+    {
+        (void)snprintf(w->mover, sizeof w->mover, "%s", json_string_value(from));
+    }
     json_decref(o);
     struct seat *had = &w->seats[key.ptr[0] - 'a'];
     CHECK(s.there || had->revoked); /* never removed before it is revoked */
@@ -105,8 +114,8 @@ static void say(struct world *w, uint32_t i, bool leaves)
     if (s->there && !s->revoked) { /* follows at once */
         (void)snprintf(held, sizeof held,
                        "{\"slot\":0,\"incarnation\":%" PRId64 ",\"epoch\":%" PRId64
-                       ",\"lost\":false}",
-                       s->incarnation, s->epoch);
+                       ",\"lost\":false,\"waits\":\"%s\"}",
+                       s->incarnation, s->epoch, i == 1 && w->waits != NULL ? w->waits : "");
     }
     int n =
         snprintf(text, sizeof text,
@@ -215,6 +224,8 @@ static struct world *make_two(void)
     CHECK_EQ(PARTS / 2, w->seats[1].tasks);
     CHECK_EQ(0, w->seats[0].died + w->seats[1].died);
     CHECK_EQ(0, members_count(w->members).waiting);
+    CHECK_EQ(PARTS / 2, w->seats[1].moved); /* 'a' lives: they wait for its release */
+    CHECK_EQ(0, w->seats[0].moved);
     return w;
 }
 
@@ -315,5 +326,33 @@ TEST(members_with_a_name_too_long_for_their_slots_get_none)
                  SLICE("{\"format\":1,\"boot\":\"1\",\"slots\":1,\"beat\":1}"));
     pass(w, 2 * CLOCK_NS_PER_S);
     CHECK_EQ(2, members_count(w->members).workers);
+    unmake(w);
+}
+
+TEST(members_who_does_not_let_go_is_fenced)
+{
+    struct world *w = make_two();
+    char writer[100];
+    int64_t before = w->seats[0].incarnation;
+    (void)snprintf(writer, sizeof writer, "a.0.%" PRId64, before);
+    CHECK_SLICE(writer, slice_str(w->mover));
+    w->waits = writer;
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK_EQ(1, w->fenced);
+    CHECK(w->seats[0].there && w->seats[0].incarnation > before);
+    CHECK_EQ(0, w->seats[1].moved); /* nobody is waited for any more */
+    CHECK_EQ(PARTS, w->seats[0].tasks + w->seats[1].tasks);
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK_EQ(1, w->fenced); /* the new incarnation of 'a' is another writer */
+    unmake(w);
+}
+
+TEST(members_who_dies_is_not_waited_for)
+{
+    struct world *w = make_two();
+    w->beats[0] = false;
+    pass(w, 8 * CLOCK_NS_PER_S);
+    CHECK_EQ(PARTS, w->seats[1].tasks);
+    CHECK_EQ(0, w->seats[1].moved);
     unmake(w);
 }
