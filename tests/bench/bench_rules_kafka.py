@@ -17,9 +17,10 @@ are the same. A first round of each warms up and is not counted.
                             at which its sink commits; the topic is taken as keyed already
   flink ..., keyBy          as it is usually written
   flink at least once       without transactions
+  flink ..., our records    exactly once, keyed, out of the very records that we read, by Avro's reader
 
-Streams and Flink read a record per value, eight bytes and a key, from a topic that is keyed already; we
-read metrics as `kaiju ingest` writes them, and write our rows as such.
+Otherwise Streams and Flink read a record per value, eight bytes and a key, from a topic that is keyed
+already; we read metrics as `kaiju ingest` writes them, and write our rows as such.
 """
 import argparse
 import json
@@ -37,6 +38,7 @@ BROKERS = os.environ["KAIJU_KAFKA_BROKERS"]
 KAFKA = ["--bus-kind", "kafka", "--bus-kafka-brokers", BROKERS, "--bus-kafka-replication",
          os.environ["KAIJU_KAFKA_NODES"], "--http-listen", "127.0.0.1:0"]
 PARTS = "4"
+SCHEMA = os.path.join(os.path.dirname(__file__), "../../schemas/event_batch.avsc")
 # What Flink's own scripts open to it, as far as it wants it here.
 OPENED = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "util")]
 GRAPH = """apiVersion: kaiju/v1
@@ -130,12 +132,13 @@ def peer(asked, who, turn, *how):
     with tempfile.TemporaryDirectory(prefix="kaiju-bench-") as directory:
         with subprocess.Popen(
                 ["java", f"-Xmx{asked.heap}", *OPENED, "-cp", f"{jars}/classes:{jars}/lib/*", "Load",
-                 BROKERS, prefix + "in", prefix + "out", *how, directory, PARTS],
+                 BROKERS, prefix + "in", prefix + "out", *how, directory, PARTS, SCHEMA],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 if process.stdout.readline().strip() != "ready":
                     raise RuntimeError(f"{who} does not run")
-                load = Load(asked.build, "records", prefix + "in", prefix + "out")
+                form = "batches-records" if "batches" in how else "records"
+                load = Load(asked.build, form, prefix + "in", prefix + "out")
                 figures = measured(load, process.pid, asked)
                 load.close()
                 process.stdin.close()
@@ -158,6 +161,8 @@ WHO = {
                                                               "memory"),
     "flink exactly once": lambda asked, turn: peer(asked, "flink", turn, "exactly_once", "keyed"),
     "flink exactly once, keyBy": lambda asked, turn: peer(asked, "flink", turn, "exactly_once", "shuffle"),
+    "flink exactly once, our records": lambda asked, turn: peer(asked, "flink", turn, "exactly_once",
+                                                                "batches"),
     "flink at least once": lambda asked, turn: peer(asked, "flink", turn, "at_least_once", "keyed"),
 }
 
@@ -165,12 +170,12 @@ WHO = {
 def show(seen, asked):
     print(f"{asked.events} events of 1000 keys, {asked.rounds} rounds, median (least - most); "
           f"load {os.getloadavg()[0]:.1f}")
-    print(f"{'who':30} {'events/s':>9} {'events per CPU second':>32} {'peak MB':>18} {'rows':>7}")
+    print(f"{'who':32} {'events/s':>9} {'events per CPU second':>32} {'peak MB':>18} {'rows':>7}")
     middle = {}
     for who, figures in seen.items():
         rate, per_cpu, peak, rows = zip(*figures)
         middle[who] = (statistics.median(per_cpu), statistics.median(peak))
-        print(f"{who:30} {statistics.median(rate):9.0f} {middle[who][0]:10.0f} "
+        print(f"{who:32} {statistics.median(rate):9.0f} {middle[who][0]:10.0f} "
               f"({min(per_cpu):8.0f} - {max(per_cpu):8.0f}) {middle[who][1]:5.0f} "
               f"({min(peak):4.0f} - {max(peak):4.0f}) {max(rows):7}")
     ours = middle.get("kaiju exactly once")

@@ -2,7 +2,7 @@
  *
  * The load of bench_rules_kafka, and who reads what comes of it:
  *
- *     rules_load batches|records BROKERS IN OUT PARTITIONS
+ *     rules_load batches|records|batches-records BROKERS IN OUT PARTITIONS
  *
  * For each line N of its input it puts N values of 1000 keys on the topic IN, 10,000 to a second of
  * event time, then a later value in each partition now and then, so that all windows before it end;
@@ -11,8 +11,9 @@
  * to the last.
  *
  * `batches` are metrics as `kaiju ingest` writes them, and rows as events; `records` have a key and
- * eight bytes, rows 24: count, sum, greatest. Both give a key's values in runs of ten, as somebody
- * who sends ten metrics of himself does. To have another form: `put` and `take` of it.
+ * eight bytes, rows 24: count, sum, greatest; the third puts batches and reads such records. All
+ * give a key's values in runs of ten, as somebody who sends ten metrics of himself does. To have
+ * another form: `put` and `take` of it.
  */
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -39,7 +40,7 @@ struct tally {
 };
 
 struct load {
-    bool batches;
+    bool batches, rows_batches; /* the form of what is put, of what is read */
     rd_kafka_t *producer, *consumer;
     const char *in;
     uint32_t parts;
@@ -216,9 +217,9 @@ static void read_rows(struct load *l, int wait_ms)
     for (; (m = rd_kafka_consumer_poll(l->consumer, wait_ms)) != NULL; wait_ms = 0) {
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             (void)fprintf(stderr, "%s\n", rd_kafka_message_errstr(m));
-        } else if (l->batches && m->len > 0) {
+        } else if (l->rows_batches && m->len > 0) {
             take_batch(l, slice_of(m->payload, m->len));
-        } else if (!l->batches) {
+        } else if (!l->rows_batches) {
             take_record(l, slice_of(m->key, m->key_len), slice_of(m->payload, m->len));
         }
         rd_kafka_message_destroy(m);
@@ -371,9 +372,10 @@ int main(int argc, char **argv)
     static struct load l;
     char line[64];
     if (argc != 6) {
-        die("usage: rules_load batches|records BROKERS IN OUT PARTITIONS");
+        die("usage: rules_load batches|records|batches-records BROKERS IN OUT PARTITIONS");
     }
     l.batches = argv[1][0] == 'b';
+    l.rows_batches = strcmp(argv[1], "batches") == 0;
     l.in = argv[3];
     l.parts = (uint32_t)strtoul(argv[5], NULL, 10);
     if (l.parts == 0 || l.parts > PARTS_MAX) {
