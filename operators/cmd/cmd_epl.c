@@ -130,17 +130,6 @@ int cmd_diag(const struct err *e, const char *file, struct slice text, int forma
     return CMD_FINDINGS;
 }
 
-struct slice cmd_stmt_name(const struct ast_stmt *s)
-{
-    for (uint32_t i = 0; i < s->n_annots; i++) {
-        const struct ast_annot *a = &s->annots[i];
-        if (slice_eq_nocase(a->name, SLICE("name")) && a->n_values == 1 && a->values[0].e != NULL) {
-            return a->values[0].e->text;
-        }
-    }
-    return SLICE_NONE;
-}
-
 bool cmd_stmt_creates(const struct ast_stmt *s)
 {
     return s->kind >= STMT_CREATE_SCHEMA && s->kind <= STMT_CREATE_INDEX;

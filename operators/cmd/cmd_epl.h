@@ -59,8 +59,6 @@ int cmd_causes(const struct cmd_opts *o);
 int cmd_fail(const struct err *e);
 /* The place of an error in EPL text, with carets, or as a line of JSON; gives CMD_FINDINGS. */
 int cmd_diag(const struct err *e, const char *file, struct slice text, int format);
-/* The value of @name; empty if there is none. */
-struct slice cmd_stmt_name(const struct ast_stmt *s);
 /* Begins with `create`: such statements have no listener. */
 bool cmd_stmt_creates(const struct ast_stmt *s);
 

@@ -232,7 +232,7 @@ static void select_parts(struct buf *out, const struct ast_select *s)
 void cmd_explain_stmt(struct buf *out, const struct ast_stmt *s, uint32_t number, uint32_t line_no,
                       const struct key_plan *keys, uint32_t order)
 {
-    struct slice name = cmd_stmt_name(s);
+    struct slice name = epl_name(s);
     (void)buf_addf(out, "%u %s", number, kind_names[s->kind]);
     if (name.len > 0) {
         (void)buf_addf(out, " '" SLICE_FMT "'", SLICE_ARG(name));
@@ -274,7 +274,7 @@ static void sharers(struct buf *out, const struct eng *e, const struct ast_modul
         if (who[k] == i) {
             continue;
         }
-        struct slice name = cmd_stmt_name(m->stmts[who[k]]);
+        struct slice name = epl_name(m->stmts[who[k]]);
         if (told++ == 0) {
             line(out, "shared");
         }
@@ -315,7 +315,10 @@ static int explain(const struct cmd_opts *o, struct arena *a, struct slice text,
     if (epl_parse(a, text, &m, &err) != 0 || eng_deploy(e, SLICE("main"), text, &err) != 0 ||
         eng_keys(e, SLICE_NONE, &keys, &err) != 0) {
         code = cmd_diag(&err, o->args[0], text, o->format);
-    } else if (o->format == CMD_JSON) {
+    } else {
+        epl_tell_apart(a, m);
+    }
+    if (code == CMD_OK && o->format == CMD_JSON) {
         cmd_keys_json(&keys, out);
     }
     for (uint32_t i = 0; code == CMD_OK && o->format == CMD_TEXT && i < m->n_stmts; i++) {

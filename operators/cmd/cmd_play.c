@@ -80,7 +80,7 @@ int cmd_play_load(struct cmd_play *p, const struct save_chunk *chunks, size_t n,
 static int learn_names(struct cmd_play *p, const struct ast_module *m, char *id, struct err *reterr)
 {
     for (uint32_t i = 0; i < m->n_stmts; i++) {
-        struct slice name = cmd_stmt_name(m->stmts[i]);
+        struct slice name = epl_name(m->stmts[i]);
         if (name.len == 0 || cmd_stmt_creates(m->stmts[i])) {
             continue;
         }
@@ -105,6 +105,7 @@ int cmd_play_deploy(struct cmd_play *p, struct slice id, struct slice text, stru
     if (rc != 0) {
         return rc;
     }
+    epl_tell_apart(p->arena, m);
     p->muted = true;
     rc = eng_deploy(p->eng, slice_str(own_id), own, reterr);
     p->muted = false;

@@ -15,6 +15,11 @@
  * text, tokens and depth are errors with a span. */
 int epl_parse(struct arena *a, struct slice text, struct ast_module **ret_module,
               struct err *reterr) NODISCARD;
+/* What @Name says, the first one if there are several; empty: it has no name. */
+struct slice epl_name(const struct ast_stmt *s);
+/* Statements of one module have names of their own: the second `a` becomes `a-1`, the third `a-2`;
+ * a number that somebody has already is passed over. */
+void epl_tell_apart(struct arena *a, struct ast_module *m);
 /* One on-demand query or statement. */
 int epl_parse_query(struct arena *a, struct slice text, struct ast_stmt **ret_stmt,
                     struct err *reterr) NODISCARD;

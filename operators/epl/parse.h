@@ -113,13 +113,13 @@ struct ast_expr *parse_case(struct parser *p);
 /* ---- parse_select.c, parse_output.c, parse_stream.c, parse_pattern.c, parse_matchrec.c ---- */
 
 bool parse_select_body(struct parser *p, struct ast_select *s, bool sub);
-bool parse_tail(struct parser *p, struct ast_select *s); /* where ... limit */
 bool parse_select_stmt(struct parser *p, struct ast_stmt *st);
 bool parse_insert_into(struct parser *p, struct ast_insert *ins); /* behind `insert` */
 bool parse_items(struct parser *p, struct ast_item **ret, uint32_t *ret_n);
 bool parse_streams(struct parser *p, enum ast_streams *ret);
 bool parse_where(struct parser *p, struct ast_expr **ret); /* or nothing */
 bool parse_group_by(struct parser *p, struct ast_select *s);
+bool parse_having(struct parser *p, struct ast_select *s);
 bool parse_order_by(struct parser *p, struct ast_select *s);
 bool parse_limit(struct parser *p, struct ast_select *s);
 bool parse_output(struct parser *p, struct ast_select *s);

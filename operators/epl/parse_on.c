@@ -196,6 +196,16 @@ static bool selects_from_window(const struct parser *p)
     }
 }
 
+/* What it gives is given at once, for each event. */
+static bool without_output(struct parser *p)
+{
+    const struct token *t = parse_peek(p, 0);
+    return !parse_at_kw(p, KW_OUTPUT) ||
+           parse_fail(p, t, ERR_SYNTAX,
+                      "'on ... select' has no output rate; insert into a stream and give the rate "
+                      "to a statement that selects from it");
+}
+
 /* on-select = "select" [ [ "and" ] "delete" ] [ "distinct" ] items [ "from" name [ alias ] ]
  *             [ where ] [ group-by ] [ having ] [ order-by ] [ limit ] */
 static bool parse_on_select(struct parser *p, struct ast_stmt *st, struct ast_insert *ins)
@@ -227,7 +237,8 @@ static bool parse_on_select(struct parser *p, struct ast_stmt *st, struct ast_in
     }
     from->span = parse_span_from(p, name);
     st->target = from;
-    bool ok = parse_tail(p, s);
+    bool ok = parse_where(p, &s->where) && parse_group_by(p, s) && parse_having(p, s) &&
+              without_output(p) && parse_order_by(p, s) && parse_limit(p, s);
     s->span = parse_span_from(p, first);
     return ok;
 }

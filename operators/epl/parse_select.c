@@ -186,7 +186,7 @@ bool parse_group_by(struct parser *p, struct ast_select *s)
 }
 
 /* having = "having" expr */
-static bool parse_having(struct parser *p, struct ast_select *s)
+bool parse_having(struct parser *p, struct ast_select *s)
 {
     if (!parse_take_kw(p, KW_HAVING)) {
         return true;
@@ -266,7 +266,7 @@ bool parse_limit(struct parser *p, struct ast_select *s)
 }
 
 /* tail = [ where ] [ group-by ] [ having ] [ output ] [ order-by ] [ limit ] */
-bool parse_tail(struct parser *p, struct ast_select *s)
+static bool parse_tail(struct parser *p, struct ast_select *s)
 {
     return parse_where(p, &s->where) && parse_group_by(p, s) && parse_having(p, s) &&
            parse_output(p, s) && parse_order_by(p, s) && parse_limit(p, s);

@@ -103,12 +103,11 @@ static bool is_created(enum ast_stmt_kind k)
 static void annotations(struct stmt *st)
 {
     const struct ast_stmt *a = st->ast;
+    st->name = epl_name(a);
     for (uint32_t i = 0; i < a->n_annots; i++) {
         const struct ast_annot *n = &a->annots[i];
         const struct ast_expr *v = n->n_values > 0 ? n->values[0].e : NULL;
-        if (slice_eq_nocase(n->name, SLICE("name")) && v != NULL) {
-            st->name = v->text;
-        } else if (slice_eq_nocase(n->name, SLICE("priority")) && v != NULL) {
+        if (slice_eq_nocase(n->name, SLICE("priority")) && v != NULL) {
             st->priority = (int)v->i;
         } else if (slice_eq_nocase(n->name, SLICE("drop"))) {
             st->drop = true;
@@ -270,6 +269,9 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, const struct a
     d->first_stmt = e->next_stmt;
     struct ast_module *own = NULL;
     int rc = parsed != NULL ? 0 : epl_parse(d->arena, d->text, &own, reterr);
+    if (own != NULL) {
+        epl_tell_apart(d->arena, own);
+    }
     const struct ast_module *m = parsed != NULL ? parsed : own;
     for (uint32_t i = 0; rc == 0 && i < m->n_stmts; i++) {
         struct stmt *st = stmt_new(e, d, m->stmts[i]);
