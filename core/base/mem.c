@@ -105,13 +105,14 @@ void mem_refuse_at(uint64_t n)
 
 /* A heap per thread keeps what its thread once needed; librdkafka has a thread per broker and
  * client, whose buffers others free. The limits are fixed, because glibc raises them to the largest
- * buffer it ever saw: then none goes back to the system. */
+ * buffer it ever saw: then none goes back to the system. They lie above what fetches are unpacked
+ * to, up to a few MB: mapping and unmapping each costs more than to unpack it. */
 void mem_tune(void)
 {
 #ifdef __GLIBC__
     (void)mallopt(M_ARENA_MAX, 4);
-    (void)mallopt(M_MMAP_THRESHOLD, 512 * 1024);
-    (void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }
 

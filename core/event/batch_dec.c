@@ -18,21 +18,37 @@
 #include "core/codec/varint.h"
 #include "core/event/keytab.h"
 
-enum { EVENT_BYTES_MIN = 27, PAIR_BYTES_MIN = 2, GUESSES = 32 };
+enum { EVENT_BYTES_MIN = 27, PAIR_BYTES_MIN = 2, GUESSES = 32, WORDS_BYTES = 16, ROOM_MAX = 128 };
+
+/* A name that may come next, and how it lies in the input: its length and its first bytes, as two
+ * words. id 0: nothing to guess. */
+struct guess {
+    struct keytab_cell cell;
+    uint64_t word[2], mask[2];
+};
 
 /* Maps of one sort mostly have the same keys in the same order: those of the map before, by place.
- * id 0: nothing to guess. */
+ * The first `distinct` are known to differ. Mostly the first values, too, are those of the map
+ * before; if it lies in the same batch, its pairs serve again. */
 struct guesses {
-    struct keytab_cell at[GUESSES];
+    struct guess at[GUESSES];
+    size_t ends[GUESSES]; /* of its pairs, from its first byte on */
+    uint32_t distinct;
+    const char *bytes; /* its pairs in the input; NULL: it has none that serve again, */
+    const struct val_pair *pairs;
+    uint32_t len, alike; /* and as many were like those of the one before */
 };
 
 struct batch_dec {
     struct batch_limits limits;
     struct keytab keys;
     struct guesses payload, context;
-    struct keytab_cell type; /* of the event before */
+    struct guess type; /* of the event before */
     /* During one call: */
     struct arena *arena;
+    struct val_pair *room; /* for pairs, taken from the arena for several maps at once */
+    uint32_t room_len;
+    uint32_t maps; /* of this sort still to come, this one included */
     const char *end;
     const char *bad_at, *bad_what; /* the first thing that was wrong */
     enum err_code bad_code;
@@ -332,27 +348,39 @@ static COLD void replace_pair(struct blocks *b, uint32_t id)
     }
 }
 
-/* Without a call for most keys: the halves overlap. */
-static inline bool same_bytes(const char *a, const char *b, size_t n)
+static void guess_set(struct guess *g, const struct keytab_cell *cell)
 {
-    if (n >= 8 && n <= 16) {
-        uint64_t tail = endian_le64(a + n - 8) ^ endian_le64(b + n - 8);
-        return ((endian_le64(a) ^ endian_le64(b)) | tail) == 0;
+    unsigned char bytes[WORDS_BYTES] = {0}, mask[WORDS_BYTES] = {0};
+    size_t n = MIN((size_t)cell->len, sizeof bytes - 1);
+    bytes[0] = (unsigned char)(2 * cell->len);
+    memcpy(bytes + 1, cell->text, n);
+    memset(mask, 0xff, n + 1);
+    *g = (struct guess){.cell = *cell};
+    for (size_t i = 0; i < 2; i++) {
+        g->word[i] = endian_le64(bytes + 8 * i);
+        g->mask[i] = endian_le64(mask + 8 * i);
     }
-    if (n >= 4 && n < 8) {
-        uint32_t tail = endian_be32(a + n - 4) ^ endian_be32(b + n - 4);
-        return ((endian_be32(a) ^ endian_be32(b)) | tail) == 0;
-    }
-    return memcmp(a, b, n) == 0;
+    g->cell.id = cell->len < 64 ? cell->id : 0; /* of longer ones the length has two bytes */
 }
 
-/* A string of less than 64 bytes, if it is that one; else NULL. */
+/* If the string of the guess comes next, the position behind it; else NULL. */
 static inline const char *read_guessed(const struct batch_dec *d, const char *p,
-                                       const struct keytab_cell *guess)
+                                       const struct guess *g)
 {
-    uint32_t len = guess->len;
-    bool same = guess->id != 0 && len < 64 && (size_t)(d->end - p) > len &&
-                (unsigned char)*p == 2 * len && same_bytes(guess->text, p + 1, len);
+    size_t len = g->cell.len, left = (size_t)(d->end - p);
+    if (UNLIKELY(left < WORDS_BYTES)) {
+        bool same =
+            left > len && (unsigned char)*p == 2 * len && memcmp(g->cell.text, p + 1, len) == 0;
+        return same ? p + 1 + len : NULL;
+    }
+    uint64_t differs = ((endian_le64(p) ^ g->word[0]) & g->mask[0]) |
+                       ((endian_le64(p + 8) ^ g->word[1]) & g->mask[1]);
+    if (differs != 0) {
+        return NULL;
+    }
+    enum { SEEN = WORDS_BYTES - 1 }; /* of the text */
+    bool same = len <= SEEN ||
+                (left > len && memcmp(g->cell.text + SEEN, p + WORDS_BYTES, len - SEEN) == 0);
     return same ? p + 1 + len : NULL;
 }
 
@@ -372,31 +400,36 @@ static inline const char *read_simple(struct batch_dec *d, const char *p, struct
     return read_value(d, p, d->limits.depth, ret);
 }
 
-static inline const char *read_key(struct batch_dec *d, const char *p, struct keytab_cell *guess,
-                                   struct val_pair *pair)
+static inline void set_key(struct val_pair *pair, const struct keytab_cell *cell)
 {
-    const struct keytab_cell *cell = guess;
-    const char *next = read_guessed(d, p, guess);
-    struct slice key;
-    if (UNLIKELY(next == NULL)) {
-        next = read_bytes(d, p, &key);
-        cell = next != NULL ? keytab_get(&d->keys, key) : NULL;
-        if (cell == NULL) {
-            pair->key = next != NULL ? key.ptr : NULL;
-            pair->key_len = next != NULL ? (uint32_t)key.len : 0;
-            pair->key_id = 0;
-            return next;
-        }
-        *guess = *cell;
-    }
     pair->key = cell->text;
     pair->key_len = cell->len;
     pair->key_id = cell->id;
+}
+
+static const char *read_key(struct batch_dec *d, const char *p, struct guess *guess,
+                            struct val_pair *pair)
+{
+    const char *next = guess->cell.id != 0 ? read_guessed(d, p, guess) : NULL;
+    if (next != NULL) {
+        set_key(pair, &guess->cell);
+        return next;
+    }
+    struct slice key;
+    next = read_bytes(d, p, &key);
+    const struct keytab_cell *cell = next != NULL ? keytab_get(&d->keys, key) : NULL;
+    if (cell != NULL) {
+        set_key(pair, cell);
+        guess_set(guess, cell);
+    } else if (next != NULL) {
+        set_key(pair, &(struct keytab_cell){key.ptr, (uint32_t)key.len, 0});
+    }
     return next;
 }
 
-static inline const char *read_pair(struct batch_dec *d, const char *p, struct guesses *guesses,
-                                    struct blocks *b)
+/* A pair whose key may be any, also one that the map has already. */
+static const char *read_pair(struct batch_dec *d, const char *p, struct guesses *guesses,
+                             struct blocks *b)
 {
     struct val_pair *pair = (struct val_pair *)b->items + b->len;
     p = read_key(d, p, &guesses->at[MIN(b->len, (uint32_t)GUESSES - 1)], pair);
@@ -417,25 +450,143 @@ static inline bool is_over(const struct batch_dec *d, const char *p, const struc
     return p < d->end && *p == 0 && b->block_end == NULL;
 }
 
+static void note_distinct(struct guesses *g, const struct blocks *b)
+{
+    const struct val_pair *pairs = b->items;
+    uint32_t n = 0;
+    while (n < b->len && n < GUESSES - 1 && pairs[n].key_id != 0 &&
+           pairs[n].key_id == g->at[n].cell.id) {
+        n++;
+    }
+    g->distinct = n;
+}
+
+/* The n pairs that are left of this block, and all further blocks. */
+static const char *read_others(struct batch_dec *d, const char *p, struct guesses *guesses,
+                               struct blocks *b, uint32_t n)
+{
+    guesses->distinct = MIN(guesses->distinct, b->len);
+    keytab_map(&d->keys);
+    for (uint32_t i = 0; i < b->len; i++) {
+        (void)keytab_first(&d->keys, ((const struct val_pair *)b->items)[i].key_id);
+    }
+    do {
+        for (; n > 0; n--) {
+            p = read_pair(d, p, guesses, b);
+            if (UNLIKELY(p == NULL)) {
+                return NULL;
+            }
+        }
+        if (LIKELY(is_over(d, p, b))) {
+            p++;
+            break;
+        }
+    } while ((p = block_next(d, p, b, &n)) != NULL && n > 0);
+    note_distinct(guesses, b);
+    return p;
+}
+
+static COLD bool more_room(struct batch_dec *d, uint32_t n)
+{
+    uint32_t most = (uint32_t)MIN((uint64_t)n * d->maps, (uint64_t)ROOM_MAX);
+    for (uint32_t len = MAX(n, most); len >= n; len = n < len ? n : 0) {
+        d->room = arena_alloc(d->arena, (size_t)len * sizeof *d->room);
+        d->room_len = d->room != NULL ? len : 0;
+        if (d->room != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first block of a map, if it is as we write it: a count in one byte. Else *ret_n is 0. */
+static inline const char *first_block(struct batch_dec *d, const char *p, struct blocks *b,
+                                      uint32_t *ret_n)
+{
+    uint32_t byte = p < d->end ? (unsigned char)*p : 0, n = byte / 2;
+    bool plain =
+        (byte & 0x81) == 0 && n <= b->max && n <= (size_t)(d->end - p - 1) / PAIR_BYTES_MIN;
+    if (UNLIKELY(byte == 0 || !plain || (n > d->room_len && !more_room(d, n)))) {
+        return block_next(d, p, b, ret_n);
+    }
+    b->items = d->room;
+    b->cap = n;
+    d->room += n;
+    d->room_len -= n;
+    *ret_n = n;
+    return p + 1;
+}
+
+/* How many pairs from p on are those of the map before, byte by byte. */
+static uint32_t count_alike(const struct batch_dec *d, const char *p, const struct guesses *g,
+                            uint32_t most)
+{
+    size_t left = (size_t)(d->end - p), same = 0;
+    uint32_t n = 0;
+    while (n < most && g->ends[n] <= left &&
+           memcmp(g->bytes + same, p + same, g->ends[n] - same) == 0) {
+        same = g->ends[n++];
+    }
+    return n;
+}
+
+/* The first pairs of a map of n, as far as they are those of the map before: *ret_p moves behind
+ * them. How many. */
+static inline uint32_t read_alike(struct batch_dec *d, const char **ret_p, struct guesses *g,
+                                  struct val_pair *to, uint32_t n)
+{
+    const char *p = *ret_p;
+    if (UNLIKELY(g->bytes == NULL)) {
+        g->alike = 0;
+        return 0;
+    }
+    uint32_t k = MIN(g->alike, n);
+    size_t bytes = k > 0 ? g->ends[k - 1] : 0;
+    if (k == 0 || bytes > (size_t)(d->end - p) || memcmp(g->bytes, p, bytes) != 0) {
+        k = count_alike(d, p, g, MIN(n, g->len));
+        bytes = k > 0 ? g->ends[k - 1] : 0;
+        g->alike = k;
+    }
+    memcpy(to, g->pairs, k * sizeof *to);
+    *ret_p = p + bytes;
+    return k;
+}
+
+/* Pairs in an order of their own: they may have equal keys, of which the last one counts. Those
+ * whose keys are the guessed ones, which differ, need not be asked about. */
 static const char *read_pairs(struct batch_dec *d, const char *p, struct guesses *guesses,
                               const struct val_pair **ret, uint32_t *ret_len)
 {
     struct blocks b = {
         .size = sizeof(struct val_pair), .min = PAIR_BYTES_MIN, .max = d->limits.items};
-    uint32_t n;
-    keytab_map(&d->keys);
-    while ((p = block_next(d, p, &b, &n)) != NULL && n > 0) {
-        for (; n > 0; n--) {
-            p = read_pair(d, p, guesses, &b);
-            if (UNLIKELY(p == NULL)) {
-                return NULL;
-            }
-        }
-        if (LIKELY(is_over(d, p, &b))) {
-            p++;
+    uint32_t n = 0, known = 0;
+    p = first_block(d, p, &b, &n);
+    if (UNLIKELY(p == NULL || n == 0)) {
+        *ret = NULL;
+        *ret_len = 0;
+        return p;
+    }
+    struct val_pair *pairs = b.items;
+    const char *start = p;
+    uint32_t most = MIN(n, guesses->distinct);
+    for (known = read_alike(d, &p, guesses, pairs, most); known < most; known++) {
+        const char *next = read_guessed(d, p, &guesses->at[known]);
+        if (UNLIKELY(next == NULL)) {
             break;
         }
+        set_key(&pairs[known], &guesses->at[known].cell);
+        p = read_simple(d, next, &pairs[known].value);
+        if (UNLIKELY(p == NULL)) {
+            return NULL;
+        }
+        guesses->ends[known] = (size_t)(p - start);
     }
+    b.len = known;
+    bool over = known == n && is_over(d, p, &b);
+    guesses->bytes = LIKELY(over) ? start : NULL;
+    guesses->pairs = pairs;
+    guesses->len = known;
+    p = LIKELY(over) ? p + 1 : read_others(d, p, guesses, &b, n - known);
     *ret = b.items;
     *ret_len = b.len;
     return p;
@@ -483,8 +634,8 @@ static inline const char *read_causes(struct batch_dec *d, const char *p, struct
 
 static inline const char *read_type(struct batch_dec *d, const char *p, struct rec *r)
 {
-    const struct keytab_cell *cell = &d->type;
-    const char *next = read_guessed(d, p, cell);
+    const struct keytab_cell *cell = &d->type.cell;
+    const char *next = cell->id != 0 ? read_guessed(d, p, &d->type) : NULL;
     if (UNLIKELY(next == NULL)) {
         next = read_bytes(d, p, &r->type);
         cell = next != NULL ? keytab_get(&d->keys, r->type) : NULL;
@@ -492,37 +643,53 @@ static inline const char *read_type(struct batch_dec *d, const char *p, struct r
         if (cell == NULL) {
             return next;
         }
-        d->type = *cell;
+        guess_set(&d->type, cell);
     }
     r->type = slice_of(cell->text, cell->len);
     r->type_id = cell->id;
     return next;
 }
 
+/* What most events do not have: trace, span, flags and causes, a byte each. */
+static inline const char *read_optional(struct batch_dec *d, const char *p, struct rec *r)
+{
+    static const char none[4] = {0};
+    if (d->end - p > (ptrdiff_t)sizeof none && memcmp(p, none, sizeof none) == 0) {
+        memset(r->trace_id, 0, sizeof r->trace_id);
+        memset(r->span_id, 0, sizeof r->span_id);
+        r->flags = 0;
+        r->causes = NULL;
+        r->causes_len = 0;
+        return p + sizeof none;
+    }
+    bool ok = (p = read_opt_fixed(d, p, r->trace_id, sizeof r->trace_id)) != NULL &&
+              (p = read_opt_fixed(d, p, r->span_id, sizeof r->span_id)) != NULL &&
+              (p = read_count(d, p, INT32_MAX, &r->flags)) != NULL &&
+              (p = read_causes(d, p, r)) != NULL;
+    return ok ? p : NULL;
+}
+
 /* The fields in the order of the schema. */
 static const char *read_event(struct batch_dec *d, const char *p, const struct rec_batch *batch,
                               struct rec *r)
 {
-    uint32_t context, kind, flags;
+    uint32_t context, kind;
     if (UNLIKELY(batch->contexts_len == 0)) {
         return bad(d, p, ERR_CORRUPT, "an event in a batch without contexts");
     }
-    bool ok =
-        (p = read_count(d, p, batch->contexts_len - 1, &context)) != NULL &&
-        (p = read_count(d, p, INT32_MAX, &r->n)) != NULL &&
-        (p = read_fixed(d, p, r->id.bytes, sizeof r->id.bytes)) != NULL &&
-        (p = read_long(d, p, &r->ts)) != NULL && (p = read_long(d, p, &r->ingest_ts)) != NULL &&
-        (p = read_count(d, p, UINT8_MAX, &kind)) != NULL && (p = read_type(d, p, r)) != NULL &&
-        (p = read_opt_fixed(d, p, r->trace_id, sizeof r->trace_id)) != NULL &&
-        (p = read_opt_fixed(d, p, r->span_id, sizeof r->span_id)) != NULL &&
-        (p = read_count(d, p, INT32_MAX, &flags)) != NULL && (p = read_causes(d, p, r)) != NULL &&
-        (p = read_pairs(d, p, &d->payload, &r->payload, &r->payload_len)) != NULL;
+    bool ok = (p = read_count(d, p, batch->contexts_len - 1, &context)) != NULL &&
+              (p = read_count(d, p, INT32_MAX, &r->n)) != NULL &&
+              (p = read_fixed(d, p, r->id.bytes, sizeof r->id.bytes)) != NULL &&
+              (p = read_long(d, p, &r->ts)) != NULL &&
+              (p = read_long(d, p, &r->ingest_ts)) != NULL &&
+              (p = read_count(d, p, UINT8_MAX, &kind)) != NULL &&
+              (p = read_type(d, p, r)) != NULL && (p = read_optional(d, p, r)) != NULL &&
+              (p = read_pairs(d, p, &d->payload, &r->payload, &r->payload_len)) != NULL;
     if (UNLIKELY(!ok)) {
         return NULL;
     }
     r->context = &batch->contexts[context];
     r->kind = (uint8_t)kind;
-    r->flags = flags;
     return p;
 }
 
@@ -532,6 +699,7 @@ static const char *read_events(struct batch_dec *d, const char *p, struct rec_ba
     uint32_t n;
     while ((p = block_next(d, p, &b, &n)) != NULL && n > 0) {
         for (; n > 0; n--) {
+            d->maps = n;
             p = read_event(d, p, batch, (struct rec *)b.items + b.len);
             if (UNLIKELY(p == NULL)) {
                 return NULL;
@@ -551,6 +719,7 @@ static const char *read_contexts(struct batch_dec *d, const char *p, struct rec_
     while ((p = block_next(d, p, &b, &n)) != NULL && n > 0) {
         for (; n > 0; n--) {
             struct rec_context *c = (struct rec_context *)b.items + b.len;
+            d->maps = n;
             p = read_pairs(d, p, &d->context, &c->pairs, &c->len);
             if (UNLIKELY(p == NULL)) {
                 return NULL;
@@ -567,6 +736,8 @@ static void start(struct batch_dec *d, struct arena *a, struct slice input)
 {
     d->arena = a;
     d->end = input.ptr + input.len;
+    d->room_len = 0;
+    d->payload.bytes = d->context.bytes = NULL;
     d->bad_what = d->bad_at = NULL;
 }
 

@@ -31,6 +31,7 @@ struct merge {
     struct sub *subs;
     uint32_t n;
     uint32_t *heap, n_heap;
+    int64_t stays; /* the first of the heap stays it while its k is below; INT64_MIN: not known */
     uint32_t n_waited, n_may; /* of those waited for: may be skipped */
     int64_t clock;
     uint64_t takes;
@@ -49,6 +50,7 @@ struct merge *merge_new(const struct merge_conf *conf, const struct merge_spec *
     m->conf = *conf;
     m->n = m->n_waited = n;
     m->clock = MERGE_NO_CLOCK;
+    m->stays = INT64_MIN;
     m->subs = mem_calloc(n, sizeof *m->subs);
     m->heap = mem_calloc(n, sizeof *m->heap);
     for (uint32_t i = 0; i < n; i++) {
@@ -104,6 +106,7 @@ static void put(struct merge *m, uint32_t at, uint32_t sub)
 {
     m->heap[at] = sub;
     m->subs[sub].at = at;
+    m->stays = INT64_MIN;
 }
 
 static void up(struct merge *m, uint32_t at)
@@ -356,6 +359,11 @@ static void follow_plan(struct merge *m)
     }
 }
 
+static int64_t plus(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
 /* Is there a next one? */
 static bool is_ready(struct merge *m)
 {
@@ -368,6 +376,17 @@ static bool is_ready(struct merge *m)
     return m->n_waited == 0 && m->n_heap > 0;
 }
 
+/* No other comes before the first of the heap while its k is below that. */
+static int64_t stays_below(const struct merge *m)
+{
+    int64_t limit = INT64_MAX;
+    for (uint32_t i = 1; i <= 2 && i < m->n_heap; i++) {
+        limit = MIN(limit, plus(m->subs[m->heap[i]].k, m->heap[0] < m->heap[i]));
+    }
+    return limit;
+}
+
+/* s is the first of the heap. */
 static void advance(struct merge *m, struct sub *s, uint32_t to)
 {
     const struct merge_piece *p = head(s);
@@ -375,9 +394,10 @@ static void advance(struct merge *m, struct sub *s, uint32_t to)
         s->pos = (struct merge_pos){p->offset, to};
         s->peak = MAX(s->largest, p->hint != NULL ? p->hint->ts[to] : p->events[to].ts);
         int64_t k = k_of(s, s->peak);
-        if (k != s->k) { /* k never falls */
-            s->k = k;
+        s->k = k; /* never falls */
+        if (k >= m->stays) {
             down(m, s->at);
+            m->stays = stays_below(m);
         }
         return;
     }
@@ -428,11 +448,6 @@ bool merge_peek(const struct merge *m, uint32_t *ret_sub, int64_t *ret_offset)
 
 /* ---- what concerns nobody ---- */
 
-static int64_t plus(int64_t a, int64_t b)
-{
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
-}
-
 /* The first of `wants` from i on, or `end`. */
 static uint32_t next_wanted(const struct merge_piece *p, uint32_t i, uint32_t end)
 {
@@ -462,14 +477,7 @@ static uint32_t first_peak(const struct merge_hint *h, uint32_t i, uint32_t end,
 /* While its largest ts is below that, it comes before all others, and the clock stays below. */
 static int64_t limit_of(const struct merge *m, const struct sub *s, int64_t before_clock)
 {
-    int64_t limit = plus(before_clock, s->spec.bound_ns);
-    uint32_t sub = m->heap[0];
-    for (uint32_t i = 1; i <= 2 && i < m->n_heap; i++) {
-        const struct sub *o = &m->subs[m->heap[i]];
-        int64_t mine = plus(plus(o->k, s->spec.bound_ns), sub < m->heap[i]);
-        limit = MIN(limit, mine);
-    }
-    return limit;
+    return plus(MIN(before_clock, stays_below(m)), s->spec.bound_ns);
 }
 
 /* Of events i to end, taken one after another; *end becomes the first of them if none may be. */

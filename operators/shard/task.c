@@ -115,7 +115,8 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
 {
     assert(plan->n_subs > 0 && plan->parts > 0);
     struct task *t = MEM_NEW(struct task);
-    *t = (struct task){.plan = plan, .keys = keys, .prev_offset = -1, .fresh = true};
+    *t = (struct task){
+        .plan = plan, .keys = keys, .prev_offset = -1, .fresh = true, .ms_end = INT64_MIN};
     const struct eng_conf econf = {.on_derived = on_derived,
                                    .on_rows = plan->n_forwards > 0 ? task_forward
                                               : plan->n_alerts > 0 ? task_rows
@@ -237,8 +238,12 @@ void task_hop(struct task *t, int64_t clock)
     }
     if (UNLIKELY(!t->started)) {
         task_begin(t, clock);
-    } else if (ms_of(clock) > eng_now(t->eng) && !t->asleep) {
-        eng_advance_span(t->eng, ms_of(clock));
+    } else if (clock >= t->ms_end && !t->asleep) {
+        int64_t ms = ms_of(clock);
+        if (ms > eng_now(t->eng)) {
+            eng_advance_span(t->eng, ms);
+        }
+        t->ms_end = ms < ms_of(INT64_MAX) ? (ms + 1) * CLOCK_NS_PER_MS : INT64_MAX;
     }
     t->floor = clock;
 }

@@ -28,6 +28,7 @@ struct task {
     struct slice over_type;    /* of the first of them */
     VEC(uint32_t) outs;        /* by number of the type: 0 = stays inside, else rule + 1 */
     int64_t floor;             /* no event that is put out is older */
+    int64_t ms_end;            /* ns: before it, the engine's clock need not move */
     uint32_t last_sub;         /* of the event before: contexts of another record are other ones */
     int64_t last_offset;
     const struct rec *current; /* being sent: what may be forwarded */

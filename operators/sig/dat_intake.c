@@ -250,6 +250,13 @@ static inline struct dat own_column(struct dat_intake *in, struct intake_kind *k
 {
     struct intake_place *p = &k->cols[i];
     struct ty to = k->type->cols[i].ty;
+    if (p->key != 0 && (p->fill == NULL || p->fill->fill == BUILTIN_PAYLOAD)) { /* most are such */
+        const struct val *x = rec_find(r->payload, r->payload_len, p->key, &p->payload);
+        if (LIKELY(x != NULL)) {
+            bool same = x->tag == VAL_DOUBLE && to.kind == TY_DOUBLE;
+            return LIKELY(same) ? dat_double(x->d) : dat_of_val(in, *x, to);
+        }
+    }
     if (p->fill != NULL) {
         return dat_fill(in, r, p, to);
     }
