@@ -233,18 +233,29 @@ static void put_zz(struct buf *b, int64_t v)
     buf_add(b, bytes, (size_t)(varint_write_zz(bytes, v) - bytes));
 }
 
-/* Header, one empty context, the start of one event up to its payload. */
-static void put_start(struct buf *b)
+/* Header and one empty context, of so many events. */
+static void put_batch(struct buf *b, int64_t events)
 {
-    static const char event_head[] = "\0\0"
-                                     "iiiiiiiiiiiiiiii"
-                                     "\0\0\0\2T\0\0\0\0";
     buf_clear(b);
     buf_add(b, "\0\0\0\0", 4);
     put_zz(b, 1);
     buf_add(b, "\0\0", 2);
-    put_zz(b, 1);
+    put_zz(b, events);
+}
+
+/* An event up to its payload. */
+static void put_event(struct buf *b)
+{
+    static const char event_head[] = "\0\0"
+                                     "iiiiiiiiiiiiiiii"
+                                     "\0\0\0\2T\0\0\0\0";
     buf_add(b, event_head, sizeof event_head - 1);
+}
+
+static void put_start(struct buf *b)
+{
+    put_batch(b, 1);
+    put_event(b);
 }
 
 static void put_entry(struct buf *b, const char *key, int64_t value)
@@ -275,6 +286,114 @@ TEST(batch_blocks_of_all_forms_are_read)
     CHECK_EQ(3, got.events[0].payload_len);
     CHECK_EQ(4, rec_find_text(got.events[0].payload, 3, SLICE("a"))->i);
     CHECK_EQ(3, rec_find_text(got.events[0].payload, 3, SLICE("c"))->i);
+    teardown(&f);
+}
+
+/* --- maps that have much in common with the one before --- */
+
+enum { MAPS = 10, ENTRIES = 7 };
+
+struct plan { /* of a map: keys and values by number, and where its second block begins */
+    uint32_t n, split;
+    uint8_t key[ENTRIES], value[ENTRIES];
+};
+
+static void put_choice(struct buf *b, uint8_t key, uint8_t value)
+{
+    static const char *const keys[] = {
+        "a", "b", "fifteen letters", "sixteen letters.", "some more than sixteen letters", "c", ""};
+    static const char *const texts[] = {"x", "y", "a text of some more than sixteen letters"};
+    const char *name = keys[key % ARRAY_LEN(keys)];
+    if (value < 3) {
+        put_zz(b, (int64_t)strlen(name));
+        buf_add_str(b, name);
+        put_zz(b, VAL_STRING);
+        put_zz(b, (int64_t)strlen(texts[value]));
+        buf_add_str(b, texts[value]);
+    } else if (value < 6) {
+        put_entry(b, name, value * 1000);
+    } else {
+        put_zz(b, (int64_t)strlen(name));
+        buf_add_str(b, name);
+        put_zz(b, VAL_LIST);
+        put_zz(b, 1);
+        put_zz(b, VAL_INT);
+        put_zz(b, value);
+        put_zz(b, 0);
+    }
+}
+
+/* That map, or one of its own, changed at a place. */
+static void plan_next(struct gen *g, struct plan *p)
+{
+    if (gen_below(g, 4) == 0) {
+        p->n = (uint32_t)gen_below(g, ENTRIES + 1);
+    }
+    uint32_t all = gen_below(g, 6) == 0 ? ENTRIES : (uint32_t)gen_below(g, 2);
+    for (uint32_t i = 0; i < all; i++) {
+        size_t at = gen_below(g, ENTRIES);
+        p->key[at] = (uint8_t)gen_below(g, 7);
+        p->value[at] = (uint8_t)gen_below(g, 8);
+    }
+    p->split = gen_below(g, 5) == 0 ? (uint32_t)gen_below(g, ENTRIES) : 0;
+}
+
+static void put_plan(struct buf *b, const struct plan *p)
+{
+    put_event(b);
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (i == 0 || i == p->split) {
+            put_zz(b, i == 0 && p->split > 0 ? MIN(p->split, p->n) : p->n - i);
+        }
+        put_choice(b, p->key[i], p->value[i]);
+    }
+    buf_add(b, "\0", 1);
+}
+
+/* As a decoder reads it that has seen nothing before. */
+static void check_alone(struct fixture *f, const struct plan *p, const struct rec *got)
+{
+    struct batch_dec *fresh = batch_dec_new(BATCH_LIMITS, f->keys);
+    struct rec_batch alone;
+    put_batch(&f->out, 1);
+    put_plan(&f->out, p);
+    buf_add(&f->out, "\0", 1);
+    arena_reset(f->gen_arena);
+    CHECK_OK(batch_dec_read(fresh, f->gen_arena, buf_slice(&f->out), &alone, &f->err), f->err);
+    const struct rec *want = &alone.events[0];
+    CHECK_EQ(want->payload_len, got->payload_len);
+    for (uint32_t i = 0; i < want->payload_len; i++) {
+        CHECK(slice_eq(val_key(&want->payload[i]), val_key(&got->payload[i])));
+        CHECK_EQ(want->payload[i].key_id, got->payload[i].key_id);
+        CHECK(val_same(want->payload[i].value, got->payload[i].value));
+    }
+    batch_dec_free(fresh);
+}
+
+TEST(batch_maps_are_read_the_same_whatever_came_before_them)
+{
+    struct fixture f;
+    setup(&f);
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        struct gen g;
+        struct plan plans[MAPS] = {0};
+        struct rec_batch got;
+        gen_init(&g, seed, f.gen_arena);
+        put_batch(&f.out, MAPS);
+        for (int i = 0; i < MAPS; i++) {
+            plans[i] = plans[MAX(i - 1, 0)];
+            plan_next(&g, &plans[i]);
+            put_plan(&f.out, &plans[i]);
+        }
+        buf_add(&f.out, "\0", 1);
+        arena_reset(f.dec_arena);
+        struct slice bytes = arena_copy(f.dec_arena, buf_slice(&f.out));
+        CHECK_OK(batch_dec_read(f.dec, f.dec_arena, bytes, &got, &f.err), f.err);
+        CHECK_EQ(MAPS, got.events_len);
+        for (uint32_t i = 0; i < MAPS; i++) {
+            check_alone(&f, &plans[i], &got.events[i]);
+        }
+    }
     teardown(&f);
 }
 
