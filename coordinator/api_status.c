@@ -53,6 +53,7 @@ static json_t *storage(struct bus *b)
     }
     (void)json_object_set_new(o, "pins", pins);
     (void)json_object_set_new(o, "used_bytes", json_integer((json_int_t)r.used_bytes));
+    (void)json_object_set_new(o, "disk_free_bytes", json_integer((json_int_t)r.disk_free_bytes));
     (void)json_object_set_new(o, "quota_bytes", json_integer((json_int_t)r.quota_bytes));
     return o;
 }

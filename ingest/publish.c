@@ -31,6 +31,7 @@ enum {
 #define TAG_SWEEP   (TAG_OPEN + 2)
 #define SWEEP_NS    (100 * CLOCK_NS_PER_MS)
 #define REOPEN_NS   CLOCK_NS_PER_S
+#define SAY_NS      (10 * CLOCK_NS_PER_S)
 #define RATE_NS     (500 * CLOCK_NS_PER_MS)
 #define RETRY_LEAST CLOCK_NS_PER_S
 #define RETRY_MOST  (30 * CLOCK_NS_PER_S)
@@ -78,6 +79,7 @@ struct publish {
     struct publish_stats stats;
     uint64_t taken_bytes; /* since rate_at_ns */
     int64_t rate_at_ns;
+    int64_t said_ns; /* in the log, that the bus refuses */
     uint64_t dice;
 };
 
@@ -348,6 +350,16 @@ int64_t publish_retry_ns(struct publish *p)
     return MIN(MAX(ns, RETRY_LEAST), RETRY_MOST);
 }
 
+static void say_refused(struct publish *p, const struct err *err)
+{
+    int64_t now = now_ns(p);
+    if (p->said_ns == 0 || now - p->said_ns >= SAY_NS) {
+        p->said_ns = now;
+        LOG_WARN("the bus refuses telemetry: senders are told to come again",
+                 LOG_STR("error", err->msg));
+    }
+}
+
 static void on_end_of_put(struct publish *p, const struct bus_ev *ev)
 {
     assert(ev->tag < p->puts.len && p->puts.ptr[ev->tag].busy);
@@ -366,6 +378,7 @@ static void on_end_of_put(struct publish *p, const struct bus_ev *ev)
     }
     put.req->waiting--;
     if (ev->kind == BUS_EV_REFUSED) {
+        say_refused(p, ev->err);
         fail(put.req, ev->err);
     } else if (put.req->waiting == 0 && put.req->ended) {
         finish(put.req, NULL);

@@ -213,7 +213,7 @@ bool cli_ask(struct cli *c, const struct cli_question *q)
 bool cli_refused(struct cli *c)
 {
     const char *detail = cli_text(c->json, "detail"), *code = cli_text(c->json, "code");
-    if (detail[0] == '\0') {
+    if (code[0] == '\0') { /* whoever it is, he is no coordinator, which gives codes */
         fprintf(stderr, "kaiju %s: %s answered %u %s: is that the API of a coordinator?\n",
                 c->self->name, c->settings.api, c->status, http_status_text(c->status));
     } else {

@@ -93,8 +93,9 @@ static void examine(struct cli *c, const struct settings *s)
 {
     struct cli_seen seen = {0};
     char ready[READY_MAX];
-    json_t *before = NULL, *now = NULL, *status = NULL;
-    if (ask_ready(c, &seen, ready) && (before = ask_tasks(c)) != NULL) {
+    json_t *before = NULL, *now = NULL, *was = NULL, *status = NULL;
+    if (ask_ready(c, &seen, ready) && (was = ask(c, "status")) != NULL &&
+        (before = ask_tasks(c)) != NULL) {
         clock_sleep_ns(s->look_ns);
         now = ask_tasks(c);
         status = now != NULL ? ask(c, "status") : NULL;
@@ -102,6 +103,7 @@ static void examine(struct cli *c, const struct settings *s)
     if (status != NULL) {
         seen.before = before;
         seen.now = now;
+        seen.was = was;
         seen.status = status;
         json_t *findings = cli_findings(&seen);
         c->code = cli_findings_count(findings, "problem") > 0 ? CMD_FINDINGS : CMD_OK;
@@ -115,6 +117,7 @@ static void examine(struct cli *c, const struct settings *s)
     }
     json_decref(before);
     json_decref(now);
+    json_decref(was);
     json_decref(status);
 }
 

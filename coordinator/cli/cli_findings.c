@@ -78,6 +78,20 @@ static void bus_full(const struct cli_seen *s, struct buf *out)
     }
 }
 
+static void bus_refuses(const struct cli_seen *s, struct buf *out)
+{
+    const json_t *b = json_object_get(s->status, "storage");
+    long long n = number(b, "fulls") - number(json_object_get(s->was, "storage"), "fulls");
+    if (s->was != NULL && n > 0) {
+        (void)buf_addf(out,
+                       "the bus has no room: %lld transactions were refused just now, %lld in all",
+                       n, number(b, "fulls"));
+        if (json_object_get(b, "disk_free_bytes") != NULL) {
+            (void)buf_addf(out, "; its disk has %lld MiB free", number(b, "disk_free_bytes") >> 20);
+        }
+    }
+}
+
 static void bus_pins(const struct cli_seen *s, struct buf *out)
 {
     const json_t *pins = json_object_get(json_object_get(s->status, "storage"), "pins"), *p;
@@ -105,6 +119,9 @@ static const struct whole_row {
     {"bus_full", "problem", bus_full,
      "shorten bus.retention or raise bus.local.quota: what does not fit is refused, and senders "
      "come again"},
+    {"bus_refuses", "problem", bus_refuses,
+     "free space on the disk of bus.local.dir, shorten bus.retention or raise bus.local.quota; "
+     "nothing that was accepted is lost, senders come again"},
     {"bus_pins", "warning", bus_pins,
      "end that process: pages behind its position cannot be used again, and the file grows"},
 };

@@ -51,8 +51,10 @@ static int dir_open(const struct bus_local_conf *conf, struct stat *ret_stat, st
     if (strlen(conf->dir) > PARENT_BYTES / 2) {
         return err_set(reterr, ERR_TOO_BIG, "the directory's name is too long");
     }
-    if (!conf->read_only) {
-        (void)mkdir(conf->dir, DIR_MODE); /* stat will tell */
+    if (!conf->read_only && mkdir(conf->dir, DIR_MODE) != 0 && errno != EEXIST) {
+        int code = errno == EACCES ? ERR_DENIED : ERR_IO;
+        return err_set(reterr, (enum err_code)code, "directory %s cannot be made: %s", conf->dir,
+                       strerror(errno));
     }
     if (stat(conf->dir, ret_stat) != 0) {
         int code = errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES ? ERR_DENIED : ERR_IO;

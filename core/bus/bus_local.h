@@ -22,8 +22,9 @@ struct bus_local_report {
     bool read_only, dead;
     uint64_t map_bytes, quota_bytes, reserve_bytes, used_bytes;
     uint64_t file_pages, free_pages,
-        page_bytes;   /* free: of the file's, not in use by the last txn */
-    uint64_t readers; /* slots in use, all processes */
+        page_bytes;           /* free: of the file's, not in use by the last txn */
+    uint64_t disk_free_bytes; /* of its file system */
+    uint64_t readers;         /* slots in use, all processes */
     uint64_t group_commits;
     /* Readers older than the last transaction by pin_warn_ns, longest first. */
     struct bus_local_pin pins[BUS_LOCAL_PINS_MAX];

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -360,6 +361,10 @@ int bus_local_report_of(struct local_store *s, struct bus_local_report *ret_repo
             *reterr = err;
         }
         return -(int)err.code;
+    }
+    struct statvfs disk;
+    if (statvfs(s->dir, &disk) == 0) {
+        r.disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     }
     mdb_env_info(s->env, &info);
     r.file_pages = (uint64_t)info.me_last_pgno + 1;

@@ -334,8 +334,9 @@ static void load_flag(struct conf *c, const struct conf_input *in, const char *n
         return;
     }
     if (s == NULL && file == NULL) {
+        const char *near = conf_nearest(c, f.name, true);
         conf_error(c, "--" SLICE_FMT ": there is no such option%s", SLICE_ARG(f.name),
-                   conf_nearest(c, f.name, true));
+                   near[0] != '\0' ? near : "; --help lists them");
         return;
     }
     if (!f.has_value && s != NULL && s->row->type == CONF_BOOL) {

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int cmd_graph_open(struct cmd_graph *g, const char *path)
 {
@@ -19,6 +20,9 @@ int cmd_graph_open(struct cmd_graph *g, const char *path)
     if (buf_read_file(&g->text, path, &err) != 0) {
         fflush(stdout);
         fprintf(stderr, "kaiju: %s\n", err.msg);
+        if (access(path, F_OK) != 0) {
+            fputs("what a coordinator has: kaiju get graphs NAME -o yaml > FILE\n", stderr);
+        }
         return CMD_USAGE;
     }
     g->doc = doc_read(g->arena, buf_slice(&g->text), &g->notes);

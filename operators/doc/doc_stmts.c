@@ -11,6 +11,8 @@
 #include "operators/epl/lex.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 size_t doc_offset(struct slice text, uint32_t line, uint32_t col)
 {
@@ -22,12 +24,27 @@ size_t doc_offset(struct slice text, uint32_t line, uint32_t col)
     return MIN(at, text.len);
 }
 
+/* What a message says of a second place is of the statement: it is made of the document. */
+static struct slice with_place(struct doc_check *c, const struct doc_stmt *s, const char *message)
+{
+    static const char mark[] = " opened at ";
+    const char *at = strstr(message, mark);
+    unsigned line, col;
+    int n = 0;
+    if (at == NULL || sscanf(at + sizeof mark - 1, "%u:%u%n", &line, &col, &n) != 2) {
+        return slice_str(message);
+    }
+    struct span span = doc_place(c->d->tree, c->epl, s->off + doc_offset(s->text, line, col), 1);
+    return slice_str(arena_printf(c->a, "%.*s%s%u:%u%s", (int)(at - message), message, mark,
+                                  span.line, span.col, at + sizeof mark - 1 + n));
+}
+
 struct doc_note *doc_say(struct doc_check *c, const struct doc_stmt *s, enum doc_code code,
                          const struct err *e)
 {
     size_t off = s->off + (e->line > 0 ? doc_offset(s->text, e->line, e->col) : 0);
     size_t len = e->line > 0 ? MAX(e->len, 1u) : MIN(s->text.len, 1u);
-    return doc_say_at(c, code, off, len, slice_str(e->msg));
+    return doc_say_at(c, code, off, len, with_place(c, s, e->msg));
 }
 
 /* The message without what it proposes, which is the hint. */

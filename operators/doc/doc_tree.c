@@ -489,7 +489,8 @@ struct doc_tree *doc_tree_read(struct arena *a, struct slice text, struct doc_no
             return NULL;
         }
         yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&r.parser, (const unsigned char *)body.ptr, body.len);
+        const char *at = body.ptr != NULL ? body.ptr : ""; /* an empty file has no bytes at all */
+        yaml_parser_set_input_string(&r.parser, (const unsigned char *)at, body.len);
         r.t->root = yaml(&r);
         yaml_parser_delete(&r.parser);
     }

@@ -86,7 +86,11 @@ void epl_diag_text(const struct err *e, struct slice file, struct slice text, st
     size_t col = e->col > 0 ? e->col - 1 : 0;
     line = window_of(line, &col);
     (void)buf_add_str(out, "    ");
-    (void)buf_add_slice(out, line);
+    for (size_t i = 0; i < line.len; i++) { /* what a terminal would obey is not shown */
+        char c = line.ptr[i];
+        bool plain = c == '\t' || ((unsigned char)c >= 0x20 && c != 0x7f);
+        (void)buf_add_byte(out, (uint8_t)(plain ? c : '?'));
+    }
     (void)buf_add_str(out, "\n    ");
     carets(line, col, e->len > 0 ? e->len : 1, out);
 }

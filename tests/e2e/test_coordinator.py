@@ -2,12 +2,14 @@
 """The coordinator as a process: every route of its API, every refusal, what survives, and the
 commands that talk to it. The examples of docs/api.md are run here."""
 import http.client
+import http.server
 import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -411,6 +413,13 @@ class Life(Api):
             if answer.status not in (200, 201):
                 break
         self.refused(answer, 507, "KJ-API-0014")
+        refusing = threading.Thread(target=lambda: [self.put(text=big + "# more", **ANY) for _ in range(40)])
+        refusing.start()
+        done = run("doctor", "--look", "300ms", "--api", f"http://{self.coordinator.addr}")
+        refusing.join()
+        self.assertEqual(1, done.returncode, done.stdout)
+        self.assertRegex(done.stdout, r"bus_refuses\n +the bus has no room: \d+ transactions were refused "
+                                      r"just now, \d+ in all; its disk has \d+ MiB free\n")
         self.assertEqual(self.ask("GET", "rulegraphs/checkout").json["document"],
                          big + f"# {i - 1}\n")
 
@@ -637,6 +646,15 @@ class Commands(Api):
             done = self.kaiju(command, "--help")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith(f"usage: kaiju {command} "))
+        other = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        threading.Thread(target=other.handle_request).start()
+        done = self.kaiju("status", "--api", "127.0.0.1:%d" % other.server_port)
+        self.assertRegex(done.stderr, r"answered 501 .*: is that the API of a coordinator\?")
+        other.server_close()
+        for empty in (self.file("empty.yaml", ""), self.file("blank.yaml", "\n")):
+            done = self.kaiju("apply", "-f", empty)
+            self.assertEqual(1, done.returncode)
+            self.assertIn("KJ-DOC-0001: the document is empty", done.stderr)
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             addr = "127.0.0.1:%d" % silent.getsockname()[1]
@@ -672,7 +690,7 @@ class Reference(Api):
         if isinstance(want, dict):
             self.assertEqual(set(want), set(got), where)
             for key in want:
-                if key not in ("hash", "etag", "epoch", "version", "excerpt", "used_bytes", "quota_bytes"):
+                if key not in ("hash", "etag", "epoch", "version", "excerpt", "used_bytes", "disk_free_bytes", "quota_bytes"):
                     self.assert_shape(want[key], got[key], f"{where}: {key}")
         elif isinstance(want, list):
             self.assertEqual(len(want), len(got), where)

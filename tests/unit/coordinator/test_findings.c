@@ -45,10 +45,12 @@ static json_t *find(const char *status, const char *before, const char *now, boo
 {
     json_t *b = json_pack("[o]", with(healthy, before)), *n = json_pack("[o]", with(healthy, now));
     json_t *s = with(well, status);
-    const struct cli_seen seen = {s, b, n, ready, SLICE("topics: 'logs' has 4 partitions\n")};
+    json_t *was = read_json(well);
+    const struct cli_seen seen = {was, s, b, n, ready, SLICE("topics: 'logs' has 4 partitions\n")};
     json_t *list = cli_findings(&seen);
     json_decref(b);
     json_decref(n);
+    json_decref(was);
     json_decref(s);
     return list;
 }
@@ -64,6 +66,9 @@ static const struct {
     {"no_tasks", "warning", "{'phases':{'pending':2}}", "", "", "of 2 rule graphs"},
     {"bus_full", "problem", "{'storage':{'used_bytes':99614720,'quota_bytes':104857600}}", "", "",
      "95 of 100 MiB"},
+    {"bus_refuses", "problem",
+     "{'storage':{'used_bytes':1,'quota_bytes':1000,'fulls':7,'disk_free_bytes':2097152}}", "", "",
+     "7 transactions were refused just now, 7 in all; its disk has 2 MiB free"},
     {"bus_pins", "warning", "{'storage':{'pins':[{'pid':77,'held_ns':9000000000}]}}", "", "",
      "process 77 has been reading at one point for 9 s"},
     {"task_lost", "problem", "", "", "{'state':'lost','why':'gone by retention'}",

@@ -209,6 +209,8 @@ TEST(conf_finds_typos_in_flags_and_variables)
     CHECK_EQ(-ERR_USAGE, load(ARGV(S("--bus-partition"), S("3")), NO_ENV));
     CHECK_HAS("--bus-partition: there is no such option: did you mean '--bus-partitions'?",
               conf_errors(conf));
+    CHECK_EQ(-ERR_USAGE, load(ARGV(S("--bogosity")), NO_ENV));
+    CHECK_HAS("--bogosity: there is no such option; --help lists them", conf_errors(conf));
     CHECK_EQ(-ERR_USAGE, load(NO_ARGS, ENV(S("KAIJU_LOG_LEVLE=info"))));
     CHECK_HAS("did you mean 'KAIJU_LOG_LEVEL'?", conf_errors(conf));
     CHECK_EQ(-ERR_USAGE, load(ARGV(S("--bus-partitions")), NO_ENV));

@@ -58,6 +58,9 @@ TEST(each_statement_says_its_own)
          "8:16+5 KJ-EPL-0001 expected a statement: select, insert, create, on, ..., found 'selec'; "
          "did you mean 'select'?\n"
          "9:23+3 KJ-EPL-0002 there is no property 'bdy'; did you mean 'body'?\n");
+    says(HEAD LEVEL("a") "    @name('a') select 1 as x from LogRecord;\n"
+                         "    @name('b')\n    select count(* from LogRecord;\n",
+         "9:20+4 KJ-EPL-0001 expected ')' to close '(' opened at 9:17, found 'from'\n");
 }
 
 TEST(one_mistake_is_said_once)

@@ -33,6 +33,16 @@ TEST(diag_counts_characters_and_keeps_tabs)
           "                \t^\n");
 }
 
+TEST(diag_shows_nothing_that_a_terminal_would_obey)
+{
+    const struct err e = {.line = 1, .col = 2, .len = 1, .msg = "no"};
+    struct buf b;
+    buf_init(&b, 1000);
+    epl_diag_text(&e, SLICE("f"), SLICE("a\x1b[2J\x7f\tb"), &b);
+    CHECK_STR("f:1:2: no\n    a?[2J?\tb\n     ^\n", buf_cstr(&b));
+    buf_done(&b);
+}
+
 TEST(diag_cuts_long_lines)
 {
     char text[1000];
