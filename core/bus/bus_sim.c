@@ -154,8 +154,8 @@ static int64_t next_timer(const struct sim_bus *b)
 {
     int64_t first = INT64_MAX;
     VEC_EACH (&b->clients, c) {
-        int64_t at = bus_timers_next(&(*c)->c.timers);
-        if (!(*c)->paused && at > b->time.mono_ns) {
+        int64_t at = sim_client_timer(*c);
+        if (!(*c)->paused && !(*c)->crashed && at > b->time.mono_ns) {
             first = MIN(first, at);
         }
     }
@@ -167,7 +167,7 @@ static void set_time(struct sim_bus *b, int64_t at_ns)
     assert(at_ns >= b->time.mono_ns);
     clock_advance(&b->time, at_ns - b->time.mono_ns);
     VEC_EACH (&b->clients, c) {
-        if (bus_timers_next(&(*c)->c.timers) <= at_ns) {
+        if (sim_client_timer(*c) <= at_ns) {
             bus_wake_signal(&(*c)->c.wake);
         }
     }

@@ -81,6 +81,13 @@ void bus_sim_pause(struct bus_client *c, bool paused);
 /* Frees the client as a killed process would: nothing is closed, its transaction stays open until
  * it times out or is fenced, what it sent plainly arrives or does not. */
 void bus_sim_crash(struct bus_client *c);
+/* The process dies in the n-th call from now (at least 1) that reaches the world: that call and all
+ * after it answer as if they were done, and do nothing; no event comes. So whoever calls need not
+ * be left in the middle; then he looks, and crashes the client. */
+void bus_sim_die(struct bus_client *c, uint32_t calls);
+bool bus_sim_is_dead(const struct bus_client *c);
+/* The clocks of its machine go ahead of the world's by so much. */
+void bus_sim_ahead(struct bus_client *c, int64_t mono_ns, int64_t wall_ns);
 
 /* Runs the world to the next moment at which a client that is not paused may have an event, at
  * most for max_ns. False: none has one. */

@@ -238,6 +238,10 @@ void sim_op_send(struct bus_client *client, struct sim_op *take_op)
         [SIM_OP_SETTLED] = "settled",
     };
     assert((size_t)take_op->kind < ARRAY_LEN(names));
+    if (!sim_client_calls(client)) {
+        sim_op_free(take_op);
+        return;
+    }
     sim_note(b, take_op->client, names[take_op->kind], take_op->name, take_op->tag,
              (uint64_t)take_op->arg, SLICE_NONE);
     arrive_later(b, take_op);

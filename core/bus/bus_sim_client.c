@@ -93,11 +93,23 @@ void sim_tell(struct sim_bus *b, int64_t delay_ns, uint64_t client, uint64_t wri
     sim_tell_at(b, b->time.mono_ns + delay_ns, client, writer, take_out);
 }
 
+static int64_t mono(void *arg)
+{
+    const struct sim_client *c = arg;
+    return sim_of(&c->c)->time.mono_ns + c->ahead_ns;
+}
+
+static int64_t wall(void *arg)
+{
+    const struct sim_client *c = arg;
+    return sim_of(&c->c)->time.wall_ns + c->wall_ahead_ns;
+}
+
 void sim_client_init(struct bus_client *client)
 {
     struct sim_client *c = (struct sim_client *)client;
     struct sim_bus *b = sim_of(client);
-    client->clock = clock_manual(&b->time);
+    client->clock = (struct clock){mono, wall, c};
     c->id = ++b->ids;
     *VEC_PUSH(&b->clients) = c;
     sim_note(b, c->id, "client", slice_str(client->name), 0, 0, SLICE_NONE);
@@ -141,10 +153,17 @@ void sim_client_done(struct bus_client *client)
     VEC_DONE(&c->writers);
 }
 
+int64_t sim_client_timer(const struct sim_client *c)
+{
+    int64_t at = bus_timers_next(&c->c.timers);
+    return at == INT64_MAX ? at : at - c->ahead_ns;
+}
+
 bool sim_client_ready(const struct sim_client *c)
 {
-    return !c->paused && (c->due.len > 0 || c->ready.len > 0 ||
-                          bus_timers_next(&c->c.timers) <= sim_of(&c->c)->time.mono_ns);
+    return !c->paused && !c->crashed &&
+           (c->due.len > 0 || c->ready.len > 0 ||
+            sim_client_timer(c) <= sim_of(&c->c)->time.mono_ns);
 }
 
 static struct sim_out *take_next(struct sim_bus *b, struct sim_client *c)
@@ -174,7 +193,7 @@ int sim_client_poll(struct bus_client *client, struct bus_ev *evs, int max)
     VEC_EACH (&c->writers, w) {
         (*w)->again = false;
     }
-    while (n < max && !c->paused && (c->due.len > 0 || c->ready.len > 0)) {
+    while (n < max && !c->paused && !c->crashed && (c->due.len > 0 || c->ready.len > 0)) {
         struct sim_out *o = take_next(b, c);
         if (o != NULL) {
             o->ev.err = o->err.code != ERR_OK ? &o->err : NULL;
@@ -193,6 +212,38 @@ void bus_sim_pause(struct bus_client *client, bool paused)
     sim_note(b, c->id, "pause", SLICE_NONE, paused, 0, SLICE_NONE);
     c->paused = paused;
     sim_elect_paused(b, c->id, paused);
+    bus_wake_signal(&client->wake);
+}
+
+bool sim_client_calls(struct bus_client *client)
+{
+    struct sim_client *c = (struct sim_client *)client;
+    if (c->dies_in > 0 && --c->dies_in == 0) {
+        sim_note(sim_of(client), c->id, "dies", SLICE_NONE, 0, 0, SLICE_NONE);
+        c->crashed = true;
+    }
+    return !c->crashed;
+}
+
+void bus_sim_die(struct bus_client *client, uint32_t calls)
+{
+    assert(calls > 0);
+    ((struct sim_client *)client)->dies_in = calls;
+}
+
+bool bus_sim_is_dead(const struct bus_client *client)
+{
+    return ((const struct sim_client *)client)->crashed;
+}
+
+void bus_sim_ahead(struct bus_client *client, int64_t mono_ns, int64_t wall_ns)
+{
+    struct sim_client *c = (struct sim_client *)client;
+    assert(mono_ns >= c->ahead_ns);
+    sim_note(sim_of(client), c->id, "ahead", SLICE_NONE, (uint64_t)mono_ns, (uint64_t)wall_ns,
+             SLICE_NONE);
+    c->ahead_ns = mono_ns;
+    c->wall_ahead_ns = wall_ns;
     bus_wake_signal(&client->wake);
 }
 

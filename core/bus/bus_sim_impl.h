@@ -76,6 +76,8 @@ struct sim_client {
     struct bus_client c;
     uint64_t id;
     bool paused, crashed;
+    uint32_t dies_in;                /* calls; 0: it does not */
+    int64_t ahead_ns, wall_ahead_ns; /* of the world's clocks */
     VEC(struct sim_out *) due;
     VEC(struct sim_out *) lent;
     VEC(struct sim_assign *) ready; /* not the paused */
@@ -125,5 +127,9 @@ void sim_client_init(struct bus_client *c);
 void sim_client_done(struct bus_client *c);
 int sim_client_poll(struct bus_client *c, struct bus_ev *evs, int max);
 bool sim_client_ready(const struct sim_client *c);
+/* By the world's clock. */
+int64_t sim_client_timer(const struct sim_client *c);
+/* Before each call that reaches the world: false, the process is dead, and nothing happens. */
+bool sim_client_calls(struct bus_client *c);
 
 #endif

@@ -312,6 +312,9 @@ int sim_put(struct bus_writer *writer, const struct bus_put *put, struct err *re
     struct sim_writer *w = (struct sim_writer *)writer;
     struct sim_bus *b = sim_of(writer->client);
     struct slice topic = bus_topic_name(writer->client, put->to.topic);
+    if (!sim_client_calls(writer->client)) {
+        return 0;
+    }
     int rc = closed(w, reterr);
     rc = rc != 0 ? rc : admit(w, put, reterr);
     if (rc != 0) {
@@ -343,6 +346,9 @@ int sim_commit(struct bus_writer *writer, uint64_t tag, struct err *reterr)
 {
     struct sim_writer *w = (struct sim_writer *)writer;
     struct sim_bus *b = sim_of(writer->client);
+    if (!sim_client_calls(writer->client)) {
+        return 0;
+    }
     int rc = closed(w, reterr);
     if (rc != 0) {
         return rc;
@@ -367,6 +373,9 @@ int sim_abort(struct bus_writer *writer, uint64_t tag, struct err *reterr)
 {
     struct sim_writer *w = (struct sim_writer *)writer;
     struct sim_bus *b = sim_of(writer->client);
+    if (!sim_client_calls(writer->client)) {
+        return 0;
+    }
     int rc = closed(w, reterr);
     if (rc != 0) {
         return rc;

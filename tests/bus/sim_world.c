@@ -202,6 +202,64 @@ TEST(sim_a_commit_can_be_held)
     suite_end(&s);
 }
 
+/* Whoever is in the middle of his work goes on as if nothing were, and leaves nothing behind. */
+TEST(sim_a_process_dies_between_two_calls)
+{
+    for (uint32_t calls = 1; calls <= 3; calls++) {
+        struct suite s;
+        struct bus_sim_faults calm = bus_sim_calm();
+        struct err err;
+        begin(&s, &calm);
+        struct suite_client *b = suite_client(&s, "b");
+        struct bus_tp tb = suite_topic(b, "t", 1, BUS_DELETE);
+        struct bus_client *c = bus_client_new(s.bus, "dies");
+        struct bus_writer *w = NULL;
+        struct bus_ev ev;
+        const struct bus_put put = {.to = {bus_topic(c, bus_topic_name(b->c, tb.topic)), 0},
+                                    .value = SLICE("v")};
+        CHECK_OK(bus_open(c, SLICE("slot"), 1, &w, &err), err);
+        bus_wait(c, CLOCK_NS_PER_S);
+        CHECK_EQ(1, bus_poll(c, &ev, 1));
+        bus_sim_die(c, calls);
+        CHECK_OK(bus_put(w, &put, &err), err);
+        CHECK_OK(bus_put(w, &put, &err), err);
+        CHECK(bus_sim_is_dead(c) == (calls <= 2));
+        CHECK_OK(bus_commit(w, 2, &err), err);
+        CHECK(bus_sim_is_dead(c));
+        bus_wait(c, CLOCK_NS_PER_S);
+        CHECK_EQ(0, bus_poll(c, &ev, 1));
+        bus_sim_crash(c);
+        bus_sim_advance(s.bus, 30 * CLOCK_NS_PER_S); /* what is open times out */
+        CHECK_EQ(0, readable(b, tb));
+        suite_end(&s);
+    }
+}
+
+TEST(sim_clocks_of_machines_differ)
+{
+    struct suite s;
+    struct bus_sim_faults calm = bus_sim_calm();
+    begin(&s, &calm);
+    struct suite_client *a = suite_client(&s, "a"), *b = suite_client(&s, "b");
+    struct bus_ev ev;
+    bus_sim_ahead(a->c, 5000, -9000);
+    CHECK_EQ(suite_now(b) + 5000, suite_now(a));
+    CHECK_EQ(clock_wall(bus_clock(b->c)) - 9000, clock_wall(bus_clock(a->c)));
+    int64_t now = bus_sim_now(s.bus);
+    bus_at(a->c, suite_now(a) + 300, 1);
+    bus_at(b->c, suite_now(b) + 200, 2);
+    CHECK(bus_sim_step(s.bus, CLOCK_NS_PER_S));
+    CHECK_EQ(now + 200, bus_sim_now(s.bus));
+    CHECK_EQ(1, bus_poll(b->c, &ev, 1));
+    CHECK(bus_sim_step(s.bus, CLOCK_NS_PER_S));
+    CHECK_EQ(now + 300, bus_sim_now(s.bus));
+    CHECK_EQ(1, bus_poll(a->c, &ev, 1));
+    bus_at(a->c, suite_now(a) + 300, 1);
+    bus_sim_ahead(a->c, 5300, 0); /* it was asleep */
+    CHECK_EQ(1, bus_poll(a->c, &ev, 1));
+    suite_end(&s);
+}
+
 TEST(sim_a_zombie_wakes_up_fenced)
 {
     struct suite s;
