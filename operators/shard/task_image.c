@@ -49,8 +49,9 @@ static void write_own(const struct task *t, struct buf *b)
     put(b, t->seq);
     put(b, t->prev_sum);
     put_signed(b, t->prev_offset);
+    bool numbered = t->asleep && eng_numbered(t->eng) > 0; /* by rules before it, or by letters */
     put(b, (uint64_t)t->started | (uint64_t)t->ended << 1 | (uint64_t)t->asleep << 2 |
-               (uint64_t)t->lacks << 3);
+               (uint64_t)t->lacks << 3 | (uint64_t)numbered << 4);
     put_signed(b, t->floor);
     put_signed(b, merge_clock(t->merge));
     put_signed(b, t->clock_marked);
@@ -63,6 +64,9 @@ static void write_own(const struct task *t, struct buf *b)
     }
     if (t->lacks) {
         put_signed(b, t->lacked);
+    }
+    if (numbered) {
+        put(b, eng_numbered(t->eng));
     }
     assert(!buf_failed(b));
 }
@@ -205,7 +209,7 @@ struct own_sub {
 };
 
 struct own { /* what the task knew beside its engine */
-    uint64_t seq, prev_sum, flags;
+    uint64_t seq, prev_sum, flags, numbered;
     int64_t prev_offset, floor, clock, clock_marked, began, lacked;
     VEC(struct own_sub) subs;
 };
@@ -241,6 +245,7 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
     }
     ret->began = (ret->flags & 4) != 0 ? get_signed(&f) : 0;
     ret->lacked = (ret->flags & 8) != 0 ? get_signed(&f) : 0;
+    ret->numbered = (ret->flags & 16) != 0 ? get(&f) : 0;
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
 }
 
@@ -322,6 +327,7 @@ int task_loaded(struct task *t, const struct save_chunk *chunks, size_t n,
     rc = rc == 0 ? load_book(t, chunks, n, reterr) : rc;
     VEC_DONE(&o.subs);
     if (rc == 0 && slept(&o)) {
+        eng_number_from(t->eng, o.numbered);
         task_begin(t, o.began);
     } else if (rc == 0 && t->started) {
         task_take_types(t);

@@ -239,6 +239,28 @@ TEST(a_journal_that_was_written_asleep_is_played)
     end(&w);
 }
 
+/* Rules that came after others go on with their numbers, also if they slept when they were saved:
+ * the id of an event is made of its number. */
+TEST(who_sleeps_keeps_the_numbers_of_rules_before)
+{
+    struct world w;
+    struct journal_record last = {.seq = 3, .outputs = 93};
+    struct task_cut c;
+    struct err err;
+    begin(&w, 7);
+    struct task *x = task_with_input(&w, &w.asleep);
+    task_succeed(x, &last, 1, 1);
+    CHECK(task_work(x, 20) == 20 && task_is_asleep(x));
+    CHECK_OK(task_cut(x, 1, &c, &err), err);
+    task_committed(x, 2, NULL, 0);
+    struct task *z = restored(&w, x);
+    CHECK(task_is_asleep(z));
+    CHECK_EQ(93, eng_numbered(task_eng(z)));
+    task_free(x);
+    task_free(z);
+    end(&w);
+}
+
 /* A probe says what the index of an engine would, or more. */
 TEST(a_probe_knows_whom_an_event_concerns)
 {
