@@ -266,6 +266,10 @@ void slot_commit_looked(struct slot *s)
         seen += (*o)->in_cut && (*o)->seen;
     }
     s->looking = false;
+    if (s->fenced) {
+        slot_lose(s, "another has taken a task of the slot over");
+        return;
+    }
     if (cut == 0) {
         return;
     }

@@ -269,15 +269,18 @@ bool slot_replay_step(struct slot *s)
 
 /* ---- reading journals ---- */
 
-static void look_at(struct slot_one *o, struct slice bytes, int64_t offset)
+/* Another record in the place of its own: somebody has the task by now, and was given it after the
+ * lease was read. */
+static void look_at(struct slot *s, struct slot_one *o, struct slice bytes, int64_t offset)
 {
     struct err err;
     struct arena *a = arena_new(NULL, "look", RECORD_ARENA);
     struct journal_record r;
     uint64_t sum;
     if (journal_read(bytes, a, &r, &sum, &err) == 0 && o->in_cut && r.seq == o->cut.seq) {
-        o->seen = true;
+        o->seen = slice_eq(bytes, o->cut.journal);
         o->seen_at = offset;
+        s->fenced |= !o->seen;
     }
     arena_free(a);
 }
@@ -342,7 +345,7 @@ static void take_records(struct slot *s, uint32_t load, struct slot_journal *j,
         }
         struct slot_one *o = r->key.len == 8 ? slot_one_of(s, endian_be64(r->key.ptr)) : NULL;
         if (o != NULL && load == SLOT_LOOK) {
-            look_at(o, r->value, r->offset);
+            look_at(s, o, r->value, r->offset);
         } else if (o != NULL && o->state == SLOT_JOURNAL && o->load == load) {
             keep_record(s, o, r);
         }

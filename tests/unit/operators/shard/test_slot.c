@@ -28,6 +28,56 @@ TEST(each_input_has_its_effect_once_however_commits_end)
     CHECK(counts.snapshots > TEST_SEEDS(100) && counts.restored_bytes > TEST_SEEDS(10000));
 }
 
+/* A record of the task's journal that somebody else wrote, the next one. */
+static void write_next_record(struct world *w)
+{
+    struct journal_record r = {
+        .lineage = plan(false)->lineage, .seq = task_seq(slot_task(w->slot, 0)) + 1, .epoch = 7};
+    uint8_t key[8];
+    struct buf b;
+    struct err err;
+    uint64_t sum;
+    endian_put_be64(key, r.lineage);
+    buf_init(&b, JOURNAL_BYTES_MAX);
+    CHECK_OK(journal_write(&r, &b, &sum, &err), err);
+    struct bus_put put = {
+        .to = {bus_topic(w->sender, SLICE("journal")), (uint32_t)(r.lineage % JOURNAL_PARTS)},
+        .key = slice_of((const char *)key, sizeof key),
+        .value = buf_slice(&b)};
+    CHECK_OK(bus_put(w->out, &put, &err), err);
+    buf_done(&b);
+}
+
+/* The end of a commit is not known; meanwhile another was given the task and has gone on with it.
+ */
+TEST(who_finds_the_record_of_another_in_place_of_his_own_gives_up)
+{
+    struct world *w = make_world(1, bus_sim_calm());
+    begin(w);
+    while (!w->sender_open || slot_state(w->slot) != SLOT_LIVE) {
+        pass(w, 10000000);
+    }
+    send_some(w);
+    pass(w, 1000000000);
+    bus_sim_inject(w->bus, SLICE("worker.0"), BUS_SIM_UNKNOWN_LOST);
+    write_next_record(w);
+    send_some(w);
+    for (int i = 0; i < 1000 && slot_state(w->slot) != SLOT_LOST; i++) {
+        struct bus_ev ev[16];
+        (void)bus_sim_step(w->bus, 1000000);
+        (void)bus_poll(w->sender, ev, 16);
+        for (int n = bus_poll(w->worker, ev, 16), k = 0; k < n; k++) {
+            slot_on_event(w->slot, &ev[k]);
+        }
+        (void)slot_step(w->slot);
+    }
+    CHECK(slot_is_fenced(w->slot));
+    CHECK_HAS("another", slot_why(w->slot));
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+    unmake_world(w);
+}
+
 TEST(each_input_has_its_effect_once_though_workers_die)
 {
     for (uint64_t seed = 1; seed <= TEST_SEEDS(10); seed++) {
