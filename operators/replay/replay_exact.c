@@ -47,6 +47,7 @@ struct player {
     struct snap_archive_root root; /* that the task was restored from; seq 0: none */
     struct buf pages;
     bool held, opened; /* that record is in the range; inputs are open */
+    bool cut;          /* retention has removed records of the journal that come behind the root */
     struct err err;    /* of what was called back */
 };
 
@@ -278,6 +279,10 @@ static int take_record(struct player *p, const struct bus_record *b, struct err 
         p->task = NULL;
         return 0;
     }
+    if (p->task != NULL && p->cut && !p->opened && r.seq > task_seq(p->task) + 1) {
+        task_free(p->task); /* what follows the archived state is gone */
+        p->task = NULL;
+    }
     if (replay_floor_begins(&r)) {
         begin_task(p);
         p->clock = MERGE_NO_CLOCK;
@@ -382,6 +387,7 @@ static int run(struct player *p, struct err *reterr)
     if (rc != 0) {
         return rc;
     }
+    p->cut = p->task != NULL && tape_start(journal) > from;
     while ((rc = tape_next(journal, &r, reterr)) == 1) {
         if (r->key.len == 8 && endian_be64(r->key.ptr) == plan->lineage) {
             rc = take_record(p, r, reterr);

@@ -133,8 +133,10 @@ static void add_items(struct replay_outputs *o, struct slice bytes, uint64_t fir
     }
 }
 
-/* Records of this task in the lane, up to that record of its journal. */
-static int read_lane(struct replay_outputs *o, struct lane *l, uint64_t seq, struct err *reterr)
+/* Records of this task in the lane, up to that record of its journal. What others put out between
+ * the record held before, `last`, and this one is of other rules. */
+static int read_lane(struct replay_outputs *o, struct lane *l, uint64_t last, uint64_t seq,
+                     struct err *reterr)
 {
     const struct bus_record *r;
     int rc = 0;
@@ -147,7 +149,8 @@ static int read_lane(struct replay_outputs *o, struct lane *l, uint64_t seq, str
             tape_back(l->tape);
             break;
         }
-        if (r->value.len > 0) { /* else a mark */
+        bool of_others = h.seq > last && h.seq < seq;
+        if (r->value.len > 0 && !of_others) { /* else a mark */
             add_items(o, arena_copy(o->arena, r->value), h.first, l, false);
         }
     }
@@ -239,6 +242,7 @@ int replay_outputs_hold(struct replay_outputs *o, const struct journal_record *r
             return rc;
         }
     }
+    uint64_t last = o->last_seq;
     o->last_seq = r->seq;
     for (uint32_t i = 0; i < p->n; i++) {
         const struct emit_record *x = &p->records[i];
@@ -259,7 +263,7 @@ int replay_outputs_hold(struct replay_outputs *o, const struct journal_record *r
     int rc = 0;
     for (uint32_t i = 0; i < o->n_lanes && rc == 0; i++) {
         struct lane *l = &o->lanes[i];
-        rc = read_lane(o, l, r->seq, reterr);
+        rc = read_lane(o, l, last, r->seq, reterr);
         if (l->tape != NULL && rc == 0) {
             compare(o, l, r->seq);
         }

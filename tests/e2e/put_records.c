@@ -47,10 +47,26 @@ static int64_t end_of(struct bus_client *c, struct bus_tp tp)
     exit(1);
 }
 
+static uint32_t parts_of(struct bus_client *c, struct slice topic)
+{
+    struct bus_ev ev;
+    struct err e;
+    must(bus_describe(c, bus_topic(c, topic), TAG_ENSURE, &e), &e);
+    for (int rounds = 0; rounds < 600; rounds++) {
+        if (bus_poll(c, &ev, 1) > 0 && ev.kind == BUS_EV_DONE) {
+            return ev.topics[0].partitions;
+        }
+        bus_wait(c, 100 * CLOCK_NS_PER_MS);
+    }
+    fputs("no description within a minute\n", stderr);
+    exit(1);
+}
+
 static void trim_all(struct bus_client *c, struct slice topic)
 {
     struct err e;
-    for (uint32_t i = 0; i < PARTITIONS; i++) {
+    uint32_t n = parts_of(c, topic);
+    for (uint32_t i = 0; i < n; i++) {
         const struct bus_tp tp = {bus_topic(c, topic), i};
         must(bus_trim(c, tp, end_of(c, tp), TAG_ENSURE, &e), &e);
         wait_for(c, BUS_EV_DONE, 1);

@@ -106,6 +106,31 @@ class Replay(Case):
         self.assertIn("records of other rules passed over", done.stdout)
         self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)
 
+    def test_without_what_followed_an_archived_state_nothing_is_replayed(self):
+        """Retention has removed the records of the journal behind it: that is said, and where the
+        floor is; the journal is not torn."""
+        chance = random.Random(6)
+        role = self.begin()
+        self.apply(role, GRAPH)
+        for first in (1, 61):
+            self.send(role, 3, first, chance)
+            time.sleep(1.2)
+        middle = time.time_ns() // 1_000_000
+        self.send(role, 3, 121, chance)
+        self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 180)
+        role.stop()
+        before = len(self.events("events"))
+        done = run("journal", "trim", *self.bus, program=os.environ["PUT_RECORDS"])
+        self.assertEqual(0, done.returncode, done.stderr)
+        role = self.begin("--operator-snapshot-interval", "10m")
+        role.wait_log(r'msg="graph is live"')
+        self.send(role, 1, 181, chance)
+        self.until("it does not go on", lambda: len(self.events("events")) > before)
+        role.stop()
+        said = self.replay("--graph", "lines", "--verify", "--task", "logs/0", "--from", str(middle),
+                           code=5).stdout
+        self.assertRegex(said, r"nothing is left to begin with before record \d+; the replay floor is")
+
     def test_before_the_floor_nothing_is_replayed(self):
         chance = random.Random(5)
         role = self.begin()
@@ -166,6 +191,25 @@ class Replay(Case):
         self.assertIn("input was lost: 1 statements of 1 tasks may lack it",
                       run("top", "-n", "1", *self.bus).stdout)
         self.assertIn("logs.2/all", run("doctor", "--look", "100ms", *api).stdout)
+
+    def test_rules_that_were_others_in_between_are_passed_over(self):
+        """The same rules before and after others of the same name, which left outputs, too."""
+        chance = random.Random(9)
+        role = self.begin()
+        other = GRAPH.replace("body from", "body, trace_id from")
+        for number, text in enumerate((GRAPH, other, GRAPH)):
+            self.apply(role, text)
+            self.until("it is not live", lambda n=number: n + 1 == role.log().count("graph is live"))
+            self.send(role, 3, number * 60 + 1, chance)
+            self.until("not all came through", lambda n=number: len(self.events("alerts.history")) == 6 * (n + 1))
+            done = run("delete", "graph", "lines", "--api", f"http://{role.addr}")
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.until("it is not gone", lambda n=number: n + 1 == role.log().count("a deleted rule graph has ended"))
+        role.stop()
+        report = json.loads(self.replay("-f", self.write("graph.yaml", GRAPH), "--verify", "-o", "json",
+                                        "--from", "0").stdout)
+        self.assertTrue(report["same"])
+        self.assertEqual(120, sum(t["events_same"] for t in report["tasks"] if "/logs/" in t["task"]))
 
     def test_who_applies_is_told_of_topics_that_keep_too_little(self):
         role = self.begin("--bus-retention", "2h")
