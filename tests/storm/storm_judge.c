@@ -55,6 +55,9 @@ static void look_at_event(struct storm *s, struct found *f, const struct rec *e)
     } else if (slice_eq(e->type, SLICE("Whole"))) {
         f->whole[node]++;
         next(s, f, &f->c[node], c->i, "Whole.c");
+        if ((s->kind & STORM_DELETES) != 0 && c->i == 1) { /* who reads may have begun later */
+            f->n[node] = n->i - 1;
+        }
         next(s, f, &f->n[node], n->i, "Whole.n");
     }
 }
