@@ -8,6 +8,8 @@
 #include "tests/test.h"
 #include "tests/unit/operators/shard/slot_world.h"
 
+#include "core/codec/endian.h"
+
 TEST(a_slot_works_in_a_calm_world)
 {
     run(1, bus_sim_calm(), 0);
