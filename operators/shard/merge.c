@@ -546,6 +546,18 @@ static bool is_alone(const struct merge *m, const struct sub *s, const struct me
            !is_before((struct merge_pos){p->offset, 0}, s->pos);
 }
 
+/* Of a record of a sub-stream that has none: below that, it comes before what others have. */
+static int64_t limit_alone(const struct merge *m, uint32_t sub, int64_t before_clock)
+{
+    const struct sub *s = &m->subs[sub];
+    int64_t limit = plus(before_clock, s->spec.bound_ns);
+    if (m->n_heap > 0) {
+        int64_t k = m->subs[m->heap[0]].k;
+        limit = MIN(limit, plus(plus(k, s->spec.bound_ns), sub < m->heap[0]));
+    }
+    return limit;
+}
+
 bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *p,
                        const struct merge_bounds *b, uint64_t *late)
 {
@@ -557,12 +569,8 @@ bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *
     if (!spared || !is_alone(m, s, p) || m->clock >= b->before) {
         return false;
     }
-    int64_t limit = plus(b->before, s->spec.bound_ns);
+    int64_t limit = limit_alone(m, sub, b->before);
     int64_t largest = MAX(s->largest, p->hint->peaks[p->n - 1]);
-    if (m->n_heap > 0) {
-        int64_t k = m->subs[m->heap[0]].k;
-        limit = MIN(limit, plus(plus(k, s->spec.bound_ns), sub < m->heap[0]));
-    }
     uint64_t n = largest < limit ? count_late(m, s, p->hint, 0, &end, b->none_late) : 0;
     if (largest >= limit || end < p->n) {
         return false;
@@ -578,6 +586,22 @@ bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *
     m->takes += p->n;
     place(m, sub);
     return true;
+}
+
+struct merge_ride merge_may_ride(const struct merge *m, uint32_t sub, const struct merge_bounds *b)
+{
+    return (struct merge_ride){limit_alone(m, sub, b->before), m->clock,
+                               m->subs[sub].spec.bound_ns};
+}
+
+void merge_ride(struct merge *m, uint32_t sub, int64_t next, int64_t largest, uint64_t n)
+{
+    struct sub *s = &m->subs[sub];
+    assert(!m->replay && s->n == 0 && !s->ended && !s->skipped && next >= s->pos.offset);
+    s->largest = MAX(s->largest, largest);
+    s->pos = (struct merge_pos){next, 0};
+    m->clock = MAX(m->clock, k_of(s, s->largest));
+    m->takes += n;
 }
 
 void merge_hop(struct merge *m, int64_t clock)

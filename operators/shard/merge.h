@@ -107,14 +107,19 @@ struct merge_bounds {
     uint32_t max;
     bool none_late; /* and up to the first that is late. */
 };
-/* Takes so many at once that merge_next would give one by one, all of one record: how many. 0:
- * merge_next has something, or nothing. */
+/* Takes at once what merge_next would give one by one, of one record; 0: merge_next has it. */
 bool merge_may_pass(const struct merge *m); /* false: it would give 0 */
 uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late);
 /* A whole record that concerns nothing of the party, instead of pushing it: false if it is to be
  * pushed, because others may come before it, or not all of it may be passed over. */
 bool merge_pass_record(struct merge *m, uint32_t sub, const struct merge_piece *p,
                        const struct merge_bounds *b, uint64_t *late);
+/* As merge_pass_record says, further records may be passed over together, by merge_ride: */
+struct merge_ride {
+    int64_t limit, clock, bound; /* while the largest ts is below the limit, and none is late */
+};
+struct merge_ride merge_may_ride(const struct merge *m, uint32_t sub, const struct merge_bounds *b);
+void merge_ride(struct merge *m, uint32_t sub, int64_t next, int64_t largest, uint64_t n);
 /* A tick or the end of everything: the clock alone. */
 void merge_hop(struct merge *m, int64_t clock);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define BESIDE_NS (5 * CLOCK_NS_PER_MS)
+#define LONG_NS   (4 * CLOCK_NS_PER_MS) /* of inputs, while others wait */
 
 enum { PIECES_MAX = 1 << 24, KEYS_MAX = 1 << 20, KEYS_BYTES = 64 << 20 };
 
@@ -334,7 +335,7 @@ bool slot_has_enough(const struct slot *s)
 /* Until others have waited long enough: one input may cost much. True: more are at hand. */
 static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *ret_n)
 {
-    enum { PORTION = 128, LONG_NS = 4000000 };
+    enum { PORTION = 256 };
     int64_t began = slot_now(s), now;
     uint32_t n = 0, got = 0, want;
     do {
@@ -349,28 +350,48 @@ static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint3
     return n > 0 && got == want;
 }
 
-/* True: there is more at hand. Who had nothing rests until something is handed out to him. */
+/* True: there is more at hand. Who has nothing rests until something is handed out to him. */
 static bool take(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *n)
 {
     const struct merge *m = task_merge(o->task);
     slot_party(s, o);
     bool left = take_inputs(s, o, most, n);
-    bool empty = *n == 0 && merge_is_empty(m);
+    bool empty = !left && merge_is_empty(m);
     bool held = *n == 0 && !empty && merge_holder(m) != UINT32_MAX;
     o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : slot_now(s);
-    o->rests = empty && !left;
+    o->rests = empty;
     return left;
+}
+
+static uint32_t most_of(const struct slot *s)
+{
+    return s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
+}
+
+void slot_take_early(struct slot *s, struct slot_one *o)
+{
+    uint32_t sub, n = 0;
+    int64_t offset, before = s->spent[SLOT_PART_INPUTS];
+    if (s->early_ns >= LONG_NS || is_full(s) || !merge_peek(task_merge(o->task), &sub, &offset)) {
+        return;
+    }
+    size_t put = task_put_bytes(o->task);
+    (void)take(s, o, most_of(s), &n);
+    slot_party(s, o); /* its rules may be there only now */
+    s->put_bytes += task_put_bytes(o->task) - put;
+    s->early_ns += s->spent[SLOT_PART_INPUTS] - before;
 }
 
 static bool live_step(struct slot *s)
 {
-    uint32_t most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
+    uint32_t most = most_of(s);
     bool more = false;
     bool full = is_full(s);
     slot_align(s);
     slot_gaps(s);
     slot_room(s);
     s->put_bytes = 0;
+    s->early_ns = 0;
     s->at_hand = false;
     slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {

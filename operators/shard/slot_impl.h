@@ -102,8 +102,8 @@ struct slot {
     bool at_hand;                /* a task had more inputs than it took in one step */
     size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
-    int64_t last_commit, commit_began, not_before;
-    uint32_t aborted;               /* in a row */
+    int64_t last_commit, commit_began, not_before, early_ns; /* early: since the last step */
+    uint32_t aborted;                                        /* in a row */
     uint32_t undelivered;           /* conf.plain: puts whose end is not known */
     bool again, draining, fenced;   /* again: conf.plain: one of them was refused */
     int64_t timer_at;               /* INT64_MAX: none */

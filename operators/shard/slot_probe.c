@@ -57,33 +57,28 @@ void slot_party_leave(struct slot *s, struct slot_one *o)
     task_party(o->task, 0, 0);
 }
 
+void slot_hints_begin(struct slot_scan *c)
+{
+    c->some = c->asleep = false;
+    VEC_EACH (&c->inputs, in) {
+        c->some |= (*in)->one->party != NULL;
+        c->asleep |= task_is_asleep((*in)->one->task); /* it would have to ask for each event */
+    }
+}
+
 /* Somebody may be spared something. */
 static bool is_worth_it(struct slot_scan *c)
 {
-    bool some = false, asleep = false;
-    VEC_EACH (&c->inputs, in) {
-        some |= (*in)->one->party != NULL;
-        asleep |= task_is_asleep((*in)->one->task); /* it would have to ask for each event */
-    }
-    if (c->rests > 0 && !asleep) {
+    if (c->rests > 0 && !c->asleep) {
         c->rests--;
         return false;
     }
-    return some;
+    return c->some;
 }
 
 /* Those that want it all need not be asked for each record. */
-static void look_at_use(const struct slot *s, struct slot_scan *c, uint32_t events)
+void slot_hint_used(struct slot_scan *c, uint64_t wanted, uint64_t all)
 {
-    uint64_t all = 0, wanted = 0;
-    VEC_EACH (&c->inputs, in) {
-        uint32_t n = events;
-        if ((*in)->one->party != NULL) {
-            (void)probe_wanted(s->probe, (*in)->one->party, &n);
-        }
-        all += events;
-        wanted += n;
-    }
     c->rest = wanted > all - all / 4 ? MIN(2 * c->rest + 1, (uint32_t)REST_MAX) : 0;
     c->rests = c->rest;
 }
@@ -106,7 +101,6 @@ const struct merge_hint *slot_hint(struct slot *s, struct slot_scan *c, struct a
         peaks[i] = peak = MAX(peak, events[i].ts);
     }
     probe_record(s->probe, a, events, n);
-    look_at_use(s, c, n);
     return h;
 }
 

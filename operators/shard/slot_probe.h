@@ -15,6 +15,8 @@ struct slot_scan;
 
 void slot_party(struct slot *s, struct slot_one *o); /* it may want more than it did */
 void slot_party_leave(struct slot *s, struct slot_one *o);
+void slot_hints_begin(struct slot_scan *c); /* those that read it may have changed */
+void slot_hint_used(struct slot_scan *c, uint64_t wanted, uint64_t all);
 /* Of a record of events that no task wrote; NULL: nothing is known. Good until the next. */
 const struct merge_hint *slot_hint(struct slot *s, struct slot_scan *c, struct arena *a,
                                    const struct rec *events, uint32_t n);

@@ -14,7 +14,13 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { FETCH_MAX = 256 << 20, BATCH_FULL = 128 << 10, SPARE_MAX = 4, SPARE_KEEP = 256 << 10 };
+enum {
+    FETCH_MAX = 256 << 20,
+    BATCH_FULL = 128 << 10,
+    SPARE_MAX = 4,
+    SPARE_KEEP = 256 << 10,
+    EARLY_MAX = 16, /* events of a record that are taken early */
+};
 
 /* ---- scans ---- */
 
@@ -366,47 +372,90 @@ static uint32_t sub_of(const struct slot_input *in, uint64_t author)
     return UINT32_MAX;
 }
 
-/* What concerns nothing of a task's rules need not wait for it. */
-static bool is_passed(const struct slot *s, const struct slot_input *in, uint32_t sub,
+/* As it is handed out: what of a record concerns nothing, or little, of a task's rules. */
+static bool may_take(const struct slot *s, const struct slot_one *o, const struct merge_piece *p)
+{
+    return p->hint != NULL && o->party != NULL && o->state == SLOT_LIVE && !s->draining &&
+           !o->leaving && o->trial.step == TRIAL_NONE && s->conf.range == NULL;
+}
+
+/* True: it need not wait for the task. */
+static bool is_passed(struct slot *s, struct slot_scan *c, struct slot_input *in, uint32_t sub,
                       const struct merge_piece *p)
 {
-    const struct slot_one *o = in->one;
-    bool may = o->state == SLOT_LIVE && !s->draining && !o->leaving &&
-               o->trial.step == TRIAL_NONE && s->conf.range == NULL;
-    return may && p->hint != NULL && p->n_wants == 0 && task_pass_record(o->task, sub, p);
+    if (p->n_wants > 0 || !may_take(s, in->one, p) || !task_pass_record(in->one->task, sub, p)) {
+        return false;
+    }
+    in->taken_ms = c->time_ms;
+    return true;
+}
+
+static void push(struct slot *s, struct slot_input *in, uint32_t sub, struct slot_batch *b,
+                 size_t bytes, struct merge_piece *mine)
+{
+    struct slot_piece *p = pool_get(s->pieces);
+    assert(p != NULL);
+    struct slot_lane *lane = &in->lanes[sub - in->first];
+    *p = (struct slot_piece){b, in, lane, bytes, in->scan->time_ms};
+    b->refs++;
+    in->buffered += bytes;
+    lane->bytes += bytes;
+    mine->owner = p;
+    in->one->rests = false;
+    merge_push(task_merge(in->one->task), sub, mine);
+    if (mine->n_wants <= EARLY_MAX && may_take(s, in->one, mine)) {
+        slot_take_early(s, in->one);
+    }
+}
+
+/* To one who reads it: of how many events he may want something. */
+static uint32_t hand_to(struct slot *s, struct slot_scan *c, struct slot_input *in,
+                        struct slot_batch *b, const struct merge_piece *piece, uint64_t author,
+                        size_t bytes, uint64_t ridden)
+{
+    uint32_t sub = sub_of(in, author);
+    struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
+    in->next = MAX(in->next, piece->offset + 1);
+    if (lane == NULL || lane->withheld || piece->offset < lane->next ||
+        slot_withholds(s, in, lane, piece->offset)) {
+        return 0;
+    }
+    lane->next = piece->offset + 1;
+    lane->quiet = INT64_MAX;
+    struct merge_piece mine = *piece;
+    if (piece->hint != NULL) {
+        slot_give_hint(s, in->one, piece->hint, &mine);
+    }
+    if (is_passed(s, c, in, sub, &mine)) {
+        slot_ride_join(c, in, sub, ridden);
+    } else {
+        push(s, in, sub, b, bytes, &mine);
+    }
+    return in->one->party != NULL ? mine.n_wants : piece->n;
 }
 
 static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
                      const struct merge_piece *piece, uint64_t author, size_t bytes)
 {
+    bool rides = slot_ride_may(c, piece->hint, piece->n);
+    uint64_t ridden = c->ride.events + (rides ? piece->n : 0), wants = 0;
     VEC_EACH (&c->inputs, at) {
         struct slot_input *in = *at;
-        uint32_t sub = sub_of(in, author);
-        struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
-        in->next = MAX(in->next, piece->offset + 1);
-        if (lane == NULL || lane->withheld || piece->offset < lane->next ||
-            slot_withholds(s, in, lane, piece->offset)) {
-            continue;
+        if (in->rides) {
+            uint32_t n = 0;
+            (void)probe_wanted(s->probe, in->ride_party, &n);
+            if (n == 0) {
+                continue;
+            }
+            slot_ride_leave(c, in);
         }
-        lane->next = piece->offset + 1;
-        lane->quiet = INT64_MAX;
-        struct merge_piece mine = *piece;
-        if (piece->hint != NULL) {
-            slot_give_hint(s, in->one, piece->hint, &mine);
-        }
-        if (is_passed(s, in, sub, &mine)) {
-            in->taken_ms = c->time_ms;
-            continue;
-        }
-        struct slot_piece *p = pool_get(s->pieces);
-        assert(p != NULL);
-        *p = (struct slot_piece){b, in, lane, bytes, c->time_ms};
-        b->refs++;
-        in->buffered += bytes;
-        lane->bytes += bytes;
-        mine.owner = p;
-        in->one->rests = false;
-        merge_push(task_merge(in->one->task), sub, &mine);
+        wants += hand_to(s, c, in, b, piece, author, bytes, ridden);
+    }
+    if (rides) {
+        slot_ride_on(c, piece);
+    }
+    if (piece->hint != NULL) {
+        slot_hint_used(c, wants, (uint64_t)piece->n * c->inputs.len);
     }
 }
 
@@ -464,6 +513,7 @@ static void take_record(struct slot *s, struct slot_scan *c, struct slot_batch *
     s->counts.records++;
     c->time_ms = r->time_ms;
     if (head.end) {
+        slot_ride_end(c);
         end_author(c, head.lineage);
         return;
     }
@@ -485,6 +535,8 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
             merge_may_skip(task_merge(in->one->task), in->first + k, false);
         }
     }
+    slot_hints_begin(c);
+    slot_ride_begin(c);
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         if (arena_stats(b->arena).used_bytes >
             BATCH_FULL) { /* it is free when all of it is taken */
@@ -495,6 +547,7 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
         c->next = ev->records[i].offset + 1;
         c->known_end = MAX(c->known_end, c->next);
     }
+    slot_ride_end(c);
     slot_batch_drop(b);
     if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
         is_over(s, c);

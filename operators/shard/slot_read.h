@@ -11,6 +11,9 @@
 #include "core/base/vec.h"
 #include "core/bus/bus_types.h"
 
+struct merge_hint;
+struct merge_piece;
+struct probe_party;
 struct slot;
 struct slot_one;
 
@@ -35,6 +38,17 @@ struct slot_input { /* one task's view of a partition */
     int64_t next;      /* what lies before it was handed out, or withheld */
     int64_t taken_ms;  /* when the record taken last was appended; 0: none was */
     struct slot_lane *lanes;
+    bool rides;        /* slot_ride.c: since so many events of the ride, */
+    uint32_t ride_sub; /* of that sub-stream */
+    uint64_t ride_from;
+    const struct probe_party *ride_party;
+};
+
+struct slot_ride { /* of a scan: records that were passed over by all who ride */
+    uint32_t riders;
+    uint64_t events;
+    int64_t next, time_ms, peak; /* behind the last record; its time; their largest ts */
+    int64_t limit, clock, bound; /* of all riders, the strictest (merge_ride) */
 };
 
 struct slot_piece { /* owner of a merge_piece */
@@ -61,7 +75,9 @@ struct slot_scan {
     bool past;            /* it is read for who waits there; those who have enough let it go by, */
     bool apart, over;     /* so not all of it was handed out up to `next`; over: nor up to `stop` */
     size_t since_seek;    /* bytes that were read */
+    bool some, asleep;    /* slot_probe.c: who reads it may be spared something; one sleeps */
     uint32_t rest, rests; /* records that are not probed (slot_probe.c): so many; still to come */
+    struct slot_ride ride;
     VEC(struct slot_input *) inputs;
 };
 
@@ -106,6 +122,17 @@ bool slot_withholds(const struct slot *s, const struct slot_input *in, struct sl
                     int64_t offset);
 void slot_input_stands(struct slot_input *in, int64_t at); /* all its lanes, unless further on */
 void slot_scan_seek(struct slot *s, struct slot_scan *c, int64_t to);
+/* slot.c: few events of a record concern the task. They are taken as it is handed out, so that what
+ * comes behind them can be passed over: not for long, and only if nothing is waited for. */
+void slot_take_early(struct slot *s, struct slot_one *o);
+/* slot_ride.c. A record of which so much is known is taken by all riders whom it does not concern,
+ * once it was handed out (slot_ride_on); false: nobody rides now. */
+void slot_ride_begin(struct slot_scan *c);
+bool slot_ride_may(struct slot_scan *c, const struct merge_hint *h, uint32_t n);
+void slot_ride_on(struct slot_scan *c, const struct merge_piece *p);
+void slot_ride_join(struct slot_scan *c, struct slot_input *in, uint32_t sub, uint64_t from);
+void slot_ride_leave(struct slot_scan *c, struct slot_input *in);
+void slot_ride_end(struct slot_scan *c);
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
 int64_t slot_idle_since(const struct slot_one *o);

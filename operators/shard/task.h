@@ -58,6 +58,9 @@ void task_party(struct task *t, uint64_t party, size_t version);
 /* Takes a whole record that concerns nothing of that party, instead of its being pushed; false: it
  * is to be pushed. The engine hears of the clock with the next work or cut. */
 bool task_pass_record(struct task *t, uint32_t sub, const struct merge_piece *p);
+/* Behind such a record: further ones that concern nothing of the party may be taken together. */
+bool task_may_ride(const struct task *t, uint32_t sub, struct merge_ride *ret);
+void task_ride(struct task *t, uint32_t sub, int64_t next, int64_t largest, uint64_t n);
 /* Its rules are not deployed before an event comes that concerns them. */
 bool task_is_asleep(const struct task *t);
 /* Whom it asks then, about events of which no party tells; NULL: its own. Outlives the task. */

@@ -40,7 +40,7 @@ static bool is_told(const struct task *t)
     return t->party != 0 && t->started && t->party_version == version && eng_is_still(t->eng);
 }
 
-static void passed(struct task *t, uint32_t n, uint64_t late)
+static void passed(struct task *t, uint64_t n, uint64_t late)
 {
     t->counts.taken += n;
     t->counts.events += n;
@@ -62,6 +62,19 @@ bool task_pass_record(struct task *t, uint32_t sub, const struct merge_piece *p)
     }
     passed(t, p->n, late);
     return true;
+}
+
+bool task_may_ride(const struct task *t, uint32_t sub, struct merge_ride *ret)
+{
+    const struct merge_bounds b = {.party = t->party, .before = task_due(t)};
+    *ret = merge_may_ride(t->merge, sub, &b);
+    return t->replay == NULL && is_told(t);
+}
+
+void task_ride(struct task *t, uint32_t sub, int64_t next, int64_t largest, uint64_t n)
+{
+    merge_ride(t->merge, sub, next, largest, n);
+    passed(t, n, 0);
 }
 
 uint32_t task_pass(struct task *t, uint32_t max)

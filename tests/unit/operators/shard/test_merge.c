@@ -26,8 +26,11 @@ struct world {
     uint64_t seed;
     struct topic t[SUBS];
     struct merge_spec specs[SUBS];
-    int out;        /* pieces that were not given back */
-    uint32_t whole; /* that merge_pass_record took */
+    int out;         /* pieces that were not given back */
+    uint32_t whole;  /* that merge_pass_record took */
+    uint32_t ridden; /* and merge_ride behind it */
+    uint32_t rider;  /* this sub-stream rides, from 1; 0: none */
+    struct merge_ride ride;
     bool passes;
 };
 
@@ -108,6 +111,7 @@ static void on_done(void *arg, void *owner)
 static struct merge *begin(struct world *w)
 {
     const struct merge_conf conf = {on_done, w};
+    w->rider = 0;
     return merge_new(&conf, w->specs, SUBS);
 }
 
@@ -159,10 +163,31 @@ static void note_passed(list_of_taken *to, struct merge *m, struct taken first, 
 static struct merge_bounds bounds(struct world *w, const struct merge *m, uint32_t max)
 {
     return (struct merge_bounds){.party = PARTY,
-                                 .before = draw(w, 4) == 0 ? INT64_MAX
+                                 .before = draw(w, 2) == 0 ? INT64_MAX
                                                            : merge_clock(m) + (int64_t)draw(w, 99),
                                  .max = MIN(max, 1 + (uint32_t)draw(w, 6)),
                                  .none_late = draw(w, 2) == 0};
+}
+
+/* Behind one that was passed over, and nothing was done since. */
+static bool rides(struct world *w, struct merge *m, uint32_t sub, const struct merge_piece *p,
+                  list_of_taken *to)
+{
+    const struct merge_hint *h = p->hint;
+    const struct merge_ride *r = &w->ride;
+    if (w->rider != sub + 1 || h == NULL || p->n == 0 || p->n_wants > 0 || p->party != PARTY ||
+        p->mark != MERGE_NO_MARK) {
+        return false;
+    }
+    int64_t peak = h->peaks[p->n - 1], clock = merge_clock(m);
+    bool late = h->least < MAX(clock, peak - r->bound) && !(h->ascending && h->ts[0] >= clock);
+    if (peak >= r->limit || late) {
+        return false;
+    }
+    merge_ride(m, sub, p->offset + 1, peak, p->n);
+    note_passed(to, m, (struct taken){.sub = sub, .offset = p->offset}, p->n, 0);
+    w->ridden++;
+    return true;
 }
 
 /* Or it is passed over at once. */
@@ -170,12 +195,18 @@ static void push(struct world *w, struct merge *m, uint32_t sub, uint32_t i, lis
 {
     const struct merge_piece *p = &w->t[sub].pieces[i].p;
     uint64_t late = 0;
+    if (rides(w, m, sub, p, to)) {
+        return;
+    }
+    w->rider = 0;
     if (w->passes && merge_clock(m) != MERGE_NO_CLOCK && draw(w, 4) > 0) {
         const struct merge_bounds b = bounds(w, m, 1);
         if (merge_pass_record(m, sub, p, &b, &late)) {
             CHECK(p->n_wants == 0 && merge_clock(m) < b.before && (late == 0 || !b.none_late));
             note_passed(to, m, (struct taken){.sub = sub, .offset = p->offset}, p->n, late);
             w->whole++;
+            w->ride = merge_may_ride(m, sub, &b);
+            w->rider = sub + 1;
             return;
         }
     }
@@ -215,6 +246,7 @@ static uint32_t pass(struct world *w, struct merge *m, list_of_taken *to, uint32
 static bool next(struct world *w, struct merge *m, list_of_taken *to, uint64_t max)
 {
     struct merge_take t;
+    w->rider = 0;
     if (w->passes && draw(w, 4) > 0 && pass(w, m, to, (uint32_t)MIN(max, 100U)) > 0) {
         return true;
     }
@@ -288,6 +320,7 @@ static void run_live(struct world *w, struct merge *m, uint32_t *at, list_of_tak
             push(w, m, s, at[s]++, to);
         }
         merge_may_skip(m, s, draw(w, 2) == 0);
+        w->rider = 0;
         while (draw(w, 8) > 0 && next(w, m, to, UINT64_MAX)) {
         }
         if (draw(w, 6) == 0) {
@@ -304,6 +337,7 @@ static void replay(struct world *w, struct merge *m, uint32_t *at, list_of_taken
     for (size_t r = 0; r < n; r++) {
         const struct cut *c = &j->v.ptr[r];
         merge_replay(m, c->to, c->skips, c->n_skips);
+        w->rider = 0;
         while (merge_takes(m) < c->takes) {
             while (merge_takes(m) < c->takes && next(w, m, to, c->takes - merge_takes(m))) {
             }
@@ -349,6 +383,41 @@ TEST(the_order_does_not_depend_on_arrival)
         VEC_DONE(&b.v);
         mem_free(w);
     }
+}
+
+static void run_alone(struct world *w, list_of_taken *to)
+{
+    const struct merge_conf conf = {on_done, w};
+    struct merge *m = merge_new(&conf, w->specs, 1);
+    w->rider = 0;
+    for (uint32_t i = 0; i < PIECES; i++) {
+        push(w, m, 0, i, to);
+        while (draw(w, 8) > 0 && next(w, m, to, UINT64_MAX)) {
+        }
+    }
+    while (next(w, m, to, UINT64_MAX)) {
+    }
+    merge_free(m);
+    CHECK_EQ(0, w->out);
+}
+
+TEST(who_rides_has_passed_over_each)
+{
+    size_t ridden = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct world *w = MEM_NEW(struct world);
+        make(w, seed);
+        list_of_taken a = {0}, b = {0};
+        run_alone(w, &a);
+        w->passes = true;
+        run_alone(w, &b);
+        check_same(&a, &b);
+        ridden += w->ridden;
+        VEC_DONE(&a.v);
+        VEC_DONE(&b.v);
+        mem_free(w);
+    }
+    CHECK(ridden > 20);
 }
 
 TEST(replay_takes_what_was_taken_live)
