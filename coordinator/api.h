@@ -22,6 +22,7 @@ struct api;
 struct aside;
 struct doc_engine;
 struct http_server;
+struct members;
 
 struct api_conf {
     struct http_server *http;
@@ -29,6 +30,7 @@ struct api_conf {
     struct graphs *graphs;
     struct tasks *tasks;
     struct feed *feeds[FEED_TOPICS];
+    const struct members *members;
     struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
     struct aside *aside;             /* documents are compiled there; NULL: in the loop */

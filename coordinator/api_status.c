@@ -4,6 +4,7 @@
  * that has gone silent looks as it looked last.
  */
 #include "coordinator/api_impl.h"
+#include "coordinator/members.h"
 #include "core/bus/bus_local.h"
 #include "core/version.h"
 
@@ -75,6 +76,9 @@ void api_status(struct api_call *c)
                   (json_int_t)graphs_count(a->conf.graphs), "phases", phases(a), "workers",
                   (json_int_t)json_array_size(workers), "tasks", tasks_sum(a->conf.tasks, &all));
     json_decref(workers);
+    if (a->conf.members != NULL) {
+        (void)json_object_set_new(o, "refused_workers", members_refused(a->conf.members));
+    }
     if (a->conf.storage != NULL) {
         (void)json_object_set_new(o, "storage", storage(a->conf.storage));
         (void)json_object_set_new(o, "retention_ns", json_integer(a->conf.retention_ns));

@@ -222,6 +222,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .graphs = c->graphs,
                             .tasks = c->tasks,
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
+                            .members = c->members,
                             .keeps = c->keeps,
                             .engine = coordinator_engine,
                             .aside = c->documents,

@@ -241,7 +241,7 @@ static bool end_seats(struct members *m)
     bool any = false;
     uint32_t alive = 0;
     MAP_EACH (&m->workers, e) {
-        alive += is_alive(m, e->value);
+        alive += is_alive(m, e->value) && !((const struct worker *)e->value)->refused;
     }
     m->dirty |= alive != m->count.workers;
     MAP_EACH (&m->seats, e) {
@@ -400,7 +400,7 @@ static void add_slots(struct members *m, struct wish *w)
     MAP_EACH (&m->workers, e) {
         struct worker *one = e->value;
         bool alive = is_alive(m, one);
-        m->count.workers += alive;
+        m->count.workers += alive && !one->refused;
         for (uint32_t k = 0; alive && k < one->n_slots; k++) {
             *VEC_PUSH(&w->slots) =
                 (struct assign_slot){slice_str(one->name), k, slice_str(one->level)};
@@ -564,6 +564,18 @@ void members_step(struct members *m)
         m->dirty = false;
         give(m);
     }
+}
+
+json_t *members_refused(const struct members *m)
+{
+    json_t *list = json_array();
+    MAP_EACH (&m->workers, e) {
+        const struct worker *w = e->value;
+        if (w->refused && is_alive(m, w)) {
+            (void)json_array_append_new(list, json_string(w->of));
+        }
+    }
+    return list;
 }
 
 struct members_count members_count(const struct members *m)

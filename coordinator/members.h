@@ -14,6 +14,8 @@
  * stands in its journal; if he waits for that for 3 s he says so (`waits`), and the slot that had
  * it is revoked and fenced.
  *
+ * A worker whose name another has says so under "worker#boot", and gets nothing (`refused`).
+ *
  * Records: ctl.members, key: the worker; {"format","worker","boot","slots","level","leaves",
  * "beat","patience_ns","held":[{"slot","incarnation","epoch","lost","waits"}]}. ctl.assign, key:
  * "worker/slot";
@@ -29,6 +31,8 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/graphs.h"
 #include "coordinator/store.h"
+
+#include <jansson.h>
 
 struct aside;
 struct members;
@@ -61,6 +65,8 @@ const struct coordinator_group *members_groups(const struct members *m, struct s
                                                uint32_t *ret_n);
 void members_on_event(struct members *m, const struct bus_ev *ev);
 void members_step(struct members *m);
+/* Names that more than one worker has, once for each that runs nothing for it: an array. */
+json_t *members_refused(const struct members *m);
 struct members_count members_count(const struct members *m);
 
 #endif

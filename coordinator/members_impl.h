@@ -33,6 +33,8 @@ struct worker {
     int64_t beat, seen; /* mono */
     int64_t patience;   /* so much longer it will be silent, it says: it lays a graph out */
     bool leaves;
+    bool refused; /* it runs nothing: another worker has its name */
+    char *of;     /* which is this */
     struct held held[SLOTS_MAX];
 };
 

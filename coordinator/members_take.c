@@ -18,6 +18,7 @@ void members_worker_free(struct worker *w)
         mem_free(w->boot);
         mem_free(w->level);
         mem_free(w->left);
+        mem_free(w->of);
         mem_free(w);
     }
 }
@@ -101,10 +102,13 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
     mem_free(w->name);
     mem_free(w->boot);
     mem_free(w->level);
+    mem_free(w->of);
+    w->of = copy(text_of(o, "worker"));
+    w->refused = json_is_true(json_object_get(o, "refused"));
     w->name = mem_dup(key.ptr, key.len);
     w->boot = copy(text_of(o, "boot"));
     w->level = copy(text_of(o, "level"));
-    w->n_slots = (uint32_t)MAX(0, MIN(number_of(o, "slots"), SLOTS_MAX));
+    w->n_slots = w->refused ? 0 : (uint32_t)MAX(0, MIN(number_of(o, "slots"), SLOTS_MAX));
     w->beat = number_of(o, "beat");
     w->patience = MAX(0, MIN(number_of(o, "patience_ns"), PATIENCE_NS));
     w->leaves = json_is_true(json_object_get(o, "leaves"));

@@ -26,7 +26,9 @@
 #define AT(member) offsetof(struct operator_settings, member)
 static const struct conf_row rows[] = {
     {"operator.name", CONF_STRING, AT(name), "", 0, 0, NULL, 0,
-     "of this worker among all; empty: host and process, on the embedded bus 'local'"},
+     "of this worker among all; empty: host and process, on the embedded bus 'local'. Of two of "
+     "one "
+     "name the later one runs nothing until the other is gone"},
     {"operator.level", CONF_STRING, AT(level), "", 0, 0, NULL, 0,
      "takes tasks of level groups with this level alone; empty: of all"},
     {"operator.slots", CONF_INT, AT(slots), "0", 0, OPERATOR_SLOTS_MAX, NULL, 0,
@@ -76,6 +78,7 @@ static void look(void *arg)
     operator_look_at_slots(o);
     operator_tell_tasks(o);
     if (!o->draining) {
+        operator_hold_name(o);
         operator_beat(o, false);
     }
     loop_timer_set(o->timer, LOOK_NS);
@@ -84,7 +87,13 @@ static void look(void *arg)
 static void on_event(void *arg, const struct bus_ev *ev)
 {
     struct operator_self *o = arg;
-    if (ev->kind == BUS_EV_RECORDS && ev->tag == OPERATOR_TAG_ASSIGN) {
+    if (ev->tag == OPERATOR_TAG_MEMBERS && ev->kind != BUS_EV_ERROR) {
+        o->claim.read |= ev->kind == BUS_EV_END;
+        for (uint32_t i = 0; ev->kind == BUS_EV_RECORDS && i < ev->count; i++) {
+            operator_claim_take(&o->claim, ev->records[i].key, ev->records[i].value,
+                                operator_now(o));
+        }
+    } else if (ev->kind == BUS_EV_RECORDS && ev->tag == OPERATOR_TAG_ASSIGN) {
         for (uint32_t i = 0; i < ev->count; i++) {
             operator_on_assign(o, &ev->records[i]);
         }
@@ -113,8 +122,10 @@ static void on_topics(void *arg)
     o->reader = bus_reader_new(c);
     struct bus_tp graphs = {bus_topic(c, SLICE("ctl.graphs")), 0};
     struct bus_tp slots = {bus_topic(c, SLICE("ctl.assign")), 0};
+    struct bus_tp members = {bus_topic(c, SLICE("ctl.members")), 0};
     if (bus_assign(o->reader, graphs, BUS_FROM_START, OPERATOR_TAG_GRAPHS, &err) != 0 ||
         bus_assign(o->reader, slots, BUS_FROM_START, OPERATOR_TAG_ASSIGN, &err) != 0 ||
+        bus_assign(o->reader, members, BUS_FROM_START, OPERATOR_TAG_MEMBERS, &err) != 0 ||
         bus_open(c, SLICE(""), OPERATOR_TAG_WRITER, &o->writer, &err) != 0) {
         LOG_ERROR("graphs cannot be followed", LOG_STR("error", err.msg));
         return;
@@ -138,6 +149,8 @@ static void name_it(struct operator_self *o)
     }
     (void)snprintf(o->boot, sizeof o->boot, "%" PRIx64 "-%x", (uint64_t)clock_wall(clock),
                    (unsigned)getpid());
+    o->claim = (struct operator_claim){
+        .name = o->name, .boot = o->boot, .alone = bus_kind(o->env->bus) == BUS_LOCAL};
 }
 
 /* It stands in names of slots and keys of records. */

@@ -13,6 +13,7 @@
 #include "core/net/aside.h"
 #include "core/net/loop.h"
 #include "operators/operator.h"
+#include "operators/operator_claim.h"
 #include "operators/shard/worker.h"
 
 #include <jansson.h>
@@ -23,6 +24,7 @@ enum {
     OPERATOR_TAG_PUT,
     OPERATOR_TAG_ASSIGN,
     OPERATOR_TAG_LEFT,
+    OPERATOR_TAG_MEMBERS,
     OPERATOR_TAG_TOPICS = 1024, /* and above: of graphs */
     OPERATOR_SLOTS_MAX = 64,
     OPERATOR_NAME = 128,
@@ -74,6 +76,8 @@ struct operator_self {
     uint32_t n_slots;
     uint64_t tags;
     char name[OPERATOR_NAME / 2], boot[32];
+    struct operator_claim claim; /* of the name */
+    bool said_refused;
     int64_t beat, beaten; /* number and time of the last */
     int64_t told;         /* of tasks, when */
     atomic_bool trial;    /* slot_conf.trial */
@@ -92,6 +96,7 @@ void operator_on_assign(struct operator_self *o, const struct bus_record *r); /*
 void operator_run_all(struct operator_self *o);           /* graphs have changed */
 void operator_look_at_slots(struct operator_self *o);     /* for those that are lost */
 void operator_beat(struct operator_self *o, bool leaves); /* into ctl.members, if it is time */
+void operator_hold_name(struct operator_self *o); /* or gives all up, and says so: another has it */
 
 /* operator_graphs.c */
 void operator_on_graph(struct operator_self *o, const struct bus_record *r); /* of ctl.graphs */

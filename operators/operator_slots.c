@@ -158,7 +158,7 @@ void operator_on_assign(struct operator_self *o, const struct bus_record *r)
     if (p != NULL && (!mine || p->incarnation != incarnation)) {
         end(p);
     }
-    if (p != NULL && mine && !o->draining) {
+    if (p != NULL && mine && !o->draining && o->claim.mine) {
         p->epoch = json_integer_value(json_object_get(j, "epoch"));
         take_tasks(p, j);
         if (p->worker == NULL && !p->lost) {
@@ -208,8 +208,62 @@ static json_t *held_of(const struct operator_self *o)
     return list;
 }
 
+static void put_member(struct operator_self *o, const char *key, struct slice value, bool leaves)
+{
+    struct err err;
+    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.members")), 0},
+                          .key = slice_str(key),
+                          .value = value,
+                          .token = leaves ? OPERATOR_TAG_LEFT : OPERATOR_TAG_PUT};
+    if (value.len > OPERATOR_TELL_MAX || bus_put(o->writer, &put, &err) != 0) {
+        LOG_WARN("this worker cannot say that it is there");
+        o->left |= leaves;
+    }
+}
+
+/* Under a key of its own, while the name is another's: so that people are told. */
+static void tell_refused(struct operator_self *o, bool refused)
+{
+    char key[2 * OPERATOR_NAME], text[OPERATOR_TELL_MAX];
+    (void)snprintf(key, sizeof key, "%s#%s", o->name, o->boot);
+    json_t *j =
+        json_pack("{s:i s:s s:s s:i s:b s:I}", "format", MEMBERS_FORMAT, "worker", o->name, "boot",
+                  o->boot, "slots", 0, "refused", true, "beat", (json_int_t)++o->beat);
+    size_t n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
+    put_member(o, key, refused ? slice_of(text, n) : SLICE_NONE, false);
+    json_decref(j);
+    o->beaten = operator_now(o);
+}
+
+void operator_hold_name(struct operator_self *o)
+{
+    bool had = o->claim.mine, mine = operator_claim_is_mine(&o->claim, operator_now(o));
+    for (uint32_t i = 0; had && !mine && i < o->n_slots; i++) {
+        end(&o->slots[i]);
+    }
+    if (o->claim.refused && !o->said_refused) {
+        LOG_ERROR("another worker has this name, so this one runs nothing",
+                  LOG_STR("name", o->name), LOG_STR("other", o->claim.other));
+    }
+    if (o->open && o->claim.refused && operator_now(o) - o->beaten >= OPERATOR_BEAT_NS) {
+        tell_refused(o, true);
+    } else if (o->open && mine && o->said_refused) {
+        LOG_INFO("this worker has its name now", LOG_STR("name", o->name));
+        tell_refused(o, false);
+        o->beaten = 0;
+    }
+    o->said_refused = o->claim.refused || (o->said_refused && !mine);
+}
+
 void operator_beat(struct operator_self *o, bool leaves)
 {
+    if (!o->claim.mine) {
+        if (leaves && o->said_refused && o->open) {
+            tell_refused(o, false);
+        }
+        o->left |= leaves;
+        return;
+    }
     json_t *held = held_of(o);
     char text[OPERATOR_TELL_MAX];
     size_t n = json_dumpb(held, text, sizeof text, JSON_COMPACT);
@@ -226,15 +280,7 @@ void operator_beat(struct operator_self *o, bool leaves)
                           o->settings->level != NULL ? o->settings->level : "", "leaves", leaves,
                           "beat", (json_int_t)++o->beat, "held", held);
     n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
-    struct bus_put put = {.to = {bus_topic(role_client_bus(o->client), SLICE("ctl.members")), 0},
-                          .key = slice_str(o->name),
-                          .value = slice_of(text, n),
-                          .token = leaves ? OPERATOR_TAG_LEFT : OPERATOR_TAG_PUT};
-    struct err err;
-    if (n > sizeof text || bus_put(o->writer, &put, &err) != 0) {
-        LOG_WARN("this worker cannot say that it is there");
-        o->left |= leaves;
-    }
+    put_member(o, o->name, slice_of(text, n), leaves);
     json_decref(j);
 }
 

@@ -61,6 +61,18 @@ static void no_workers(const struct cli_seen *s, struct buf *out)
     }
 }
 
+static void name_taken(const struct cli_seen *s, struct buf *out)
+{
+    const json_t *list = json_object_get(s->status, "refused_workers"), *name;
+    size_t i;
+    json_array_foreach(list, i, name)
+    {
+        (void)buf_addf(out, "%s'%s'",
+                       i > 0 ? ", " : "workers run nothing, for others have their name: ",
+                       json_string_value(name));
+    }
+}
+
 static void no_tasks(const struct cli_seen *s, struct buf *out)
 {
     long long n = number(json_object_get(s->status, "phases"), "pending");
@@ -114,6 +126,7 @@ static const struct whole_row {
     {"not_writable", "problem", not_writable,
      "wait for an election, or look whether the bus answers (kaiju topics)"},
     {"no_workers", "problem", no_workers, "start kaiju operator with the same bus and prefix"},
+    {"name_taken", "problem", name_taken, "give each worker an operator.name of its own, or none"},
     {"no_tasks", "warning", no_tasks,
      "if it stays so, see the logs of the workers for 'a graph cannot run'"},
     {"bus_full", "problem", bus_full,

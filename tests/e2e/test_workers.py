@@ -87,6 +87,32 @@ class Workers(test_rules.Bed):
             self.assertEqual(0, worker.stop())
 
 
+    def refused(self):
+        done = run("doctor", "-o", "json", "--look", "10ms", "--api",
+                   f"http://{self.coordinator.addr}")
+        return [f["what"] for f in json.loads(done.stdout) if f["code"] == "name_taken"]
+
+    def test_of_two_of_one_name_the_later_runs_nothing(self):
+        self.coordinator = self.role("coordinator", *self.bus)
+        self.coordinator.wait_ready(90)
+        first = self.worker("--operator-name", "w")
+        self.apply(self.coordinator, test_rules.KEPT)
+        self.until("tasks do not run", lambda: len(self.spread().get("w", ())) == TASKS, 90)
+        second = self.worker("--operator-name", "w")
+        second.wait_log('msg="another worker has this name, so this one runs nothing" name=w')
+        self.until("doctor does not say so", lambda: self.refused() == [
+            "workers run nothing, for others have their name: 'w'"], 30)
+        time.sleep(5)
+        self.assertNotIn('msg="slot begins"', second.log())
+        self.assertEqual(1, second.log().count("another worker has this name"))
+        self.assertNotIn("is lost", first.log())
+        self.assertEqual(0, first.stop())
+        second.wait_log('msg="this worker has its name now" name=w')
+        second.wait_log('msg="slot begins"')
+        self.until("doctor still says so", lambda: self.refused() == [], 30)
+        self.assertEqual(0, second.stop())
+
+
 class Level(test_rules.Bed):
     def test_a_worker_for_one_level_takes_no_other(self):
         role = self.begin("--operator-level", "hl")

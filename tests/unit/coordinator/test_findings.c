@@ -63,6 +63,8 @@ static const struct {
     {"not_ready", "problem", "", "", "", "'logs' has 4 partitions"},
     {"not_writable", "problem", "{'writable':false,'why':'no leader'}", "", "", "no leader"},
     {"no_workers", "problem", "{'workers':0}", "", "", "1 rule graphs, and no worker"},
+    {"name_taken", "problem", "{'refused_workers':['w']}", "", "",
+     "workers run nothing, for others have their name: 'w'"},
     {"no_tasks", "warning", "{'phases':{'pending':2}}", "", "", "of 2 rule graphs"},
     {"bus_full", "problem", "{'storage':{'used_bytes':99614720,'quota_bytes':104857600}}", "", "",
      "95 of 100 MiB"},

@@ -347,6 +347,27 @@ TEST(members_who_does_not_let_go_is_fenced)
     unmake(w);
 }
 
+TEST(members_whose_name_is_anothers_are_named_and_get_nothing)
+{
+    struct world *w = make_two();
+    struct slice key = SLICE("a#77-1");
+    members_take(w->members, STORE_MEMBERS, key,
+                 SLICE("{\"format\":1,\"worker\":\"a\",\"boot\":\"77-1\",\"slots\":3,"
+                       "\"refused\":true,\"beat\":1}"));
+    pass(w, 2 * CLOCK_NS_PER_S);
+    json_t *list = members_refused(w->members);
+    CHECK_EQ(1, json_array_size(list));
+    CHECK_STR("a", json_string_value(json_array_get(list, 0)));
+    json_decref(list);
+    CHECK_EQ(2, members_count(w->members).workers);
+    CHECK_EQ(PARTS / 2, w->seats[0].tasks);
+    pass(w, 4 * CLOCK_NS_PER_S);
+    list = members_refused(w->members);
+    CHECK_EQ(0, json_array_size(list)); /* it says nothing any more */
+    json_decref(list);
+    unmake(w);
+}
+
 TEST(members_who_dies_is_not_waited_for)
 {
     struct world *w = make_two();
