@@ -104,14 +104,14 @@ static void prepare_own(struct slot *s, struct slot_one *o)
 static void prepare(struct slot *s, struct slot_one *o)
 {
     o->start = (struct slot_start){.with = SLOT_WITH_NOTHING};
-    if (o->conf.asks && succeeds(o) && !o->ended) {
-        o->awaits = o->last_plan;
-        slot_lose_one(s, o, "the rules before these have not ended");
-        return;
-    }
     if (o->conf.moved && !o->released) {
         o->unreleased = true;
         slot_lose_one(s, o, "the slot that had it has not let it go yet");
+        return;
+    }
+    if (o->conf.asks && succeeds(o) && !o->ended) {
+        o->awaits = o->last_plan;
+        slot_lose_one(s, o, "the rules before these have not ended");
         return;
     }
     slot_trial_count(o);

@@ -397,6 +397,7 @@ static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
 {
     m->leaving = true;
     m->awaits = lost ? slot_task_awaits(w->slot, at) : 0;
+    m->is.moved &= m->awaits == 0; /* it was let go, else that would be waited for */
     bool again = lost && m->awaits == 0, waits = lost && slot_task_is_unreleased(w->slot, at);
     m->restarts += again && !waits;
     m->not_before = again ? now_of(w) + (waits ? ASK_NS : RESTART_NS) : 0;

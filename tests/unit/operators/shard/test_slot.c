@@ -219,3 +219,35 @@ TEST(who_takes_over_from_a_slot_that_lives_waits_for_its_release)
     }
     CHECK(n[false] >= TEST_SEEDS(3) && n[true] >= TEST_SEEDS(3)); /* killed before it, and behind */
 }
+
+/* Rules that somebody still runs are not ended by who comes after them, though they were changed.
+ */
+TEST(who_takes_over_changed_rules_waits_for_the_release_first)
+{
+    struct world *w = make_world(1, bus_sim_calm());
+    begin(w);
+    while (!w->sender_open) {
+        pass(w, 10000000);
+    }
+    send_until(w, EVENTS / 10);
+    w->old_client = w->worker;
+    w->old = w->slot;
+    w->moved = true;
+    begin(w);
+    pass(w, 1000000000);
+    struct slot_task task = task_of(plan(true));
+    task.moved = task.asks = true;
+    slot_remove(w->slot, task.plan->lineage, SLOT_LEAVE);
+    while (slot_tasks(w->slot) > 0) {
+        pass(w, 1000000);
+    }
+    slot_add(w->slot, &task);
+    pass(w, 1000000000);
+    CHECK(slot_task_is_unreleased(w->slot, 0));
+    CHECK_EQ(0, slot_task_awaits(w->slot, 0));
+    slot_free(w->old);
+    bus_client_free(w->old_client);
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+    unmake_world(w);
+}
