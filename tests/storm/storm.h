@@ -79,11 +79,12 @@ struct storm_proc { /* one incarnation of a slot: never begun again */
 struct storm_task {
     uint64_t lineage;
     struct storm_proc *owner; /* NULL: nobody has it */
+    struct storm_proc *from;  /* who lives and may not have let it go yet; NULL: nobody */
     uint32_t version;         /* that the owner runs */
     bool leaving, died, over, makes_up, ends, failed;
     uint64_t awaits; /* a hash of rules that must end first */
     uint32_t made_up, restarts;
-    int64_t not_before;
+    int64_t not_before, unreleased; /* unreleased: waits for `from` since then; 0 */
 };
 
 struct storm_counts {
@@ -118,8 +119,8 @@ struct storm {
 
     struct arena *graph_arena;
     struct layout *versions[STORM_VERSIONS];
-    uint32_t version, past; /* past: versions since it was applied */
-    bool deleting, deleted;
+    uint32_t version, past;        /* past: versions since it was applied */
+    bool deleting, deleted, looks; /* looks: who begins takes nothing, but is looked at */
     struct storm_task tasks[STORM_TASKS];
     uint32_t n_tasks;
     VEC(struct storm_proc *) procs;

@@ -31,10 +31,37 @@ struct found {
 
 /* ---- reading ---- */
 
+static void tell_cut(struct storm *s, const struct storm_cut *c)
+{
+    struct arena *a = arena_new(NULL, "journal", 16 << 20);
+    struct journal_record r;
+    struct err err;
+    uint64_t sum;
+    if (journal_read(slice_of(c->bytes, c->len), a, &r, &sum, &err) == 0) {
+        fprintf(
+            stderr, "task %u at %lld: %llu, rules %u, takes %llu, outputs %llu, state %d:", c->task,
+            (long long)c->offset, (unsigned long long)r.seq, storm_version_of(s, c->task, r.plan),
+            (unsigned long long)r.takes, (unsigned long long)r.outputs, r.has_state);
+        for (uint32_t i = 0; i < r.n_decisions; i++) {
+            fprintf(stderr, " %s", journal_kind_name(r.decisions[i].kind));
+        }
+        fputc('\n', stderr);
+    }
+    arena_free(a);
+}
+
+static void tell_cuts(struct storm *s)
+{
+    VEC_EACH (&s->cuts, c) {
+        tell_cut(s, c);
+    }
+}
+
 static void next(struct storm *s, struct found *f, int64_t *at, int64_t n, const char *what)
 {
     bool allowed = (s->kind & (STORM_DELETES | STORM_TRIMS)) != 0;
     if (n != *at + 1 && !(allowed && n <= *at)) {
+        tell_cuts(s);
         STORM_FAIL(s, "%s: %lld comes after %lld", what, (long long)n, (long long)*at);
     }
     f->fresh += n != *at + 1;
@@ -187,25 +214,6 @@ static void check_counts(struct storm *s, const struct found *f)
 
 /* ---- replay ---- */
 
-static void tell_cut(struct storm *s, const struct storm_cut *c)
-{
-    struct arena *a = arena_new(NULL, "journal", 16 << 20);
-    struct journal_record r;
-    struct err err;
-    uint64_t sum;
-    if (journal_read(slice_of(c->bytes, c->len), a, &r, &sum, &err) == 0) {
-        fprintf(
-            stderr, "task %u at %lld: %llu, rules %u, takes %llu, outputs %llu, state %d:", c->task,
-            (long long)c->offset, (unsigned long long)r.seq, storm_version_of(s, c->task, r.plan),
-            (unsigned long long)r.takes, (unsigned long long)r.outputs, r.has_state);
-        for (uint32_t i = 0; i < r.n_decisions; i++) {
-            fprintf(stderr, " %s", journal_kind_name(r.decisions[i].kind));
-        }
-        fputc('\n', stderr);
-    }
-    arena_free(a);
-}
-
 static void tell_output(struct storm *s, struct found *f, const struct bus_record *r)
 {
     struct head h;
@@ -235,15 +243,11 @@ static bool replay_from(struct storm *s, struct tapes *tapes, uint32_t task, int
                                    .topics = true};
     int rc = replay_exact(&x, r, &err);
     if (rc != 0 && rc != -ERR_GONE) {
-        VEC_EACH (&s->cuts, c) {
-            tell_cut(s, c);
-        }
+        tell_cuts(s);
         STORM_FAIL(s, "task %u cannot be replayed: %s", task, err.msg);
     }
     if (rc == 0 && !replay_is_same(r)) {
-        VEC_EACH (&s->cuts, c) {
-            tell_cut(s, c);
-        }
+        tell_cuts(s);
         read_topic(s, NULL, SLICE("events"), STORM_PARTS, tell_output);
         STORM_FAIL(s, "replay of task %u: %.400s", task, r->first_difference);
     }
@@ -312,6 +316,19 @@ static void drain(struct storm *s)
     STORM_FAIL(s, "what was taken is not committed");
 }
 
+static bool all_live(struct storm *s)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < s->n_tasks && all; i++) {
+        const struct storm_proc *p = s->tasks[i].owner;
+        uint32_t at =
+            p != NULL && p->slot != NULL ? slot_find(p->slot, s->tasks[i].lineage) : UINT32_MAX;
+        all = at != UINT32_MAX && slot_task_state(p->slot, at) == SLOT_LIVE;
+    }
+    return all;
+}
+
+/* What has come meanwhile is not taken. */
 static void check_state(struct storm *s)
 {
     struct hash128 live[STORM_TASKS];
@@ -323,15 +340,20 @@ static void check_state(struct storm *s)
             storm_kill(s, s->procs.ptr[i]);
         }
     }
+    s->looks = true;
     (void)storm_begin_proc(s);
-    until_settled(s, "after all have died");
+    for (int i = 0; !all_live(s); i++) {
+        if (i == 400) {
+            storm_tell(s);
+            STORM_FAIL(s, "tasks are stuck after all have died");
+        }
+        storm_pass(s, 100 * CLOCK_NS_PER_MS);
+    }
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         struct hash128 again = task_state_hash(task_at(s, i));
         bool gap = task_counts(task_at(s, i)).gaps > 0; /* what it took last is gone */
         if (!gap && memcmp(&again, &live[i], sizeof again) != 0) {
-            VEC_EACH (&s->cuts, c) {
-                tell_cut(s, c);
-            }
+            tell_cuts(s);
             STORM_FAIL(s, "task %u has another state after it began again", i);
         }
     }

@@ -55,6 +55,9 @@ static void begin_slot(struct storm *s, struct storm_proc *p)
     bus_sim_ahead(p->c, p->ahead, (int64_t)storm_draw(s, 100) * CLOCK_NS_PER_S);
     p->life = PROC_RUNS;
     CHECK_OK(slot_new(p->c, &conf, NULL, 0, &p->slot, &err), err);
+    if (s->looks) {
+        slot_drain(p->slot);
+    }
 }
 
 static void fence(struct storm *s, struct storm_proc *p)
@@ -96,6 +99,10 @@ void storm_fence_told(struct storm *s, uint32_t id, bool done)
     p->life = PROC_OVER;
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         struct storm_task *t = &s->tasks[i];
+        if (t->from == p) {
+            t->from = NULL;
+            t->unreleased = 0;
+        }
         if (t->owner == p) {
             t->owner = NULL;
             t->died = true;
@@ -212,6 +219,7 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     x.archive_ns = s->versions[t->version]->doc->g.archive_every;
     x.ends = s->deleting;
     x.after_death = t->died && !x.ends;
+    x.moved = t->from != NULL && !x.ends;
     x.asks = !t->makes_up && s->past > 0 && t->awaits == 0 && !x.ends;
     slot_add(p->slot, &x);
     t->owner = p;
@@ -226,6 +234,19 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     }
 }
 
+/* Whoever had it lives, and has not let it go yet: who does not in time is fenced. */
+static void wait_for_release(struct storm *s, struct storm_task *t)
+{
+    int64_t now = bus_sim_now(s->bus);
+    t->unreleased = t->unreleased > 0 ? t->unreleased : now;
+    t->not_before = now + 200 * CLOCK_NS_PER_MS;
+    t->leaving = true;
+    slot_remove(t->owner->slot, t->lineage, SLOT_LEAVE);
+    if (t->from != NULL && now - t->unreleased > 3 * CLOCK_NS_PER_S) {
+        storm_revoke(s, t->from);
+    }
+}
+
 /* The task alone is lost. */
 static void lose(struct storm *s, struct storm_task *t, uint32_t at)
 {
@@ -236,6 +257,11 @@ static void lose(struct storm *s, struct storm_task *t, uint32_t at)
         return;
     }
     t->awaits = slot_task_awaits(slot, at);
+    t->from = t->awaits != 0 ? NULL : t->from; /* it was let go, else that would be waited for */
+    if (slot_task_is_unreleased(slot, at)) {
+        wait_for_release(s, t);
+        return;
+    }
     bool removed = (s->kind & STORM_TRIMS) != 0 && strstr(why, "retention") != NULL;
     if (t->awaits == 0 && !removed) {
         STORM_FAIL(s, "a task is lost: %s", why);
@@ -252,7 +278,7 @@ static void settle_one(struct storm *s, uint32_t i)
     struct storm_proc *any;
     if (t->owner == NULL) {
         bool due = bus_sim_now(s->bus) >= t->not_before && !s->deleted && !t->over;
-        if (due && (any = storm_any(s)) != NULL) {
+        if (due && (any = storm_any(s)) != NULL && slot_find(any->slot, t->lineage) == UINT32_MAX) {
             add(s, i, any);
         }
         return;
@@ -270,6 +296,10 @@ static void settle_one(struct storm *s, uint32_t i)
         t->owner = NULL;
         t->leaving = t->makes_up = t->ends = false;
         return;
+    }
+    if (slot_task_state(t->owner->slot, at) == SLOT_LIVE) {
+        t->from = NULL;
+        t->unreleased = 0;
     }
     if (slot_task_state(t->owner->slot, at) == SLOT_LOST) {
         lose(s, t, at);

@@ -62,15 +62,23 @@ static void hurt_process(struct storm *s)
     }
 }
 
+/* From one that lives to another, who may be given it before it is let go. */
 static void move_task(struct storm *s)
 {
     struct storm_task *t = &s->tasks[storm_draw(s, s->n_tasks)];
-    bool there = t->owner != NULL && t->owner->life == PROC_RUNS && t->owner->slot != NULL;
-    if (there && !t->leaving && slot_find(t->owner->slot, t->lineage) != UINT32_MAX) {
-        t->leaving = true;
-        slot_remove(t->owner->slot, t->lineage, storm_chance(s, 2) ? SLOT_LEAVE : SLOT_LEAVE_SAVED);
-        s->counts.moves++;
+    struct storm_proc *p = t->owner;
+    bool there = p != NULL && p->life == PROC_RUNS && p->slot != NULL && t->from == NULL;
+    bool early = storm_chance(s, 2);
+    if (!there || t->leaving || slot_find(p->slot, t->lineage) == UINT32_MAX) {
+        return;
     }
+    slot_remove(p->slot, t->lineage, early || storm_chance(s, 2) ? SLOT_LEAVE_SAVED : SLOT_LEAVE);
+    t->leaving = !early;
+    if (early) {
+        t->owner = NULL;
+        t->from = p;
+    }
+    s->counts.moves++;
 }
 
 static void hurt_topic(struct storm *s)
