@@ -39,7 +39,8 @@ void gone_free(struct gone *g)
     }
 }
 
-static bool has_ended(const struct gone *g, const struct graph *of)
+/* *ret_unknown: its document has no tasks any more, so none will end, and what they left stays. */
+static bool has_ended(const struct gone *g, const struct graph *of, bool *ret_unknown)
 {
     uint32_t n = 0;
     const struct coordinator_group *v = members_groups(g->conf.members, of->key, &n);
@@ -52,6 +53,7 @@ static bool has_ended(const struct gone *g, const struct graph *of)
             ended = tasks_has_ended(g->conf.tasks, slice_str(name), of->life);
         }
     }
+    *ret_unknown = ended && n == 0;
     return ended;
 }
 
@@ -78,14 +80,16 @@ static void done(void *arg, const struct err *err)
     }
 }
 
-static void forget(struct gone *g, const struct graph *of)
+/* Where tasks may be left that nobody has ended, the record stays, so that the next graph of the
+ * name is another life and takes nothing over. */
+static void forget(struct gone *g, const struct graph *of, bool unknown)
 {
     static const struct store_change change = {decide, done};
     struct err err;
     (void)snprintf(g->key, sizeof g->key, SLICE_FMT, SLICE_ARG(of->key));
     g->life = of->life;
     buf_clear(&g->value);
-    if (of->life > 0) {
+    if (of->life > 0 || unknown) {
         struct graph to = *of;
         to.over = true;
         to.document = SLICE("");
@@ -105,12 +109,13 @@ void gone_step(struct gone *g)
         return;
     }
     size_t n;
+    bool unknown = false;
     const struct graph **all = graphs_of_tasks(g->conf.graphs, &n), *found = NULL;
     for (size_t i = 0; i < n && found == NULL; i++) {
-        found = all[i]->deleted && has_ended(g, all[i]) ? all[i] : NULL;
+        found = all[i]->deleted && has_ended(g, all[i], &unknown) ? all[i] : NULL;
     }
     mem_free(all);
     if (found != NULL) {
-        forget(g, found);
+        forget(g, found, unknown);
     }
 }

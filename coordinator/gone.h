@@ -2,7 +2,9 @@
  *
  * Rule graphs that are deleted: their records stay in ctl.graphs until workers have ended all of
  * their tasks (graphs.h says why), whenever there are workers. The leader looks at what they say in
- * ctl.tasks. Loop thread; gone_step is called a few times a second.
+ * ctl.tasks. One whose document cannot be laid out any more ends at once, and its record stays
+ * without it: the next graph of the name knows nothing of what its tasks left. Loop thread;
+ * gone_step is called a few times a second.
  */
 #ifndef COORDINATOR_GONE_H
 #define COORDINATOR_GONE_H

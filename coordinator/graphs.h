@@ -7,8 +7,8 @@
  * A graph that is removed keeps its record, as "deleted", until workers have ended its tasks: state
  * of tasks that nobody ran then must not become that of the next graph of this name. That one
  * begins another *life*, whose tasks take nothing over. When all have ended the record goes; of a
- * life but the first it stays without its document ("over"), since of lives before it tasks may be
- * left that nobody has ended.
+ * life but the first, and where the document cannot be laid out any more, it stays without its
+ * document ("over"), since tasks may be left that nobody has ended.
  *
  * The version counts changes of the canonical form, from 1; the hash is that of the canonical form.
  * The document is the text as it was applied, so a change of comments alone makes another tag (what
