@@ -261,8 +261,7 @@ static void table_inst_load(struct inst *in, struct load *l, bool by_key)
 
 static void table_inst_loaded(struct inst *in, struct load *l)
 {
-    (void)l;
-    table_loaded(rows_of(in));
+    table_loaded(rows_of(in), l);
 }
 
 static const struct stmt_ops table_ops = {.start = table_start,

@@ -5,8 +5,6 @@
  */
 #include "operators/sig/load.h"
 
-#include "core/base/hash.h"
-#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 
@@ -15,7 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28 };
+enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28, SERIALS_MIN = 64 };
+
+struct known {
+    uint64_t serial;
+    struct evt *e; /* NULL: free */
+};
 
 struct load {
     const struct save_types *types;
@@ -28,7 +31,8 @@ struct load {
     uint16_t depth;
     VEC(struct evt *) events; /* of the chunk; from `base` on: in the one that stands apart */
     size_t base;
-    struct map by_serial; /* of all chunks */
+    struct known *by_serial; /* of all chunks: open addressing, a power of two */
+    size_t n_serials, serials_size;
     struct err err;
     bool failed;
 };
@@ -39,7 +43,8 @@ struct load *load_new(const struct save_types *types, struct vheap *heap)
     struct load *l = MEM_NEW(struct load);
     l->types = types;
     l->heap = heap;
-    map_init(&l->by_serial, EVENTS_MAX);
+    l->serials_size = SERIALS_MIN;
+    l->by_serial = mem_calloc(SERIALS_MIN, sizeof *l->by_serial);
     return l;
 }
 
@@ -65,7 +70,7 @@ void load_free(struct load *l)
     forget_across(l);
     VEC_DONE(&l->across);
     VEC_DONE(&l->events);
-    map_done(&l->by_serial);
+    mem_free(l->by_serial);
     mem_free(l);
 }
 
@@ -412,24 +417,46 @@ static struct evt *event_itself(struct load *l)
     return e;
 }
 
+static struct known *place_of(const struct load *l, uint64_t serial)
+{
+    size_t mask = l->serials_size - 1;
+    size_t i = (serial * 0x9e3779b97f4a7c15ULL >> 24) & mask;
+    while (l->by_serial[i].e != NULL && l->by_serial[i].serial != serial) {
+        i = (i + 1) & mask;
+    }
+    return &l->by_serial[i];
+}
+
+static void more_serials(struct load *l)
+{
+    struct known *old = l->by_serial;
+    size_t n = l->serials_size;
+    l->serials_size = 4 * n;
+    l->by_serial = mem_calloc(l->serials_size, sizeof *l->by_serial);
+    for (size_t i = 0; i < n; i++) {
+        if (old[i].e != NULL) {
+            *place_of(l, old[i].serial) = old[i];
+        }
+    }
+    mem_free(old);
+}
+
 /* The object that is known by this serial already, or this one from now on. */
 static struct evt *one_object(struct load *l, struct evt *e)
 {
-    void **slot =
-        map_put(&l->by_serial, (struct slice){(const char *)&e->serial, sizeof e->serial});
-    if (slot == NULL) {
+    if (2 * (l->n_serials + 1) > l->serials_size) {
+        more_serials(l);
+    }
+    struct known *at = place_of(l, e->serial);
+    if (at->e == NULL && l->n_serials++ < EVENTS_MAX) {
+        *at = (struct known){e->serial, e};
+    }
+    if (at->e == NULL) {
         load_fail(l, "too many events");
-        return NULL;
-    }
-    if (*slot == NULL) {
-        *slot = e;
-    }
-    struct evt *known = *slot;
-    if (known->type != e->type) {
+    } else if (at->e->type != e->type) {
         load_fail(l, "two events with the number %llu", (unsigned long long)e->serial);
-        return NULL;
     }
-    return known;
+    return l->failed ? NULL : at->e;
 }
 
 /* NULL: a failure. */

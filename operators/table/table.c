@@ -76,6 +76,10 @@ void table_close(struct trows *r)
             break;
         }
     }
+    VEC_EACH (&r->loaded, l) { /* loading has failed */
+        entry_free(l->e);
+    }
+    VEC_DONE(&r->loaded);
     mem_free(r->slots);
     mem_free(r);
 }
@@ -184,27 +188,77 @@ static void slot_out(struct trows *r, const struct entry *n)
     r->slots[gap].row = NULL;
 }
 
-struct entry *table_add_row(struct trows *r, struct evt *row, uint64_t hash)
+struct entry *table_new_entry(struct trows *r, struct evt *row, uint64_t hash)
 {
     struct table *t = r->t;
-    if (2 * (r->count + 1) > r->n_slots) {
-        grow(r);
-    }
-    struct entry *n = MEM_NEW(struct entry);
+    struct entry *n = mem_alloc(sizeof *n);
     *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash, .cut = r->cut};
     evt_number(t->heap, row);
     row->p[t->block] = dat_long((int64_t)(uintptr_t)n);
     n->block = t->aggs.calls.len > 0 ? agg_block_new(&t->layout) : NULL;
-    n->order = r->last != NULL ? r->last->order + 1 : 1;
-    n->prev = r->last;
-    *(r->last != NULL ? &r->last->next : &r->first) = n;
-    r->last = n;
-    slot_in(r, row, hash);
     r->count++;
     t->changes++;
     lim_add(t->lim, LIM_ROWS, 1);
     count_bytes(n);
     return n;
+}
+
+static void link_last(struct trows *r, struct entry *n)
+{
+    n->prev = r->last;
+    n->next = NULL;
+    *(r->last != NULL ? &r->last->next : &r->first) = n;
+    r->last = n;
+}
+
+struct entry *table_add_row(struct trows *r, struct evt *row, uint64_t hash)
+{
+    if (2 * (r->count + 1) > r->n_slots) {
+        grow(r);
+    }
+    struct entry *n = table_new_entry(r, row, hash);
+    n->order = r->last != NULL ? r->last->order + 1 : 1;
+    link_last(r, n);
+    slot_in(r, row, hash);
+    return n;
+}
+
+/* Whether another row in the slots, of the same hash, has its key. */
+static bool has_twin(const struct trows *r, const struct entry *n)
+{
+    const struct table *t = r->t;
+    bool twin = false;
+    size_t mask = r->n_slots - 1;
+    for (size_t i = n->hash & mask; !twin && r->slots[i].row != NULL; i = (i + 1) & mask) {
+        twin = r->slots[i].hash == n->hash;
+        for (uint32_t k = 0; twin && k < t->n_keys; k++) {
+            twin = dat_same(r->slots[i].row->p[t->key[k]], n->e->p[t->key[k]]);
+        }
+    }
+    return twin;
+}
+
+bool table_link_all(struct trows *r, const struct loaded *all, size_t n)
+{
+    enum { AHEAD = 8 };
+    bool unique = r->t->n_keys > 0 || n <= 1;
+    for (r->n_slots = SLOTS_MIN; r->n_slots < 2 * n;) {
+        r->n_slots *= 2;
+    }
+    mem_free(r->slots);
+    r->slots = mem_calloc(r->n_slots, sizeof *r->slots);
+    for (size_t i = 0; i < n; i++) {
+        struct entry *e = all[i].e;
+        if (i + 2 * AHEAD < n) {
+            __builtin_prefetch(all[i + 2 * AHEAD].e);
+            __builtin_prefetch(&r->slots[all[i + AHEAD].e->hash & (r->n_slots - 1)]);
+        }
+        unique = unique && !has_twin(r, e);
+        e->order = all[i].order;
+        link_last(r, e);
+        slot_in(r, e->e, e->hash);
+    }
+    return unique;
 }
 
 struct evt *table_add(struct trows *r, const struct dat *key, uint32_t n)

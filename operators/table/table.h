@@ -67,10 +67,10 @@ struct dat table_keys(struct trows *r, struct vheap *h);
 /* Rows, into rows just opened. With `by_key` each row is written under the key group of its primary
  * key (save_group) and table_load is called for each chunk, which has nothing else (load_more), in
  * any order; without, all rows stand in the chunk under way and something may follow.
- * table_loaded, when nothing more comes, puts them in order. By key rows may be written in slices,
- * unless a column of them may hold events. */
+ * table_loaded, when nothing more comes, puts them in order and finds rows of one key. By key rows
+ * may be written in slices, unless a column of them may hold events. */
 void table_save(struct trows *r, struct save *s, bool by_key);
 void table_load(struct trows *r, struct load *l, bool by_key);
-void table_loaded(struct trows *r);
+void table_loaded(struct trows *r, struct load *l);
 
 #endif

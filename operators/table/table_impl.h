@@ -25,6 +25,11 @@ struct slot {
     struct evt *row; /* NULL: free */
 };
 
+struct loaded {
+    uint64_t order;
+    struct entry *e;
+};
+
 struct trows {
     struct table *t;
     struct evt *props;
@@ -40,6 +45,8 @@ struct trows {
     struct entry *late_at;  /* the next one */
     size_t late_left;       /* to be written */
     uint64_t cut;           /* counts them */
+    /* Rows that were loaded, which are in no order and no slot until all are there. */
+    VEC(struct loaded) loaded;
 };
 
 /* The entry of a row of a table; NULL: it is none. */
@@ -53,6 +60,9 @@ static inline struct entry *table_entry(const struct evt *row)
 uint64_t table_hash(const struct dat *key, uint32_t n);
 struct evt *table_find_hash(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash);
 struct entry *table_add_row(struct trows *r, struct evt *row, uint64_t hash);
+struct entry *table_new_entry(struct trows *r, struct evt *row, uint64_t hash); /* of no order */
+/* Of all that were loaded, in their order; false: two have the same key. */
+bool table_link_all(struct trows *r, const struct loaded *all, size_t n);
 
 /* ---- table_state.c, of rows that are written in slices ---- */
 void table_save_first(struct entry *n); /* it is about to change, or to go */

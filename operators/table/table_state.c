@@ -7,7 +7,6 @@
 #include "operators/table/table_impl.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 static void save_row(const struct trows *r, const struct entry *n, struct save *s)
 {
@@ -148,18 +147,15 @@ static void load_row(struct trows *r, uint64_t order, struct load *l)
     if (!load_ok(l)) {
         return;
     }
-    for (uint32_t i = 0; i < t->n_keys; i++) {
-        key[i] = row->p[t->key[i]];
-    }
-    uint64_t hash = table_hash(key, t->n_keys);
-    bool twice =
-        t->n_keys == 0 ? r->first != NULL : table_find_hash(r, key, t->n_keys, hash) != NULL;
-    if (twice || table_entry(row) != NULL) {
+    if (table_entry(row) != NULL) {
         load_fail(l, "a row of '" SLICE_FMT "' stands twice", SLICE_ARG(t->name));
         return;
     }
-    struct entry *n = table_add_row(r, row, hash);
-    n->order = order;
+    for (uint32_t i = 0; i < t->n_keys; i++) {
+        key[i] = row->p[t->key[i]];
+    }
+    struct entry *n = table_new_entry(r, row, table_hash(key, t->n_keys));
+    *VEC_PUSH(&r->loaded) = (struct loaded){order, n};
     if (n->block != NULL) {
         agg_block_load(&t->layout, n->block, l);
     }
@@ -185,25 +181,44 @@ void table_load(struct trows *r, struct load *l, bool by_key)
     }
 }
 
-static int by_order(const void *a, const void *b)
+/* By the bits of their order that are not the same in all; those that are equal stay as they are.
+ * The rows are many: no memory but that of the two arrays is touched. */
+static void sort(struct loaded **v, struct loaded **spare, size_t n)
 {
-    uint64_t x = (*(struct entry *const *)a)->order, y = (*(struct entry *const *)b)->order;
-    return x < y ? -1 : x > y;
+    enum { BITS = 11, SIZE = 1 << BITS };
+    uint64_t differ = 0;
+    for (size_t i = 1; i < n; i++) {
+        differ |= (*v)[i].order ^ (*v)[0].order;
+    }
+    for (unsigned shift = 0; shift < 64; shift += BITS) {
+        size_t at[SIZE + 1] = {0};
+        if ((differ >> shift & (SIZE - 1)) == 0) {
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            at[((*v)[i].order >> shift & (SIZE - 1)) + 1]++;
+        }
+        for (size_t i = 0; i < SIZE; i++) {
+            at[i + 1] += at[i];
+        }
+        for (size_t i = 0; i < n; i++) {
+            (*spare)[at[(*v)[i].order >> shift & (SIZE - 1)]++] = (*v)[i];
+        }
+        struct loaded *was = *v;
+        *v = *spare;
+        *spare = was;
+    }
 }
 
-void table_loaded(struct trows *r)
+void table_loaded(struct trows *r, struct load *l)
 {
-    struct entry **all = mem_calloc(r->count + 1, sizeof(struct entry *));
-    size_t n = 0;
-    for (struct entry *e = r->first; e != NULL; e = e->next) {
-        all[n++] = e;
+    const struct table *t = r->t;
+    size_t n = r->loaded.len;
+    struct loaded *v = r->loaded.ptr, *spare = mem_calloc(n + 1, sizeof *spare), *own = spare;
+    sort(&v, &spare, n);
+    if (!table_link_all(r, v, n)) {
+        load_fail(l, "a row of '" SLICE_FMT "' stands twice", SLICE_ARG(t->name));
     }
-    qsort(all, n, sizeof(struct entry *), by_order);
-    r->first = all[0];
-    r->last = n > 0 ? all[n - 1] : NULL;
-    for (size_t i = 0; i < n; i++) {
-        all[i]->prev = i > 0 ? all[i - 1] : NULL;
-        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
-    }
-    mem_free(all);
+    mem_free(own);
+    VEC_DONE(&r->loaded);
 }

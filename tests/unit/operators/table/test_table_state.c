@@ -175,7 +175,9 @@ static bool read_table(struct world *w, const struct world *from, const char *ta
         table_load(rows_of(w, table), l, by_key);
         rc = load_end(l, reterr);
     }
-    table_loaded(rows_of(w, table));
+    load_begin(l, &(struct save_chunk){.node = 1});
+    table_loaded(rows_of(w, table), l);
+    rc = rc == 0 ? load_end(l, reterr) : rc;
     load_free(l);
     vheap_drain(eng_heap(w->e));
     return rc == 0;
