@@ -8,6 +8,7 @@
  */
 #include "operators/graph/ctx_impl.h"
 #include "operators/graph/state.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/subq.h"
 
 #include "core/base/mem.h"
@@ -148,6 +149,7 @@ static void init_inst(struct ctx_part *p, struct ctx_plan *plan, struct evt *pro
     p->in.st = plan->st;
     p->in.partition = -1;
     p->in.eng = plan->st->eng;
+    p->in.cut = plan->st->cut;
     p->in.props = props != NULL ? evt_keep(props) : NULL;
     p->in.ctx = (struct ectx){.heap = plan->st->eng->heap, .inst = &p->in, .ops = &eng_ectx_ops};
 }
@@ -190,7 +192,7 @@ struct ctx_part *ctx_open(struct ctx_ctl *c, struct evt *props, struct evt *matc
     uint64_t seq = route_seq(p->in.eng->route);
     for (size_t i = 0; leaf && !p->closed && i < plan->members.len; i++) {
         struct stmt *st = plan->members.ptr[i];
-        *VEC_PUSH(&p->insts) = st->ops->start(st, p->in.props);
+        (void)ctx_part_start(p, st);
     }
     if (!leaf && !p->closed) {
         p->inner = ctx_ctl_new(p, c->level + 1);
@@ -213,6 +215,10 @@ void ctx_close(struct ctx_part *p)
     if (p->closed) {
         return;
     }
+    inst_touch(&p->in);
+    VEC_EACH (&p->insts, in) {
+        inst_touch(*in);
+    }
     p->closed = true;
     stop_end(p);
     unlink_part(p->ctl, p);
@@ -221,9 +227,7 @@ void ctx_close(struct ctx_part *p)
         p->inner = NULL;
     }
     VEC_EACH (&p->insts, in) {
-        if (*in != NULL) {
-            inst_end(*in);
-        }
+        inst_end(*in);
     }
     p->in.stopped = true;
     *VEC_PUSH(&p->in.eng->dying) = &p->in;
@@ -453,7 +457,7 @@ void ctx_join(struct stmt *st)
         return;
     }
     for (struct ctx_part *p = plan->first; p != NULL; p = p->all_next) {
-        *VEC_PUSH(&p->insts) = st->ops->start(st, p->in.props);
+        (void)ctx_part_start(p, st);
     }
 }
 
@@ -513,4 +517,5 @@ const struct stmt_ops ctx_ops = {.start = start,
                                  .load = ctx_load,
                                  .save_keyed = ctx_save_parts,
                                  .load_keyed = ctx_load_parts,
+                                 .by_part = true,
                                  .loaded = ctx_loaded};

@@ -8,6 +8,7 @@
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
 #include "operators/graph/keys_user.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/stmt.h"
 
 #include <assert.h>
@@ -179,6 +180,7 @@ void stmt_stop(struct stmt *st)
     if (st->halted) {
         return;
     }
+    state_save_rest(st);
     if (st->context != NULL) {
         ctx_leave(st);
     }

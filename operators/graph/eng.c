@@ -8,6 +8,7 @@
 #include "operators/graph/faf.h"
 #include "operators/graph/limit.h"
 #include "operators/graph/nwin.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/update.h"
 #include "operators/table/table.h"
 
@@ -132,6 +133,7 @@ static void flush_dirty(struct eng *e)
     for (size_t i = 0; i < e->dirty.len; i++) {
         struct inst *in = e->dirty.ptr[i];
         in->dirty = false;
+        inst_touch(in);
         flush(in);
     }
     VEC_CLEAR(&e->dirty);
@@ -171,6 +173,7 @@ static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
             struct inst *in = l->inst;
             e->handed = i;
             if (!l->dead && !in->stopped) {
+                inst_touch(in);
                 l->on(l->arg, ev);
                 flush(in);
             }
@@ -191,6 +194,7 @@ static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
         if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
             struct stmt *st = in->st;
             int64_t began = e->metering ? e->conf.meter() : 0;
+            inst_touch(in);
             l->on(l->arg, ev);
             if (UNLIKELY(e->metering)) {
                 st->metered++;
@@ -323,6 +327,7 @@ static void look_again(struct eng *e, bool at_clock)
 {
     VEC_EACH (&e->stmts, st) {
         for (size_t i = 0; (*st)->ops->look != NULL && i < (*st)->insts.len; i++) {
+            inst_touch((*st)->insts.ptr[i]);
             (*st)->ops->look((*st)->insts.ptr[i], at_clock);
         }
     }
@@ -366,8 +371,12 @@ int eng_send(struct eng *e, struct evt *ev, struct err *reterr)
         }
     }
     e->metering = e->conf.meter != NULL && e->sends++ % ENG_METER_EVERY == 0;
+    bool lent = ev->o.lent;
     eng_process(e, ev, NULL);
     eng_settle(e);
+    if (lent && ev->o.refs > 1 && ev->serial == 0) { /* as others that outlive the step */
+        ev->serial = ++e->serial;
+    }
     e->busy = e->metering = false;
     return 0;
 }
@@ -390,6 +399,11 @@ static void fire_timers(struct eng *e, int64_t ms)
     for (size_t i = 0; i < n; i++) {
         struct inst *in = due[i]->inst;
         tmr_turn(e->timers, due[i], in != NULL ? in->turn : 1);
+    }
+    for (size_t i = 0; i < n && e->lates > 0; i++) { /* all are set still */
+        if (due[i]->inst != NULL) {
+            inst_touch(due[i]->inst);
+        }
     }
     turns_end(&e->at_clock);
     struct inst *before = NULL;

@@ -20,21 +20,26 @@
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
+#include "operators/sig/save_late.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
+
+struct ctx_part;
 
 struct inst { /* embedded first in the instance of each kind of statement */
     struct stmt *st;
     struct eng *eng;
-    struct evt *props;   /* context properties; NULL */
-    struct ectx ctx;     /* a template for evaluating: heap, inst, ops; row is set by users */
-    uint32_t hits;       /* of the event under way */
-    int consume;         /* highest level among them */
-    bool dirty, stopped; /* flush is wanted; ended */
-    bool flushes;        /* its ops->flush has something to do */
-    size_t at;           /* in st->insts */
-    int32_t partition;   /* its number in the context; -1 without */
-    uint32_t turn;       /* while turns are being found */
+    struct evt *props;     /* context properties; NULL */
+    struct ectx ctx;       /* a template for evaluating: heap, inst, ops; row is set by users */
+    uint32_t hits;         /* of the event under way */
+    int consume;           /* highest level among them */
+    bool dirty, stopped;   /* flush is wanted; ended */
+    bool flushes;          /* its ops->flush has something to do */
+    size_t at;             /* in st->insts */
+    int32_t partition;     /* its number in the context; -1 without */
+    uint32_t turn;         /* while turns are being found */
+    uint64_t cut;          /* it is written for that one of its statement, or came after it */
+    struct ctx_part *part; /* of its context; NULL without */
     VEC(struct subq *) subqs;
 };
 
@@ -71,8 +76,12 @@ struct stmt {
     bool halted;                    /* by a limit: it has no instances any more */
     struct evts nw, old;            /* to be delivered at the end of the cycle */
     bool pending;
-    uint64_t metered; /* events that were measured, */
-    int64_t meter_ns; /* and what they took */
+    struct save_late *late;   /* its partitions are being saved in slices; NULL: not */
+    struct ctx_part *late_at; /* the next one */
+    size_t late_left;         /* to be written */
+    uint64_t cut;             /* counts the times */
+    uint64_t metered;         /* events that were measured, */
+    int64_t meter_ns;         /* and what they took */
 };
 
 struct deployment {
@@ -123,6 +132,7 @@ struct eng {
     struct deployment *query;          /* of the last on-demand query */
     bool busy, vars_pending, metering; /* metering: the event under way is measured */
     uint64_t sends;
+    size_t lates;                      /* statements that are being saved so */
     bool loading;                      /* instances begin without effects: their state comes */
     uint64_t serial;                   /* of events that were saved */
     VEC(const struct etype *) foreign; /* types of such, whose statements are gone */

@@ -7,6 +7,7 @@
 #include "operators/graph/aggr.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/prev.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/subq.h"
 #include "operators/graph/var.h"
 #include "operators/table/table.h"
@@ -92,6 +93,7 @@ void inst_init(struct inst *in, struct stmt *st, struct evt *props)
     in->ctx = (struct ectx){.heap = st->eng->heap, .inst = in, .ops = &eng_ectx_ops};
     in->at = st->insts.len;
     in->partition = props != NULL ? ctx_number(props) : -1;
+    in->cut = st->cut;
     *VEC_PUSH(&st->insts) = in;
     if (props != NULL) {
         index_in(st, in);
@@ -108,6 +110,7 @@ void inst_done(struct inst *in)
         evt_drop(in->eng->heap, in->props);
     }
     assert(st->insts.ptr[in->at] == in);
+    inst_touch(*VEC_LAST(&st->insts)); /* its place is another now */
     st->insts.ptr[in->at] = *VEC_LAST(&st->insts);
     st->insts.ptr[in->at]->at = in->at;
     st->insts.len--;
@@ -137,6 +140,7 @@ void inst_end(struct inst *in)
     if (in->stopped) {
         return;
     }
+    inst_touch(in);
     if (in->st->ops->end != NULL) {
         in->st->ops->end(in);
     }

@@ -10,6 +10,7 @@
 #include "operators/graph/limit.h"
 #include "operators/graph/sel.h"
 #include "operators/graph/state.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/subq.h"
 
 #include <assert.h>
@@ -270,6 +271,7 @@ static void tell(struct nwin *w, struct nwin_inst *i, struct evts *nw, struct ev
         if (c.in->stopped) {
             continue;
         }
+        inst_touch(c.in);
         if (c.filter == NULL) {
             c.fn(c.arg, nw->ptr, nw->len, old->ptr, old->len);
         } else {

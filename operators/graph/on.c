@@ -128,7 +128,7 @@ static void load(struct inst *base, struct load *l)
 }
 
 static const struct stmt_ops ops = {
-    .start = start, .flush = flush, .stop = stop, .save = save, .load = load};
+    .start = start, .flush = flush, .stop = stop, .save = save, .load = load, .by_part = true};
 
 /* ---- binding ---- */
 

@@ -12,6 +12,7 @@
 #include "operators/graph/ctx.h"
 #include "operators/graph/eng_state.h"
 #include "operators/graph/share.h"
+#include "operators/graph/state_parts.h"
 #include "operators/graph/subq.h"
 #include "operators/window/win_store.h"
 
@@ -86,21 +87,12 @@ static void save_body(struct inst *in, struct save *s)
     }
 }
 
-static void save_partitions(struct stmt *st, struct save *s)
+void state_save_inst(struct inst *in, struct save *s)
 {
-    struct ctx_part **parts;
-    size_t n = ctx_partitions(st, &parts);
-    for (size_t i = 0; i < n; i++) {
-        struct inst *in = ctx_part_inst(parts[i], st);
-        save_group(s, ctx_part_group(parts[i]));
-        save_i(s, ctx_part_number(parts[i]));
-        save_u(s, in->at);
-        save_body(in, s);
-        if (st->ops->save_keyed != NULL) {
-            st->ops->save_keyed(in, s, false);
-        }
+    save_body(in, s);
+    if (in->st->ops->save_keyed != NULL) {
+        in->st->ops->save_keyed(in, s, false);
     }
-    mem_free(parts);
 }
 
 static void save_store(struct stmt *st, struct save *s)
@@ -120,7 +112,7 @@ static void save_stmt(struct stmt *st, struct save *s)
     }
     save_begin(s, node_of(st, BODY));
     if (st->context != NULL) {
-        save_partitions(st, s);
+        state_save_parts(st, s);
         save_end(s);
         return;
     }
@@ -141,6 +133,7 @@ void state_save_all(struct eng *e, struct save *s)
     assert(!e->busy && e->dying.len == 0 && e->pending.len == 0 && e->wins_dirty.len == 0);
     assert(e->front.v.len == 0 && e->back.v.len == 0);
     share_settle(e);
+    vheap_drain(e->heap); /* what was begun since the last step may be held for long */
     VEC_EACH (&e->stmts, st) {
         save_stmt(*st, s);
     }
@@ -281,22 +274,31 @@ static size_t inst_number(const struct stmt *st, int64_t number)
     return low < st->insts.len && st->insts.ptr[low]->partition == number ? low : st->insts.len;
 }
 
+static bool partition(struct loading *x, struct stmt *st)
+{
+    size_t i = inst_number(st, load_i(x->l));
+    uint64_t at = load_u(x->l);
+    if (i == st->insts.len || x->loaded[i] || at >= st->insts.len || x->by_at[at] != NULL) {
+        load_fail(x->l, "a partition that does not exist, or twice");
+        return false;
+    }
+    struct inst *in = st->insts.ptr[i];
+    x->by_at[at] = in;
+    x->loaded[i] = true;
+    load_body(in, x->l);
+    if (st->ops->load_keyed != NULL) {
+        st->ops->load_keyed(in, x->l, false);
+    }
+    return true;
+}
+
 static void partitions(struct loading *x, struct stmt *st)
 {
-    while (load_more(x->l)) {
-        size_t i = inst_number(st, load_i(x->l));
-        uint64_t at = load_u(x->l);
-        if (i == st->insts.len || x->loaded[i] || at >= st->insts.len || x->by_at[at] != NULL) {
-            load_fail(x->l, "a partition that does not exist, or twice");
-            return;
-        }
-        struct inst *in = st->insts.ptr[i];
-        x->by_at[at] = in;
-        x->loaded[i] = true;
-        load_body(in, x->l);
-        if (st->ops->load_keyed != NULL) {
-            st->ops->load_keyed(in, x->l, false);
-        }
+    bool ok = true;
+    while (ok && load_more(x->l)) {
+        size_t space = load_space(x->l);
+        ok = partition(x, st);
+        load_space_end(x->l, space);
     }
 }
 
@@ -425,7 +427,9 @@ int eng_load(struct eng *e, const struct save_chunk *chunks, size_t n, struct er
     e->loading = true;
     rc = rc == 0 ? load_all(&x) : rc;
     e->loading = false;
+    vheap_number_from(e->heap, NULL); /* what got a number was saved with it */
     end_loading(&x, rc);
+    vheap_number_from(e->heap, &e->serial);
     return rc;
 }
 

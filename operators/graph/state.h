@@ -25,6 +25,8 @@ bool state_load_item(struct load *l, bool by_key); /* another one follows */
 void state_save_last(struct save *s, bool by_key);
 
 void state_save_all(struct eng *e, struct save *s);
+/* All that an instance in a partition holds. */
+void state_save_inst(struct inst *in, struct save *s);
 
 /* ---- state_meta.c: the engine itself ---- */
 struct state_dirty {
@@ -58,10 +60,11 @@ void sel_loaded(struct inst *in, struct load *l);
 void ctx_save(struct inst *root, struct save *s);
 void ctx_load(struct inst *root, struct load *l);
 void ctx_save_parts(struct inst *root, struct save *s, bool by_key);
+struct ctx_part;
+void ctx_save_part(const struct ctx_part *p, struct save *s); /* and all below */
 void ctx_load_parts(struct inst *root, struct load *l, bool by_key);
 void ctx_loaded(struct inst *root, struct load *l);
 /* The partitions of a statement's context, in order of opening; and the key group of one. */
-struct ctx_part;
 size_t ctx_partitions(const struct stmt *st, struct ctx_part ***ret); /* to be freed: mem_free */
 int32_t ctx_part_number(const struct ctx_part *p);
 struct inst *ctx_part_inst(const struct ctx_part *p, const struct stmt *st);

@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "operators/graph/ctx_impl.h"
+#include "operators/graph/state_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static struct ctx_ctl *load_ctl(struct ctx_part *owner, const struct ctx_level *
 
 /* ---- parts ---- */
 
-static void save_part(const struct ctx_part *p, struct save *s)
+void ctx_save_part(const struct ctx_part *p, struct save *s)
 {
     save_u(s, p->nr);
     save_evt(s, p->in.props);
@@ -74,7 +75,7 @@ static void save_part(const struct ctx_part *p, struct save *s)
         save_ctl(p->inner, s);
         for (const struct ctx_part *q = p->inner->first; q != NULL; q = q->next) {
             state_save_item(s, false);
-            save_part(q, s);
+            ctx_save_part(q, s);
         }
         state_save_last(s, false);
     }
@@ -167,11 +168,7 @@ void ctx_save_parts(struct inst *root, struct save *s, bool by_key)
 {
     assert(by_key);
     (void)by_key;
-    const struct ctx_ctl *c = root_of(root)->inner;
-    for (const struct ctx_part *p = c != NULL ? c->first : NULL; p != NULL; p = p->next) {
-        save_group(s, ctx_part_group(p));
-        save_part(p, s);
-    }
+    state_save_parts(root->st, s);
 }
 
 void ctx_load_parts(struct inst *root, struct load *l, bool by_key)
@@ -183,7 +180,9 @@ void ctx_load_parts(struct inst *root, struct load *l, bool by_key)
         load_fail(l, "partitions of a context that does not run");
         return;
     }
+    size_t space = load_space(l);
     load_part(c, l);
+    load_space_end(l, space);
 }
 
 static int by_nr(const void *a, const void *b)
@@ -270,6 +269,7 @@ bool ctx_runs(const struct stmt *st)
 struct inst *ctx_part_start(struct ctx_part *p, struct stmt *st)
 {
     struct inst *in = st->ops->start(st, p->in.props);
+    in->part = p;
     *VEC_PUSH(&p->insts) = in;
     return in;
 }

@@ -105,19 +105,36 @@ static bool step_chunk(const struct eng_cut *c, struct held *h, size_t bytes, si
     return ended;
 }
 
+static void give_piece(const struct eng_cut *c, const struct save_piece *p)
+{
+    if (p->begins && p->ends) {
+        c->to.chunk(c->to.arg, &p->of);
+        return;
+    }
+    if (p->begins) {
+        c->to.begin(c->to.arg, p->of.node, p->of.group);
+    }
+    c->to.bytes(c->to.arg, p->of.bytes);
+    if (p->ends) {
+        c->to.end(c->to.arg);
+    }
+}
+
+/* Chunks that are no larger than others are at once are not given in pieces. */
 static bool step_node(const struct eng_cut *c, const struct held *h, size_t bytes, size_t *n)
 {
+    enum { WHOLE = 256 << 10 };
     struct save_late *x = h->holes.ptr[0].late;
-    struct save_chunk chunk;
+    struct save_piece p;
     if (!save_late_step(x, bytes)) {
         *n = bytes;
         return false;
     }
-    for (; *n < bytes; *n += chunk.bytes.len) {
-        if (!save_late_chunk(x, &chunk)) {
+    for (; *n < bytes; *n += p.of.bytes.len) {
+        if (!save_late_piece(x, MAX(bytes, (size_t)WHOLE), &p)) {
             return true;
         }
-        c->to.chunk(c->to.arg, &chunk);
+        give_piece(c, &p);
     }
     return false;
 }

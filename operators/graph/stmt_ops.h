@@ -24,6 +24,7 @@ struct stmt_ops {                                              /* per kind of st
     void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
     void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
     void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
+    bool by_part; /* each partition may be saved by itself, later (state_parts.h) */
 };
 
 #endif

@@ -56,6 +56,7 @@ void pat_save_match(struct pat *p, struct save *s, struct evt *m)
     *VEC_PUSH(&p->named) = m;
     m->mark = (uint32_t)p->named.len;
     save_u(s, m->mark);
+    save_u(s, m->serial);
     save_vals(s, m->p, m->type->n_cols);
 }
 
@@ -132,6 +133,7 @@ struct evt *pat_load_match(struct pat *p, struct load *l)
         return NULL;
     }
     struct evt *m = evt_new(p->env->heap, t);
+    m->serial = load_u(l);
     for (uint32_t k = 0; k < t->n_cols && load_ok(l); k++) {
         struct dat v = load_val(l);
         if (!fits(&t->cols[k], v)) {

@@ -140,6 +140,7 @@ struct dat vmap_get(const struct vmap *m, struct slice key, bool *ret_found);
 struct dat vmap_get_val(const struct vmap *m, struct dat key, bool *ret_found);
 struct evt *evt_new(struct vheap *h, const struct etype *type);  /* all columns null */
 struct evt *evt_bare(struct vheap *h, const struct etype *type); /* ... are set by the caller */
+struct evt *evt_lent(struct vheap *h, const struct etype *type); /* and kept (obj.lent) */
 static inline void evt_set(struct evt *e, size_t col, struct dat v)
 {
     e->p[col] = dat_keep(v);

@@ -145,6 +145,13 @@ struct evt *evt_new(struct vheap *h, const struct etype *type)
     return e;
 }
 
+struct evt *evt_lent(struct vheap *h, const struct etype *type)
+{
+    struct evt *e = evt_keep(evt_new(h, type));
+    e->o.lent = true;
+    return e;
+}
+
 struct causes *causes_new(struct vheap *h, size_t len)
 {
     struct causes *c = obj_new(h, DAT_CAUSES, sizeof *c + len * sizeof c->r[0]);
@@ -228,11 +235,16 @@ static void die(struct vheap *h, struct obj *o)
     }
 }
 
+/* An event that outlives the step is kept by someone, and may be saved: that is where it gets its
+ * number, so nobody needs to look for those without when a snapshot begins. */
 static inline void let_go(struct vheap *h, struct obj *o)
 {
     assert(o->refs > 0);
     if (--o->refs == 0) {
         die(h, o);
+    } else if (o->kind == DAT_EVENT && h->serial != NULL && !o->lent) {
+        struct evt *e = (struct evt *)(void *)o;
+        e->serial = e->serial != 0 ? e->serial : ++*h->serial;
     }
 }
 

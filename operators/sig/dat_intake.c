@@ -28,6 +28,7 @@ static void forget(struct dat_intake *in, struct intake_kind *k)
 static void forget_event(struct dat_intake *in, struct intake_kind *k)
 {
     if (k->again != NULL) {
+        k->again->o.lent = false;
         evt_drop(in->heap, k->again);
     }
     k->again = NULL;
@@ -320,7 +321,7 @@ struct evt *dat_intake_event(struct dat_intake *in, const struct rec *r)
         renew(in, k->again);
     } else {
         forget_event(in, k);
-        k->again = evt_keep(evt_new(in->heap, k->type));
+        k->again = evt_lent(in->heap, k->type);
     }
     fill(in, k, r, k->again);
     return k->again;
@@ -333,7 +334,7 @@ struct evt *dat_intake_again(struct dat_intake *in, const struct rec *r)
         return NULL;
     }
     if (k->again == NULL) {
-        k->again = evt_keep(evt_new(in->heap, k->type));
+        k->again = evt_lent(in->heap, k->type);
     }
     fill(in, k, r, k->again);
     return k->again;

@@ -29,7 +29,7 @@ enum dat_kind {
 struct obj {
     uint32_t refs;
     uint8_t kind;
-    uint8_t flags;
+    bool lent;      /* of an event: its maker keeps it, and fills it again if nobody else does */
     uint16_t units; /* of 16 bytes; 0: too large for the free lists */
 };
 

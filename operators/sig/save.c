@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEN_MIN = 64, SEEN_KEPT = 4096 };
+enum { SEEN_MIN = 64, SEEN_KEPT = 4096, SPACES_MAX = 8 };
 
 struct seen { /* an event in a chunk */
     uint64_t serial;
@@ -46,8 +46,11 @@ struct save {
     uint16_t part_of[SAVE_GROUPS + 1]; /* by group: place + 1 */
     struct seen *seen;
     size_t n_seen, seen_size; /* a power of two */
-    uint32_t spaces, space;   /* of numbers: of events that stand apart; 0: the chunk's own */
-    uint32_t space_events;    /* written in it */
+    uint32_t spaces;          /* of numbers: of events that stand apart; so many were begun */
+    struct space {
+        uint32_t number, events; /* 0: the chunk's own; written in it */
+    } space, around[SPACES_MAX]; /* the one under way, and those that it stands in */
+    uint32_t n_around;
 
     /* in slices: NULL, or where chunks with holes go */
     void (*on_held)(void *arg, const struct save_chunk *c, const struct save_hole *holes, size_t n);
@@ -60,8 +63,10 @@ struct save_late {
     struct save *to;
     const struct save_late_ops *ops;
     void *arg;
-    bool done, node; /* node: all of it */
-    size_t taken;    /* of its bytes; groups up to which its chunks were given */
+    bool done, node;     /* node: all of it */
+    size_t taken;        /* of its bytes; groups up to which its chunks were given */
+    struct part *giving; /* of a node: the one that is given in pieces; NULL */
+    size_t given;        /* bytes of it */
     struct buf sorted;
 };
 
@@ -346,7 +351,7 @@ void save_evt(struct save *s, struct evt *e)
         return;
     }
     number(s, e);
-    uint32_t space = s->space > 0 ? s->space : (uint32_t)s->at;
+    uint32_t space = s->space.number > 0 ? s->space.number : (uint32_t)s->at;
     const struct seen *was = find_seen(s, e->serial, space);
     if (was->number != 0) {
         save_u(s, was->number);
@@ -354,20 +359,20 @@ void save_evt(struct save *s, struct evt *e)
     }
     save_u(s, UINT32_MAX); /* written out here */
     event_itself(s, e);
-    add_seen(s, e->serial, space, s->space > 0 ? ++s->space_events : ++part(s)->events);
+    add_seen(s, e->serial, space, s->space.number > 0 ? ++s->space.events : ++part(s)->events);
 }
 
 void save_space(struct save *s)
 {
-    assert(s->space == 0);
-    s->space = SAVE_NO_GROUP + 1 + ++s->spaces;
-    s->space_events = 0;
+    assert(s->n_around < SPACES_MAX);
+    s->around[s->n_around++] = s->space;
+    s->space = (struct space){SAVE_NO_GROUP + 1 + ++s->spaces, 0};
 }
 
 void save_space_end(struct save *s)
 {
-    s->space = 0;
-    if (s->late) {
+    s->space = s->around[--s->n_around];
+    if (s->late && s->n_around == 0) {
         forget_seen(s); /* it may be long before the end */
     }
 }
@@ -485,58 +490,95 @@ struct slice save_late_take(struct save_late *x, size_t max)
     return got;
 }
 
-static int by_place(const void *a, const void *b)
+/* ---- the things of a group in their order ---- */
+
+static bool before(const struct item *a, const struct item *b)
 {
-    const struct item *x = a, *y = b;
-    if (x->place != y->place) {
-        return x->place < y->place ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : x->at > y->at;
+    return a->place != b->place ? a->place < b->place : a->at < b->at;
 }
 
-/* The things of a group in their order. */
-static struct slice in_order(struct part *p, struct buf *to)
+/* A heap: what is at i goes to its place below. */
+static void sift(struct part *p, size_t i)
+{
+    struct item *v = p->items.ptr, x = v[i];
+    for (size_t n = p->items.len, kid; (kid = 2 * i + 1) < n; i = kid) {
+        kid += kid + 1 < n && before(&v[kid + 1], &v[kid]);
+        if (!before(&v[kid], &x)) {
+            break;
+        }
+        v[i] = v[kid];
+    }
+    v[i] = x;
+}
+
+static void begin_giving(struct save_late *x, struct part *p)
 {
     size_t n = p->items.len;
-    if (!p->mixed) {
-        return buf_slice(&p->out);
-    }
-    for (size_t i = 0; i < n; i++) {
+    x->giving = p;
+    x->given = 0;
+    for (size_t i = 0; p->mixed && i < n; i++) {
         p->items.ptr[i].len =
             (i + 1 < n ? p->items.ptr[i + 1].at : p->out.len) - p->items.ptr[i].at;
     }
-    qsort(p->items.ptr, n, sizeof *p->items.ptr, by_place);
-    buf_clear(to);
-    VEC_EACH (&p->items, x) {
-        buf_add(to, p->out.ptr + x->at, x->len);
+    for (size_t i = p->mixed ? n / 2 : 0; i-- > 0;) {
+        sift(p, i);
     }
-    return buf_slice(to);
+}
+
+static struct slice give(struct save_late *x, struct part *p, size_t max)
+{
+    if (!p->mixed) {
+        return slice_sub(buf_slice(&p->out), x->given, x->given + max);
+    }
+    buf_clear(&x->sorted);
+    while (p->items.len > 0 && x->sorted.len < max) {
+        struct item first = p->items.ptr[0];
+        p->items.ptr[0] = p->items.ptr[--p->items.len];
+        if (p->items.len > 0) {
+            sift(p, 0);
+        }
+        buf_add(&x->sorted, p->out.ptr + first.at, first.len);
+    }
+    return buf_slice(&x->sorted);
+}
+
+static struct part *next_part(struct save_late *x)
+{
+    struct save *s = x->to;
+    while (x->taken <= SAVE_NO_GROUP) {
+        size_t at = s->part_of[x->taken++];
+        if (at > 0 && s->parts.ptr[at - 1].out.len > 0) {
+            return &s->parts.ptr[at - 1];
+        }
+    }
+    return NULL;
 }
 
 /* What was given is not kept. */
-bool save_late_chunk(struct save_late *x, struct save_chunk *ret)
+bool save_late_piece(struct save_late *x, size_t max, struct save_piece *ret)
 {
-    struct save *s = x->to;
+    struct part *p = x->giving;
     assert(x->done && x->node);
-    for (; x->taken <= SAVE_NO_GROUP; x->taken++) {
-        struct part *p = s->part_of[x->taken] > 0 ? &s->parts.ptr[s->part_of[x->taken] - 1U] : NULL;
-        if (p == NULL || p->out.len == 0) {
-            continue;
-        }
-        buf_done(&x->sorted);
-        buf_init(&x->sorted, SAVE_CHUNK_MAX);
-        struct slice bytes = in_order(p, &x->sorted);
-        if (!p->mixed) { /* they live until the next call */
-            buf_done(&x->sorted);
-            x->sorted = p->out;
-            buf_init(&p->out, SAVE_CHUNK_MAX);
-        }
+    if (p != NULL && x->given == p->out.len) {
         buf_done(&p->out);
+        buf_init(&p->out, SAVE_CHUNK_MAX);
         VEC_DONE(&p->items);
-        *ret = (struct save_chunk){s->node, (uint16_t)x->taken++, bytes, NULL};
-        return true;
+        p = NULL;
     }
-    return false;
+    bool begins = p == NULL;
+    p = begins ? next_part(x) : p;
+    if (p == NULL) {
+        x->giving = NULL;
+        return false;
+    }
+    if (begins) {
+        begin_giving(x, p);
+    }
+    struct slice bytes = give(x, p, max);
+    x->given += bytes.len;
+    *ret =
+        (struct save_piece){{x->to->node, p->group, bytes, NULL}, begins, x->given == p->out.len};
+    return true;
 }
 
 void save_late_free(struct save_late *x)

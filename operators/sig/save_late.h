@@ -58,8 +58,13 @@ bool save_late_step(struct save_late *x, size_t bytes);
 bool save_late_is_node(const struct save_late *x);
 /* Of a part in its place: at most so many bytes, valid until the next call. */
 struct slice save_late_take(struct save_late *x, size_t max);
-/* Of a whole node, when all is written: its chunks one by one, by group; false: no more. */
-bool save_late_chunk(struct save_late *x, struct save_chunk *ret);
+/* Of a whole node, when all is written: its chunks one by one, by group, in pieces of about so many
+ * bytes, valid until the next call; false: no more. */
+struct save_piece {
+    struct save_chunk of; /* its bytes are those of the piece */
+    bool begins, ends;    /* the chunk */
+};
+bool save_late_piece(struct save_late *x, size_t max, struct save_piece *ret);
 void save_late_free(struct save_late *x); /* NULL is fine; the owner is told, if it is not done */
 
 #endif

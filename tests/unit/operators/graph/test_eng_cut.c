@@ -35,6 +35,17 @@ static const struct kind kinds[] = {
      "on D delete from T where T.k = D.k;"},
     {"window of several statements", "@name('a') select sum(n) as s from E#length(4000);"
                                      "@name('b') select k, x, count(*) as s from E#length(4000);"},
+    {"partitions by key", "create context C partition by k from E, k from S;"
+                          "context C select sum(n) as s, count(*) as c from E#length(4);"
+                          "context C select a.n, b.n from pattern [every a=E -> b=S(n > a.n)];"
+                          "context C on S as s select count(*) as c from E#keepall where n = s.n;"},
+    {"partitions that begin and end",
+     "create context C initiated by distinct(e.k) E as e terminated by D(k = e.k);"
+     "context C select sum(x) as s from E(k = context.e.k)#length(3) group by n;"
+     "context C select a.n from pattern [every a=S(k = context.e.k) -> timer:interval(1 hour)];"},
+    {"partitions within partitions", "create context C context A partition by k from E, k from D,"
+                                     " context B initiated by E(n > 50) terminated by D;"
+                                     "context C select count(*) as c, sum(n) as s from E;"},
 };
 
 struct rig {
