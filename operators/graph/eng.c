@@ -154,10 +154,11 @@ static int by_priority(const void *a, const void *b)
     return x->leaf->seq < y->leaf->seq ? -1 : 1;
 }
 
-/* Without priorities, @consume, what waits for the last hit of its statement, and measuring. */
+/* Without priorities, @consume, what waits for the last hit of its statement, measuring, and
+ * partitions that must be saved before they change. */
 static bool is_plain(const struct eng *e, const struct route_hits *hits)
 {
-    bool plain = !e->conf.prioritized && !e->metering;
+    bool plain = !e->conf.prioritized && !e->metering && e->lates == 0;
     for (size_t i = 0; plain && i < hits->v.len; i++) {
         const struct route_leaf *l = hits->v.ptr[i].leaf;
         plain = l->consume == 0 && (!l->inst->flushes || hits->v.len == 1);
@@ -173,7 +174,6 @@ static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
             struct inst *in = l->inst;
             e->handed = i;
             if (!l->dead && !in->stopped) {
-                inst_touch(in);
                 l->on(l->arg, ev);
                 flush(in);
             }

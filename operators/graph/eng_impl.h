@@ -11,8 +11,8 @@
 #include "core/base/vec.h"
 #include "operators/agg/agg.h"
 #include "operators/epl/epl.h"
-#include "operators/expr/ectx.h"
 #include "operators/expr/period.h"
+#include "operators/graph/inst.h"
 #include "operators/graph/queue.h"
 #include "operators/graph/share.h"
 #include "operators/graph/stmt_ops.h"
@@ -20,28 +20,8 @@
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
-#include "operators/sig/save_late.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
-
-struct ctx_part;
-
-struct inst { /* embedded first in the instance of each kind of statement */
-    struct stmt *st;
-    struct eng *eng;
-    struct evt *props;     /* context properties; NULL */
-    struct ectx ctx;       /* a template for evaluating: heap, inst, ops; row is set by users */
-    uint32_t hits;         /* of the event under way */
-    int consume;           /* highest level among them */
-    bool dirty, stopped;   /* flush is wanted; ended */
-    bool flushes;          /* its ops->flush has something to do */
-    size_t at;             /* in st->insts */
-    int32_t partition;     /* its number in the context; -1 without */
-    uint32_t turn;         /* while turns are being found */
-    uint64_t cut;          /* it is written for that one of its statement, or came after it */
-    struct ctx_part *part; /* of its context; NULL without */
-    VEC(struct subq *) subqs;
-};
 
 struct stmt {
     struct eng *eng;

@@ -20,11 +20,10 @@
 struct vheap *vheap_new(void);
 void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
 void vheap_drain(struct vheap *h);
-uint64_t vheap_epoch(const struct vheap *h);  /* of the drain; no address is anew within one */
-size_t vheap_live(const struct vheap *h);     /* objects */
-size_t vheap_pooled(const struct vheap *h);   /* waiting for the drain */
+uint64_t vheap_epoch(const struct vheap *h); /* of the drain; no address is anew within one */
+size_t vheap_live(const struct vheap *h), vheap_pooled(const struct vheap *h); /* objects; dying */
 uint64_t vheap_carved(const struct vheap *h); /* objects that no free list had */
-/* Events get their number (save.h) from there when they are kept for long; NULL: when saved. */
+/* Events that outlive their step get their number (save.h) from there; NULL: when saved. */
 void vheap_number_from(struct vheap *h, uint64_t *serial);
 bool vheap_numbers(const struct vheap *h);
 void evt_number(struct vheap *h, struct evt *e);          /* and those in it; once */

@@ -7,8 +7,8 @@
  *
  * Bytes do not depend on the machine: integers are varints, doubles their bits in little-endian
  * order. An event that several places hold is written once per chunk and stays one object when it
- * is loaded, also between chunks and nodes: it has a number of its own (evt.serial, given when it
- * is first saved, or by evt_number before). Lists, maps and strings are written wherever they
+ * is loaded, also between chunks and nodes: it has a number of its own (evt.serial, given at
+ * the end of the step that it outlives). Lists, maps and strings are written wherever they
  * stand. What a row of a table has in its nameless column is the table's own business and not
  * written.
  *

@@ -62,7 +62,6 @@ static inline void win_held_push(struct win_held *w, struct evt *e, int64_t at)
     if (w->w.v.pack != NULL) {
         win_pack_push(w->w.v.pack, e, at);
     } else {
-        evt_number(w->w.v.env->heap, e);
         win_ring_push(&w->ring, e, at);
     }
 }

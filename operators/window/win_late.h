@@ -3,8 +3,8 @@
  * A ring of events that is saved in slices (sig/save_late.h): its events are written in their order
  * while it is in use. One that leaves from the front is written before; one that leaves from the
  * middle is kept beside until it is its turn, so that no removal costs more than itself. Events
- * have their numbers from the day they entered (evt_number), so when they are written does not
- * matter.
+ * have their numbers since the end of the step in which they entered, so when they are written does
+ * not matter.
  *
  * The ring calls win_late_* before it changes; only while one is under way (ring.late).
  */

@@ -5,9 +5,11 @@
  * beside it the distinct ones by node. It is filled as fast as it goes; half of that rate is the
  * load under which a snapshot is made; then it ends with another one, which is restored. With
  * `events` it holds a named window of events instead, which need more bytes per event at hand; with
- * `table` a table with a row for each.
+ * `table` a table with a row for each; with `context` a partition for each node, with its rows;
+ * with `pattern` each event as a beginning that waits; with `match` what match_recognize keeps by
+ * node.
  *
- *     bench_snapshot [MIB [rows|events|table]]
+ *     bench_snapshot [MIB [rows|events|table|context|pattern|match]]
  *
  * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
  * took some, or when the oldest of them was readable, whichever is later: all that time input was
@@ -175,6 +177,15 @@ static const struct kind {
            "        when not matched then insert select m.name as name, m.node as node, m.value as "
            "value;\n"
            "      on Metric(value < 0) as m insert into Out select k.node from Kept as k;\n"},
+    {"context", LEVEL
+     "      create context Each partition by node from Metric;\n"
+     "      context Each insert into Out select node, sum(value) as s, count(distinct name) as d\n"
+     "        from Metric#time(30 days) having count(*) < 0;\n"},
+    {"pattern", LEVEL "      insert into Out select a.node as node from pattern\n"
+                      "        [every a=Metric -> b=Metric(name = a.name and value < 0)];\n"},
+    {"match",
+     LEVEL "      insert into Out select * from Metric match_recognize (partition by node\n"
+           "        measures a.node as node pattern (a b* c) define c as c.value < 0);\n"},
 };
 
 static const char *graph_of(const char *kind)

@@ -38,7 +38,7 @@ static const struct kind kinds[] = {
     {"partitions by key", "create context C partition by k from E, k from S;"
                           "context C select sum(n) as s, count(*) as c from E#length(4);"
                           "context C select a.n, b.n from pattern [every a=E -> b=S(n > a.n)];"
-                          "context C on S as s select count(*) as c from E#keepall where n = s.n;"},
+                          "context C select n, (select count(*) from E#length(5)) as c from S;"},
     {"partitions that begin and end",
      "create context C initiated by distinct(e.k) E as e terminated by D(k = e.k);"
      "context C select sum(x) as s from E(k = context.e.k)#length(3) group by n;"

@@ -127,7 +127,7 @@ static void on_chunk(void *arg, const struct save_chunk *c)
 void rig_save(struct rig *r, struct buf *to)
 {
     struct save_types types = types_of(r);
-    struct save *s = save_new(&types, &r->serial, on_chunk, to);
+    struct save *s = save_new(&types, &r->e->serial, on_chunk, to);
     const struct sel_src *src = source(r);
     buf_clear(to);
     save_begin(s, NODE);
@@ -159,7 +159,7 @@ int rig_load(struct rig *r, const struct rig *like, struct slice bytes, struct e
         mr_load(src->mr, l);
     }
     int rc = load_end(l, reterr);
-    r->serial = like->serial;
+    r->e->serial = like->e->serial;
     r->e->next_ref = like->e->next_ref;
     if (!route_set_seq(r->e->route, route_seq(like->e->route)) && rc == 0) {
         rc = err_set(reterr, ERR_CORRUPT, "leaves that are newer than the newest");
@@ -182,7 +182,7 @@ static void reload(struct rig *from, struct rig *to, const char *text)
     err_clear(&err);
     CHECK_OK(rig_load(to, from, buf_slice(&a), &err), err);
     rig_save(to, &b);
-    CHECK_EQ(from->serial, to->serial);
+    CHECK_EQ(from->e->serial, to->e->serial);
     CHECK(slice_eq(buf_slice(&a), buf_slice(&b)));
     CHECK_EQ(route_count(from->e->route), route_count(to->e->route));
     CHECK_EQ(tmr_count(from->e->timers), tmr_count(to->e->timers));

@@ -13,7 +13,6 @@
 struct rig {
     struct eng *e;
     struct buf out;
-    uint64_t serial;
     const struct etype *types[8];
     uint32_t n_types;
 };
