@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/graph/ctx_impl.h"
 #include "operators/graph/state.h"
+#include "operators/sig/save_late.h"
 
 #include <assert.h>
 

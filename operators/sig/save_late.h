@@ -9,8 +9,8 @@
  *
  * Events that are written later must have their numbers already, for these must not depend on when
  * that is: they get them at the end of the step that they outlive (vheap_number_from). What is
- * written by itself has a space of its own (save_space, save_evt_apart). Things by key may be written in any order: save_item
- * tells each one's place in its group.
+ * written by itself has a space of its own (save_space, save_evt_apart). Things by key may be
+ * written in any order: save_item tells each one's place in its group.
  *
  * To let another kind of state be written in slices: a cursor, a step, and a call before each
  * change; `kaiju epl scenario --reload` compares the outcome at every step.
