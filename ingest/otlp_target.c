@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { SCRATCH_MAX = 64 << 20, EXTRA_PAIRS = 8 };
+enum { SCRATCH_MAX = 64 << 20 };
 
 #define LEN(number) PBWIRE_TAG(number, PBWIRE_LEN)
 

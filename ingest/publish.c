@@ -19,7 +19,6 @@
 #include <assert.h>
 
 enum {
-    HEAD_BYTES = FRAME_SINGLE_BYTES,
     RECORD_BYTES = BUS_RECORD_MAX - 64 * 1024, /* leaves room for key and headers */
     REQUESTS_MAX = 65536,
     PUTS_MAX = 1 << 20,

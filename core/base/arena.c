@@ -308,13 +308,3 @@ struct arena_stats arena_stats(const struct arena *a)
 {
     return (struct arena_stats){a->used, a->reserved, a->max, a->refused};
 }
-
-const char *arena_name(const struct arena *a)
-{
-    return a->name;
-}
-
-void arena_cleanup(struct arena **a)
-{
-    arena_free(*a);
-}

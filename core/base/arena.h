@@ -47,7 +47,5 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * False at the limit: then fn was not registered. */
 bool arena_on_reset(struct arena *a, void (*fn)(void *), void *arg) NODISCARD;
 struct arena_stats arena_stats(const struct arena *a);
-const char *arena_name(const struct arena *a);
-void arena_cleanup(struct arena **a); /* for CLEANUP(arena_cleanup) */
 
 #endif

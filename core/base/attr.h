@@ -9,7 +9,6 @@
 /* The result must be looked at: every fallible function carries it. */
 #define NODISCARD            __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, ap) __attribute__((format(printf, fmt, ap)))
-#define UNUSED               __attribute__((unused))
 #define COLD                 __attribute__((cold, noinline))
 #define ALWAYS_INLINE        __attribute__((always_inline))
 #define LIKELY(x)            __builtin_expect(!!(x), 1)
@@ -23,8 +22,6 @@
     __attribute__((optimize("no-inline-functions", "no-inline-small-functions",                    \
                             "no-inline-functions-called-once")))
 #endif
-/* CLEANUP(fn) on a local: fn(&local) runs when the scope is left. */
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Marks one of the few variables that belong to the whole process (the logger, the allocation
  * counter). Everything else is passed as a parameter; a lint holds that. */

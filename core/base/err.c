@@ -11,11 +11,11 @@
 
 struct err_row {
     int number;
-    const char *name, *doc;
+    const char *name;
 };
 
 static const struct err_row rows[] = {
-#define ERR(name, number, doc) {(number), #name, (doc)},
+#define ERR(name, number, doc) {(number), #name},
 #include "core/base/err.def"
 #undef ERR
 };
@@ -91,10 +91,4 @@ const char *err_name(int code)
 {
     const struct err_row *row = row_of(code);
     return row != NULL ? row->name : "?";
-}
-
-const char *err_doc(int code)
-{
-    const struct err_row *row = row_of(code);
-    return row != NULL ? row->doc : "not a code of this version";
 }

@@ -26,7 +26,6 @@ enum err_code {
 
 enum err_flag {
     ERR_FLAG_RETRY = 1, /* the same call may succeed later */
-    ERR_FLAG_FATAL = 2, /* the object is of no more use */
     ERR_FLAG_USER = 4,  /* caused by what a user wrote: show it to him, do not alarm */
 };
 
@@ -55,8 +54,7 @@ int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_span(struct err *e, uint32_t line, uint32_t col, uint32_t len);
 void err_flags(struct err *e, uint8_t flags);
 void err_clear(struct err *e);
-/* "LIMIT"; and the documentation line of the row. Any number is accepted. */
+/* "LIMIT". Any number is accepted. */
 const char *err_name(int code);
-const char *err_doc(int code);
 
 #endif

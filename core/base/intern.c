@@ -118,8 +118,3 @@ size_t intern_count(const struct intern *t)
 {
     return t->texts.len;
 }
-
-size_t intern_bytes(const struct intern *t)
-{
-    return t->bytes;
-}

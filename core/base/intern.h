@@ -18,6 +18,5 @@ uint32_t intern_id(struct intern *t, struct slice s);          /* 0 at the limit
 uint32_t intern_find(const struct intern *t, struct slice s);  /* 0 if absent */
 struct slice intern_text(const struct intern *t, uint32_t id); /* {NULL, 0} for 0 */
 size_t intern_count(const struct intern *t);
-size_t intern_bytes(const struct intern *t);
 
 #endif

@@ -40,17 +40,6 @@ bool log_wants(enum log_level level)
     return level >= conf.level;
 }
 
-bool log_level_parse(struct slice s, enum log_level *ret_level)
-{
-    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        if (slice_eq(s, slice_str(level_names[i]))) {
-            *ret_level = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void put(struct line *l, const char *p, size_t n)
 {
     if (n > sizeof l->text - TAIL_ROOM - l->len) {

@@ -49,7 +49,6 @@ void log_setup(
 bool log_wants(enum log_level level);
 void log_write(struct log_site *site, enum log_level level, const char *msg,
                const struct log_field *fields, size_t n);
-bool log_level_parse(struct slice s, enum log_level *ret_level);
 
 #define LOG_STR(name_, s_)   ((struct log_field){.name = (name_), .text = slice_str(s_)})
 #define LOG_SLICE(name_, s_) ((struct log_field){.name = (name_), .text = (s_)})

@@ -36,8 +36,7 @@ struct sim_txn {
     bool lazy;        /* nothing is appended before the commit */
     bool listed;      /* in slot->undecided */
     bool timed_out;
-    bool told;    /* UNKNOWN was told already: decide in silence */
-    bool by_user; /* bus_abort */
+    bool told; /* UNKNOWN was told already: decide in silence */
 };
 
 struct sim_slot {

@@ -21,10 +21,6 @@ enum expect {
     WANT_STOPPED, /* after an error */
 };
 
-static const char *const KIND_NAMES[] = {
-    "error",  "end", "null",   "bool",          "integer", "integer",     "number",
-    "string", "key", "object", "end of object", "array",   "end of array"};
-
 void jsonpull_init(struct jsonpull *r, struct slice text, struct arena *a, enum jsonpull_mode mode,
                    uint32_t depth_max)
 {
@@ -73,11 +69,6 @@ int jsonpull_error(const struct jsonpull *r, struct err *reterr)
     int rc = err_set(reterr, r->code, "%s, at line %u column %u", r->why, line, col);
     err_span(reterr, line, col, 1);
     return rc;
-}
-
-const char *jsonpull_kind_name(enum jsonpull_kind kind)
-{
-    return (size_t)kind < ARRAY_LEN(KIND_NAMES) ? KIND_NAMES[kind] : "?";
 }
 
 /* --- strings --- */

@@ -78,7 +78,5 @@ bool jsonpull_skip(struct jsonpull *r, const struct jsonpull_token *first);
 void jsonpull_refuse(struct jsonpull *r, enum err_code code, const char *why);
 /* Fills *reterr with the reason, line and column. Returns -code. */
 int jsonpull_error(const struct jsonpull *r, struct err *reterr);
-/* "object", "string": for messages. */
-const char *jsonpull_kind_name(enum jsonpull_kind kind);
 
 #endif

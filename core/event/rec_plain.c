@@ -58,11 +58,6 @@ const char *rec_plain_name(enum rec_plain_kind kind, uint32_t field)
     return kinds[kind].fields[field].name;
 }
 
-uint32_t rec_plain_fields(enum rec_plain_kind kind)
-{
-    return kinds[kind].n;
-}
-
 /* ---- writing ---- */
 
 static bool put_long(struct buf *to, int64_t v)

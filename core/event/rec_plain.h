@@ -37,7 +37,6 @@ enum { REC_PLAIN_FIELDS_MAX = 32, REC_PLAIN_FIXED = 16 };
 /* The kind with that subject of the registry (schema_reg.h); false: it is none of these. */
 bool rec_plain_of(const char *subject, enum rec_plain_kind *ret);
 const char *rec_plain_name(enum rec_plain_kind kind, uint32_t field);
-uint32_t rec_plain_fields(enum rec_plain_kind kind);
 /* Appends frame and body. Null stands for an empty value everywhere. The encoder lends its limits.
  * False at the buffer's limit or at a limit of the values. */
 bool rec_plain_write(enum rec_plain_kind kind, struct batch_enc *enc, const struct val *fields,

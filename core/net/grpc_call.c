@@ -231,11 +231,6 @@ struct slice grpc_call_path(const struct grpc_call *c)
     return grpc_call_field(c, SLICE(":path"));
 }
 
-const struct grpc_route *grpc_call_route(const struct grpc_call *c)
-{
-    return c->route;
-}
-
 struct slice grpc_call_message(const struct grpc_call *c)
 {
     return slice_of(c->body != NULL ? c->body : "", c->body_have);
@@ -246,34 +241,9 @@ enum inflate_coding grpc_call_coding(const struct grpc_call *c)
     return c->packed ? c->coding : INFLATE_IDENTITY;
 }
 
-size_t grpc_call_wire_bytes(const struct grpc_call *c)
-{
-    return c->wire_bytes;
-}
-
-int64_t grpc_call_born_ns(const struct grpc_call *c)
-{
-    return c->born_ns;
-}
-
-int64_t grpc_call_deadline_ns(const struct grpc_call *c)
-{
-    return c->deadline_ns;
-}
-
 const struct addr *grpc_call_peer(const struct grpc_call *c)
 {
     return c->conn != NULL ? &c->conn->peer : NULL;
-}
-
-bool grpc_call_cert_name(const struct grpc_call *c, char *out, size_t size)
-{
-    return c->conn != NULL && c->conn->io.ssl != NULL && tls_peer_name(c->conn->io.ssl, out, size);
-}
-
-struct loop *grpc_call_loop(const struct grpc_call *c)
-{
-    return c->server->loop;
 }
 
 bool grpc_call_is_open(const struct grpc_call *c)

@@ -35,19 +35,12 @@ struct grpc_call_ops {
 };
 
 struct slice grpc_call_path(const struct grpc_call *c);
-const struct grpc_route *grpc_call_route(const struct grpc_call *c);
 /* Metadata by its name in lower case; the absent slice without it. Valid as long as c. "-bin"
  * values are as sent (base64). */
 struct slice grpc_call_field(const struct grpc_call *c, struct slice name);
 struct slice grpc_call_message(const struct grpc_call *c);
 enum inflate_coding grpc_call_coding(const struct grpc_call *c); /* of a raw message */
-size_t grpc_call_wire_bytes(const struct grpc_call *c);          /* of the message as it was sent */
-int64_t grpc_call_born_ns(const struct grpc_call *c);            /* loop time of its head */
-int64_t grpc_call_deadline_ns(const struct grpc_call *c); /* loop time; INT64_MAX: no timeout */
 const struct addr *grpc_call_peer(const struct grpc_call *c);
-/* Of the client's verified certificate, into out; false without one, or when it has gone. */
-bool grpc_call_cert_name(const struct grpc_call *c, char *out, size_t size);
-struct loop *grpc_call_loop(const struct grpc_call *c);
 bool grpc_call_is_open(const struct grpc_call *c); /* an answer would still reach somebody */
 
 void grpc_call_take(struct grpc_call *c, const struct grpc_call_ops *ops, void *arg);

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { READ_BYTES = 64 * 1024, HIGH_WATER = 512 * 1024, NV_MAX = 32, HEAD_TEXT_BYTES = 16384 };
+enum { READ_BYTES = 64 * 1024, HIGH_WATER = 512 * 1024, NV_MAX = 32 };
 
 static struct grpc_client_call *call_of(nghttp2_session *session, int32_t stream)
 {

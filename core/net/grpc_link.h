@@ -27,7 +27,7 @@ struct grpc_client_call {
     struct grpc_link *link; /* NULL: finished */
     struct grpc_client_call *prev, *next;
     int32_t stream;
-    bool over, has_status, has_retry;
+    bool over, has_status;
     struct slice message;
     uint8_t prefix[GRPC_PREFIX_BYTES];
     size_t sent; /* of prefix and message together */

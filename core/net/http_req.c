@@ -146,33 +146,6 @@ struct slice http_req_tail(const struct http_req *r)
     return r->conn != NULL ? r->tail : SLICE_NONE;
 }
 
-const struct http_route *http_req_route(const struct http_req *r)
-{
-    return r->route;
-}
-
-const struct addr *http_req_peer(const struct http_req *r)
-{
-    return r->conn != NULL ? &r->conn->peer : NULL;
-}
-
-bool http_req_cert_name(const struct http_req *r, char *out, size_t size)
-{
-    return r->conn != NULL && r->conn->ssl != NULL && tls_peer_name(r->conn->ssl, out, size);
-}
-
-struct loop *http_req_loop(const struct http_req *r)
-{
-    return r->loop;
-}
-
-const struct http_field *http_req_trailers(const struct http_req *r, size_t *ret_count)
-{
-    bool have = r->conn != NULL && r->body_done;
-    *ret_count = have ? r->conn->parser.trailer_count : 0;
-    return have ? r->conn->parser.trailers : NULL;
-}
-
 void http_req_take(struct http_req *r, const struct http_req_ops *ops, void *arg)
 {
     assert(ops != NULL && !r->taken);

@@ -37,13 +37,6 @@ struct http_req_ops {
 const struct http_head *http_req_head(const struct http_req *r); /* NULL once the client is gone */
 struct slice http_req_field(const struct http_req *r, struct slice name);
 struct slice http_req_tail(const struct http_req *r); /* of a prefix route */
-const struct http_route *http_req_route(const struct http_req *r);
-const struct addr *http_req_peer(const struct http_req *r); /* NULL once the client is gone */
-/* Of the client's verified certificate, into out; false without one. */
-bool http_req_cert_name(const struct http_req *r, char *out, size_t size);
-struct loop *http_req_loop(const struct http_req *r);
-/* Fields behind a chunked body; in ops.end and after it. */
-const struct http_field *http_req_trailers(const struct http_req *r, size_t *ret_count);
 
 void http_req_take(struct http_req *r, const struct http_req_ops *ops, void *arg);
 /* A larger body is answered 413. fn gets it whole; it may be called before this returns. With

@@ -28,11 +28,6 @@ bool doc_is_severity(struct slice s, struct slice *ret_near)
     return false;
 }
 
-const char *doc_severity_word(size_t i)
-{
-    return i < ARRAY_LEN(severities) ? severities[i] : NULL;
-}
-
 static struct span of(const struct doc_node *object, const char *field)
 {
     const struct doc_node *n = doc_get(object, field);

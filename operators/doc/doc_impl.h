@@ -71,6 +71,5 @@ void doc_type_epl(struct doc *d, int world, const struct etype *e, struct buf *o
 /* ---- doc_cross.c ---- */
 void doc_cross(const struct doc *d, struct doc_notes *notes);
 bool doc_is_severity(struct slice s, struct slice *ret_near);
-const char *doc_severity_word(size_t i); /* NULL behind the last */
 
 #endif

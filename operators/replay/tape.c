@@ -278,11 +278,6 @@ int64_t tape_start(const struct tape *t)
     return t->start;
 }
 
-int64_t tape_end(const struct tape *t)
-{
-    return t->end;
-}
-
 int tape_next(struct tape *t, const struct bus_record **ret, struct err *reterr)
 {
     enum { GIVEN_MAX = 64 };

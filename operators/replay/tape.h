@@ -30,7 +30,6 @@ int tape_open(struct tapes *s, struct slice topic, uint32_t part, int64_t from, 
               struct err *reterr) NODISCARD;
 void tape_close(struct tape *t);
 int64_t tape_start(const struct tape *t); /* of the partition, when it was opened */
-int64_t tape_end(const struct tape *t);
 /* 1: the next record, which lives until the call after; 0: the end; or an error. */
 int tape_next(struct tape *t, const struct bus_record **ret, struct err *reterr) NODISCARD;
 /* The record of the last tape_next comes again. */

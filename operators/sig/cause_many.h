@@ -13,7 +13,7 @@
 
 #include "operators/sig/cause.h"
 
-enum { CAUSE_LOW = 14, CAUSE_MANY_OFTEN = 240 /* bytes that rows touch, from the first on */ };
+enum { CAUSE_LOW = 14 };
 
 struct cause_many { /* zeroed is empty */
     struct eref *v; /* ring; 0: a gap */

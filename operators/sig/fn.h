@@ -53,7 +53,7 @@ struct fn_def {
     const char *doc;
 };
 
-enum { FN_ARGS_MAX = 16, FN_LAMBDA_PARAMS = 4 };
+enum { FN_ARGS_MAX = 16 };
 
 /* Of an argument of EX_ENUM that is a lambda (ex->data: one per argument, from args[1] on): the
  * slots of its parameters, -1 where it has none. */

@@ -61,7 +61,7 @@ def ctags(root, names, kinds):
     if not names:
         return
     out = subprocess.run(["ctags", "-f", "-", "--languages=C", "--langmap=C:.c.h", "-I",
-                          "NODISCARD,UNUSED,COLD,PROCESS_WIDE,_Noreturn",
+                          "NODISCARD,COLD,PROCESS_WIDE,_Noreturn",
                           f"--kinds-C={kinds}", "--fields=+neKzfS", "-n", "-L", "-"],
                          input="\n".join(names), cwd=root, capture_output=True, text=True,
                          check=True).stdout
