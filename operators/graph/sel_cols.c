@@ -38,53 +38,19 @@ static uint32_t place_of(struct reads *r, uint16_t slot)
     return i;
 }
 
-static void walk(struct reads *r, const struct ex *e)
+static void walk(void *arg, struct ex *e)
 {
+    struct reads *r = arg;
     if (e == NULL) {
         return;
     }
-    switch (e->op) {
-    case EX_PROP:
+    if (e->op == EX_PROP) {
         r->more |= e->level != 0 || e->of != r->of;
         (void)place_of(r, e->slot);
-        break;
-    case EX_STREAM:
-    case EX_TAG_AT:
-    case EX_AGG_METHOD:
-    case EX_TABLE_ROW:
-    case EX_TABLE_COL:
-    case EX_TABLE_KEYS:
-    case EX_MR_GROUP:
-    case EX_WINDOW_PROP: r->more = true; break;
-    default: r->more |= e->op >= EX_PREV && e->op <= EX_SUBQ_LIST;
     }
+    r->more |= sel_looks_beyond(e);
     for (uint32_t i = 0; i < e->n_args; i++) {
         walk(r, e->args[i]);
-    }
-}
-
-static void walk_all(struct reads *r, struct ex *const *e, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        walk(r, e[i]);
-    }
-}
-
-static void walk_plan(struct reads *r, const struct sel_plan *p)
-{
-    walk_all(r, p->cols, p->n_cols);
-    walk_all(r, p->group, p->n_group);
-    walk(r, p->where);
-    walk(r, p->having);
-    for (uint32_t i = 0; i < p->n_order; i++) {
-        walk(r, p->order[i].e);
-    }
-    for (size_t i = 0; i < p->aggs.calls.len; i++) {
-        const struct agg_call *c = p->aggs.calls.ptr[i];
-        walk_all(r, c->args, c->n_args);
-        walk_all(r, c->group_by, c->n_group_by);
-        walk(r, c->filter);
-        r->more |= c->def->takes_event || c->stream >= 0;
     }
 }
 
@@ -162,8 +128,8 @@ void sel_set_columns(struct bind *b, struct sel_plan *p)
     if (!is_simple(p)) {
         return;
     }
-    struct reads r = {.of = p->streams[0].type};
-    walk_plan(&r, p);
+    struct reads r = {.of = p->streams[0].type, .more = sel_aggs_take_events(p)};
+    sel_each_ex(p, walk, &r);
     struct etype *t = r.more ? NULL : type_of(b, &r);
     struct view_pack *pack = t != NULL ? ARENA_NEW(b->a, struct view_pack) : NULL;
     if (pack == NULL) {

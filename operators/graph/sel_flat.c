@@ -99,8 +99,9 @@ static void mark(struct reads *r, struct ex *e)
     *VEC_PUSH(&r->slots) = (uint16_t)i;
 }
 
-static void walk(struct reads *r, struct ex *e)
+static void walk(void *arg, struct ex *e)
 {
+    struct reads *r = arg;
     if (e == NULL || e->op == EX_CONST || r->more) {
         return;
     }
@@ -108,45 +109,9 @@ static void walk(struct reads *r, struct ex *e)
         mark(r, e);
         return;
     }
-    switch (e->op) {
-    case EX_PROP:
-    case EX_STREAM:
-    case EX_TAG_AT:
-    case EX_AGG_METHOD:
-    case EX_TABLE_ROW:
-    case EX_TABLE_COL:
-    case EX_TABLE_KEYS:
-    case EX_MR_GROUP:
-    case EX_WINDOW_PROP: r->more = true; return;
-    default: r->more |= e->op >= EX_PREV && e->op <= EX_SUBQ_LIST;
-    }
+    r->more = e->op == EX_PROP || sel_looks_beyond(e);
     for (uint32_t i = 0; i < e->n_args; i++) {
         walk(r, e->args[i]);
-    }
-}
-
-static void walk_all(struct reads *r, struct ex *const *e, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        walk(r, e[i]);
-    }
-}
-
-static void walk_plan(struct reads *r, const struct sel_plan *p)
-{
-    walk_all(r, p->cols, p->n_cols);
-    walk_all(r, p->group, p->n_group);
-    walk(r, p->where);
-    walk(r, p->having);
-    for (uint32_t i = 0; i < p->n_order; i++) {
-        walk(r, p->order[i].e);
-    }
-    for (size_t i = 0; i < p->aggs.calls.len; i++) {
-        const struct agg_call *c = p->aggs.calls.ptr[i];
-        walk_all(r, c->args, c->n_args);
-        walk_all(r, c->group_by, c->n_group_by);
-        walk(r, c->filter);
-        r->more |= c->def->takes_event || c->stream >= 0;
     }
 }
 
@@ -307,8 +272,8 @@ void sel_flatten(struct bind *b, struct sel_plan *p)
         p->any_row = shows_any_event(p);
         return;
     }
-    struct reads r = {.n = 0};
-    walk_plan(&r, p);
+    struct reads r = {.more = sel_aggs_take_events(p)};
+    sel_each_ex(p, walk, &r);
     struct sel_flat *f = r.more ? NULL : flat_of(b, &r);
     struct sel_stream *s = &p->streams[0];
     if (f != NULL) {

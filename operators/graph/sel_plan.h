@@ -120,4 +120,13 @@ struct sel_plan {
 void sel_own_keys(struct sel_plan *p);
 void out_set_waits(struct sel_plan *p);
 
+/* Each expression that rows are made of: columns, keys, conditions, order, aggregations. NULL for
+ * one that is not there. */
+typedef void sel_ex_fn(void *arg, struct ex *e);
+void sel_each_ex(const struct sel_plan *p, sel_ex_fn *fn, void *arg);
+bool sel_aggs_take_events(
+    const struct sel_plan *p); /* whole ones, or those of one of its streams */
+/* Columns of the row at hand are not enough: it looks at whole events, other rows, tables. */
+bool sel_looks_beyond(const struct ex *e);
+
 #endif
