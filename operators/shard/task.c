@@ -357,6 +357,12 @@ static bool replay_done(const struct task *t)
     return merge_takes(t->merge) == t->replay->takes && t->at_decision == t->replay->n_decisions;
 }
 
+/* What nobody can have decided is left out: the clock will differ. */
+static bool may_tick(const struct task *t, int64_t clock)
+{
+    return t->started && clock >= merge_clock(t->merge);
+}
+
 /* What was decided before the take that comes. */
 static void decide_again(struct task *t)
 {
@@ -364,7 +370,7 @@ static void decide_again(struct task *t)
     while (t->at_decision < r->n_decisions &&
            r->decisions[t->at_decision].take == merge_takes(t->merge)) {
         const struct journal_decision *d = &r->decisions[t->at_decision++];
-        if (d->kind == JOURNAL_TICK) {
+        if (d->kind == JOURNAL_TICK && may_tick(t, d->time)) {
             task_tick(t, d->time);
         } else if (d->kind == JOURNAL_GAP || d->kind == JOURNAL_POISON) {
             task_gap_again(t, d);

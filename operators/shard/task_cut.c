@@ -179,11 +179,17 @@ void task_committed(struct task *t, int64_t journal_offset, const struct journal
 /* ---- replay ---- */
 
 /* A successor's first record says in its decision from where events are numbered. */
+/* Numbers never go back, whatever the journal says. */
+static void number_from(struct task *t, uint64_t n)
+{
+    eng_number_from(t->eng, MAX(n, eng_numbered(t->eng)));
+}
+
 static void task_number_from(struct task *t, const struct journal_record *r)
 {
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         if (r->decisions[i].kind == JOURNAL_SUCCEEDS) {
-            eng_number_from(t->eng, (uint64_t)r->decisions[i].time);
+            number_from(t, (uint64_t)r->decisions[i].time);
             if (r->decisions[i].bytes.len == 0) { /* else their numbers were taken over */
                 alert_count_from(t->book, (uint64_t)r->decisions[i].time);
             }
@@ -197,7 +203,7 @@ void task_succeed(struct task *t, const struct journal_record *last, int64_t off
     t->seq = last->seq;
     t->prev_offset = offset;
     t->prev_sum = sum;
-    eng_number_from(t->eng, last->outputs);
+    number_from(t, last->outputs);
     if (t->took == 0) {
         alert_count_from(t->book, last->outputs);
     }

@@ -125,8 +125,11 @@ static void note_deadly(struct task *t, uint32_t sub, struct merge_pos from, int
 
 void task_skip(struct task *t, uint32_t sub, int64_t offset)
 {
+    assert(t->replay == NULL);
+    if (sub >= t->plan->n_subs || offset == INT64_MAX) {
+        return; /* a note that nobody of us has written */
+    }
     struct merge_pos from = merge_pos(t->merge, sub);
-    assert(sub < t->plan->n_subs && t->replay == NULL);
     if (from.offset <= offset) {
         task_catch_up(t);
         note_deadly(t, sub, from, offset + 1);
@@ -139,7 +142,8 @@ void task_gap_again(struct task *t, const struct journal_decision *d)
     uint32_t sub = 0;
     struct merge_pos from;
     int64_t to = 0;
-    if (!task_gap_read(d->bytes, &sub, &from, &to) || sub >= t->plan->n_subs) {
+    bool fine = task_gap_read(d->bytes, &sub, &from, &to) && sub < t->plan->n_subs;
+    if (!fine || from.offset < -1 || to < from.offset) {
         return; /* the sums will differ */
     }
     task_catch_up(t);

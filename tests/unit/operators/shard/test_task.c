@@ -5,6 +5,7 @@
  * whose inputs are all there does not depend on how they came, nor on where it was cut.
  */
 #include "operators/shard/task.h"
+#include "operators/shard/task_gap.h"
 #include "tests/test.h"
 
 #include "core/base/mem.h"
@@ -289,6 +290,65 @@ TEST(the_journal_makes_the_same_events_and_state)
     }
     CHECK(puts > 2000);
     CHECK(ticks > 50);
+}
+
+/* With the decision before all that the record has; its arrays are in the arena. */
+static int replay_with(struct world *w, struct task *t, struct slice bytes,
+                       struct journal_decision d, struct err *err)
+{
+    struct arena *a = arena_new(NULL, "replay", 1 << 22);
+    struct journal_record rec;
+    uint32_t at[PARTS] = {0};
+    uint64_t sum = 0;
+    CHECK_OK(journal_read(bytes, a, &rec, &sum, err), *err);
+    struct journal_decision *all = arena_array(a, rec.n_decisions + 2, sizeof *all);
+    all[0] = all[1] = d;
+    all[1].time = d.time - 1;
+    for (uint32_t i = 0; i < rec.n_decisions; i++) {
+        all[i + 2] = rec.decisions[i];
+    }
+    rec.decisions = all;
+    rec.n_decisions += 2;
+    int rc = task_replay(t, &rec, 1, sum, err);
+    for (uint32_t s = 0; rc == 0 && task_replaying(t); s++) {
+        if (at[s % PARTS] < PIECES) {
+            merge_push(task_merge(t), s % PARTS, &w->pieces[s % PARTS][at[s % PARTS]++].p);
+        }
+        task_work(t, 7);
+    }
+    rc = rc == 0 ? task_replayed(t, err) : rc;
+    arena_free(a);
+    return rc;
+}
+
+TEST(decisions_that_nobody_can_have_made_end_no_process)
+{
+    static const struct journal_decision odd[] = {
+        {.kind = JOURNAL_TICK, .time = 5},                                    /* before it began */
+        {.kind = JOURNAL_SUCCEEDS, .time = 0},                                /* back behind -1 */
+        {.kind = JOURNAL_GAP, .time = 0, .bytes = SLICE("\x09\x00\x00\x00")}, /* of no input */
+        {.kind = JOURNAL_POISON, .bytes = SLICE("\x00\x07\x00\x00")},         /* before all */
+    };
+    static const int rc[ARRAY_LEN(odd)] = {0, -ERR_MISMATCH, 0, 0};
+    struct world *w = make(5);
+    struct task_plan plan = plan_of(w);
+    struct history h = {0};
+    struct err err = {0};
+    uint32_t at[PARTS] = {0};
+    begin_history(&h);
+    struct task *t = begin(w, &plan);
+    run_live(w, t, at, &h, 120);
+    task_skip(t, PARTS, 3);
+    CHECK(!task_is_dirty(t));
+    task_free(t);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        t = begin(w, &plan);
+        CHECK_EQ(rc[i], replay_with(w, t, buf_slice(&h.records.ptr[0].bytes), odd[i], &err));
+        CHECK_EQ(0, task_counts(t).ticks + task_counts(t).poison + task_counts(t).gaps);
+        task_free(t);
+    }
+    forget(&h);
+    unmake(w);
 }
 
 TEST(what_was_done_otherwise_is_noticed)
