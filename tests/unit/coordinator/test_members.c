@@ -249,6 +249,11 @@ TEST(members_who_is_silent_is_fenced_and_his_tasks_are_of_a_dead_one)
     CHECK_EQ(PARTS, w->seats[1].tasks);
     CHECK_EQ(PARTS / 2, w->seats[1].died);
     CHECK_EQ(1, members_count(w->members).workers);
+    w->boots[0]++;
+    say(w, 0, false);
+    pass(w, 6 * CLOCK_NS_PER_S);
+    CHECK_EQ(PARTS / 2, w->seats[0].tasks); /* of one who lives */
+    CHECK_EQ(0, w->seats[0].died);
     unmake(w);
 }
 
