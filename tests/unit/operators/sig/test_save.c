@@ -332,6 +332,32 @@ TEST(load_refuses_what_is_cut_off_or_changed)
     box_done(&b);
 }
 
+TEST(load_refuses_lists_that_are_too_deep)
+{
+    enum { MOST = 255, DEEP = 100000 };
+    static char bytes[2 * DEEP + 1];
+    struct box b;
+    struct err err;
+    box_init(&b);
+    struct load *l = load_new(&b.types, b.h);
+    for (size_t i = 0; i < DEEP; i++) { /* each of one item */
+        bytes[2 * i] = DAT_LIST;
+        bytes[2 * i + 1] = 1;
+    }
+    bytes[2 * DEEP] = DAT_NULL;
+    struct save_chunk c = {.node = 1, .bytes = slice_of(bytes, sizeof bytes)};
+    load_begin(l, &c);
+    (void)load_val(l);
+    CHECK_EQ(-ERR_CORRUPT, load_end(l, &err));
+    CHECK_HAS("deep", err.msg);
+    c.bytes = slice_of(bytes + sizeof bytes - 2 * MOST - 1, 2 * MOST + 1);
+    load_begin(l, &c);
+    CHECK(load_val(l).kind == DAT_LIST);
+    CHECK_EQ(0, load_end(l, &err));
+    load_free(l);
+    box_done(&b);
+}
+
 TEST(load_holds_values_against_types)
 {
     struct box b;
