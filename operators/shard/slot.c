@@ -10,7 +10,8 @@
 #include <stdio.h>
 
 #define BESIDE_NS (5 * CLOCK_NS_PER_MS)
-#define LONG_NS   (4 * CLOCK_NS_PER_MS) /* of inputs, while others wait */
+#define LONG_NS   (4 * CLOCK_NS_PER_MS)  /* of inputs, while others wait */
+#define HEAVY_NS  (20 * CLOCK_NS_PER_MS) /* those of who took so long cost much */
 
 enum { PIECES_MAX = 1 << 24, KEYS_MAX = 1 << 20, KEYS_BYTES = 64 << 20 };
 
@@ -329,21 +330,26 @@ static bool is_full(const struct slot *s)
 
 bool slot_has_enough(const struct slot *s)
 {
-    return s->at_hand || is_full(s);
+    return s->plenty || is_full(s);
 }
 
-/* Until others have waited long enough: one input may cost much. True: more are at hand. */
+/* Until others have waited long enough. What inputs cost is known when they are taken: from few to
+ * many at a time while they cost little, one at a time when they cost much. True: more are at hand.
+ */
 static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *ret_n)
 {
     enum { PORTION = 256 };
-    int64_t began = slot_now(s), now;
+    int64_t began = slot_now(s), before = began, now;
     uint32_t n = 0, got = 0, want;
     do {
-        want = MIN(most - n, (uint32_t)PORTION);
+        want = MIN(most - n, MAX(o->portion, 1u));
         got = o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, want) : task_work(o->task, want);
         n += got;
         now = slot_now(s);
+        o->portion = now - before >= LONG_NS / 2 ? 1 : MIN(2 * want, (uint32_t)PORTION);
+        before = now;
     } while (got == want && n < most && now - began < LONG_NS);
+    o->heavy = n > 0 && now - began >= HEAVY_NS;
     o->busy_ns += n > 0 ? now - began : 0;
     s->spent[SLOT_PART_INPUTS] += now - began;
     *ret_n = n;
@@ -372,7 +378,8 @@ void slot_take_early(struct slot *s, struct slot_one *o)
 {
     uint32_t sub, n = 0;
     int64_t offset, before = s->spent[SLOT_PART_INPUTS];
-    if (s->early_ns >= LONG_NS || is_full(s) || !merge_peek(task_merge(o->task), &sub, &offset)) {
+    if (o->heavy || s->early_ns >= LONG_NS || is_full(s) ||
+        !merge_peek(task_merge(o->task), &sub, &offset)) {
         return;
     }
     size_t put = task_put_bytes(o->task);
@@ -380,6 +387,25 @@ void slot_take_early(struct slot *s, struct slot_one *o)
     slot_party(s, o); /* its rules may be there only now */
     s->put_bytes += task_put_bytes(o->task) - put;
     s->early_ns += s->spent[SLOT_PART_INPUTS] - before;
+}
+
+/* Of tasks whose inputs cost much one has a turn in each step, so that the others wait for one such
+ * input, and not for all. NULL: there is none. */
+static const struct slot_one *whose_turn(struct slot *s)
+{
+    const struct slot_one *first = NULL, *next = NULL;
+    VEC_EACH (&s->tasks, at) {
+        const struct slot_one *o = *at;
+        if (o->heavy && !o->rests && (first == NULL || o->id < first->id)) {
+            first = o;
+        }
+        if (o->heavy && !o->rests && o->id > s->heavy_last && (next == NULL || o->id < next->id)) {
+            next = o;
+        }
+    }
+    next = next != NULL ? next : first;
+    s->heavy_last = next != NULL ? next->id : 0;
+    return next;
 }
 
 static bool live_step(struct slot *s)
@@ -390,9 +416,10 @@ static bool live_step(struct slot *s)
     slot_align(s);
     slot_gaps(s);
     slot_room(s);
+    const struct slot_one *turn = whose_turn(s);
     s->put_bytes = 0;
     s->early_ns = 0;
-    s->at_hand = false;
+    s->at_hand = s->plenty = false;
     slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
@@ -405,8 +432,15 @@ static bool live_step(struct slot *s)
             continue;
         }
         uint32_t n = 0;
+        bool heavy = o->heavy;
+        if (heavy && o != turn) {
+            s->at_hand = true;
+            continue;
+        }
         if (!o->rests || o->trial.step != TRIAL_NONE) {
-            s->at_hand |= take(s, o, most, &n);
+            bool left = take(s, o, most, &n);
+            s->at_hand |= left;
+            s->plenty |= left && !heavy && !o->heavy;
             s->put_bytes += task_put_bytes(o->task) - put;
         }
         wake_at(s, slot_trial_wake(s, o));

@@ -66,6 +66,8 @@ struct slot_one { /* a task and what the slot knows of it */
     int64_t written;      /* offset of the last journal record that it wrote; -1: none */
     bool readable, asked; /* that record is, for everybody; the question is under way */
     enum slot_leave how;  /* it leaves */
+    uint32_t portion;     /* inputs that it takes at a time */
+    bool heavy;           /* they cost it much: it takes some when it is its turn (slot.c) */
     bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
     bool leaving, final, said;   /* final: its last snapshot is asked for; said: the last record */
     char why[160];               /* it is lost */
@@ -95,11 +97,11 @@ struct slot {
     struct batch_in *decoder;
     struct probe *probe;
     struct slot_load loads[SLOT_LOADS];
-
     /* the transaction under way */
     bool sending, committing;
     uint32_t send_task, send_at; /* what of its cut comes next */
-    bool at_hand;                /* a task had more inputs than it took in one step */
+    bool at_hand, plenty;        /* a task had more inputs than it took in one step; a light one */
+    uint32_t heavy_last;         /* the task that had the last turn of the heavy ones */
     size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
     int64_t last_commit, commit_began, not_before, early_ns; /* early: since the last step */
@@ -110,7 +112,6 @@ struct slot {
     VEC(struct journal_span) spans; /* of the last one, outputs alone */
     bool looking;                   /* after UNKNOWN: for the records of the cut */
     bool asking, leased;            /* for the lease; what the records so far say */
-
     struct slot_trials trials;
     char why[160];
     struct slot_counts counts;
@@ -127,7 +128,6 @@ static inline int64_t slot_now(const struct slot *s)
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The task alone; the others go on. */
 void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
 /* slot_lag.c */
 void slot_took(struct slot *s, int64_t ns, uint32_t partitions); /* a commit did */
 void slot_ask_ends(struct slot *s); /* now and then, of partitions that it is behind with */

@@ -50,6 +50,15 @@ levels:
               f"body = 'none {n}')#time(1 min) group by service;\n" for n in range(3000))
 
 
+BASE = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: {name}
+levels:
+  - name: {level}
+    epl: |
+"""
+
+
 class Bed(Case):
     def totals(self):
         return self.last_totals(self.events("events"))
@@ -287,6 +296,28 @@ class Rules(Bed):
         self.assertTrue(any('quantile="0.99"' in labels and 0 < took < 30
                             for labels, took in shown["kaiju_slot_commit_seconds"].items()), shown)
         role.stop()
+
+    def test_others_go_on_beside_a_graph_whose_inputs_cost_much(self):
+        """Each line costs it a large join, for all lines minutes; one of another graph in the same
+        partition waits for a few of them."""
+        role = self.begin()
+        near = BASE.format(name="near", level="logs") + "      @name('n') @public insert into Near select body from LogRecord(body like 'ping%');\n"
+        dear = BASE.format(name="dear", level="logs") + (
+            "      @name('d') select count(*) as n from LogRecord#length(1200) as a, LogRecord#length(1200) as b,\n"
+            "      LogRecord#length(1200) as c where a.body < b.body and b.body < c.body;\n")
+        self.apply(role, near)
+        role.wait_log(r'msg="graph is live" graph=default/near')
+        self.apply(role, dear)
+        role.wait_log(r'msg="graph is live" graph=default/dear')
+        for n in range(20):
+            self.assertEqual(200, post(role.otlp, "logs", logs(100, n * 100 + 1)).status)
+        ping = logs(1)
+        ping["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["body"]["stringValue"] = "ping"
+        self.assertEqual(200, post(role.otlp, "logs", ping).status)
+        self.until("the ping waits for the join", lambda: len(self.events("events")) == 1, timeout=30)
+        behind = json.loads(role.get("/api/v1/rulegraphs/dear/status"))["totals"]
+        self.assertLess(behind["taken"], 2001)  # else nothing was shown
+        role.stop(signal.SIGKILL)
 
     def test_others_go_on_while_a_large_graph_is_applied(self):
         """It is compiled three times (as it is asked for, to know its tasks, and where they run);
