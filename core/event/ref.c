@@ -129,12 +129,17 @@ static void add_ends(struct ref_set *s, const struct ref_at *first, const struct
     }
 }
 
-void ref_set_add(struct ref_set *s, int64_t at, struct ref ref)
+void ref_set_add_hashed(struct ref_set *s, int64_t at, struct ref ref, uint64_t hash)
 {
     assert(s != NULL);
     struct ref_at one = {at, ref};
     add_ends(s, &one, &one);
-    add_low(s, ref_hash(&ref), &ref);
+    add_low(s, hash, &ref);
+}
+
+void ref_set_add(struct ref_set *s, int64_t at, struct ref ref)
+{
+    ref_set_add_hashed(s, at, ref, ref_hash(&ref));
 }
 
 void ref_set_union(struct ref_set *into, const struct ref_set *other)

@@ -84,6 +84,7 @@ static inline void ref_set_init(struct ref_set *s)
     *s = (struct ref_set){0};
 }
 void ref_set_add(struct ref_set *s, int64_t at, struct ref ref);
+void ref_set_add_hashed(struct ref_set *s, int64_t at, struct ref ref, uint64_t hash);
 void ref_set_union(struct ref_set *into, const struct ref_set *other);
 /* The causes, first, last, then the rest by (hash, ref), none twice: how many. */
 uint32_t ref_set_list(const struct ref_set *s, struct ref out[REF_CAUSES]);

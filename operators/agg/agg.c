@@ -83,7 +83,7 @@ static bool arguments(const struct agg_call *c, struct dat *v, struct ectx *ctx)
         return !dat_is_null(v[0]);
     }
     for (uint32_t i = 0; i < c->n_args; i++) {
-        v[i] = ex_eval(c->args[i], ctx);
+        v[i] = ex_quick(c->args[i], ctx);
     }
     return true;
 }

@@ -87,9 +87,11 @@ struct agg_layout {
     uint32_t *offset;
     struct agg_step { /* agg_step.c */
         const struct etype *of;
+        const struct agg_call *call;
+        uint32_t offset;
         uint16_t stream, slot;
         uint8_t way;
-        bool mean;
+        bool mean, least;
     } * steps;
     size_t bytes;
 };

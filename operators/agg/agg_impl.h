@@ -103,6 +103,8 @@ void agg_ring_load(struct agg_ring *r, struct load *l, const struct etype *type)
 /* An expression of the call with that event as the row's only one. */
 struct dat agg_eval_on(const struct agg_call *c, const struct ex *e, struct evt *ev,
                        struct ectx *ctx);
+/* Of min, max and their kin: whether one value is all they keep, and whether it is the least. */
+bool agg_keeps_best(const struct agg_call *c, bool *ret_least);
 /* The own state of a call, behind what distinct keeps. */
 static inline void *agg_own(const struct agg_call *c, void *state)
 {

@@ -14,6 +14,18 @@ static uintptr_t flavour(const struct agg_call *c)
     return (uintptr_t)c->priv;
 }
 
+static void extreme_enter(const struct agg_call *c, void *state, const struct dat *v,
+                          struct ectx *ctx);
+
+bool agg_keeps_best(const struct agg_call *c, bool *ret_least)
+{
+    if (c->def->enter != extreme_enter || (flavour(c) & EVER) == 0) {
+        return false;
+    }
+    *ret_least = (flavour(c) & LEAST) != 0;
+    return true;
+}
+
 static size_t extreme_bytes(const struct agg_call *c)
 {
     return (flavour(c) & EVER) != 0 ? sizeof(struct dat) : sizeof(struct agg_tree);

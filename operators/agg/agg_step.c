@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A row enters or leaves the block of a group, or asks for a value. The commonest calls - count(*),
- * and the sum or mean of a column of double, long or int - are done here without a call: how is
- * decided once, when the block is laid out. All others go by their def. Both ways are about the
+ * and of a column of double, long or int the sum or mean and, where nothing leaves, the least or
+ * greatest - are done here without a call: how is decided once, when the block is laid out. All others go by their def. Both ways are about the
  * same state, which the def alone saves and loads (agg_sum.c).
  *
  * To add one: a row of `ways` and its case in `change` and, if that is quick, in agg_block_value.
@@ -10,8 +10,9 @@
 #include "operators/agg/agg_impl.h"
 
 #include <assert.h>
+#include <math.h>
 
-enum way { BY_CALL, NOT_HERE, ROWS, DOUBLES, LONGS };
+enum way { BY_CALL, NOT_HERE, ROWS, DOUBLES, LONGS, BEST };
 
 static bool is_column_of(const struct agg_call *c, enum ty_kind kind)
 {
@@ -31,10 +32,14 @@ static enum way way_of(const struct agg_call *c)
     if (c->def == &agg_count && (c->star || c->n_args == 0)) {
         return ROWS;
     }
-    if (sums && is_column_of(c, TY_DOUBLE)) {
-        return DOUBLES;
+    bool doubles = is_column_of(c, TY_DOUBLE), least;
+    if (!doubles && !is_column_of(c, TY_LONG) && !is_column_of(c, TY_INT)) {
+        return BY_CALL;
     }
-    return sums && (is_column_of(c, TY_LONG) || is_column_of(c, TY_INT)) ? LONGS : BY_CALL;
+    if (sums) {
+        return doubles ? DOUBLES : LONGS;
+    }
+    return agg_keeps_best(c, &least) ? BEST : BY_CALL;
 }
 
 void agg_steps(struct arena *a, struct agg_layout *l)
@@ -46,8 +51,13 @@ void agg_steps(struct arena *a, struct agg_layout *l)
         const struct agg_call *c = l->set->calls.ptr[i];
         enum way way = way_of(c);
         const struct ex *e = way >= DOUBLES ? c->args[0] : NULL;
+        bool least = false;
+        (void)agg_keeps_best(c, &least);
         l->steps[i] = (struct agg_step){.way = (uint8_t)way,
+                                        .call = c,
+                                        .offset = l->offset[i],
                                         .mean = c->def == &agg_avg,
+                                        .least = least,
                                         .stream = e != NULL ? e->stream : 0,
                                         .slot = e != NULL ? e->slot : 0,
                                         .of = e != NULL ? e->of : NULL};
@@ -82,20 +92,41 @@ static inline void sum(struct agg_sum_state *s, enum way way, struct dat v, bool
     }
 }
 
+/* As dat_cmp orders them: NaN is above all others. What leaves changes nothing. */
+static inline void best(const struct agg_step *s, const struct agg_call *c, struct dat *state,
+                        struct dat v, struct ectx *ctx)
+{
+    if (LIKELY(v.kind == DAT_DOUBLE && state->kind == DAT_DOUBLE)) {
+        double was = state->d;
+        bool better = s->least ? !(v.d >= was) && !isnan(v.d) : !(v.d <= was) && !isnan(was);
+        state->d = better ? v.d : was;
+    } else if (dat_is_integer(v) && dat_is_integer(*state)) {
+        if (s->least ? v.i < state->i : v.i > state->i) {
+            *state = v;
+        }
+    } else {
+        c->def->enter(c, state, &v, ctx);
+    }
+}
+
 static inline ALWAYS_INLINE void change(const struct agg_layout *l, void *block, struct ectx *ctx,
                                         bool enters)
 {
-    for (size_t i = 0, n = l->set->calls.len; i < n; i++) {
-        const struct agg_step *s = &l->steps[i];
-        void *state = (char *)block + l->offset[i];
-        const struct agg_call *c;
+    const struct agg_step *s = l->steps, *end = s + l->set->calls.len;
+    for (; s < end; s++) {
+        void *state = (char *)block + s->offset;
+        const struct agg_call *c = s->call;
         switch ((enum way)s->way) {
         case ROWS: count(state, enters); break;
         case DOUBLES: sum(state, DOUBLES, column(s, ctx), enters); break;
         case LONGS: sum(state, LONGS, column(s, ctx), enters); break;
+        case BEST:
+            if (enters) {
+                best(s, c, state, column(s, ctx), ctx);
+            }
+            break;
         case NOT_HERE: break;
         case BY_CALL:
-            c = l->set->calls.ptr[i];
             enters ? agg_column_enter(c, state, c, ctx) : agg_column_leave(c, state, c, ctx);
         }
     }

@@ -57,4 +57,14 @@ static inline struct dat evt_get(const struct evt *e, const struct etype *of, ui
     return view != NULL ? e->p[view[slot]] : DAT_NONE;
 }
 
+/* As ex_eval; without a call if it is a column of the row. */
+static inline ALWAYS_INLINE struct dat ex_quick(const struct ex *e, struct ectx *c)
+{
+    if (LIKELY(e->op == EX_PROP && e->level == 0)) {
+        const struct evt *ev = c->row[e->stream];
+        return UNLIKELY(ev == NULL) ? DAT_NONE : evt_get(ev, e->of, e->slot);
+    }
+    return ex_eval(e, c);
+}
+
 #endif

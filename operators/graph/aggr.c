@@ -232,10 +232,29 @@ uint64_t aggr_hash(const struct dat *key, uint32_t n, uint32_t level)
     return hash ^ (hash >> 29);
 }
 
+/* Short ones, as most keys are, without a call. */
+static inline bool same_text(const struct vstr *a, const struct vstr *b)
+{
+    enum { WORD = sizeof(uint64_t) };
+    size_t n = a->len;
+    if (n != b->len) {
+        return false;
+    }
+    if (n < WORD || n > (size_t)WORD * 2) {
+        return memcmp(a->s, b->s, n) == 0;
+    }
+    uint64_t v[4]; /* the first and the last bytes of each: all of it */
+    memcpy(&v[0], a->s, WORD);
+    memcpy(&v[1], b->s, WORD);
+    memcpy(&v[2], a->s + n - WORD, WORD);
+    memcpy(&v[3], b->s + n - WORD, WORD);
+    return ((v[0] ^ v[1]) | (v[2] ^ v[3])) == 0;
+}
+
 static inline bool key_same(struct dat a, struct dat b)
 {
     if (a.kind == DAT_STRING && b.kind == DAT_STRING) { /* most of them */
-        return a.s == b.s || (a.s->len == b.s->len && memcmp(a.s->s, b.s->s, a.s->len) == 0);
+        return a.s == b.s || same_text(a.s, b.s);
     }
     return dat_same(a, b);
 }
@@ -327,22 +346,47 @@ static struct group *find(struct aggregator *a, struct ectx *ctx, uint32_t level
     uint32_t n = a->n_keys;
     assert(n <= KEYS_MAX);
     for (uint32_t i = 0; i < n; i++) {
-        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_eval(a->keys[i], ctx);
+        key[i] = (rolled >> i) & 1u ? DAT_NONE : ex_quick(a->keys[i], ctx);
     }
     *ret_hash = aggr_hash(key, n, level);
     return look_up(a, key, n, *ret_hash, level);
 }
 
-struct group *aggr_of_key(struct aggregator *a, struct dat key)
+/* What is found once more is often what was found before: who sends several events at once sends
+ * them of one key. */
+static inline bool is_recent(const struct aggregator *a, struct dat key)
+{
+    const struct group *g = a->recent;
+    return g != NULL && key.kind == DAT_STRING && g->key[0].kind == DAT_STRING &&
+           (key.s == g->key[0].s || (key.s->hash == g->key[0].s->hash && key.s->hash != 0 &&
+                                     same_text(key.s, g->key[0].s)));
+}
+
+static inline ALWAYS_INLINE struct group *of_key(struct aggregator *a, struct dat key)
 {
     assert(a->n_keys == 1);
-    uint64_t hash = hash_of_one(key);
-    struct group *g = look_up(a, &key, 1, hash, 0);
-    if (UNLIKELY(g == NULL)) {
-        return aggr_add(a, &key, hash, 0);
+    struct group *g = a->recent;
+    if (!is_recent(a, key)) {
+        uint64_t hash = hash_of_one(key);
+        g = look_up(a, &key, 1, hash, 0);
+        if (UNLIKELY(g == NULL)) {
+            return aggr_add(a, &key, hash, 0);
+        }
+        a->recent = g;
     }
     aggr_change(a, g);
     return g;
+}
+
+struct group *aggr_of_key(struct aggregator *a, struct dat key)
+{
+    return of_key(a, key);
+}
+
+struct group *aggr_of_row(struct aggregator *a, struct ectx *ctx)
+{
+    return LIKELY(a->n_keys == 1) ? of_key(a, ex_quick(a->keys[0], ctx))
+                                  : aggr_group(a, ctx, 0, 0);
 }
 
 bool aggr_in_order(const struct aggregator *a)
@@ -414,6 +458,9 @@ static void drop(struct group *g)
     if (a->total == g) {
         a->total = NULL;
     }
+    if (a->recent == g) {
+        a->recent = NULL;
+    }
     a->count--;
     group_free(g);
 }
@@ -462,6 +509,12 @@ static void cause_row(struct group *g, const struct ectx *ctx, bool enter)
     if (LIKELY(g->refs != NULL)) {
         struct eref r = ctx->row[0]->ref;
         enter ? cause_refs_enter(g->refs, r) : cause_refs_leave(g->refs, r);
+        return;
+    }
+    if (g->ever != NULL && g->of->width == 1 && ctx->row[0] != NULL) {
+        if (enter) {
+            cause_ever_add(g->ever, ctx->now, ctx->row[0]);
+        }
         return;
     }
     for (uint32_t i = 0; i < g->of->width; i++) {

@@ -128,7 +128,7 @@ static inline void flush(struct inst *in)
     st->meter_ns += UNLIKELY(st->eng->metering) ? st->eng->conf.meter() - began : 0;
 }
 
-static void flush_dirty(struct eng *e)
+static void flush_dirty_all(struct eng *e)
 {
     for (size_t i = 0; i < e->dirty.len; i++) {
         struct inst *in = e->dirty.ptr[i];
@@ -137,6 +137,13 @@ static void flush_dirty(struct eng *e)
         flush(in);
     }
     VEC_CLEAR(&e->dirty);
+}
+
+static inline void flush_dirty(struct eng *e)
+{
+    if (e->dirty.len > 0) {
+        flush_dirty_all(e);
+    }
 }
 
 /* ---- events ---- */
@@ -155,13 +162,16 @@ static int by_priority(const void *a, const void *b)
 }
 
 /* Without priorities, @consume, what waits for the last hit of its statement, measuring, and
- * partitions that must be saved before they change. */
-static bool is_plain(const struct eng *e, const struct route_hits *hits)
+ * partitions that must be saved before they change: the first three are about several hits. */
+static inline bool is_plain(const struct eng *e, const struct route_hits *hits)
 {
+    if (LIKELY(hits->v.len <= 1)) {
+        return !e->metering && e->lates == 0;
+    }
     bool plain = !e->conf.prioritized && !e->metering && e->lates == 0;
     for (size_t i = 0; plain && i < hits->v.len; i++) {
         const struct route_leaf *l = hits->v.ptr[i].leaf;
-        plain = l->consume == 0 && (!l->inst->flushes || hits->v.len == 1);
+        plain = l->consume == 0 && !l->inst->flushes;
     }
     return plain;
 }
@@ -333,8 +343,21 @@ static void look_again(struct eng *e, bool at_clock)
     }
 }
 
+/* Whether the event has left nothing to do but to let go of it. */
+static inline bool is_settled(const struct eng *e)
+{
+    size_t work = e->pending.len | e->wins_dirty.len | e->front.v.len | e->back.v.len |
+                  e->vars_changed.len | e->halting.len | e->dying.len;
+    return work == 0 && !e->lim.hit[LIM_CASCADE];
+}
+
 void eng_settle(struct eng *e)
 {
+    if (is_settled(e)) {
+        route_sweep(e->route);
+        vheap_drain(e->heap);
+        return;
+    }
     eng_work(e);
     if (e->vars_changed.len > 0) {
         e->vars_pending = true;

@@ -306,6 +306,36 @@ void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **o
     }
 }
 
+/* ---- one event, where nothing leaves ---- */
+
+bool out_is_lone(const struct sel_plan *p)
+{
+    const struct out_plan *o = &p->output;
+    bool asked = o->when == OUT_WHEN || o->when == OUT_EVERY_EVENTS; /* at each event */
+    bool kind = o->kind == OUT_SNAPSHOT
+                    ? out_per_group(p)
+                    : p->cls == ROWS_GROUP && (o->kind == OUT_LAST || o->kind == OUT_ALL);
+    return !asked && kind && p->n_levels == 0 && o->after == NULL && !o->waits && !p->needs_old &&
+           !p->windowed;
+}
+
+void out_lone(struct sel_inst *in, struct ectx *c)
+{
+    struct out *o = in->out;
+    if (UNLIKELY(!o->started)) {
+        start(o);
+    }
+    struct group *g = aggr_of_row(in->aggr, c);
+    if (UNLIKELY(g->row == NULL || !in->p->any_row)) {
+        aggr_keep_row(g, c->row);
+    }
+    g->seen = true;
+    c->group = g;
+    aggr_enter(g, c);
+    o->events_nw++;
+    o->total_nw++;
+}
+
 void out_terminated(struct sel_inst *in)
 {
     const struct out_plan *p = &in->p->output;

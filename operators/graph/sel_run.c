@@ -225,6 +225,38 @@ static void ask_first(struct sel_src *s, struct evt *e)
     }
 }
 
+static void on_event(void *arg, struct evt *e);
+
+/* A stream alone with nothing behind it but groups that are put out later. */
+static bool is_lone(const struct sel_src *s)
+{
+    const struct sel_plan *p = s->in->p;
+    const struct sel_stream *from = &p->streams[s->num];
+    bool local = false;
+    VEC_EACH (&p->aggs.calls, call) {
+        local |= (*call)->has_group_by;
+    }
+    return from->kind == SRC_FILTER && p->n_streams == 1 && from->contained == NULL &&
+           from->mr == NULL && from->prior == 0 && s->view == NULL && p->n_group > 0 &&
+           p->into == NULL && !p->triggered && !local && !s->in->in.st->query &&
+           s->in->out != NULL && out_is_lone(p);
+}
+
+static void on_lone(void *arg, struct evt *e)
+{
+    struct sel_src *s = arg;
+    struct sel_inst *in = s->in;
+    if (UNLIKELY(lim_full(&in->in.eng->lim, LIM_GROUPS, 1))) {
+        on_event(arg, e);
+        return;
+    }
+    s->live++;
+    struct ectx c = inst_ctx(&in->in, &e);
+    if (in->p->where == NULL || (ex_true(in->p->where, &c) && !c.failed)) {
+        out_lone(in, &c);
+    }
+}
+
 static void on_event(void *arg, struct evt *e)
 {
     struct sel_src *s = arg;
@@ -363,7 +395,8 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     s->asks_first = asks_first(s);
     switch (p->kind) {
     case SRC_FILTER:
-        s->leaf = route_add(e->route, &p->filter, NULL, on_event, s, &in->in, &eng_ectx_ops,
+        s->leaf = route_add(e->route, &p->filter, NULL, is_lone(s) ? on_lone : on_event, s,
+                            &in->in, &eng_ectx_ops,
                             leaf_rank(in->in.st, &p->filter) + 0x100 + s->num);
         break;
     case SRC_PATTERN:

@@ -408,6 +408,9 @@ void route_remove(struct route *r, struct route_leaf *l)
 
 void route_sweep(struct route *r)
 {
+    if (LIKELY(r->dead.len == 0)) {
+        return;
+    }
     VEC_EACH (&r->dead, l) {
         (*l)->next = r->spare;
         r->spare = *l;
@@ -447,6 +450,15 @@ static bool ask(struct route *r, struct route_leaf *l, struct evt *e)
     return ex_true(l->filter->rest, &c) && !c.failed;
 }
 
+static inline ALWAYS_INLINE void take(struct route_hits *hits, struct route_leaf *l)
+{
+    if (UNLIKELY(hits->v.len == hits->v.cap)) {
+        (void)VEC_PUSH(&hits->v);
+        hits->v.len--;
+    }
+    hits->v.ptr[hits->v.len++] = (struct route_hit){l, l->rank};
+}
+
 static void try_leaf(struct asking *a, struct route_leaf *l)
 {
     if (l->test != NULL) {
@@ -460,12 +472,7 @@ static void try_leaf(struct asking *a, struct route_leaf *l)
     } else if (l->filter->rest != NULL && !ask(a->r, l, a->e)) {
         return;
     }
-    struct route_hits *hits = a->hits;
-    if (UNLIKELY(hits->v.len == hits->v.cap)) {
-        (void)VEC_PUSH(&hits->v);
-        hits->v.len--;
-    }
-    hits->v.ptr[hits->v.len++] = (struct route_hit){l, l->rank};
+    take(a->hits, l);
 }
 
 static void try_ranged(void *arg, struct route_leaf *l)
@@ -531,14 +538,18 @@ static void probe_range(struct asking *a, const struct ranged *k, const uint16_t
     } /* null: no comparison is true */
 }
 
-static void match_type(struct asking *a, const struct etype *t, const uint16_t *view)
+static inline ALWAYS_INLINE void match_type(struct asking *a, const struct etype *t, const uint16_t *view)
 {
     struct per_type *p = type_entry(a->r, t, false);
     if (p == NULL) {
         return;
     }
     for (struct route_leaf *l = p->plain; l != NULL; l = l->next) {
-        try_leaf(a, l);
+        if (l->filter->rest == NULL) { /* it wants all of the type */
+            take(a->hits, l);
+        } else {
+            try_leaf(a, l);
+        }
     }
     VEC_EACH (&p->keyed, k) {
         if (k->count > 0) {

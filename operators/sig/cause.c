@@ -25,7 +25,7 @@ static struct eref number_of(const struct ref *b)
 }
 
 /* As ref_hash of its bytes, which are the numbers in big-endian order: xxh64 of just two words. */
-uint64_t cause_hash(struct eref r)
+static inline uint64_t hash_of(struct eref r)
 {
     const uint64_t p1 = 0x9e3779b185ebca87ULL, p2 = 0xc2b2ae3d27d4eb4fULL,
                    p3 = 0x165667b19e3779f9ULL, p4 = 0x85ebca77c2b2ae63ULL,
@@ -40,6 +40,11 @@ uint64_t cause_hash(struct eref r)
     h = (h ^ (h >> 33)) * p2;
     h = (h ^ (h >> 29)) * p3;
     return h ^ (h >> 32);
+}
+
+uint64_t cause_hash(struct eref r)
+{
+    return hash_of(r);
 }
 
 int cause_cmp(struct eref a, struct eref b)
@@ -157,16 +162,17 @@ struct causes *cause_list_of(struct vheap *h, const struct evt *row)
 
 /* ---- ever ---- */
 
-static void ever_add(struct cause_ever *s, int64_t at, struct eref r)
+static inline void ever_add(struct cause_ever *s, int64_t at, struct eref r)
 {
-    struct ref b = bytes_of(r);
     struct ref_set *set = &s->set;
-    bool later = at > set->last.at || (at == set->last.at && ref_cmp(&b, &set->last.ref) >= 0);
-    if (LIKELY(later && set->len == REF_CAUSES && ref_hash(&b) > set->hash[REF_CAUSES - 1])) {
-        set->last = (struct ref_at){at, b};
+    uint64_t hash = hash_of(r);
+    bool later = at > set->last.at ||
+                 (at == set->last.at && cause_cmp(r, number_of(&set->last.ref)) >= 0);
+    if (LIKELY(later && set->len == REF_CAUSES && hash > set->hash[REF_CAUSES - 1])) {
+        set->last = (struct ref_at){at, bytes_of(r)};
         return;
     }
-    ref_set_add(set, at, b);
+    ref_set_add_hashed(set, at, bytes_of(r), hash);
 }
 
 bool cause_is_sample(const struct etype *t)
