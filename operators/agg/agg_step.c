@@ -2,8 +2,9 @@
  *
  * A row enters or leaves the block of a group, or asks for a value. The commonest calls - count(*),
  * and of a column of double, long or int the sum or mean and, where nothing leaves, the least or
- * greatest - are done here without a call: how is decided once, when the block is laid out. All others go by their def. Both ways are about the
- * same state, which the def alone saves and loads (agg_sum.c).
+ * greatest - are done here without a call: how is decided once, when the block is laid out. All
+ * others go by their def. Both ways are about the same state, which the def alone saves and loads
+ * (agg_sum.c, agg_minmax.c).
  *
  * To add one: a row of `ways` and its case in `change` and, if that is quick, in agg_block_value.
  */

@@ -385,8 +385,7 @@ struct group *aggr_of_key(struct aggregator *a, struct dat key)
 
 struct group *aggr_of_row(struct aggregator *a, struct ectx *ctx)
 {
-    return LIKELY(a->n_keys == 1) ? of_key(a, ex_quick(a->keys[0], ctx))
-                                  : aggr_group(a, ctx, 0, 0);
+    return LIKELY(a->n_keys == 1) ? of_key(a, ex_quick(a->keys[0], ctx)) : aggr_group(a, ctx, 0, 0);
 }
 
 bool aggr_in_order(const struct aggregator *a)

@@ -34,7 +34,7 @@ struct aggregator {
     VEC(uint32_t) free_ids;
     uint64_t next_nr;
     struct group *first, *last, *total;
-    struct group *recent; /* found by its one key, at level 0; or NULL */
+    struct group *recent;     /* found by its one key, at level 0; or NULL */
     VEC(struct group *) left; /* those that begin anew with the next row */
     bool forgets, keeps;
     struct aggregator **local; /* per call with a group_by of its own; NULL for the others */

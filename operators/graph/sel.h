@@ -123,10 +123,6 @@ int out_bind(struct bind *b, const struct ast_output *o, struct sel_plan *p, str
 struct out *out_new(struct sel_inst *in);
 void out_free(struct out *o);
 void out_batch(struct sel_inst *in, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
-/* Whether all that an event does, where nothing leaves, is to enter its group, which is put out
- * later: then out_lone does it (c: with the event's row), as out_batch would. */
-bool out_is_lone(const struct sel_plan *p);
-void out_lone(struct sel_inst *in, struct ectx *c);
 void out_terminated(struct sel_inst *in);
 /* Variables have changed (eng.vars_changed); the clock step after that. */
 void out_look(struct sel_inst *in, bool at_clock);

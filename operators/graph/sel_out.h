@@ -65,6 +65,11 @@ void out_let_go(struct vheap *h, struct orows *rows);
 /* The result rows of the batch, into in->nw and in->old. */
 void out_compute(struct out *o, const struct out_rows *b);
 
+/* Whether all that an event does, where nothing leaves, is to enter its group, which is put out
+ * later: then out_lone does it (c: with the event's row), as out_batch would. */
+bool out_is_lone(const struct sel_plan *p);
+void out_lone(struct sel_inst *in, struct ectx *c);
+
 typedef void out_row_fn(struct out *o, struct group *g, struct evt **row, bool enter);
 
 /* Every row of a batch with its group, at every level; `fn` (or NULL) before it is applied, if it

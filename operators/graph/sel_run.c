@@ -8,6 +8,7 @@
 #include "operators/graph/nwin.h"
 #include "operators/graph/prev.h"
 #include "operators/graph/sel_flat.h"
+#include "operators/graph/sel_out.h"
 #include "operators/graph/sel_rows.h"
 #include "operators/graph/share.h"
 #include "operators/pattern/mr.h"
@@ -395,9 +396,8 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
     s->asks_first = asks_first(s);
     switch (p->kind) {
     case SRC_FILTER:
-        s->leaf = route_add(e->route, &p->filter, NULL, is_lone(s) ? on_lone : on_event, s,
-                            &in->in, &eng_ectx_ops,
-                            leaf_rank(in->in.st, &p->filter) + 0x100 + s->num);
+        s->leaf = route_add(e->route, &p->filter, NULL, is_lone(s) ? on_lone : on_event, s, &in->in,
+                            &eng_ectx_ops, leaf_rank(in->in.st, &p->filter) + 0x100 + s->num);
         break;
     case SRC_PATTERN:
         s->pat_env = inst_pat_env(&in->in);

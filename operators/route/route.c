@@ -538,7 +538,8 @@ static void probe_range(struct asking *a, const struct ranged *k, const uint16_t
     } /* null: no comparison is true */
 }
 
-static inline ALWAYS_INLINE void match_type(struct asking *a, const struct etype *t, const uint16_t *view)
+static inline ALWAYS_INLINE void match_type(struct asking *a, const struct etype *t,
+                                            const uint16_t *view)
 {
     struct per_type *p = type_entry(a->r, t, false);
     if (p == NULL) {

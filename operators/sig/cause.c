@@ -166,8 +166,8 @@ static inline void ever_add(struct cause_ever *s, int64_t at, struct eref r)
 {
     struct ref_set *set = &s->set;
     uint64_t hash = hash_of(r);
-    bool later = at > set->last.at ||
-                 (at == set->last.at && cause_cmp(r, number_of(&set->last.ref)) >= 0);
+    bool later =
+        at > set->last.at || (at == set->last.at && cause_cmp(r, number_of(&set->last.ref)) >= 0);
     if (LIKELY(later && set->len == REF_CAUSES && hash > set->hash[REF_CAUSES - 1])) {
         set->last = (struct ref_at){at, bytes_of(r)};
         return;
