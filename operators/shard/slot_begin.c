@@ -101,12 +101,22 @@ static void prepare_own(struct slot *s, struct slot_one *o)
     }
 }
 
+/* Whoever had it lives, and may be writing to its journal; not if its graph was deleted and nothing
+ * of it is left. */
+static bool is_unreleased(struct slot *s, struct slot_one *o)
+{
+    bool gone = o->ended && !o->kept && slot_snap_is_gone(o);
+    o->unreleased = o->conf.moved && !o->released && !gone;
+    if (o->unreleased) {
+        slot_lose_one(s, o, "the slot that had it has not let it go yet");
+    }
+    return o->unreleased;
+}
+
 static void prepare(struct slot *s, struct slot_one *o)
 {
     o->start = (struct slot_start){.with = SLOT_WITH_NOTHING};
-    if (o->conf.moved && !o->released) {
-        o->unreleased = true;
-        slot_lose_one(s, o, "the slot that had it has not let it go yet");
+    if (is_unreleased(s, o)) {
         return;
     }
     if (o->conf.asks && succeeds(o) && !o->ended) {
@@ -189,10 +199,14 @@ static void go_behind(struct slot *s, struct slot_one *o)
  * of it goes on. Where that is said already, or nothing ever was, there is nothing to be done. */
 static void end_task(struct slot *s, struct slot_one *o)
 {
-    bool gone = o->journal.len == 0 || (o->ended && !o->kept);
+    bool never = o->journal.len == 0 && !o->conf.moved; /* else its first record may come yet */
+    bool gone = never || (o->ended && !o->kept);
     if (gone && slot_snap_is_gone(o)) {
         o->said = true;
         slot_lose_one(s, o, "it has ended");
+        return;
+    }
+    if (is_unreleased(s, o)) {
         return;
     }
     o->state = SLOT_REPLAY;

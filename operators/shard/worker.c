@@ -380,7 +380,7 @@ static void add(struct worker *w, struct mine *m)
     t.archive_ns = d->archive_every;
     t.after_death = m->is.after_death;
     t.ends = m->is.laid->deleted;
-    t.moved = m->is.moved && !t.ends;
+    t.moved = m->is.moved;
     t.after_death &= !t.ends;
     t.asks = m->is.laid->past != NULL && m->awaits == 0 && !t.ends;
     m->is.after_death = m->failed = false;
@@ -411,10 +411,13 @@ static void ends(struct worker *w, struct mine *m, uint32_t at, bool lost)
 {
     if (at == UINT32_MAX) {
         m->over = !m->failed;
+        m->unreleased = m->over ? 0 : m->unreleased;
         m->not_before = m->failed ? now_of(w) + RESTART_NS : 0;
         m->restarts += m->failed;
     } else if (lost) {
+        bool waits = slot_task_is_unreleased(w->slot, at);
         m->failed = !slot_task_is_gone(w->slot, at);
+        m->unreleased = waits && m->unreleased == 0 ? now_of(w) : m->unreleased;
     }
 }
 

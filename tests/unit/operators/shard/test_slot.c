@@ -245,6 +245,18 @@ TEST(who_takes_over_changed_rules_waits_for_the_release_first)
     pass(w, 1000000000);
     CHECK(slot_task_is_unreleased(w->slot, 0));
     CHECK_EQ(0, slot_task_awaits(w->slot, 0));
+    task.ends = true; /* nor is a graph that is deleted ended beside him */
+    slot_remove(w->slot, task.plan->lineage, SLOT_LEAVE);
+    while (slot_tasks(w->slot) > 0) {
+        pass(w, 1000000);
+    }
+    slot_add(w->slot, &task);
+    while (slot_task_state(w->slot, 0) != SLOT_LOST) {
+        pass(w, 1000000);
+        CHECK(slot_task_state(w->slot, 0) != SLOT_LIVE);
+    }
+    CHECK(slot_task_is_unreleased(w->slot, 0));
+    CHECK(!slot_task_is_gone(w->slot, 0));
     slot_free(w->old);
     bus_client_free(w->old_client);
     slot_free(w->slot);
