@@ -372,6 +372,7 @@ void storm_judge(struct storm *s)
     }
     s->counts.gaps += f->gaps.len + f->other_gaps;
     if (s->counts.trims == 0 && f->other_gaps + f->gaps.len > s->counts.skipped) {
+        tell_cuts(s);
         STORM_FAIL(s, "input is lost that nobody removed");
     }
     check_effects(s, f);

@@ -219,7 +219,7 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     x.archive_ns = s->versions[t->version]->doc->g.archive_every;
     x.ends = s->deleting;
     x.after_death = t->died && !x.ends;
-    x.moved = t->from != NULL && !x.ends;
+    x.moved = t->from != NULL;
     x.asks = !t->makes_up && s->past > 0 && t->awaits == 0 && !x.ends;
     slot_add(p->slot, &x);
     t->owner = p;
@@ -253,7 +253,7 @@ static void lose(struct storm *s, struct storm_task *t, uint32_t at)
     struct slot *slot = t->owner->slot;
     const char *why = slot_task_why(slot, at);
     t->failed = t->ends && !slot_task_is_gone(slot, at);
-    if (t->leaving) {
+    if (t->leaving && !slot_task_is_unreleased(slot, at)) {
         return;
     }
     t->awaits = slot_task_awaits(slot, at);
@@ -270,6 +270,17 @@ static void lose(struct storm *s, struct storm_task *t, uint32_t at)
     t->not_before = t->awaits != 0 ? 0 : bus_sim_now(s->bus) + CLOCK_NS_PER_S;
     t->leaving = true;
     slot_remove(slot, t->lineage, SLOT_LEAVE);
+}
+
+static void has_gone(struct storm *s, struct storm_task *t)
+{
+    CHECK(t->leaving);
+    t->over = t->ends && !t->failed;
+    t->from = t->over ? NULL : t->from;
+    t->not_before = t->failed ? bus_sim_now(s->bus) + CLOCK_NS_PER_S : t->not_before;
+    t->failed = false;
+    t->owner = NULL;
+    t->leaving = t->makes_up = t->ends = false;
 }
 
 static void settle_one(struct storm *s, uint32_t i)
@@ -289,12 +300,7 @@ static void settle_one(struct storm *s, uint32_t i)
     }
     uint32_t at = slot_find(t->owner->slot, t->lineage);
     if (at == UINT32_MAX) {
-        CHECK(t->leaving);
-        t->over = t->ends && !t->failed;
-        t->not_before = t->failed ? bus_sim_now(s->bus) + CLOCK_NS_PER_S : t->not_before;
-        t->failed = false;
-        t->owner = NULL;
-        t->leaving = t->makes_up = t->ends = false;
+        has_gone(s, t);
         return;
     }
     if (slot_task_state(t->owner->slot, at) == SLOT_LIVE) {
