@@ -284,7 +284,7 @@ static const char *read_nested(struct batch_dec *d, const char *p, unsigned bran
     return branch == VAL_LIST ? read_list(d, p, depth - 1, ret) : read_map(d, p, depth - 1, ret);
 }
 
-static const char *read_double(struct batch_dec *d, const char *p, struct val *ret)
+static inline const char *read_double(struct batch_dec *d, const char *p, struct val *ret)
 {
     uint64_t bits;
     p = read_fixed(d, p, &bits, sizeof bits);

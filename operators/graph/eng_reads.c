@@ -69,11 +69,15 @@ static void add_stmt(struct eng_reads *r, const struct ast_stmt *s, struct slice
 {
     struct looked *to = VEC_PUSH(&r->stmts);
     struct err err;
+    bool head = s->kind == STMT_CREATE_CONTEXT || s->context.len > 0; /* it begins with that word */
     *to = (struct looked){.ast = s};
     r->all |= lex_text(r->a, text, &to->words, &err) != 0;
     for (size_t i = 0; i < to->words.toks.len && !r->all; i++) {
         const struct token *t = &to->words.toks.ptr[i];
-        bool names = (t->kind == TOK_WORD || t->kind == TOK_STRING) && is_word(t->text);
+        bool keyword =
+            head && t->kw == KW_CONTEXT; /* events, too, may have a column of that name */
+        bool names = (t->kind == TOK_WORD || t->kind == TOK_STRING) && is_word(t->text) && !keyword;
+        head = head && !keyword;
         bool call = t->kind == TOK_WORD && !t->ticked && t[1].kind == TOK_LPAREN; /* not the last */
         r->all |= names && intern_id(call ? r->called : r->words, t->text) == 0;
     }

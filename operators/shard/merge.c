@@ -501,7 +501,8 @@ static uint64_t count_late(const struct merge *m, const struct sub *s, const str
 
 bool merge_may_pass(const struct merge *m)
 {
-    return m->n_heap > 0 && head(&m->subs[m->heap[0]])->hint != NULL;
+    const struct merge_piece *p = m->n_heap > 0 ? head(&m->subs[m->heap[0]]) : NULL;
+    return p != NULL && p->hint != NULL && p->n_wants < p->n;
 }
 
 uint32_t merge_pass(struct merge *m, const struct merge_bounds *b, uint64_t *late)

@@ -11,7 +11,8 @@
     "create schema Base(host string, zone string);"                                                \
     "create schema M(name string, value double, unit string) inherits Base;"                       \
     "create schema N(name string, n long);"                                                        \
-    "create schema F(`max` double, `count` long, tags java.util.Map);"
+    "create schema F(`max` double, `count` long, tags java.util.Map);"                             \
+    "create schema K(name string, `context` java.util.Map);"
 
 /* The columns of a type that are left out, one letter each. */
 static void left_out_of(const char *type, const char *rules, const char *want)
@@ -49,6 +50,17 @@ TEST(a_function_does_not_read_the_column_of_its_name)
     left_out_of("F", "select count(*) as n, max(`max`) as m from F;", "ct");
     left_out_of("F", "select max(1), `count` as n from F;", "mt");
     left_out_of("F", "select tags('x') as n from F;", "mc");
+}
+
+TEST(who_names_a_context_does_not_read_the_column_of_that_name)
+{
+    left_out_of("K", "create context C start @now end after 9 sec; context C select name from K;",
+                "c");
+    left_out_of("K",
+                "create context C start @now end after 9 sec; "
+                "context C select `context` from K;",
+                "n");
+    left_out_of("K", "select name, `context`('x') as x from K;", "");
 }
 
 TEST(only_columns_that_are_named_are_read)
