@@ -26,6 +26,7 @@ struct world {
     uint64_t seed;
     struct topic t[SUBS];
     struct merge_spec specs[SUBS];
+    uint32_t subs;   /* of them that the merge has */
     int out;         /* pieces that were not given back */
     uint32_t whole;  /* that merge_pass_record took */
     uint32_t ridden; /* and merge_ride behind it */
@@ -112,7 +113,8 @@ static struct merge *begin(struct world *w)
 {
     const struct merge_conf conf = {on_done, w};
     w->rider = 0;
-    return merge_new(&conf, w->specs, SUBS);
+    w->subs = SUBS;
+    return merge_new(&conf, w->specs, w->subs);
 }
 
 static uint64_t late_so_far(const list_of_taken *l)
@@ -220,12 +222,12 @@ static uint32_t pass(struct world *w, struct merge *m, list_of_taken *to, uint32
     struct merge_pos was[SUBS];
     uint64_t late = 0;
     const struct merge_bounds b = bounds(w, m, max);
-    for (uint32_t s = 0; s < SUBS; s++) {
+    for (uint32_t s = 0; s < w->subs; s++) {
         was[s] = merge_pos(m, s);
     }
     uint32_t n = merge_clock(m) != MERGE_NO_CLOCK ? merge_pass(m, &b, &late) : 0, moved = 0;
     CHECK(n <= b.max && (n == 0 || merge_clock(m) < b.before) && (late == 0 || !b.none_late));
-    for (uint32_t s = 0; s < SUBS && n > 0; s++) {
+    for (uint32_t s = 0; s < w->subs && n > 0; s++) {
         struct merge_pos p = merge_pos(m, s);
         if (p.offset == was[s].offset && p.index == was[s].index) {
             continue;
@@ -390,6 +392,7 @@ static void run_alone(struct world *w, list_of_taken *to)
     const struct merge_conf conf = {on_done, w};
     struct merge *m = merge_new(&conf, w->specs, 1);
     w->rider = 0;
+    w->subs = 1;
     for (uint32_t i = 0; i < PIECES; i++) {
         push(w, m, 0, i, to);
         while (draw(w, 8) > 0 && next(w, m, to, UINT64_MAX)) {
