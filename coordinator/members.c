@@ -18,6 +18,7 @@
 #define SILENT_NS (3 * CLOCK_NS_PER_S)
 #define FORGET_NS (60 * CLOCK_NS_PER_S)
 #define STALL_NS  CLOCK_NS_PER_S
+#define FULL_NS   (2 * CLOCK_NS_PER_S)
 
 struct members *members_new(const struct members_conf *conf)
 {
@@ -119,6 +120,9 @@ static void done(void *arg, const struct err *err)
     if (err != NULL && err->code != ERR_CLOSED) {
         LOG_WARN("an assignment was not stored", LOG_STR("slot", c->key),
                  LOG_STR("error", err->msg));
+    }
+    if (err != NULL && err->code == ERR_FULL) {
+        c->m->full_until = members_now(c->m) + FULL_NS; /* room does not come at once */
     }
     c->m->dirty |= err != NULL;
     c->m->under_way--;
@@ -557,7 +561,7 @@ void members_step(struct members *m)
 {
     forgive_stall(m);
     if (m->conf.layout == NULL || !store_loaded(m->conf.store) || !store_writable(m->conf.store) ||
-        m->under_way > 0) {
+        m->under_way > 0 || members_now(m) < m->full_until) {
         return;
     }
     if (!end_seats(m) && m->under_way == 0 && m->dirty) {

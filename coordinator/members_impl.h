@@ -76,8 +76,9 @@ struct members {
     uint32_t under_way; /* changes */
     bool dirty;         /* something has changed since tasks were given */
     uint64_t tags, turns;
-    int64_t last;    /* number given */
-    int64_t stepped; /* when it last looked */
+    int64_t last;       /* number given */
+    int64_t stepped;    /* when it last looked */
+    int64_t full_until; /* the bus had no room: nothing is tried before */
     struct members_count count;
 };
 

@@ -19,6 +19,7 @@ enum { BESIDE_BYTES = 2 << 20 }; /* made in a few milliseconds */
 #define WAIT_NS    (50 * CLOCK_NS_PER_MS)
 #define COPY_NS    (200 * CLOCK_NS_PER_MS)
 #define RESTART_NS CLOCK_NS_PER_S
+#define GIVE_UP_NS (3 * CLOCK_NS_PER_S)
 #define ASK_NS     (200 * CLOCK_NS_PER_MS)
 
 struct mine { /* a task of the thread */
@@ -42,6 +43,8 @@ struct worker {
     uint64_t followed; /* of `orders` */
     pthread_t thread;
     atomic_bool stop;
+    atomic_bool hurries; /* somebody waits for the end */
+    int64_t hurried;     /* since then; 0: nobody */
 
     pthread_mutex_t lock;
     VEC(struct worker_want) wants;
@@ -473,13 +476,24 @@ static bool has_to_settle(const struct worker *w)
     return false;
 }
 
+/* Somebody waits for the end and it cannot finish: the bus takes nothing, since its disk is full,
+ * say. What has not been committed is done again by who has the tasks next, as after a kill. */
+static bool has_to_give_up(struct worker *w)
+{
+    if (atomic_load(&w->hurries) && w->hurried == 0) {
+        w->hurried = now_of(w);
+    }
+    return w->hurried != 0 && now_of(w) - w->hurried >= GIVE_UP_NS;
+}
+
 /* Until it is lost, or has stopped. */
 static void run_slot(struct worker *w)
 {
     struct bus_ev ev[EVENTS];
     int64_t copied = 0;
     bool more = true, draining = false;
-    while (slot_state(w->slot) != SLOT_LOST && !(draining && slot_is_drained(w->slot))) {
+    while (slot_state(w->slot) != SLOT_LOST &&
+           !(draining && (slot_is_drained(w->slot) || has_to_give_up(w)))) {
         bus_wait(w->client, more ? 0 : WAIT_NS);
         for (int n = bus_poll(w->client, ev, EVENTS), i = 0; i < n; i++) {
             slot_on_event(w->slot, &ev[i]);
@@ -605,6 +619,7 @@ void worker_free(struct worker *w)
         return;
     }
     worker_stop(w);
+    atomic_store(&w->hurries, true);
     pthread_join(w->thread, NULL);
     pthread_mutex_destroy(&w->lock);
     VEC_EACH (&w->mine, m) {

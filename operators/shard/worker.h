@@ -110,7 +110,7 @@ void worker_run_layout(struct worker *w, struct laid *laid);
 bool worker_is_live(struct worker *w);
 /* It commits what it has taken and ends. */
 void worker_stop(struct worker *w);
-/* Waits for the end. */
+/* Waits for the end; 3 s at most for what it has begun, if the bus does not take it. */
 void worker_free(struct worker *w);
 struct worker_look worker_look(struct worker *w);
 /* Its tasks as they were a moment ago: those that it has and those that it shall have. */

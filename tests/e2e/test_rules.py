@@ -319,6 +319,27 @@ class Rules(Bed):
         self.assertLess(behind["taken"], 2001)  # else nothing was shown
         role.stop(signal.SIGKILL)
 
+    def test_who_cannot_commit_ends_all_the_same(self):
+        """The bus is full, so no task can finish what it has begun; who is told to end does not wait
+        for room, and with room again nothing is missing."""
+        role = self.begin("--bus-local-quota", "6MiB", "--drain-timeout", "2s")
+        self.apply(role, WHOLE)
+        role.wait_log(r'msg="graph is live"')
+        answer = None
+        for n in range(4000):
+            answer = post(role.otlp, "logs", logs(200, n * 200 + 1)).status
+            if answer != 200:
+                break
+        self.assertNotEqual(200, answer)
+        time.sleep(2)  # the tasks, too, have tried
+        asked = time.monotonic()
+        self.assertEqual(0, role.stop(timeout=20))
+        self.assertLess(time.monotonic() - asked, 15)
+        role = self.begin()
+        there = sum(self.there().values())
+        self.until("all are seen", lambda: len(self.events("events")) == there, timeout=60)
+        role.stop(signal.SIGKILL)
+
     def test_others_go_on_while_a_large_graph_is_applied(self):
         """It is compiled three times (as it is asked for, to know its tasks, and where they run);
         meanwhile the API answers, and another graph takes its events and commits."""
