@@ -108,7 +108,7 @@ function(kaiju_fuzzer name)
   target_link_libraries(${name} PRIVATE ${A_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   add_test(NAME ${name}
-    COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/fuzz_one.sh $<TARGET_FILE:${name}> 10)
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/fuzz_one.sh $<TARGET_FILE:${name}> 7)
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()
 

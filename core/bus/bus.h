@@ -73,6 +73,7 @@ struct slice bus_topic_name(const struct bus_client *c, uint32_t topic);
 int bus_ensure(struct bus_client *c, const struct bus_topic_spec *specs, uint32_t n, uint64_t tag,
                struct err *reterr) NODISCARD;
 int bus_describe(struct bus_client *c, uint32_t topic, uint64_t tag, struct err *reterr) NODISCARD;
+/* One of several brokers may hear of a topic that others have made a moment later. */
 int bus_list(struct bus_client *c, uint64_t tag, struct err *reterr) NODISCARD;
 int bus_bounds(struct bus_client *c, struct bus_tp tp, uint64_t tag, struct err *reterr) NODISCARD;
 /* Likewise, when all that was written by now is decided. What is committed lies behind the stable

@@ -92,6 +92,14 @@ TEST(topics_one_mismatch_does_not_keep_the_others_from_being_made)
     suite_end(&s);
 }
 
+static struct suite_ev *list(struct suite_client *c)
+{
+    struct err err;
+    uint64_t tag = suite_tag(c);
+    CHECK_OK(bus_list(c->c, tag, &err), err);
+    return suite_await(c, BUS_EV_DONE, tag);
+}
+
 TEST(topics_are_listed_without_the_prefix)
 {
     struct suite s;
@@ -101,10 +109,11 @@ TEST(topics_are_listed_without_the_prefix)
     for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
         (void)suite_topic(i % 2 == 0 ? a : b, names[i], i + 1, BUS_DELETE);
     }
-    struct err err;
-    uint64_t tag = suite_tag(b);
-    CHECK_OK(bus_list(b->c, tag, &err), err);
-    struct suite_ev *e = suite_await(b, BUS_EV_DONE, tag);
+    struct suite_ev *e = list(b);
+    for (int64_t until = suite_now(b) + suite_hooks.patience_ns;
+         e->ev.count < ARRAY_LEN(names) && suite_now(b) < until; e = list(b)) {
+        suite_sleep(b, 10 * CLOCK_NS_PER_MS); /* one broker of several hears of a topic later */
+    }
     CHECK_EQ(ARRAY_LEN(names), e->ev.count);
     for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
         uint32_t found = 0;

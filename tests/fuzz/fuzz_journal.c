@@ -17,7 +17,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SUM_BYTES = 8, SUBS = 2, PIECES = 6, EVENTS = 2, COLS = 2, LIST_MAX = 6, LINEAGE = 77 };
-#define EPOCH_NS INT64_C(1000000000000000000)
+#define EPOCH_NS    INT64_C(1000000000000000000)
+#define TICK_MAX_NS (INT64_C(7200) * 1000000000)
 
 static void hold_at(bool condition, int line)
 {
@@ -118,8 +119,8 @@ static void draw_record(struct script *s, struct journal_record *r)
         d->kind = kinds[draw(s, 1) % ARRAY_LEN(kinds)];
         d->take = draw(s, 1) % 20;
         d->time = draw_time(s);
-        if (d->kind == JOURNAL_TICK && d->time > EPOCH_NS * 2) {
-            d->time = EPOCH_NS; /* else all timers of centuries fire, one by one */
+        if (d->kind == JOURNAL_TICK && d->time > EPOCH_NS + TICK_MAX_NS) {
+            d->time = EPOCH_NS; /* else all timers of years fire, one by one */
         }
         size_t n = draw(s, 1) % 20;
         n = n < s->left ? n : s->left;
