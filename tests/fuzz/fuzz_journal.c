@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/codec/endian.h"
 #include "operators/shard/task.h"
+#include "tests/fuzz/fuzz_script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,20 +57,6 @@ static void bytes_of_record(const uint8_t *data, size_t size)
 }
 
 /* ---- a task ---- */
-
-struct script {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint64_t draw(struct script *s, unsigned bytes)
-{
-    uint64_t v = 0;
-    for (; bytes > 0 && s->left > 0; bytes--, s->left--) {
-        v = v << 8 | *s->p++;
-    }
-    return v;
-}
 
 /* Mostly near what is sensible. */
 static int64_t draw_time(struct script *s)

@@ -12,6 +12,7 @@
 #include "operators/shard/alert.h"
 #include "operators/shard/head.h"
 #include "operators/state/snap_archive.h"
+#include "tests/fuzz/fuzz_script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,20 +30,6 @@ static void hold_at(bool condition, int line)
     }
 }
 #define hold(condition) hold_at((condition), __LINE__)
-
-struct script {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint64_t draw(struct script *s, unsigned bytes)
-{
-    uint64_t v = 0;
-    for (; bytes > 0 && s->left > 0; bytes--, s->left--) {
-        v = v << 8 | *s->p++;
-    }
-    return v;
-}
 
 static struct slice draw_bytes(struct script *s, size_t n)
 {

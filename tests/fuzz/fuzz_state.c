@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "operators/graph/eng_state.h"
+#include "tests/fuzz/fuzz_script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,20 +190,6 @@ static void play(struct eng *e, const uint8_t *data, size_t n)
 
 /* ---- changes ---- */
 
-struct script {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint32_t draw(struct script *s, unsigned bytes)
-{
-    uint32_t v = 0;
-    for (; bytes > 0 && s->left > 0; bytes--, s->left--) {
-        v = v << 8 | *s->p++;
-    }
-    return v;
-}
-
 /* cut bytes at `at` are replaced by those of the script. */
 static void splice(struct save_chunk *c, size_t at, size_t cut, struct script *s, size_t n)
 {
@@ -221,7 +208,7 @@ static void change(struct chunks *c, struct script *s)
 {
     size_t which = draw(s, 1) % c->v.len;
     struct save_chunk *k = &c->v.ptr[which];
-    uint32_t how = draw(s, 1);
+    uint64_t how = draw(s, 1);
     size_t at = k->bytes.len > 0 ? draw(s, 2) % k->bytes.len : 0, rest = k->bytes.len - at;
     size_t n = how >> 4;
     switch (how & 7) {
