@@ -5,8 +5,9 @@
  * Equal engines give equal bytes; an engine that was loaded goes on as the one that was saved. The
  * chunks name the modules that were deployed, so an engine is loaded without deploying anything. A
  * node is (statement << 8 | place): place 0 is what the statement's instances hold, place 1 what
- * they keep by key, spread over key groups, place 2 rows of a window that it shares. Statement 0 is
- * the engine itself: clock, counters, modules.
+ * they keep by key, spread over key groups, place 2 rows of a window that it shares, places from 16
+ * on what each of its sources holds in parts. Statement 0 is the engine itself: clock, counters,
+ * modules.
  */
 #ifndef OPERATORS_GRAPH_ENG_STATE_H
 #define OPERATORS_GRAPH_ENG_STATE_H

@@ -794,4 +794,5 @@ static const struct stmt_ops select_ops = {.start = sel_start,
                                            .load = sel_load,
                                            .save_keyed = sel_save_keyed,
                                            .load_keyed = sel_load_keyed,
-                                           .loaded = sel_loaded};
+                                           .loaded = sel_loaded,
+                                           .source = sel_source};

@@ -19,7 +19,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BODY, KEYED, STORE, PLACE = 0xff }; /* places of a node */
+enum { BODY, KEYED, STORE, APART = 16, PLACE = 0xff }; /* places of a node; of its first source */
 
 static uint64_t node_of(const struct stmt *st, unsigned place)
 {
@@ -126,6 +126,13 @@ static void save_stmt(struct stmt *st, struct save *s)
         save_end(s);
     }
     save_store(st, s);
+    for (uint32_t n = 0, end = state_sources(st); n < end; n++) {
+        if (state_has_apart(st, n)) {
+            save_begin(s, node_of(st, APART + n));
+            state_save_apart(st, s, n);
+            save_end(s);
+        }
+    }
 }
 
 void state_save_all(struct eng *e, struct save *s)
@@ -160,6 +167,7 @@ struct loading {
     struct err *err;
     struct state_rest rest;
     uint32_t from;       /* the number that the statement under way had */
+    uint32_t source;     /* of it: the one that is read */
     struct inst **by_at; /* of the statement under way: instances in the order they had */
     bool *loaded;        /* and which of them, as they are, have their state */
 };
@@ -237,10 +245,18 @@ static void keyed(struct loading *x, struct stmt *st)
     }
 }
 
+static void apart(struct loading *x, struct stmt *st)
+{
+    state_load_apart(st, x->l, x->source);
+}
+
 /* Outside of chunks. */
 static int finish(struct loading *x, struct stmt *st)
 {
     load_begin(x->l, &(struct save_chunk){.node = node_from(x, BODY), .group = SAVE_NO_GROUP});
+    for (uint32_t n = 0, end = st->context == NULL ? state_sources(st) : 0; n < end; n++) {
+        state_loaded_apart(st, x->l, n);
+    }
     for (size_t i = 0; st->ops->loaded != NULL && i < st->insts.len; i++) {
         st->ops->loaded(st->insts.ptr[i], x->l);
     }
@@ -257,6 +273,10 @@ static int load_alone(struct loading *x, struct stmt *st)
     }
     int rc = each_chunk(x, st, BODY, body);
     rc = rc == 0 ? each_chunk(x, st, KEYED, keyed) : rc;
+    uint32_t n = rc == 0 ? state_sources(st) : 0;
+    for (x->source = 0; rc == 0 && x->source < n; x->source++) {
+        rc = each_chunk(x, st, APART + x->source, apart);
+    }
     return rc == 0 ? finish(x, st) : rc;
 }
 

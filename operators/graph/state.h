@@ -28,6 +28,14 @@ void state_save_all(struct eng *e, struct save *s);
 /* All that an instance in a partition holds. */
 void state_save_inst(struct inst *in, struct save *s);
 
+/* ---- state_apart.c: of a statement outside of contexts, what its n-th source holds in parts ----
+ */
+uint32_t state_sources(const struct stmt *st);
+bool state_has_apart(struct stmt *st, uint32_t n);
+void state_save_apart(struct stmt *st, struct save *s, uint32_t n);
+void state_load_apart(struct stmt *st, struct load *l, uint32_t n);
+void state_loaded_apart(struct stmt *st, struct load *l, uint32_t n); /* there is no more */
+
 /* ---- state_meta.c: the engine itself ---- */
 struct state_dirty {
     uint64_t stmt, at;
@@ -57,6 +65,8 @@ void sel_load(struct inst *in, struct load *l);
 void sel_save_keyed(struct inst *in, struct save *s, bool by_key);
 void sel_load_keyed(struct inst *in, struct load *l, bool by_key);
 void sel_loaded(struct inst *in, struct load *l);
+struct stmt_source;
+bool sel_source(struct inst *in, uint32_t n, struct stmt_source *ret);
 void ctx_save(struct inst *root, struct save *s);
 void ctx_load(struct inst *root, struct load *l);
 void ctx_save_parts(struct inst *root, struct save *s, bool by_key);

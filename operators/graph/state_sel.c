@@ -25,7 +25,7 @@ static void save_src(const struct sel_src *src, struct save *s)
     }
     view_save(src->view, s);
     if (src->mr != NULL) {
-        mr_save(src->mr, s);
+        mr_save(src->mr, s, src->in->in.st->context == NULL);
     }
     state_save_evts(s, &src->past);
     save_i(s, src->live);
@@ -39,7 +39,7 @@ static void load_src(struct sel_src *src, struct load *l)
     }
     view_load(src->view, l);
     if (src->mr != NULL) {
-        mr_load(src->mr, l);
+        mr_load(src->mr, l, src->in->in.st->context == NULL);
     }
     const struct sel_stream *p = &src->in->p->streams[src->num];
     state_load_evts(l, p->views.n_steps > 0 ? p->views.in : p->type, &src->past);
@@ -216,6 +216,16 @@ void sel_load(struct inst *base, struct load *l)
         load_out(in->out, l);
     }
     aggr_load(in->aggr, l);
+}
+
+bool sel_source(struct inst *base, uint32_t n, struct stmt_source *ret)
+{
+    const struct sel_inst *in = sel_of(base);
+    if (n >= in->p->n_streams) {
+        return false;
+    }
+    *ret = (struct stmt_source){in->src[n].pat, in->src[n].mr};
+    return true;
 }
 
 /* ---- groups ---- */

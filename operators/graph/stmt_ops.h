@@ -8,7 +8,14 @@
 #include "operators/sig/load.h"
 
 struct inst;
+struct mr;
+struct pat;
 struct stmt;
+
+struct stmt_source { /* of an instance; NULL: it is none of these */
+    struct pat *pat;
+    struct mr *mr;
+};
 
 struct stmt_ops {                                              /* per kind of statement */
     struct inst *(*start)(struct stmt *st, struct evt *props); /* a partition begins */
@@ -24,6 +31,9 @@ struct stmt_ops {                                              /* per kind of st
     void (*save_keyed)(struct inst *in, struct save *s, bool by_key);
     void (*load_keyed)(struct inst *in, struct load *l, bool by_key);
     void (*loaded)(struct inst *in, struct load *l); /* there is no more to come */
+    /* The n-th source; false: there are no more. What it holds in parts lies in a node of its own,
+     * outside of contexts (state_apart.c). */
+    bool (*source)(struct inst *in, uint32_t n, struct stmt_source *ret);
     bool by_part; /* each partition may be saved by itself, later (state_parts.h) */
 };
 

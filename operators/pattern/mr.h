@@ -19,8 +19,13 @@ struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, v
 void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old);
 struct ex *const *mr_partition(const struct mr_plan *p, uint32_t *ret_n); /* over the one stream */
 void mr_free(struct mr *m);                                               /* NULL is fine */
-/* Partial matches and rows it keeps; loaded into one just made. */
-void mr_save(struct mr *m, struct save *s);
-void mr_load(struct mr *m, struct load *l);
+/* Partial matches and rows it keeps; loaded into one just made. apart: partitions have a node of
+ * their own, if there are any, each under its key's group, in slices if the node may be. */
+void mr_save(struct mr *m, struct save *s, bool apart);
+bool mr_is_apart(const struct mr *m); /* and there are some */
+void mr_save_parts(struct mr *m, struct save *s);
+void mr_load(struct mr *m, struct load *l, bool apart);
+void mr_load_part(struct mr *m, struct load *l); /* of that node */
+void mr_loaded(struct mr *m, struct load *l);    /* all that it has */
 
 #endif

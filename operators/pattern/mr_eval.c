@@ -31,7 +31,7 @@ struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
 {
     struct mr_partial *p = m->spare;
     if (p != NULL) {
-        m->spare = p->next_free;
+        m->spare = p->next;
     } else {
         p = mem_alloc(partial_bytes(m->plan));
     }
@@ -81,7 +81,7 @@ void mr_partial_free(struct mr *m, struct mr_partial *p)
             evt_drop(m->env->heap, p->slot[i].ev);
         }
     }
-    p->next_free = m->spare;
+    p->next = m->spare;
     m->spare = p;
     m->n_partials--;
     lim_sub(m->env->lim, LIM_PARTIALS, 1);

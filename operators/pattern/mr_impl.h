@@ -9,64 +9,7 @@
 #ifndef OPERATORS_PATTERN_MR_IMPL_H
 #define OPERATORS_PATTERN_MR_IMPL_H
 
-#include "operators/agg/agg.h"
-#include "operators/pattern/mr.h"
-
-enum {
-    MR_VARS_MAX = 60,
-    MR_KEYS_MAX = 32,
-    MR_STATES_MAX = 4096,
-    MR_NEXT_MAX = 1 << 20, /* arrows of an automaton */
-    MR_PERMUTE_MAX = 6,
-    MR_PREV_MAX = 1000,
-    MR_PARTIALS_MAX = 1 << 22, /* of one statement instance; the oldest win */
-    MR_END = UINT16_MAX,
-};
-
-struct mr_state {
-    uint16_t var;
-    uint16_t n_next;
-    uint16_t *next; /* in order of preference when equal; MR_END: the match is complete */
-    int count;      /* which counter it adds to: of * and ? that are not reluctant; -1 */
-    bool loops;     /* * and +: itself is next */
-    bool ends;      /* MR_END is among next */
-};
-
-struct mr_var {
-    struct slice name;
-    bool group;                /* may take several rows */
-    const struct ex *define;   /* NULL: takes every row */
-    const struct etype *lists; /* groups the definition may see, as lists; NULL: none */
-    uint16_t *list_var;        /* of each column */
-};
-
-/* Streams of a definition's row: the variables, then an event of the lists, then previous rows. */
-struct mr_plan {
-    const struct etype *in, *out;
-    const struct etype *match; /* measures see one event of this: a column per variable */
-    struct mr_var *vars;
-    uint16_t n_vars;
-    struct mr_state *states;
-    uint16_t n_states, n_counts;
-    uint16_t *starts;
-    uint16_t n_starts;
-    struct ex **partition;
-    uint32_t n_partition;
-    struct ex **measures;
-    uint32_t n_measures;
-    struct agg_set aggs; /* of measures, each over the rows of one group variable */
-    struct agg_layout layout;
-    VEC(uint16_t) agg_var; /* of each call */
-    const struct ex *interval;
-    bool or_terminated, all_matches;
-    enum ast_skip skip;
-    uint32_t prev_max; /* how far definitions look back */
-};
-
-/* mr_nfa.c: fills vars (names, group), states, starts, and which variables each may see. */
-int mr_build(struct bind *b, const struct ast_mr *pattern, struct mr_plan *p, uint64_t *ret_sees,
-             struct err *reterr) NODISCARD;
-int mr_var_by_name(const struct mr_plan *p, struct slice name); /* -1 */
+#include "operators/pattern/mr_plan.h"
 
 struct mr_cell { /* rows of a group variable, newest first; shared by partials */
     struct mr_cell *prev;
@@ -79,9 +22,9 @@ union mr_slot {
 };
 
 struct mr_partial {
-    struct mr_partial *next_free;
-    struct mr_part *part; /* where */
-    uint64_t begin, end;  /* numbers of rows */
+    struct mr_partial *next, *prev; /* of what is free, or withheld in its partition */
+    struct mr_part *part;           /* where */
+    uint64_t begin, end;            /* numbers of rows */
     int64_t begin_ms;
     uint16_t state;
     uint32_t *count; /* n_counts, behind the slots */
@@ -91,12 +34,15 @@ struct mr_partial {
 struct mr_part { /* one partition */
     struct mr_part *chain, *before, *after;
     uint64_t hash;
+    uint64_t nr;     /* of its first row: no other has it */
     struct dat *key; /* kept */
     VEC(struct mr_partial *) live;
     struct evt **prev; /* the last prev_max + 1 rows, newest first; kept */
     uint32_t n_prev;
-    uint32_t held; /* matches that are withheld */
+    uint32_t held; /* matches that are withheld, or about to be reported */
     uint32_t mark; /* scratch of ranking */
+    uint32_t cut;  /* it is written for that one */
+    struct mr_partial *held_first, *held_last; /* withheld, as they came */
 };
 
 struct mr {
@@ -120,6 +66,13 @@ struct mr {
     int64_t interval_ms;
     void *block;      /* states of the measures' aggregations */
     uint64_t refused; /* beginnings beyond the limit */
+    struct {          /* partitions that are saved in slices; to: NULL, or where they are written */
+        struct save_late *to;
+        struct mr_part *at; /* the next one */
+        uint64_t end;       /* of those there at the cut: a number behind them all */
+        uint32_t cut;
+    } late;
+    struct mr_reader *reader; /* while it is loaded */
 };
 
 void mr_clear(struct mr *m); /* mr_run.c: as if it had seen no row; the others: mr_eval.c */
@@ -142,6 +95,18 @@ void mr_part_push(struct mr *m, struct mr_part *part, struct evt *ev); /* for pr
 void mr_part_drop(struct mr *m, struct mr_part *part, const struct evt *ev);
 void mr_part_release(struct mr *m, struct mr_part *part); /* if nothing is left in it */
 void mr_part_free(struct mr *m, struct mr_part *part);
+void mr_hold(struct mr_partial *p); /* among the withheld of its partition; its count is up */
+void mr_unhold(struct mr_partial *p);
+/* mr_state.c: before anything of a partition changes, or it goes. */
+void mr_save_first(struct mr *m, struct mr_part *part);
+void mr_save_rest(struct mr *m);
+void mr_reader_free(struct mr *m);
+static inline void mr_touch(struct mr *m, struct mr_part *part)
+{
+    if (UNLIKELY(m->late.to != NULL)) {
+        mr_save_first(m, part);
+    }
+}
 /* mr_rank.c: of complete matches those that are reported; the others are freed. mr_better: whether
  * a is preferred to b, which was there before and begins at the same row. */
 void mr_rank(struct mr *m, struct mr_partial **v, size_t *n);

@@ -86,7 +86,11 @@ struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
     }
     uint64_t hash = hash_of(key, n);
     struct mr_part *p = find(m, key, hash);
-    return p == NULL && make ? add(m, key, hash) : p;
+    if (p == NULL && make) {
+        p = add(m, key, hash);
+        p->nr = m->seq + 1;
+    }
+    return p;
 }
 
 struct mr_part *mr_part_add(struct mr *m, const struct dat *key)
@@ -122,8 +126,27 @@ void mr_part_drop(struct mr *m, struct mr_part *part, const struct evt *ev)
     }
 }
 
+void mr_hold(struct mr_partial *p)
+{
+    struct mr_part *part = p->part;
+    part->held++;
+    p->next = NULL;
+    p->prev = part->held_last;
+    *(p->prev != NULL ? &p->prev->next : &part->held_first) = p;
+    part->held_last = p;
+}
+
+void mr_unhold(struct mr_partial *p)
+{
+    struct mr_part *part = p->part;
+    part->held--;
+    *(p->prev != NULL ? &p->prev->next : &part->held_first) = p->next;
+    *(p->next != NULL ? &p->next->prev : &part->held_last) = p->prev;
+}
+
 void mr_part_free(struct mr *m, struct mr_part *p)
 {
+    mr_touch(m, p);
     struct mr_part **at = &m->buckets[p->hash & (m->n_buckets - 1)];
     while (*at != p) {
         at = &(*at)->chain;

@@ -28,6 +28,8 @@ struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, v
 
 void mr_clear(struct mr *m)
 {
+    mr_save_rest(m);
+    mr_reader_free(m);
     if (tmr_is_set(&m->timer)) {
         tmr_cancel(m->env->timers, &m->timer);
     }
@@ -49,7 +51,7 @@ void mr_free(struct mr *m)
     }
     mr_clear(m);
     while (m->spare != NULL) {
-        struct mr_partial *next = m->spare->next_free;
+        struct mr_partial *next = m->spare->next;
         mem_free(m->spare);
         m->spare = next;
     }
@@ -178,11 +180,15 @@ static void withhold(struct mr *m, struct mr_partial *p)
     struct mr_partial **same = at > 0 ? &m->held.ptr[at - 1] : NULL;
     if (!m->plan->all_matches && same != NULL && (*same)->begin == p->begin) {
         bool better = mr_better(m, p, *same);
+        if (better) {
+            mr_unhold(*same);
+            mr_hold(p);
+        }
         mr_partial_free(m, better ? *same : p);
         *same = better ? p : *same;
         return;
     }
-    p->part->held++;
+    mr_hold(p);
     *VEC_PUSH(&m->held) = p;
     memmove(m->held.ptr + at + 1, m->held.ptr + at,
             (m->held.len - 1 - at) * sizeof(struct mr_partial *));
@@ -196,7 +202,8 @@ static void let_go(struct mr *m, size_t from, size_t to)
         return;
     }
     for (size_t i = from; i < to; i++) {
-        m->held.ptr[i]->part->held--;
+        mr_touch(m, m->held.ptr[i]->part);
+        mr_unhold(m->held.ptr[i]);
         *VEC_PUSH(&m->ends) = m->held.ptr[i];
     }
     memmove(m->held.ptr + from, m->held.ptr + to, (m->held.len - to) * sizeof(struct mr_partial *));
@@ -297,6 +304,7 @@ static void forget(struct mr *m, struct evt *ev)
     if (part == NULL) {
         return;
     }
+    mr_touch(m, part);
     size_t kept = 0;
     for (size_t i = 0; i < part->live.len; i++) {
         struct mr_partial *p = part->live.ptr[i];
@@ -320,6 +328,7 @@ void mr_update(struct mr *m, struct evt **nw, size_t n_nw, struct evt **old, siz
     VEC_CLEAR(&m->over);
     for (size_t i = 0; i < n_nw; i++) {
         struct mr_part *part = mr_part_of(m, nw[i], true);
+        mr_touch(m, part);
         m->seq++;
         mr_part_push(m, part, nw[i]);
         step(m, part, nw[i]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Saving and loading match_recognize: the count of rows, then partition by partition its key, the
- * rows that definitions may look back at and its live partial matches, then the withheld ones (in
- * their order, each with the number of its partition) and the timer.
+ * Saving and loading match_recognize: the count of rows, the timer and how many partitions there
+ * are; then partition by partition its number and key, the rows that definitions may look back at,
+ * its live partial matches, and those withheld by their first row. A partition has a space of its
+ * own, so it may be written by itself, before it changes (save_late.h).
  *
  * Lists of rows are shared between partials that begin alike and stay so: a list is written as how
  * many of its newest rows are new here, the number of the cell behind them (0: none) and those
@@ -11,8 +12,46 @@
 #include "operators/pattern/mr_impl.h"
 
 #include "core/base/mem.h"
+#include "operators/sig/save_late.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+/* ---- withheld matches in order of their first row ---- */
+
+struct held {
+    struct mr_partial *p;
+    size_t at; /* as they came */
+};
+
+struct helds {
+    VEC(struct held) v;
+};
+
+static void add_held(struct helds *h, struct mr_partial *p)
+{
+    size_t at = h->v.len;
+    *VEC_PUSH(&h->v) = (struct held){p, at};
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const struct held *x = a, *y = b;
+    if (x->p->begin != y->p->begin) {
+        return x->p->begin < y->p->begin ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void sort_helds(struct helds *h)
+{
+    for (size_t i = 1; i < h->v.len; i++) {
+        if (h->v.ptr[i].p->begin < h->v.ptr[i - 1].p->begin) {
+            qsort(h->v.ptr, h->v.len, sizeof *h->v.ptr, by_begin);
+            return;
+        }
+    }
+}
 
 /* ---- save ---- */
 
@@ -66,54 +105,192 @@ static void forget_numbers(const struct mr *m, const struct mr_partial *p)
     }
 }
 
-void mr_save(struct mr *m, struct save *s)
+static void save_part_inside(struct mr *m, struct mr_part *p, struct save *s)
 {
     struct writer w = {.m = m, .s = s};
-    uint32_t parts = 0;
+    struct helds held = {0};
+    save_u(s, p->nr);
+    save_vals(s, p->key, m->plan->n_partition);
+    save_evts(s, p->prev, p->n_prev);
+    save_u(s, p->live.len);
+    VEC_EACH (&p->live, x) {
+        save_partial(&w, *x);
+    }
+    for (struct mr_partial *x = p->held_first; x != NULL; x = x->next) {
+        add_held(&held, x);
+    }
+    sort_helds(&held);
+    save_u(s, held.v.len);
+    VEC_EACH (&held.v, h) {
+        save_partial(&w, h->p);
+    }
+    VEC_EACH (&p->live, x) {
+        forget_numbers(m, *x);
+    }
+    VEC_EACH (&held.v, h) {
+        forget_numbers(m, h->p);
+    }
+    VEC_DONE(&held.v);
+    VEC_DONE(&w.list);
+}
+
+static void save_part(struct mr *m, struct mr_part *p, struct save *s)
+{
+    uint32_t n = m->plan->n_partition;
+    save_group(s, n > 0 ? save_group_of(p->key, n) : SAVE_NO_GROUP);
+    save_item(s, p->nr);
+    save_space(s);
+    save_part_inside(m, p, s);
+    save_space_end(s);
+}
+
+/* Within a partition of a context all belongs to that. */
+static void save_inside(struct mr *m, struct save *s)
+{
+    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
+        save_part_inside(m, p, s);
+    }
+}
+
+void mr_save(struct mr *m, struct save *s, bool apart)
+{
     assert(m->ends.len == 0);
     save_u(s, m->seq);
     save_u(s, m->refused);
     save_i(s, m->interval_ms);
     save_u(s, m->n_parts);
-    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
-        p->mark = parts++;
-        save_vals(s, p->key, m->plan->n_partition);
-        save_evts(s, p->prev, p->n_prev);
-        save_u(s, p->live.len);
-        VEC_EACH (&p->live, x) {
-            save_partial(&w, *x);
-        }
-    }
-    save_u(s, m->held.len);
-    VEC_EACH (&m->held, x) {
-        save_u(s, (*x)->part->mark);
-        save_partial(&w, *x);
-    }
     tmr_save(s, &m->timer);
-    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
-        p->mark = 0;
+    if (!apart) {
+        save_inside(m, s);
+    }
+}
+
+bool mr_is_apart(const struct mr *m)
+{
+    return m->n_parts > 0;
+}
+
+/* ---- in slices: partitions in their order, but those first that are about to change ---- */
+
+static void late_done(struct mr *m)
+{
+    m->late.to = NULL;
+}
+
+static size_t write_part(struct mr *m, struct mr_part *p)
+{
+    struct save *s = save_late_to(m->late.to);
+    p->cut = m->late.cut;
+    save_part(m, p, s);
+    return save_item_bytes(s);
+}
+
+/* To the next partition that was there at the cut. */
+static void move_on(struct mr *m)
+{
+    m->late.at = m->late.at->after;
+    if (m->late.at == NULL || m->late.at->nr >= m->late.end) {
+        save_late_end(m->late.to);
+        late_done(m);
+    }
+}
+
+void mr_save_first(struct mr *m, struct mr_part *p)
+{
+    if (p->nr < m->late.at->nr || p->nr >= m->late.end) {
+        return; /* it is written, or was not there */
+    }
+    if (p->cut != m->late.cut) {
+        (void)write_part(m, p);
+    }
+    if (m->late.at == p) { /* which may go */
+        move_on(m);
+    }
+}
+
+static bool late_step(void *arg, size_t bytes)
+{
+    enum { LOOK = 32 }; /* what it costs to find that it is written already */
+    struct mr *m = arg;
+    for (size_t n = 0; m->late.to != NULL && n < bytes;) {
+        n += m->late.at->cut == m->late.cut ? LOOK : write_part(m, m->late.at);
+        move_on(m);
+    }
+    return m->late.to == NULL;
+}
+
+static void late_forget(void *arg)
+{
+    late_done(arg);
+}
+
+void mr_save_rest(struct mr *m)
+{
+    while (m->late.to != NULL) {
+        (void)late_step(m, SIZE_MAX);
+    }
+}
+
+static size_t size_of_partial(const struct mr *m, const struct mr_partial *p)
+{
+    enum { ROW_BYTES = 64 }; /* from below */
+    size_t n = sizeof *p;
+    for (uint16_t i = 0; i < m->plan->n_vars; i++) {
+        bool many = m->plan->vars[i].group && p->slot[i].rows != NULL;
+        n += (many ? p->slot[i].rows->len : 1) * (size_t)ROW_BYTES;
+    }
+    return n;
+}
+
+/* Roughly; many are not looked at one by one. */
+static size_t size_of(const struct mr *m)
+{
+    enum { FEW = 32, FEW_PARTIALS = 256 };
+    size_t n = 0;
+    if (m->n_parts > FEW || m->n_partials > FEW_PARTIALS) {
+        return SIZE_MAX;
+    }
+    for (const struct mr_part *p = m->first; p != NULL; p = p->after) {
+        n += sizeof *p;
         VEC_EACH (&p->live, x) {
-            forget_numbers(m, *x);
+            n += size_of_partial(m, *x);
         }
     }
     VEC_EACH (&m->held, x) {
-        forget_numbers(m, *x);
+        n += size_of_partial(m, *x);
     }
-    VEC_DONE(&w.list);
+    return n;
+}
+
+void mr_save_parts(struct mr *m, struct save *s)
+{
+    static const struct save_late_ops ops = {late_step, late_forget};
+    bool may = m->late.to == NULL && m->n_parts > 0 && vheap_numbers(m->env->heap);
+    m->late.to = may ? save_node_later(s, &ops, m, size_of(m)) : m->late.to;
+    if (may && m->late.to != NULL) {
+        m->late.at = m->first;
+        m->late.end = m->seq + 1;
+        m->late.cut++;
+        return;
+    }
+    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
+        save_part(m, p, s);
+    }
 }
 
 /* ---- load ---- */
 
-struct reader {
+struct mr_reader {
     struct mr *m;
     struct load *l;
-    VEC(struct mr_cell *) cells;
-    VEC(struct mr_part *) parts;
+    VEC(struct mr_cell *) cells; /* of the partition */
     uint64_t *ahead; /* of each state: variables that may take a row from there on, as bits */
+    uint64_t parts;  /* to be read */
+    struct helds held;
 };
 
 /* One reference to the list, or to as much of it as could be read. */
-static struct mr_cell *load_rows(struct reader *r)
+static struct mr_cell *load_rows(struct mr_reader *r)
 {
     size_t n = load_count(r->l, 1);
     uint64_t tail = load_u(r->l);
@@ -140,7 +317,7 @@ static struct mr_cell *load_rows(struct reader *r)
 }
 
 /* What the automaton never does: a variable that takes one row takes another. */
-static bool possible(const struct reader *r, const struct mr_partial *p, bool live)
+static bool possible(const struct mr_reader *r, const struct mr_partial *p, bool live)
 {
     const struct mr_plan *plan = r->m->plan;
     for (uint16_t i = 0; live && i < plan->n_vars; i++) {
@@ -153,7 +330,7 @@ static bool possible(const struct reader *r, const struct mr_partial *p, bool li
 }
 
 /* It belongs to `live` or `held` in any case, so that nothing is lost. */
-static struct mr_partial *load_partial(struct reader *r, struct mr_part *part, bool live)
+static struct mr_partial *load_partial(struct mr_reader *r, struct mr_part *part, bool live)
 {
     const struct mr_plan *plan = r->m->plan;
     struct mr_partial *p = mr_partial_new(r->m, part);
@@ -183,47 +360,31 @@ static struct mr_partial *load_partial(struct reader *r, struct mr_part *part, b
     return p;
 }
 
-static void load_part(struct reader *r)
+static void load_prev(struct mr_reader *r, struct mr_part *part)
 {
-    struct mr *m = r->m;
-    struct dat key[MR_KEYS_MAX];
-    load_vals(r->l, key, m->plan->n_partition);
-    struct mr_part *part = load_ok(r->l) ? mr_part_add(m, key) : NULL;
-    if (part == NULL) {
-        load_fail(r->l, "a partition twice");
+    const struct mr_plan *plan = r->m->plan;
+    size_t n = load_count(r->l, 1);
+    if (n > (plan->prev_max > 0 ? plan->prev_max + 1 : 0)) {
+        load_fail(r->l, "%zu rows to look back at", n);
         return;
     }
-    *VEC_PUSH(&r->parts) = part;
-    size_t n_prev = load_count(r->l, 1);
-    if (n_prev > (m->plan->prev_max > 0 ? m->plan->prev_max + 1 : 0)) {
-        load_fail(r->l, "%zu rows to look back at", n_prev);
-        return;
-    }
-    for (; part->n_prev < n_prev; part->n_prev++) {
-        struct evt *ev = load_evt_of(r->l, m->plan->in);
+    for (; part->n_prev < n; part->n_prev++) {
+        struct evt *ev = load_evt_of(r->l, plan->in);
         if (ev == NULL) {
             return;
         }
         part->prev[part->n_prev] = evt_keep(ev);
     }
-    for (size_t n = load_count(r->l, 4); n > 0 && load_ok(r->l); n--) {
-        *VEC_PUSH(&part->live) = load_partial(r, part, true);
-    }
 }
 
-static void load_held(struct reader *r)
+static void load_held(struct mr_reader *r, struct mr_part *part)
 {
-    struct mr *m = r->m;
     uint64_t before = 0;
-    for (size_t n = load_count(r->l, 5); n > 0 && load_ok(r->l); n--) {
-        uint64_t part = load_u(r->l);
-        if (part >= r->parts.len) {
-            load_fail(r->l, "partition %llu of %zu", (unsigned long long)part, r->parts.len);
-            return;
-        }
-        struct mr_partial *p = load_partial(r, r->parts.ptr[part], false);
-        *VEC_PUSH(&m->held) = p;
-        p->part->held++;
+    for (size_t n = load_count(r->l, 4); n > 0 && load_ok(r->l); n--) {
+        struct mr_partial *p = load_partial(r, part, false);
+        *VEC_PUSH(&r->m->held) = p;
+        mr_hold(p);
+        add_held(&r->held, p);
         if (p->begin < before) {
             load_fail(r->l, "withheld matches out of order");
         }
@@ -231,8 +392,28 @@ static void load_held(struct reader *r)
     }
 }
 
+static void load_part(struct mr_reader *r)
+{
+    struct mr *m = r->m;
+    struct dat key[MR_KEYS_MAX];
+    uint64_t nr = load_u(r->l);
+    load_vals(r->l, key, m->plan->n_partition);
+    struct mr_part *part = load_ok(r->l) ? mr_part_add(m, key) : NULL;
+    if (part == NULL || nr == 0 || nr > m->seq || r->parts-- == 0) {
+        load_fail(r->l, "a partition twice, or of no row");
+        return;
+    }
+    part->nr = nr;
+    VEC_CLEAR(&r->cells);
+    load_prev(r, part);
+    for (size_t n = load_count(r->l, 4); n > 0 && load_ok(r->l); n--) {
+        *VEC_PUSH(&part->live) = load_partial(r, part, true);
+    }
+    load_held(r, part);
+}
+
 /* Which variables lie ahead of each state: as long as anything is added. */
-static void look_ahead(struct reader *r)
+static void look_ahead(struct mr_reader *r)
 {
     const struct mr_plan *plan = r->m->plan;
     bool more = true;
@@ -251,23 +432,88 @@ static void look_ahead(struct reader *r)
     }
 }
 
-void mr_load(struct mr *m, struct load *l)
+void mr_reader_free(struct mr *m)
 {
-    struct reader r = {.m = m, .l = l};
-    assert(m->n_parts == 0 && m->held.len == 0);
-    look_ahead(&r);
+    if (m->reader != NULL) {
+        VEC_DONE(&m->reader->cells);
+        VEC_DONE(&m->reader->held.v);
+        mem_free(m->reader->ahead);
+        mem_free(m->reader);
+        m->reader = NULL;
+    }
+}
+
+void mr_load(struct mr *m, struct load *l, bool apart)
+{
+    assert(m->n_parts == 0 && m->held.len == 0 && m->reader == NULL);
+    m->reader = MEM_NEW(struct mr_reader);
+    m->reader->m = m;
+    look_ahead(m->reader);
     m->seq = load_u(l);
     m->refused = load_u(l);
     m->interval_ms = load_i(l);
-    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
-        load_part(&r);
-    }
-    load_held(&r);
+    m->reader->parts = load_u(l);
+    m->reader->l = l;
     tmr_load(l, m->env->timers, &m->timer);
-    VEC_DONE(&r.cells);
-    VEC_DONE(&r.parts);
-    mem_free(r.ahead);
-    if (!load_ok(l)) {
-        mr_clear(m);
+    while (!apart && load_ok(l) && m->reader->parts > 0) {
+        load_part(m->reader);
     }
+    if (!apart) {
+        mr_loaded(m, l);
+    }
+}
+
+void mr_load_part(struct mr *m, struct load *l)
+{
+    size_t space = load_space(l);
+    if (m->reader == NULL) {
+        load_fail(l, "a partition of no match_recognize");
+    } else {
+        load_part(m->reader);
+    }
+    load_space_end(l, space);
+}
+
+static int by_nr(const void *a, const void *b)
+{
+    const struct mr_part *x = *(struct mr_part *const *)a, *y = *(struct mr_part *const *)b;
+    return x->nr < y->nr ? -1 : x->nr > y->nr;
+}
+
+/* They came group by group: the list gets its order back. */
+static void put_in_order(struct mr *m, struct load *l)
+{
+    struct mr_part **v = mem_calloc(m->n_parts + 1, sizeof *v);
+    size_t n = 0;
+    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
+        v[n++] = p;
+    }
+    qsort(v, n, sizeof *v, by_nr);
+    for (size_t i = 0; i < n; i++) {
+        v[i]->before = i > 0 ? v[i - 1] : NULL;
+        v[i]->after = v[i + 1];
+        if (i > 0 && v[i]->nr == v[i - 1]->nr) {
+            load_fail(l, "two partitions with one first row");
+        }
+    }
+    m->first = v[0];
+    m->last = n > 0 ? v[n - 1] : NULL;
+    mem_free(v);
+}
+
+void mr_loaded(struct mr *m, struct load *l)
+{
+    if (m->reader != NULL && m->reader->parts > 0) {
+        load_fail(l, "%llu partitions are missing", (unsigned long long)m->reader->parts);
+    }
+    if (m->reader == NULL || !load_ok(l)) {
+        mr_clear(m);
+        return;
+    }
+    put_in_order(m, l);
+    sort_helds(&m->reader->held);
+    for (size_t i = 0; i < m->held.len; i++) {
+        m->held.ptr[i] = m->reader->held.v.ptr[i].p;
+    }
+    mr_reader_free(m);
 }

@@ -35,6 +35,13 @@ static const struct kind kinds[] = {
      "on D delete from T where T.k = D.k;"},
     {"window of several statements", "@name('a') select sum(n) as s from E#length(4000);"
                                      "@name('b') select k, x, count(*) as s from E#length(4000);"},
+    {"rows that match_recognize keeps",
+     "select * from E match_recognize (partition by k measures a.n as n, count(b.n) as c"
+     " pattern (a b* d) define b as b.n > 2, d as d.n < 2);"
+     "select * from E#length(4000) match_recognize (partition by k measures a.n as n"
+     " pattern (a b) define b as b.n > prev(b.n, 2) + 90);"
+     "select * from S match_recognize (partition by k measures a.n as n, count(b.n) as c"
+     " all matches pattern (a b*) interval 50 seconds or terminated define b as b.n > a.n);"},
     {"partitions by key", "create context C partition by k from E, k from S;"
                           "context C select sum(n) as s, count(*) as c from E#length(4);"
                           "context C select a.n, b.n from pattern [every a=E -> b=S(n > a.n)];"

@@ -134,7 +134,7 @@ void rig_save(struct rig *r, struct buf *to)
     if (src->pat != NULL) {
         pat_save(src->pat, s);
     } else {
-        mr_save(src->mr, s);
+        mr_save(src->mr, s, false);
     }
     save_end(s);
     save_free(s);
@@ -156,7 +156,7 @@ int rig_load(struct rig *r, const struct rig *like, struct slice bytes, struct e
     if (src->pat != NULL) {
         pat_load(src->pat, l);
     } else {
-        mr_load(src->mr, l);
+        mr_load(src->mr, l, false);
     }
     int rc = load_end(l, reterr);
     r->e->serial = like->e->serial;
