@@ -88,6 +88,8 @@ void bus_sim_die(struct bus_client *c, uint32_t calls);
 bool bus_sim_is_dead(const struct bus_client *c);
 /* The clocks of its machine go ahead of the world's by so much. */
 void bus_sim_ahead(struct bus_client *c, int64_t mono_ns, int64_t wall_ns);
+/* It is held up now and then: at one of eight looks at its clock so much more has gone by. */
+void bus_sim_slow(struct bus_client *c, int64_t ns);
 
 /* Runs the world to the next moment at which a client that is not paused may have an event, at
  * most for max_ns. False: none has one. */

@@ -95,7 +95,8 @@ void sim_tell(struct sim_bus *b, int64_t delay_ns, uint64_t client, uint64_t wri
 
 static int64_t mono(void *arg)
 {
-    const struct sim_client *c = arg;
+    struct sim_client *c = arg;
+    c->ahead_ns += c->slow_ns > 0 && sim_random(sim_of(&c->c)) % 8 == 0 ? c->slow_ns : 0;
     return sim_of(&c->c)->time.mono_ns + c->ahead_ns;
 }
 
@@ -245,6 +246,14 @@ void bus_sim_ahead(struct bus_client *client, int64_t mono_ns, int64_t wall_ns)
     c->ahead_ns = mono_ns;
     c->wall_ahead_ns = wall_ns;
     bus_wake_signal(&client->wake);
+}
+
+void bus_sim_slow(struct bus_client *client, int64_t ns)
+{
+    struct sim_client *c = (struct sim_client *)client;
+    assert(ns >= 0);
+    sim_note(sim_of(client), c->id, "slow", SLICE_NONE, (uint64_t)ns, 0, SLICE_NONE);
+    c->slow_ns = ns;
 }
 
 void bus_sim_crash(struct bus_client *client)

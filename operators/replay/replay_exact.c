@@ -197,6 +197,7 @@ static void on_record(void *arg, const struct journal_record *r, const struct pa
     to->before += !p->held;
     if (p->held) {
         to->records++;
+        to->states += r->has_state;
         to->clock_from = to->first == 0 ? p->clock : to->clock_from;
         to->first = to->first == 0 ? r->seq : to->first;
         to->last = r->seq;
@@ -232,8 +233,11 @@ static int play(struct player *p, const struct journal_record *r, int64_t offset
     if (rc == 0 && !p->opened) {
         rc = open_inputs(p, r->seq, reterr);
     }
-    while (rc == 0 && (task_work(p->task, TAKES), task_replaying(p->task))) {
-        rc = feed(p, r->seq, reterr);
+    const uint32_t takes = p->x->takes > 0 ? p->x->takes : TAKES;
+    uint32_t taken = task_work(p->task, takes);
+    while (rc == 0 && task_replaying(p->task)) {
+        rc = taken < takes ? feed(p, r->seq, reterr) : 0;
+        taken = task_work(p->task, takes);
     }
     rc = rc == 0 ? task_replayed(p->task, reterr) : rc;
     rc = rc == -ERR_MISMATCH ? 0 : rc; /* on_record has seen it */

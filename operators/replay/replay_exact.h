@@ -22,6 +22,7 @@ struct replay_exact {
     uint32_t journal_parts; /* of both */
     int64_t from, to;       /* ns; to is the first moment behind it */
     bool topics;            /* hold outputs against topics, too */
+    uint32_t takes;         /* inputs in one go; 0: as many as there are. Nothing depends on it */
     void (*on_event)(void *arg, const struct replay_event *e); /* NULL */
     void *arg;
 };
@@ -30,6 +31,7 @@ struct replay_report {         /* of a task */
     uint64_t first, last;      /* records of the journal that were held; 0: none */
     uint64_t archive;          /* the record whose state was found in the archive; 0: none */
     uint64_t before, records;  /* played to get there; held */
+    uint64_t states;           /* of those held: records that say what the state was at a cut */
     uint64_t differ;           /* records that came out otherwise, those before included */
     uint64_t unchecked;        /* records that an engine of another number made */
     uint64_t other_rules;      /* records of rules that are not these */

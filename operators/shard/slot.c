@@ -433,7 +433,7 @@ static bool live_step(struct slot *s)
         }
         uint32_t n = 0;
         bool heavy = o->heavy;
-        if (heavy && o != turn) {
+        if (heavy && !o->rests && o != turn) { /* who rests has nothing to take, but time passes */
             s->at_hand = true;
             continue;
         }

@@ -369,6 +369,7 @@ struct run {
     size_t buffer_bytes;
     bool in_turn; /* one slot after the other is run until it can do no more */
     bool broad;   /* over Kafka, where a run takes 15 s, only with KAIJU_CLAIMS=all */
+    bool slow;    /* whatever is taken costs much; where time is simulated */
 };
 
 struct writer {
@@ -395,6 +396,9 @@ static void begin(struct world *w, const struct run *r, const struct replay_plan
                                    .journal_parts = p->journal_parts};
     struct err err;
     wr->c = bus_client_new(w->bus, wr->name);
+    if (r->slow && bus_kind(w->bus) == BUS_SIM) {
+        bus_sim_slow(wr->c, 25 * CLOCK_NS_PER_MS);
+    }
     CHECK_OK(slot_new(wr->c, &conf, wr->tasks, wr->n, &wr->slot, &err), err);
 }
 
@@ -459,7 +463,10 @@ static uint32_t run_stepped(struct world *w, const struct run *r, const struct r
         for (uint32_t i = 0; i < r->writers; i++) {
             finished += slot_is_finished(writers[i].slot);
         }
-        CHECK(rounds < 400000);
+        if (rounds >= 400000) {
+            test_fail(__FILE__, __LINE__, "%s: no end, %u of %u slots have finished", r->what,
+                      finished, r->writers);
+        }
     }
     for (uint32_t i = 0; i < r->writers; i++) {
         end(w, &writers[i], false);
@@ -503,15 +510,16 @@ static void make_topics(struct world *w, const struct replay_plan *p)
     wait_for(w, 1, BUS_EV_DONE);
 }
 
-/* (a): journals of the run make what stands in its topics. */
-static void check_journals(struct world *w, const struct run *r, const struct replay_plan *p)
+/* (a): journals of the run make what stands in its topics, and the states that they name. */
+static void check_journals(struct world *w, const struct run *r, const struct replay_plan *p,
+                           uint32_t takes)
 {
     struct bus_client *c = bus_client_new(w->bus, "again");
     struct tapes *tapes = tapes_new(c, 60 * CLOCK_NS_PER_S);
     struct replay_report *report = MEM_NEW(struct replay_report);
     struct err err;
     char journal[64];
-    uint64_t same = 0;
+    uint64_t same = 0, states = 0;
     snprintf(journal, sizeof journal, SLICE_FMT "journal", SLICE_ARG(p->prefix));
     for (uint32_t i = 0; i < p->n_tasks; i++) {
         const struct replay_exact x = {.tapes = tapes,
@@ -520,6 +528,7 @@ static void check_journals(struct world *w, const struct run *r, const struct re
                                        .journal_parts = p->journal_parts,
                                        .from = 0,
                                        .to = INT64_MAX,
+                                       .takes = takes,
                                        .topics = true};
         CHECK_OK(replay_exact(&x, report, &err), err);
         if (!replay_is_same(report)) {
@@ -528,8 +537,9 @@ static void check_journals(struct world *w, const struct run *r, const struct re
         CHECK_EQ(report->held.made, report->held.same);
         CHECK(report->records > 0 && report->headless + report->other_rules == 0);
         same += report->held.same;
+        states += report->states;
     }
-    CHECK(same > 300);
+    CHECK(same > 300 && (states > 0) == (r->snapshot_ns > 0));
     mem_free(report);
     tapes_free(tapes);
     bus_client_free(c);
@@ -560,7 +570,8 @@ static struct result *run(struct world *w, const struct run *r)
     }
     struct result *res = read_result(w, p);
     CHECK(res->events > 300);
-    check_journals(w, r, p);
+    check_journals(w, r, p, 0);
+    check_journals(w, r, p, 1 + (uint32_t)draw(w, 20));
     arena_free(a);
     return res;
 }
@@ -601,16 +612,21 @@ static void hold(const struct run *runs, size_t n)
 TEST(a_run_over_a_range_and_a_live_one_that_waits_for_all_are_the_same)
 {
     static const struct run runs[] = {
-        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false, false},
-        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false, 0, false, true},
-        {"two workers", 2, 100, 0, 30 * MS, 0, false, false, 0, false, true},
-        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false, 0, false, false},
-        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false, 0, false, true},
-        {"no room", 4, 100, 0, 5 * MS, 0, false, false, 3000, true, true},
-        {"no room, and death", 3, 40, 60, 2 * MS, 0, false, false, 2000, false, false},
-        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false, false},
-        {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false, true},
-        {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false, false},
+        {"one worker", 1, 4096, 0, 20 * MS, 0, false, false, 0, false, false, false},
+        {"one take at a time", 1, 3, 0, 5 * MS, 0, false, false, 0, false, true, false},
+        {"two workers", 2, 100, 0, 30 * MS, 0, false, false, 0, false, true, false},
+        {"four workers who die", 4, 9, 25, 1 * MS, 0, false, false, 0, false, false, false},
+        {"one worker who dies", 1, 5, 25, 1 * MS, 0, false, false, 0, false, true, false},
+        {"no room", 4, 100, 0, 5 * MS, 0, false, false, 3000, true, true, false},
+        {"no room, and death", 3, 40, 60, 2 * MS, 0, false, false, 2000, false, false, false},
+        {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false, false, false},
+        {"saved in slices, and death", 4, 9, 12, 1 * MS, 3 * MS, false, false, 0, false, true,
+         false},
+        {"saved, no room, and death", 2, 30, 8, 2 * MS, 8 * MS, true, false, 3000, false, false,
+         false},
+        {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false, true, false},
+        {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false, false, false},
+        {"inputs that cost much", 2, 100, 0, 20 * MS, 0, false, false, 0, false, true, true},
     };
     hold(runs, ARRAY_LEN(runs));
 }
