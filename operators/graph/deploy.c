@@ -8,6 +8,7 @@
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
 #include "operators/graph/keys_user.h"
+#include "operators/graph/state.h"
 #include "operators/graph/state_parts.h"
 #include "operators/graph/stmt.h"
 
@@ -213,6 +214,7 @@ void stmt_free(struct stmt *st)
 
 static void undo(struct eng *e, struct deployment *d, size_t running)
 {
+    state_settle_cut(e);
     while (running > 0) {
         stmt_stop(d->stmts.ptr[--running]);
     }

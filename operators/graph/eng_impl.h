@@ -112,6 +112,7 @@ struct eng {
     struct deployment *query;          /* of the last on-demand query */
     bool busy, vars_pending, metering; /* metering: the event under way is measured */
     uint64_t sends;
+    struct eng_cut *cut;               /* of what is being saved in slices; or NULL */
     size_t lates;                      /* statements that are being saved so */
     bool loading;                      /* instances begin without effects: their state comes */
     uint64_t serial;                   /* of events that were saved */

@@ -12,9 +12,11 @@
 #include "operators/graph/join_rows.h"
 #include "operators/graph/join_store.h"
 #include "operators/graph/limit.h"
+#include "operators/graph/nwin.h"
 #include "operators/table/table.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 struct join {
     struct sel_inst *in;
@@ -95,30 +97,123 @@ void join_soon(struct join *j, uint32_t num, struct evt *e)
     }
 }
 
+/* Whether the join has anything of a stream: what comes by itself may go by. */
+static bool holds(const struct sel_inst *in, uint32_t num)
+{
+    return (in->p->join->uni & (1ULL << num)) == 0 || in->src[num].view != NULL;
+}
+
+/* ---- state ---- */
+
+/* Whether what the join has of a stream is what the stream's own window, or a named window, holds:
+ * the same objects, which are written there. */
+static bool is_held(const struct sel_inst *in, uint32_t num)
+{
+    if (!holds(in, num)) {
+        return false;
+    }
+    const struct sel_stream *p = &in->p->streams[num];
+    const struct view_plan *v = &p->views;
+    bool held = v->n_steps > 0 && v->n_group_cols == 0 && p->mr == NULL;
+    for (uint32_t i = 0; i < v->n_steps; i++) {
+        held &= !v->steps[i]->def->batch; /* it has put out other events than it gathers */
+    }
+    if (v->n_steps > 0) {
+        return held && v->steps[v->n_steps - 1]->def->data_window;
+    }
+    return p->kind == SRC_WINDOW && p->contained == NULL && p->win_filter == NULL &&
+           p->mr == NULL && nwin_serves(p->win, in->in.st);
+}
+
+static void note_held(void *arg, struct evt *e)
+{
+    evts_add(arg, e);
+}
+
+static int by_serial(const void *a, const void *b)
+{
+    uint64_t x = (*(struct evt *const *)a)->serial, y = (*(struct evt *const *)b)->serial;
+    return x < y ? -1 : x > y;
+}
+
+/* What came in the order of numbers is found in the windows and put in that order again: nothing
+ * is written but that, so a join is no more to write than its windows. */
 void join_save(const struct join *j, struct save *s)
 {
     for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
-        struct evt **all = join_store_all(&j->s[i]);
-        save_u(s, j->s[i].count);
-        for (size_t k = 0; k < j->s[i].count; k++) {
-            save_evt(s, all[k]);
+        const struct join_store *of = &j->s[i];
+        bool held = is_held(j->in, i) && !of->mixed;
+        save_bool(s, held);
+        if (held) {
+            save_u(s, of->newest);
+            continue;
+        }
+        struct evt **all = join_store_all(of);
+        save_u(s, of->count);
+        for (size_t k = 0; k < of->count; k++) {
+            save_evt_apart(s, all[k]);
         }
         mem_free(all);
     }
 }
 
+static void add_loaded(struct join *j, uint32_t num, struct evt *e)
+{
+    struct join_vals v;
+    if (j->keyed) {
+        join_store_vals(&j->s[num], e, &v);
+    }
+    join_store_add(&j->s[num], e, &v);
+}
+
+static void add_held(struct join *j, uint32_t num, struct load *l)
+{
+    struct sel_src *src = &j->in->src[num];
+    struct evts all = {NULL, 0, 0};
+    uint64_t last = load_u(l);
+    if (src->view != NULL) {
+        view_each(src->view, note_held, &all);
+    } else {
+        nwin_each(j->in->p->streams[num].win, j->in->in.props, note_held, &all);
+    }
+    bool mixed = false;
+    for (size_t i = 1; i < all.len && !mixed; i++) {
+        mixed = all.ptr[i - 1]->serial > all.ptr[i]->serial;
+    }
+    if (mixed) {
+        qsort(all.ptr, all.len, sizeof *all.ptr, by_serial);
+    }
+    for (size_t i = 0; i < all.len; i++) {
+        add_loaded(j, num, all.ptr[i]);
+    }
+    if (j->s[num].mixed || (all.len > 0 ? last < j->s[num].newest : last > 0)) {
+        load_fail(l, "events of a join that cannot have come in the order of their numbers");
+    }
+    j->s[num].newest = last;
+    evts_done(&all);
+}
+
+static void add_written(struct join *j, uint32_t num, struct load *l)
+{
+    for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
+        struct evt *e = load_evt_apart(l, j->in->p->streams[num].type);
+        if (e != NULL && load_ok(l)) {
+            add_loaded(j, num, e);
+        }
+    }
+    j->s[num].mixed = j->s[num].count > 0 && is_held(j->in, num);
+}
+
 void join_load(struct join *j, struct load *l)
 {
-    for (uint32_t i = 0; i < j->in->p->n_streams; i++) {
-        for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
-            struct evt *e = load_evt_of(l, j->in->p->streams[i].type);
-            if (e != NULL && load_ok(l)) {
-                struct join_vals v;
-                if (j->keyed) {
-                    join_store_vals(&j->s[i], e, &v);
-                }
-                join_store_add(&j->s[i], e, &v);
-            }
+    for (uint32_t i = 0; i < j->in->p->n_streams && load_ok(l); i++) {
+        bool held = load_bool(l);
+        if (held && !is_held(j->in, i)) {
+            load_fail(l, "a stream of a join whose events nobody holds");
+        } else if (held && load_ok(l)) {
+            add_held(j, i, l);
+        } else if (load_ok(l)) {
+            add_written(j, i, l);
         }
     }
 }
@@ -437,8 +532,8 @@ static void change_store(struct join *j, uint32_t num)
 {
     struct sel_src *src = &j->in->src[num];
     struct join_store *s = &j->s[num];
-    bool holds = (j->in->p->join->uni & (1ULL << num)) == 0 || src->view != NULL;
-    bool one = j->keyed && holds && src->nw.len == 1 && src->old.len == 1;
+    bool keeps = holds(j->in, num);
+    bool one = j->keyed && keeps && src->nw.len == 1 && src->old.len == 1;
     if (one) {
         join_store_near(&j->s[1 - num], key_of(j, num, src->nw.ptr[0])->hash);
     }
@@ -446,7 +541,7 @@ static void change_store(struct join *j, uint32_t num)
         join_store_swap(s, src->nw.ptr[0], key_of(j, num, src->nw.ptr[0]), src->old.ptr[0])) {
         return;
     }
-    for (size_t k = 0; holds && k < src->nw.len; k++) {
+    for (size_t k = 0; keeps && k < src->nw.len; k++) {
         join_store_add(s, src->nw.ptr[k], key_of(j, num, src->nw.ptr[k]));
     }
     for (size_t k = 0; k < src->old.len; k++) { /* some only just came */

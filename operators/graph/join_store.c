@@ -17,6 +17,7 @@ void join_store_init(struct join_store *s, const struct inst *in, struct evt **r
 {
     assert(!keyed || p->n_keys > 0);
     *s = (struct join_store){.in = in, .row = row, .p = p, .num = num, .keyed = keyed};
+    s->serial = in->st->query ? NULL : &in->eng->serial; /* queries leave no trace */
 }
 
 static void free_items(struct join_item *it)
@@ -244,9 +245,27 @@ static void add_by_id(struct join_store *s, struct evt *e)
     s->last = it;
 }
 
+/* It comes: with a number, for what came in their order can be put in order by them. */
+static inline struct evt *come(struct join_store *s, struct evt *e)
+{
+    if (e->serial == 0 && s->serial != NULL) {
+        e->serial = ++*s->serial;
+    }
+    s->mixed |= e->serial <= s->newest;
+    s->newest = e->serial;
+    return evt_keep(e);
+}
+
+void join_store_from(struct join_store *s, uint64_t newest, bool mixed)
+{
+    assert(s->count == 0);
+    s->newest = newest;
+    s->mixed = mixed;
+}
+
 void join_store_add(struct join_store *s, struct evt *e, const struct join_vals *v)
 {
-    (void)evt_keep(e);
+    (void)come(s, e);
     if (s->keyed ? 4 * (s->used + 1) > 3 * s->n_slots : s->count >= s->n_slots) {
         grow(s);
     }
@@ -315,8 +334,10 @@ static bool remove_by_key(struct join_store *s, struct evt *e)
 void join_store_remove(struct join_store *s, struct evt *e)
 {
     if (s->count > 0 && (s->keyed ? remove_by_key(s, e) : remove_by_id(s, e))) {
-        s->count--;
         evt_drop(s->in->eng->heap, e);
+        if (--s->count == 0) {
+            join_store_from(s, 0, false);
+        }
     }
 }
 
@@ -327,7 +348,7 @@ bool join_store_swap(struct join_store *s, struct evt *e, const struct join_vals
     if (at == NULL || at->h.e != old || at->more != NULL) {
         return false;
     }
-    at->h = (struct join_held){evt_keep(e), ++s->order};
+    at->h = (struct join_held){come(s, e), ++s->order};
     evt_drop(s->in->eng->heap, old);
     return true;
 }

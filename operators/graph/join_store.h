@@ -40,6 +40,9 @@ struct join_store {
     struct join_item *spare;
     size_t n_slots, used, count; /* used: slots */
     uint64_t order;
+    uint64_t *serial; /* numbers of events are from there; NULL: they get none here */
+    uint64_t newest;  /* the number of what came last */
+    bool mixed;       /* they did not come in the order of their numbers; empty: never */
 };
 
 struct join_vals { /* the key of an event */
@@ -61,6 +64,8 @@ bool join_store_swap(struct join_store *s, struct evt *e, const struct join_vals
                      struct evt *old);
 /* The place of a key, or NULL. */
 const struct join_slot *join_store_find(const struct join_store *s, const struct join_vals *v);
+/* Of one that is empty: what the event that came last had. */
+void join_store_from(struct join_store *s, uint64_t newest, bool mixed);
 /* All events as they came, `count` of them; the list is the caller's, by mem_free. */
 struct evt **join_store_all(const struct join_store *s);
 

@@ -70,6 +70,14 @@ bool nwin_batches(const struct nwin *w)
     return any;
 }
 
+bool nwin_serves(const struct nwin *w, const struct stmt *st)
+{
+    const struct view_plan *v = &w->views;
+    bool whole = v->n_steps > 0 && v->steps[v->n_steps - 1]->def->data_window;
+    return whole && v->n_group_cols == 0 && !nwin_batches(w) &&
+           (w->st->context == NULL || w->st->context == st->context);
+}
+
 static void mark(struct nwin *w)
 {
     if (!w->dirty) {
@@ -144,7 +152,9 @@ void nwin_each(struct nwin *w, const struct evt *props, void (*fn)(void *arg, st
 {
     struct nwin_inst *i = w->st->insts.len > 0 ? of(w, props) : NULL;
     if (i != NULL) {
-        i->view_ctx.now = i->in.eng->now;
+        if (!i->in.eng->loading) { /* it has been loaded: this is no more of its history */
+            i->view_ctx.now = i->in.eng->now;
+        }
         view_each(i->view, fn, arg);
     }
 }

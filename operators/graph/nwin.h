@@ -31,6 +31,8 @@ void nwin_consume(struct nwin *w, struct inst *in, const struct ex *filter,
                              size_t n_old),
                   void *arg);
 void nwin_forget(struct inst *in, const void *arg);
+/* Whether nwin_each gives a consumer all it was told of and did not see leave. */
+bool nwin_serves(const struct nwin *w, const struct stmt *st);
 const struct etype *nwin_type(const struct nwin *w);
 const struct view_plan *nwin_views(const struct nwin *w);
 /* Tells what has changed to the consumers. */

@@ -44,14 +44,17 @@ void state_load_leaf(struct load *l, struct route *r, struct route_leaf *leaf)
 
 void state_save_evts(struct save *s, const struct evts *v)
 {
-    save_evts(s, v->ptr, v->len);
+    save_u(s, v->len);
+    for (size_t i = 0; i < v->len; i++) {
+        save_evt_apart(s, v->ptr[i]);
+    }
 }
 
 void state_load_evts(struct load *l, const struct etype *type, struct evts *to)
 {
     size_t n = load_count(l, 1);
     for (size_t i = 0; i < n && load_ok(l); i++) {
-        struct evt *e = load_evt_of(l, type);
+        struct evt *e = load_evt_apart(l, type);
         if (e != NULL && load_ok(l)) {
             evts_add(to, evt_keep(e));
         }

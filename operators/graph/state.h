@@ -54,6 +54,9 @@ int state_load_meta(struct eng *e, struct load *l, struct state_rest *ret,
 int state_set_rest(struct eng *e, const struct state_rest *r, struct err *reterr) NODISCARD;
 struct save_types state_types(struct eng *e);
 
+/* ---- state_cut.c: types are about to lose their numbers; nothing under way: nothing ---- */
+void state_settle_cut(struct eng *e);
+
 /* ---- state.c: into an engine with other statements; from: the number that each had, 0: it begins
  * anew. Types are those of the chunks, but of this engine. ---- */
 int state_take(struct eng *e, const struct save_types *types, const struct save_chunk *chunks,

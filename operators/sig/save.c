@@ -55,8 +55,11 @@ struct save {
     /* in slices: NULL, or where chunks with holes go */
     void (*on_held)(void *arg, const struct save_chunk *c, const struct save_hole *holes, size_t n);
     size_t least;
+    struct vheap *heap;          /* of events that are only kept; NULL: they are written */
     VEC(struct save_hole) holes; /* of the node */
+    size_t n_lates;              /* of them, the others are events */
     bool late, by_item;          /* it is written later; things have places */
+    bool taken;                  /* the pieces there are */
 };
 
 struct save_late {
@@ -133,6 +136,53 @@ static void forget_seen(struct save *s)
     s->n_seen = 0;
 }
 
+static void event_apart(struct save *s, struct evt *e);
+
+/* So little that the events may be written at once. */
+static void fill_holes(struct save *s, struct part *p)
+{
+    struct buf was = p->out;
+    size_t at = 0;
+    buf_init(&p->out, SAVE_CHUNK_MAX);
+    s->at = (size_t)(p - s->parts.ptr);
+    VEC_EACH (&s->holes, h) {
+        buf_add(&p->out, was.ptr + at, h->at - at);
+        at = h->at;
+        event_apart(s, h->e);
+    }
+    buf_add(&p->out, was.ptr + at, was.len - at);
+    buf_done(&was);
+    VEC_CLEAR(&s->holes);
+}
+
+/* Nothing has let go of them since they were noted; they are all over the memory. */
+static void keep_events(struct save *s)
+{
+    enum { AHEAD = 16 };
+    for (size_t i = 0; i < s->holes.len; i++) {
+        const struct evt *soon = i + AHEAD < s->holes.len ? s->holes.ptr[i + AHEAD].e : NULL;
+        struct evt *e = s->holes.ptr[i].e;
+        if (soon != NULL) {
+            __builtin_prefetch(soon, 1);
+        }
+        if (e != NULL) {
+            assert(e->serial != 0 && "it outlived its step");
+            (void)evt_keep(e);
+        }
+    }
+}
+
+static void settle_holes(struct save *s, struct part *p)
+{
+    enum { EVENT_BYTES = 64 }; /* from below */
+    size_t events = s->holes.len - s->n_lates;
+    if (s->n_lates == 0 && p->out.len + events * EVENT_BYTES < s->least) {
+        fill_holes(s, p);
+    } else {
+        keep_events(s);
+    }
+}
+
 void save_end(struct save *s)
 {
     for (size_t group = 0; group <= SAVE_NO_GROUP; group++) {
@@ -140,6 +190,9 @@ void save_end(struct save *s)
             continue;
         }
         struct part *p = &s->parts.ptr[s->part_of[group] - 1U];
+        if (s->holes.len > 0 && group == SAVE_NO_GROUP) {
+            settle_holes(s, p);
+        }
         assert(!buf_failed(&p->out));
         const struct save_chunk c = {s->node, p->group, buf_slice(&p->out), NULL};
         if (s->holes.len > 0 && p->group == SAVE_NO_GROUP) {
@@ -150,7 +203,7 @@ void save_end(struct save *s)
         buf_clear(&p->out);
         s->part_of[group] = 0;
     }
-    s->n_parts = 0;
+    s->n_parts = s->n_lates = 0;
     VEC_CLEAR(&s->holes);
     forget_seen(s);
 }
@@ -377,12 +430,21 @@ void save_space_end(struct save *s)
     }
 }
 
-void save_evt_apart(struct save *s, struct evt *e)
+static void event_apart(struct save *s, struct evt *e)
 {
     save_space(s);
     number(s, e);
     event_itself(s, e);
     save_space_end(s);
+}
+
+void save_evt_apart(struct save *s, struct evt *e)
+{
+    if (s->heap != NULL && part(s)->group == SAVE_NO_GROUP) {
+        *VEC_PUSH(&s->holes) = (struct save_hole){.at = part(s)->out.len, .e = e};
+    } else {
+        event_apart(s, e);
+    }
 }
 
 void save_evts(struct save *s, struct evt *const *e, size_t n)
@@ -395,12 +457,13 @@ void save_evts(struct save *s, struct evt *const *e, size_t n)
 
 /* ---- later ---- */
 
-void save_in_slices(struct save *s, size_t least,
+void save_in_slices(struct save *s, size_t least, struct vheap *heap,
                     void (*on_held)(void *arg, const struct save_chunk *c,
                                     const struct save_hole *holes, size_t n))
 {
     assert(s->n_parts == 0);
     s->least = least;
+    s->heap = vheap_numbers(heap) ? heap : NULL;
     s->on_held = on_held;
 }
 
@@ -417,7 +480,8 @@ static struct save_late *later(struct save *s, const struct save_late_ops *ops, 
     x->to->late = true;
     x->to->by_item = node;
     save_begin(x->to, s->node);
-    *VEC_PUSH(&s->holes) = (struct save_hole){part(s)->out.len, x};
+    *VEC_PUSH(&s->holes) = (struct save_hole){.at = part(s)->out.len, .late = x};
+    s->n_lates++;
     return x;
 }
 
@@ -463,6 +527,47 @@ size_t save_item_bytes(const struct save *s)
     const struct part *p = &s->parts.ptr[s->at];
     assert(p->items.len > 0);
     return p->out.len - p->items.ptr[p->items.len - 1].at;
+}
+
+struct save *save_pieces_new(const struct save_types *types, uint64_t *serial)
+{
+    struct save *s = save_new(types, serial, NULL, NULL);
+    s->late = true;
+    save_begin(s, 0);
+    return s;
+}
+
+static struct buf *pieces(struct save *s)
+{
+    struct buf *to = &part(s)->out;
+    if (s->taken) {
+        buf_clear(to);
+        s->taken = false;
+    }
+    return to;
+}
+
+void save_piece_bytes(struct save *s, struct slice bytes)
+{
+    buf_add_slice(pieces(s), bytes);
+}
+
+void save_piece_evt(struct save *s, struct evt *e)
+{
+    (void)pieces(s);
+    event_apart(s, e);
+}
+
+size_t save_pieces_len(const struct save *s)
+{
+    return s->taken ? 0 : s->parts.ptr[s->at].out.len;
+}
+
+struct slice save_pieces_take(struct save *s)
+{
+    struct slice all = buf_slice(pieces(s));
+    s->taken = true;
+    return all;
 }
 
 bool save_late_step(struct save_late *x, size_t bytes)

@@ -74,7 +74,7 @@ void save_vals(struct save *s, const struct dat *v, size_t n);  /* n is not writ
 void save_evt(struct save *s, struct evt *e);                   /* NULL is fine */
 void save_evts(struct save *s, struct evt *const *e, size_t n); /* n is written */
 /* Not NULL; written out wherever it stands, with all that is in it: so its bytes are the same
- * whatever was written before. Read by load_evt_apart. */
+ * whatever was written before, and when it is written does not matter. Read by load_evt_apart. */
 void save_evt_apart(struct save *s, struct evt *e);
 /* Between the two events are known only to each other, so the bytes are the same whatever was
  * written before. Read by load_space. */

@@ -64,7 +64,10 @@ void win_held_load(struct view *v, struct load *l)
 void win_batch_save(const struct win_batch *b, struct save *s)
 {
     win_ring_save(&b->ring, s);
-    save_evts(s, b->w.nw.ptr, b->w.nw.len);
+    save_u(s, b->w.nw.len);
+    for (size_t i = 0; i < b->w.nw.len; i++) {
+        save_evt_apart(s, b->w.nw.ptr[i]);
+    }
 }
 
 void win_batch_load(struct win_batch *b, struct load *l)
@@ -73,7 +76,7 @@ void win_batch_load(struct win_batch *b, struct load *l)
     win_ring_load(&b->ring, l, type);
     size_t n = load_count(l, 1);
     for (size_t i = 0; i < n && load_ok(l); i++) {
-        struct evt *e = load_evt_of(l, type);
+        struct evt *e = load_evt_apart(l, type);
         if (load_ok(l)) {
             win_list_add(&b->w.nw, evt_keep(e));
         }
@@ -143,7 +146,7 @@ void win_map_save_events(const struct win_map *m, struct save *s)
 {
     save_u(s, m->len);
     for (const struct win_node *n = m->first; n != NULL; n = n->next) {
-        save_evt(s, n->what);
+        save_evt_apart(s, n->what);
         win_key_save(m, n, s);
     }
 }
@@ -153,7 +156,7 @@ void win_map_load_events(struct win_map *m, struct load *l, const struct etype *
     size_t n = load_count(l, 2);
     assert(m->len == 0);
     for (size_t i = 0; i < n; i++) {
-        struct evt *e = load_evt_of(l, type);
+        struct evt *e = load_evt_apart(l, type);
         struct win_node *node = win_key_load(m, l);
         if (node == NULL) {
             return;
@@ -166,7 +169,7 @@ void win_map_load_events(struct win_map *m, struct load *l, const struct etype *
 
 void win_entry_save(const struct win_entry *x, const struct win_criteria *c, struct save *s)
 {
-    save_evt(s, x->e);
+    save_evt_apart(s, x->e);
     save_vals(s, x->by, c->n);
 }
 
@@ -175,7 +178,7 @@ struct win_entry *win_entry_load(struct win_sorted *sorted, const struct win_cri
 {
     struct dat by[WIN_KEYS_MAX];
     assert(c->n <= WIN_KEYS_MAX);
-    struct evt *e = load_evt_of(l, type);
+    struct evt *e = load_evt_apart(l, type);
     load_vals(l, by, c->n);
     if (!load_ok(l)) {
         return NULL;

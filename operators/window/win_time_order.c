@@ -224,7 +224,7 @@ static void save(struct view *v, struct save *s)
     }
     save_u(s, w->len);
     for (size_t i = 0; i < w->len; i++) {
-        save_evt(s, w->slots[w->head + i].e);
+        save_evt_apart(s, w->slots[w->head + i].e);
         save_i(s, w->slots[w->head + i].at);
     }
     tmr_save(s, &w->tmr);
@@ -238,7 +238,7 @@ static void load(struct view *v, struct load *l)
     }
     size_t n = load_count(l, 2);
     for (size_t i = 0; i < n && load_ok(l); i++) {
-        struct evt *e = load_evt_of(l, v->step->in);
+        struct evt *e = load_evt_apart(l, v->step->in);
         int64_t end = load_i(l);
         if (load_ok(l)) {
             insert(w, e, end);

@@ -7,9 +7,11 @@
  * `events` it holds a named window of events instead, which need more bytes per event at hand; with
  * `table` a table with a row for each; with `context` a partition for each node, with its rows;
  * with `pattern` each event as a beginning that waits; with `match` what match_recognize keeps by
- * node.
+ * node; with `join` two windows and what finds their events by key; with `unique` the last event of
+ * each of many keys; with `batch` a batch that is gathered; with `order` events in the order of
+ * their own times; with `groups` a window for each node; with `subquery` one of a subquery's own.
  *
- *     bench_snapshot [MIB [rows|events|table|context|pattern|match]]
+ *     bench_snapshot [MIB [KIND]]
  *
  * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
  * took some, or when the oldest of them was readable, whichever is later: all that time input was
@@ -186,6 +188,17 @@ static const struct kind {
     {"match",
      LEVEL "      insert into Out select * from Metric match_recognize (partition by node\n"
            "        measures a.node as node pattern (a b* c) define c as c.value < 0);\n"},
+    {"join", LEVEL "      insert into Out select a.node as node from Metric#keepall as a,\n"
+                   "        Metric(value < 0)#keepall as b where a.name = b.name;\n"},
+    {"unique", LEVEL "      insert into Out select irstream name as n from Metric#unique(name)\n"
+                     "        having name is null;\n"},
+    {"batch", LEVEL "      insert into Out select * from Metric#time_batch(30 days);\n"},
+    {"order", LEVEL "      insert into Out select rstream name as n from\n"
+                    "        Metric#time_order(cast(value, long), 30000 days);\n"},
+    {"groups", LEVEL "      insert into Out select rstream name as n from\n"
+                     "        Metric#groupwin(node)#length(100000);\n"},
+    {"subquery", LEVEL "      insert into Out select (select last(node) from Metric#keepall) as n\n"
+                       "        from Metric(value < 0);\n"},
 };
 
 static const char *graph_of(const char *kind)

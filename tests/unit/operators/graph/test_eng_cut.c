@@ -53,6 +53,38 @@ static const struct kind kinds[] = {
     {"partitions within partitions", "create context C context A partition by k from E, k from D,"
                                      " context B initiated by E(n > 50) terminated by D;"
                                      "context C select count(*) as c, sum(n) as s from E;"},
+    {"join by key",
+     "select a.n, b.x from E#length(4000) as a, S#unique(k) as b where a.k = b.k;"
+     "select a.n from E#unique(k) as a left outer join S#keepall as b on a.k = b.k;"},
+    {"join without a key",
+     "select a.n from E#keepall as a, S#length(2) as b where a.n > b.n + 98;"},
+    {"join of named windows",
+     "create window W#keepall as E; insert into W select * from E; on D delete from W where W.k = "
+     "D.k; on S update W set n = S.n where W.k = S.k;"
+     "select a.n from W as a, S#length(3) as b where a.k = b.k;"
+     "select a.n from W(n > 50) as a, S#length(3) as b where a.k = b.k;"},
+    {"join of batches",
+     "select a.n from E#length_batch(2000) as a, S#length(3) as b where a.k = b.k;"},
+    {"subqueries", "select (select max(n) from E#length(2000)) as a,"
+                   " (select sum(x) from E#unique(k)) as b,"
+                   " (select count(*) from E#length_batch(2000)) as c from S;"},
+    {"unique", "create window W#unique(k) as E; insert into W select * from E;"
+               "on D delete from W where W.k = D.k; select irstream prior(2, n) as p from W;"
+               "select * from E#firstunique(k, n);"},
+    {"batches", "select irstream * from E#length_batch(2500);"
+                "select * from E#time_batch(1 hour); select * from E#expr_batch(n < 0);"},
+    {"sorted", "select irstream * from E#sort(1000, x desc, k);"
+               "select irstream * from E#rank(k, 1000, x);"},
+    {"ordered by time",
+     "create window W#time_order(n, 1 hour) as E; on D delete from W where W.k = "
+     "D.k; insert into W select * from E;"},
+    {"groups", "create window W#groupwin(k)#length(2) as E; insert into W select * from E;"
+               "on D delete from W where W.k = D.k;"
+               "select irstream * from E#groupwin(n)#time(1 hour);"},
+    {"several windows", "select irstream * from E#length(3000)#unique(k);"
+                        "select irstream * from E#length(3000)#unique(k) retain-union;"},
+    {"other rings", "select irstream * from E#expr(current_count <= 3000);"
+                    "select * from E#time_accum(1 hour); select * from E#firstlength(5000);"},
 };
 
 struct rig {
@@ -161,6 +193,21 @@ static void forget(struct rig *r)
     VEC_DONE(&r->got);
 }
 
+/* An engine of them has the same state. */
+static void check_loaded(struct rig *r)
+{
+    struct rig again = {.e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = r})};
+    struct err err;
+    CHECK_OK(eng_load(again.e, r->got.ptr, r->got.len, &err), err);
+    eng_save(again.e, on_want, &again);
+    VEC_EACH (&r->got, c) {
+        *VEC_PUSH(&again.got) = copy(c->node, c->group, c->bytes);
+    }
+    check_same(&again);
+    forget(&again);
+    eng_free(again.e);
+}
+
 /* A chunk of a node that is written as a whole comes when all of it is: what was written before is
  * not seen, but how often it was asked. */
 static void cut(struct rig *r, size_t slice)
@@ -182,6 +229,7 @@ static void cut(struct rig *r, size_t slice)
     }
     eng_cut_free(c);
     check_same(r);
+    check_loaded(r);
     CHECK(size > 16 * (size_t)AT_ONCE);
     CHECK(steps > size / slice / 4);
     forget(r);
@@ -214,4 +262,63 @@ TEST(eng_cut_writes_large_states_in_slices)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         check_kind(&kinds[i]);
     }
+}
+
+TEST(eng_cut_survives_who_made_its_events)
+{
+    const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, NULL};
+    struct rig r = {.seed = 3, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    struct eng_cut_to mine = to;
+    struct err err;
+    mine.arg = &r;
+    buf_init(&r.bytes, 1 << 24);
+    CHECK_OK(eng_deploy(r.e, SLICE("t"), SLICE(TYPES), &err), err);
+    CHECK_OK(eng_deploy(r.e, SLICE("m"),
+                        SLICE("create schema Own(k string, n int);"
+                              "insert into Own select k, n from E;"
+                              "select irstream * from Own#time_order(n, 1 hour);"
+                              "select * from Own#length_batch(50);"),
+                        &err),
+             err);
+    for (int i = 0; i < 200; i++) {
+        send(&r, "E", 20);
+    }
+    eng_save(r.e, on_want, &r);
+    struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
+    CHECK(!eng_cut_step(c, 300));
+    CHECK_OK(eng_undeploy(r.e, SLICE("m"), &err), err);
+    while (!eng_cut_step(c, 300)) {
+        send(&r, "E", 20);
+    }
+    eng_cut_free(c);
+    check_same(&r);
+    forget(&r);
+    buf_done(&r.bytes);
+    eng_free(r.e);
+}
+
+TEST(eng_cut_may_be_given_up)
+{
+    const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, NULL};
+    struct rig r = {.seed = 5, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    struct eng_cut_to mine = to;
+    struct err err;
+    mine.arg = &r;
+    buf_init(&r.bytes, 1 << 24);
+    CHECK_OK(eng_deploy(r.e, SLICE("m"),
+                        SLICE(TYPES "select irstream * from E#unique(k); select * from "
+                                    "E#length_batch(50);"),
+                        &err),
+             err);
+    for (int i = 0; i < 200; i++) {
+        send(&r, "E", 20);
+    }
+    size_t live = vheap_live(eng_heap(r.e));
+    struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
+    CHECK(!eng_cut_step(c, 300));
+    eng_cut_free(c);
+    CHECK_EQ(live, vheap_live(eng_heap(r.e)));
+    forget(&r);
+    buf_done(&r.bytes);
+    eng_free(r.e);
 }

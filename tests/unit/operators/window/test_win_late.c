@@ -127,7 +127,7 @@ static void cut(struct rig *r)
     buf_clear(&r->after);
     r->late = NULL;
     struct save *s = save_new(&r->f.types, &r->f.serial, on_chunk, r);
-    save_in_slices(s, 1, on_held);
+    save_in_slices(s, 1, r->heap, on_held);
     save_begin(s, 1);
     win_late_save(&r->ring, r->heap, s);
     save_end(s);
