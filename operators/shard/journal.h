@@ -22,7 +22,7 @@
 
 enum {
     JOURNAL_FORMAT = 1,
-    JOURNAL_ENGINE_NUMBER = 11, /* raised whenever any output or state can change */
+    JOURNAL_ENGINE_NUMBER = 12, /* raised whenever any output or state can change */
     JOURNAL_BYTES_MAX = 900 * 1024,
 };
 
