@@ -21,6 +21,8 @@
 
 struct graphs;
 
+#define GRAPH_NUMBER_MAX (INT64_MAX / 2) /* a version, a life */
+
 enum {
     GRAPHS_MAX = 10000,
     GRAPHS_FORMAT = 1,

@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#define NUMBER_MAX (INT64_MAX / 2) /* of an incarnation, an epoch */
+
 enum {
     SLOTS_MAX = 64, /* of a worker */
     ARENA_MAX = 256 << 20,

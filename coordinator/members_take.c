@@ -80,14 +80,25 @@ static void read_held(struct worker *w, const json_t *list)
     }
 }
 
+/* Names it as its key does, and says which process it is. */
+static bool is_worker(struct slice key, const json_t *o)
+{
+    struct slice name = slice_str(text_of(o, "worker")), boot = slice_str(text_of(o, "boot"));
+    bool refused = json_is_true(json_object_get(o, "refused"));
+    bool of_key = refused
+                      ? slice_starts(key, name) && key.len > name.len && key.ptr[name.len] == '#'
+                      : slice_eq(key, name);
+    return number_of(o, "format") == MEMBERS_FORMAT && name.len > 0 && boot.len > 0 && of_key &&
+           key.len <= NAME_MAX_BYTES;
+}
+
 static void take_worker(struct members *m, struct slice key, const json_t *o)
 {
     if (o == NULL) {
         members_worker_free(map_remove(&m->workers, key));
         return;
     }
-    bool fits = number_of(o, "format") == MEMBERS_FORMAT && key.len <= NAME_MAX_BYTES;
-    void **at = fits ? map_put(&m->workers, key) : NULL;
+    void **at = is_worker(key, o) ? map_put(&m->workers, key) : NULL;
     if (at == NULL) {
         LOG_WARN("a worker is passed over",
                  LOG_SLICE("worker", slice_of(key.ptr, MIN(key.len, KEY_BYTES))));
@@ -144,6 +155,53 @@ const char *members_writer(const struct seat *s, char to[KEY_BYTES])
     return to;
 }
 
+static bool are_texts(const json_t *list)
+{
+    size_t i;
+    const json_t *v;
+    bool are = true;
+    json_array_foreach(list, i, v)
+    {
+        are &= json_is_string(v);
+    }
+    return are;
+}
+
+static bool are_values_texts(json_t *object)
+{
+    const char *name;
+    json_t *v;
+    bool are = object == NULL || json_is_object(object);
+    json_object_foreach(object, name, v)
+    {
+        are &= json_is_string(v);
+    }
+    return are;
+}
+
+static bool is_number(int64_t n)
+{
+    return n > 0 && n <= NUMBER_MAX;
+}
+
+/* All that is written back, or compared, is what it should be. */
+static bool is_seat(struct slice key, const json_t *o)
+{
+    char again[KEY_BYTES];
+    const json_t *tasks = json_object_get(o, "tasks"), *died = json_object_get(o, "died");
+    const char *worker = text_of(o, "worker");
+    int64_t slot = number_of(o, "slot");
+    if (number_of(o, "format") != MEMBERS_FORMAT || worker == NULL || text_of(o, "boot") == NULL ||
+        strlen(worker) > NAME_MAX_BYTES || !json_is_integer(json_object_get(o, "slot"))) {
+        return false;
+    }
+    (void)snprintf(again, sizeof again, "%s/%" PRId64, worker, slot);
+    return slice_eq(slice_str(again), key) && slot >= 0 && slot < SLOTS_MAX &&
+           is_number(number_of(o, "incarnation")) && is_number(number_of(o, "epoch")) &&
+           json_is_array(tasks) && are_texts(tasks) && (died == NULL || json_is_array(died)) &&
+           are_texts(died) && are_values_texts(json_object_get(o, "moved"));
+}
+
 static void take_seat(struct members *m, struct slice key, const json_t *o, struct slice value)
 {
     struct seat *had = map_get(&m->seats, key);
@@ -155,8 +213,10 @@ static void take_seat(struct members *m, struct slice key, const json_t *o, stru
         members_seat_free(map_remove(&m->seats, key));
         return;
     }
-    void **at = number_of(o, "format") == MEMBERS_FORMAT ? map_put(&m->seats, key) : NULL;
+    void **at = is_seat(key, o) ? map_put(&m->seats, key) : NULL;
     if (at == NULL) {
+        LOG_WARN("an assignment is passed over",
+                 LOG_SLICE("slot", slice_of(key.ptr, MIN(key.len, KEY_BYTES))));
         return;
     }
     struct seat *s = MEM_NEW(struct seat);

@@ -42,7 +42,7 @@ static struct slice text_of(const json_t *task, const char *name)
     return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
 }
 
-/* What the key says, where the value does not. */
+/* What the key says, whatever the value does. */
 static bool add_names(json_t *task, struct slice key)
 {
     static const char *const names[] = {"tenant", "graph", "group", "partition"};
@@ -53,10 +53,10 @@ static bool add_names(json_t *task, struct slice key)
         if (n >= ARRAY_LEN(names) || part.len == 0) {
             return false;
         }
-        if (json_object_get(task, names[n]) == NULL) {
-            json_t *v = n == 3 && slice_to_i64(part, &number) ? json_integer(number)
-                                                              : json_stringn(part.ptr, part.len);
-            (void)json_object_set_new(task, names[n], v);
+        json_t *v = n == 3 && slice_to_i64(part, &number) ? json_integer(number)
+                                                          : json_stringn(part.ptr, part.len);
+        if (json_object_set_new(task, names[n], v) != 0) {
+            return false; /* no UTF-8 */
         }
         n++;
     }
@@ -160,10 +160,26 @@ static const struct {
 };
 static const char *const states[] = {"live", "replay", "lost"};
 
+/* Figures are of records: sums end at the largest number. */
+static int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return !__builtin_add_overflow(a, b, &sum) ? sum : b > 0 ? INT64_MAX : INT64_MIN;
+}
+
 static void add_to(json_t *sum, const char *name, int64_t more)
 {
-    (void)json_object_set_new(sum, name,
-                              json_integer(json_integer_value(json_object_get(sum, name)) + more));
+    int64_t had = json_integer_value(json_object_get(sum, name));
+    (void)json_object_set_new(sum, name, json_integer(plus(had, more)));
+}
+
+static bool figure_of(const json_t *task, const char *name, int64_t *ret)
+{
+    const double most = 9e18; /* what an integer can be, about */
+    const json_t *v = json_object_get(task, name);
+    double real = json_real_value(v);
+    *ret = json_is_integer(v) ? json_integer_value(v) : (int64_t)MAX(-most, MIN(real, most));
+    return json_is_number(v);
 }
 
 static bool is_of(const json_t *lack, const json_t *task, struct slice statement)
@@ -189,6 +205,9 @@ static void fold_lacks(json_t *sum, const json_t *task)
     json_array_foreach(json_object_get(task, "incomplete"), i, one)
     {
         struct slice statement = text_of(one, "statement");
+        if (statement.len == 0) {
+            continue;
+        }
         json_array_foreach(list, k, lack)
         {
             if (is_of(lack, task, statement)) {
@@ -219,15 +238,13 @@ static void fold(json_t *sum, const json_t *task)
     add_to(sum, "other", !known);
     fold_lacks(sum, task);
     for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
-        const json_t *v = json_object_get(task, figures[i].name);
         const json_t *old = json_object_get(sum, figures[i].name);
-        if (!json_is_number(v)) {
+        int64_t n, o = json_integer_value(old);
+        if (!figure_of(task, figures[i].name, &n)) {
             continue;
         }
-        int64_t n = json_is_integer(v) ? json_integer_value(v) : (int64_t)json_real_value(v);
-        int64_t o = json_integer_value(old);
         int64_t to = old == NULL                   ? n
-                     : figures[i].fold == FOLD_SUM ? n + o
+                     : figures[i].fold == FOLD_SUM ? plus(n, o)
                      : figures[i].fold == FOLD_MAX ? MAX(n, o)
                                                    : MIN(n, o);
         (void)json_object_set_new(sum, figures[i].name, json_integer(to));

@@ -20,7 +20,7 @@ void operator_claim_take(struct operator_claim *c, struct slice key, struct slic
     int64_t beat = json_integer_value(json_object_get(j, "beat"));
     bool leaves = json_is_true(json_object_get(j, "leaves"));
     bool known = boot != NULL && strcmp(boot, c->other) == 0;
-    if (boot == NULL || strcmp(boot, c->boot) == 0) {
+    if (boot == NULL || strlen(boot) >= sizeof c->other || strcmp(boot, c->boot) == 0) {
         json_decref(j);
         return;
     }

@@ -9,7 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/operator_impl.h"
 
-enum { ARENA_MAX = 256 << 20, PAST_MAX = 16 };
+enum { ARENA_MAX = 256 << 20, PAST_MAX = 16, GRAPHS_FORMAT = 1 };
 
 static bool has_task(const struct layout *l, struct slice name)
 {
@@ -169,10 +169,29 @@ static void lay_out(struct operator_self *o, struct operator_graph *g, const jso
     aside_do(o->aside, work, laid_out, x);
 }
 
+/* As the coordinator reads it: what is of another format, or not of that key, is none. */
+static bool is_graph(struct slice key, const json_t *j)
+{
+    const char *tenant = json_string_value(json_object_get(j, "tenant"));
+    const char *name = json_string_value(json_object_get(j, "name"));
+    struct slice rest = key, first;
+    return tenant != NULL && name != NULL && slice_split(&rest, '/', &first) &&
+           slice_eq(first, slice_str(tenant)) && slice_eq(rest, slice_str(name)) &&
+           json_integer_value(json_object_get(j, "format")) == GRAPHS_FORMAT &&
+           json_is_string(json_object_get(j, "document"));
+}
+
 void operator_on_graph(struct operator_self *o, const struct bus_record *r)
 {
     struct operator_graph *g = find(o, r->key);
     json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
+    if (r->value.len > 0 ? !is_graph(r->key, j) : g == NULL) {
+        if (r->value.len > 0) { /* a graph that was there stays, here as there */
+            LOG_ERROR("a graph that cannot be read is passed over", LOG_SLICE("graph", r->key));
+        }
+        json_decref(j);
+        return;
+    }
     bool over = json_is_true(json_object_get(j, "over"));
     const char *text = over ? NULL : json_string_value(json_object_get(j, "document"));
     if (g == NULL) {
@@ -191,9 +210,6 @@ void operator_on_graph(struct operator_self *o, const struct bus_record *r)
         lay_out(o, g, j);
     } else {
         drop_old(o, g, r->value.len == 0 || over, NULL);
-    }
-    if (text == NULL && r->value.len > 0 && !over) {
-        LOG_ERROR("a graph that cannot be read is not run", LOG_STR("graph", g->key));
     }
     json_decref(j);
 }

@@ -50,6 +50,13 @@ static void run_tasks(struct operator_self *o, struct operator_place *p)
     VEC_DONE(&wants);
 }
 
+/* Of this format, with a number that the coordinator gives. */
+static bool is_assignment(const json_t *j)
+{
+    return json_integer_value(json_object_get(j, "format")) == MEMBERS_FORMAT &&
+           json_integer_value(json_object_get(j, "incarnation")) > 0;
+}
+
 void operator_run_all(struct operator_self *o)
 {
     for (uint32_t i = 0; i < o->n_slots; i++) {
@@ -64,7 +71,8 @@ static bool holds(void *arg, struct slice value)
 {
     const struct operator_place *p = arg;
     json_t *j = value.len > 0 ? json_loadb(value.ptr, value.len, 0, NULL) : NULL;
-    bool mine = json_integer_value(json_object_get(j, "incarnation")) == p->incarnation &&
+    bool mine = is_assignment(j) &&
+                json_integer_value(json_object_get(j, "incarnation")) == p->incarnation &&
                 !json_is_true(json_object_get(j, "revoked"));
     json_decref(j);
     return mine;
@@ -117,7 +125,8 @@ static void mark_tasks(struct operator_place *p, const json_t *tasks, const char
     const json_t *name;
     json_array_foreach(tasks, i, name)
     {
-        void **at = map_put(&p->tasks, slice_str(json_string_value(name)));
+        void **at =
+            json_is_string(name) ? map_put(&p->tasks, slice_str(json_string_value(name))) : NULL;
         if (at != NULL) {
             *at = (void *)(uintptr_t)how;
         }
@@ -155,6 +164,11 @@ void operator_on_assign(struct operator_self *o, const struct bus_record *r)
     bool mine =
         boot != NULL && strcmp(boot, o->boot) == 0 && !json_is_true(json_object_get(j, "revoked"));
     int64_t incarnation = json_integer_value(json_object_get(j, "incarnation"));
+    if (p != NULL && r->value.len > 0 && !is_assignment(j)) {
+        LOG_ERROR("an assignment that cannot be read is passed over", LOG_STR("slot", p->key));
+        json_decref(j);
+        return;
+    }
     if (p != NULL && (!mine || p->incarnation != incarnation)) {
         end(p);
     }

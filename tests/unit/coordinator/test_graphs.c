@@ -187,3 +187,41 @@ TEST(graphs_have_limits)
     CHECK_EQ(GRAPHS_MAX, graphs_count(g));
     graphs_free(g);
 }
+
+/* Each of them differs from a good one in one thing. */
+TEST(graphs_records_that_make_no_sense_are_passed_over)
+{
+#define RECORD(tenant, version, hash, more)                                                        \
+    "{\"format\":1,\"tenant\":" tenant ",\"name\":\"a\",\"version\":" version ",\"hash\":" hash    \
+    ",\"document\":\"d\"" more "}"
+#define HASH "\"00000000000000ab\""
+    static const char *const odd[] = {
+        RECORD("7", "1", HASH, ""),
+        RECORD("\"t\"", "0", HASH, ""),
+        RECORD("\"t\"", "9223372036854775807", HASH, ""),
+        RECORD("\"t\"", "1.0", HASH, ""),
+        RECORD("\"t\"", "1", "\" -0000000000000a\"", ""),
+        RECORD("\"t\"", "1", "5", ""),
+        RECORD("\"t\"", "1", HASH, ",\"over\":true"),
+        RECORD("\"t\"", "1", HASH, ",\"deleted\":1"),
+        RECORD("\"t\"", "1", HASH, ",\"life\":-1"),
+        RECORD("\"t\"", "1", HASH, ",\"life\":9223372036854775807"),
+        RECORD("\"t\"", "1", HASH, ",\"life\":\"1\""),
+        RECORD("\"t\"", "1", HASH, ",\"previous\":[1]"),
+        RECORD("\"t\"", "1", HASH, ",\"previous\":\"d\""),
+        RECORD("\"t\"", "1", HASH, ",\"version\":2"),
+    };
+    struct graphs *g = graphs_new();
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        take(g, "t/a", odd[i]);
+    }
+    CHECK_EQ(0, graphs_count(g));
+    CHECK_EQ(0, graphs_deleted(g));
+    take(g, "t/a",
+         RECORD("\"t\"", "1", HASH, ",\"life\":0,\"deleted\":false,\"previous\":[\"c\"]"));
+    CHECK_EQ(1, graphs_count(g));
+    CHECK_EQ(1, graphs_get(g, SLICE("t/a"))->n_previous);
+    graphs_free(g);
+#undef HASH
+#undef RECORD
+}

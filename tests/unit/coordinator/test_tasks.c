@@ -129,3 +129,42 @@ TEST(tasks_reports_that_are_none)
     CHECK_EQ(1, tasks_count(t));
     tasks_free(t);
 }
+
+TEST(tasks_sums_end_at_the_largest_number_and_take_figures_of_any_kind)
+{
+    struct tasks *t = tasks_new();
+    take(t, "t/g/l/0", "{\"state\":\"live\",\"taken\":9223372036854775807,\"lag_ns\":1e300}");
+    take(t, "t/g/l/1", "{\"state\":7,\"taken\":9223372036854775807,\"lag_ns\":\"none\"}");
+    json_t *s = tasks_sum(t, &(struct tasks_filter){.tenant = SLICE("t")});
+    CHECK_EQ(INT64_MAX, number(s, "taken"));
+    CHECK_EQ(INT64_C(9000000000000000000), number(s, "lag_ns"));
+    CHECK_EQ(1, number(s, "other"));
+    json_decref(s);
+    tasks_free(t);
+}
+
+TEST(tasks_have_the_names_of_their_keys_whatever_they_say)
+{
+    struct tasks *t = tasks_new();
+    take(t, "t/g/l/0", "{\"tenant\":5,\"graph\":\"other\",\"group\":null,\"partition\":\"x\"}");
+    take(t, "t/g/\xff/0", "{\"state\":\"live\"}");
+    take(t, "t/g/l", "{\"state\":\"live\"}");
+    take(t, "t/g/l/1", "[]");
+    CHECK_EQ(1, tasks_count(t));
+    const struct tasks_filter of = {.tenant = SLICE("t"), .graph = SLICE("g"), .group = SLICE("l")};
+    json_t *l = tasks_list(t, &of, SLICE_NONE, 10);
+    CHECK_EQ(1, json_array_size(l));
+    CHECK_EQ(0, number(json_array_get(l, 0), "partition"));
+    json_decref(l);
+    tasks_free(t);
+}
+
+TEST(tasks_name_no_statement_without_a_name)
+{
+    struct tasks *t = tasks_new();
+    take(t, "t/g/l/0", "{\"incomplete\":[{\"statement\":3},{},7,{\"statement\":\"l/s\"}]}");
+    json_t *s = tasks_sum(t, &(struct tasks_filter){.tenant = SLICE("t")});
+    CHECK_EQ(1, json_array_size(json_object_get(s, "incomplete")));
+    json_decref(s);
+    tasks_free(t);
+}
