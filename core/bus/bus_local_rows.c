@@ -17,6 +17,8 @@ enum {
     FORMAT_ROW_BYTES = 1 + 4 + 8,
 };
 
+#define OFFSET_MAX (INT64_MAX / 2) /* behind which no end of a partition lies */
+
 static const char format_key[] = "kaiju.bus.local";
 
 static void put_be(char *to, uint64_t v, size_t n)
@@ -96,11 +98,16 @@ int bus_local_row_get(struct local_store *s, MDB_txn *txn, const struct local_pa
     if (val.mv_size != PART_ROW_BYTES || *at++ != ROW_VERSION) {
         return bad_row(s, "parts", reterr);
     }
-    ret_row->start = (int64_t)get_le(&at, 8);
-    ret_row->end = (int64_t)get_le(&at, 8);
-    ret_row->last_ms = (int64_t)get_le(&at, 8);
-    ret_row->clean_to = (int64_t)get_le(&at, 8);
-    ret_row->bytes = get_le(&at, 8);
+    struct local_row row = {.start = (int64_t)get_le(&at, 8)};
+    row.end = (int64_t)get_le(&at, 8);
+    row.last_ms = (int64_t)get_le(&at, 8);
+    row.clean_to = (int64_t)get_le(&at, 8);
+    row.bytes = get_le(&at, 8);
+    if (row.start < 0 || row.start > row.end || row.end > OFFSET_MAX || row.clean_to < 0 ||
+        row.clean_to > row.end || row.bytes > s->map_bytes) {
+        return bad_row(s, "parts", reterr);
+    }
+    *ret_row = row;
     return 0;
 }
 
@@ -184,8 +191,9 @@ static struct local_topic *topic_read(MDB_val key, MDB_val val)
     spec.cleanup = (enum bus_cleanup)get_le(&at, 1);
     spec.retention_ms = (int64_t)get_le(&at, 8);
     spec.retention_bytes = (int64_t)get_le(&at, 8);
-    bool sane = spec.partitions > 0 && spec.partitions <= UINT16_MAX + 1 &&
-                spec.cleanup >= BUS_DELETE && spec.cleanup <= BUS_COMPACT_DELETE;
+    bool sane = memchr(spec.name.ptr, '\0', spec.name.len) == NULL && spec.partitions > 0 &&
+                spec.partitions <= UINT16_MAX + 1 && spec.cleanup >= BUS_DELETE &&
+                spec.cleanup <= BUS_COMPACT_DELETE;
     return sane ? bus_local_topic_new(spec.name, id, &spec) : NULL;
 }
 
@@ -270,6 +278,22 @@ static int format_check(struct local_store *s, MDB_txn *txn, bool create, struct
     return 0;
 }
 
+/* Topics are numbered from 1 on, and none is ever removed: with a gap, or one number twice, the
+ * next one made would find another's records. */
+static bool are_numbered(const struct local_store *s)
+{
+    size_t n = s->topic_list.len, found = 0;
+    bool *seen = mem_calloc(n + 1, sizeof *seen);
+    VEC_EACH (&s->topic_list, at) {
+        const uint16_t id = (*at)->id;
+        bool fresh = id >= 1 && id <= n && !seen[id];
+        found += fresh;
+        seen[fresh ? id : 0] = true;
+    }
+    mem_free(seen);
+    return found == n;
+}
+
 static int load_topics(struct local_store *s, MDB_txn *txn, struct err *reterr)
 {
     MDB_cursor *cur = NULL;
@@ -292,6 +316,9 @@ static int load_topics(struct local_store *s, MDB_txn *txn, struct err *reterr)
         }
     }
     mdb_cursor_close(cur);
+    if (out == 0 && rc == MDB_NOTFOUND && !are_numbered(s)) {
+        return bad_row(s, "topics", reterr);
+    }
     return out != 0 || rc == MDB_NOTFOUND ? out
                                           : bus_local_mdb_err(s, rc, "reading the topics", reterr);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See bus_local_value.h. The reader trusts nothing: bytes come from a file. (Fuzzed by
- * tests/fuzz/fuzz_bus_local_value.c.)
+ * tests/fuzz/fuzz_bus_local.c.)
  */
 #include "core/bus/bus_local_value.h"
 

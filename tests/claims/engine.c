@@ -21,6 +21,7 @@
 #include "core/event/schema.h"
 #include "operators/shard/task_state.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/one_task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,38 +91,25 @@ struct recording {
 
 /* ---- the task ---- */
 
-static struct merge_spec subs[PARTS];
-static uint16_t ids[PARTS];
 static struct task_out outs[ARRAY_LEN(types)];
 
-static struct task_plan plan(void)
+static const struct task_plan *plan(void)
 {
-    static const struct task_module modules[] = {{SLICE("all"), {rules, sizeof rules - 1}, NULL}};
-    static const struct slice reads[] = {SLICE("Metric")}, host[] = {SLICE("host")};
+    static struct one_task one;
+    static const struct slice host[] = {SLICE("host")};
     static const bool as_double[] = {false};
     static const struct emit_to to[] = {{SLICE("x.some"), 4, true}, {SLICE("events"), 2, false}};
-    for (uint32_t i = 0; i < PARTS; i++) {
-        subs[i] = (struct merge_spec){0, i, 0, 1000000000};
-        ids[i] = 1;
-    }
     for (uint32_t i = 0; i < ARRAY_LEN(types); i++) {
         outs[i] =
             (struct task_out){slice_str(types[i]), i % 2, host, as_double, i % 2 == 0 ? 1 : 0};
     }
-    return (struct task_plan){.name = SLICE("test/graph/all/0"),
-                              .lineage = 99,
-                              .parts = 1,
-                              .modules = modules,
-                              .n_modules = 1,
-                              .reads = reads,
-                              .n_reads = 1,
-                              .subs = subs,
-                              .topic_ids = ids,
-                              .n_subs = PARTS,
-                              .to = to,
-                              .n_to = 2,
-                              .outs = outs,
-                              .n_outs = ARRAY_LEN(types)};
+    one.plan = (struct task_plan){.name = SLICE("test/graph/all/0"),
+                                  .lineage = 99,
+                                  .to = to,
+                                  .n_to = 2,
+                                  .outs = outs,
+                                  .n_outs = ARRAY_LEN(types)};
+    return one_task(&one, SLICE("all"), slice_of(rules, sizeof rules - 1), PARTS);
 }
 
 struct reader { /* of input, as a slot reads it */
@@ -251,10 +239,9 @@ static void record(struct recording *rec, struct arena *a)
 {
     struct reader r;
     const struct merge_conf nobody = {NULL, NULL};
-    const struct task_plan p = plan();
     reader_init(&r);
     make_inputs(rec, a);
-    struct task *t = task_new(&p, r.keys, &nobody);
+    struct task *t = task_new(plan(), r.keys, &nobody);
     for (int round = 0; r.next < rec->inputs.len; round++) {
         push_next(&r, rec, t);
         merge_may_skip(task_merge(t), (uint32_t)draw(PARTS), draw(2) == 0);
@@ -366,12 +353,11 @@ static uint64_t replay(const struct recording *rec, uint32_t engine, struct err 
 {
     struct reader r;
     const struct merge_conf nobody = {NULL, NULL};
-    const struct task_plan p = plan();
     uint64_t events = 0;
     int rc = 0;
     reader_init(&r);
     found = 0;
-    struct task *t = task_new(&p, r.keys, &nobody);
+    struct task *t = task_new(plan(), r.keys, &nobody);
     task_watch_replay(t, (struct task_watch){on_record, &events});
     for (size_t i = 0; i < rec->journal.len && rc == 0; i++) {
         struct arena *a = arena_new(NULL, "record", 1 << 22);

@@ -10,6 +10,7 @@
 #include "core/codec/endian.h"
 #include "operators/shard/task.h"
 #include "tests/fuzz/fuzz_script.h"
+#include "tests/unit/operators/shard/one_task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,29 +164,19 @@ static const char rules[] =
     "insert into Pair select a.host as host from pattern [every a=Metric -> "
     "timer:interval(1 sec)];";
 
-static struct task_plan plan_of(void)
+static const struct task_plan *plan(void)
 {
-    static const struct merge_spec subs[SUBS] = {{0, 0, 0, 1000000000}, {0, 1, 0, 1000000000}};
-    static const uint16_t ids[SUBS] = {1, 1};
-    static const struct task_module modules[] = {{SLICE("m"), {rules, sizeof rules - 1}, NULL}};
-    static const struct slice reads[] = {SLICE("Metric")};
     static const struct emit_to to[] = {{SLICE("events"), 4, false}};
     static const struct task_out outs[] = {{SLICE("Mean"), 0, NULL, NULL, 0},
                                            {SLICE("Pair"), 0, NULL, NULL, 0}};
-    return (struct task_plan){.name = SLICE("t/g/l/0"),
-                              .lineage = LINEAGE,
-                              .parts = 1,
-                              .modules = modules,
-                              .n_modules = 1,
-                              .reads = reads,
-                              .n_reads = 1,
-                              .subs = subs,
-                              .topic_ids = ids,
-                              .n_subs = SUBS,
-                              .to = to,
-                              .n_to = 1,
-                              .outs = outs,
-                              .n_outs = 2};
+    static struct one_task one;
+    one.plan = (struct task_plan){.name = SLICE("t/g/l/0"),
+                                  .lineage = LINEAGE,
+                                  .to = to,
+                                  .n_to = 1,
+                                  .outs = outs,
+                                  .n_outs = ARRAY_LEN(outs)};
+    return one_task(&one, SLICE("m"), slice_of(rules, sizeof rules - 1), SUBS);
 }
 
 /* All that there is comes; who waits for more is stuck, as a task whose topics end too early. */
@@ -217,10 +208,9 @@ static void record_of_script(const uint8_t *data, size_t size)
     struct script s = {data, size};
     struct intern *keys = intern_new(100, 10000);
     struct topic *topic = MEM_NEW(struct topic);
-    struct task_plan plan = plan_of();
     uint32_t at[SUBS] = {0};
     fill(topic, keys);
-    struct task *t = task_new(&plan, keys, &nobody);
+    struct task *t = task_new(plan(), keys, &nobody);
     for (uint32_t i = 1; i <= RECORDS; i++) {
         struct journal_record r = {.lineage = LINEAGE,
                                    .seq = i,

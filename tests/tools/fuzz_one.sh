@@ -17,6 +17,10 @@ case $name in
         dictionary=$top/build/fuzz-seeds/fuzz_epl.dict
         dirs+=("$top/build/fuzz-seeds/$name")
         ;;
+    fuzz_control | fuzz_bus_local | fuzz_journal | fuzz_snapshot)
+        python3 "$top/tests/tools/fuzz_seeds.py" "$top/build/fuzz-seeds"
+        dirs+=("$top/build/fuzz-seeds/$name")
+        ;;
 esac
 args=(-max_total_time="$seconds" -timeout=10 -report_slow_units=2 -rss_limit_mb=2048
     -artifact_prefix="$findings/" -print_final_stats=1)
