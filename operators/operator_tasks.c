@@ -72,6 +72,15 @@ static void tell_lacks(json_t *j, const struct worker_task *t)
     }
 }
 
+/* Timers between two inputs, while there are many. */
+static void tell_span(json_t *j, const struct worker_task *t)
+{
+    if (t->span.fired > 0) {
+        json_object_set_new(j, "span_fired", json_integer((json_int_t)t->span.fired));
+        json_object_set_new(j, "span_to", json_integer(t->span.to));
+    }
+}
+
 /* Into text: how many bytes. */
 static size_t tell(const struct operator_self *o, const struct operator_place *p,
                    const struct worker_task *t, char text[OPERATOR_TELL_MAX])
@@ -128,6 +137,7 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
     json_object_set_new(j, "reads_past", json_boolean(t->lag.past));
     json_object_set_new(j, "rules", rules_of(t));
     tell_lacks(j, t);
+    tell_span(j, t);
     size_t n = json_dumpb(j, text, OPERATOR_TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= OPERATOR_TELL_MAX ? n : 0;

@@ -194,10 +194,23 @@ static void stands(const struct pair *p, struct buf *out)
     }
 }
 
+static void spans(const struct pair *p, struct buf *out)
+{
+    if (number(p->now, "span_fired") > 0) {
+        (void)buf_addf(
+            out,
+            "fires the timers of the time between two inputs: %lld so far, and its clock "
+            "is %.1f hours before the next input",
+            number(p->now, "span_fired"),
+            SECONDS(number(p->now, "span_to") - number(p->now, "clock")) / 3600);
+    }
+}
+
 static void stuck(const struct pair *p, struct buf *out)
 {
-    if (is_live(p->now) && p->before != NULL && number(p->now, "lag_ns") >= BEHIND_NS &&
-        more(p, "taken") == 0 && text(p->now, "waits_for")[0] == '\0') {
+    if (is_live(p->now) && number(p->now, "span_fired") == 0 && p->before != NULL &&
+        number(p->now, "lag_ns") >= BEHIND_NS && more(p, "taken") == 0 &&
+        text(p->now, "waits_for")[0] == '\0') {
         (void)buf_addf(out, "takes nothing, though %lld records wait, the oldest for %.0f s",
                        number(p->now, "lag_records"), SECONDS(number(p->now, "lag_ns")));
     }
@@ -314,6 +327,9 @@ static const struct task_row {
      "see whether who writes that topic runs; a task above it may be lost"},
     {"task_stuck", "problem", stuck,
      "see its worker's log; the bus may take no commits (kaiju topics)"},
+    {"spans_time", "warning", spans,
+     "an input was much older than the one behind it, and every timer between them fires: wait, or "
+     "delete the graph and apply it anew, and see who sends such times"},
     {"lag_grows", "problem", lag_grows,
      "make the rule cheaper (kaiju explain), or give its level more partitions and start workers"},
     {"aborts", "warning", aborts,

@@ -18,6 +18,7 @@ struct pass {
     const char *at, *end;
     struct arena *a;
     bool bad;
+    uint32_t unknown; /* a decision that a newer program has made; 0: none */
 };
 
 static void num(struct pass *p, uint64_t *v)
@@ -117,7 +118,10 @@ static void decision(struct pass *p, struct journal_decision *d)
 {
     uint32_t kind = d->kind;
     num32(p, &kind);
-    p->bad |= journal_kind_name((enum journal_kind)kind) == NULL;
+    if (p->out == NULL && !p->bad && journal_kind_name((enum journal_kind)kind) == NULL) {
+        p->unknown = kind;
+        p->bad |= kind == 0;
+    }
     d->kind = (enum journal_kind)kind;
     num(p, &d->take);
     snum(p, &d->time);
@@ -209,18 +213,25 @@ int journal_write(const struct journal_record *r, struct buf *out, uint64_t *ret
 int journal_read(struct slice bytes, struct arena *a, struct journal_record *ret, uint64_t *ret_sum,
                  struct err *reterr)
 {
-    if (bytes.len > 0 && (uint8_t)bytes.ptr[0] != JOURNAL_FORMAT) {
-        return err_set(reterr, ERR_UNSUPPORTED, "a journal of format %u; this program reads %d",
-                       (uint8_t)bytes.ptr[0], JOURNAL_FORMAT);
+    unsigned format = bytes.len > 0 ? (uint8_t)bytes.ptr[0] : 0;
+    if (format > JOURNAL_FORMAT) {
+        return err_set(reterr, ERR_UNSUPPORTED,
+                       "a journal of format %u, of a newer program; this one reads formats 1 to %d",
+                       format, JOURNAL_FORMAT);
     }
-    if (bytes.len <= SUM_BYTES || sum_of(slice_sub(bytes, 0, bytes.len - SUM_BYTES)) !=
-                                      endian_be64(bytes.ptr + bytes.len - SUM_BYTES)) {
+    if (bytes.len <= SUM_BYTES || format == 0 ||
+        sum_of(slice_sub(bytes, 0, bytes.len - SUM_BYTES)) !=
+            endian_be64(bytes.ptr + bytes.len - SUM_BYTES)) {
         return err_set(reterr, ERR_CORRUPT, "a record of the journal whose checksum is wrong");
     }
     struct pass p = {.at = bytes.ptr + 1, .end = bytes.ptr + bytes.len - SUM_BYTES, .a = a};
     struct journal_record r = {0};
     record(&p, &r);
     r.prev_sum = endian_be64(&r.prev_sum);
+    if (!p.bad && p.at == p.end && p.unknown > 0) {
+        return err_set(reterr, ERR_UNSUPPORTED,
+                       "a journal with decisions of kind %u, of a newer program", p.unknown);
+    }
     if (p.bad || p.at != p.end) {
         return err_set(reterr, ERR_CORRUPT, "a record of the journal that does not decode");
     }

@@ -9,7 +9,8 @@
  * What varies with time alone (offsets at which earlier outputs lie) is in the record, too, but not
  * in what replay must repeat.
  *
- * To add a decision: a row in journal.def, who makes it, and its line in decide_again (task.c).
+ * To add a decision: a row in journal.def, a higher JOURNAL_FORMAT, who makes it, and its line in
+ * decide_again (task.c).
  */
 #ifndef OPERATORS_SHARD_JOURNAL_H
 #define OPERATORS_SHARD_JOURNAL_H
@@ -21,7 +22,7 @@
 #include "operators/shard/merge.h"
 
 enum {
-    JOURNAL_FORMAT = 1,
+    JOURNAL_FORMAT = 2,         /* raised with each new decision, too: formats from 1 on are read */
     JOURNAL_ENGINE_NUMBER = 12, /* raised whenever any output or state can change */
     JOURNAL_BYTES_MAX = 900 * 1024,
 };
@@ -80,7 +81,7 @@ struct journal_record {
 /* ERR_TOO_BIG beyond JOURNAL_BYTES_MAX. ret_sum is what the next record calls prev_sum. */
 int journal_write(const struct journal_record *r, struct buf *out, uint64_t *ret_sum,
                   struct err *reterr) NODISCARD;
-/* Arrays lie in the arena, texts in `bytes`. ERR_CORRUPT; ERR_UNSUPPORTED: a newer format. */
+/* Arrays lie in the arena, texts in `bytes`. ERR_CORRUPT; ERR_UNSUPPORTED: a newer program's. */
 int journal_read(struct slice bytes, struct arena *a, struct journal_record *ret, uint64_t *ret_sum,
                  struct err *reterr) NODISCARD;
 /* The record is the first of its rules: what lies before it is another's. */

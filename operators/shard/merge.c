@@ -446,6 +446,15 @@ bool merge_peek(const struct merge *m, uint32_t *ret_sub, int64_t *ret_offset)
     return true;
 }
 
+bool merge_peek_clock(const struct merge *m, int64_t *ret_k)
+{
+    if (m->n_heap == 0 || (m->n_waited > 0 && m->n_waited != m->n_may)) {
+        return false;
+    }
+    *ret_k = m->subs[m->heap[0]].k;
+    return true;
+}
+
 /* ---- what concerns nobody ---- */
 
 /* The first of `wants` from i on, or `end`. */

@@ -100,6 +100,7 @@ void merge_end(struct merge *m, uint32_t sub);
 bool merge_next(struct merge *m, struct merge_take *ret);
 /* What merge_next would give; nothing is taken. */
 bool merge_peek(const struct merge *m, uint32_t *ret_sub, int64_t *ret_offset);
+bool merge_peek_clock(const struct merge *m, int64_t *ret_k); /* also in replay */
 /* What may be passed over: inputs that do not concern the party, */
 struct merge_bounds {
     uint64_t party;

@@ -310,13 +310,23 @@ static int64_t next_wake(const struct slot *s)
     return MIN(at, slot_align_next(s));
 }
 
+static uint32_t most_of(const struct slot *s)
+{
+    return s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
+}
+
 /* Of a run over a range, when a task could take nothing. */
 static void run_out(struct slot *s, struct slot_one *o)
 {
     if (task_has_ended(o->task)) {
         return;
     }
-    if (merge_is_over(task_merge(o->task))) {
+    if (!merge_is_over(task_merge(o->task))) {
+        return;
+    }
+    if (task_approach(o->task, s->conf.range->to, most_of(s)) > 0) {
+        s->at_hand = true;
+    } else if (!task_is_full(o->task)) {
         task_end(o->task, s->conf.range->to);
     }
 }
@@ -367,11 +377,6 @@ static bool take(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *n)
     o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : slot_now(s);
     o->rests = empty;
     return left;
-}
-
-static uint32_t most_of(const struct slot *s)
-{
-    return s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
 }
 
 void slot_take_early(struct slot *s, struct slot_one *o)

@@ -113,10 +113,23 @@ static bool is_unreleased(struct slot *s, struct slot_one *o)
     return o->unreleased;
 }
 
+/* What a newer program has saved is not passed over. */
+static bool is_newer(struct slot *s, struct slot_one *o)
+{
+    unsigned format = snap_set_newer(slot_snap_set(o));
+    if (format > 0) {
+        slot_lose_one(s, o,
+                      "'" SLICE_FMT "' has a snapshot of format %u, of a newer program; this one "
+                      "reads %d",
+                      SLICE_ARG(o->conf.plan->name), format, SNAP_FORMAT);
+    }
+    return format > 0;
+}
+
 static void prepare(struct slot *s, struct slot_one *o)
 {
     o->start = (struct slot_start){.with = SLOT_WITH_NOTHING};
-    if (is_unreleased(s, o)) {
+    if (is_unreleased(s, o) || is_newer(s, o)) {
         return;
     }
     if (o->conf.asks && succeeds(o) && !o->ended) {

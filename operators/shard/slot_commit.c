@@ -40,22 +40,23 @@ int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
 
 bool slot_releases(const struct slot *s, const struct slot_one *o)
 {
-    bool leaves = o->leaving && o->how == SLOT_LEAVE_SAVED && !o->final &&
-                  o->snap.state == SNAP_NONE && !slot_snap_sends(o);
-    return !o->said && s->conf.range == NULL && o->state == SLOT_LIVE &&
+    bool ends = o->how == SLOT_LEAVE_SAVED || (o->how == SLOT_LEAVE_FINAL && o->said);
+    bool leaves =
+        o->leaving && ends && !o->final && o->snap.state == SNAP_NONE && !slot_snap_sends(o);
+    return !o->freed && s->conf.range == NULL && o->state == SLOT_LIVE &&
            (leaves || (s->draining && !o->leaving));
 }
 
 /* True: the task must be cut, for a snapshot or because it goes. Behind a release nothing comes. */
 static bool has_to_say(struct slot *s, struct slot_one *o)
 {
-    if (o->state != SLOT_LIVE || (s->draining && !o->leaving && o->said)) {
+    if (o->state != SLOT_LIVE || (s->draining && !o->leaving && o->freed)) {
         return false;
     }
     bool pages = slot_snap_before_cut(s, o), goes = slot_releases(s, o);
     if (goes) {
         task_say(o->task, JOURNAL_RELEASE);
-        o->said = true;
+        o->freed = true;
     }
     return pages || goes;
 }

@@ -46,8 +46,7 @@ struct slot_one { /* a task and what the slot knows of it */
     VEC(struct slot_input *) inputs;
     VEC(struct slot_record) journal;
     size_t at;                 /* in it */
-    uint64_t last_plan;        /* of its last record */
-    uint64_t took;             /* by its first record: the cut it began with; 0 */
+    uint64_t last_plan, took;  /* of its last record; by its first: the cut it began with, or 0 */
     uint64_t awaits;           /* slot_task_awaits */
     bool released, unreleased; /* its last record is a RELEASE; it is lost for want of one */
     bool ended, kept;          /* its last record is the last of its rules; others may go on, */
@@ -69,7 +68,8 @@ struct slot_one { /* a task and what the slot knows of it */
     uint32_t portion;     /* inputs that it takes at a time */
     bool heavy;           /* they cost it much: it takes some when it is its turn (slot.c) */
     bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
-    bool leaving, final, said;   /* final: its last snapshot is asked for; said: the last record */
+    bool leaving, final, said;   /* final: its last snapshot is asked for; said: the last record, */
+    bool freed;                  /* and that another may have it */
     char why[160];               /* it is lost */
     struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
     size_t party_version;        /* of its engine's wants */

@@ -263,9 +263,10 @@ static void take_back(struct slot *s, struct slot_one *o)
 static uint32_t take_record(struct slot_one *o)
 {
     struct slot_trial *t = &o->trial;
+    enum { STEPS = 4096 }; /* of one record; and of timers before it, which may be many more */
     uint32_t n = 0, sub;
     int64_t offset;
-    while (merge_peek(task_merge(o->task), &sub, &offset) && sub == t->now.sub &&
+    while (n < STEPS && merge_peek(task_merge(o->task), &sub, &offset) && sub == t->now.sub &&
            offset == t->now.offset && task_work(o->task, 1) == 1) {
         n++;
     }

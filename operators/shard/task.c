@@ -363,8 +363,8 @@ static bool may_tick(const struct task *t, int64_t clock)
     return t->started && clock >= merge_clock(t->merge);
 }
 
-/* What was decided before the take that comes. */
-static void decide_again(struct task *t)
+/* What was decided before the take that comes. True: a tick was fired, and there may be more. */
+static bool decide_again(struct task *t)
 {
     const struct journal_record *r = t->replay;
     while (t->at_decision < r->n_decisions &&
@@ -372,11 +372,14 @@ static void decide_again(struct task *t)
         const struct journal_decision *d = &r->decisions[t->at_decision++];
         if (d->kind == JOURNAL_TICK && may_tick(t, d->time)) {
             task_tick(t, d->time);
-        } else if (d->kind == JOURNAL_GAP || d->kind == JOURNAL_POISON) {
+            return true;
+        }
+        if (d->kind == JOURNAL_GAP || d->kind == JOURNAL_POISON) {
             task_gap_again(t, d);
         }
         t->ended |= d->kind == JOURNAL_ENDS;
     }
+    return false;
 }
 
 uint32_t task_work(struct task *t, uint32_t max)
@@ -384,13 +387,17 @@ uint32_t task_work(struct task *t, uint32_t max)
     struct merge_take in;
     uint32_t n = 0;
     while (n < max) {
-        if (t->replay != NULL) {
-            decide_again(t);
-            if (replay_done(t)) {
-                break;
-            }
-        } else if (emit_total(t->emit) - t->put_from >= TASK_PUT_MAX) {
+        if (t->replay != NULL && decide_again(t)) {
+            n++;
+            continue;
+        }
+        if (t->replay != NULL ? replay_done(t) : task_is_full(t)) {
             break;
+        }
+        uint32_t fired = t->replay == NULL ? task_approach_next(t, max - n) : 0;
+        n += fired;
+        if (fired > 0) {
+            continue;
         }
         uint32_t passed = task_pass(t, max - n);
         n += passed;

@@ -69,6 +69,14 @@ void task_probe(struct task *t, struct probe *p);
 #define TASK_NOT_DUE INT64_MAX /* none is set */
 int64_t task_due(const struct task *t);
 void task_tick(struct task *t, int64_t clock);
+/* Timers before `clock`, which is far ahead, as ticks: at most so many, how many. task_work does it
+ * for the next input. 0: the rest of the way is short, or the task must be cut first. */
+uint32_t task_approach(struct task *t, int64_t clock, uint32_t max);
+struct task_span { /* of what it does so: timers fired so far, and the clock it is to come to */
+    uint64_t fired;
+    int64_t to;
+};
+struct task_span task_span(const struct task *t); /* fired: 0: it does not */
 /* The clock of a run whose inputs have all ended goes to `clock`, timer by timer. */
 void task_finish(struct task *t, int64_t clock);
 /* So it does, and with the next cut the task ends: who reads it waits for no more. */
@@ -76,6 +84,7 @@ void task_end(struct task *t, int64_t clock);
 bool task_has_ended(const struct task *t); /* its last cut is made, or was replayed */
 
 size_t task_put_bytes(const struct task *t); /* put out since the last cut */
+bool task_is_full(const struct task *t);     /* no more is taken before one */
 /* Something was taken or decided since the last cut. */
 bool task_is_dirty(const struct task *t);
 /* Something that whoever begins again needs: not only who has the task. */

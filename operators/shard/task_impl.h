@@ -22,6 +22,8 @@ struct task {
     struct arena *notes;       /* bytes of decisions, since the last cut */
     struct alert_book *book;   /* NULL: no statement alerts */
     struct batch_enc *values;  /* of plain records */
+    uint64_t spanned;          /* task_span.c: timers that were fired on the way */
+    int64_t span_to;           /* to this clock */
     struct eref input;         /* what is being taken; none: a timer */
     uint64_t input_from, over; /* bytes put out before it; its outputs that were too much */
     uint64_t put_from;         /* bytes put out before the last cut */
@@ -112,6 +114,8 @@ void task_take_types(struct task *t); /* what the inputs may have, once the modu
  * was when that one read it. */
 void task_forward(void *arg, struct slice statement, const struct eng_rows *rows);
 struct rec task_unwrap(const struct rec *r, struct eref *ret_ref);
+/* task_span.c */
+uint32_t task_approach_next(struct task *t, uint32_t max); /* as task_approach, to the next input */
 /* task_pass.c */
 uint32_t task_pass(struct task *t, uint32_t max); /* how many inputs need not be taken */
 void task_catch_up(struct task *t);

@@ -270,6 +270,7 @@ static void copy_task(struct worker *w, const struct mine *m)
     if (t != NULL) {
         to->counts = task_counts(t);
         to->clock = merge_clock(task_merge(t));
+        to->span = task_span(t);
         to->seq = task_seq(t);
         task_trouble(t, to->trouble, sizeof to->trouble);
         to->lag = slot_lag(w->slot, i);

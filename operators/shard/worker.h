@@ -81,6 +81,7 @@ struct worker_task {
     char why[160], trouble[160]; /* trouble: it runs, but not as it should (task_trouble) */
     struct task_counts counts;
     int64_t clock; /* ns; MERGE_NO_CLOCK */
+    struct task_span span;
     uint64_t seq;
     uint32_t restarts;
     int64_t unreleased_ns; /* it waits for so long for whoever had it to let it go */

@@ -9,8 +9,8 @@
  * What the root names is never written to. A snapshot writes what has changed to the other side.
  * The topic is compacted, and a compactor may run between any two records.
  *
- * To change what is written: raise SNAP_FORMAT; of an unknown format nothing is read, and the
- * journal is played from further back.
+ * To change what is written: raise SNAP_FORMAT; of an older format nothing is read, and the journal
+ * is played from further back. A root of a newer one stops the task: its journal may be gone.
  */
 #ifndef OPERATORS_STATE_SNAP_H
 #define OPERATORS_STATE_SNAP_H

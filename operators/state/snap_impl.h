@@ -63,6 +63,7 @@ struct snap_queued {
 
 struct snap_set {
     uint64_t lineage;
+    unsigned newer; /* format of the root, if a newer program has written it; 0 */
     bool has_root;
     struct snap_root root;
     struct snap_manifest now;

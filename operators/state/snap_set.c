@@ -215,9 +215,16 @@ int snap_set_record(struct snap_set *s, const struct snap_key *k, struct slice v
         return 0;
     }
     s->has_root = false;
+    unsigned format = value.len > 0 ? (unsigned char)value.ptr[0] : 0;
+    s->newer = format > SNAP_FORMAT ? format : 0;
     int rc = value.len > 0 ? snap_root_read(value, &s->root, reterr) : -ERR_NOT_FOUND;
     s->has_root = rc == 0;
     return rc == -ERR_CORRUPT ? rc : 0;
+}
+
+unsigned snap_set_newer(const struct snap_set *s)
+{
+    return s->newer;
 }
 
 const struct snap_root *snap_set_root(const struct snap_set *s)

@@ -40,6 +40,9 @@ int snap_set_record(struct snap_set *s, const struct snap_key *k, struct slice v
                     struct err *reterr) NODISCARD;
 /* NULL: there is none. */
 const struct snap_root *snap_set_root(const struct snap_set *s);
+/* The root is a newer program's, of that format, which this one must not pass over; 0: it is not.
+ */
+unsigned snap_set_newer(const struct snap_set *s);
 /* All that the root names is there and whole. ERR_CORRUPT. */
 int snap_set_open(struct snap_set *s, struct err *reterr) NODISCARD;
 /* The chunks of the snapshot, by node and group, that of SNAP_TASK_NODE last. */

@@ -84,6 +84,10 @@ static const struct {
      "x.a.b/3 holds its clock, for 20 s now; 8.0 of at most 20.0 MiB of other inputs wait in its "
      "memory, and it reads on past more"},
     {"task_stuck", "problem", "", behind, behind, "takes nothing, though 70 records wait"},
+    {"spans_time", "warning", "", behind,
+     "{'lag_ns':9000000000,'lag_records':90,'taken':1000,'clock':0,'span_fired':700,"
+     "'span_to':9000000000000}",
+     "700 so far, and its clock is 2.5 hours before"},
     {"lag_grows", "problem", "", behind, "{'lag_ns':12000000000,'lag_records':90,'taken':1100}",
      "its dearest rule is 'r' with 900 ns"},
     {"aborts", "warning", "", "", "{'aborts':5}", "2 commits aborted just now, 5 in all"},

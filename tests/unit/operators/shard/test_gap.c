@@ -26,6 +26,7 @@ struct world {
     uint32_t sent;
     int64_t ahead;               /* of the time of events */
     uint64_t rules;              /* their number */
+    bool beats;                  /* with a timer each second */
     int64_t offsets[EVENTS_MAX]; /* of each event; event n lies in partition n % PARTS */
     struct slot *slot;
     struct slot_task task;
@@ -40,20 +41,26 @@ static const char rules[] = "create schema Metric(seq long);"
                             "@name('each') select seq from Metric;"
                             "@name('recent') select count(*) as n from Metric#time(2 sec);";
 
+static const char beat[] =
+    "create schema Metric(seq long);"
+    "insert into Seen select seq, count(*) as n from Metric;"
+    "insert into Beat select count(*) as n from Metric output snapshot every 1 sec;";
+
 static void begin(struct world *w, bool after_death)
 {
-    static const struct task_module modules[] = {{SLICE("hl"), {rules, sizeof rules - 1}, NULL}};
+    static const struct task_module still[] = {{SLICE("hl"), {rules, sizeof rules - 1}, NULL}},
+                                    beats[] = {{SLICE("hl"), {beat, sizeof beat - 1}, NULL}};
     static const struct slice reads[] = {SLICE("Metric")}, topics[] = {SLICE("metrics")};
     static const struct merge_spec subs[PARTS] = {{0, 0, 0, 0}, {0, 1, 0, 0}};
     static const uint16_t ids[PARTS] = {1, 1};
     static const struct emit_to to[] = {{SLICE("events"), 1, false}, {SLICE("dlq"), 1, false}};
-    static const struct task_out outs[] = {{SLICE("Seen"), 0, NULL, NULL, 0}};
+    static const struct task_out outs[] = {{SLICE("Seen"), 0, NULL, NULL, 0},
+                                           {SLICE("Beat"), 0, NULL, NULL, 0}};
     static const bool aligned[] = {false};
     static struct task_plan plan = {.name = SLICE("t/g/l/0"),
                                     .tenant = SLICE("t"),
                                     .lineage = LINEAGE,
                                     .parts = 1,
-                                    .modules = modules,
                                     .n_modules = 1,
                                     .reads = reads,
                                     .n_reads = 1,
@@ -64,10 +71,11 @@ static void begin(struct world *w, bool after_death)
                                     .to = to,
                                     .n_to = 2,
                                     .outs = outs,
-                                    .n_outs = 1,
+                                    .n_outs = 2,
                                     .to_dead = 2};
     struct err err;
     plan.hash = w->rules;
+    plan.modules = w->beats ? beats : still;
     w->task = (struct slot_task){.plan = &plan,
                                  .topics = topics,
                                  .aligned = aligned,
@@ -77,7 +85,7 @@ static void begin(struct world *w, bool after_death)
                                    .commit_ns = 20000000,
                                    .snapshot_ns = w->snapshot_ns,
                                    .trial = &w->trial,
-                                   .takes = 64};
+                                   .takes = w->beats ? 4 : 64};
     w->begun = bus_sim_now(w->bus);
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &w->task, 1, &w->slot, &err), err);
@@ -236,7 +244,8 @@ static void unmake(struct world *w)
 struct found {
     uint32_t seen[EVENTS_MAX];
     int64_t n[EVENTS_MAX]; /* what the rule had counted */
-    uint32_t gaps, others;
+    uint32_t gaps, others, beats;
+    int64_t beat; /* the time of the last one */
 };
 
 static void see(struct found *f, const struct rec *e)
@@ -246,6 +255,11 @@ static void see(struct found *f, const struct rec *e)
         const struct val *n = rec_find_text(e->payload, e->payload_len, SLICE("n"));
         f->seen[v->i]++;
         f->n[v->i] = n->i;
+        return;
+    }
+    if (slice_eq(e->type, SLICE("Beat"))) {
+        CHECK(f->beats++ == 0 || e->ts == f->beat + 1000000000); /* each second once */
+        f->beat = e->ts;
         return;
     }
     v = rec_find_text(e->payload, e->payload_len, SLICE("reason"));
@@ -506,6 +520,53 @@ TEST(gap_a_journal_without_its_beginning_is_passed_over)
     check(w, 0, 0, PARTS, 100); /* nothing was put out twice */
     send(w, 10);
     check(w, 0, 0, PARTS, 10);
+    check_state(w);
+    unmake(w);
+}
+
+/* The first input is old, and every timer up to the next fires: some at a time, committed on the
+ * way, so that who is killed in the middle of it goes on there, and those beside do all the while.
+ */
+TEST(span_timers_between_inputs_are_fired_in_parts)
+{
+    enum { SPAN = 40000, KILLS = 3, SOME = 1000 };
+    struct world *w = make(100000000);
+    struct task *t;
+    int64_t clock = 0;
+    kill_worker(w);
+    w->beats = true;
+    w->ahead = -(int64_t)SPAN * 1000000000;
+    begin(w, false);
+    send(w, PARTS);
+    t = slot_task(w->slot, 0);
+    const int64_t first = merge_clock(task_merge(t));
+    kill_worker(w);
+    w->ahead = 0;
+    send(w, 10);
+    for (int i = 0; i < KILLS; i++) {
+        begin(w, i % 2 == 1);
+        for (int k = 0; k < 1000 && slot_state(w->slot) != SLOT_LIVE; k++) {
+            pass(w, 1000000);
+        }
+        t = slot_task(w->slot, 0);
+        CHECK(merge_clock(task_merge(t)) >= clock); /* where the one before was committed */
+        for (int k = 0; k < 1000 && task_span(t).fired < SOME; k++) {
+            pass(w, 1000000);
+        }
+        clock = merge_clock(task_merge(t));
+        CHECK(clock > first && task_span(t).fired >= SOME && task_span(t).to > clock);
+        pass(w, 60000000); /* a commit or two */
+        CHECK(task_span(t).to > merge_clock(task_merge(t)));
+        kill_worker(w);
+    }
+    begin(w, false);
+    pass(w, 20000000000);
+    t = slot_task(w->slot, 0);
+    CHECK_EQ(0, task_span(t).fired);
+    struct found *f = read_all(w);
+    CHECK_EQ(SPAN, f->beats);
+    mem_free(f);
+    check(w, 0, 0, 0, PARTS + 10);
     check_state(w);
     unmake(w);
 }

@@ -88,6 +88,34 @@ TEST(damage_is_noticed)
     buf_done(&b);
 }
 
+/* The sum is right, so nothing is damaged: it is of another program. */
+TEST(what_a_newer_program_wrote_is_refused_by_name)
+{
+    struct journal_record r = example(), got;
+    struct buf b;
+    struct err err;
+    uint64_t sum;
+    buf_init(&b, 1 << 20);
+    struct arena *a = arena_new(NULL, "test", 1 << 20);
+    r.decisions[1].kind = (enum journal_kind)200;
+    CHECK_OK(journal_write(&r, &b, &sum, &err), err);
+    CHECK_EQ(-ERR_UNSUPPORTED, journal_read(buf_slice(&b), a, &got, &sum, &err));
+    CHECK_HAS("decisions of kind 200, of a newer program", err.msg);
+    b.ptr[0] = JOURNAL_FORMAT + 1;
+    CHECK_EQ(-ERR_UNSUPPORTED, journal_read(buf_slice(&b), a, &got, &sum, &err));
+    CHECK_HAS("of a newer program", err.msg);
+    r.decisions[1].kind = JOURNAL_GAP; /* one of format 1 lacks nothing but kinds */
+    buf_clear(&b);
+    CHECK_OK(journal_write(&r, &b, &sum, &err), err);
+    b.ptr[0] = 1;
+    struct hash128 h = hash_xxh128(slice_of(b.ptr, b.len - 8));
+    memcpy(b.ptr + b.len - 8, h.bytes, 8);
+    CHECK_OK(journal_read(buf_slice(&b), a, &got, &sum, &err), err);
+    CHECK_EQ(2, got.n_decisions);
+    arena_free(a);
+    buf_done(&b);
+}
+
 TEST(heads_go_there_and_back)
 {
     const struct head heads[] = {{1, 2, 3, 4, 5, MERGE_NO_MARK, false},

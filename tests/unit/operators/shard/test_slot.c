@@ -263,3 +263,43 @@ TEST(who_takes_over_changed_rules_waits_for_the_release_first)
     bus_client_free(w->worker);
     unmake_world(w);
 }
+
+/* Rules are changed and their task moves at once: the last record of those before is the word of
+ * their slot, too, so nobody has to be fenced. */
+TEST(changed_rules_that_move_go_on_behind_the_last_record)
+{
+    for (uint64_t seed = 700; seed < 700 + TEST_SEEDS(6); seed++) {
+        struct world *w = make_world(seed, seed % 2 == 0 ? bus_sim_calm() : bus_sim_rough());
+        begin(w);
+        while (!w->sender_open) {
+            pass(w, 10000000);
+        }
+        send_until(w, EVENTS / 2);
+        w->old_client = w->worker;
+        w->old = w->slot;
+        w->moved = w->changed = true;
+        begin(w);
+        slot_remove(w->old, plan(false)->lineage, SLOT_LEAVE_FINAL);
+        while (slot_tasks(w->old) > 0) {
+            pass(w, 1000000);
+        }
+        struct slot_task task = task_of(plan(true));
+        task.moved = task.asks = true;
+        slot_remove(w->slot, task.plan->lineage, SLOT_LEAVE);
+        while (slot_tasks(w->slot) > 0) {
+            pass(w, 1000000);
+        }
+        slot_add(w->slot, &task);
+        while (slot_task_state(w->slot, 0) < SLOT_LIVE) {
+            pass(w, 1000000);
+        }
+        CHECK_EQ(SLOT_LIVE, slot_task_state(w->slot, 0));
+        CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+        slot_free(w->old);
+        bus_client_free(w->old_client);
+        w->old = NULL;
+        w->moved = false;
+        send_until(w, EVENTS);
+        finish(w, (int)seed);
+    }
+}

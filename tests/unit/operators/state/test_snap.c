@@ -399,6 +399,22 @@ TEST(a_number_that_nobody_writes_is_no_chunk)
     snap_set_free(set);
 }
 
+/* It stands there until another root does: who passed it over would begin with nothing. */
+TEST(a_root_of_a_newer_program_is_told)
+{
+    const struct snap_key k = {.kind = SNAP_ROOT, .lineage = LINEAGE};
+    const char newer[] = {SNAP_FORMAT + 1, 7}, older[] = {SNAP_FORMAT - 1, 7};
+    struct snap_set *set = snap_set_new(LINEAGE);
+    struct err err;
+    CHECK_OK(snap_set_record(set, &k, slice_of(newer, sizeof newer), &err), err);
+    CHECK_EQ(SNAP_FORMAT + 1, snap_set_newer(set));
+    CHECK(snap_set_root(set) == NULL);
+    CHECK_OK(snap_set_record(set, &k, slice_of(older, sizeof older), &err), err);
+    CHECK_EQ(0, snap_set_newer(set));
+    CHECK(snap_set_root(set) == NULL);
+    snap_set_free(set);
+}
+
 TEST(what_is_damaged_is_refused)
 {
     struct run r = {.seed = 9};
