@@ -70,7 +70,7 @@ static void seek_fresh(const struct slot *s, struct slot_one *o)
     VEC_EACH (&o->inputs, at) {
         const struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
-            bool first = o->conf.from_start || s->conf.range != NULL;
+            bool first = (o->conf.from_start || s->conf.range != NULL) && !o->start.lost;
             int64_t from = first ? in->scan->start : in->scan->end;
             task_seek(o->task, in->first + k, (struct merge_pos){from, 0});
         }
@@ -138,6 +138,7 @@ static void prepare(struct slot *s, struct slot_one *o)
         return;
     }
     slot_trial_count(o);
+    o->start.lost = s->conf.range == NULL && slot_note_says_lost(o);
     if (succeeds(o)) {
         bool left = o->kept && o->life == o->conf.plan->life;
         left = left && o->snap.there && o->snap.root.plan == o->last_plan;
@@ -235,6 +236,9 @@ static void begin_task(struct slot *s, struct slot_one *o)
     take_state(s, o);
     if (o->state == SLOT_REPLAY && succeeds(o)) {
         go_behind(s, o);
+    }
+    if (o->state == SLOT_REPLAY && o->start.lost) {
+        slot_gap_lost(s, o);
     }
     if (o->state == SLOT_REPLAY && slot_gap_in_journal(s, o)) {
         slot_gap_begin(s, o);

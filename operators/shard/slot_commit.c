@@ -83,6 +83,7 @@ static bool cut_all(struct slot *s)
         if (o->state != SLOT_LIVE || (!says && slot_cut_due(s, o) > now)) {
             continue;
         }
+        slot_note_cut(s, o);
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
             slot_lose_one(s, o, "%s", err.msg);
             continue;
@@ -132,10 +133,11 @@ static int put_journal(struct slot *s, const struct slot_one *o, struct err *ret
 /* Of a cut: outputs, pages of a snapshot, the journal record. */
 static int put_part(struct slot *s, struct slot_one *o, uint32_t i, struct err *reterr)
 {
-    uint32_t outputs = o->cut.parcel->n, pages = slot_snap_puts(o);
-    return i < outputs           ? put_output(s, o, &o->cut.parcel->records[i], reterr)
-           : i < outputs + pages ? slot_snap_put(s, o, i - outputs, reterr)
-                                 : put_journal(s, o, reterr);
+    uint32_t outputs = o->cut.parcel->n, pages = slot_snap_puts(o), note = slot_note_puts(o);
+    return i < outputs                  ? put_output(s, o, &o->cut.parcel->records[i], reterr)
+           : i < outputs + pages        ? slot_snap_put(s, o, i - outputs, reterr)
+           : i < outputs + pages + note ? slot_note_put(s, o, reterr)
+                                        : put_journal(s, o, reterr);
 }
 
 /* 0 when all is put; -ERR_AGAIN: go on after the next poll. *ret_more: go on at once, for values of
@@ -147,7 +149,7 @@ static int send_cuts(struct slot *s, bool *ret_more, struct err *reterr)
     for (; s->send_task < s->tasks.len; s->send_task++, s->send_at = 0) {
         struct slot_one *o = s->tasks.ptr[s->send_task];
         uint32_t outputs = o->in_cut ? o->cut.parcel->n : 0, pages = slot_snap_puts(o);
-        uint32_t n = o->in_cut ? outputs + pages + 1 : 0;
+        uint32_t n = o->in_cut ? outputs + pages + slot_note_puts(o) + 1 : 0;
         for (; s->send_at < n; s->send_at++) {
             if (s->send_at > outputs && pages > 0 && slot_now(s) - began > PUTS_NS) {
                 *ret_more = true;
@@ -253,6 +255,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             o->written = at >= 0 ? at : o->seen_at;
             o->readable = false;
             slot_snap_committed(s, o, o->written);
+            slot_note_committed(o);
             slot_trial_committed(s, o);
             o->in_cut = false;
         }

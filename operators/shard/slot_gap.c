@@ -3,7 +3,8 @@
  * Input that retention has removed before it was read. A scan that finds this waits until each of
  * its tasks has taken what it still has of it; then the task moves behind the gap (task_gap), which
  * is journaled, and the scan goes on. A task whose journal cannot be played, because what it read
- * is gone, begins with its last snapshot behind the end of its journal (task_pass_over). Either way
+ * is gone, begins with its last snapshot behind the end of its journal (task_pass_over); one whose
+ * journal is gone as a whole, at the ends of its inputs (task_lose_journal). Either way
  * a snapshot follows at once, so that nobody needs what is gone again.
  */
 #include "core/base/mem.h"
@@ -172,6 +173,21 @@ void slot_gap_begin(struct slot *s, struct slot_one *o)
     mem_free(at);
     arena_free(a);
     slot_forget_journal(o);
+}
+
+/* Where the lost journal ended nobody knows: behind all that it can have taken. */
+void slot_gap_lost(struct slot *s, struct slot_one *o)
+{
+    struct merge_pos *to = positions(o);
+    VEC_EACH (&o->inputs, at) {
+        const struct slot_input *in = *at;
+        for (uint32_t k = 0; k < in->n; k++) {
+            to[in->first + k] = (struct merge_pos){in->scan->end, 0};
+        }
+    }
+    task_lose_journal(o->task, to);
+    o->snap.due = slot_now(s);
+    mem_free(to);
 }
 
 bool slot_gap_stops(const struct slot *s, const struct slot_one *o)

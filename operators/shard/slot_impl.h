@@ -55,6 +55,7 @@ struct slot_one { /* a task and what the slot knows of it */
     struct journal_record record; /* being replayed, in the arena */
     struct task_cut cut;
     struct slot_snap snap;
+    struct slot_note note;
     struct slot_start start;
     bool beside; /* a thread beside has its task */
     struct slot_trial trial;
@@ -68,13 +69,12 @@ struct slot_one { /* a task and what the slot knows of it */
     uint32_t portion;     /* inputs that it takes at a time */
     bool heavy;           /* they cost it much: it takes some when it is its turn (slot.c) */
     bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
-    bool leaving, final, said;   /* final: its last snapshot is asked for; said: the last record, */
-    bool freed;                  /* and that another may have it */
-    char why[160];               /* it is lost */
-    struct probe_party *party;   /* what of its input concerns it; NULL: all of it may */
-    size_t party_version;        /* of its engine's wants */
-    int64_t busy_ns, held_since, /* held_since: waits for an input, with others at hand; 0 */
-        cut_at;                  /* its last cut was */
+    bool leaving, final, said, freed; /* its last snapshot is asked for; FINAL, RELEASE are said */
+    char why[160];                    /* it is lost */
+    struct probe_party *party;        /* what of its input concerns it; NULL: all of it may */
+    size_t party_version;             /* of its engine's wants */
+    int64_t busy_ns, held_since,      /* held_since: waits for an input, with others at hand; 0 */
+        cut_at;                       /* its last cut was */
 };
 
 struct slot {

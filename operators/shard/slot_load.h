@@ -41,6 +41,7 @@ struct slot_asked { /* for the bounds of a scan, which may be gone when the answ
 
 struct slot_start { /* what a task begins with */
     enum { SLOT_WITH_NOTHING, SLOT_WITH_OWN, SLOT_WITH_FORMER } with;
+    bool lost; /* its journal is: it goes on at the ends of its inputs */
     int rc;
     struct err err;
     struct eng_succeeded got;

@@ -108,6 +108,7 @@ void slot_gaps(struct slot *s);
 /* A task that begins, with the journal that was read: it cannot be played. */
 bool slot_gap_in_journal(const struct slot *s, const struct slot_one *o);
 void slot_gap_begin(struct slot *s, struct slot_one *o);
+void slot_gap_lost(struct slot *s, struct slot_one *o); /* its journal is, as a whole */
 bool slot_gap_stops(const struct slot *s, const struct slot_one *o); /* ... it turns out */
 void slot_align(struct slot *s);               /* who has waited long enough may be passed over */
 int64_t slot_align_next(const struct slot *s); /* when the next has; INT64_MAX */

@@ -341,6 +341,7 @@ static void take_records(struct slot *s, uint32_t load, struct slot_journal *j,
         if (j->snapshots) {
             slot_trial_record(s, load, r);
             slot_snap_record(s, load, r);
+            slot_note_record(s, load, r);
             continue;
         }
         struct slot_one *o = r->key.len == 8 ? slot_one_of(s, endian_be64(r->key.ptr)) : NULL;

@@ -35,6 +35,11 @@ struct slot_snap { /* of a task */
     int64_t archived, clock;      /* period of the last one; clock at the cut under way */
 };
 
+struct slot_note { /* that the journal has news behind the snapshot of that record (slot_note.c) */
+    bool there, puts, removes; /* puts: the cut under way writes it, or removes it */
+    uint64_t seq, next;        /* next: once that is committed */
+};
+
 /* The cut was made. */
 void slot_snap_cut(struct slot_one *o);
 /* A slice of it, if one is due. True: another is. *wake: when it will be, if it is not now. */
@@ -55,5 +60,13 @@ struct snap_set *slot_snap_set(struct slot_one *o); /* a new one if there is non
 /* The task began with that state: of these rules, or of those before. */
 void slot_snap_began(struct slot *s, struct slot_one *o, bool own);
 void slot_snap_done(struct slot_snap *p);
+
+void slot_note_record(struct slot *s, uint32_t load, const struct bus_record *r);
+/* All is read: there was more in the journal than is there now. */
+bool slot_note_says_lost(const struct slot_one *o);
+void slot_note_cut(const struct slot *s, struct slot_one *o); /* before its cut */
+uint32_t slot_note_puts(const struct slot_one *o);            /* with it */
+int slot_note_put(struct slot *s, const struct slot_one *o, struct err *reterr) NODISCARD;
+void slot_note_committed(struct slot_one *o);
 
 #endif

@@ -376,6 +376,8 @@ static bool decide_again(struct task *t)
         }
         if (d->kind == JOURNAL_GAP || d->kind == JOURNAL_POISON) {
             task_gap_again(t, d);
+        } else if (d->kind == JOURNAL_LOST) {
+            task_lost_again(t, d);
         }
         t->ended |= d->kind == JOURNAL_ENDS;
     }

@@ -100,6 +100,49 @@ void task_lose(struct task *t)
     }
 }
 
+/* Events were numbered on behind that: nobody knows how far, but no task makes so many before it is
+ * saved. */
+static void note_lost(struct task *t, uint64_t number)
+{
+    *VEC_PUSH(&t->decisions) = (struct journal_decision){
+        .kind = JOURNAL_LOST, .take = merge_takes(t->merge), .time = (int64_t)number};
+    t->counts.gaps++;
+    t->lacks = true;
+    t->lacked = merge_clock(t->merge);
+    task_input_begin(t, (struct eref){0, 0});
+    task_dead(
+        t, TASK_DEAD_GAP, SLICE_NONE,
+        "the journal behind record %llu is lost, with what it says was taken and put out: what "
+        "timers put out since then may come again",
+        (unsigned long long)t->seq);
+    task_input_end(t);
+    eng_number_from(t->eng, MAX(number, eng_numbered(t->eng)));
+    alert_count_from(t->book, number);
+}
+
+void task_lose_journal(struct task *t, const struct merge_pos *to)
+{
+    enum { NUMBERS_BITS = 40 };
+    assert(t->replay == NULL);
+    note_lost(t, ((eng_numbered(t->eng) >> NUMBERS_BITS) + 1) << NUMBERS_BITS);
+    if (t->fresh) {
+        task_lose(t);
+        return;
+    }
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        if (merge_pos(t->merge, i).offset < to[i].offset) {
+            task_gap(t, i, to[i].offset);
+        }
+    }
+}
+
+void task_lost_again(struct task *t, const struct journal_decision *d)
+{
+    if (d->time > 0) {
+        note_lost(t, (uint64_t)d->time);
+    }
+}
+
 void task_gap(struct task *t, uint32_t sub, int64_t to)
 {
     struct merge_pos from = merge_pos(t->merge, sub);

@@ -19,6 +19,9 @@ void task_pass_over(struct task *t, const struct journal_record *last, int64_t o
 /* A task that succeeds others whose state and positions nobody knows any more: all that they had
  * not taken, and all that they knew, is lost. */
 void task_lose(struct task *t);
+/* All that its journal had behind the state that it has, or that it lacks: the task goes on at
+ * `to`, per sub-stream, and with numbers that were never given. */
+void task_lose_journal(struct task *t, const struct merge_pos *to);
 /* Statements of which something that was lost may still be missing: how many, at most max are put
  * down. */
 size_t task_lacks(const struct task *t, struct eng_back *ret, size_t max);

@@ -102,7 +102,8 @@ void task_dead(struct task *t, enum task_dead why, struct slice statement, const
 struct eng_rows;
 void task_rows(void *arg, struct slice statement, const struct eng_rows *rows);
 void task_hop(struct task *t, int64_t clock);
-void task_gap_again(struct task *t, const struct journal_decision *d); /* or POISON; task_gap.c */
+void task_lost_again(struct task *t, const struct journal_decision *d); /* LOST; task_gap.c */
+void task_gap_again(struct task *t, const struct journal_decision *d);  /* or POISON; task_gap.c */
 /* What one input puts out is bounded. True: no more of it. */
 struct eref task_ref(const struct task *t, const struct merge_take *in); /* of what is taken */
 void task_input_begin(struct task *t, struct eref input);

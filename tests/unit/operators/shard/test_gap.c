@@ -502,6 +502,66 @@ TEST(gap_who_falls_silent_is_saved_before_the_journal_is_gone)
     unmake(w);
 }
 
+/* A journal that is gone as a whole with what it had behind the snapshot: nobody knows how far it
+ * went, so the task goes on where nothing can have been taken, and says so. Nothing is put out
+ * twice. */
+TEST(gap_a_journal_that_is_lost_behind_its_snapshot_is_told)
+{
+    struct world *w = make(20000000000);
+    send(w, 50);
+    pass(w, 21000000000);
+    send(w, 10); /* a snapshot is due with these */
+    pass(w, 2000000000);
+    send(w, 40); /* committed, and none is */
+    check(w, 0, 0, 0, 100);
+    kill_worker(w);
+    send(w, 20);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, journal_end(w));
+    for (int i = 0; i < 2; i++) { /* the first is killed behind its first commit */
+        begin(w, false);
+        pass(w, 1000000000);
+        CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+        CHECK(task_counts(slot_task(w->slot, 0)).gaps == 1 + PARTS || i > 0);
+        check(w, 100, 120, 1 + PARTS, 0);
+        if (i == 0) {
+            kill_worker(w);
+        }
+    }
+    check_lacks(w, "hl/all hl/recent ");
+    send(w, 10);
+    check(w, 100, 120, 1 + PARTS, 70); /* with 60 of the snapshot */
+    pass(w, 25000000000);
+    check_state(w);
+    unmake(w);
+}
+
+/* One that was never saved, and has nothing but the word that there was a journal. */
+TEST(gap_a_journal_that_is_lost_without_a_snapshot_is_told)
+{
+    struct world *w = make(0);
+    send(w, 100);
+    check(w, 0, 0, 0, 100);
+    kill_worker(w);
+    send(w, 10);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, journal_end(w));
+    begin(w, false);
+    pass(w, 1000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(1 + PARTS, task_counts(slot_task(w->slot, 0)).gaps);
+    send(w, 10);
+    check(w, 100, 110, 1 + PARTS, 10);
+    w->snapshot_ns = 100000000;
+    kill_worker(w);
+    begin(w, false);
+    pass(w, 1000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    send(w, 10);
+    check(w, 100, 110, 1 + PARTS, 20);
+    pass(w, 3000000000);
+    check_state(w);
+    unmake(w);
+}
+
 /* A journal without its beginning says what was put out, not what was known. */
 TEST(gap_a_journal_without_its_beginning_is_passed_over)
 {
