@@ -25,6 +25,17 @@ static struct head *head_of(const struct hidx_page *p)
     return (struct head *)(void *)(p->cells - sizeof(struct head));
 }
 
+/* Entries of the directory, of which there is one without a directory as well. */
+static struct hidx_page *pages(const struct hidx *x)
+{
+    return (struct hidx_page *)(uintptr_t)(x->depth > 0 ? x->dir : &x->one);
+}
+
+static size_t entry(const struct hidx *x, uint32_t upper)
+{
+    return (uint64_t)upper >> (32 - x->depth);
+}
+
 static void *at(const struct hidx *x, const struct hidx_page *p, size_t i)
 {
     return p->cells + i * x->cell;
@@ -68,13 +79,26 @@ static size_t span(const struct hidx *x, const struct hidx_page *p)
 
 void hidx_done(struct hidx *x)
 {
-    size_t n = x->dir != NULL ? (size_t)1 << x->depth : 0;
+    size_t n = hidx_is_made(x) ? (size_t)1 << x->depth : 0;
     for (size_t i = 0, step; i < n; i += step) {
-        step = span(x, &x->dir[i]);
-        drop(&x->dir[i]);
+        step = span(x, &pages(x)[i]);
+        drop(&pages(x)[i]);
     }
-    mem_free(x->dir);
+    if (x->depth > 0) {
+        mem_free(x->dir);
+    }
     *x = (struct hidx){.cell = x->cell};
+}
+
+void hidx_clear(struct hidx *x)
+{
+    if (x->depth > 0) {
+        hidx_done(x);
+    } else if (x->count > 0) {
+        memset(x->one.cells, 0, (x->one.mask + 1) * x->cell);
+        head_of(&x->one)->used = 0;
+        x->count = 0;
+    }
 }
 
 static void *place(const struct hidx *x, const struct hidx_page *p, uint32_t upper)
@@ -93,7 +117,7 @@ void hidx_reserve(struct hidx *x, size_t n)
     while (depth < DEPTH_MAX && ((size_t)FULL / 2 << depth) < n) {
         depth++;
     }
-    if (x->dir != NULL || depth == 0) {
+    if (hidx_is_made(x) || depth == 0) {
         return;
     }
     x->depth = depth;
@@ -120,16 +144,16 @@ static void move_all(const struct hidx *x, const struct hidx_page *from, struct 
 /* The entries of that page lead to another, or half of them to each of two. */
 static void replace(struct hidx *x, size_t first, size_t n, const struct hidx_page *to)
 {
-    struct hidx_page was = x->dir[first];
+    struct hidx_page was = pages(x)[first];
     for (size_t i = 0; i < n; i++) {
-        x->dir[first + i] = to[n > 1 && i >= n / 2];
+        pages(x)[first + i] = to[n > 1 && i >= n / 2];
     }
     drop(&was);
 }
 
 static void double_page(struct hidx *x, size_t first)
 {
-    struct hidx_page was = x->dir[first];
+    struct hidx_page was = pages(x)[first];
     struct hidx_page to = make(x, 2 * (was.mask + 1), head_of(&was)->depth), both[] = {to, to};
     move_all(x, &was, both, 0);
     replace(x, first, span(x, &was), both);
@@ -140,16 +164,18 @@ static void double_dir(struct hidx *x)
     size_t n = (size_t)1 << x->depth;
     struct hidx_page *to = mem_calloc(2 * n, sizeof *to);
     for (size_t i = 0; i < n; i++) {
-        to[2 * i] = to[2 * i + 1] = x->dir[i];
+        to[2 * i] = to[2 * i + 1] = pages(x)[i];
     }
-    mem_free(x->dir);
+    if (x->depth > 0) {
+        mem_free(x->dir);
+    }
     x->dir = to;
     x->depth++;
 }
 
 static void divide(struct hidx *x, size_t first)
 {
-    struct hidx_page was = x->dir[first];
+    struct hidx_page was = pages(x)[first];
     uint32_t depth = head_of(&was)->depth + 1;
     struct hidx_page to[] = {make(x, FULL, depth), make(x, FULL, depth)};
     move_all(x, &was, to, 1U << (32 - depth));
@@ -160,15 +186,14 @@ static void divide(struct hidx *x, size_t first)
 static void grow(struct hidx *x, uint32_t upper)
 {
     enum { SPARSE = 16 }; /* so much larger may the directory be */
-    size_t i = (uint64_t)upper >> (32 - x->depth);
-    const struct head *h = head_of(&x->dir[i]);
+    size_t i = entry(x, upper), size = pages(x)[i].mask + 1;
+    bool whole = head_of(&pages(x)[i])->depth == x->depth; /* one entry leads there */
     bool room = x->depth < DEPTH_MAX && ((size_t)FULL << x->depth) <= SPARSE * (x->count + 1);
-    if (x->dir[i].mask + 1 < FULL || (h->depth == x->depth && !room) ||
-        x->dir[i].mask + 1 > FULL) {
-        double_page(x, i & ~(span(x, &x->dir[i]) - 1));
+    if (size != FULL || (whole && !room)) {
+        double_page(x, i & ~(span(x, &pages(x)[i]) - 1));
         return;
     }
-    if (h->depth == x->depth) {
+    if (whole) {
         double_dir(x);
         i *= 2;
     }
@@ -183,14 +208,13 @@ static bool is_full(const struct hidx_page *p)
 void *hidx_add(struct hidx *x, uint64_t hash)
 {
     uint32_t upper = hidx_upper(hash);
-    if (UNLIKELY(x->dir == NULL)) {
-        x->dir = mem_alloc(sizeof *x->dir);
-        x->dir[0] = make(x, FIRST, 0);
+    if (UNLIKELY(!hidx_is_made(x))) {
+        x->one = make(x, FIRST, 0);
     }
-    while (UNLIKELY(is_full(&x->dir[(uint64_t)upper >> (32 - x->depth)]))) {
+    while (UNLIKELY(is_full(&pages(x)[entry(x, upper)]))) {
         grow(x, upper);
     }
-    void *cell = place(x, &x->dir[(uint64_t)upper >> (32 - x->depth)], upper);
+    void *cell = place(x, &pages(x)[entry(x, upper)], upper);
     if (x->cell == SMALL) {
         ((struct hidx_small *)cell)->hash = upper;
     } else {
@@ -205,8 +229,7 @@ void *hidx_add(struct hidx *x, uint64_t hash)
 /* Closes the gap, so that searches end at the first free cell. */
 void hidx_remove(struct hidx *x, const void *cell)
 {
-    const struct hidx_page *p =
-        &x->dir[(uint64_t)upper_of(x, cell) >> (32 - x->depth)];
+    const struct hidx_page *p = &pages(x)[entry(x, upper_of(x, cell))];
     size_t mask = p->mask, gap = (size_t)((const char *)cell - p->cells) / x->cell;
     assert(gap <= mask && !is_free(x, cell));
     for (size_t i = (gap + 1) & mask; !is_free(x, at(x, p, i)); i = (i + 1) & mask) {
@@ -224,16 +247,17 @@ void hidx_remove(struct hidx *x, const void *cell)
 
 void *hidx_next(const struct hidx *x, const void *before)
 {
-    size_t n = x->dir != NULL ? (size_t)1 << x->depth : 0, i = 0, k = 0;
+    size_t n = hidx_is_made(x) ? (size_t)1 << x->depth : 0, i = 0, k = 0;
+    const struct hidx_page *p = pages(x);
     if (before != NULL) {
-        i = (uint64_t)upper_of(x, before) >> (32 - x->depth);
-        i &= ~(span(x, &x->dir[i]) - 1);
-        k = (size_t)((const char *)before - x->dir[i].cells) / x->cell + 1;
+        i = entry(x, upper_of(x, before));
+        i &= ~(span(x, &p[i]) - 1);
+        k = (size_t)((const char *)before - p[i].cells) / x->cell + 1;
     }
-    for (; i < n; i += span(x, &x->dir[i]), k = 0) {
-        for (; k <= x->dir[i].mask; k++) {
-            if (!is_free(x, at(x, &x->dir[i], k))) {
-                return at(x, &x->dir[i], k);
+    for (; i < n; i += span(x, &p[i]), k = 0) {
+        for (; k <= p[i].mask; k++) {
+            if (!is_free(x, at(x, &p[i], k))) {
+                return at(x, &p[i], k);
             }
         }
     }

@@ -22,6 +22,7 @@
 
 #include "core/base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,14 +42,18 @@ struct hidx_page {
 };
 
 struct hidx {
-    struct hidx_page *dir; /* NULL: nothing was ever added */
-    uint32_t depth;        /* it has 2^depth entries */
-    uint32_t cell;         /* bytes; 8: struct hidx_small */
+    union {
+        struct hidx_page one;  /* the only one, or where nothing was ever added: all zero */
+        struct hidx_page *dir; /* if depth > 0: 2^depth entries */
+    };
+    uint32_t depth;
+    uint32_t cell; /* bytes; 8: struct hidx_small */
     size_t count;
 };
 
 void hidx_init(struct hidx *x, size_t cell);
-void hidx_done(struct hidx *x); /* it is empty then, and may be used again */
+void hidx_done(struct hidx *x);              /* it is empty then, and may be used again */
+void hidx_clear(struct hidx *x);             /* likewise, but keeps the memory of a small one */
 void hidx_reserve(struct hidx *x, size_t n); /* of an empty one: so many will come */
 /* A new cell: its hash is set, the rest of it zero; its owner sets what. */
 void *hidx_add(struct hidx *x, uint64_t hash);
@@ -66,6 +71,11 @@ static inline uint64_t hidx_pointer(const void *p)
     return ((uint64_t)(uintptr_t)p >> 4) * 0x9e3779b97f4a7c15ULL;
 }
 
+static inline bool hidx_is_made(const struct hidx *x)
+{
+    return x->one.cells != NULL;
+}
+
 struct hidx_spot {
     char *cells;
     size_t mask, i;
@@ -74,7 +84,8 @@ struct hidx_spot {
 /* Where cells of that hash begin, if there was an addition. */
 static inline ALWAYS_INLINE struct hidx_spot hidx_spot(const struct hidx *x, uint64_t hash)
 {
-    const struct hidx_page *p = &x->dir[(uint64_t)hidx_upper(hash) >> (32 - x->depth)];
+    const struct hidx_page *p =
+        x->depth > 0 ? &x->dir[hidx_upper(hash) >> (32 - x->depth)] : &x->one;
     return (struct hidx_spot){p->cells, p->mask, hidx_upper(hash) & p->mask};
 }
 

@@ -9,6 +9,7 @@
 #ifndef OPERATORS_AGG_AGG_IMPL_H
 #define OPERATORS_AGG_AGG_IMPL_H
 
+#include "core/base/hidx.h"
 #include "operators/agg/agg.h"
 
 #define AGG(name, locality, doc) extern const struct agg_def agg_##name;
@@ -74,8 +75,8 @@ struct agg_uniq_cell {
 };
 struct agg_uniq {                /* zeroed is empty */
     struct agg_uniq_cell *cells; /* len of them, in an order that the calls alone decide */
-    uint32_t *index;             /* open addressing: 0 free, else the cell + 1 */
-    uint32_t cap, len;           /* cap: of the index, a power of two */
+    struct hidx index;           /* the cell + 1 */
+    uint32_t cap, len;
 };
 bool agg_uniq_add(struct agg_uniq *u, struct dat key); /* true if it was not there; keeps it */
 bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key); /* true: the last one */

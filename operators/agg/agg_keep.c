@@ -8,57 +8,52 @@
 
 #include <assert.h>
 
-enum { CELLS_MIN = 8, RING_MIN = 4 };
+enum { CELLS_MIN = 6, RING_MIN = 4 };
 
-/* The index's place of a key: where it is, or where it belongs. */
-static uint32_t place(const struct agg_uniq *u, struct dat key)
+static struct hidx_small *place(const struct agg_uniq *u, struct dat key, uint64_t hash)
 {
-    uint32_t i = (uint32_t)dat_hash(key) & (u->cap - 1);
-    while (u->index[i] != 0 && !dat_same(u->cells[u->index[i] - 1].key, key)) {
-        i = (i + 1) & (u->cap - 1);
+    HIDX_EACH(&u->index, hash, struct hidx_small, c)
+    {
+        if (c->hash == hidx_upper(hash) && dat_same(u->cells[c->what - 1].key, key)) {
+            return c;
+        }
     }
-    return i;
-}
-
-static uint32_t home(const struct agg_uniq *u, uint32_t cell)
-{
-    return (uint32_t)dat_hash(u->cells[cell].key) & (u->cap - 1);
+    return NULL;
 }
 
 /* The index's place of a cell. */
-static uint32_t place_of(const struct agg_uniq *u, uint32_t cell)
+static struct hidx_small *place_of(const struct agg_uniq *u, uint32_t cell)
 {
-    uint32_t i = home(u, cell);
-    while (u->index[i] != cell + 1) {
-        assert(u->index[i] != 0);
-        i = (i + 1) & (u->cap - 1);
+    struct hidx_small *found = NULL;
+    HIDX_EACH(&u->index, dat_hash(u->cells[cell].key), struct hidx_small, c)
+    {
+        if (c->what == cell + 1) {
+            found = c;
+            break;
+        }
     }
-    return i;
-}
-
-static void grow(struct agg_uniq *u)
-{
-    u->cap = u->cap == 0 ? CELLS_MIN : u->cap * 2;
-    mem_free(u->index);
-    u->index = mem_calloc(u->cap, sizeof *u->index);
-    u->cells = mem_realloc(u->cells, (size_t)u->cap / 4 * 3 * sizeof *u->cells);
-    for (uint32_t k = 0; k < u->len; k++) {
-        u->index[place(u, u->cells[k].key)] = k + 1;
-    }
+    assert(found != NULL);
+    return found;
 }
 
 /* The cell of a key, a new one (of which there are 0) if there is none. */
 static struct agg_uniq_cell *cell_of(struct agg_uniq *u, struct dat key)
 {
-    if (u->len * 4 >= u->cap * 3) {
-        grow(u);
+    uint64_t hash = dat_hash(key);
+    const struct hidx_small *at = place(u, key, hash);
+    if (at != NULL) {
+        return &u->cells[at->what - 1];
     }
-    uint32_t *at = &u->index[place(u, key)];
-    if (*at == 0) {
-        u->cells[u->len] = (struct agg_uniq_cell){dat_keep(key), 0};
-        *at = ++u->len;
+    if (u->len == u->cap) {
+        u->cap = MAX((uint32_t)CELLS_MIN, u->cap * 2);
+        u->cells = mem_realloc(u->cells, u->cap * sizeof *u->cells);
     }
-    return &u->cells[*at - 1];
+    if (!hidx_is_made(&u->index)) {
+        hidx_init(&u->index, sizeof(struct hidx_small));
+    }
+    u->cells[u->len] = (struct agg_uniq_cell){dat_keep(key), 0};
+    ((struct hidx_small *)hidx_add(&u->index, hash))->what = ++u->len;
+    return &u->cells[u->len - 1];
 }
 
 bool agg_uniq_add(struct agg_uniq *u, struct dat key)
@@ -77,32 +72,24 @@ bool agg_uniq_put(struct agg_uniq *u, struct dat key, uint64_t n)
 
 uint64_t agg_uniq_count(const struct agg_uniq *u, struct dat key)
 {
-    uint32_t cell = u->len > 0 ? u->index[place(u, key)] : 0;
-    return cell > 0 ? u->cells[cell - 1].n : 0;
+    const struct hidx_small *at = place(u, key, dat_hash(key));
+    return at != NULL ? u->cells[at->what - 1].n : 0;
 }
 
 bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key)
 {
-    if (u->len == 0) {
+    const struct hidx_small *at = place(u, key, dat_hash(key));
+    if (at == NULL || --u->cells[at->what - 1].n > 0) {
         return false;
     }
-    uint32_t hole = place(u, key), mask = u->cap - 1, cell = u->index[hole] - 1;
-    if (u->index[hole] == 0 || --u->cells[cell].n > 0) {
-        return false;
-    }
+    uint32_t cell = at->what - 1, last = u->len - 1;
     dat_drop(h, u->cells[cell].key);
-    for (uint32_t i = (hole + 1) & mask; u->index[i] != 0; i = (i + 1) & mask) {
-        if (((i - home(u, u->index[i] - 1)) & mask) >= ((i - hole) & mask)) { /* it may move back */
-            u->index[hole] = u->index[i];
-            hole = i;
-        }
-    }
-    u->index[hole] = 0;
-    uint32_t last = --u->len;
+    hidx_remove(&u->index, at);
     if (cell != last) {
-        u->index[place_of(u, last)] = cell + 1;
+        place_of(u, last)->what = cell + 1;
         u->cells[cell] = u->cells[last];
     }
+    u->len--;
     return true;
 }
 
@@ -112,7 +99,7 @@ void agg_uniq_done(struct agg_uniq *u, struct vheap *h)
         dat_drop(h, u->cells[i].key);
     }
     mem_free(u->cells);
-    mem_free(u->index);
+    hidx_done(&u->index);
     *u = (struct agg_uniq){0};
 }
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 enum {
-    CELLS_MIN = 16,
     KEYS_MAX = 32,
     FETCH_MIN = 1024 /* groups; fewer are in the cache anyway */
 };
@@ -29,6 +28,7 @@ static struct aggregator *bare(const struct agg_layout *l, struct ex **keys, uin
     struct aggregator *a = MEM_NEW(struct aggregator);
     *a = (struct aggregator){
         .layout = l, .keys = keys, .n_keys = n_keys, .width = width, .heap = heap};
+    hidx_init(&a->index, sizeof(struct hidx_small));
     return a;
 }
 
@@ -122,30 +122,11 @@ void aggr_free(struct aggregator *a)
     VEC_DONE(&a->late_done);
     VEC_DONE(&a->by_id);
     VEC_DONE(&a->free_ids);
-    mem_free(a->cells);
+    hidx_done(&a->index);
     mem_free(a);
 }
 
 /* ---- the table of groups ---- */
-
-static void cell_put(struct aggregator *a, uint64_t hash, uint32_t id)
-{
-    size_t i = hash & (a->n_cells - 1);
-    while (a->cells[i].id != 0) {
-        i = (i + 1) & (a->n_cells - 1);
-    }
-    a->cells[i] = (struct cell){(uint32_t)(hash >> 32), id};
-}
-
-static void grow(struct aggregator *a)
-{
-    mem_free(a->cells);
-    a->n_cells = MAX((size_t)CELLS_MIN, a->n_cells * 2);
-    a->cells = mem_calloc(a->n_cells, sizeof *a->cells);
-    for (struct group *g = a->first; g != NULL; g = g->next) {
-        cell_put(a, g->hash, g->id);
-    }
-}
 
 static void enlist(struct aggregator *a, struct group *g)
 {
@@ -157,25 +138,21 @@ static void enlist(struct aggregator *a, struct group *g)
     }
     bool object = a->n_keys > 0 && dat_is_obj(g->key[0]);
     a->by_id.ptr[g->id - 1] = (struct entry){g, object ? g->key[0].o : NULL};
-    cell_put(a, g->hash, g->id);
+    ((struct hidx_small *)hidx_add(&a->index, g->hash))->what = g->id;
 }
 
-/* Those behind it move up, so that searches end at the first free cell. */
 static void delist(struct aggregator *a, struct group *g)
 {
-    size_t mask = a->n_cells - 1, gap = g->hash & mask;
-    while (a->cells[gap].id != g->id) {
-        assert(a->cells[gap].id != 0 && "it was added");
-        gap = (gap + 1) & mask;
-    }
-    for (size_t i = (gap + 1) & mask; a->cells[i].id != 0; i = (i + 1) & mask) {
-        size_t home = a->by_id.ptr[a->cells[i].id - 1].g->hash & mask;
-        if (((i - home) & mask) >= ((i - gap) & mask)) {
-            a->cells[gap] = a->cells[i];
-            gap = i;
+    const struct hidx_small *found = NULL;
+    HIDX_EACH(&a->index, g->hash, struct hidx_small, c)
+    {
+        if (c->what == g->id) {
+            found = c;
+            break;
         }
     }
-    a->cells[gap] = (struct cell){0, 0};
+    assert(found != NULL && "it was added");
+    hidx_remove(&a->index, found);
     a->by_id.ptr[g->id - 1] = (struct entry){NULL, NULL};
     *VEC_PUSH(&a->free_ids) = g->id;
 }
@@ -202,9 +179,6 @@ static struct group *make(struct aggregator *a)
 
 struct group *aggr_add(struct aggregator *a, const struct dat *key, uint64_t hash, uint32_t level)
 {
-    if ((a->count + 1) * 4 > a->n_cells * 3) {
-        grow(a);
-    }
     struct group *g = make(a);
     g->nr = a->next_nr++;
     g->hash = hash;
@@ -286,9 +260,10 @@ static inline uint64_t hash_of_one(struct dat key)
 
 static inline void soon(const struct aggregator *a, uint64_t hash)
 {
-    const struct cell *c = &a->cells[hash & (a->n_cells - 1)];
-    if (c->id != 0 && c->hash == (uint32_t)(hash >> 32)) { /* others are not worth a search */
-        const struct entry *e = &a->by_id.ptr[c->id - 1];
+    struct hidx_spot first = hidx_spot(&a->index, hash);
+    const struct hidx_small *c = (const struct hidx_small *)(void *)first.cells + first.i;
+    if (c->what != 0 && c->hash == hidx_upper(hash)) { /* others are not worth a search */
+        const struct entry *e = &a->by_id.ptr[c->what - 1];
         fetch(a, e->g);
         __builtin_prefetch(e->key0);
     }
@@ -321,16 +296,12 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
 static inline ALWAYS_INLINE struct group *look_up(const struct aggregator *a, const struct dat *key,
                                                   uint32_t n, uint64_t hash, uint32_t level)
 {
-    uint32_t upper = (uint32_t)(hash >> 32);
-    size_t mask = a->n_cells - 1;
-    if (UNLIKELY(a->count == 0)) {
-        return NULL;
-    }
-    for (size_t i = hash & mask; a->cells[i].id != 0; i = (i + 1) & mask) {
-        if (a->cells[i].hash != upper) {
+    HIDX_EACH(&a->index, hash, struct hidx_small, c)
+    {
+        if (c->hash != hidx_upper(hash)) {
             continue;
         }
-        const struct entry *e = &a->by_id.ptr[a->cells[i].id - 1];
+        const struct entry *e = &a->by_id.ptr[c->what - 1];
         __builtin_prefetch(e->key0);
         if (LIKELY(is_of(e->g, key, n, hash, level))) {
             return e->g;

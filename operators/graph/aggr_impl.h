@@ -5,15 +5,11 @@
 #ifndef OPERATORS_GRAPH_AGGR_IMPL_H
 #define OPERATORS_GRAPH_AGGR_IMPL_H
 
+#include "core/base/hidx.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "operators/graph/aggr.h"
 #include "operators/sig/save_late.h"
-
-struct cell {      /* of the table of groups; id 0: free */
-    uint32_t hash; /* upper half */
-    uint32_t id;
-};
 
 struct entry {
     struct group *g;        /* NULL: nobody has this id */
@@ -27,8 +23,8 @@ struct aggregator {
     struct vheap *heap;
     struct lim *lim;              /* NULL: groups are not counted */
     bool causes, windowed, queue; /* groups know their causes; rows leave; in order */
-    struct cell *cells;           /* open addressing; at most three of four are taken */
-    size_t n_cells, count;
+    struct hidx index;            /* ids */
+    size_t count;
     size_t touched_bytes;    /* by events, of each group */
     VEC(struct entry) by_id; /* from id 1 on */
     VEC(uint32_t) free_ids;

@@ -23,8 +23,7 @@ struct ctx_ctl {
     struct ctx_part *owner;
     const struct ctx_level *level;
     struct ctx_part *first, *last; /* its parts */
-    struct ctx_part **buckets;     /* by key */
-    size_t n_buckets, n_keyed;
+    struct hidx by_key;
     struct ctx_leaf *leaves;
     uint32_t n_leaves;
     struct pat *start;
@@ -41,7 +40,6 @@ struct ctx_part {
     struct ctx_ctl *inner;                /* NULL: a partition */
     struct ctx_part *next, *prev;         /* in ctl */
     struct ctx_part *all_next, *all_prev; /* partitions of the plan */
-    struct ctx_part *chain;               /* in its bucket */
     struct dat key;                       /* kept */
     uint64_t hash;
     bool keyed, closed;

@@ -15,52 +15,41 @@
 
 #include <assert.h>
 
-enum { BUCKETS_MIN = 16, LATE = 0x8000 };
+enum { LATE = 0x8000 };
 
 /* ---- parts by key ---- */
 
 struct ctx_part *ctx_find(const struct ctx_ctl *c, struct dat key)
 {
-    if (c->n_buckets == 0) {
-        return NULL;
+    uint64_t hash = dat_hash(key);
+    HIDX_EACH(&c->by_key, hash, struct hidx_cell, at)
+    {
+        struct ctx_part *p = at->what;
+        if (at->hash == hash && dat_same(p->key, key)) {
+            return p;
+        }
     }
-    uint64_t h = dat_hash(key);
-    struct ctx_part *p = c->buckets[h & (c->n_buckets - 1)];
-    while (p != NULL && !(p->hash == h && dat_same(p->key, key))) {
-        p = p->chain;
-    }
-    return p;
+    return NULL;
 }
 
 static void hash_in(struct ctx_ctl *c, struct ctx_part *p)
 {
-    if (c->n_keyed >= c->n_buckets) {
-        mem_free(c->buckets);
-        c->n_buckets = MAX((size_t)BUCKETS_MIN, c->n_buckets * 2);
-        c->buckets = mem_calloc(c->n_buckets, sizeof(struct ctx_part *));
-        for (struct ctx_part *q = c->first; q != NULL; q = q->next) {
-            if (q->keyed && q != p) {
-                struct ctx_part **b = &c->buckets[q->hash & (c->n_buckets - 1)];
-                q->chain = *b;
-                *b = q;
-            }
-        }
+    if (!hidx_is_made(&c->by_key)) {
+        hidx_init(&c->by_key, sizeof(struct hidx_cell));
     }
-    struct ctx_part **b = &c->buckets[p->hash & (c->n_buckets - 1)];
-    p->chain = *b;
-    *b = p;
-    c->n_keyed++;
+    ((struct hidx_cell *)hidx_add(&c->by_key, p->hash))->what = p;
 }
 
-static void hash_out(struct ctx_ctl *c, struct ctx_part *p)
+static void hash_out(struct ctx_ctl *c, const struct ctx_part *p)
 {
-    struct ctx_part **at = &c->buckets[p->hash & (c->n_buckets - 1)];
-    while (*at != p) {
-        assert(*at != NULL);
-        at = &(*at)->chain;
+    HIDX_EACH(&c->by_key, p->hash, struct hidx_cell, at)
+    {
+        if (at->what == p) {
+            hidx_remove(&c->by_key, at);
+            return;
+        }
     }
-    *at = p->chain;
-    c->n_keyed--;
+    assert(false && "it was added");
 }
 
 /* ---- parts ---- */
@@ -438,7 +427,7 @@ void ctx_ctl_free(struct ctx_ctl *c)
         ctx_close(c->first);
     }
     mem_free(c->leaves);
-    mem_free(c->buckets);
+    hidx_done(&c->by_key);
     mem_free(c);
 }
 

@@ -202,9 +202,7 @@ void stmt_free(struct stmt *st)
 {
     st->types.owner = 0;
     VEC_DONE(&st->insts);
-    mem_free(st->by_props);
-    st->by_props = NULL;
-    st->n_by_props = 0;
+    hidx_done(&st->by_props);
     VEC_DONE(&st->used);
     VEC_DONE(&st->made);
     VEC_DONE(&st->subqs);

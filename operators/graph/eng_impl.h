@@ -8,6 +8,7 @@
 #ifndef OPERATORS_GRAPH_ENG_IMPL_H
 #define OPERATORS_GRAPH_ENG_IMPL_H
 
+#include "core/base/hidx.h"
 #include "core/base/vec.h"
 #include "operators/agg/agg.h"
 #include "operators/epl/epl.h"
@@ -47,8 +48,7 @@ struct stmt {
     bool part_asked,
         part_listed; /* the context has conditions for some types; for one of its own */
     VEC(struct inst *) insts;
-    struct inst **by_props; /* hash table of instances with props; n_by_props is a power of two */
-    size_t n_by_props, in_by_props;
+    struct hidx by_props; /* instances with props */
     VEC(struct cat_entry *) used;
     VEC(struct cat_entry *) made;
     VEC(struct subq_plan *) subqs;  /* in its expressions */

@@ -14,75 +14,41 @@
 
 #include <assert.h>
 
-enum { BY_PROPS_MIN = 16 };
-
 /* ---- instances by the properties of their partition ---- */
-
-static size_t home_of(const struct stmt *st, const struct evt *props)
-{
-    uint64_t h = (uint64_t)(uintptr_t)props * 0x9e3779b97f4a7c15ULL;
-    return (size_t)(h >> 32) & (st->n_by_props - 1);
-}
-
-static void put(struct stmt *st, struct inst *in)
-{
-    size_t i = home_of(st, in->props);
-    while (st->by_props[i] != NULL) {
-        i = (i + 1) & (st->n_by_props - 1);
-    }
-    st->by_props[i] = in;
-}
 
 static void index_in(struct stmt *st, struct inst *in)
 {
-    if (2 * (st->in_by_props + 1) > st->n_by_props) {
-        struct inst **old = st->by_props;
-        size_t n = st->n_by_props;
-        st->n_by_props = MAX((size_t)BY_PROPS_MIN, n * 2);
-        st->by_props = mem_calloc(st->n_by_props, sizeof(struct inst *));
-        for (size_t i = 0; i < n; i++) {
-            if (old[i] != NULL) {
-                put(st, old[i]);
-            }
-        }
-        mem_free(old);
+    if (!hidx_is_made(&st->by_props)) {
+        hidx_init(&st->by_props, sizeof(struct hidx_cell));
     }
-    put(st, in);
-    st->in_by_props++;
+    ((struct hidx_cell *)hidx_add(&st->by_props, hidx_pointer(in->props)))->what = in;
 }
 
-/* Removes and closes the gap, so that searches end at the first free place. */
 static void index_out(struct stmt *st, const struct inst *in)
 {
-    size_t mask = st->n_by_props - 1;
-    size_t gap = home_of(st, in->props);
-    while (st->by_props[gap] != in) {
-        assert(st->by_props[gap] != NULL);
-        gap = (gap + 1) & mask;
-    }
-    for (size_t i = (gap + 1) & mask; st->by_props[i] != NULL; i = (i + 1) & mask) {
-        size_t home = home_of(st, st->by_props[i]->props);
-        if (((i - home) & mask) >= ((i - gap) & mask)) {
-            st->by_props[gap] = st->by_props[i];
-            gap = i;
+    HIDX_EACH(&st->by_props, hidx_pointer(in->props), struct hidx_cell, c)
+    {
+        if (c->what == in) {
+            hidx_remove(&st->by_props, c);
+            return;
         }
     }
-    st->by_props[gap] = NULL;
-    st->in_by_props--;
+    assert(false && "it was added");
 }
 
 struct inst *inst_of(const struct stmt *st, const struct evt *props)
 {
-    if (props == NULL || st->n_by_props == 0) {
-        return props == NULL && st->insts.len > 0 && st->insts.ptr[0]->props == NULL
-                   ? st->insts.ptr[0]
-                   : NULL;
+    uint64_t hash = hidx_pointer(props);
+    if (props == NULL) {
+        return st->insts.len > 0 && st->insts.ptr[0]->props == NULL ? st->insts.ptr[0] : NULL;
     }
-    size_t i = home_of(st, props);
-    while (st->by_props[i] != NULL && st->by_props[i]->props != props) {
-        i = (i + 1) & (st->n_by_props - 1);
+    HIDX_EACH(&st->by_props, hash, struct hidx_cell, c)
+    {
+        if (c->hash == hash && ((const struct inst *)c->what)->props == props) {
+            return c->what;
+        }
     }
-    return st->by_props[i];
+    return NULL;
 }
 
 void inst_init(struct inst *in, struct stmt *st, struct evt *props)

@@ -4,6 +4,7 @@
  * leaves, for each column that is bounded a tree of them; all chained through the leaves
  * themselves, so that adding and removing one costs no memory but its own. See route.h.
  */
+#include "core/base/hidx.h"
 #include "core/base/mem.h"
 #include "operators/route/range.h"
 #include "operators/route/route_impl.h"
@@ -13,14 +14,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 8, FIRSTS = 64 };
+enum { FIRSTS = 64 };
 
 struct keyed { /* leaves that compare the same columns */
     uint32_t n_keys;
     uint16_t slot[ROUTE_KEYS_MAX];
     uint8_t null_ok;
-    struct route_leaf **buckets;
-    size_t n_buckets, count;
+    struct hidx by_hash; /* of leaves of one hash the last that came, which leads to the others */
     uint32_t first[FIRSTS]; /* leaves by the hash of their first key: often none is of an event's */
 };
 
@@ -88,10 +88,11 @@ void route_free(struct route *r)
             continue;
         }
         VEC_EACH (&(*t)->keyed, k) {
-            for (size_t i = 0; i < k->n_buckets; i++) {
-                free_list(k->buckets[i]);
+            struct hidx_cell *c = NULL;
+            while ((c = hidx_next(&k->by_hash, c)) != NULL) {
+                free_list(c->what);
             }
-            mem_free(k->buckets);
+            hidx_done(&k->by_hash);
         }
         VEC_EACH (&(*t)->ranged, k) {
             free_tree(k->root);
@@ -140,6 +141,7 @@ static struct keyed *keyed_for(struct per_type *t, const struct route_filter *f)
     k->n_keys = f->n_keys;
     k->null_ok = f->null_ok;
     memcpy(k->slot, f->key_slot, sizeof k->slot);
+    hidx_init(&k->by_hash, sizeof(struct hidx_cell));
     return k;
 }
 
@@ -154,19 +156,41 @@ static void link_in(struct route_leaf **home, struct route_leaf *l)
     *home = l;
 }
 
-static void grow(struct keyed *k)
+/* The leaves of a hash; NULL: none. */
+static struct hidx_cell *of_hash(const struct keyed *k, uint64_t hash)
 {
-    size_t n = MAX((size_t)BUCKETS_MIN, k->n_buckets * 2);
-    struct route_leaf **to = mem_calloc(n, sizeof(struct route_leaf *));
-    for (size_t i = 0; i < k->n_buckets; i++) {
-        for (struct route_leaf *l = k->buckets[i], *next; l != NULL; l = next) {
-            next = l->next;
-            link_in(&to[l->hash & (n - 1)], l);
+    HIDX_EACH(&k->by_hash, hash, struct hidx_cell, c)
+    {
+        if (c->hash == hash) {
+            return c;
         }
     }
-    mem_free(k->buckets);
-    k->buckets = to;
-    k->n_buckets = n;
+    return NULL;
+}
+
+static void key_in(struct keyed *k, struct route_leaf *l)
+{
+    struct hidx_cell *c = of_hash(k, l->hash);
+    struct route_leaf *was = c != NULL ? c->what : NULL;
+    c = c != NULL ? c : hidx_add(&k->by_hash, l->hash);
+    c->what = l;
+    l->keyed = true;
+    l->next = was;
+    if (was != NULL) {
+        was->prev = l;
+    }
+}
+
+/* It leads to those of its hash no more. */
+static void key_out(struct keyed *k, const struct route_leaf *l)
+{
+    struct hidx_cell *c = of_hash(k, l->hash);
+    assert(c != NULL && c->what == l);
+    if (l->next != NULL) {
+        c->what = l->next;
+    } else {
+        hidx_remove(&k->by_hash, c);
+    }
 }
 
 /* ... whose first has the hash h. */
@@ -188,16 +212,12 @@ static void link_keyed(struct per_type *t, struct route_leaf *l)
 {
     const struct route_filter *f = l->filter;
     struct keyed *k = keyed_for(t, f);
-    if (k->count >= k->n_buckets) {
-        grow(k);
-    }
     uint64_t first = dat_hash(l->key[0]);
-    k->count++;
     k->first[first % FIRSTS]++;
     l->first = (uint8_t)(first % FIRSTS);
     l->of = (uint32_t)(k - t->keyed.ptr);
     l->hash = hash_keys(first, l->key, f->n_keys);
-    link_in(&k->buckets[l->hash & (k->n_buckets - 1)], l);
+    key_in(k, l);
 }
 
 static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
@@ -282,6 +302,7 @@ static struct route_leaf *leaf_new(struct route *r, const struct route_filter *f
     l->seq = seq;
     l->consume = 0;
     l->dead = false;
+    l->keyed = false;
     l->home = NULL;
     l->next = l->prev = NULL;
     l->test = NULL;
@@ -382,20 +403,20 @@ void route_remove(struct route *r, struct route_leaf *l)
         struct per_type *t = type_entry(r, l->filter->type, true);
         range_remove(&ranged_for(t, l->filter->range_slot)->root, l);
     }
-    if (l->home != NULL) {
-        if (l->prev != NULL) {
-            l->prev->next = l->next;
-        } else {
-            *l->home = l->next;
+    if (l->keyed) {
+        struct keyed *k = &type_entry(r, l->filter->type, true)->keyed.ptr[l->of];
+        k->first[l->first]--;
+        if (l->prev == NULL) {
+            key_out(k, l);
         }
-        if (l->next != NULL) {
-            l->next->prev = l->prev;
-        }
-        if (l->filter->n_keys > 0) {
-            struct keyed *k = &type_entry(r, l->filter->type, true)->keyed.ptr[l->of];
-            k->count--;
-            k->first[l->first]--;
-        }
+    }
+    if (l->prev != NULL) {
+        l->prev->next = l->next;
+    } else if (l->home != NULL) {
+        *l->home = l->next;
+    }
+    if (l->next != NULL) {
+        l->next->prev = l->prev;
     }
     for (uint32_t i = 0; l->filter->made != 0 && i < l->filter->n_keys; i++) {
         if ((l->filter->made & (1u << i)) != 0) {
@@ -514,11 +535,10 @@ static void probe(struct asking *a, const struct keyed *k, const uint16_t *view)
         return;
     }
     h = hash_keys(h, v, n);
-    for (struct route_leaf *l = k->buckets[h & (k->n_buckets - 1)]; l != NULL; l = l->next) {
-        bool same = l->hash == h;
-        if (same) {
-            soon(l);
-        }
+    const struct hidx_cell *c = of_hash(k, h);
+    for (struct route_leaf *l = c != NULL ? c->what : NULL; l != NULL; l = l->next) {
+        bool same = true;
+        soon(l);
         for (uint32_t i = 0; same && i < n; i++) {
             same = same_value(l->key[i], v[i]);
         }
@@ -553,7 +573,7 @@ static inline ALWAYS_INLINE void match_type(struct asking *a, const struct etype
         }
     }
     VEC_EACH (&p->keyed, k) {
-        if (k->count > 0) {
+        if (k->by_hash.count > 0) {
             probe(a, k, view);
         }
     }

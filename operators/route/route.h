@@ -53,7 +53,8 @@ struct route_leaf {
     bool dead;
     uint8_t first;                          /* with keys: by what the first counts, */
     uint32_t of;                            /* and which table of its type it is in */
-    struct route_leaf *next, *prev, **home; /* in its list */
+    bool keyed;                             /* it is in that table */
+    struct route_leaf *next, *prev, **home; /* in its list; with keys, of those of one hash */
     uint64_t hash;
     struct dat key[ROUTE_KEYS_MAX]; /* kept if made */
     double low, high, top;          /* of filter->ranged; top: the greatest high below it */

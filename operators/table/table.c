@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See table.h. The nameless column of a row holds a pointer to its entry, which has the block, the
- * table and the hash of the key. The hash table is open addressing over the rows themselves: the
- * hash beside them and the key in them is all that a look-up touches.
+ * table and the hash of the key. The hash table has the rows themselves: the hash beside them and
+ * the key in them is all that a look-up touches.
  */
 #include "core/base/mem.h"
 #include "operators/table/table_impl.h"
 
 #include <assert.h>
 
-enum { SLOTS_MIN = 32 };
-
 struct trows *table_open(struct table *t, struct evt *props)
 {
     struct trows *r = MEM_NEW(struct trows);
     r->t = t;
     r->props = props;
+    hidx_init(&r->index, sizeof(struct hidx_cell));
     *VEC_PUSH(&t->rows) = r;
     return r;
 }
@@ -80,7 +79,7 @@ void table_close(struct trows *r)
         entry_free(l->e);
     }
     VEC_DONE(&r->loaded);
-    mem_free(r->slots);
+    hidx_done(&r->index);
     mem_free(r);
 }
 
@@ -112,14 +111,11 @@ uint64_t table_hash(const struct dat *key, uint32_t n)
 
 struct evt *table_find_hash(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
 {
-    if (r->n_slots == 0) {
-        return NULL;
-    }
-    size_t mask = r->n_slots - 1;
     const uint16_t *cols = r->t->key;
-    for (size_t i = hash & mask; r->slots[i].row != NULL; i = (i + 1) & mask) {
-        struct evt *row = r->slots[i].row;
-        bool same = r->slots[i].hash == hash;
+    HIDX_EACH(&r->index, hash, struct hidx_cell, c)
+    {
+        struct evt *row = c->what;
+        bool same = c->hash == hash;
         for (uint32_t k = 0; same && k < n; k++) {
             same = dat_same(row->p[cols[k]], key[k]);
         }
@@ -152,40 +148,21 @@ struct evt *table_find(struct trows *r, const struct dat *key, uint32_t n)
     return row;
 }
 
-static void slot_in(struct trows *r, struct evt *row, uint64_t hash)
+static void index_in(struct trows *r, struct evt *row, uint64_t hash)
 {
-    size_t i = hash & (r->n_slots - 1);
-    while (r->slots[i].row != NULL) {
-        i = (i + 1) & (r->n_slots - 1);
-    }
-    r->slots[i] = (struct slot){hash, row};
+    ((struct hidx_cell *)hidx_add(&r->index, hash))->what = row;
 }
 
-static void grow(struct trows *r)
+static void index_out(struct trows *r, const struct entry *n)
 {
-    r->n_slots = MAX((size_t)SLOTS_MIN, r->n_slots * 2);
-    mem_free(r->slots);
-    r->slots = mem_calloc(r->n_slots, sizeof *r->slots);
-    for (struct entry *e = r->first; e != NULL; e = e->next) {
-        slot_in(r, e->e, e->hash);
-    }
-}
-
-/* Takes it out and closes the gap, so that look-ups end at the first free place. */
-static void slot_out(struct trows *r, const struct entry *n)
-{
-    size_t mask = r->n_slots - 1, gap = n->hash & mask;
-    while (r->slots[gap].row != n->e) {
-        assert(r->slots[gap].row != NULL);
-        gap = (gap + 1) & mask;
-    }
-    for (size_t i = (gap + 1) & mask; r->slots[i].row != NULL; i = (i + 1) & mask) {
-        if (((i - r->slots[i].hash) & mask) >= ((i - gap) & mask)) {
-            r->slots[gap] = r->slots[i];
-            gap = i;
+    HIDX_EACH(&r->index, n->hash, struct hidx_cell, c)
+    {
+        if (c->what == n->e) {
+            hidx_remove(&r->index, c);
+            return;
         }
     }
-    r->slots[gap].row = NULL;
+    assert(false && "it was added");
 }
 
 struct entry *table_new_entry(struct trows *r, struct evt *row, uint64_t hash)
@@ -213,50 +190,34 @@ static void link_last(struct trows *r, struct entry *n)
 
 struct entry *table_add_row(struct trows *r, struct evt *row, uint64_t hash)
 {
-    if (2 * (r->count + 1) > r->n_slots) {
-        grow(r);
-    }
     struct entry *n = table_new_entry(r, row, hash);
     n->order = r->last != NULL ? r->last->order + 1 : 1;
     link_last(r, n);
-    slot_in(r, row, hash);
+    index_in(r, row, hash);
     return n;
-}
-
-/* Whether another row in the slots, of the same hash, has its key. */
-static bool has_twin(const struct trows *r, const struct entry *n)
-{
-    const struct table *t = r->t;
-    bool twin = false;
-    size_t mask = r->n_slots - 1;
-    for (size_t i = n->hash & mask; !twin && r->slots[i].row != NULL; i = (i + 1) & mask) {
-        twin = r->slots[i].hash == n->hash;
-        for (uint32_t k = 0; twin && k < t->n_keys; k++) {
-            twin = dat_same(r->slots[i].row->p[t->key[k]], n->e->p[t->key[k]]);
-        }
-    }
-    return twin;
 }
 
 bool table_link_all(struct trows *r, const struct loaded *all, size_t n)
 {
     enum { AHEAD = 8 };
-    bool unique = r->t->n_keys > 0 || n <= 1;
-    for (r->n_slots = SLOTS_MIN; r->n_slots < 2 * n;) {
-        r->n_slots *= 2;
-    }
-    mem_free(r->slots);
-    r->slots = mem_calloc(r->n_slots, sizeof *r->slots);
+    const struct table *t = r->t;
+    struct dat key[TABLE_KEYS_MAX];
+    bool unique = t->n_keys > 0 || n <= 1;
+    hidx_reserve(&r->index, n);
     for (size_t i = 0; i < n; i++) {
         struct entry *e = all[i].e;
-        if (i + 2 * AHEAD < n) {
+        if (i > 0 && i + 2 * AHEAD < n) {
             __builtin_prefetch(all[i + 2 * AHEAD].e);
-            __builtin_prefetch(&r->slots[all[i + AHEAD].e->hash & (r->n_slots - 1)]);
+            struct hidx_spot soon = hidx_spot(&r->index, all[i + AHEAD].e->hash);
+            __builtin_prefetch((struct hidx_cell *)(void *)soon.cells + soon.i);
         }
-        unique = unique && !has_twin(r, e);
+        for (uint32_t k = 0; k < t->n_keys; k++) {
+            key[k] = e->e->p[t->key[k]];
+        }
+        unique = unique && table_find_hash(r, key, t->n_keys, e->hash) == NULL;
         e->order = all[i].order;
         link_last(r, e);
-        slot_in(r, e->e, e->hash);
+        index_in(r, e->e, e->hash);
     }
     return unique;
 }
@@ -315,7 +276,7 @@ void table_delete(struct trows *r, struct evt *row)
     }
     table_touch(row);
     r->last_key = NULL;
-    slot_out(r, n);
+    index_out(r, n);
     *(n->prev != NULL ? &n->prev->next : &r->first) = n->next;
     *(n->next != NULL ? &n->next->prev : &r->last) = n->prev;
     r->count--;
@@ -342,9 +303,9 @@ bool table_set(struct trows *r, struct evt *row, uint16_t col, struct dat v)
             return false;
         }
         r->last_key = NULL;
-        slot_out(r, n);
+        index_out(r, n);
         n->hash = hash;
-        slot_in(r, row, hash);
+        index_in(r, row, hash);
     }
     row->p[col] = dat_keep(v);
     dat_drop(t->heap, was);

@@ -5,6 +5,7 @@
 #ifndef OPERATORS_TABLE_TABLE_IMPL_H
 #define OPERATORS_TABLE_TABLE_IMPL_H
 
+#include "core/base/hidx.h"
 #include "operators/sig/save_late.h"
 #include "operators/table/table.h"
 
@@ -20,11 +21,6 @@ struct entry {
     struct entry *next, *prev;
 };
 
-struct slot {
-    uint64_t hash;
-    struct evt *row; /* NULL: free */
-};
-
 struct loaded {
     uint64_t order;
     struct entry *e;
@@ -34,8 +30,8 @@ struct trows {
     struct table *t;
     struct evt *props;
     struct entry *first, *last;
-    struct slot *slots;
-    size_t n_slots, count;
+    struct hidx index; /* rows, where there are keys */
+    size_t count;
     /* The last look-up by a string, as one event asks for the same row many times. */
     const struct vstr *last_key;
     struct evt *last_found;

@@ -251,7 +251,7 @@ static void save(struct view *v, struct save *s)
         hand = n == g->hand ? i : hand;
     }
     save_u(s, hand);
-    save_u(s, g->map.len);
+    save_u(s, g->map.by_key.count);
     for (const struct win_node *n = g->map.first; n != NULL; n = n->next) {
         win_key_save(&g->map, n, s);
         view_save(((const struct group *)n->what)->v, s);

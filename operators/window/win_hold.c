@@ -16,50 +16,29 @@ enum { SPARE = 64 }; /* slots that what is empty may keep */
 
 /* ---- index ---- */
 
-static size_t place_hash(const struct evt *e)
-{
-    uint64_t x = (uint64_t)(uintptr_t)e >> 4;
-    x *= 0x9e3779b97f4a7c15ULL;
-    return (size_t)(x >> 20);
-}
-
-static void index_put(struct win_index *x, const struct evt *e, uint64_t at)
-{
-    size_t i = place_hash(e) & (x->cap - 1);
-    while (x->cells[i].e != NULL) {
-        i = (i + 1) & (x->cap - 1);
-    }
-    x->cells[i] = (struct win_place){e, at};
-    x->len++;
-}
+struct win_place {
+    uint64_t hash;
+    const struct evt *what;
+    uint64_t at;
+};
 
 void win_index_add(struct win_index *x, const struct evt *e, uint64_t at)
 {
     assert(e != NULL);
-    if (x->len * 2 >= x->cap) {
-        struct win_index was = *x;
-        x->cap = was.cap > 0 ? was.cap * 2 : 16;
-        x->cells = mem_calloc(x->cap, sizeof *x->cells);
-        x->len = 0;
-        for (size_t i = 0; i < was.cap; i++) {
-            if (was.cells[i].e != NULL) {
-                index_put(x, was.cells[i].e, was.cells[i].at);
-            }
-        }
-        mem_free(was.cells);
+    if (!hidx_is_made(&x->by_event)) {
+        hidx_init(&x->by_event, sizeof(struct win_place));
     }
-    index_put(x, e, at);
+    struct win_place *p = hidx_add(&x->by_event, hidx_pointer(e));
+    p->what = e;
+    p->at = at;
 }
 
 bool win_index_find(const struct win_index *x, const struct evt *e, uint64_t *ret_at)
 {
-    if (x->len == 0) {
-        return false;
-    }
-    for (size_t i = place_hash(e) & (x->cap - 1); x->cells[i].e != NULL;
-         i = (i + 1) & (x->cap - 1)) {
-        if (x->cells[i].e == e) {
-            *ret_at = x->cells[i].at;
+    HIDX_EACH(&x->by_event, hidx_pointer(e), struct win_place, p)
+    {
+        if (p->what == e) {
+            *ret_at = p->at;
             return true;
         }
     }
@@ -68,36 +47,24 @@ bool win_index_find(const struct win_index *x, const struct evt *e, uint64_t *re
 
 void win_index_remove(struct win_index *x, const struct evt *e, uint64_t at)
 {
-    size_t mask = x->cap - 1, i = place_hash(e) & mask;
-    while (x->cells[i].e != e || x->cells[i].at != at) {
-        assert(x->cells[i].e != NULL && "it was added");
-        i = (i + 1) & mask;
-    }
-    x->cells[i].e = NULL;
-    x->len--;
-    /* Those behind it move up unless they stand where they belong. */
-    for (size_t k = (i + 1) & mask; x->cells[k].e != NULL; k = (k + 1) & mask) {
-        size_t home = place_hash(x->cells[k].e) & mask;
-        if (((k - home) & mask) >= ((k - i) & mask)) {
-            x->cells[i] = x->cells[k];
-            x->cells[k].e = NULL;
-            i = k;
+    HIDX_EACH(&x->by_event, hidx_pointer(e), struct win_place, p)
+    {
+        if (p->what == e && p->at == at) {
+            hidx_remove(&x->by_event, p);
+            return;
         }
     }
+    assert(false && "it was added");
 }
 
 void win_index_clear(struct win_index *x)
 {
-    if (x->len > 0) {
-        memset(x->cells, 0, x->cap * sizeof *x->cells);
-        x->len = 0;
-    }
+    hidx_clear(&x->by_event);
 }
 
 void win_index_done(struct win_index *x)
 {
-    mem_free(x->cells);
-    *x = (struct win_index){NULL, 0, 0};
+    hidx_done(&x->by_event);
 }
 
 /* ---- ring ---- */
@@ -312,37 +279,17 @@ static bool same_key(const struct win_node *node, const struct dat *key, uint32_
 
 struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash)
 {
-    if (m->len == 0) {
-        return NULL;
-    }
-    size_t mask = m->cap - 1;
-    for (size_t i = hash & mask; m->cells[i].node != NULL; i = (i + 1) & mask) {
-        if (m->cells[i].hash == hash && same_key(m->cells[i].node, key, m->n_keys)) {
-            return m->cells[i].node;
+    HIDX_EACH(&m->by_key, hash, struct hidx_cell, c)
+    {
+        if (c->hash == hash && same_key(c->what, key, m->n_keys)) {
+            return c->what;
         }
     }
     return NULL;
 }
 
-static void map_put_node(struct win_map *m, struct win_node *node)
-{
-    size_t i = node->hash & (m->cap - 1);
-    while (m->cells[i].node != NULL) {
-        i = (i + 1) & (m->cap - 1);
-    }
-    m->cells[i] = (struct win_cell){node->hash, node};
-}
-
 struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t hash)
 {
-    if (m->len * 4 >= m->cap * 3) {
-        mem_free(m->cells);
-        m->cap = m->cap > 0 ? m->cap * 2 : 16;
-        m->cells = mem_calloc(m->cap, sizeof *m->cells);
-        for (struct win_node *n = m->first; n != NULL; n = n->next) {
-            map_put_node(m, n);
-        }
-    }
     struct win_node *node = m->free;
     if (node != NULL) {
         m->free = node->next;
@@ -355,26 +302,20 @@ struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t 
     }
     *(m->last != NULL ? &m->last->next : &m->first) = node;
     m->last = node;
-    map_put_node(m, node);
-    m->len++;
+    if (!hidx_is_made(&m->by_key)) {
+        hidx_init(&m->by_key, sizeof(struct hidx_cell));
+    }
+    ((struct hidx_cell *)hidx_add(&m->by_key, hash))->what = node;
     return node;
 }
 
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
 {
-    size_t mask = m->cap - 1, i = node->hash & mask;
-    while (m->cells[i].node != node) {
-        assert(m->cells[i].node != NULL && "it was added");
-        i = (i + 1) & mask;
-    }
-    m->cells[i].node = NULL;
-    m->len--;
-    for (size_t k = (i + 1) & mask; m->cells[k].node != NULL; k = (k + 1) & mask) {
-        size_t home = m->cells[k].hash & mask;
-        if (((k - home) & mask) >= ((k - i) & mask)) {
-            m->cells[i] = m->cells[k];
-            m->cells[k].node = NULL;
-            i = k;
+    HIDX_EACH(&m->by_key, node->hash, struct hidx_cell, c)
+    {
+        if (c->what == node) {
+            hidx_remove(&m->by_key, c);
+            break;
         }
     }
     for (uint32_t n = 0; n < m->n_keys; n++) {
@@ -399,8 +340,8 @@ void win_map_rekey(const struct win_map *m, struct vheap *h, struct win_node *no
 
 void win_map_renew(struct win_map *m, struct vheap *h)
 {
-    assert(m->len == 0);
-    if (m->cap > SPARE) {
+    assert(m->by_key.count == 0);
+    if (m->by_key.depth > 0 || m->by_key.one.mask >= SPARE) {
         win_map_done(m, h);
     }
 }
@@ -415,7 +356,5 @@ void win_map_done(struct win_map *m, struct vheap *h)
         mem_free(m->free);
         m->free = next;
     }
-    mem_free(m->cells);
-    m->cells = NULL;
-    m->cap = m->len = 0;
+    hidx_done(&m->by_key);
 }

@@ -6,6 +6,7 @@
 #ifndef OPERATORS_WINDOW_WIN_HOLD_H
 #define OPERATORS_WINDOW_WIN_HOLD_H
 
+#include "core/base/hidx.h"
 #include "operators/sig/dat.h"
 
 /* ---- lists: what is emitted ---- */
@@ -21,13 +22,8 @@ void win_list_drop(struct win_list *l,
 
 /* ---- where an event stands: event -> number, for removal ---- */
 
-struct win_place {
-    const struct evt *e; /* NULL: free */
-    uint64_t at;
-};
 struct win_index { /* zeroed is empty; an event may stand at several numbers */
-    struct win_place *cells;
-    size_t cap, len;
+    struct hidx by_event;
 };
 void win_index_add(struct win_index *x, const struct evt *e, uint64_t at);
 bool win_index_find(const struct win_index *x, const struct evt *e, uint64_t *ret_at);
@@ -74,13 +70,8 @@ struct win_node {
     void *what;
     struct dat key[];
 };
-struct win_cell {
-    uint64_t hash;
-    struct win_node *node; /* NULL: free */
-};
-struct win_map {
-    struct win_cell *cells;
-    size_t cap, len;
+struct win_map { /* zeroed is empty */
+    struct hidx by_key;
     struct win_node *first, *last, *free;
     uint32_t n_keys;
 };

@@ -144,7 +144,7 @@ struct win_node *win_key_load(struct win_map *m, struct load *l)
 
 void win_map_save_events(const struct win_map *m, struct save *s)
 {
-    save_u(s, m->len);
+    save_u(s, m->by_key.count);
     for (const struct win_node *n = m->first; n != NULL; n = n->next) {
         save_evt_apart(s, n->what);
         win_key_save(m, n, s);
@@ -154,7 +154,7 @@ void win_map_save_events(const struct win_map *m, struct save *s)
 void win_map_load_events(struct win_map *m, struct load *l, const struct etype *type)
 {
     size_t n = load_count(l, 2);
-    assert(m->len == 0);
+    assert(m->by_key.count == 0);
     for (size_t i = 0; i < n; i++) {
         struct evt *e = load_evt_apart(l, type);
         struct win_node *node = win_key_load(m, l);

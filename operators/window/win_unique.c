@@ -100,7 +100,7 @@ static void free_it(struct view *v)
 
 static bool idle(struct view *v)
 {
-    return ((struct unique *)(void *)v)->map.len == 0;
+    return ((struct unique *)(void *)v)->map.by_key.count == 0;
 }
 
 static void renew(struct view *v)
