@@ -96,8 +96,8 @@ void sim_tell(struct sim_bus *b, int64_t delay_ns, uint64_t client, uint64_t wri
 static int64_t mono(void *arg)
 {
     struct sim_client *c = arg;
-    c->ahead_ns += c->slow_ns > 0 && sim_random(sim_of(&c->c)) % 8 == 0 ? c->slow_ns : 0;
-    return sim_of(&c->c)->time.mono_ns + c->ahead_ns;
+    c->held_ns += c->slow_ns > 0 && sim_random(sim_of(&c->c)) % 8 == 0 ? c->slow_ns : 0;
+    return sim_of(&c->c)->time.mono_ns + c->ahead_ns + c->held_ns;
 }
 
 static int64_t wall(void *arg)
@@ -157,7 +157,7 @@ void sim_client_done(struct bus_client *client)
 int64_t sim_client_timer(const struct sim_client *c)
 {
     int64_t at = bus_timers_next(&c->c.timers);
-    return at == INT64_MAX ? at : at - c->ahead_ns;
+    return at == INT64_MAX ? at : at - c->ahead_ns - c->held_ns;
 }
 
 bool sim_client_ready(const struct sim_client *c)

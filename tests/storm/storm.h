@@ -83,6 +83,7 @@ struct storm_task {
     uint32_t version;         /* that the owner runs */
     bool leaving, died, over, makes_up, ends, failed;
     uint64_t awaits; /* a hash of rules that must end first */
+    uint64_t begun;  /* the first record of this owner, or one behind it; UINT64_MAX: none was seen */
     uint32_t made_up, restarts;
     int64_t not_before, unreleased; /* unreleased: waits for `from` since then; 0 */
 };
@@ -121,6 +122,7 @@ struct storm {
     struct layout *versions[STORM_VERSIONS];
     uint32_t version, past;        /* past: versions since it was applied */
     bool deleting, deleted, looks; /* looks: who begins takes nothing, but is looked at */
+    bool calm;                     /* nothing more goes wrong */
     struct storm_task tasks[STORM_TASKS];
     uint32_t n_tasks;
     VEC(struct storm_proc *) procs;

@@ -53,6 +53,9 @@ static void begin_slot(struct storm *s, struct storm_proc *p)
     p->c = bus_client_new(s->bus, p->name);
     p->ahead = (int64_t)storm_draw(s, 1000) * CLOCK_NS_PER_S;
     bus_sim_ahead(p->c, p->ahead, (int64_t)storm_draw(s, 100) * CLOCK_NS_PER_S);
+    if (!s->calm && storm_chance(s, 3)) {
+        bus_sim_slow(p->c, (int64_t)storm_draw(s, 100) * CLOCK_NS_PER_MS);
+    }
     p->life = PROC_RUNS;
     CHECK_OK(slot_new(p->c, &conf, NULL, 0, &p->slot, &err), err);
     if (s->looks) {
@@ -223,6 +226,7 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     x.asks = !t->makes_up && s->past > 0 && t->awaits == 0 && !x.ends;
     slot_add(p->slot, &x);
     t->owner = p;
+    t->begun = UINT64_MAX;
     t->died = false;
     t->ends = x.ends;
     t->awaits = t->makes_up ? 0 : t->awaits;

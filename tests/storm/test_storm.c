@@ -62,16 +62,30 @@ static void hurt_process(struct storm *s)
     }
 }
 
+/* The release that a task was begun behind is used up: a later record of it is committed. Before
+ * that the coordinator gives it to nobody else, since its slot does not say that it follows. */
+static bool has_begun(struct storm_task *t)
+{
+    struct slot *slot = t->owner->slot;
+    uint32_t at = slot_find(slot, t->lineage);
+    if (slot_task_state(slot, at) != SLOT_LIVE) {
+        return false;
+    }
+    uint64_t seq = task_seq(slot_task(slot, at));
+    t->begun = MIN(t->begun, seq + 1);
+    return seq > t->begun;
+}
+
 /* From one that lives to another, who may be given it before it is let go. */
 static void move_task(struct storm *s)
 {
     struct storm_task *t = &s->tasks[storm_draw(s, s->n_tasks)];
     struct storm_proc *p = t->owner;
     bool there = p != NULL && p->life == PROC_RUNS && p->slot != NULL && t->from == NULL;
-    bool early = storm_chance(s, 2);
     if (!there || t->leaving || slot_find(p->slot, t->lineage) == UINT32_MAX) {
         return;
     }
+    bool early = has_begun(t) && storm_chance(s, 2);
     slot_remove(p->slot, t->lineage, early || storm_chance(s, 2) ? SLOT_LEAVE_SAVED : SLOT_LEAVE);
     t->leaving = !early;
     if (early) {
@@ -147,10 +161,12 @@ static void calm_down(struct storm *s)
 {
     struct bus_sim_faults calm = bus_sim_calm();
     bus_sim_set(s->bus, &calm);
+    s->calm = true;
     VEC_EACH (&s->procs, p) {
         (*p)->thaws = 0;
         if ((*p)->c != NULL) {
             bus_sim_die((*p)->c, UINT32_MAX);
+            bus_sim_slow((*p)->c, 0);
         }
     }
     for (int i = 0; s->deleting && i < 1000; i++) {
