@@ -83,7 +83,8 @@ struct storm_task {
     uint32_t version;         /* that the owner runs */
     bool leaving, died, over, makes_up, ends, failed;
     uint64_t awaits; /* a hash of rules that must end first */
-    uint64_t begun;  /* the first record of this owner, or one behind it; UINT64_MAX: none was seen */
+    uint64_t
+        begun; /* the first record of this owner, or one behind it; UINT64_MAX: none was seen */
     uint32_t made_up, restarts;
     int64_t not_before, unreleased; /* unreleased: waits for `from` since then; 0 */
 };
