@@ -16,7 +16,7 @@ const struct doc_engine *const coordinator_engine = &eng_doc;
 static int lay_out(struct arena *a, struct slice document, uint32_t raw_parts,
                    const struct coordinator_group **ret, uint32_t *ret_n, struct err *reterr)
 {
-    const struct layout_conf conf = {.raw_parts = raw_parts};
+    const struct layout_conf conf = {.raw_parts = raw_parts, .groups_only = true};
     struct layout *l = NULL;
     int rc = layout_make(a, document, &conf, &l, reterr);
     if (rc != 0) {
@@ -27,7 +27,7 @@ static int lay_out(struct arena *a, struct slice document, uint32_t raw_parts,
         const struct layout_group *g = &l->groups[i];
         struct slice *levels = arena_array(a, g->n + 1, sizeof *levels);
         for (uint32_t k = 0; k < g->n; k++) {
-            levels[k] = l->doc->g.levels[g->first + k].name;
+            levels[k] = l->levels[g->first + k];
         }
         to[i] = (struct coordinator_group){g->name, levels, g->n, g->parts};
     }

@@ -86,7 +86,7 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
                    const struct worker_task *t, char text[OPERATOR_TELL_MAX])
 {
     const struct layout_group *g = &t->laid->layout->groups[t->group];
-    const struct doc_graph *d = &t->laid->layout->doc->g;
+    const struct layout *d = t->laid->layout;
     const struct slice name = g->tasks[t->part].plan->name;
     struct worker_look look = worker_look(p->worker);
     json_t *j =

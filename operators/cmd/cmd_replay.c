@@ -135,7 +135,7 @@ static bool lay_out(struct cmd_replay *r)
     if (r->settings.file == NULL || !r->settings.verify) {
         return true;
     }
-    const struct doc_graph *d = &r->layout->doc->g; /* it ran in the life that is now */
+    const struct layout *d = r->layout; /* it ran in the life that is now */
     const char *key =
         arena_printf(r->arena, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(d->tenant), SLICE_ARG(d->name));
     bool known = look_up(r, slice_str(key), true, &e) == 0;

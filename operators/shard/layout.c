@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 enum { CLUSTERS_MAX = 64, FILTERS_MAX = 1024, NAMES_MAX = 1 << 20, WORDS_MAX = 1 << 24 };
+enum { DOCUMENT_MAX = 256 << 20 };
 
 #define BOUND_NS    INT64_C(5000000000)
 #define LIFE_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* the same rules in another life are others */
@@ -171,7 +172,7 @@ static void add_types(struct layout_making *m, struct shape *s, const struct lay
     add_type(s, r->stream);
     for (uint32_t i = 0; i < m->doc->n_made; i++) {
         if (layout_gives(&m->doc->made[i], r->stream)) {
-            add_type(s, m->doc->made[i].name);
+            add_type(s, arena_copy(m->a, m->doc->made[i].name));
         }
     }
     if (slice_eq(r->stream, SLICE("Batch"))) {
@@ -210,8 +211,8 @@ static uint32_t add_to(struct shape *s, struct slice topic, uint32_t parts, bool
     return (uint32_t)s->to.len - 1;
 }
 
-static void out_to_reader(struct shape *s, struct slice type, const struct layout_read *r,
-                          uint32_t parts)
+static void out_to_reader(struct arena *a, struct shape *s, struct slice type,
+                          const struct layout_read *r, uint32_t parts)
 {
     uint32_t to = add_to(s, r->topic, parts, true);
     VEC_EACH (&s->outs, have) {
@@ -219,8 +220,11 @@ static void out_to_reader(struct shape *s, struct slice type, const struct layou
             return;
         }
     }
-    *VEC_PUSH(&s->outs) = (struct task_out){
-        .type = type, .to = to, .key = r->key, .as_double = r->as_double, .n_key = r->n_key};
+    *VEC_PUSH(&s->outs) = (struct task_out){.type = arena_copy(a, type),
+                                            .to = to,
+                                            .key = r->key,
+                                            .as_double = r->as_double,
+                                            .n_key = r->n_key};
 }
 
 /* Whether a level above one that inserts it reads the type. */
@@ -243,13 +247,14 @@ static void outputs_of(struct layout_making *m, const struct layout_group *g, st
             for (uint32_t r = 0; r < reader->n_reads && !reader->source; r++) {
                 const struct layout_read *x = &reader->reads[r];
                 if ((x->from & g->members) != 0 && layout_gives(t, x->stream)) {
-                    out_to_reader(s, t->name, x, reader->parts);
+                    out_to_reader(m->a, s, t->name, x, reader->parts);
                 }
             }
         }
         if (!is_read(m, i)) {
-            *VEC_PUSH(&s->outs) = (struct task_out){
-                .type = t->name, .to = add_to(s, SLICE("events"), m->conf.raw_parts, false)};
+            *VEC_PUSH(&s->outs) =
+                (struct task_out){.type = arena_copy(m->a, t->name),
+                                  .to = add_to(s, SLICE("events"), m->conf.raw_parts, false)};
         }
     }
 }
@@ -315,7 +320,7 @@ static void local_shape(struct layout_making *m, struct layout_group *g,
         const struct layout_sum *sum = m->looks->parts[r->part].sums[r->sum];
         const struct layout_read signals = {.stream = arena_copy(m->a, sum->of)};
         assert(r->way == LAYOUT_SUMMED);
-        out_to_reader(s, r->stream, r, reader->parts);
+        out_to_reader(m->a, s, r->stream, r, reader->parts);
         add_types(m, s, &signals);
         add_raw(s, signals.stream);
         made[i] = arena_copy(m->a, sum->parts);
@@ -494,6 +499,23 @@ static void subs_of(struct layout_making *m, const struct shape *s, uint32_t gro
     VEC_DONE(&to.ids);
 }
 
+static const struct doc_alert *words_of(struct arena *a, const struct doc_alert *of)
+{
+    struct doc_alert *to = ARENA_NEW(a, struct doc_alert);
+    struct slice *key = arena_array(a, (size_t)of->n_key + 1, sizeof *key);
+    for (uint32_t i = 0; i < of->n_key; i++) {
+        key[i] = arena_copy(a, of->key[i]);
+    }
+    *to = (struct doc_alert){.severity = arena_copy(a, of->severity),
+                             .summary = arena_copy(a, of->summary),
+                             .description = arena_copy(a, of->description),
+                             .runbook = arena_copy(a, of->runbook),
+                             .key = key,
+                             .n_key = of->n_key,
+                             .resolve_after = of->resolve_after};
+    return to;
+}
+
 /* Statements of the group whose rows are alerts: how many; to: NULL or room for them. */
 static uint32_t alerts_of(const struct layout_making *m, const struct layout_group *g,
                           struct alert_rule *to)
@@ -504,7 +526,8 @@ static uint32_t alerts_of(const struct layout_making *m, const struct layout_gro
         for (uint32_t k = 0; k < x->n_stmts && (g->members >> i & 1) != 0; k++) {
             const struct doc_stmt *st = x->stmts[k];
             if (st->alert != NULL && to != NULL) {
-                to[n] = (struct alert_rule){m->doc->g.tenant, m->doc->g.name, st->name, st->alert};
+                to[n] = (struct alert_rule){m->l->tenant, m->l->name, arena_copy(m->a, st->name),
+                                            words_of(m->a, st->alert)};
             }
             n += st->alert != NULL;
         }
@@ -544,7 +567,7 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
         .n_outs = (uint32_t)s->outs.len,
         .forwards = copy_of(m->a, s->forwards.ptr, s->forwards.len, sizeof *s->forwards.ptr),
         .n_forwards = (uint32_t)s->forwards.len,
-        .tenant = m->doc->g.tenant,
+        .tenant = m->l->tenant,
         .to_alerts = s->to_alerts,
         .to_history = s->to_history,
         .to_dead = s->to_dead,
@@ -557,7 +580,7 @@ static struct task_plan *plan_of(struct layout_making *m, const struct layout_gr
                 (uint64_t)m->conf.life * LIFE_FACTOR,
         .life = m->conf.life};
     modules_of(m, g, s, p);
-    layout_wants(m, p);
+    layout_wants(m, g, p);
     p->n_alerts = alerts_of(m, g, NULL);
     struct alert_rule *alerts = arena_array(m->a, (size_t)p->n_alerts + 1, sizeof *alerts);
     (void)alerts_of(m, g, alerts);
@@ -569,7 +592,7 @@ static void tasks_of(struct layout_making *m, uint32_t group, const struct shape
 {
     struct layout_group *g = &m->l->groups[group];
     const struct doc_level *d = &m->doc->g.levels[g->first];
-    const struct doc_graph *doc = &m->doc->g;
+    const struct layout *l = m->l;
     const struct task_plan *shared = plan_of(m, g, s);
     bool *aligned = arena_array(m->a, s->inputs.len + 1, sizeof *aligned);
     struct slice *topics = arena_array(m->a, s->inputs.len + 1, sizeof *topics);
@@ -585,7 +608,7 @@ static void tasks_of(struct layout_making *m, uint32_t group, const struct shape
         p->lineage = lineage_of(m, group, i);
         p->topics = topics;
         p->name = slice_str(arena_printf(m->a, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT "/%u",
-                                         SLICE_ARG(doc->tenant), SLICE_ARG(doc->name),
+                                         SLICE_ARG(l->tenant), SLICE_ARG(l->name),
                                          SLICE_ARG(g->name), i));
         subs_of(m, s, group, i, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
         g->tasks[i] = (struct slot_task){.plan = p, .topics = topics, .aligned = aligned};
@@ -689,23 +712,36 @@ static int make(struct layout_making *m, struct err *reterr)
     layout_join(m, engines);
     for (uint32_t i = 0; i < l->n_groups; i++) {
         layout_reads(m, &l->groups[i], &engines[i]);
-        layout_engine_done(&engines[i]);
     }
-    mem_free(engines);
+    m->engines = engines;
+    m->n_engines = l->n_groups;
     drop_dead(m);
     for (uint32_t i = 0; i < l->n_groups; i++) {
         name_topics(m, &l->groups[i]);
     }
     add_sources(m);
-    for (uint32_t i = 0; i < l->n_groups; i++) {
+    for (uint32_t i = 0; i < l->n_groups && !m->conf.groups_only; i++) {
         fill_group(m, i);
     }
+    for (uint32_t i = 0; i < m->n_engines; i++) {
+        layout_engine_done(&engines[i]);
+    }
+    mem_free(engines);
     if (l->n_groups == 0) {
         return err_set(reterr, ERR_SYNTAX, "the graph reads nothing");
     }
     l->topics = copy_of(m->a, m->topics.ptr, m->topics.len, sizeof *m->topics.ptr);
     l->n_topics = (uint32_t)m->topics.len;
     return 0;
+}
+
+static const struct slice *levels_of(struct arena *a, const struct doc *d)
+{
+    struct slice *to = arena_array(a, (size_t)d->g.n_levels + 1, sizeof *to);
+    for (uint32_t i = 0; i < d->g.n_levels; i++) {
+        to[i] = arena_copy(a, d->g.levels[i].name);
+    }
+    return to;
 }
 
 int layout_of(struct arena *a, struct doc *d, const struct layout_looks *looks,
@@ -715,7 +751,11 @@ int layout_of(struct arena *a, struct doc *d, const struct layout_looks *looks,
     struct layout_making m = {.a = a, .doc = d, .looks = looks, .conf = *conf};
     m.conf.bound_ns = conf->bound_ns > 0 ? conf->bound_ns : BOUND_NS;
     m.l = ARENA_NEW(a, struct layout);
-    *m.l = (struct layout){.doc = d};
+    *m.l = (struct layout){.tenant = arena_copy(a, d->g.tenant),
+                           .name = arena_copy(a, d->g.name),
+                           .idle_after = d->g.idle_after,
+                           .archive_every = d->g.archive_every,
+                           .levels = levels_of(a, d)};
     int rc = make(&m, reterr);
     VEC_DONE(&m.topics);
     if (rc == 0) {
@@ -729,17 +769,17 @@ int layout_make(struct arena *a, struct slice document, const struct layout_conf
 {
     struct doc_notes notes;
     struct layout_looks looks;
-    doc_notes_init(&notes, a);
-    struct doc *d = doc_read(a, document, &notes);
-    bool fine = d != NULL && doc_check(d, &eng_doc, &notes, reterr) == 0;
+    struct arena *once = arena_new(NULL, "document", DOCUMENT_MAX);
+    doc_notes_init(&notes, once);
+    struct doc *d = doc_read(once, document, &notes);
+    int rc = d != NULL ? doc_check(d, &eng_doc, &notes, reterr)
+                       : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
     doc_notes_done(&notes);
-    if (!fine) {
-        return d != NULL ? -ERR_SYNTAX : err_set(reterr, ERR_SYNTAX, "the document is no mapping");
-    }
-    int rc = layout_look(d, conf->raw_parts, &looks, reterr);
+    rc = rc == 0 ? layout_look(d, conf->raw_parts, &looks, reterr) : rc;
     if (rc == 0) {
         rc = layout_of(a, d, &looks, conf, ret, reterr);
         layout_looks_done(&looks);
     }
+    arena_free(once);
     return rc;
 }

@@ -18,8 +18,8 @@
  * - of signals that are summed up where they lie (layout_split.h): through a *local group*, tasks
  *   that make parts of sums, one for each raw partition: a source, with `local` set.
  *
- * A group without a key is one task, and `why` says so. Everything lies in the arena, the checked
- * document included.
+ * A group without a key is one task, and `why` says so. Everything lies in the arena, and nothing
+ * of it in the document: that may go.
  */
 #ifndef OPERATORS_SHARD_LAYOUT_H
 #define OPERATORS_SHARD_LAYOUT_H
@@ -79,7 +79,9 @@ struct layout_topic { /* to be there before a task begins */
 };
 
 struct layout {
-    struct doc *doc;
+    struct slice tenant, name;         /* of the graph */
+    int64_t idle_after, archive_every; /* ns, as it says */
+    const struct slice *levels;        /* their names */
     struct layout_group *groups;
     uint32_t n_groups;
     struct layout_topic *topics;
@@ -90,6 +92,7 @@ struct layout {
 struct layout_conf {
     uint32_t raw_parts;
     int64_t bound_ns; /* of raw topics, where a level says nothing */
+    bool groups_only; /* without tasks, and topics of theirs: groups have names, levels, parts */
     int64_t life;     /* how often a graph of this name was removed before its tasks had ended */
 };
 

@@ -32,6 +32,8 @@ struct layout_making {
     struct layout_conf conf;
     struct layout *l;
     VEC(struct layout_topic) topics;
+    const struct layout_engine *engines; /* of groups that are no sources, by their members */
+    uint32_t n_engines;
     uint64_t *inserted_by; /* per type that the document makes: parts */
     uint64_t *read_by;     /* likewise, that name it other than to insert into it */
     uint32_t group_of[LAYOUT_PARTS_MAX];
@@ -66,7 +68,7 @@ bool layout_never_null(struct layout_making *m, const struct layout_group *g, st
                        struct slice column);
 
 /* layout_wants.c: `wants` and `looks` of a plan that has its modules. */
-void layout_wants(struct layout_making *m, struct task_plan *p);
+void layout_wants(struct layout_making *m, const struct layout_group *g, struct task_plan *p);
 
 /* layout_keep.c: keys of the payload that are passed on; added to by each read of a cluster. */
 struct layout_keep {

@@ -44,17 +44,41 @@ static void looks_of(struct layout_making *m, struct eng *e, struct task_plan *p
     eng_reads_free(r);
 }
 
-void layout_wants(struct layout_making *m, struct task_plan *p)
+static void ask(struct layout_making *m, struct eng *e, struct task_plan *p)
+{
+    p->wants = wants_of(m, e);
+    if (p->world == BUILTIN_KAIJU) {
+        looks_of(m, e, p);
+    }
+}
+
+/* The modules of a group that is no source are deployed already: a second engine with them would
+ * be as large as that one. */
+static struct eng *engine_of(const struct layout_making *m, const struct layout_group *g)
+{
+    for (uint32_t i = 0; i < m->n_engines && !g->source; i++) {
+        if (m->engines[i].members == g->members) {
+            return m->engines[i].eng;
+        }
+    }
+    return NULL;
+}
+
+void layout_wants(struct layout_making *m, const struct layout_group *g, struct task_plan *p)
 {
     struct err err;
-    struct eng *e = eng_new(&(struct eng_conf){.limits = p->limits});
+    struct eng *e = engine_of(m, g);
+    if (e != NULL) {
+        ask(m, e, p);
+        return;
+    }
     int rc = 0;
+    e = eng_new(&(struct eng_conf){.limits = p->limits});
     for (uint32_t i = 0; i < p->n_modules && rc == 0; i++) {
         rc = eng_deploy(e, p->modules[i].id, p->modules[i].text, &err);
     }
-    p->wants = rc == 0 ? wants_of(m, e) : NULL;
-    if (rc == 0 && p->world == BUILTIN_KAIJU) {
-        looks_of(m, e, p);
+    if (rc == 0) {
+        ask(m, e, p);
     }
     eng_free(e);
 }

@@ -378,7 +378,7 @@ static void make_up(struct worker *w)
 static void add(struct worker *w, struct mine *m)
 {
     struct slot_task t = *task_of(&m->is);
-    const struct doc_graph *d = &m->is.laid->layout->doc->g;
+    const struct layout *d = m->is.laid->layout;
     t.from_start = w->conf.from_start;
     t.idle_ns = w->conf.idle_ns > 0 ? w->conf.idle_ns : d->idle_after;
     t.archive_ns = d->archive_every;

@@ -219,7 +219,7 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     struct slot_task x = *storm_task_of(s, t->version, i);
     x.from_start = (s->kind & STORM_DELETES) == 0;
     x.idle_ns = 300 * CLOCK_NS_PER_MS;
-    x.archive_ns = s->versions[t->version]->doc->g.archive_every;
+    x.archive_ns = s->versions[t->version]->archive_every;
     x.ends = s->deleting;
     x.after_death = t->died && !x.ends;
     x.moved = t->from != NULL;
