@@ -84,6 +84,7 @@ GETTER(poison, t->counts.poison)
 GETTER(waiting, t->lag.waiting_bytes)
 GETTER(busy_seconds, SECONDS(t->lag.busy_ns))
 GETTER(state_bytes, t->lag.state_bytes)
+GETTER(nears, t->floor.nears)
 GETTER(rows_held, t->rows)
 GETTER(partials, t->partials)
 
@@ -107,6 +108,8 @@ static const struct task_row task_rows[] = {
              "Memory of inputs that were read and not taken."),
     TASK_ROW(busy_seconds, "kaiju_task_busy_seconds_total", STATS_COUNTER,
              "Time that it spent on inputs."),
+    TASK_ROW(nears, "kaiju_task_near_retention_total", STATS_COUNTER,
+             "Times that retention came near what its last snapshot needs."),
     TASK_ROW(state_bytes, "kaiju_task_state_bytes", STATS_GAUGE, "Size of its last snapshot."),
     TASK_ROW(rows_held, "kaiju_task_rows", STATS_GAUGE, "Rows that its windows and tables hold."),
     TASK_ROW(partials, "kaiju_task_partial_matches", STATS_GAUGE,

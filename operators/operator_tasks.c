@@ -72,6 +72,19 @@ static void tell_lacks(json_t *j, const struct worker_task *t)
     }
 }
 
+/* Of the input whose floor is nearest to what retention has removed. */
+static void tell_floor(json_t *j, const struct slot_floor *f)
+{
+    if (f->of[0] != '\0') {
+        json_object_set_new(j, "floor_of", json_string(f->of));
+        json_object_set_new(j, "floor", json_integer(f->offset));
+        json_object_set_new(j, "floor_low", json_integer(f->low));
+        json_object_set_new(j, "floor_end", json_integer(f->end));
+        json_object_set_new(j, "floor_near", json_boolean(f->near));
+        json_object_set_new(j, "floor_nears", json_integer((json_int_t)f->nears));
+    }
+}
+
 /* Timers between two inputs, while there are many. */
 static void tell_span(json_t *j, const struct worker_task *t)
 {
@@ -79,6 +92,13 @@ static void tell_span(json_t *j, const struct worker_task *t)
         json_object_set_new(j, "span_fired", json_integer((json_int_t)t->span.fired));
         json_object_set_new(j, "span_to", json_integer(t->span.to));
     }
+}
+
+static void tell_now(json_t *j, const struct worker_task *t)
+{
+    tell_lacks(j, t);
+    tell_span(j, t);
+    tell_floor(j, &t->floor);
 }
 
 /* Into text: how many bytes. */
@@ -136,8 +156,7 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
     json_object_set_new(j, "waits_for", json_string(t->lag.holder));
     json_object_set_new(j, "reads_past", json_boolean(t->lag.past));
     json_object_set_new(j, "rules", rules_of(t));
-    tell_lacks(j, t);
-    tell_span(j, t);
+    tell_now(j, t);
     size_t n = json_dumpb(j, text, OPERATOR_TELL_MAX, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     return n <= OPERATOR_TELL_MAX ? n : 0;
@@ -148,11 +167,13 @@ static void say_trouble(const struct operator_self *o, struct operator_graph *g,
                         const struct worker_task *t)
 {
     int64_t now = operator_now(o);
-    if (t->trouble[0] != '\0' && (g->said_trouble == 0 || now - g->said_trouble >= TROUBLE_NS)) {
+    const char *near = t->floor.near ? "retention is near what its snapshot needs" : "";
+    const char *why = t->trouble[0] != '\0' ? t->trouble : near;
+    if (why[0] != '\0' && (g->said_trouble == 0 || now - g->said_trouble >= TROUBLE_NS)) {
         g->said_trouble = now;
         LOG_WARN("a graph does not run as it should", LOG_STR("graph", g->key),
                  LOG_SLICE("task", t->laid->layout->groups[t->group].tasks[t->part].plan->name),
-                 LOG_STR("why", t->trouble));
+                 LOG_STR("why", why), LOG_STR("input", t->floor.of));
     }
 }
 

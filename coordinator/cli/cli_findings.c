@@ -175,6 +175,12 @@ static void near_retention(const struct pair *p, struct buf *out)
     if (kept > 0 && lag >= kept / 100 * KEPT_PERCENT) {
         (void)buf_addf(out, "is behind by %.0f s, and its input is kept for %.0f s", SECONDS(lag),
                        SECONDS(kept));
+    } else if (json_is_true(json_object_get(p->now, "floor_near"))) {
+        (void)buf_addf(out,
+                       "needs %s from offset %lld on if it has to begin again, and retention has "
+                       "removed it up to %lld",
+                       text(p->now, "floor_of"), number(p->now, "floor"),
+                       number(p->now, "floor_low"));
     }
 }
 

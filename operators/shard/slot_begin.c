@@ -9,6 +9,7 @@
  * snapshot.
  */
 #include "core/base/mem.h"
+#include "operators/shard/slot_floor.h"
 #include "operators/shard/slot_impl.h"
 #include "operators/shard/task_gap.h"
 
@@ -246,6 +247,7 @@ static void begin_task(struct slot *s, struct slot_one *o)
         o->arena = arena_new(NULL, "journal record", RECORD_ARENA);
         (void)slot_next_record(s, o);
     }
+    slot_floor_begins(o);
 }
 
 /* ---- beside ---- */

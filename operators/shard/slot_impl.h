@@ -116,7 +116,7 @@ struct slot {
     char why[160];
     struct slot_counts counts;
     int64_t spent[SLOT_PARTS]; /* ns, by the clock */
-    int64_t took[SLOT_TOOK], asked_ends;
+    int64_t took[SLOT_TOOK], asked_ends, asked_floors;
     int64_t took_mean; /* of the last few commits */
     uint32_t n_took;
 };

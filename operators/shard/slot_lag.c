@@ -5,13 +5,15 @@
  * to say how old an input is.
  */
 #include "core/base/mem.h"
+#include "operators/shard/slot_floor.h"
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ASK_NS (5 * CLOCK_NS_PER_S)
+#define ASK_NS   (5 * CLOCK_NS_PER_S)
+#define FLOOR_NS (10 * CLOCK_NS_PER_S)
 
 /* ---- commits ---- */
 
@@ -43,7 +45,7 @@ struct slot_counts slot_counts(const struct slot *s)
 
 /* ---- lag ---- */
 
-/* Who is behind does not hear of the end. */
+/* Who is behind does not hear of the end; and all have a floor. */
 void slot_ask_ends(struct slot *s)
 {
     struct err err;
@@ -52,9 +54,11 @@ void slot_ask_ends(struct slot *s)
         return;
     }
     s->asked_ends = now;
+    bool all = now - s->asked_floors >= FLOOR_NS;
+    s->asked_floors = all ? now : s->asked_floors;
     for (uint32_t i = 0; i < s->scans.len; i++) {
         const struct slot_scan *c = s->scans.ptr[i];
-        if (c != NULL && c->assigned && c->end_since == INT64_MAX &&
+        if (c != NULL && c->assigned && (all || c->end_since == INT64_MAX) &&
             bus_bounds(s->bus, c->tp, slot_tag(SLOT_TAG_LAG, i, c->id), &err) != 0) {
             return; /* the next time, perhaps */
         }
@@ -66,6 +70,7 @@ void slot_end_told(struct slot *s, const struct bus_ev *ev)
     struct slot_scan *c = slot_scan_at(s, ev->tag);
     if (c != NULL && ev->kind == BUS_EV_DONE) {
         c->known_end = MAX(c->known_end, ev->end);
+        slot_floor_told(s, c, ev->offset);
     }
 }
 

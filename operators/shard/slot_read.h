@@ -36,8 +36,11 @@ struct slot_input { /* one task's view of a partition */
     size_t buffered;
     uint32_t first, n; /* its sub-streams */
     int64_t next;      /* what lies before it was handed out, or withheld */
+    int64_t floor;     /* what its last snapshot needs is from there on (slot_floor.c), */
+    int64_t floor_cut; /* and what that under way will */
     int64_t taken_ms;  /* when the record taken last was appended; 0: none was */
     struct slot_lane *lanes;
+    bool near;         /* retention is near the floor */
     bool rides;        /* slot_ride.c: since so many events of the ride, */
     uint32_t ride_sub; /* of that sub-stream */
     uint64_t ride_from;
@@ -63,14 +66,16 @@ struct slot_scan {
     struct bus_tp tp;
     struct slice topic;
     uint32_t index, id;
-    uint32_t load;      /* whose reader has it; SLOT_LOADS: it is at the head */
-    int64_t start, end; /* bounds, when it was asked */
-    int64_t next;       /* what lies before it was read */
-    int64_t known_end;  /* it reached so far at least */
-    int64_t time_ms;    /* of the record being read */
-    int64_t end_since;  /* at the stable end since then (mono); INT64_MAX: it is not */
-    int64_t gap;        /* input before it is gone: it waits there (slot_gap.c); 0: no */
-    int64_t stop;       /* in a run over a range: the first offset behind it; INT64_MAX: open */
+    uint32_t load;          /* whose reader has it; SLOT_LOADS: it is at the head */
+    int64_t start, end;     /* bounds, when it was asked */
+    int64_t next;           /* what lies before it was read */
+    int64_t known_end;      /* it reached so far at least */
+    int64_t low, low_first; /* from there on it is there, as was told last, and first: */
+    bool told;
+    int64_t time_ms;   /* of the record being read */
+    int64_t end_since; /* at the stable end since then (mono); INT64_MAX: it is not */
+    int64_t gap;       /* input before it is gone: it waits there (slot_gap.c); 0: no */
+    int64_t stop;      /* in a run over a range: the first offset behind it; INT64_MAX: open */
     bool assigned, paused, aligned;
     bool past;            /* it is read for who waits there; those who have enough let it go by, */
     bool apart, over;     /* so not all of it was handed out up to `next`; over: nor up to `stop` */

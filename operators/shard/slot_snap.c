@@ -9,6 +9,7 @@
  * The first snapshot of each period of the task's clock (slot_task.archive_ns) also goes to
  * `state.archive`, all of it, and before its own root: if the root is there, so is the archive.
  */
+#include "operators/shard/slot_floor.h"
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
@@ -79,6 +80,7 @@ void slot_snap_cut(struct slot_one *o)
 {
     if (o->snap.state == SNAP_CUT) {
         o->snap.clock = merge_clock(task_merge(o->task));
+        slot_floor_cut(o);
     }
 }
 
@@ -87,7 +89,8 @@ int64_t slot_snap_due(const struct slot *s, const struct slot_one *o)
     const struct slot_snap *p = &o->snap;
     bool saves = s->conf.snapshot_ns > 0 && s->conf.range == NULL && !s->draining &&
                  o->state == SLOT_LIVE && !o->leaving && p->state == SNAP_NONE && p->behind > 0;
-    return saves ? MAX(p->due, p->behind + s->conf.snapshot_ns) : INT64_MAX;
+    int64_t due = p->urgent ? p->due : MAX(p->due, p->behind + s->conf.snapshot_ns);
+    return saves ? due : INT64_MAX;
 }
 
 static bool is_due(const struct slot *s, const struct slot_one *o)
@@ -121,6 +124,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {
             p->saved = false;
+            p->urgent = false;
             p->behind = 0;
             p->sliced = 0;
             task_slices(o->task, s->conf.slice_bytes);
@@ -231,6 +235,7 @@ void slot_snap_committed(struct slot *s, struct slot_one *o, int64_t journal_off
         p->state = SNAP_NONE;
         p->due = slot_now(s) + s->conf.snapshot_ns;
         s->counts.snapshots++;
+        slot_floor_saved(o);
         s->counts.snapshot_bytes = p->root.bytes;
         s->counts.snapshot_written = snap_set_counts(p->set).written;
     }

@@ -28,6 +28,8 @@ struct slot_snap { /* of a task */
     bool saved;           /* all slices are */
     int64_t slices_began; /* the interval: */
     size_t sliced;        /* bytes in it */
+    bool urgent;          /* it is due though nothing has come since: retention is near */
+    uint64_t nears;       /* slot_floor.nears */
     bool found, there;    /* at the start: a root that fits; one of this engine */
 
     struct snap_archive *archive; /* NULL: none was ever made */

@@ -274,6 +274,7 @@ static void copy_task(struct worker *w, const struct mine *m)
         to->seq = task_seq(t);
         task_trouble(t, to->trouble, sizeof to->trouble);
         to->lag = slot_lag(w->slot, i);
+        to->floor = slot_floor(w->slot, i);
         copy_rules(to, t);
         copy_lacks(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));

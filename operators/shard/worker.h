@@ -15,6 +15,7 @@
 
 #include "core/bus/bus.h"
 #include "operators/shard/layout.h"
+#include "operators/shard/slot_floor.h"
 
 #include <stdatomic.h>
 
@@ -86,6 +87,7 @@ struct worker_task {
     uint32_t restarts;
     int64_t unreleased_ns; /* it waits for so long for whoever had it to let it go */
     struct slot_lag lag;
+    struct slot_floor floor;
     uint64_t rows, partials; /* that its rules hold */
     struct worker_rule rules[WORKER_RULES];
     uint32_t n_rules;

@@ -115,6 +115,20 @@ TEST(nothing_is_found_where_nothing_is_wrong)
     json_decref(list);
 }
 
+TEST(retention_may_come_near_to_what_a_snapshot_needs)
+{
+    json_t *list =
+        find("", "", "{'floor_near':true,'floor_of':'logs/3','floor':70,'floor_low':60}", true);
+    const json_t *f = json_array_get(list, 0);
+    CHECK_EQ(1, json_array_size(list));
+    CHECK_STR("near_retention", json_string_value(json_object_get(f, "code")));
+    CHECK_HAS(
+        "needs logs/3 from offset 70 on if it has to begin again, and retention has removed it "
+        "up to 60",
+        json_string_value(json_object_get(f, "what")));
+    json_decref(list);
+}
+
 TEST(each_finding_has_a_case)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

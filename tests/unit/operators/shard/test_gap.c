@@ -5,6 +5,7 @@
  * with what it knew, says what is lost, and nobody needs it again.
  */
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_floor.h"
 #include "operators/shard/task_gap.h"
 #include "tests/test.h"
 
@@ -498,6 +499,62 @@ TEST(gap_who_falls_silent_is_saved_before_the_journal_is_gone)
     check(w, 0, 0, 0, 100);        /* nothing was put out twice */
     send(w, 10);
     check(w, 0, 0, 0, 110);
+    check_state(w);
+    unmake(w);
+}
+
+/* The first event of partition 0 that lies at the offset or behind. */
+static uint32_t event_at(const struct world *w, int64_t offset)
+{
+    uint32_t e = 0;
+    while (e < w->sent && w->offsets[e] < offset) {
+        e += PARTS;
+    }
+    return e;
+}
+
+/* Until the slot has asked what is there, and done what follows. */
+static void ask(struct world *w)
+{
+    pass(w, 11000000000);
+    pass(w, 1000000000);
+}
+
+/* Retention comes near to what its last snapshot needs: another one is made, though none is due,
+ * and nothing is lost when that is gone. */
+TEST(floor_a_task_is_saved_before_retention_takes_what_it_needs)
+{
+    struct world *w = make(10000000000000);
+    struct slot_floor f;
+    send(w, 100);
+    ask(w);
+    send(w, 100);
+    ask(w);
+    f = slot_floor(w->slot, 0);
+    CHECK_EQ(1, slot_counts(w->slot).snapshots); /* the first, with the first inputs */
+    CHECK(f.of[0] != '\0' && !f.near && f.nears == 0 && f.offset < f.end);
+    uint32_t needs = event_at(w, f.offset);
+    CHECK(needs < 150);
+    trim(w, needs + 20); /* it has come there already */
+    ask(w);
+    f = slot_floor(w->slot, 0);
+    CHECK_EQ(2, slot_counts(w->slot).snapshots);
+    CHECK(f.nears == PARTS && !f.near && f.offset == f.end);
+    trim(w, 190);
+    ask(w);
+    CHECK_EQ(2, slot_counts(w->slot).snapshots); /* nothing is needed of what is there */
+    send(w, 2);
+    trim(w, 198);
+    send(w, 20);
+    ask(w);
+    CHECK_EQ(3, slot_counts(w->slot).snapshots); /* near: it was removed up to 2 before */
+    kill_worker(w);
+    trim(w, 220);
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+    check(w, 0, 0, 0, 222);
     check_state(w);
     unmake(w);
 }
