@@ -9,6 +9,7 @@
 #include "operators/expr/period.h"
 #include "operators/sig/cause.h"
 #include "operators/time/tmr_cal.h"
+#include "operators/window/win_image.h"
 
 #include <assert.h>
 
@@ -304,6 +305,9 @@ bool win_batch_flush(struct win_batch *b, bool force)
         return false;
     }
     struct win_list last = w->nw;
+    if (UNLIKELY(b->image != NULL)) {
+        win_image_leave_all(b->image);
+    }
     win_hold(&w->v, NULL, 0, last.ptr, last.len);
     w->nw = w->old;
     w->old = last;
@@ -381,6 +385,7 @@ struct evt *win_batch_prev(struct view *v, const struct evt *of, int64_t n)
 void win_batch_done(struct win_batch *b)
 {
     struct vheap *h = b->w.v.env->heap;
+    win_image_rest(b->image);
     win_ring_done(&b->ring, h);
     win_list_drop(&b->w.nw, h);
     win_done(&b->w);

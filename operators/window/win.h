@@ -83,8 +83,9 @@ void win_held_expire(struct win_held *w);
 struct win_batch {
     struct win w; /* nw: the batch put out last, which the next one takes out; references of it */
     struct win_ring ring;
-    size_t hint;   /* where prev looked last */
-    bool flushing; /* the batch is on its way out: it is still what the window holds */
+    size_t hint;             /* where prev looked last */
+    bool flushing;           /* the batch is on its way out: it is still what the window holds */
+    struct win_image *image; /* of the one put out last, while it is saved in slices; or NULL */
 };
 /* What it holds, if its definition says that it packs, is the columns that the statement reads. */
 void win_batch_push(struct win_batch *b, struct evt *whole, int64_t at);

@@ -6,6 +6,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/window/win_cond.h"
+#include "operators/window/win_late.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -90,8 +91,8 @@ static void renew(struct view *v)
 /* Ring, with the times of arrival; aggregations; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct expr *w = (const struct expr *)(const void *)v;
-    win_ring_save(&w->h.ring, s);
+    struct expr *w = (struct expr *)(void *)v;
+    win_late_save(&w->h.ring, v->env->heap, s);
     win_cond_save(&w->cond, s);
     tmr_save(s, &w->tmr);
 }

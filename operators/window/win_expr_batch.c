@@ -92,7 +92,7 @@ static void free_it(struct view *v)
 /* Batch, with the times of arrival; aggregations; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct expr_batch *w = (const struct expr_batch *)(const void *)v;
+    struct expr_batch *w = (struct expr_batch *)(void *)v;
     win_batch_save(&w->b, s);
     win_cond_save(&w->cond, s);
     tmr_save(s, &w->tmr);

@@ -63,7 +63,7 @@ static void free_it(struct view *v)
 /* Period; whether it has begun, reference, end; batch. */
 static void save(struct view *v, struct save *s)
 {
-    const struct ext_batch *w = (const struct ext_batch *)(const void *)v;
+    struct ext_batch *w = (struct ext_batch *)(void *)v;
     win_span_save(w->span, s);
     save_bool(s, w->begun);
     save_i(s, w->ref);

@@ -4,6 +4,7 @@
  * deletes one of the first.
  */
 #include "core/base/mem.h"
+#include "operators/window/win_late.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -29,9 +30,9 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
 /* Size; ring. */
 static void save(struct view *v, struct save *s)
 {
-    const struct first *w = (const struct first *)(const void *)v;
+    struct first *w = (struct first *)(void *)v;
     win_size_save(w->size, s);
-    win_ring_save(&w->h.ring, s);
+    win_late_save(&w->h.ring, v->env->heap, s);
 }
 
 static void load(struct view *v, struct load *l)

@@ -4,6 +4,7 @@
  * so no timer is needed: the clock is looked at when an event comes.
  */
 #include "core/base/mem.h"
+#include "operators/window/win_late.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -29,9 +30,9 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
 /* End; ring. */
 static void save(struct view *v, struct save *s)
 {
-    const struct firsttime *w = (const struct firsttime *)(const void *)v;
+    struct firsttime *w = (struct firsttime *)(void *)v;
     save_i(s, w->end);
-    win_ring_save(&w->h.ring, s);
+    win_late_save(&w->h.ring, v->env->heap, s);
 }
 
 static void load(struct view *v, struct load *l)

@@ -163,7 +163,7 @@ struct evt *win_ring_take(struct win_ring *r)
     }
     struct evt *e = slot(r, r->head)->e;
     if (UNLIKELY(r->late != NULL)) {
-        win_late_take(r);
+        win_late_remove(r, r->head);
     }
     if (r->indexed) {
         win_index_remove(&r->index, e, r->head);
@@ -296,7 +296,7 @@ struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t 
     } else {
         node = mem_alloc(sizeof *node + m->n_keys * sizeof(struct dat));
     }
-    *node = (struct win_node){.prev = m->last, .hash = hash};
+    *node = (struct win_node){.prev = m->last, .hash = hash, .place = m->places++};
     for (uint32_t i = 0; i < m->n_keys; i++) {
         node->key[i] = dat_keep(key[i]);
     }
@@ -311,6 +311,9 @@ struct win_node *win_map_add(struct win_map *m, const struct dat *key, uint64_t 
 
 void win_map_remove(struct win_map *m, struct vheap *h, struct win_node *node)
 {
+    if (UNLIKELY(m->late != NULL)) {
+        win_late_node(m, node, true);
+    }
     HIDX_EACH(&m->by_key, node->hash, struct hidx_cell, c)
     {
         if (c->what == node) {
@@ -348,6 +351,7 @@ void win_map_renew(struct win_map *m, struct vheap *h)
 
 void win_map_done(struct win_map *m, struct vheap *h)
 {
+    win_late_map_rest(m);
     while (m->first != NULL) {
         win_map_remove(m, h, m->first);
     }

@@ -64,16 +64,20 @@ void win_ring_done(struct win_ring *r, struct vheap *h);
 
 enum { WIN_KEYS_MAX = 16 };
 
+struct win_map_late;
 struct win_node {
     struct win_node *prev, *next; /* in order of first arrival */
-    uint64_t hash;
+    uint64_t hash, place;         /* places ascend in that order */
     void *what;
+    uint32_t cut; /* of the map: what it held then has been put aside */
     struct dat key[];
 };
 struct win_map { /* zeroed is empty */
     struct hidx by_key;
     struct win_node *first, *last, *free;
-    uint32_t n_keys;
+    uint32_t n_keys, cut;
+    uint64_t places;           /* given so far */
+    struct win_map_late *late; /* NULL: it is not being saved in slices (win_late.h) */
 };
 uint64_t win_key_hash(const struct dat *key, uint32_t n);
 struct win_node *win_map_find(const struct win_map *m, const struct dat *key, uint64_t hash);

@@ -5,25 +5,18 @@
  */
 #include "operators/window/win_late.h"
 
-#include "core/base/mem.h"
-#include "core/base/vec.h"
+#include "operators/window/win_gone.h"
 #include "operators/window/win_state.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-struct gone { /* it left, and is not written yet */
-    uint64_t at, nth;
-    struct win_slot slot; /* kept */
-};
 
 struct win_late {
     struct save_late *to;
     struct vheap *heap;
     uint64_t at, end; /* slots: the next one; behind the last one that was there at the cut */
     size_t left;
-    VEC(struct gone) gone;
-    uint64_t n_gone;
+    struct win_gones gone;
 };
 
 static struct win_slot *slot(const struct win_ring *r, uint64_t i)
@@ -31,57 +24,20 @@ static struct win_slot *slot(const struct win_ring *r, uint64_t i)
     return &r->slots[i & (r->cap - 1)];
 }
 
-/* ---- the heap ---- */
-
-static bool before(const struct gone *a, const struct gone *b)
-{
-    return a->at != b->at ? a->at < b->at : a->nth < b->nth;
-}
-
-static void push(struct win_late *l, struct gone x)
-{
-    (void)VEC_PUSH(&l->gone);
-    size_t i = l->gone.len - 1;
-    for (; i > 0 && before(&x, &l->gone.ptr[(i - 1) / 2]); i = (i - 1) / 2) {
-        l->gone.ptr[i] = l->gone.ptr[(i - 1) / 2];
-    }
-    l->gone.ptr[i] = x;
-}
-
-static struct gone pop(struct win_late *l)
-{
-    struct gone *v = l->gone.ptr, top = v[0], x = v[--l->gone.len];
-    size_t n = l->gone.len, i = 0, kid;
-    for (; (kid = 2 * i + 1) < n; i = kid) {
-        kid += kid + 1 < n && before(&v[kid + 1], &v[kid]);
-        if (!before(&v[kid], &x)) {
-            break;
-        }
-        v[i] = v[kid];
-    }
-    if (n > 0) {
-        v[i] = x;
-    }
-    return top;
-}
-
 /* ---- writing ---- */
 
 static void late_done(struct win_ring *r)
 {
     struct win_late *l = r->late;
-    VEC_EACH (&l->gone, g) {
-        evt_drop(l->heap, g->slot.e);
-    }
-    VEC_DONE(&l->gone);
+    win_gones_done(&l->gone, l->heap, 0);
     mem_free(l);
     r->late = NULL;
 }
 
-static void write_slot(struct win_late *l, const struct win_slot *s)
+static void write_slot(struct win_late *l, struct evt *e, int64_t at)
 {
-    save_evt_apart(save_late_to(l->to), s->e);
-    save_i(save_late_to(l->to), s->at);
+    save_evt_apart(save_late_to(l->to), e);
+    save_i(save_late_to(l->to), at);
 }
 
 /* The next in order. */
@@ -93,13 +49,13 @@ static void write_one(struct win_ring *r)
     while (l->at < r->tail && slot(r, l->at)->e == NULL) {
         l->at++;
     }
-    if (l->gone.len > 0 && (l->gone.ptr[0].at <= l->at || l->at >= l->end)) {
-        struct gone g = pop(l);
-        write_slot(l, &g.slot);
-        evt_drop(l->heap, g.slot.e);
+    if (l->gone.v.len > 0 && (l->gone.v.ptr[0].place <= l->at || l->at >= l->end)) {
+        struct win_gone g = win_gone_pop(&l->gone);
+        write_slot(l, g.e, g.at);
+        win_gone_let_go(l->heap, &g, 0);
     } else {
         assert(l->at < l->end);
-        write_slot(l, slot(r, l->at));
+        write_slot(l, slot(r, l->at)->e, slot(r, l->at)->at);
         l->at++;
     }
     if (--l->left == 0) {
@@ -147,27 +103,19 @@ void win_late_save(struct win_ring *r, struct vheap *h, struct save *s)
 
 /* ---- what changes meanwhile ---- */
 
-void win_late_take(struct win_ring *r)
-{
-    uint64_t at = r->head;
-    while (r->late != NULL && r->late->at <= at && at < r->late->end) {
-        write_one(r);
-    }
-}
-
 void win_late_remove(struct win_ring *r, uint64_t at)
 {
     struct win_late *l = r->late;
     if (at < l->at || at >= l->end) {
         return; /* it is written, or was not there */
     }
-    (void)evt_keep(slot(r, at)->e);
-    push(l, (struct gone){at, l->n_gone++, *slot(r, at)});
+    const struct win_slot *s = slot(r, at);
+    win_gone_push(&l->gone, (struct win_gone){.place = at, .e = evt_keep(s->e), .at = s->at});
 }
 
 static int by_place(const void *a, const void *b)
 {
-    return before(a, b) ? -1 : before(b, a);
+    return win_gone_before(a, b) ? -1 : win_gone_before(b, a);
 }
 
 /* In order they are a heap as well. */
@@ -175,26 +123,27 @@ void win_late_renumber(struct win_ring *r)
 {
     struct win_late *l = r->late;
     uint64_t to = r->head, at = MAX(l->at, r->head), end = l->end;
-    size_t k = 0, n = l->gone.len;
+    struct win_gone *gone = l->gone.v.ptr;
+    size_t k = 0, n = l->gone.v.len;
     if (n > 1) {
-        qsort(l->gone.ptr, n, sizeof *l->gone.ptr, by_place);
+        qsort(gone, n, sizeof *gone, by_place);
     }
     l->at = at;
     l->end = MAX(end, r->head);
     for (uint64_t i = r->head; i <= r->tail; i++) {
-        for (; k < n && l->gone.ptr[k].at <= i; k++) {
-            l->gone.ptr[k].at = to;
-            l->gone.ptr[k].nth = k;
+        for (; k < n && gone[k].place <= i; k++) {
+            gone[k].place = to;
+            gone[k].nth = k;
         }
         l->at = i == at ? to : l->at;
         l->end = i == end ? to : l->end;
         to += i < r->tail && slot(r, i)->e != NULL;
     }
     for (; k < n; k++) { /* they stood behind the end that is now */
-        l->gone.ptr[k].at = to;
-        l->gone.ptr[k].nth = k;
+        gone[k].place = to;
+        gone[k].nth = k;
     }
-    l->n_gone = n;
+    l->gone.n = n;
 }
 
 void win_late_trim(struct win_ring *r)

@@ -32,7 +32,7 @@ static void free_it(struct view *v)
 /* Size; batch. */
 static void save(struct view *v, struct save *s)
 {
-    const struct length_batch *w = (const struct length_batch *)(const void *)v;
+    struct length_batch *w = (struct length_batch *)(void *)v;
     win_size_save(w->size, s);
     win_batch_save(&w->b, s);
 }

@@ -5,6 +5,7 @@
 #include "operators/window/win_state.h"
 
 #include "core/base/mem.h"
+#include "operators/window/win_image.h"
 #include "operators/window/win_late.h"
 
 #include <assert.h>
@@ -61,13 +62,10 @@ void win_held_load(struct view *v, struct load *l)
 
 /* ---- batches: ring; events of the last batch ---- */
 
-void win_batch_save(const struct win_batch *b, struct save *s)
+void win_batch_save(struct win_batch *b, struct save *s)
 {
-    win_ring_save(&b->ring, s);
-    save_u(s, b->w.nw.len);
-    for (size_t i = 0; i < b->w.nw.len; i++) {
-        save_evt_apart(s, b->w.nw.ptr[i]);
-    }
+    win_late_save(&b->ring, b->w.v.env->heap, s);
+    win_image_save_list(&b->image, b->w.v.env->heap, s, b->w.nw.ptr, b->w.nw.len);
 }
 
 void win_batch_load(struct win_batch *b, struct load *l)
@@ -142,12 +140,18 @@ struct win_node *win_key_load(struct win_map *m, struct load *l)
     return win_map_add(m, key, hash);
 }
 
+void win_map_save_event(struct save *s, struct evt *e, const struct dat *key, uint32_t n_keys)
+{
+    save_evt_apart(s, e);
+    save_space(s);
+    save_vals(s, key, n_keys);
+    save_space_end(s);
+}
+
 void win_map_save_events(const struct win_map *m, struct save *s)
 {
-    save_u(s, m->by_key.count);
     for (const struct win_node *n = m->first; n != NULL; n = n->next) {
-        save_evt_apart(s, n->what);
-        win_key_save(m, n, s);
+        win_map_save_event(s, n->what, n->key, m->n_keys);
     }
 }
 
@@ -157,7 +161,9 @@ void win_map_load_events(struct win_map *m, struct load *l, const struct etype *
     assert(m->by_key.count == 0);
     for (size_t i = 0; i < n; i++) {
         struct evt *e = load_evt_apart(l, type);
+        size_t space = load_space(l);
         struct win_node *node = win_key_load(m, l);
+        load_space_end(l, space);
         if (node == NULL) {
             return;
         }

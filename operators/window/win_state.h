@@ -25,7 +25,7 @@ void win_held_save(struct view *v, struct save *s);
 void win_held_load(struct view *v, struct load *l);
 
 /* What is being gathered, and the batch put out last. */
-void win_batch_save(const struct win_batch *b, struct save *s);
+void win_batch_save(struct win_batch *b, struct save *s);
 void win_batch_load(struct win_batch *b, struct load *l);
 
 void win_size_save(size_t size, struct save *s);
@@ -37,7 +37,8 @@ struct win_span win_span_load(struct load *l);
 void win_key_save(const struct win_map *m, const struct win_node *node, struct save *s);
 /* A new node; NULL if the load failed, also because the key is there already. */
 struct win_node *win_key_load(struct win_map *m, struct load *l);
-void win_map_save_events(const struct win_map *m, struct save *s);
+void win_map_save_event(struct save *s, struct evt *e, const struct dat *key, uint32_t n_keys);
+void win_map_save_events(const struct win_map *m, struct save *s); /* without their number */
 void win_map_load_events(struct win_map *m, struct load *l, const struct etype *type);
 
 /* An entry with the values it was ordered by; they come back in the same order. */

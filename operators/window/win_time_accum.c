@@ -5,6 +5,7 @@
  * says.
  */
 #include "core/base/mem.h"
+#include "operators/window/win_late.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -83,9 +84,9 @@ static void renew(struct view *v)
 /* Period; ring, with the times of arrival; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct accum *w = (const struct accum *)(const void *)v;
+    struct accum *w = (struct accum *)(void *)v;
     win_span_save(w->span, s);
-    win_ring_save(&w->h.ring, s);
+    win_late_save(&w->h.ring, v->env->heap, s);
     tmr_save(s, &w->tmr);
 }
 

@@ -75,7 +75,7 @@ static void free_it(struct view *v)
 /* Period; whether the grid is set, its reference; batch; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct time_batch *w = (const struct time_batch *)(const void *)v;
+    struct time_batch *w = (struct time_batch *)(void *)v;
     win_span_save(w->span, s);
     save_bool(s, w->begun);
     save_i(s, w->ref);

@@ -66,7 +66,7 @@ static void free_it(struct view *v)
 /* Period; size; batch; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct time_length *w = (const struct time_length *)(const void *)v;
+    struct time_length *w = (struct time_length *)(void *)v;
     win_span_save(w->span, s);
     win_size_save(w->size, s);
     win_batch_save(&w->b, s);

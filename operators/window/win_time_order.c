@@ -8,6 +8,7 @@
  * in order, so that putting one in moves few.
  */
 #include "core/base/mem.h"
+#include "operators/window/win_image.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -27,6 +28,7 @@ struct order {
     struct win_span span;   /* 0, 0 of #timetolive */
     struct win_slot *slots; /* slots[head .. head + len), by end */
     size_t head, len, cap;
+    struct win_image *image; /* of what is being saved in slices; or NULL */
     struct tmr tmr;
 };
 
@@ -80,6 +82,9 @@ static void insert(struct order *w, struct evt *e, int64_t end)
 static void take_out(struct order *w, size_t at)
 {
     struct win_slot *s = w->slots + w->head + at;
+    if (UNLIKELY(w->image != NULL)) {
+        win_image_leave(w->image, s->e, s->at);
+    }
     win_list_add(&w->w.old, s->e);
     evt_drop(w->w.v.env->heap, s->e);
     w->len--;
@@ -181,6 +186,7 @@ static void free_it(struct view *v)
 {
     struct order *w = (struct order *)(void *)v;
     tmr_cancel(v->env->timers, &w->tmr);
+    win_image_rest(w->image);
     for (size_t i = 0; i < w->len; i++) {
         evt_drop(v->env->heap, w->slots[w->head + i].e);
     }
@@ -218,15 +224,11 @@ static bool has_period(const struct order *w)
 /* Period, if there is one; number of events, each with its end; timer. */
 static void save(struct view *v, struct save *s)
 {
-    const struct order *w = (const struct order *)(const void *)v;
+    struct order *w = (struct order *)(void *)v;
     if (has_period(w)) {
         win_span_save(w->span, s);
     }
-    save_u(s, w->len);
-    for (size_t i = 0; i < w->len; i++) {
-        save_evt_apart(s, w->slots[w->head + i].e);
-        save_i(s, w->slots[w->head + i].at);
-    }
+    win_image_save(&w->image, v->env->heap, s, w->slots + w->head, w->len);
     tmr_save(s, &w->tmr);
 }
 

@@ -5,6 +5,7 @@
  * until something deletes the first. Null is a key like others.
  */
 #include "core/base/mem.h"
+#include "operators/window/win_late.h"
 #include "operators/window/win_param.h"
 #include "operators/window/win_state.h"
 
@@ -51,6 +52,9 @@ static void update(struct view *v, struct evt **nw, size_t n_nw, struct evt **ol
         uint64_t hash;
         struct win_node *node = node_of(w, nw[i], key, &hash);
         if (node != NULL) {
+            if (UNLIKELY(w->map.late != NULL)) {
+                win_late_node(&w->map, node, false);
+            }
             win_list_add(&w->w.old, node->what);
             evt_drop(v->env->heap, node->what);
             win_map_rekey(&w->map, v->env->heap, node, key);
@@ -90,6 +94,7 @@ static void each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg
 static void free_it(struct view *v)
 {
     struct unique *w = (struct unique *)(void *)v;
+    win_late_map_rest(&w->map);
     for (const struct win_node *n = w->map.first; n != NULL; n = n->next) {
         evt_drop(v->env->heap, n->what);
     }
@@ -111,8 +116,8 @@ static void renew(struct view *v)
 /* Events and keys in order of the keys' first arrival. */
 static void save(struct view *v, struct save *s)
 {
-    const struct unique *w = (const struct unique *)(const void *)v;
-    win_map_save_events(&w->map, s);
+    struct unique *w = (struct unique *)(void *)v;
+    win_late_save_map(&w->map, v->env->heap, s);
 }
 
 static void load(struct view *v, struct load *l)

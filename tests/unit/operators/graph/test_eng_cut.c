@@ -72,6 +72,7 @@ static const struct kind kinds[] = {
                "on D delete from W where W.k = D.k; select irstream prior(2, n) as p from W;"
                "select * from E#firstunique(k, n);"},
     {"batches", "select irstream * from E#length_batch(2500);"
+                "select irstream * from E#length_batch(300);"
                 "select * from E#time_batch(1 hour); select * from E#expr_batch(n < 0);"},
     {"sorted", "select irstream * from E#sort(1000, x desc, k);"
                "select irstream * from E#rank(k, 1000, x);"},
