@@ -35,7 +35,7 @@ static const struct conf_row rows[] = {
     {"otlp.http.listen", CONF_STRING, AT(http_listen), "127.0.0.1:4318", 0, 0, NULL, 0,
      "address for OTLP over HTTP: host:port; \"off\" for none"},
     {"otlp.tls.cert_file", CONF_STRING, AT(tls_cert), NULL, 0, 0, NULL, 0,
-     "PEM file of the certificate and chain of both; set, it turns TLS on"},
+     "PEM file of the certificate and chain of both; set, it turns TLS on; read again at SIGHUP"},
     {"otlp.tls.key_file", CONF_STRING, AT(tls_key), NULL, 0, 0, NULL, 0,
      "PEM file of the certificate's key"},
     {"otlp.tls.client_ca_file", CONF_STRING, AT(tls_ca), NULL, 0, 0, NULL, 0,
@@ -152,6 +152,12 @@ static void stop(void *state)
     mem_free(g);
 }
 
+static int reload(void *state, struct err *reterr)
+{
+    struct ingest *g = state;
+    return g->tls != NULL ? tls_reload(g->tls, reterr) : 1;
+}
+
 static int check(const void *settings, struct err *reterr)
 {
     const struct settings *s = settings;
@@ -222,6 +228,7 @@ static bool is_drained(void *state)
 const struct role role_ingest = {.name = "ingest",
                                  .what = "Ingest",
                                  .start = start,
+                                 .reload = reload,
                                  .drain = drain,
                                  .is_drained = is_drained,
                                  .stop = stop,

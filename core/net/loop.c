@@ -30,7 +30,7 @@ struct post {
 
 struct loop {
     struct event_base *base;
-    struct event *wake, *beat, *sigterm, *sigint;
+    struct event *wake, *beat, *sigterm, *sigint, *sighup;
     int wake_fd;
     struct clock clock;
     _Atomic int64_t beat_ns;
@@ -143,6 +143,7 @@ void loop_free(struct loop *l)
     free_event(l->beat);
     free_event(l->sigterm);
     free_event(l->sigint);
+    free_event(l->sighup);
     event_base_free(l->base);
     close(l->wake_fd);
     while (l->first != NULL) {
@@ -238,7 +239,9 @@ void loop_on_signals(struct loop *l, void (*fn)(void *arg, int signo), void *arg
     l->sigterm = must(evsignal_new(l->base, SIGTERM, on_signal, l), "evsignal_new");
     l->sigint = must(evsignal_new(l->base, SIGINT, on_signal, l), "evsignal_new");
     event_add(l->sigterm, NULL);
+    l->sighup = must(evsignal_new(l->base, SIGHUP, on_signal, l), "evsignal_new");
     event_add(l->sigint, NULL);
+    event_add(l->sighup, NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -6,7 +6,7 @@
  * is built without locks.
  *
  *     struct loop *l = loop_new();
- *     loop_on_signals(l, on_signal, app);       SIGTERM and SIGINT; one loop of the process only
+ *     loop_on_signals(l, on_signal, app);       SIGTERM, SIGINT, SIGHUP; one loop of a process
  *     struct loop_timer *t = loop_timer_new(l, on_timer, app);
  *     loop_timer_set(t, 10 * CLOCK_NS_PER_MS);  fires once; set it again to repeat
  *     loop_run(l);                              until loop_stop
@@ -47,7 +47,7 @@ void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 /* Any thread: how long ago the loop last went round. Above 2 s it hangs or does not run. */
 int64_t loop_beat_age_ns(const struct loop *l);
 
-/* fn(arg, signo) on SIGTERM and SIGINT. */
+/* fn(arg, signo) on SIGTERM, SIGINT and SIGHUP. */
 void loop_on_signals(struct loop *l, void (*fn)(void *arg, int signo), void *arg);
 
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);

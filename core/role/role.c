@@ -2,7 +2,8 @@
  *
  * See role.h. The order of a start: settings, log, bus, loop, pages, roles; the end is the reverse,
  * after a drain: readiness turns false, roles stop taking work, open requests are answered. A
- * second signal ends the process at once: the log is the truth, and it survives that.
+ * second signal ends the process at once: the log is the truth, and it survives that. SIGHUP reads
+ * certificates again.
  */
 #include "core/role/role.h"
 
@@ -17,6 +18,7 @@
 #include "core/stats/stats.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -33,7 +35,7 @@ static const struct conf_row rows[] = {
     {"http.listen", CONF_STRING, AT(listen), "127.0.0.1:8080", 0, 0, NULL, 0,
      "address of the health pages and the API: host:port, [::1]:port or unix:PATH"},
     {"http.tls.cert_file", CONF_STRING, AT(tls_cert), NULL, 0, 0, NULL, 0,
-     "PEM file of the server's certificate and chain; set, it turns TLS on"},
+     "PEM file of the server's certificate and chain; set, it turns TLS on; read again at SIGHUP"},
     {"http.tls.key_file", CONF_STRING, AT(tls_key), NULL, 0, 0, NULL, 0,
      "PEM file of the certificate's key"},
     {"http.tls.client_ca_file", CONF_STRING, AT(tls_ca), NULL, 0, 0, NULL, 0,
@@ -87,9 +89,36 @@ static void on_drained(void *arg)
     loop_stop(p->env.loop);
 }
 
+static void say_read(const char *who, int rc, const struct err *err)
+{
+    if (rc == 0) {
+        LOG_INFO("certificates were read again", LOG_STR("by", who));
+    } else if (rc < 0) {
+        LOG_ERROR("certificates stay as they were", LOG_STR("by", who), LOG_STR("error", err->msg));
+    }
+}
+
+/* Files are exchanged under a process that goes on; settings stay as they were. */
+static void reload(struct process *p)
+{
+    struct err e;
+    if (p->tls != NULL) {
+        say_read("http", tls_reload(p->tls, &e), &e);
+    }
+    for (size_t i = 0; i < p->started; i++) {
+        if (p->roles[i]->reload != NULL) {
+            say_read(p->roles[i]->name, p->roles[i]->reload(p->states[i], &e), &e);
+        }
+    }
+}
+
 static void on_signal(void *arg, int signo)
 {
     struct process *p = arg;
+    if (signo == SIGHUP) {
+        reload(p);
+        return;
+    }
     if (p->draining) {
         LOG_WARN("second signal: leaving at once", LOG_INT("signal", signo));
         _exit(CMD_INTERRUPTED);

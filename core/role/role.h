@@ -45,6 +45,9 @@ struct role {
     const char *name, *what;
     /* *ret_state comes back in the others; settings is what the rows below filled. */
     int (*start)(struct role_env *env, const void *settings, void **ret_state, struct err *reterr);
+    /* Certificates and keys are read again from their files; on an error what was read stays. 1:
+     * there are none. */
+    int (*reload)(void *state, struct err *reterr);
     void (*drain)(void *state); /* stop taking work, finish what is under way */
     bool (*is_drained)(void *state);
     void (*stop)(void *state);

@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import unittest
 
 from program import Case, SOURCE, run, uses_librdkafka
@@ -82,6 +84,42 @@ class Life(Case):
             role.wait_ready()
             role.stop(signal.SIGKILL)
         self.assertIn("spans", run("topics", "--bus-local-dir", self.dir).stdout)
+
+
+class Certificates(Case):
+    def certificate(self, name):
+        cert, key = (os.path.join(self.temp.name, n) for n in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", key, "-out", cert],
+                       check=True, capture_output=True)
+        with open(cert, encoding="ascii") as f:
+            return cert, key, f.read()
+
+    def test_files_are_read_again_at_a_signal_and_what_is_wrong_changes_nothing(self):
+        cert, key, first = self.certificate("first")
+        role = self.role("standalone", "--bus-local-dir", self.dir, "--http-tls-cert-file", cert,
+                         "--http-tls-key-file", key, "--otlp-tls-cert-file", cert,
+                         "--otlp-tls-key-file", key, wait=False)
+        addr = role.wait_log(r"msg=ready .*http=(\S+)").group(1)
+        otlp = role.wait_log(r'msg="receiving OTLP" addr=(\S+)').group(1)
+        places = [(a.rsplit(":", 1)[0], int(a.rsplit(":", 1)[1])) for a in (addr, otlp)]
+
+        def served():
+            return [ssl.get_server_certificate(at) for at in places]
+
+        self.assertEqual([first] * 2, served())
+        second = self.certificate("second")[2]
+        self.assertEqual([first] * 2, served())
+        role.process.send_signal(signal.SIGHUP)
+        role.wait_log('msg="certificates were read again" by=http')
+        role.wait_log('msg="certificates were read again" by=ingest')
+        self.assertEqual([second] * 2, served())
+        with open(key, "w", encoding="ascii") as f:
+            f.write("no key")
+        role.process.send_signal(signal.SIGHUP)
+        role.wait_log('msg="certificates stay as they were" by=ingest')
+        self.assertEqual([second] * 2, served())
+        self.assertEqual(role.stop(), 0)
 
 
 class Configuration(Case):
