@@ -169,14 +169,3 @@ bool eng_ident_at(const struct eng *e, size_t n, struct hash128 *ret)
     *ret = stmt_ident(e->stmts.ptr[n], IDENT_DEPTH);
     return true;
 }
-
-bool eng_ident(const struct eng *e, struct slice deployment, struct hash128 *ret)
-{
-    VEC_EACH (&e->deps, d) {
-        if (slice_eq((*d)->id, deployment) && (*d)->stmts.len == 1) {
-            *ret = stmt_ident((*d)->stmts.ptr[0], IDENT_DEPTH);
-            return true;
-        }
-    }
-    return false;
-}

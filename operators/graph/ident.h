@@ -17,7 +17,5 @@ enum { IDENT_DEPTH = 32 };
 struct hash128 stmt_ident(const struct stmt *st, int depth);
 /* Of an engine's n-th statement; false: there are not so many. */
 bool eng_ident_at(const struct eng *e, size_t n, struct hash128 *ret);
-/* Of the only statement of a deployment; false: there is none. */
-bool eng_ident(const struct eng *e, struct slice deployment, struct hash128 *ret);
 
 #endif

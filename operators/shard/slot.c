@@ -91,18 +91,6 @@ void slot_free(struct slot *s)
     mem_free(s);
 }
 
-void slot_abandon(struct slot *s)
-{
-    s->writer = NULL;
-    s->reader = s->source = NULL;
-    s->trials.notes = NULL;
-    for (uint32_t i = 0; i < SLOT_LOADS; i++) {
-        s->loads[i].reader = NULL;
-    }
-    s->lost = true;
-    slot_free(s);
-}
-
 void slot_lose(struct slot *s, const char *fmt, ...)
 {
     if (s->lost) {

@@ -103,8 +103,6 @@ struct slot_lag {
 int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct slot_task *tasks,
              uint32_t n, struct slot **ret, struct err *reterr) NODISCARD;
 void slot_free(struct slot *s);
-/* Frees the memory alone: the client is gone already. */
-void slot_abandon(struct slot *s);
 void slot_on_event(struct slot *s, const struct bus_ev *ev);
 /* True: call again without waiting for an event. */
 bool slot_step(struct slot *s);

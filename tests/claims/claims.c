@@ -27,6 +27,7 @@
 #include "operators/replay/replay_free.h"
 #include "operators/sig/builtin.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
  */
 #include "core/base/mem.h"
 #include "tests/storm/storm.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 
 #include <dirent.h>
 #include <stdio.h>

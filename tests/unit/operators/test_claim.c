@@ -151,6 +151,18 @@ TEST(claim_of_two_the_later_is_refused_until_the_other_leaves)
     unmake(w);
 }
 
+TEST(claim_of_one_that_has_left_is_free_at_once)
+{
+    struct world *w = make();
+    begin(w, 0);
+    CHECK_EQ(1, pass(w, 5 * CLOCK_NS_PER_S));
+    end(w, 0, true);
+    struct worker *b = begin(w, 1);
+    CHECK_EQ(1, pass(w, 200 * CLOCK_NS_PER_MS));
+    CHECK(b->claim.mine);
+    unmake(w);
+}
+
 TEST(claim_of_one_that_died_is_free_when_it_is_silent)
 {
     struct world *w = make();

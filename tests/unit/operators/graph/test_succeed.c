@@ -214,7 +214,11 @@ static struct hash128 id_of(const char *base, const char *text)
     struct rig r;
     const struct eng_module m[] = {{SLICE("b"), slice_str(base)}, {SLICE("s"), slice_str(text)}};
     rig_init(&r, m, 2);
-    CHECK(eng_ident(r.e, SLICE("s"), &id));
+    size_t n = 0; /* the last is that of the text */
+    while (eng_ident_at(r.e, n, &id)) {
+        n++;
+    }
+    CHECK(n > 0);
     rig_done(&r);
     return id;
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/operators/shard/slot_world.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 
 #include "core/base/map.h"
 #include "core/base/mem.h"

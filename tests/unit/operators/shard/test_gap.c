@@ -8,6 +8,7 @@
 #include "operators/shard/slot_floor.h"
 #include "operators/shard/task_gap.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 
 #include "core/base/mem.h"
 #include "core/bus/bus_conf.h"

@@ -6,6 +6,7 @@
  * one before had.
  */
 #include "tests/test.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 #include "tests/unit/operators/shard/slot_world.h"
 
 #include "core/codec/endian.h"
