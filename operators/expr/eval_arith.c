@@ -131,6 +131,9 @@ struct dat eval_concat(const struct dat *v, uint32_t n, struct ectx *c)
         text[i] = v[i].kind == DAT_STRING ? v[i].s : dat_text(c->heap, v[i]);
         len += text[i]->len;
     }
+    if (len > TEXT_MAX) {
+        return DAT_NONE;
+    }
     struct vstr *s = vstr_room(c->heap, len);
     len = 0;
     for (uint32_t i = 0; i < n; i++) {

@@ -10,7 +10,7 @@
 #include "operators/expr/period.h"
 #include "operators/expr/vm.h"
 
-enum { CONCAT_MAX = 16 };
+enum { CONCAT_MAX = 16, TEXT_MAX = 16 << 20 }; /* texts at a time; bytes of one */
 
 /* What is done by APPLY; NULL: nothing of that name. */
 extern ex_apply *const eval_applies[EX_OP_COUNT];

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "operators/expr/eval_impl.h"
 #include "operators/expr/fn_impl.h"
+#include "operators/sig/breath.h"
 #include "operators/sig/dat_big.h"
 
 #include <assert.h>
@@ -36,6 +37,7 @@ static struct dat of(const struct run *r, uint32_t arg, uint32_t i)
         return r->l->v[i];
     }
     const struct fn_lambda *d = &r->d[arg];
+    vheap_breathe(r->c->heap);
     put(r->c, d->value, r->l->v[i]);
     put(r->c, d->index, dat_int((int32_t)i));
     put(r->c, d->size, dat_int((int32_t)r->l->len));

@@ -378,6 +378,9 @@ static struct dat run_is_blank(const struct fn_in *in)
 static struct dat run_concat(const struct fn_in *in)
 {
     struct slice a = fn_text_of(in, 0), b = fn_text_of(in, 1);
+    if (a.len + b.len > STRING_MAX) {
+        return DAT_NONE;
+    }
     struct vstr *s = vstr_room(in->h, a.len + b.len);
     memcpy(s->s, a.ptr, a.len);
     memcpy(s->s + a.len, b.ptr, b.len);

@@ -35,6 +35,7 @@ struct eng *eng_new(const struct eng_conf *conf)
     e->arena = arena_new(NULL, "engine", ARENA_MAX);
     e->heap = vheap_new();
     vheap_number_from(e->heap, &e->serial);
+    e->breath = vheap_breath(e->heap);
     cat_init(&e->cat, e->arena);
     e->route = route_new(e->heap, &e->now, e->conf.unshared);
     e->timers = tmr_queue_new();
@@ -47,6 +48,11 @@ struct eng *eng_new(const struct eng_conf *conf)
 struct vheap *eng_heap(struct eng *e)
 {
     return e->heap;
+}
+
+struct vheap_breath *eng_breath(struct eng *e)
+{
+    return e->breath;
 }
 
 int64_t eng_now(const struct eng *e)
@@ -184,6 +190,7 @@ static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
             struct inst *in = l->inst;
             e->handed = i;
             if (!l->dead && !in->stopped) {
+                vheap_breathe(e->heap);
                 l->on(l->arg, ev);
                 flush(in);
             }
@@ -203,6 +210,7 @@ static void hand_out(struct eng *e, struct route_hits *hits, struct evt *ev)
         /* With @consume, only the filters of the highest level of a pattern take the event. */
         if (!l->dead && !in->stopped && !cut && l->consume >= in->consume) {
             struct stmt *st = in->st;
+            vheap_breathe(e->heap);
             int64_t began = e->metering ? e->conf.meter() : 0;
             inst_touch(in);
             l->on(l->arg, ev);
@@ -313,11 +321,13 @@ void eng_work(struct eng *e)
     size_t n = 0;
     bool wait = e->front.at < e->front.v.len;
     for (;; wait = false) {
+        vheap_breathe(e->heap);
         eng_deliver(e);
         if (!wait && e->wins_dirty.len > 0) {
             nwin_dispatch(e);
             flush_dirty(e);
-        } else if (UNLIKELY(n >= e->lim.max[LIM_CASCADE]) && waits(&e->front, &e->back)) {
+        } else if (UNLIKELY(n >= e->lim.max[LIM_CASCADE] || e->breath->over) &&
+                   waits(&e->front, &e->back)) {
             eng_limit_cascade(e, &e->front);
             eng_limit_cascade(e, &e->back);
             return;
@@ -432,6 +442,7 @@ static void fire_timers(struct eng *e, int64_t ms)
     struct inst *before = NULL;
     for (struct tmr *t; (t = tmr_pop_turn(e->timers)) != NULL;) {
         struct inst *in = t->inst;
+        vheap_breathe(e->heap);
         if (in != before) {
             flush_dirty(e);
         }
@@ -480,9 +491,10 @@ void eng_advance_span(struct eng *e, int64_t ms)
 {
     for (;;) {
         int64_t due = tmr_next(e->timers);
-        if (due > ms) {
+        if (due > ms || e->breath->over) {
             break;
         }
+        vheap_breathe(e->heap);
         eng_advance(e, MAX(due, e->now));
     }
     eng_advance(e, ms);

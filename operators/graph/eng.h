@@ -55,6 +55,8 @@ int eng_undeploy(struct eng *e, struct slice id, struct err *reterr) NODISCARD;
 /* Building events: their types and the heap they are made in. */
 const struct etype *eng_type(struct eng *e, struct slice name); /* NULL if there is none */
 struct vheap *eng_heap(struct eng *e);
+/* What may be long calls it (sig/dat.h); nobody else may look at the engine meanwhile. */
+struct vheap_breath *eng_breath(struct eng *e);
 /* The event's own reference is set by the caller (evt.ref) or counted. */
 int eng_send(struct eng *e, struct evt *ev, struct err *reterr) NODISCARD;
 void eng_advance(struct eng *e, int64_t ms);      /* one jump */

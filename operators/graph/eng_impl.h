@@ -21,6 +21,7 @@
 #include "operators/pattern/pattern.h"
 #include "operators/plan/bind.h"
 #include "operators/route/route.h"
+#include "operators/sig/breath.h"
 #include "operators/time/tmr.h"
 #include "operators/window/window.h"
 
@@ -76,6 +77,7 @@ struct eng {
     struct eng_conf conf;
     struct arena *arena;
     struct vheap *heap;
+    struct vheap_breath *breath; /* of it */
     struct catalog cat;
     struct route *route;
     struct tmr_queue *timers;

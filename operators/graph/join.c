@@ -279,6 +279,7 @@ static void try_candidate(void *arg, struct evt *e)
     if (c->j->out->cut) {
         return;
     }
+    vheap_breathe(c->j->in->in.eng->heap);
     c->j->row[c->num] = e;
     if (keys_hold(c->j, c->num, c->bound)) {
         c->fn(c->arg, e);

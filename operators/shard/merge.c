@@ -274,7 +274,9 @@ void merge_push(struct merge *m, uint32_t sub, const struct merge_piece *p)
     struct merge_pos end = {p->offset, inputs_of(p)};
     assert(s->n == 0 || p->offset > s->ring[(s->first + s->n - 1) & (s->cap - 1)].offset);
     if (end.index == 0 || !is_before(s->pos, end)) {
-        drop_piece(m, &(struct merge_piece){.owner = p->owner});
+        if (m->conf.on_done != NULL) { /* the piece that is in use stays so */
+            m->conf.on_done(m->conf.arg, p->owner);
+        }
         return;
     }
     ring_push(s, p);

@@ -49,6 +49,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 
 static void one_free(struct slot *s, struct slot_one *o)
 {
+    slot_amid_end(s, o);
     slot_trial_end(s, o);
     slot_party_leave(s, o);
     task_free(o->task);
@@ -73,6 +74,7 @@ void slot_free(struct slot *s)
         slot_load_end(s, i);
     }
     slot_scans_free(s);
+    slot_amids_free(s);
     slot_trials_close(s);
     if (s->writer != NULL) {
         bus_writer_close(s->writer);
@@ -252,7 +254,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
  * task wants to be looked at again. */
 static int64_t tick(struct slot *s, struct slot_one *o)
 {
-    int64_t due = o->conf.idle_ns > 0 ? task_due(o->task) : TASK_NOT_DUE;
+    int64_t due = o->conf.idle_ns > 0 && !slot_is_amid(o) ? task_due(o->task) : TASK_NOT_DUE;
     if (due == TASK_NOT_DUE) {
         return INT64_MAX;
     }
@@ -269,7 +271,7 @@ static int64_t tick(struct slot *s, struct slot_one *o)
         o->probe_clock = clock;
     }
     if (due <= o->probe_clock + (now - o->probe_from)) {
-        task_tick(o->task, MAX(due, clock));
+        o->heavy = !slot_amid_tick(s, o, MAX(due, clock));
         return now;
     }
     return o->probe_from + (due - o->probe_clock);
@@ -321,6 +323,12 @@ static void run_out(struct slot *s, struct slot_one *o)
 
 /* While a transaction is under way, the next one is not filled without bound: what it has would
  * wait in the memory of all who read it. */
+static size_t put_of(const struct slot_one *o)
+{
+    size_t put = o->state == SLOT_LIVE && !slot_is_amid(o) ? task_put_bytes(o->task) : 0;
+    return put <= TASK_PUT_MAX ? put : 0; /* a burst waits for its turn (slot_commit.c) */
+}
+
 static bool is_full(const struct slot *s)
 {
     return s->put_bytes >= SLOT_PUT_ENOUGH && (s->sending || s->committing || s->looking);
@@ -339,29 +347,32 @@ static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint3
     enum { PORTION = 256 };
     int64_t began = slot_now(s), before = began, now;
     uint32_t n = 0, got = 0, want;
+    bool done;
     do {
-        want = MIN(most - n, MAX(o->portion, 1u));
-        got = o->trial.step != TRIAL_NONE ? slot_trial_work(s, o, want) : task_work(o->task, want);
+        want = slot_is_amid(o) ? o->amid.want : MIN(most - n, MAX(o->portion, 1u));
+        done = slot_amid_take(s, o, want, &got);
         n += got;
         now = slot_now(s);
-        o->portion = now - before >= LONG_NS / 2 ? 1 : MIN(2 * want, (uint32_t)PORTION);
+        o->portion = !done || now - before >= LONG_NS / 2 ? 1 : MIN(2 * want, (uint32_t)PORTION);
         before = now;
-    } while (got == want && n < most && now - began < LONG_NS);
-    o->heavy = n > 0 && now - began >= HEAVY_NS;
-    o->busy_ns += n > 0 ? now - began : 0;
+    } while (done && got == want && n < most && now - began < LONG_NS);
+    o->heavy = !done || (n > 0 && now - began >= HEAVY_NS);
+    o->busy_ns += n > 0 || !done ? now - began : 0;
     s->spent[SLOT_PART_INPUTS] += now - began;
     *ret_n = n;
-    return n > 0 && got == want;
+    return !done || (n > 0 && got == want);
 }
 
 /* True: there is more at hand. Who has nothing rests until something is handed out to him. */
 static bool take(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *n)
 {
     const struct merge *m = task_merge(o->task);
-    slot_party(s, o);
+    if (!slot_is_amid(o)) {
+        slot_party(s, o);
+    }
     bool left = take_inputs(s, o, most, n);
     bool empty = !left && merge_is_empty(m);
-    bool held = *n == 0 && !empty && merge_holder(m) != UINT32_MAX;
+    bool held = *n == 0 && !left && !empty && merge_holder(m) != UINT32_MAX;
     o->held_since = !held ? 0 : o->held_since > 0 ? o->held_since : slot_now(s);
     o->rests = empty;
     return left;
@@ -375,10 +386,12 @@ void slot_take_early(struct slot *s, struct slot_one *o)
         !merge_peek(task_merge(o->task), &sub, &offset)) {
         return;
     }
-    size_t put = task_put_bytes(o->task);
+    size_t put = put_of(o);
     (void)take(s, o, most_of(s), &n);
-    slot_party(s, o); /* its rules may be there only now */
-    s->put_bytes += task_put_bytes(o->task) - put;
+    if (!slot_is_amid(o)) {
+        slot_party(s, o); /* its rules may be there only now */
+    }
+    s->put_bytes += put_of(o) - put;
     s->early_ns += s->spent[SLOT_PART_INPUTS] - before;
 }
 
@@ -419,13 +432,14 @@ static bool live_step(struct slot *s)
         int64_t wake = INT64_MAX;
         more |= slot_snap_slice(s, o, &wake);
         wake_at(s, wake);
-        size_t put = o->state == SLOT_LIVE ? task_put_bytes(o->task) : 0;
+        bool amid = slot_is_amid(o), heavy = o->heavy;
+        size_t put = put_of(o);
         s->put_bytes += put;
-        if (o->state != SLOT_LIVE || s->draining || o->leaving || (full && put > 0)) {
+        bool stands = s->draining || o->leaving || (full && put > 0);
+        if (o->state != SLOT_LIVE || (stands && !amid)) {
             continue;
         }
         uint32_t n = 0;
-        bool heavy = o->heavy;
         if (heavy && !o->rests && o != turn) { /* who rests has nothing to take, but time passes */
             s->at_hand = true;
             continue;
@@ -434,7 +448,7 @@ static bool live_step(struct slot *s)
             bool left = take(s, o, most, &n);
             s->at_hand |= left;
             s->plenty |= left && !heavy && !o->heavy;
-            s->put_bytes += task_put_bytes(o->task) - put;
+            s->put_bytes += put_of(o) - put;
         }
         wake_at(s, slot_trial_wake(s, o));
         if (s->conf.range == NULL) {

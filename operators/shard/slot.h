@@ -51,6 +51,7 @@ struct slot_conf {
     size_t beside_bytes; /* states of so many bytes are made by a thread beside; 0: none are */
     size_t buffer_bytes; /* of a task and partition, that wait; 0: enough */
     uint32_t takes;      /* at most, in one step; 0: enough */
+    bool rests;          /* often, in the middle of inputs (slot_amid.h); for tests */
     bool plain;          /* at least once: puts without transactions, and nobody is fenced */
     const struct slot_range *range; /* NULL: live */
     struct slice prefix;            /* of the topics journal and state; empty */
@@ -94,8 +95,8 @@ struct slot_lag {
     uint64_t waiting_bytes; /* of its inputs, in memory, */
     uint64_t waiting_most;  /* and about so many at most */
     bool past; /* what it waits for lies behind what waits: that is read past, and read again */
-    int64_t busy_ns;      /* spent on taking */
-    uint64_t state_bytes; /* of its last snapshot; 0: there was none */
+    int64_t busy_ns, amid_ns; /* spent on taking; since it began the input that it is amid, or 0 */
+    uint64_t state_bytes;     /* of its last snapshot; 0: there was none */
 };
 
 /* Everything is borrowed. The client is the slot's alone (events of a range's source, too, go to
@@ -142,7 +143,6 @@ const char *slot_why(const struct slot *s);
 struct slot_counts slot_counts(const struct slot *s);
 /* slot_lag.c; costs a look at each of its inputs. */
 struct slot_lag slot_lag(const struct slot *s, uint32_t i);
-/* NULL: a thread beside makes its state. */
-struct task *slot_task(struct slot *s, uint32_t i);
+struct task *slot_task(struct slot *s, uint32_t i); /* NULL: a thread beside makes its state */
 
 #endif

@@ -30,7 +30,7 @@ int64_t slot_interval(const struct slot *s)
 /* A task that nobody waits for is not cut at every interval. */
 int64_t slot_cut_due(const struct slot *s, const struct slot_one *o)
 {
-    if (o->state != SLOT_LIVE || !task_is_dirty(o->task)) {
+    if (o->state != SLOT_LIVE || slot_is_amid(o) || !task_is_dirty(o->task)) {
         return INT64_MAX;
     }
     bool now = task_is_urgent(o->task) || o->snap.state == SNAP_CUT || o->leaving || s->draining ||
@@ -61,6 +61,19 @@ static bool has_to_say(struct slot *s, struct slot_one *o)
     return pages || goes;
 }
 
+/* What one input has put out at once, beyond all measure: others wait for that transaction, so the
+ * next such one comes when they have had three times as long. */
+static bool is_burst(const struct slot_one *o)
+{
+    return task_put_bytes(o->task) > TASK_PUT_MAX;
+}
+
+static bool waits_for_turn(const struct slot *s, const struct slot_one *o)
+{
+    return is_burst(o) && s->last_commit < o->burst_from && s->tasks.len > 1 && !s->draining &&
+           !o->leaving;
+}
+
 /* A transaction is not larger than the writer's queue: tasks that do not fit into this one are cut
  * for the next, which then follows at once. */
 static bool cut_all(struct slot *s)
@@ -73,13 +86,16 @@ static bool cut_all(struct slot *s)
     for (size_t k = 0; k < n; k++) {
         size_t i = (first + k) % n;
         struct slot_one *o = s->tasks.ptr[i];
+        if (slot_is_amid(o) || (o->state == SLOT_LIVE && waits_for_turn(s, o))) {
+            continue;
+        }
         size_t bytes = task_put_bytes(o->task) + (slot_snap_sends(o) ? SLOT_SNAP_PORTION : 0);
         if (any && bytes > room) {
             s->cut_next = i;
             s->last_commit -= s->conf.commit_ns;
             break;
         }
-        bool says = has_to_say(s, o);
+        bool says = has_to_say(s, o), bursts = is_burst(o);
         if (o->state != SLOT_LIVE || (!says && slot_cut_due(s, o) > now)) {
             continue;
         }
@@ -88,6 +104,7 @@ static bool cut_all(struct slot *s)
             slot_lose_one(s, o, "%s", err.msg);
             continue;
         }
+        o->burst = bursts;
         bytes += o->cut.journal.len;
         room -= MIN(room, bytes);
         slot_snap_cut(o);
@@ -257,6 +274,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             slot_snap_committed(s, o, o->written);
             slot_note_committed(o);
             slot_trial_committed(s, o);
+            o->burst_from = o->burst ? slot_now(s) + 3 * took : 0;
             o->in_cut = false;
         }
     }

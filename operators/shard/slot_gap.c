@@ -39,7 +39,7 @@ static bool pass(struct slot *s, const struct slot_scan *c, struct slot_input *i
         uint32_t sub = in->first + k;
         struct merge *m = task_merge(o->task);
         bool before = merge_pos(m, sub).offset < c->gap;
-        if (before && o->state == SLOT_LIVE && !merge_has(m, sub)) {
+        if (before && o->state == SLOT_LIVE && !slot_is_amid(o) && !merge_has(m, sub)) {
             task_gap(o->task, sub, c->gap);
             o->snap.due = slot_now(s);
             before = false;

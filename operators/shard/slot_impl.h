@@ -9,6 +9,8 @@
 #include "core/base/vec.h"
 #include "core/event/batch_in.h"
 #include "operators/shard/slot.h"
+#include "operators/shard/slot_amid.h"
+#include "operators/shard/slot_commit.h"
 #include "operators/shard/slot_load.h"
 #include "operators/shard/slot_probe.h"
 #include "operators/shard/slot_read.h"
@@ -59,6 +61,7 @@ struct slot_one { /* a task and what the slot knows of it */
     struct slot_start start;
     bool beside; /* a thread beside has its task */
     struct slot_trial trial;
+    struct slot_amid amid;
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
@@ -74,7 +77,8 @@ struct slot_one { /* a task and what the slot knows of it */
     struct probe_party *party;        /* what of its input concerns it; NULL: all of it may */
     size_t party_version;             /* of its engine's wants */
     int64_t busy_ns, held_since,      /* held_since: waits for an input, with others at hand; 0 */
-        cut_at;                       /* its last cut was */
+        cut_at, burst_from;           /* its last cut was; the next may be as large as the last, */
+    bool burst;                       /* which was (slot_commit.c) */
 };
 
 struct slot {
@@ -113,6 +117,7 @@ struct slot {
     bool looking;                   /* after UNKNOWN: for the records of the cut */
     bool asking, leased;            /* for the lease; what the records so far say */
     struct slot_trials trials;
+    struct slot_amids amids;
     char why[160];
     struct slot_counts counts;
     int64_t spent[SLOT_PARTS]; /* ns, by the clock */
@@ -125,6 +130,10 @@ static inline int64_t slot_now(const struct slot *s)
 {
     return clock_mono(s->clock);
 }
+static inline bool slot_is_amid(const struct slot_one *o)
+{
+    return o->amid.fiber != NULL;
+}
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The task alone; the others go on. */
 void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -132,15 +141,6 @@ void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRI
 void slot_took(struct slot *s, int64_t ns, uint32_t partitions); /* a commit did */
 void slot_ask_ends(struct slot *s); /* now and then, of partitions that it is behind with */
 void slot_end_told(struct slot *s, const struct bus_ev *ev);
-
-/* slot_commit.c */
-void slot_commit_step(struct slot *s);
-bool slot_releases(const struct slot *s, const struct slot_one *o); /* all else is done */
-int64_t slot_interval(const struct slot *s);                        /* from one cut to the next */
-void slot_commit_event(struct slot *s, const struct bus_ev *ev);
-void slot_put_event(struct slot *s, const struct bus_ev *ev);
-int64_t slot_cut_due(const struct slot *s, const struct slot_one *o); /* INT64_MAX: no need */
-void slot_commit_looked(struct slot *s); /* the journals were read after UNKNOWN */
 
 struct bus_tp slot_journal_of(struct slot *s, const struct slot_one *o);
 struct bus_tp slot_state_of(struct slot *s, uint64_t lineage);

@@ -103,6 +103,7 @@ struct slot_lag slot_lag(const struct slot *s, uint32_t i)
     if (o->beside) {
         return lag;
     }
+    lag.amid_ns = slot_is_amid(o) ? slot_now(s) - o->amid.since : 0;
     VEC_EACH (&o->inputs, in) {
         add_input(s, *in, &lag);
         lag.waiting_bytes += (*in)->buffered;

@@ -375,8 +375,8 @@ static uint32_t sub_of(const struct slot_input *in, uint64_t author)
 /* As it is handed out: what of a record concerns nothing, or little, of a task's rules. */
 static bool may_take(const struct slot *s, const struct slot_one *o, const struct merge_piece *p)
 {
-    return p->hint != NULL && o->party != NULL && o->state == SLOT_LIVE && !s->draining &&
-           !o->leaving && o->trial.step == TRIAL_NONE && s->conf.range == NULL;
+    return p->hint != NULL && o->party != NULL && o->state == SLOT_LIVE && !slot_is_amid(o) &&
+           !s->draining && !o->leaving && o->trial.step == TRIAL_NONE && s->conf.range == NULL;
 }
 
 /* True: it need not wait for the task. */

@@ -229,7 +229,10 @@ static void slot_look(struct slot *s)
 static bool replay_on(struct slot *s, struct slot_one *o)
 {
     struct err err;
-    uint32_t n = task_work(o->task, s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES);
+    uint32_t n = 0, most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
+    if (!slot_amid_take(s, o, most, &n)) {
+        return true;
+    }
     if (task_replaying(o->task)) {
         if (n == 0 && slot_gap_stops(s, o)) { /* it begins again, and knows */
             slot_lose_one(s, o, "input was removed by retention while it was played again");

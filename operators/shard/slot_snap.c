@@ -189,7 +189,7 @@ bool slot_snap_slice(struct slot *s, struct slot_one *o, int64_t *wake)
     size_t slice = s->conf.slice_bytes > 0 ? s->conf.slice_bytes : SUITS;
     size_t part = MAX(slice / PARTS, MIN(slice, (size_t)LEAST));
     int64_t now = slot_now(s);
-    if (p->state != SNAP_SLICES || p->saved || o->state != SLOT_LIVE) {
+    if (p->state != SNAP_SLICES || p->saved || o->state != SLOT_LIVE || slot_is_amid(o)) {
         return false;
     }
     if (now - p->slices_began >= s->conf.commit_ns) {

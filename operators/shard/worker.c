@@ -21,6 +21,7 @@ enum { BESIDE_BYTES = 2 << 20 }; /* made in a few milliseconds */
 #define RESTART_NS CLOCK_NS_PER_S
 #define GIVE_UP_NS (3 * CLOCK_NS_PER_S)
 #define ASK_NS     (200 * CLOCK_NS_PER_MS)
+#define AMID_NS    (5 * CLOCK_NS_PER_S)
 
 struct mine { /* a task of the thread */
     struct worker_want is;
@@ -250,6 +251,17 @@ static void copy_lacks(struct worker_task *to, const struct task *t)
     }
 }
 
+/* An input without end, perhaps: its task falls behind, the others do not. */
+static void tell_amid(struct worker_task *to)
+{
+    size_t at = strlen(to->trouble);
+    if (to->lag.amid_ns >= AMID_NS) {
+        (void)snprintf(to->trouble + at, sizeof to->trouble - at,
+                       "%sone input takes longer than %d s", at > 0 ? "; " : "",
+                       (int)(AMID_NS / CLOCK_NS_PER_S));
+    }
+}
+
 static void copy_task(struct worker *w, const struct mine *m)
 {
     struct worker_task *to = VEC_PUSH(&w->copies);
@@ -275,6 +287,7 @@ static void copy_task(struct worker *w, const struct mine *m)
         task_trouble(t, to->trouble, sizeof to->trouble);
         to->lag = slot_lag(w->slot, i);
         to->floor = slot_floor(w->slot, i);
+        tell_amid(to);
         copy_rules(to, t);
         copy_lacks(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));

@@ -5,6 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "operators/sig/breath.h"
 #include "operators/sig/dat.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@ struct free_obj {
 };
 
 struct vheap {
+    struct vheap_breath breath; /* first: vheap_breathe */
     struct free_obj *free[UNITS_MAX + 1];
     VEC(struct obj *) pool;
     VEC(void *) blocks;
@@ -34,6 +36,19 @@ struct vheap {
 struct vheap *vheap_new(void)
 {
     return MEM_NEW(struct vheap);
+}
+
+struct vheap_breath *vheap_breath(struct vheap *h)
+{
+    return &h->breath;
+}
+
+void vheap_take_breath(struct vheap_breath *b)
+{
+    b->left = VHEAP_BREATH;
+    if (b->take != NULL) {
+        b->take(b->arg);
+    }
 }
 
 void vheap_free(struct vheap *h)
@@ -126,6 +141,7 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
 
 struct evt *evt_bare(struct vheap *h, const struct etype *type)
 {
+    vheap_breathe(h);
     struct evt *e = obj_new(h, DAT_EVENT, sizeof *e + type->n_cols * sizeof e->p[0]);
     e->mark = e->group = 0;
     e->type = type;
@@ -257,6 +273,7 @@ void vheap_drain(struct vheap *h)
     }
     struct obj **o = h->pool.ptr, **end = o + h->pool.len;
     for (; end - o > AHEAD; o++) { /* nothing is added while objects die */
+        vheap_breathe(h);
         __builtin_prefetch(o[AHEAD]);
         let_go(h, *o);
     }

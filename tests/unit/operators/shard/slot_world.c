@@ -195,6 +195,7 @@ void begin(struct world *w)
                                    .slice_bytes = w->slice_bytes,
                                    .beside_bytes = w->slice_bytes == 300 ? 1 : 0,
                                    .takes = 64,
+                                   .rests = w->seed % 2 == 1,
                                    .plain = w->plain};
     w->worker = bus_client_new(w->bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, &task, 1, &w->slot, &err), err);
@@ -309,7 +310,7 @@ static void step_old(struct world *w)
     for (int n = bus_poll(w->old_client, ev, 16), i = 0; i < n; i++) {
         slot_on_event(w->old, &ev[i]);
     }
-    for (int i = 0; i < 50 && slot_step(w->old); i++) {
+    for (int i = 0; i < 500 && slot_step(w->old); i++) {
     }
 }
 
@@ -322,7 +323,7 @@ void pass(struct world *w, int64_t ns)
         if (w->neighbour != NULL) {
             step_neighbour(w);
         }
-        for (int i = 0; i < 50 && slot_step(w->slot); i++) {
+        for (int i = 0; i < 500 && slot_step(w->slot); i++) {
         }
         if (w->old != NULL) {
             step_old(w);
@@ -570,8 +571,9 @@ void finish(struct world *w, int seed)
     while (w->has_guest && (w->leaves || slot_find(w->slot, GUEST) == UINT32_MAX)) {
         turn(w);
         pass(w, 100000000);
+        bool there = !w->leaves && slot_find(w->slot, GUEST) != UINT32_MAX;
+        pass(w, there ? 60000000000 : 0); /* who is fenced meanwhile begins without it */
     }
-    pass(w, w->has_guest ? 60000000000 : 0);
     for (int i = 0; i < 400 && !has_taken_all(w); i++) {
         pass(w, 500000000);
     }
