@@ -12,8 +12,7 @@ enum { CELLS_MIN = 6, RING_MIN = 4 };
 
 static struct hidx_small *place(const struct agg_uniq *u, struct dat key, uint64_t hash)
 {
-    HIDX_EACH(&u->index, hash, struct hidx_small, c)
-    {
+    HIDX_EACH (&u->index, hash, struct hidx_small, c) {
         if (c->hash == hidx_upper(hash) && dat_same(u->cells[c->what - 1].key, key)) {
             return c;
         }
@@ -25,8 +24,7 @@ static struct hidx_small *place(const struct agg_uniq *u, struct dat key, uint64
 static struct hidx_small *place_of(const struct agg_uniq *u, uint32_t cell)
 {
     struct hidx_small *found = NULL;
-    HIDX_EACH(&u->index, dat_hash(u->cells[cell].key), struct hidx_small, c)
-    {
+    HIDX_EACH (&u->index, dat_hash(u->cells[cell].key), struct hidx_small, c) {
         if (c->what == cell + 1) {
             found = c;
             break;

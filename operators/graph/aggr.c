@@ -144,8 +144,7 @@ static void enlist(struct aggregator *a, struct group *g)
 static void delist(struct aggregator *a, struct group *g)
 {
     const struct hidx_small *found = NULL;
-    HIDX_EACH(&a->index, g->hash, struct hidx_small, c)
-    {
+    HIDX_EACH (&a->index, g->hash, struct hidx_small, c) {
         if (c->what == g->id) {
             found = c;
             break;
@@ -296,8 +295,7 @@ void aggr_soon_key(const struct aggregator *a, struct ectx *ctx)
 static inline ALWAYS_INLINE struct group *look_up(const struct aggregator *a, const struct dat *key,
                                                   uint32_t n, uint64_t hash, uint32_t level)
 {
-    HIDX_EACH(&a->index, hash, struct hidx_small, c)
-    {
+    HIDX_EACH (&a->index, hash, struct hidx_small, c) {
         if (c->hash != hidx_upper(hash)) {
             continue;
         }
@@ -357,6 +355,11 @@ struct group *aggr_of_key(struct aggregator *a, struct dat key)
 struct group *aggr_of_row(struct aggregator *a, struct ectx *ctx)
 {
     return LIKELY(a->n_keys == 1) ? of_key(a, ex_quick(a->keys[0], ctx)) : aggr_group(a, ctx, 0, 0);
+}
+
+void aggr_touch(struct group *g)
+{
+    aggr_change(g->of, g);
 }
 
 bool aggr_in_order(const struct aggregator *a)

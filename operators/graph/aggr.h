@@ -61,6 +61,7 @@ void aggr_causes(struct aggregator *a, bool windowed, bool queue);
 /* The group of the row in ctx (a new one if there is none yet). `rolled`: mask of key expressions
  * taken as null, with the level's number. */
 struct group *aggr_group(struct aggregator *a, struct ectx *ctx, uint32_t level, uint32_t rolled);
+void aggr_touch(struct group *g); /* it was not looked up, and is about to be changed */
 struct group *aggr_of_key(struct aggregator *a, struct dat key);   /* of the one key, likewise */
 struct group *aggr_of_row(struct aggregator *a, struct ectx *ctx); /* without rollup */
 bool aggr_in_order(const struct aggregator *a);                    /* aggr_causes has said: queue */

@@ -74,6 +74,7 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
                       agg_block_state(a->layout, aggr_block(g), (uint32_t)part - 1), s);
         return;
     }
+    save_space(s);
     agg_block_save(a->layout, aggr_block(g), s);
     save_bool(s, g->row != NULL);
     for (uint32_t i = 0; g->row != NULL && i < a->width; i++) {
@@ -95,6 +96,7 @@ static void save_group_state(const struct aggregator *a, uint64_t part, struct g
     } else if (g->ever != NULL) {
         cause_ever_save(s, g->ever);
     }
+    save_space_end(s);
 }
 
 static struct group *load_group_head(struct aggregator *a, struct load *l)
@@ -131,6 +133,7 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
                       agg_block_state(a->layout, aggr_block(g), (uint32_t)part - 1), l);
         return;
     }
+    size_t space = load_space(l);
     agg_block_load(a->layout, aggr_block(g), l);
     if (load_bool(l)) {
         g->row = mem_calloc(a->width, sizeof(struct evt *));
@@ -156,6 +159,7 @@ static void load_group_state(struct aggregator *a, uint64_t part, struct group *
     } else if (g->ever != NULL) {
         cause_ever_load(l, g->ever);
     }
+    load_space_end(l, space);
 }
 
 static void save_one(const struct aggregator *a, uint64_t part, struct group *g, struct save *s)
@@ -230,17 +234,19 @@ void aggr_save_rest(struct aggregator *a)
     }
 }
 
-/* Nothing that it holds is an event, or may hold one. */
-static bool holds_no_events(const struct aggregator *a)
+/* Whether a group may be written by itself. Events that causes are may be in many groups, and in
+ * each they would be written; what values hold has no numbers. */
+static bool stands_alone(const struct aggregator *a)
 {
     const struct agg_set *set = a->layout->set;
-    bool plain = a->local == NULL && !a->keeps && (!a->causes || !a->windowed || a->queue);
+    bool plain =
+        a->local == NULL && vheap_numbers(a->heap) && (!a->causes || !a->windowed || a->queue);
     for (uint32_t i = 0; i < a->n_keys; i++) {
         plain = plain && a->keys[i]->ty.kind < TY_OBJECT;
     }
     for (size_t i = 0; plain && set != NULL && i < set->calls.len; i++) {
         const struct agg_call *c = set->calls.ptr[i];
-        plain = !c->def->takes_event && !c->def->criteria && c->ty.kind < TY_OBJECT;
+        plain = c->def->takes_event || (!c->def->criteria && c->ty.kind < TY_OBJECT);
         for (uint32_t k = 0; plain && k < c->n_args; k++) {
             plain = c->args[k]->ty.kind < TY_OBJECT;
         }
@@ -266,7 +272,7 @@ static size_t size_of(const struct aggregator *a)
 static bool save_later_on(struct aggregator *a, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
-    if (a->late != NULL || a->count == 0 || !holds_no_events(a)) {
+    if (a->late != NULL || a->count == 0 || !stands_alone(a)) {
         return false;
     }
     a->late = save_node_later(s, &ops, a, size_of(a));

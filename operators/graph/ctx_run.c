@@ -22,8 +22,7 @@ enum { LATE = 0x8000 };
 struct ctx_part *ctx_find(const struct ctx_ctl *c, struct dat key)
 {
     uint64_t hash = dat_hash(key);
-    HIDX_EACH(&c->by_key, hash, struct hidx_cell, at)
-    {
+    HIDX_EACH (&c->by_key, hash, struct hidx_cell, at) {
         struct ctx_part *p = at->what;
         if (at->hash == hash && dat_same(p->key, key)) {
             return p;
@@ -42,8 +41,7 @@ static void hash_in(struct ctx_ctl *c, struct ctx_part *p)
 
 static void hash_out(struct ctx_ctl *c, const struct ctx_part *p)
 {
-    HIDX_EACH(&c->by_key, p->hash, struct hidx_cell, at)
-    {
+    HIDX_EACH (&c->by_key, p->hash, struct hidx_cell, at) {
         if (at->what == p) {
             hidx_remove(&c->by_key, at);
             return;

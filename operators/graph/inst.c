@@ -26,8 +26,7 @@ static void index_in(struct stmt *st, struct inst *in)
 
 static void index_out(struct stmt *st, const struct inst *in)
 {
-    HIDX_EACH(&st->by_props, hidx_pointer(in->props), struct hidx_cell, c)
-    {
+    HIDX_EACH (&st->by_props, hidx_pointer(in->props), struct hidx_cell, c) {
         if (c->what == in) {
             hidx_remove(&st->by_props, c);
             return;
@@ -42,8 +41,7 @@ struct inst *inst_of(const struct stmt *st, const struct evt *props)
     if (props == NULL) {
         return st->insts.len > 0 && st->insts.ptr[0]->props == NULL ? st->insts.ptr[0] : NULL;
     }
-    HIDX_EACH(&st->by_props, hash, struct hidx_cell, c)
-    {
+    HIDX_EACH (&st->by_props, hash, struct hidx_cell, c) {
         if (c->hash == hash && ((const struct inst *)c->what)->props == props) {
             return c->what;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See join_store.h. With keys the table is open addressing over keys, each with its events;
- * without, it is hash chains by identity, for taking events out.
+ * See join_store.h. With keys the table is of keys, each with its events; without, it is of events
+ * by identity, for taking them out.
  */
 #include "operators/graph/join_store.h"
 
@@ -10,13 +10,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SLOTS_MIN = 32 };
-
 void join_store_init(struct join_store *s, const struct inst *in, struct evt **row,
                      const struct join_stream *p, uint32_t num, bool keyed)
 {
     assert(!keyed || p->n_keys > 0);
     *s = (struct join_store){.in = in, .row = row, .p = p, .num = num, .keyed = keyed};
+    hidx_init(&s->slots, keyed ? sizeof(struct join_slot) : sizeof(struct hidx_cell));
     s->serial = in->st->query ? NULL : &in->eng->serial; /* queries leave no trace */
 }
 
@@ -34,12 +33,10 @@ void join_store_done(struct join_store *s)
     for (const struct join_item *it = s->first; it != NULL; it = it->next) {
         evt_drop(h, it->h.e);
     }
-    for (size_t i = 0; s->keyed && i < s->n_slots; i++) {
-        struct join_slot *at = &s->slots[i];
+    struct join_slot *at = s->keyed ? hidx_next(&s->slots, NULL) : NULL;
+    for (; at != NULL; at = hidx_next(&s->slots, at)) {
         struct join_item *it = at->more != NULL ? at->more->next : NULL;
-        if (at->h.e != NULL) {
-            evt_drop(h, at->h.e);
-        }
+        evt_drop(h, at->h.e);
         if (it != NULL) {
             at->more->next = NULL;
         }
@@ -50,8 +47,7 @@ void join_store_done(struct join_store *s)
     }
     free_items(s->first);
     free_items(s->spare);
-    mem_free(s->slots);
-    mem_free(s->by_id);
+    hidx_done(&s->slots);
 }
 
 static int by_order(const void *a, const void *b)
@@ -68,11 +64,9 @@ struct evt **join_store_all(const struct join_store *s)
     for (const struct join_item *it = s->first; it != NULL; it = it->next) {
         all[n++] = it->h;
     }
-    for (size_t i = 0; s->keyed && i < s->n_slots; i++) {
-        const struct join_slot *at = &s->slots[i];
-        if (at->h.e != NULL) {
-            all[n++] = at->h;
-        }
+    const struct join_slot *at = s->keyed ? hidx_next(&s->slots, NULL) : NULL;
+    for (; at != NULL; at = hidx_next(&s->slots, at)) {
+        all[n++] = at->h;
         for (const struct join_item *it = at->more; it != NULL;) {
             it = it->next;
             all[n++] = it->h;
@@ -126,77 +120,30 @@ void join_store_vals(const struct join_store *s, struct evt *e, struct join_vals
     ret->hash = h ^ (h >> 29);
 }
 
-/* The place of a key: taken by it, or free. */
+/* The place of a key; NULL: it has none. */
 static struct join_slot *place(const struct join_store *s, const struct join_vals *v)
 {
-    size_t mask = s->n_slots - 1;
-    for (size_t i = v->hash & mask;; i = (i + 1) & mask) {
-        struct join_slot *at = &s->slots[i];
+    for (struct hidx_spot x = hidx_walk(&s->slots, v->hash); x.cells != NULL;
+         x.i = (x.i + 1) & x.mask) {
+        struct join_slot *at = (struct join_slot *)(void *)x.cells + x.i;
+        if (at->h.e == NULL) {
+            return NULL;
+        }
         bool same = at->hash == v->hash;
-        for (uint32_t k = 0; same && at->h.e != NULL && k < s->p->n_keys; k++) {
+        for (uint32_t k = 0; same && k < s->p->n_keys; k++) {
             same = dat_same(value_of(s, &s->p->keys[k], at->h.e), v->v[k]);
         }
-        if (same || at->h.e == NULL) {
+        if (same) {
             return at;
         }
     }
+    return NULL;
 }
 
 const struct join_slot *join_store_find(const struct join_store *s, const struct join_vals *v)
 {
     assert(s->keyed);
-    const struct join_slot *at = s->n_slots > 0 ? place(s, v) : NULL;
-    return at != NULL && at->h.e != NULL ? at : NULL;
-}
-
-/* ---- the tables ---- */
-
-static struct join_item **by_id(const struct join_store *s, const struct evt *e)
-{
-    size_t h = (size_t)((uintptr_t)e >> 4) * 0x9e3779b97f4a7c15ULL >> 20;
-    return &s->by_id[h & (s->n_slots - 1)];
-}
-
-static void grow(struct join_store *s)
-{
-    struct join_slot *old = s->slots;
-    size_t n = s->n_slots;
-    s->n_slots = MAX((size_t)SLOTS_MIN, 2 * n);
-    if (!s->keyed) {
-        mem_free(s->by_id);
-        s->by_id = mem_calloc(s->n_slots, sizeof(struct join_item *));
-        for (struct join_item *it = s->first; it != NULL; it = it->next) {
-            struct join_item **chain = by_id(s, it->h.e);
-            it->chain = *chain;
-            *chain = it;
-        }
-        return;
-    }
-    s->slots = mem_calloc(s->n_slots, sizeof *s->slots);
-    for (size_t i = 0; i < n; i++) {
-        size_t to = old[i].hash & (s->n_slots - 1);
-        while (old[i].h.e != NULL && s->slots[to].h.e != NULL) {
-            to = (to + 1) & (s->n_slots - 1);
-        }
-        if (old[i].h.e != NULL) {
-            s->slots[to] = old[i];
-        }
-    }
-    mem_free(old);
-}
-
-/* Frees a place and closes the gap, so that searches end at the first free one. */
-static void vacate(struct join_store *s, const struct join_slot *at)
-{
-    size_t mask = s->n_slots - 1, gap = (size_t)(at - s->slots);
-    for (size_t i = (gap + 1) & mask; s->slots[i].h.e != NULL; i = (i + 1) & mask) {
-        if (((i - s->slots[i].hash) & mask) >= ((i - gap) & mask)) {
-            s->slots[gap] = s->slots[i];
-            gap = i;
-        }
-    }
-    s->slots[gap] = (struct join_slot){.hash = 0};
-    s->used--;
+    return place(s, v);
 }
 
 /* ---- events ---- */
@@ -222,9 +169,9 @@ static void let_go(struct join_store *s, struct join_item *it)
 static void add_by_key(struct join_store *s, struct evt *e, const struct join_vals *v)
 {
     struct join_slot *at = place(s, v);
-    if (at->h.e == NULL) {
-        *at = (struct join_slot){.hash = v->hash, .h = {e, ++s->order}};
-        s->used++;
+    if (at == NULL) {
+        at = hidx_add(&s->slots, v->hash);
+        at->h = (struct join_held){e, ++s->order};
         return;
     }
     struct join_item *it = item(s, e);
@@ -237,9 +184,8 @@ static void add_by_key(struct join_store *s, struct evt *e, const struct join_va
 
 static void add_by_id(struct join_store *s, struct evt *e)
 {
-    struct join_item *it = item(s, e), **chain = by_id(s, e);
-    it->chain = *chain;
-    *chain = it;
+    struct join_item *it = item(s, e);
+    ((struct hidx_cell *)hidx_add(&s->slots, hidx_pointer(e)))->what = it;
     it->prev = s->last;
     *(s->last != NULL ? &s->last->next : &s->first) = it;
     s->last = it;
@@ -266,9 +212,6 @@ void join_store_from(struct join_store *s, uint64_t newest, bool mixed)
 void join_store_add(struct join_store *s, struct evt *e, const struct join_vals *v)
 {
     (void)come(s, e);
-    if (s->keyed ? 4 * (s->used + 1) > 3 * s->n_slots : s->count >= s->n_slots) {
-        grow(s);
-    }
     if (s->keyed) {
         add_by_key(s, e, v);
     } else {
@@ -279,15 +222,17 @@ void join_store_add(struct join_store *s, struct evt *e, const struct join_vals 
 
 static bool remove_by_id(struct join_store *s, const struct evt *e)
 {
-    struct join_item **p = by_id(s, e);
-    while (*p != NULL && (*p)->h.e != e) {
-        p = &(*p)->chain;
+    struct join_item *it = NULL;
+    HIDX_EACH (&s->slots, hidx_pointer(e), struct hidx_cell, c) {
+        if (((const struct join_item *)c->what)->h.e == e) {
+            it = c->what;
+            hidx_remove(&s->slots, c);
+            break;
+        }
     }
-    struct join_item *it = *p;
     if (it == NULL) {
         return false;
     }
-    *p = it->chain;
     *(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
     *(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
     let_go(s, it);
@@ -311,8 +256,11 @@ static bool remove_by_key(struct join_store *s, struct evt *e)
     struct join_vals v;
     join_store_vals(s, e, &v);
     struct join_slot *at = place(s, &v);
+    if (at == NULL) {
+        return false;
+    }
     if (at->h.e == e && at->more == NULL) {
-        vacate(s, at);
+        hidx_remove(&s->slots, at);
         return true;
     }
     if (at->h.e == e) {

@@ -8,6 +8,7 @@
 #ifndef OPERATORS_GRAPH_JOIN_STORE_H
 #define OPERATORS_GRAPH_JOIN_STORE_H
 
+#include "core/base/hidx.h"
 #include "operators/graph/join_bind.h"
 
 struct join_held { /* an event, and when it came */
@@ -17,14 +18,13 @@ struct join_held { /* an event, and when it came */
 
 struct join_item {
     struct join_held h;
-    struct join_item *next;  /* of its key, of all without keys, of the spare ones */
-    struct join_item *prev;  /* without keys */
-    struct join_item *chain; /* without keys: by identity */
+    struct join_item *next; /* of its key, of all without keys, of the spare ones */
+    struct join_item *prev; /* without keys */
 };
 
-struct join_slot { /* of a key */
+struct join_slot { /* of a key: a cell */
     uint64_t hash;
-    struct join_held h;     /* the oldest; e NULL: free */
+    struct join_held h;     /* the oldest */
     struct join_item *more; /* the newest of the others, whose next is the oldest of them; NULL */
 };
 
@@ -34,11 +34,10 @@ struct join_store {
     const struct join_stream *p;
     uint32_t num;
     bool keyed;
-    struct join_slot *slots; /* with keys; else */
-    struct join_item **by_id;
+    struct hidx slots; /* with keys: struct join_slot; else items by identity: */
     struct join_item *first, *last;
     struct join_item *spare;
-    size_t n_slots, used, count; /* used: slots */
+    size_t count;
     uint64_t order;
     uint64_t *serial; /* numbers of events are from there; NULL: they get none here */
     uint64_t newest;  /* the number of what came last */
@@ -69,18 +68,21 @@ void join_store_from(struct join_store *s, uint64_t newest, bool mixed);
 /* All events as they came, `count` of them; the list is the caller's, by mem_free. */
 struct evt **join_store_all(const struct join_store *s);
 
+static inline const struct join_slot *join_store_place(const struct join_store *s, uint64_t hash)
+{
+    struct hidx_spot at = hidx_walk(&s->slots, hash);
+    return at.cells != NULL ? (const struct join_slot *)(void *)at.cells + at.i : NULL;
+}
 /* Fetches the place of a hash; then the event that stands there. */
 static inline void join_store_soon(const struct join_store *s, uint64_t hash)
 {
-    if (s->n_slots > 0) {
-        __builtin_prefetch(&s->slots[hash & (s->n_slots - 1)]);
-    }
+    __builtin_prefetch(join_store_place(s, hash));
 }
 static inline void join_store_near(const struct join_store *s, uint64_t hash)
 {
-    const struct evt *e = s->n_slots > 0 ? s->slots[hash & (s->n_slots - 1)].h.e : NULL;
-    if (e != NULL) {
-        __builtin_prefetch(e->p);
+    const struct join_slot *at = join_store_place(s, hash);
+    if (at != NULL && at->h.e != NULL) {
+        __builtin_prefetch(at->h.e->p);
     }
 }
 

@@ -80,6 +80,7 @@ static void give_firsts(struct out *o)
     VEC_EACH (&o->firsts, f) {
         struct orow r;
         struct group *g = *f;
+        aggr_touch(g);
         g->touched = false;
         g->kept->first_at = in->in.eng->now;
         if (sel_row(in, g->row, g, false, &r)) {

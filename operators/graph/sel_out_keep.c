@@ -68,6 +68,21 @@ static bool take_last(struct out *o, const struct out_rows *b, bool pass)
 
 /* ---- totals ---- */
 
+/* last: a row is made when it is put out, so all that is kept is the value at the interval's begin.
+ */
+static bool take_total(struct out *o, const struct out_rows *b, bool pass)
+{
+    const struct orows *old = &o->in->old;
+    (void)pass;
+    out_compute(o, b);
+    if (o->in->p->output.kind != OUT_LAST) {
+        out_keep_rows(o);
+    } else if (o->old.v.len == 0 && old->v.len > 0) {
+        out_hold(&o->old, &old->v.ptr[0]);
+    }
+    return true;
+}
+
 /* What had no row in the interval shows the value as it is now: of what leaves, only `all` and
  * `last` that are not ordered do where there were events, but no row. Neither these rows nor the
  * one of `last` are ordered and limited. */
@@ -87,8 +102,8 @@ static void give_total(struct out *o)
     for (size_t i = 0; !last && i < o->nw.v.len; i++) {
         orows_add(&in->nw, o->nw.v.ptr[i]);
     }
-    for (size_t i = 0; i < o->old.v.len && (!last || i == 0); i++) {
-        orows_add(&in->old, o->old.v.ptr[i]); /* last: the value at the interval's begin */
+    VEC_EACH (&o->old.v, k) {
+        orows_add(&in->old, *k);
     }
     if (p->needs_old && fills && o->old.v.len == 0 && some) {
         orows_add(&in->old, r);
@@ -152,7 +167,10 @@ static void level_out(struct out *o, bool all, uint32_t level)
                           (struct orow){.e = g->kept->out.old, .key = g->kept->out.old_key});
             }
         }
-        g->seen = false;
+        if (g->seen) {
+            aggr_touch(g);
+            g->seen = false;
+        }
     }
 }
 
@@ -173,6 +191,9 @@ static void remember_groups(struct out *o)
         struct orow r;
         bool some = all && p->needs_old && p->cls != ROWS_EVENT_GROUP && g->row != NULL &&
                     sel_row(in, g->row, g, true, &r);
+        if (some || g->kept->out.old != NULL || g->kept->out.nw != NULL) {
+            aggr_touch(g);
+        }
         group_hold(in->in.eng->heap, &g->kept->out.old, &g->kept->out.old_key, some ? &r : NULL);
         if (p->cls == ROWS_EVENT_GROUP && !all) {
             group_hold(in->in.eng->heap, &g->kept->out.nw, &g->kept->out.nw_key, NULL);
@@ -302,7 +323,7 @@ const struct out_way *out_way_keep(const struct sel_plan *p)
 {
     static const struct out_way rows = {take_rows, out_give_rows},
                                 last = {take_last, out_give_rows},
-                                total = {take_rows, out_give_rows},
+                                total = {take_total, out_give_rows},
                                 groups = {take_groups, give_groups},
                                 event_groups = {take_event_groups, give_groups},
                                 snapshot = {take_snapshot, give_snapshot};

@@ -62,7 +62,7 @@ static void save_rows(const struct orows *rows, struct save *s)
 {
     save_u(s, rows->v.len);
     VEC_EACH (&rows->v, r) {
-        save_evt(s, r->e);
+        save_evt_apart(s, r->e);
         save_val(s, r->key != NULL ? dat_list(r->key) : DAT_NONE);
     }
 }
@@ -70,7 +70,7 @@ static void save_rows(const struct orows *rows, struct save *s)
 static void load_rows(struct out *o, struct orows *to, struct load *l)
 {
     for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
-        struct evt *e = load_evt(l);
+        struct evt *e = load_evt_apart(l, o->in->p->out);
         struct dat key = load_val(l);
         struct orow r = {.e = e, .key = key.kind == DAT_LIST ? key.l : NULL};
         if (e == NULL || !fits(o->in->p, e, r.key)) {
@@ -89,8 +89,11 @@ static void save_waiting(const struct out *o, struct save *s)
     VEC_EACH (&o->sizes, b) {
         save_u(s, b->n_nw);
         save_u(s, b->n_old);
-        for (size_t i = 0; i < (b->n_nw + b->n_old) * w; i++) {
-            save_evt(s, *row++);
+        for (size_t i = 0; i < (b->n_nw + b->n_old) * w; i++, row++) {
+            save_bool(s, *row != NULL);
+            if (*row != NULL) {
+                save_evt_apart(s, *row);
+            }
         }
     }
 }
@@ -100,8 +103,8 @@ static void load_rows_of(struct out *o, struct load *l, size_t n, struct evts *t
     const struct sel_plan *p = o->in->p;
     for (size_t i = 0; i < n * p->n_streams && load_ok(l); i++) {
         const struct etype *type = sel_row_type(&p->streams[i % p->n_streams]);
-        struct evt *e = load_evt(l);
-        if (e == NULL ? p->n_streams == 1 : !ety_is(e->type, type)) {
+        struct evt *e = load_bool(l) ? load_evt_apart(l, type) : NULL;
+        if (e == NULL && p->n_streams == 1) {
             load_fail(l, "a waiting row that is not of this statement");
             return;
         }

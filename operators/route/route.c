@@ -159,8 +159,7 @@ static void link_in(struct route_leaf **home, struct route_leaf *l)
 /* The leaves of a hash; NULL: none. */
 static struct hidx_cell *of_hash(const struct keyed *k, uint64_t hash)
 {
-    HIDX_EACH(&k->by_hash, hash, struct hidx_cell, c)
-    {
+    HIDX_EACH (&k->by_hash, hash, struct hidx_cell, c) {
         if (c->hash == hash) {
             return c;
         }

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { CAP_MIN = 4, CAP_STEP = 4, IDLE_MIN = 64 };
 
@@ -110,10 +111,29 @@ static inline void count_idle(struct cause_many *c)
 
 /* ---- enter, leave ---- */
 
+/* Of many without gaps, as few as may be are moved. It is full. */
+static void grow_in_place(struct cause_many *c, uint32_t cap)
+{
+    uint32_t tail = c->cap - c->from, begin = c->from, more = cap - c->cap;
+    c->v = mem_realloc(c->v, cap * sizeof *c->v);
+    if (begin <= more) { /* what has come round goes on behind the rest */
+        memcpy(c->v + c->cap, c->v, begin * sizeof *c->v);
+    } else {
+        c->from = cap - tail;
+        memmove(c->v + c->from, c->v + begin, tail * sizeof *c->v);
+    }
+    c->cap = cap;
+}
+
 /* By little: there are many groups, and each has its own largest size. */
 static void grow(struct cause_many *c)
 {
+    enum { MANY = 4096 };
     uint32_t cap = MAX((uint32_t)CAP_MIN, c->cap + MAX((uint32_t)CAP_STEP, c->cap / 4));
+    if (c->live == c->len && c->cap >= MANY) {
+        grow_in_place(c, cap);
+        return;
+    }
     struct eref *v = mem_alloc(cap * sizeof *v);
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->len; i++) {

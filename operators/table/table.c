@@ -112,8 +112,7 @@ uint64_t table_hash(const struct dat *key, uint32_t n)
 struct evt *table_find_hash(struct trows *r, const struct dat *key, uint32_t n, uint64_t hash)
 {
     const uint16_t *cols = r->t->key;
-    HIDX_EACH(&r->index, hash, struct hidx_cell, c)
-    {
+    HIDX_EACH (&r->index, hash, struct hidx_cell, c) {
         struct evt *row = c->what;
         bool same = c->hash == hash;
         for (uint32_t k = 0; same && k < n; k++) {
@@ -155,8 +154,7 @@ static void index_in(struct trows *r, struct evt *row, uint64_t hash)
 
 static void index_out(struct trows *r, const struct entry *n)
 {
-    HIDX_EACH(&r->index, n->hash, struct hidx_cell, c)
-    {
+    HIDX_EACH (&r->index, n->hash, struct hidx_cell, c) {
         if (c->what == n->e) {
             hidx_remove(&r->index, c);
             return;

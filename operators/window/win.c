@@ -239,8 +239,8 @@ static void soon(const struct win_ring *r)
     if (r->tail - r->head <= FAR) {
         return;
     }
-    const struct evt *far = r->slots[(r->head + FAR) & (r->cap - 1)].e;
-    const struct evt *near = r->slots[(r->head + NEAR) & (r->cap - 1)].e;
+    const struct evt *far = win_ring_slot(r, r->head + FAR)->e;
+    const struct evt *near = win_ring_slot(r, r->head + NEAR)->e;
     for (size_t i = 0; far != NULL && i < LINES; i++) {
         __builtin_prefetch((const char *)far + i * LINE);
     }

@@ -38,15 +38,28 @@ struct win_slot {
     struct evt *e; /* NULL: removed from the middle */
     int64_t at;
 };
-struct win_ring { /* zeroed is empty */
-    struct win_slot *slots;
-    size_t cap;          /* a power of two */
-    uint64_t head, tail; /* slot i is slots[i & (cap - 1)] */
-    size_t live;         /* without those removed */
-    bool indexed;        /* from the first removal on */
+enum { WIN_RING_PAGE = 4096 }; /* slots */
+struct win_ring {              /* zeroed is empty */
+    union {
+        struct win_slot *slots;  /* of a small one: slot i is slots[i & (cap - 1)] */
+        struct win_slot **pages; /* if cap > WIN_RING_PAGE: by the number of the page, likewise */
+    };
+    struct win_slot *spare; /* a page */
+    size_t cap;             /* a power of two */
+    uint64_t head, tail;
+    size_t live;             /* without those removed */
+    uint64_t moved, unmoved; /* while gaps are closed: those between are gaps; unmoved 0: not */
+    bool indexed;            /* from the first removal on */
     struct win_index index;
     struct win_late *late; /* NULL: it is not being saved in slices (win_late.h) */
 };
+static inline struct win_slot *win_ring_slot(const struct win_ring *r, uint64_t i)
+{
+    if (LIKELY(r->cap <= WIN_RING_PAGE)) {
+        return &r->slots[i & (r->cap - 1)];
+    }
+    return &r->pages[(i / WIN_RING_PAGE) & (r->cap / WIN_RING_PAGE - 1)][i % WIN_RING_PAGE];
+}
 void win_ring_push(struct win_ring *r, struct evt *e, int64_t at);
 struct win_slot *win_ring_first(struct win_ring *r); /* the oldest, NULL if empty */
 const struct win_slot *win_ring_last(const struct win_ring *r);

@@ -21,7 +21,7 @@ struct win_late {
 
 static struct win_slot *slot(const struct win_ring *r, uint64_t i)
 {
-    return &r->slots[i & (r->cap - 1)];
+    return win_ring_slot(r, i);
 }
 
 /* ---- writing ---- */

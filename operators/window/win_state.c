@@ -21,7 +21,7 @@ void win_ring_save(const struct win_ring *r, struct save *s)
 void win_ring_save_events(const struct win_ring *r, struct save *s)
 {
     for (uint64_t i = r->head; i < r->tail; i++) {
-        const struct win_slot *slot = &r->slots[i & (r->cap - 1)];
+        const struct win_slot *slot = win_ring_slot(r, i);
         if (slot->e != NULL) {
             save_evt_apart(s, slot->e);
             save_i(s, slot->at);

@@ -149,7 +149,7 @@ static void load(struct view *v, struct load *l)
     struct any *a = (struct any *)(void *)v;
     win_ring_load(&a->ring, l, v->step->in);
     for (uint64_t i = a->ring.head; i < a->ring.tail; i++) {
-        int64_t held = a->ring.slots[i & (a->ring.cap - 1)].at;
+        int64_t held = win_ring_slot(&a->ring, i)->at;
         if (held < 1 || held > a->n) {
             load_fail(l, "an event held by %lld of %u windows", (long long)held, a->n);
         }

@@ -9,7 +9,8 @@
  * with `pattern` each event as a beginning that waits; with `match` what match_recognize keeps by
  * node; with `join` two windows and what finds their events by key; with `unique` the last event of
  * each of many keys; with `batch` a batch that is gathered; with `order` events in the order of
- * their own times; with `groups` a window for each node; with `subquery` one of a subquery's own.
+ * their own times; with `groups` a window for each node; with `subquery` one of a subquery's own;
+ * with `kept` rows that wait to be put out; with `last` a group for each event, with its last row.
  *
  *     bench_snapshot [MIB [KIND]]
  *
@@ -199,6 +200,10 @@ static const struct kind {
                      "        Metric#groupwin(node)#length(100000);\n"},
     {"subquery", LEVEL "      insert into Out select (select last(node) from Metric#keepall) as n\n"
                        "        from Metric(value < 0);\n"},
+    {"kept", LEVEL "      insert into Out select node, name, value from Metric\n"
+                   "        output every 30 days;\n"},
+    {"last", LEVEL "      insert into Out select name, node, value, count(*) as c from Metric\n"
+                   "        group by name output last every 30 days;\n"},
 };
 
 static const char *graph_of(const char *kind)

@@ -11,8 +11,7 @@ static uint64_t hash_of(uint64_t n)
 
 static struct hidx_cell *find(const struct hidx *x, uint64_t hash, uint64_t n)
 {
-    HIDX_EACH(x, hash, struct hidx_cell, c)
-    {
+    HIDX_EACH (x, hash, struct hidx_cell, c) {
         if (c->hash == hash && (uintptr_t)c->what == n + 1) {
             return c;
         }
@@ -110,12 +109,10 @@ TEST(hidx_of_small_and_of_large_cells_keeps_what_they_say)
     }
     for (uint32_t i = 0; i < MANY; i++) {
         uint32_t found = 0, fits = 0;
-        HIDX_EACH(&small, hash_of(i), struct hidx_small, c)
-        {
+        HIDX_EACH (&small, hash_of(i), struct hidx_small, c) {
             found += c->what == i + 1 && c->hash == hidx_upper(hash_of(i));
         }
-        HIDX_EACH(&large, hash_of(i), struct large, c)
-        {
+        HIDX_EACH (&large, hash_of(i), struct large, c) {
             fits += c->hash == hash_of(i) && c->one == i && c->two == i * 2ULL;
         }
         CHECK_EQ(1, found);

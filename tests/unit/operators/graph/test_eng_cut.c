@@ -74,6 +74,23 @@ static const struct kind kinds[] = {
     {"batches", "select irstream * from E#length_batch(2500);"
                 "select irstream * from E#length_batch(300);"
                 "select * from E#time_batch(1 hour); select * from E#expr_batch(n < 0);"},
+    {"rows of an output stage",
+     "select k, x from E output every 1 hour;"
+     "select irstream n, x from E#length(3) output all every 1 hour order by x, k;"
+     "select current_timestamp() as c, k from E output every 1 hour;"
+     "select (select count(*) from D#length(5)) as c, a.n, b.x from E#lastevent as a full outer "
+     "join"
+     " S#lastevent as b on a.k = b.k output all every 1 hour;"},
+    {"groups of an output stage",
+     "select k, sum(n) as s from E group by k output last every 1 hour;"
+     "select irstream k, n, count(*) as c from E#length(4000) group by k output all every 1 hour;"
+     "select irstream k, sum(n) as s from E#length(4000) group by k output last every 500 events;"
+     "select k, x, sum(n) as s from E group by k output first every 1 hour;"
+     "select k, n, max(x) as s from E group by k having max(x) > 50 output first every 3 events;"
+     "select k, n, max(x) as s from E#length(4000) group by rollup(k, n) output snapshot every 2000"
+     " events;"},
+    {"events in groups", "select k, window(*) as w, last(*) as l, maxby(x) as m from E#length(4000)"
+                         " group by k;"},
     {"sorted", "select irstream * from E#sort(1000, x desc, k);"
                "select irstream * from E#rank(k, 1000, x);"},
     {"ordered by time",
@@ -263,6 +280,35 @@ TEST(eng_cut_writes_large_states_in_slices)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         check_kind(&kinds[i]);
     }
+}
+
+static size_t saved_bytes(struct rig *r)
+{
+    size_t n = 0;
+    eng_save(r->e, on_want, r);
+    VEC_EACH (&r->want, c) {
+        n += c->bytes.len;
+    }
+    forget(r);
+    return n;
+}
+
+TEST(eng_total_of_which_the_last_is_put_out_keeps_no_row_per_event)
+{
+    enum { ONCE = 100, MANY = 3000, DIFFER = 64 };
+    struct rig r = {.seed = 3, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    struct err err;
+    CHECK_OK(eng_deploy(r.e, SLICE("m"),
+                        SLICE(TYPES "select sum(n) as s from E output last every 1 hour;"
+                                    "select irstream sum(n) as s, max(x) as m from E#length(2)"
+                                    " output last every 1 hour;"),
+                        &err),
+             err);
+    play(&r, ONCE, 1);
+    size_t before = saved_bytes(&r);
+    play(&r, MANY, 1);
+    CHECK(saved_bytes(&r) < before + DIFFER);
+    eng_free(r.e);
 }
 
 TEST(eng_cut_survives_who_made_its_events)
