@@ -94,7 +94,6 @@ static void pass(struct world *w, int64_t ns)
     }
 }
 
-/* Its slots begin no thread: they are lost from the start. */
 static void make_worker(struct world *w)
 {
     static const struct operator_settings settings = {.slots = SLOTS};
@@ -104,8 +103,20 @@ static void make_worker(struct world *w)
     (void)snprintf(o->boot, sizeof o->boot, "5-1");
     o->claim = (struct operator_claim){.name = o->name, .boot = o->boot, .mine = true};
     operator_slots_make(o);
+}
+
+/* Its slots begin no thread: as far as they know they follow that record, and are lost. */
+static void on_assign(struct operator_self *o, const struct bus_record *r)
+{
+    json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
     for (uint32_t i = 0; i < SLOTS; i++) {
+        o->slots[i].incarnation = json_integer_value(json_object_get(j, "incarnation"));
         o->slots[i].lost = true;
+    }
+    json_decref(j);
+    operator_on_assign(o, r);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        hold(o->slots[i].worker == NULL);
     }
 }
 
@@ -179,7 +190,7 @@ static void one_line(struct world *w, struct slice line)
         (void)operator_claim_is_mine(&w->worker.claim, bus_sim_now(w->d.bus));
         w->worker.claim.mine = true;
         break;
-    case 's': operator_on_assign(&w->worker, &r); break;
+    case 's': on_assign(&w->worker, &r); break;
     case 'p':
         if (w->passes++ < PASSES_MAX) {
             pass(w, CLOCK_NS_PER_S);
