@@ -11,6 +11,7 @@
 #include "core/event/batch_enc.h"
 #include "core/event/key.h"
 #include "operators/graph/eng_state.h"
+#include "operators/sig/breath.h"
 #include "operators/sig/cause.h"
 #include "operators/sig/dat_outgo.h"
 
@@ -393,7 +394,7 @@ uint32_t task_work(struct task *t, uint32_t max)
             n++;
             continue;
         }
-        if (t->replay != NULL ? replay_done(t) : task_is_full(t)) {
+        if ((t->replay != NULL ? replay_done(t) : task_is_full(t)) || eng_breath(t->eng)->over) {
             break;
         }
         uint32_t fired = t->replay == NULL ? task_approach_next(t, max - n) : 0;
