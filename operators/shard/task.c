@@ -138,6 +138,7 @@ struct task *task_new(const struct task_plan *plan, struct intern *keys,
     t->values = batch_enc_new(BATCH_LIMITS, VALUES_MAX);
     buf_init(&t->plain, VALUES_MAX);
     t->last = mem_calloc(plan->n_subs, sizeof *t->last);
+    t->read_in = mem_calloc(plan->n_subs, sizeof *t->read_in);
     t->reads = mem_calloc(plan->n_subs, sizeof *t->reads);
     t->replay_to = mem_calloc(plan->n_subs, sizeof *t->replay_to);
     buf_init(&t->key, KEY_MAX);
@@ -182,6 +183,7 @@ void task_free(struct task *t)
     VEC_DONE(&t->spans);
     VEC_DONE(&t->puts);
     mem_free(t->last);
+    mem_free(t->read_in);
     mem_free(t->reads);
     mem_free(t->replay_to);
     mem_free(t);

@@ -51,16 +51,27 @@ bool task_is_urgent(const struct task *t)
     return urgent && task_is_dirty(t);
 }
 
+/* Each record says where everything stands that was read since the snapshot of the last root: so
+ * who has that and one record, be it that retention has removed those between, knows all positions.
+ */
 static uint32_t list_reads(struct task *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        if (t->fresh || moved(t, i)) {
+        t->read_in[i] = t->fresh || moved(t, i) ? t->seq + 1 : t->read_in[i];
+        if (t->read_in[i] > t->rooted) {
             t->reads[n++] = (struct journal_read){i, t->last[i], merge_pos(t->merge, i)};
             t->last[i] = merge_pos(t->merge, i);
         }
     }
     return n;
+}
+
+/* The record is a cut; it has the root of the one before. */
+static void note_cut(struct task *t, uint64_t seq, bool root, bool cut)
+{
+    t->rooted = root ? t->cut_in : t->rooted;
+    t->cut_in = cut ? seq : t->cut_in;
 }
 
 static void list_puts(struct task *t)
@@ -131,6 +142,7 @@ int task_cut(struct task *t, uint64_t epoch, struct task_cut *ret, struct err *r
     r.has_state = t->manifest;
     r.state = t->manifest ? t->cut_state : r.state;
     t->manifest = false;
+    note_cut(t, r.seq, r.has_state, t->snapshot != NULL);
     r.skips = (struct merge_skip *)merge_cut(t->merge, &r.n_skips);
     buf_clear(&t->journal);
     int rc = journal_write(&r, &t->journal, &t->prev_sum, reterr);
@@ -278,16 +290,24 @@ int task_replay(struct task *t, const struct journal_record *r, int64_t offset, 
     return 0;
 }
 
+static bool has_decision(const struct journal_record *r, enum journal_kind kind)
+{
+    for (uint32_t i = 0; i < r->n_decisions; i++) {
+        if (r->decisions[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What it says of the state: at a cut it is hashed, with the manifest of that cut compared. */
 static bool state_fits(struct task *t, const struct journal_record *r)
 {
     bool fits = !r->has_state || !t->has_cut_state ||
                 memcmp(&t->cut_state, &r->state, sizeof r->state) == 0;
-    for (uint32_t i = 0; i < r->n_decisions; i++) {
-        if (r->decisions[i].kind == JOURNAL_SNAPSHOT) {
-            t->cut_state = task_state_hash(t);
-            t->has_cut_state = true;
-        }
+    if (has_decision(r, JOURNAL_SNAPSHOT)) {
+        t->cut_state = task_state_hash(t);
+        t->has_cut_state = true;
     }
     return fits;
 }
@@ -329,8 +349,10 @@ int task_replayed(struct task *t, struct err *reterr)
     VEC_CLEAR(&t->decisions);
     arena_reset(t->notes);
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        t->read_in[i] = t->fresh || moved(t, i) ? r->seq : t->read_in[i];
         t->last[i] = merge_pos(t->merge, i);
     }
+    note_cut(t, r->seq, r->has_state, has_decision(r, JOURNAL_SNAPSHOT));
     t->clock_marked = clock;
     t->seq = r->seq;
     t->fresh = false;

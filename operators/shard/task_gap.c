@@ -221,6 +221,7 @@ void task_pass_over(struct task *t, const struct journal_record *last, int64_t o
     alert_count_from(t->book, last->outputs);
     t->fresh = false;
     t->has_cut_state = false;
+    t->cut_in = t->rooted = 0;
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {
         struct merge_pos from = merge_pos(t->merge, i);
         bool behind =
@@ -230,5 +231,6 @@ void task_pass_over(struct task *t, const struct journal_record *last, int64_t o
             merge_seek(t->merge, i, to[i], merge_largest(t->merge, i));
         }
         t->last[i] = merge_pos(t->merge, i);
+        t->read_in[i] = t->seq;
     }
 }

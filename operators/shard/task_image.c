@@ -273,7 +273,7 @@ static void set_clock(struct task *t, const struct own *o)
 
 static int load_own(struct task *t, const struct own *o, struct err *reterr)
 {
-    t->seq = o->seq;
+    t->seq = t->cut_in = t->rooted = o->seq;
     t->prev_sum = o->prev_sum;
     t->prev_offset = o->prev_offset;
     t->ended = (o->flags & 2) != 0;

@@ -75,8 +75,10 @@ struct task {
     struct snap_set *saved_to; /* this; and then what the task knew beside its engine */
     struct buf own, book_bytes;
     size_t slice;
-    bool manifest;      /* the next record has the hash of the last one, */
-    bool has_cut_state; /* which is known: */
+    uint64_t *read_in;       /* per sub-stream, the record that moved it last */
+    uint64_t cut_in, rooted; /* records of the last cut, and of the last that has a root */
+    bool manifest;           /* the next record has the hash of the last one, */
+    bool has_cut_state;      /* which is known: */
     struct hash128 cut_state;
 
     /* replay */

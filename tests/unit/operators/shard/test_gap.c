@@ -642,6 +642,30 @@ TEST(gap_a_journal_without_its_beginning_is_passed_over)
     unmake(w);
 }
 
+/* What is left of a journal behind a snapshot is one record, which read one partition of several. */
+TEST(gap_one_record_says_where_everything_stands)
+{
+    struct world *w = make(5000000000);
+    send(w, 50);
+    pass(w, 7000000000);
+    send(w, 10); /* it is due with these */
+    pass(w, 2000000000);
+    send(w, 40);
+    int64_t before = journal_end(w);
+    send(w, 1);
+    kill_worker(w);
+    trim_to(w, SLICE("journal"), LINEAGE % 64, before);
+    begin(w, false);
+    pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(PARTS, task_counts(slot_task(w->slot, 0)).gaps);
+    check(w, 0, 0, PARTS, 101); /* nothing was put out twice */
+    send(w, 10);
+    check(w, 0, 0, PARTS, 70); /* 60 were in the snapshot */
+    check_state(w);
+    unmake(w);
+}
+
 /* The first input is old, and every timer up to the next fires: some at a time, committed on the
  * way, so that who is killed in the middle of it goes on there, and those beside do all the while.
  */
