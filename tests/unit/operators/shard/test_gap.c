@@ -642,7 +642,8 @@ TEST(gap_a_journal_without_its_beginning_is_passed_over)
     unmake(w);
 }
 
-/* What is left of a journal behind a snapshot is one record, which read one partition of several. */
+/* What is left of a journal behind a snapshot is one record, which read one partition of several.
+ */
 TEST(gap_one_record_says_where_everything_stands)
 {
     struct world *w = make(5000000000);
