@@ -123,7 +123,7 @@ struct slot {
     int64_t spent[SLOT_PARTS]; /* ns, by the clock */
     int64_t took[SLOT_TOOK], asked_ends, asked_floors;
     int64_t took_mean; /* of the last few commits */
-    uint32_t n_took;
+    uint32_t n_took, floor_turn;
 };
 
 static inline int64_t slot_now(const struct slot *s)

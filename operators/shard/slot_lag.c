@@ -13,7 +13,9 @@
 #include <stdlib.h>
 
 #define ASK_NS   (5 * CLOCK_NS_PER_S)
-#define FLOOR_NS (10 * CLOCK_NS_PER_S)
+#define FLOOR_NS CLOCK_NS_PER_S
+
+enum { FLOOR_TURNS = 10 };
 
 /* ---- commits ---- */
 
@@ -45,20 +47,24 @@ struct slot_counts slot_counts(const struct slot *s)
 
 /* ---- lag ---- */
 
-/* Who is behind does not hear of the end; and all have a floor. */
+/* Who is behind does not hear of the end. And all have a floor: of these some are asked for each
+ * second, for a question keeps a thread of the bus for a while, and others wait for it, too. */
 void slot_ask_ends(struct slot *s)
 {
     struct err err;
     int64_t now = slot_now(s);
-    if (now - s->asked_ends < ASK_NS || s->conf.range != NULL) {
+    bool ends = now - s->asked_ends >= ASK_NS, floors = now - s->asked_floors >= FLOOR_NS;
+    if ((!ends && !floors) || s->conf.range != NULL) {
         return;
     }
-    s->asked_ends = now;
-    bool all = now - s->asked_floors >= FLOOR_NS;
-    s->asked_floors = all ? now : s->asked_floors;
+    s->asked_ends = ends ? now : s->asked_ends;
+    s->asked_floors = floors ? now : s->asked_floors;
+    s->floor_turn = floors ? (s->floor_turn + 1) % FLOOR_TURNS : s->floor_turn;
     for (uint32_t i = 0; i < s->scans.len; i++) {
         const struct slot_scan *c = s->scans.ptr[i];
-        if (c != NULL && c->assigned && (all || c->end_since == INT64_MAX) &&
+        bool due = c != NULL && ((ends && c->end_since == INT64_MAX) ||
+                                 (floors && i % FLOOR_TURNS == s->floor_turn));
+        if (due && c->assigned &&
             bus_bounds(s->bus, c->tp, slot_tag(SLOT_TAG_LAG, i, c->id), &err) != 0) {
             return; /* the next time, perhaps */
         }

@@ -517,8 +517,9 @@ static uint32_t event_at(const struct world *w, int64_t offset)
 /* Until the slot has asked what is there, and done what follows. */
 static void ask(struct world *w)
 {
-    pass(w, 11000000000);
-    pass(w, 1000000000);
+    for (int i = 0; i < 13; i++) {
+        pass(w, 1000000000);
+    }
 }
 
 /* Retention comes near to what its last snapshot needs: another one is made, though none is due,
@@ -540,7 +541,7 @@ TEST(floor_a_task_is_saved_before_retention_takes_what_it_needs)
     ask(w);
     f = slot_floor(w->slot, 0);
     CHECK_EQ(2, slot_counts(w->slot).snapshots);
-    CHECK(f.nears == PARTS && !f.near && f.offset == f.end);
+    CHECK(f.nears == 1 && !f.near && f.offset == f.end); /* that of one input is enough */
     trim(w, 190);
     ask(w);
     CHECK_EQ(2, slot_counts(w->slot).snapshots); /* nothing is needed of what is there */
