@@ -114,7 +114,7 @@ static void save(struct inst *base, struct save *s)
     struct on_inst *in = (struct on_inst *)(void *)base;
     state_save_leaf(s, in->leaf);
     if (in->pat != NULL) {
-        pat_save(in->pat, s);
+        pat_save(in->pat, s, base->st->context == NULL);
     }
 }
 
@@ -123,12 +123,23 @@ static void load(struct inst *base, struct load *l)
     struct on_inst *in = (struct on_inst *)(void *)base;
     state_load_leaf(l, base->eng->route, in->leaf);
     if (in->pat != NULL) {
-        pat_load(in->pat, l);
+        pat_load(in->pat, l, base->st->context == NULL);
     }
 }
 
-static const struct stmt_ops ops = {
-    .start = start, .flush = flush, .stop = stop, .save = save, .load = load, .by_part = true};
+static bool source(struct inst *base, uint32_t n, struct stmt_source *ret)
+{
+    *ret = (struct stmt_source){.pat = ((struct on_inst *)(void *)base)->pat};
+    return n == 0;
+}
+
+static const struct stmt_ops ops = {.start = start,
+                                    .flush = flush,
+                                    .stop = stop,
+                                    .save = save,
+                                    .load = load,
+                                    .source = source,
+                                    .by_part = true};
 
 /* ---- binding ---- */
 

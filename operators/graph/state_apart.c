@@ -9,7 +9,8 @@
 bool state_has_apart(struct stmt *st, uint32_t n)
 {
     struct stmt_source of = {NULL, NULL};
-    return st->ops->source(st->insts.ptr[0], n, &of) && of.mr != NULL && mr_is_apart(of.mr);
+    bool found = st->ops->source(st->insts.ptr[0], n, &of);
+    return found && (of.pat != NULL ? pat_is_apart(of.pat) : of.mr != NULL && mr_is_apart(of.mr));
 }
 
 uint32_t state_sources(const struct stmt *st)
@@ -25,7 +26,10 @@ uint32_t state_sources(const struct stmt *st)
 void state_save_apart(struct stmt *st, struct save *s, uint32_t n)
 {
     struct stmt_source of = {NULL, NULL};
-    if (st->ops->source(st->insts.ptr[0], n, &of)) {
+    (void)st->ops->source(st->insts.ptr[0], n, &of);
+    if (of.pat != NULL) {
+        pat_save_pages(of.pat, s);
+    } else {
         mr_save_parts(of.mr, s);
     }
 }
@@ -34,19 +38,25 @@ void state_load_apart(struct stmt *st, struct load *l, uint32_t n)
 {
     struct stmt_source of = {NULL, NULL};
     (void)st->ops->source(st->insts.ptr[0], n, &of);
-    if (of.mr == NULL) {
+    if (of.pat == NULL && of.mr == NULL) {
         load_fail(l, "this source keeps nothing in parts");
-        return;
     }
     while (load_more(l)) {
-        mr_load_part(of.mr, l);
+        if (of.pat != NULL) {
+            pat_load_page(of.pat, l);
+        } else {
+            mr_load_part(of.mr, l);
+        }
     }
 }
 
 void state_loaded_apart(struct stmt *st, struct load *l, uint32_t n)
 {
     struct stmt_source of = {NULL, NULL};
-    if (st->ops->source(st->insts.ptr[0], n, &of) && of.mr != NULL) {
+    (void)st->ops->source(st->insts.ptr[0], n, &of);
+    if (of.pat != NULL) {
+        pat_loaded(of.pat, l);
+    } else if (of.mr != NULL) {
         mr_loaded(of.mr, l);
     }
 }

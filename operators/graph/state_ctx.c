@@ -22,7 +22,7 @@ static void save_ctl(const struct ctx_ctl *c, struct save *s)
     }
     save_bool(s, c->start != NULL);
     if (c->start != NULL) {
-        pat_save(c->start, s);
+        pat_save(c->start, s, false);
     }
     save_bool(s, c->timer.fire != NULL);
     if (c->timer.fire != NULL) {
@@ -43,7 +43,7 @@ static struct ctx_ctl *load_ctl(struct ctx_part *owner, const struct ctx_level *
             load_fail(l, "a pattern where none can be");
             return c;
         }
-        pat_load(ctx_start_pat(c), l);
+        pat_load(ctx_start_pat(c), l, false);
     }
     if (load_bool(l)) {
         if (!waits) {
@@ -69,7 +69,7 @@ void ctx_save_part(const struct ctx_part *p, struct save *s)
     }
     tmr_save(s, &p->timer);
     if (p->end != NULL) {
-        pat_save(p->end, s);
+        pat_save(p->end, s, false);
     }
     if (p->inner != NULL) {
         save_ctl(p->inner, s);
@@ -109,7 +109,7 @@ static void load_part(struct ctx_ctl *c, struct load *l)
     ctx_await_end(p, INT64_MAX);
     tmr_load(l, p->in.eng->timers, &p->timer);
     if (p->end != NULL) {
-        pat_load(p->end, l);
+        pat_load(p->end, l, false);
     }
     if (level->depth + 1 < plan->n_levels && load_ok(l)) {
         struct ctx_ctl *inner = load_ctl(p, level + 1, l);

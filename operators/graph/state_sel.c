@@ -21,7 +21,7 @@ static void save_src(const struct sel_src *src, struct save *s)
     assert(src->nw.len == 0 && src->old.len == 0 && "the step is over");
     state_save_leaf(s, src->leaf);
     if (src->pat != NULL) {
-        pat_save(src->pat, s);
+        pat_save(src->pat, s, src->in->in.st->context == NULL);
     }
     view_save(src->view, s);
     if (src->mr != NULL) {
@@ -35,7 +35,7 @@ static void load_src(struct sel_src *src, struct load *l)
 {
     state_load_leaf(l, src->in->in.eng->route, src->leaf);
     if (src->pat != NULL) {
-        pat_load(src->pat, l);
+        pat_load(src->pat, l, src->in->in.st->context == NULL);
     }
     view_load(src->view, l);
     if (src->mr != NULL) {

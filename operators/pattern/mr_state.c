@@ -503,10 +503,13 @@ static void put_in_order(struct mr *m, struct load *l)
 
 void mr_loaded(struct mr *m, struct load *l)
 {
-    if (m->reader != NULL && m->reader->parts > 0) {
+    if (m->reader == NULL) {
+        return;
+    }
+    if (m->reader->parts > 0) {
         load_fail(l, "%llu partitions are missing", (unsigned long long)m->reader->parts);
     }
-    if (m->reader == NULL || !load_ok(l)) {
+    if (!load_ok(l)) {
         mr_clear(m);
         return;
     }

@@ -19,8 +19,7 @@ static size_t inst_size(const struct pat_node *n)
     return n->def->inst_bytes + (n->def->inst_extra != NULL ? n->def->inst_extra(n) : 0);
 }
 
-static struct pat_inst *inst_new(struct pat *p, const struct pat_node *n, struct pat_inst *parent,
-                                 uint32_t slot)
+struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n)
 {
     struct pat_inst *i = p->spare[n->id];
     if (i != NULL) {
@@ -28,8 +27,35 @@ static struct pat_inst *inst_new(struct pat *p, const struct pat_node *n, struct
     } else {
         i = mem_zalloc(inst_size(n));
     }
-    *i = (struct pat_inst){.node = n, .pat = p, .parent = parent, .slot = slot};
+    *i = (struct pat_inst){.node = n, .pat = p, .slot = n->slot};
     p->live++;
+    return i;
+}
+
+void pat_enlist(struct pat_inst *i)
+{
+    struct pat *p = i->pat;
+    i->older = p->newest;
+    *(i->older != NULL ? &i->older->newer : &p->oldest) = i;
+    p->newest = i;
+}
+
+static void unlist(struct pat_inst *i)
+{
+    struct pat *p = i->pat;
+    if (i->older == NULL && p->oldest != i) {
+        return; /* it is being loaded */
+    }
+    p->late.at = p->late.at == i ? i->newer : p->late.at;
+    *(i->older != NULL ? &i->older->newer : &p->oldest) = i->newer;
+    *(i->newer != NULL ? &i->newer->older : &p->newest) = i->older;
+}
+
+static struct pat_inst *born(struct pat *p, const struct pat_node *n)
+{
+    struct pat_inst *i = pat_new_inst(p, n);
+    i->nr = ++p->born;
+    pat_enlist(i);
     return i;
 }
 
@@ -92,11 +118,9 @@ static void unlink_kid(struct pat_inst *i)
     i->linked = false;
 }
 
-struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
+void pat_link(struct pat_inst *i, struct pat_inst *parent)
 {
-    assert(slot < parent->node->n_kids);
-    struct pat_inst *i = inst_new(parent->pat, parent->node->kids[slot], parent, slot);
-    i->late = parent->late || (slot > 0 && parent->node->def->passes_on);
+    i->parent = parent;
     i->linked = true;
     i->prev = parent->last;
     if (parent->last != NULL) {
@@ -105,13 +129,20 @@ struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
         parent->first = i;
     }
     parent->last = i;
+}
+
+struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
+{
+    assert(slot < parent->node->n_kids);
+    struct pat_inst *i = born(parent->pat, parent->node->kids[slot]);
+    pat_link(i, parent);
     return i;
 }
 
 struct pat_inst *pat_root(struct pat *p)
 {
     assert(p->root == NULL);
-    p->root = inst_new(p, p->plan->root, NULL, 0);
+    p->root = born(p, p->plan->root);
     return p->root;
 }
 
@@ -120,7 +151,7 @@ void pat_begun_with(struct pat_inst *i, struct evt *begin)
     if (begin != NULL) {
         i->begin = evt_keep(begin);
     }
-    if (i->late && i->node->def->leaf) {
+    if (i->node->late && i->node->def->leaf) {
         i->counted = true;
         pat_hold(i->pat, 1);
     }
@@ -155,9 +186,11 @@ void pat_quit(struct pat_inst *i)
         return;
     }
     struct pat *p = i->pat;
+    pat_touch(i);
     i->dead = true;
     pat_release(p, i->counted);
     unlink_kid(i);
+    unlist(i);
     pat_quit_kids(i);
     if (i->node->def->quit != NULL) {
         i->node->def->quit(i);
@@ -190,6 +223,7 @@ void pat_true(struct pat_inst *i, struct evt *m, bool quit)
         }
         match(p, m);
     } else if (!i->parent->dead) {
+        pat_touch(i->parent);
         i->parent->node->def->on_true(i->parent, i, m, quit);
     }
 }
@@ -206,6 +240,7 @@ void pat_false(struct pat_inst *i, bool again)
         }
         pat_quit(i);
     } else if (!i->parent->dead) {
+        pat_touch(i->parent);
         i->parent->node->def->on_false(i->parent, i, again);
     }
 }
@@ -404,6 +439,14 @@ void pat_pass(struct pat *p)
 
 /* ---- life ---- */
 
+static void note_nodes(struct pat *p, const struct pat_node *n)
+{
+    p->nodes[n->id] = n;
+    for (uint32_t k = 0; k < n->n_kids; k++) {
+        note_nodes(p, n->kids[k]);
+    }
+}
+
 struct pat *pat_new(const struct pat_plan *plan, struct pat_env *env,
                     void (*on_match)(void *arg, struct evt *match), void *arg)
 {
@@ -414,6 +457,8 @@ struct pat *pat_new(const struct pat_plan *plan, struct pat_env *env,
     p->on_match = on_match;
     p->arg = arg;
     p->spare = mem_calloc(plan->n_nodes, sizeof(struct pat_inst *));
+    p->nodes = mem_calloc(plan->n_nodes, sizeof *p->nodes);
+    note_nodes(p, plan->root);
     return p;
 }
 
@@ -477,6 +522,7 @@ static void destroy(struct pat *p)
     VEC_DONE(&p->taken);
     VEC_DONE(&p->first);
     VEC_DONE(&p->named);
+    mem_free(p->nodes);
     mem_free(p->spare);
     mem_free(p);
 }
@@ -484,6 +530,8 @@ static void destroy(struct pat *p)
 void pat_stop(struct pat *p)
 {
     pat_enter(p);
+    pat_save_rest(p);
+    pat_reader_free(p);
     if (p->root != NULL) {
         struct pat_inst *i = p->root;
         p->root = NULL;

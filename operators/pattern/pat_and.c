@@ -199,11 +199,19 @@ static void and_load(struct pat_inst *i, struct load *l)
 {
     struct and_inst *a = (struct and_inst *)i;
     for (uint32_t k = 0; k < i->node->n_kids; k++) {
-        a->part[k].kid = pat_kid(i, k);
         for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
             struct evt *m = pat_load_match(i->pat, l);
             collect(a, k, m);
         }
+    }
+}
+
+static void and_loaded(struct pat_inst *i, struct load *l)
+{
+    struct and_inst *a = (struct and_inst *)i;
+    (void)l;
+    for (uint32_t k = 0; k < i->node->n_kids; k++) {
+        a->part[k].kid = pat_kid(i, k);
     }
 }
 
@@ -221,4 +229,5 @@ const struct pat_def pat_def_and = {
     .destroy = and_destroy,
     .save = and_save,
     .load = and_load,
+    .loaded = and_loaded,
 };

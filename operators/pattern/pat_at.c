@@ -36,6 +36,7 @@ static void at_fire(struct tmr *t, int64_t now)
     struct at_inst *o = CONTAINER_OF(t, struct at_inst, timer);
     struct pat *p = o->i.pat;
     assert(!o->i.dead);
+    pat_fired(&o->i, t);
     pat_enter(p);
     pat_true(&o->i, o->i.begin, true);
     pat_leave(p);
@@ -63,7 +64,7 @@ static void at_quit(struct pat_inst *i)
 
 static void at_save(struct pat_inst *i, struct save *s)
 {
-    tmr_save(s, &((struct at_inst *)i)->timer);
+    pat_save_timer(i, s, &((struct at_inst *)i)->timer);
 }
 
 static void at_load(struct pat_inst *i, struct load *l)

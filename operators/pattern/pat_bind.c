@@ -455,6 +455,18 @@ static bool has_annot(const struct ast_annot *a, uint32_t n, const char *name)
     return false;
 }
 
+/* Where each node stands. */
+static void place(struct pat_node *n)
+{
+    for (uint32_t k = 0; k < n->n_kids; k++) {
+        struct pat_node *kid = n->kids[k];
+        kid->up = n;
+        kid->slot = k;
+        kid->late = n->late || (k > 0 && n->def->passes_on);
+        place(kid);
+    }
+}
+
 int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *annots,
              uint32_t n_annots, const struct etype *outer, struct pat_plan *ret, struct err *reterr)
 {
@@ -476,6 +488,7 @@ int pat_bind(struct bind *b, const struct ast_pat *p, const struct ast_annot *an
     }
     pat_order_finish(&x);
     if (rc == 0) {
+        place(plan.root);
         finish_type(&x);
         plan.type = x.full;
         plan.n_nodes = x.n_nodes;

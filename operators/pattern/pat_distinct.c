@@ -24,6 +24,7 @@ struct distinct_node {
 struct line { /* of a kid */
     struct pat_inst *kid;
     struct pat_keys *keys;
+    uint64_t nr; /* while it is loaded: of the kid */
 };
 
 struct distinct_inst {
@@ -107,7 +108,7 @@ static void begin_line(struct distinct_inst *d, struct pat_keys *take_keys)
         keys_free(d, take_keys);
         return;
     }
-    *VEC_PUSH(&d->lines) = (struct line){kid, take_keys};
+    *VEC_PUSH(&d->lines) = (struct line){kid, take_keys, 0};
 }
 
 static void distinct_start(struct pat_inst *i)
@@ -220,10 +221,11 @@ static void distinct_tell(const struct pat_node *node, struct pat_told *ret)
 static void distinct_save(struct pat_inst *i, struct save *s)
 {
     struct distinct_inst *d = (struct distinct_inst *)i;
+    save_u(s, d->lines.len);
     for (const struct pat_inst *k = i->first; k != NULL; k = k->next) {
         const struct pat_keys *keys = find_line(d, k);
-        save_bool(s, keys != NULL);
         if (keys != NULL) {
+            save_u(s, k->nr);
             pat_keys_save(keys, s);
         }
     }
@@ -232,12 +234,27 @@ static void distinct_save(struct pat_inst *i, struct save *s)
 static void distinct_load(struct pat_inst *i, struct load *l)
 {
     struct distinct_inst *d = (struct distinct_inst *)i;
-    for (struct pat_inst *k = i->first; k != NULL && load_ok(l); k = k->next) {
-        if (load_bool(l)) {
-            *VEC_PUSH(&d->lines) = (struct line){k, keys_new(d)};
-            pat_keys_load(VEC_LAST(&d->lines)->keys, l);
-            pat_hold(i->pat, pat_keys_count(VEC_LAST(&d->lines)->keys));
+    for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
+        uint64_t nr = load_u(l);
+        struct pat_keys *keys = keys_new(d);
+        *VEC_PUSH(&d->lines) = (struct line){NULL, keys, nr};
+        pat_keys_load(keys, l);
+        pat_hold(i->pat, pat_keys_count(keys));
+    }
+}
+
+/* Lines are in order of their kids. */
+static void distinct_loaded(struct pat_inst *i, struct load *l)
+{
+    struct distinct_inst *d = (struct distinct_inst *)i;
+    size_t at = 0;
+    for (struct pat_inst *k = i->first; k != NULL && at < d->lines.len; k = k->next) {
+        if (d->lines.ptr[at].nr == k->nr) {
+            d->lines.ptr[at++].kid = k;
         }
+    }
+    if (at < d->lines.len) {
+        load_fail(l, "keys of every-distinct of no part of it");
     }
 }
 
@@ -255,4 +272,5 @@ const struct pat_def pat_def_distinct = {
     .tell = distinct_tell,
     .save = distinct_save,
     .load = distinct_load,
+    .loaded = distinct_loaded,
 };

@@ -87,6 +87,7 @@ static void filter_event(void *arg, struct evt *e)
     const struct filter_node *n = (const struct filter_node *)i->node;
     assert(!i->dead);
     soon(i);
+    pat_touch(i);
     pat_enter(i->pat);
     struct evt *m = n->tag >= 0 ? pat_extend(i->pat, i->begin, n->tag, dat_evt(e)) : i->begin;
     bool stays = i->parent != NULL && i->parent->node->def->keeps_filter;
@@ -106,7 +107,7 @@ static uint64_t leaf_rank(const struct pat_inst *i)
     if (!env->by_kind || !n->plain) {
         return rank;
     }
-    bool last = i->late || env->plain_last;
+    bool last = i->node->late || env->plain_last;
     return rank | 1ULL << PAT_CLASS_SHIFT | (last ? 0xffULL << PAT_CLASS_LATE_SHIFT : 0);
 }
 

@@ -134,6 +134,13 @@ static void followed_load(struct pat_inst *i, struct load *l)
         f->arrow[k].max = load_i(l);
         f->arrow[k].waiting = 0;
     }
+}
+
+static void followed_loaded(struct pat_inst *i, struct load *l)
+{
+    const struct followed_node *n = (const struct followed_node *)i->node;
+    struct followed_inst *f = (struct followed_inst *)i;
+    (void)l;
     for (const struct pat_inst *k = i->first; n->max != NULL && k != NULL; k = k->next) {
         if (k->slot > 0) {
             f->arrow[k->slot - 1].waiting++;
@@ -153,4 +160,5 @@ const struct pat_def pat_def_followed = {
     .tell = followed_tell,
     .save = followed_save,
     .load = followed_load,
+    .loaded = followed_loaded,
 };

@@ -70,6 +70,7 @@ static void guard_fire(struct tmr *t, int64_t now)
     struct guard_inst *g = CONTAINER_OF(t, struct guard_inst, timer);
     struct pat *p = g->i.pat;
     assert(!g->i.dead);
+    pat_fired(&g->i, t);
     pat_enter(p);
     say_no(g);
     pat_leave(p);
@@ -144,17 +145,22 @@ static void guard_save(struct pat_inst *i, struct save *s)
     const struct guard_inst *g = (const struct guard_inst *)i;
     save_i(s, g->passed);
     save_i(s, g->max);
-    tmr_save(s, &g->timer);
+    pat_save_timer(i, s, &g->timer);
 }
 
 static void guard_load(struct pat_inst *i, struct load *l)
 {
     struct guard_inst *g = (struct guard_inst *)i;
-    g->kid = i->first;
     g->passed = load_i(l);
     g->max = load_i(l);
     pat_timer(i, &g->timer, INT64_MAX, guard_fire);
     tmr_load(l, i->pat->env->timers, &g->timer);
+}
+
+static void guard_loaded(struct pat_inst *i, struct load *l)
+{
+    (void)l;
+    ((struct guard_inst *)i)->kid = i->first;
 }
 
 #define GUARD(name_)                                                                               \
@@ -171,6 +177,7 @@ static void guard_load(struct pat_inst *i, struct load *l)
         .quit = guard_quit,                                                                        \
         .save = guard_save,                                                                        \
         .load = guard_load,                                                                        \
+        .loaded = guard_loaded,                                                                    \
     }
 
 GUARD(within);

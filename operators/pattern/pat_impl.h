@@ -13,80 +13,7 @@
 #ifndef OPERATORS_PATTERN_PAT_IMPL_H
 #define OPERATORS_PATTERN_PAT_IMPL_H
 
-#include "operators/pattern/pattern.h"
-
-struct pat_inst;
-struct pat_binder;
-struct pat_node;
-struct pat_told;
-
-struct pat_def {
-    size_t node_bytes, inst_bytes;
-    bool keeps_filter; /* a filter below stays registered after a match */
-    bool keeps_on;     /* reports several times without being begun anew: filter, schedule */
-    bool is_not;
-    bool leaf;
-    bool guard, observer; /* found by what pat.def says is written */
-    bool passes_on;       /* later parts begin with the matches of earlier ones */
-    bool one_each;        /* at most one kid of each slot */
-    bool holds_begin;     /* @DiscardPartialsOnMatch ends it if it was begun with a used event */
-    int (*bind)(struct pat_binder *x, const struct ast_pat *p, struct pat_node *n,
-                struct err *reterr);
-    size_t (*inst_extra)(const struct pat_node *n); /* bytes behind inst_bytes; NULL: none */
-    void (*start)(struct pat_inst *i);
-    void (*on_true)(struct pat_inst *i, struct pat_inst *from, struct evt *m, bool quit);
-    void (*on_false)(struct pat_inst *i, struct pat_inst *from, bool again);
-    void (*quit)(struct pat_inst *i);       /* timers, leaves; kids are quit by the caller */
-    bool (*holds_used)(struct pat_inst *i); /* it collected an event whose mark is set */
-    void (*reset)(struct pat_inst *i);      /* drops what it holds, keeps its memory */
-    void (*destroy)(struct pat_inst *i);    /* frees its memory */
-    /* What pat_local.h wants to know of the node; NULL: nothing. */
-    void (*tell)(const struct pat_node *n, struct pat_told *ret);
-    /* What the kind adds to begin and kids, which are there already when load is called. */
-    void (*save)(struct pat_inst *i, struct save *s);
-    void (*load)(struct pat_inst *i, struct load *l);
-};
-
-struct pat_node { /* of the plan; kinds embed it first */
-    const struct pat_def *def;
-    struct pat_node **kids;
-    uint32_t n_kids;
-    uint32_t id; /* of its free list */
-};
-
-struct pat_inst { /* kinds embed it first */
-    const struct pat_node *node;
-    struct pat *pat;
-    struct pat_inst *parent;
-    struct pat_inst *first, *last; /* kids, in order of beginning */
-    struct pat_inst *next, *prev;  /* among the parent's kids; next stays valid after quit */
-    struct pat_inst *grave;        /* list of the dead, or the free list */
-    struct evt *begin;             /* kept; NULL: nothing matched so far */
-    uint32_t slot;                 /* which kid of the parent's node it is */
-    bool dead, linked;
-    bool late, counted;  /* it follows on a match so far; it is among the partials */
-    bool probing, fired; /* being begun by every: a match now is swallowed and noted */
-};
-
-struct pat {
-    const struct pat_plan *plan;
-    struct pat_env *env;
-    void (*on_match)(void *arg, struct evt *match);
-    void *arg;
-    struct pat_inst *root;
-    struct pat_inst *grave;
-    struct pat_inst **spare; /* by node id */
-    struct evt *begin;       /* kept */
-    uint32_t depth;          /* calls under way */
-    uint32_t nesting;        /* starts within starts */
-    size_t live, partials;
-    uint64_t refused; /* starts beyond the limits below */
-    bool freeing;
-    VEC(struct evt *) out;   /* matches, kept */
-    VEC(struct evt *) taken; /* being settled */
-    VEC(struct evt *) first; /* of them, those that are not suppressed */
-    VEC(struct evt *) named; /* of a save or load under way */
-};
+#include "operators/pattern/pat_tree.h"
 
 enum {
     PAT_LIVE_MAX = 1 << 23, /* instances of one pattern: every in every doubles without end */
@@ -102,6 +29,9 @@ enum {
 /* ---- pat.c: run time ---- */
 void pat_enter(struct pat *p);
 void pat_leave(struct pat *p);
+struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n); /* without a place */
+void pat_link(struct pat_inst *i, struct pat_inst *parent);             /* its last kid */
+void pat_enlist(struct pat_inst *i);                                    /* as the newest */
 /* A new kid of the node's kid `slot`; not yet begun. */
 struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot);
 void pat_begin(struct pat_inst *i, struct evt *begin);
@@ -128,6 +58,18 @@ void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(stru
 int64_t pat_due(struct pat_inst *i, const struct ex *period);
 
 /* ---- pat_state.c ---- */
+/* Before what an instance adds changes, or it goes; pat_fired: likewise, by its timer. */
+void pat_save_first(struct pat_inst *i);
+static inline void pat_touch(struct pat_inst *i)
+{
+    if (UNLIKELY(i->pat->late.to != NULL)) {
+        pat_save_first(i);
+    }
+}
+void pat_fired(struct pat_inst *i, const struct tmr *t);
+void pat_save_rest(struct pat *p);
+void pat_reader_free(struct pat *p);
+void pat_save_timer(const struct pat_inst *i, struct save *s, const struct tmr *t);
 struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot); /* the first; NULL */
 void pat_save_match(struct pat *p, struct save *s, struct evt *m); /* NULL is fine */
 struct evt *pat_load_match(struct pat *p, struct load *l);         /* NULL: none */

@@ -32,6 +32,7 @@ static void interval_fire(struct tmr *t, int64_t now)
     struct interval_inst *o = CONTAINER_OF(t, struct interval_inst, timer);
     struct pat *p = o->i.pat;
     assert(!o->i.dead);
+    pat_fired(&o->i, t);
     pat_enter(p);
     pat_true(&o->i, o->i.begin, true);
     pat_leave(p);
@@ -58,7 +59,7 @@ static void interval_quit(struct pat_inst *i)
 
 static void interval_save(struct pat_inst *i, struct save *s)
 {
-    tmr_save(s, &((struct interval_inst *)i)->timer);
+    pat_save_timer(i, s, &((struct interval_inst *)i)->timer);
 }
 
 static void interval_load(struct pat_inst *i, struct load *l)

@@ -150,6 +150,7 @@ static void schedule_fire(struct tmr *t, int64_t now)
     struct schedule_inst *o = CONTAINER_OF(t, struct schedule_inst, timer);
     struct pat *p = o->i.pat;
     assert(!o->i.dead);
+    pat_fired(&o->i, t);
     pat_enter(p);
     bool more = tmr_schedule_next(&o->plan, &o->at, now);
     if (more) {
@@ -201,7 +202,7 @@ static void schedule_save(struct pat_inst *i, struct save *s)
     save_i(s, o->plan.reps);
     save_i(s, o->at.at);
     save_i(s, o->at.left);
-    tmr_save(s, &o->timer);
+    pat_save_timer(i, s, &o->timer);
 }
 
 static void schedule_load(struct pat_inst *i, struct load *l)

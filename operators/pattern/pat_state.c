@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Saving and loading a pattern: its tree of instances, each as its kind, the match it was begun
- * with, its kids in their order (which part each is), and what its kind adds (pat_def.save, load).
- * References to kids are not written: a kind whose kids are one of each part finds them again by
- * their slot. Timers come back with their due time and place, leaves of the route index with their
- * number, so that the order of everything to come is the same.
+ * Saving and loading a pattern: its instances in pages by birth, those of so many births each. An
+ * instance is its number, that of its parent, its node, the match it was begun with, and what its
+ * kind adds (pat_def.save, load). What is below it is not part of it, so a page stays as it is as
+ * long as nothing of its own changes or ends, and may be written by itself before that
+ * (save_late.h). Kids are in order of birth. References to kids are not written: a kind finds them
+ * again (pat_def.loaded) by their slot or number. Timers come back with their due time and place,
+ * leaves of the route index with their number, so that the order of everything to come is the same.
  *
- * Matches are the pattern's own affair, not events with a serial: each is numbered when it is first
- * written (its columns follow) and is that number from then on. A tag that repeats is one event in
- * the parts of its until and a list behind it.
+ * Matches are the pattern's own affair: each is numbered when it is first written in a page (its
+ * columns follow) and is that number in the rest of it. Loaded, a match is one object in all pages.
+ * A tag that repeats is one event in the parts of its until and a list behind it.
  *
- * A load that fails leaves a pattern that was never started: what had been built quits.
+ * Pages of many instances have a node of their own: neighbours share a group, so a chunk changes
+ * only if one of so many births does. A load that fails leaves a pattern that was never started.
  */
 #include "operators/pattern/pat_impl.h"
 
+#include "core/base/mem.h"
+#include "operators/sig/save_late.h"
+
 #include <assert.h>
+#include <stdlib.h>
 
-/* Kinds by number, from 1: their rows in pat.def. */
-static const struct pat_def *const kinds[] = {
-#define PAT(name, text, locality, doc) &pat_def_##name,
-#include "operators/pattern/pat.def"
-#undef PAT
+enum {
+    PAGE = 32,        /* births */
+    GROUP_PAGES = 16, /* that lie beside each other in a group */
+    FEW = 4,          /* so many instances have no node of their own */
 };
-
-static uint64_t kind_of(const struct pat_node *n)
-{
-    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-        if (kinds[k] == n->def) {
-            return k + 1;
-        }
-    }
-    assert(false && "every kind has a row");
-    return 0;
-}
 
 struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot)
 {
@@ -60,45 +55,186 @@ void pat_save_match(struct pat *p, struct save *s, struct evt *m)
     save_vals(s, m->p, m->type->n_cols);
 }
 
-static void inst_save(struct pat_inst *i, struct save *s)
+static void forget_named(struct pat *p)
 {
-    size_t n = 0;
+    VEC_EACH (&p->named, m) {
+        (*m)->mark = 0;
+    }
+    VEC_CLEAR(&p->named);
+}
+
+void pat_save_timer(const struct pat_inst *i, struct save *s, const struct tmr *t)
+{
+    tmr_save_as(s, t, tmr_is_set(t) || t == i->pat->late.firing);
+}
+
+static void save_inst(struct pat_inst *i, struct save *s)
+{
     assert(!i->dead && !i->probing);
-    for (const struct pat_inst *k = i->first; k != NULL; k = k->next) {
-        n++;
-    }
-    save_u(s, kind_of(i->node));
+    save_u(s, i->nr % PAGE);
+    save_u(s, i->parent != NULL ? i->parent->nr : 0);
+    save_u(s, i->node->id);
     pat_save_match(i->pat, s, i->begin);
-    save_u(s, n);
-    for (struct pat_inst *k = i->first; k != NULL; k = k->next) {
-        save_u(s, k->slot);
-        inst_save(k, s);
-    }
     if (i->node->def->save != NULL) {
         i->node->def->save(i, s);
     }
 }
 
-void pat_save(struct pat *p, struct save *s)
+/* Whether it is in the page, for a cut behind which births `end` and later came. */
+static bool in_page(const struct pat_inst *i, uint64_t page, uint64_t end)
 {
-    assert(p->depth == 0 && !p->freeing);
-    VEC_CLEAR(&p->named);
+    return i != NULL && i->nr / PAGE == page && i->nr < end;
+}
+
+/* Of the page that begins with that instance; what comes behind it. */
+static struct pat_inst *save_page_inside(struct pat_inst *first, uint64_t end, struct save *s)
+{
+    uint64_t page = first->nr / PAGE, n = 0;
+    struct pat_inst *i;
+    for (i = first; in_page(i, page, end); i = i->newer) {
+        n++;
+    }
+    save_u(s, page);
+    save_u(s, n);
+    for (i = first; in_page(i, page, end); i = i->newer) {
+        save_inst(i, s);
+    }
+    forget_named(first->pat);
+    return i;
+}
+
+static struct pat_inst *save_page(struct pat_inst *first, uint64_t end, struct save *s)
+{
+    uint64_t page = first->nr / PAGE;
+    save_group(s, (uint16_t)(page / GROUP_PAGES % SAVE_GROUPS));
+    save_item(s, page);
+    save_space(s);
+    struct pat_inst *next = save_page_inside(first, end, s);
+    save_space_end(s);
+    return next;
+}
+
+bool pat_is_apart(const struct pat *p)
+{
+    return p->live + p->partials > FEW;
+}
+
+void pat_save(struct pat *p, struct save *s, bool apart)
+{
+    assert(p->depth == 0 && !p->freeing && p->named.len == 0);
+    apart = apart && pat_is_apart(p);
     pat_save_match(p, s, p->begin);
     save_u(s, p->refused);
+    save_u(s, p->born);
+    save_u(s, p->live);
     save_u(s, p->out.len);
     VEC_EACH (&p->out, m) {
         pat_save_match(p, s, *m);
     }
-    save_bool(s, p->root != NULL);
-    if (p->root != NULL) {
-        inst_save(p->root, s);
+    forget_named(p);
+    save_bool(s, apart);
+    for (struct pat_inst *i = p->oldest; !apart && i != NULL;) {
+        i = save_page_inside(i, UINT64_MAX, s);
     }
-    VEC_EACH (&p->named, m) {
-        (*m)->mark = 0;
+}
+
+/* ---- in slices: pages in their order, but those first that are about to change ---- */
+
+static size_t write_page(struct pat_inst *i)
+{
+    struct pat *p = i->pat;
+    uint64_t page = i->nr / PAGE;
+    struct save *s = save_late_to(p->late.to);
+    while (i->older != NULL && i->older->nr / PAGE == page) {
+        i = i->older;
+    }
+    (void)save_page(i, p->late.end, s);
+    for (; in_page(i, page, p->late.end); i = i->newer) {
+        i->cut = p->late.cut;
+    }
+    return save_item_bytes(s);
+}
+
+void pat_save_first(struct pat_inst *i)
+{
+    if (i->nr < i->pat->late.end && i->cut != i->pat->late.cut) {
+        (void)write_page(i);
+    }
+}
+
+void pat_fired(struct pat_inst *i, const struct tmr *t)
+{
+    i->pat->late.firing = t;
+    pat_touch(i);
+    i->pat->late.firing = NULL;
+}
+
+static bool late_step(void *arg, size_t bytes)
+{
+    enum { LOOK = 32 }; /* what it costs to find that it is written already */
+    struct pat *p = arg;
+    for (size_t n = 0; p->late.to != NULL && n < bytes;) {
+        struct pat_inst *i = p->late.at;
+        if (i == NULL || i->nr >= p->late.end) {
+            save_late_end(p->late.to);
+            p->late.to = NULL;
+            continue;
+        }
+        n += i->cut == p->late.cut ? LOOK : write_page(i);
+        p->late.at = i->newer;
+    }
+    return p->late.to == NULL;
+}
+
+static void late_forget(void *arg)
+{
+    ((struct pat *)arg)->late.to = NULL;
+}
+
+void pat_save_rest(struct pat *p)
+{
+    while (p->late.to != NULL) {
+        (void)late_step(p, SIZE_MAX);
+    }
+}
+
+void pat_save_pages(struct pat *p, struct save *s)
+{
+    static const struct save_late_ops ops = {late_step, late_forget};
+    bool may = p->late.to == NULL && vheap_numbers(p->env->heap);
+    size_t size = (p->live + p->partials) * sizeof(struct pat_inst);
+    struct save_late *to = may ? save_node_later(s, &ops, p, size) : NULL;
+    if (to != NULL) {
+        p->late.to = to;
+        p->late.at = p->oldest;
+        p->late.end = p->born + 1;
+        p->late.cut++;
+        return;
+    }
+    for (struct pat_inst *i = p->oldest; i != NULL;) {
+        i = save_page(i, UINT64_MAX, s);
     }
 }
 
 /* ---- load ---- */
+
+struct born { /* an instance without its place */
+    struct pat_inst *i;
+    uint64_t parent;
+};
+
+struct known {
+    uint64_t serial;
+    struct evt *m; /* NULL: free */
+};
+
+struct pat_reader {
+    bool apart;
+    uint64_t left;          /* instances to be read */
+    VEC(struct born) insts; /* by number, in the end */
+    struct known *known;    /* matches of all pages: open addressing, a power of two */
+    size_t n_known, size;
+};
 
 /* A tag's value: its event, or events, or nothing. What a column that is not a tag holds is fine.
  */
@@ -119,6 +255,42 @@ static bool fits(const struct ecol *c, struct dat v)
 bool pat_fits(const struct pat *p, int col, struct dat v)
 {
     return fits(&p->plan->type->cols[col], v);
+}
+
+static struct known *place_of(const struct pat_reader *r, uint64_t serial)
+{
+    size_t i = (serial * 0x9e3779b97f4a7c15ULL >> 24) & (r->size - 1);
+    while (r->known[i].m != NULL && r->known[i].serial != serial) {
+        i = (i + 1) & (r->size - 1);
+    }
+    return &r->known[i];
+}
+
+/* The match that is known by this serial already, or this one from now on. */
+static struct evt *one_match(struct pat_reader *r, struct evt *m)
+{
+    enum { KNOWN_MIN = 64 };
+    if (m->serial == 0) {
+        return m;
+    }
+    if (2 * (r->n_known + 1) > r->size) {
+        struct known *old = r->known;
+        size_t n = r->size;
+        r->size = MAX(4 * n, (size_t)KNOWN_MIN);
+        r->known = mem_calloc(r->size, sizeof *r->known);
+        for (size_t i = 0; i < n; i++) {
+            if (old[i].m != NULL) {
+                *place_of(r, old[i].serial) = old[i];
+            }
+        }
+        mem_free(old);
+    }
+    struct known *at = place_of(r, m->serial);
+    if (at->m == NULL) {
+        *at = (struct known){m->serial, m};
+        r->n_known++;
+    }
+    return at->m;
 }
 
 struct evt *pat_load_match(struct pat *p, struct load *l)
@@ -142,40 +314,173 @@ struct evt *pat_load_match(struct pat *p, struct load *l)
         }
         evt_set(m, k, v);
     }
+    m = one_match(p->reader, m);
     *VEC_PUSH(&p->named) = m;
     return m;
 }
 
-static void inst_load(struct pat_inst *i, struct load *l)
+static void load_inst(struct pat *p, uint64_t page, struct load *l)
 {
-    const struct pat_node *n = i->node;
-    uint64_t kind = load_u(l);
-    if (kind != kind_of(n)) {
-        load_fail(l, "a part of kind %llu where the pattern has %llu", (unsigned long long)kind,
-                  (unsigned long long)kind_of(n));
+    struct pat_reader *r = p->reader;
+    uint64_t at = load_u(l), parent = load_u(l), id = load_u(l), nr = page * PAGE + at;
+    if (!load_ok(l) || at >= PAGE || page > p->born / PAGE || nr == 0 || nr > p->born ||
+        id >= p->plan->n_nodes || r->left == 0) {
+        load_fail(l, "instance %llu of %llu", (unsigned long long)nr, (unsigned long long)p->born);
         return;
     }
-    pat_begun_with(i, pat_load_match(i->pat, l));
-    for (size_t kids = load_count(l, 4); kids > 0 && load_ok(l); kids--) {
-        uint64_t slot = load_u(l);
-        if (slot >= n->n_kids || (n->def->one_each && pat_kid(i, (uint32_t)slot) != NULL)) {
-            load_fail(l, "part %llu of %u, or twice", (unsigned long long)slot, n->n_kids);
-            return;
-        }
-        inst_load(pat_spawn(i, (uint32_t)slot), l); /* no deeper than the plan */
-    }
-    if (load_ok(l) && n->def->load != NULL) {
-        n->def->load(i, l);
+    struct pat_inst *i = pat_new_inst(p, p->nodes[id]);
+    i->nr = nr;
+    r->left--;
+    *VEC_PUSH(&r->insts) = (struct born){i, parent};
+    pat_begun_with(i, pat_load_match(p, l));
+    if (load_ok(l) && i->node->def->load != NULL) {
+        i->node->def->load(i, l);
     }
 }
 
-void pat_load(struct pat *p, struct load *l)
+static void load_page_inside(struct pat *p, struct load *l)
 {
-    assert(p->root == NULL && p->depth == 0 && p->out.len == 0);
+    uint64_t page = load_u(l);
+    for (size_t n = load_count(l, 4); n > 0 && load_ok(l); n--) {
+        load_inst(p, page, l);
+    }
+    VEC_CLEAR(&p->named);
+}
+
+void pat_load_page(struct pat *p, struct load *l)
+{
+    size_t space = load_space(l);
+    if (p->reader == NULL || !p->reader->apart) {
+        load_fail(l, "instances of a pattern that has all of them");
+    } else {
+        load_page_inside(p, l);
+    }
+    load_space_end(l, space);
+}
+
+/* Those that have no place in the tree are given back, too. */
+void pat_reader_free(struct pat *p)
+{
+    struct pat_reader *r = p->reader;
+    if (r == NULL) {
+        return;
+    }
+    VEC_EACH (&r->insts, x) {
+        pat_quit(x->i);
+    }
+    VEC_DONE(&r->insts);
+    mem_free(r->known);
+    mem_free(r);
+    p->reader = NULL;
+}
+
+static int by_nr(const void *a, const void *b)
+{
+    const struct born *x = a, *y = b;
+    return x->i->nr < y->i->nr ? -1 : x->i->nr > y->i->nr;
+}
+
+static struct pat_inst *find(const struct pat_reader *r, uint64_t nr)
+{
+    size_t low = 0, high = r->insts.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->insts.ptr[mid].i->nr < nr) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    bool found = low < r->insts.len && r->insts.ptr[low].i->nr == nr;
+    return found ? r->insts.ptr[low].i : NULL;
+}
+
+/* Older ones have their places. */
+static bool give_place(struct pat *p, const struct born *x)
+{
+    struct pat_inst *i = x->i;
+    if (x->parent == 0 && i->node->up == NULL && p->root == NULL) {
+        p->root = i;
+        return true;
+    }
+    struct pat_inst *to = x->parent < i->nr ? find(p->reader, x->parent) : NULL;
+    if (to == NULL || to->node != i->node->up ||
+        (to->node->def->one_each && pat_kid(to, i->slot) != NULL)) {
+        return false;
+    }
+    pat_link(i, to);
+    return true;
+}
+
+/* By number: parents before kids, kids in their order. */
+static void build(struct pat *p, struct load *l)
+{
+    struct pat_reader *r = p->reader;
+    qsort(r->insts.ptr, r->insts.len, sizeof *r->insts.ptr, by_nr);
+    for (size_t k = 0; k < r->insts.len; k++) {
+        const struct born *x = &r->insts.ptr[k];
+        if ((k > 0 && x[-1].i->nr == x->i->nr) || !give_place(p, x)) {
+            load_fail(l, "instance %llu twice, or where none can be", (unsigned long long)x->i->nr);
+            return;
+        }
+    }
+    VEC_EACH (&r->insts, x) {
+        if (x->i->node->def->loaded != NULL) {
+            x->i->node->def->loaded(x->i, l);
+        }
+    }
+}
+
+/* It was never started. */
+static void give_up(struct pat *p)
+{
+    VEC_EACH (&p->out, m) {
+        evt_drop(p->env->heap, *m);
+    }
+    VEC_CLEAR(&p->out);
+    p->root = NULL;
+    pat_reader_free(p);
+    if (p->begin != NULL) {
+        evt_drop(p->env->heap, p->begin);
+        p->begin = NULL;
+    }
+}
+
+void pat_loaded(struct pat *p, struct load *l)
+{
+    struct pat_reader *r = p->reader;
+    if (r == NULL) {
+        return;
+    }
+    pat_enter(p);
+    if (load_ok(l) && r->left > 0) {
+        load_fail(l, "%llu instances are missing", (unsigned long long)r->left);
+    }
+    if (load_ok(l)) {
+        build(p, l);
+    }
+    if (load_ok(l)) {
+        VEC_EACH (&r->insts, x) {
+            pat_enlist(x->i);
+        }
+        VEC_CLEAR(&r->insts);
+        pat_reader_free(p);
+    } else {
+        give_up(p);
+    }
+    pat_leave(p);
+}
+
+void pat_load(struct pat *p, struct load *l, bool apart)
+{
+    assert(p->root == NULL && p->depth == 0 && p->out.len == 0 && p->reader == NULL);
     pat_enter(p);
     VEC_CLEAR(&p->named);
+    p->reader = MEM_NEW(struct pat_reader);
     struct evt *begin = pat_load_match(p, l);
     p->refused = load_u(l);
+    p->born = load_u(l);
+    p->reader->left = load_u(l);
     for (size_t n = load_count(l, 1); n > 0 && load_ok(l); n--) {
         struct evt *m = pat_load_match(p, l);
         if (m == NULL) {
@@ -184,23 +489,20 @@ void pat_load(struct pat *p, struct load *l)
         }
         *VEC_PUSH(&p->out) = evt_keep(m);
     }
+    VEC_CLEAR(&p->named);
     if (p->begin != NULL) {
         evt_drop(p->env->heap, p->begin);
     }
     p->begin = begin != NULL ? evt_keep(begin) : NULL;
-    if (load_bool(l)) {
-        inst_load(pat_root(p), l);
+    p->reader->apart = load_bool(l);
+    if (p->reader->apart && !apart) {
+        load_fail(l, "a pattern without its instances");
+    }
+    while (load_ok(l) && !p->reader->apart && p->reader->left > 0) {
+        load_page_inside(p, l);
+    }
+    if (!load_ok(l) || !p->reader->apart) {
+        pat_loaded(p, l);
     }
     pat_leave(p);
-    if (!load_ok(l)) {
-        VEC_EACH (&p->out, m) {
-            evt_drop(p->env->heap, *m);
-        }
-        VEC_CLEAR(&p->out);
-        pat_stop(p);
-        if (p->begin != NULL) {
-            evt_drop(p->env->heap, p->begin);
-            p->begin = NULL;
-        }
-    }
 }

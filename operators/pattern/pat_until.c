@@ -294,8 +294,6 @@ static void until_load(struct pat_inst *i, struct load *l)
 {
     const struct until_node *n = (const struct until_node *)i->node;
     struct until_inst *u = (struct until_inst *)i;
-    u->body = pat_kid(i, 0);
-    u->end = pat_kid(i, 1);
     u->low = load_i(l);
     u->high = load_i(l);
     u->count = load_i(l);
@@ -309,6 +307,14 @@ static void until_load(struct pat_inst *i, struct load *l)
             collect_one(u, k, v);
         }
     }
+}
+
+static void until_loaded(struct pat_inst *i, struct load *l)
+{
+    struct until_inst *u = (struct until_inst *)i;
+    (void)l;
+    u->body = pat_kid(i, 0);
+    u->end = pat_kid(i, 1);
 }
 
 const struct pat_def pat_def_until = {
@@ -327,4 +333,5 @@ const struct pat_def pat_def_until = {
     .destroy = until_destroy,
     .save = until_save,
     .load = until_load,
+    .loaded = until_loaded,
 };

@@ -55,8 +55,13 @@ void pat_pass(struct pat *p);
 size_t pat_settle(struct pat *p, struct evt *const *matches, size_t n, struct evt ***ret_matches);
 void pat_stop(struct pat *p); /* ends all partial matches; pat_start begins anew */
 void pat_free(struct pat *p);
-/* All instances, between two calls; loaded into a pattern that is new and not started. */
-void pat_save(struct pat *p, struct save *s);
-void pat_load(struct pat *p, struct load *l);
+/* All instances, between two calls; loaded into a pattern that is new and not started. apart: if
+ * there are many they have a node of their own, in slices if that may be. */
+void pat_save(struct pat *p, struct save *s, bool apart);
+bool pat_is_apart(const struct pat *p); /* there are many */
+void pat_save_pages(struct pat *p, struct save *s);
+void pat_load(struct pat *p, struct load *l, bool apart);
+void pat_load_page(struct pat *p, struct load *l); /* of that node */
+void pat_loaded(struct pat *p, struct load *l);    /* all that it has */
 
 #endif

@@ -209,7 +209,12 @@ size_t tmr_count(const struct tmr_queue *q)
 
 void tmr_save(struct save *s, const struct tmr *t)
 {
-    save_bool(s, tmr_is_set(t));
+    tmr_save_as(s, t, tmr_is_set(t));
+}
+
+void tmr_save_as(struct save *s, const struct tmr *t, bool set)
+{
+    save_bool(s, set);
     save_i(s, t->due);
     save_u(s, t->place);
 }

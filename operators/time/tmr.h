@@ -45,6 +45,7 @@ size_t tmr_count(const struct tmr_queue *q);
 
 /* A timer as part of its owner's state: whether it is set, for when, and its place. */
 void tmr_save(struct save *s, const struct tmr *t);
+void tmr_save_as(struct save *s, const struct tmr *t, bool set); /* one that fires: as it was */
 void tmr_load(struct load *l, struct tmr_queue *q, struct tmr *t);
 /* How many places were given. */
 uint64_t tmr_places(const struct tmr_queue *q);

@@ -16,7 +16,7 @@
 
 #define TYPES                                                                                      \
     "create schema E(k string, n int, x double); create schema D(k string, n int, x double);\n"    \
-    "create schema S(k string, n int, x double);\n"
+    "create schema S(k string, n int, x double); create window W#length(2) as S;\n"
 
 struct kind {
     const char *name, *module;
@@ -42,6 +42,11 @@ static const struct kind kinds[] = {
      " pattern (a b) define b as b.n > prev(b.n, 2) + 90);"
      "select * from S match_recognize (partition by k measures a.n as n, count(b.n) as c"
      " all matches pattern (a b*) interval 50 seconds or terminated define b as b.n > a.n);"},
+    {"patterns that wait",
+     "select a.n from pattern [every a=E(n > 84) -> b=D(k = a.k) where timer:within(1 hour)];"
+     "select a.n from pattern [every a=E(n > 97) -> b=D(x > a.x) -> c=S(k = b.k)];"
+     "on pattern [every a=E(n > 95) -[200]> b=S(k = a.k) or every c=D(n > 99) -> d=E(k = c.k)]"
+     " select * from W;"},
     {"partitions by key", "create context C partition by k from E, k from S;"
                           "context C select sum(n) as s, count(*) as c from E#length(4);"
                           "context C select a.n, b.n from pattern [every a=E -> b=S(n > a.n)];"

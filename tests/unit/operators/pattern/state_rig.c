@@ -132,7 +132,7 @@ void rig_save(struct rig *r, struct buf *to)
     buf_clear(to);
     save_begin(s, NODE);
     if (src->pat != NULL) {
-        pat_save(src->pat, s);
+        pat_save(src->pat, s, false);
     } else {
         mr_save(src->mr, s, false);
     }
@@ -154,7 +154,7 @@ int rig_load(struct rig *r, const struct rig *like, struct slice bytes, struct e
     eng_advance(r->e, eng_now(like->e));
     load_begin(l, &c);
     if (src->pat != NULL) {
-        pat_load(src->pat, l);
+        pat_load(src->pat, l, false);
     } else {
         mr_load(src->mr, l, false);
     }
