@@ -16,7 +16,7 @@
 
 #define TYPES                                                                                      \
     "create schema E(k string, n int, x double); create schema D(k string, n int, x double);\n"    \
-    "create schema S(k string, n int, x double); create window W#length(2) as S;\n"
+    "create schema S(k string, n int, x double); create window Latest#length(2) as S;\n"
 
 struct kind {
     const char *name, *module;
@@ -46,7 +46,7 @@ static const struct kind kinds[] = {
      "select a.n from pattern [every a=E(n > 84) -> b=D(k = a.k) where timer:within(1 hour)];"
      "select a.n from pattern [every a=E(n > 97) -> b=D(x > a.x) -> c=S(k = b.k)];"
      "on pattern [every a=E(n > 95) -[200]> b=S(k = a.k) or every c=D(n > 99) -> d=E(k = c.k)]"
-     " select * from W;"},
+     " select * from Latest;"},
     {"partitions by key", "create context C partition by k from E, k from S;"
                           "context C select sum(n) as s, count(*) as c from E#length(4);"
                           "context C select a.n, b.n from pattern [every a=E -> b=S(n > a.n)];"
