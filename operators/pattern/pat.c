@@ -19,7 +19,7 @@ static size_t inst_size(const struct pat_node *n)
     return n->def->inst_bytes + (n->def->inst_extra != NULL ? n->def->inst_extra(n) : 0);
 }
 
-struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n)
+static inline struct pat_inst *inst_new(struct pat *p, const struct pat_node *n)
 {
     struct pat_inst *i = p->spare[n->id];
     if (i != NULL) {
@@ -32,31 +32,38 @@ struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n)
     return i;
 }
 
+static inline void enlist(struct pat_inst *i)
+{
+    struct pat_ring *all = &i->pat->all;
+    i->ring = (struct pat_ring){all->older, all};
+    all->older->newer = &i->ring;
+    all->older = &i->ring;
+}
+
+static inline void unlist(struct pat_inst *i)
+{
+    i->ring.older->newer = i->ring.newer;
+    i->ring.newer->older = i->ring.older;
+}
+
+static inline struct pat_inst *born(struct pat *p, const struct pat_node *n)
+{
+    struct pat_inst *i = inst_new(p, n);
+    i->nr = ++p->born;
+    enlist(i);
+    return i;
+}
+
+struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n)
+{
+    struct pat_inst *i = inst_new(p, n);
+    i->ring = (struct pat_ring){&i->ring, &i->ring};
+    return i;
+}
+
 void pat_enlist(struct pat_inst *i)
 {
-    struct pat *p = i->pat;
-    i->older = p->newest;
-    *(i->older != NULL ? &i->older->newer : &p->oldest) = i;
-    p->newest = i;
-}
-
-static void unlist(struct pat_inst *i)
-{
-    struct pat *p = i->pat;
-    if (i->older == NULL && p->oldest != i) {
-        return; /* it is being loaded */
-    }
-    p->late.at = p->late.at == i ? i->newer : p->late.at;
-    *(i->older != NULL ? &i->older->newer : &p->oldest) = i->newer;
-    *(i->newer != NULL ? &i->newer->older : &p->newest) = i->older;
-}
-
-static struct pat_inst *born(struct pat *p, const struct pat_node *n)
-{
-    struct pat_inst *i = pat_new_inst(p, n);
-    i->nr = ++p->born;
-    pat_enlist(i);
-    return i;
+    enlist(i);
 }
 
 static void inst_release(struct pat *p, struct pat_inst *i)
@@ -118,7 +125,7 @@ static void unlink_kid(struct pat_inst *i)
     i->linked = false;
 }
 
-void pat_link(struct pat_inst *i, struct pat_inst *parent)
+static inline void link_kid(struct pat_inst *i, struct pat_inst *parent)
 {
     i->parent = parent;
     i->linked = true;
@@ -131,11 +138,16 @@ void pat_link(struct pat_inst *i, struct pat_inst *parent)
     parent->last = i;
 }
 
+void pat_link(struct pat_inst *i, struct pat_inst *parent)
+{
+    link_kid(i, parent);
+}
+
 struct pat_inst *pat_spawn(struct pat_inst *parent, uint32_t slot)
 {
     assert(slot < parent->node->n_kids);
     struct pat_inst *i = born(parent->pat, parent->node->kids[slot]);
-    pat_link(i, parent);
+    link_kid(i, parent);
     return i;
 }
 
@@ -186,7 +198,9 @@ void pat_quit(struct pat_inst *i)
         return;
     }
     struct pat *p = i->pat;
-    pat_touch(i);
+    if (UNLIKELY(p->late.to != NULL)) {
+        pat_save_gone(i);
+    }
     i->dead = true;
     pat_release(p, i->counted);
     unlink_kid(i);
@@ -223,7 +237,6 @@ void pat_true(struct pat_inst *i, struct evt *m, bool quit)
         }
         match(p, m);
     } else if (!i->parent->dead) {
-        pat_touch(i->parent);
         i->parent->node->def->on_true(i->parent, i, m, quit);
     }
 }
@@ -240,7 +253,6 @@ void pat_false(struct pat_inst *i, bool again)
         }
         pat_quit(i);
     } else if (!i->parent->dead) {
-        pat_touch(i->parent);
         i->parent->node->def->on_false(i->parent, i, again);
     }
 }
@@ -398,6 +410,7 @@ static void discard(struct pat_inst *i)
     }
     const struct pat_def *d = i->node->def;
     if ((d->holds_begin && pat_used(i->begin)) || (d->holds_used != NULL && d->holds_used(i))) {
+        pat_touch(i);
         pat_false(i, true); /* whoever hears it ends it */
         return;
     }
@@ -456,6 +469,7 @@ struct pat *pat_new(const struct pat_plan *plan, struct pat_env *env,
     p->env = env;
     p->on_match = on_match;
     p->arg = arg;
+    p->all = (struct pat_ring){&p->all, &p->all};
     p->spare = mem_calloc(plan->n_nodes, sizeof(struct pat_inst *));
     p->nodes = mem_calloc(plan->n_nodes, sizeof *p->nodes);
     note_nodes(p, plan->root);

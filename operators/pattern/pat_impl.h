@@ -29,6 +29,10 @@ enum {
 /* ---- pat.c: run time ---- */
 void pat_enter(struct pat *p);
 void pat_leave(struct pat *p);
+static inline struct pat_inst *pat_of_ring(struct pat_ring *r)
+{
+    return CONTAINER_OF(r, struct pat_inst, ring);
+}
 struct pat_inst *pat_new_inst(struct pat *p, const struct pat_node *n); /* without a place */
 void pat_link(struct pat_inst *i, struct pat_inst *parent);             /* its last kid */
 void pat_enlist(struct pat_inst *i);                                    /* as the newest */
@@ -58,7 +62,7 @@ void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(stru
 int64_t pat_due(struct pat_inst *i, const struct ex *period);
 
 /* ---- pat_state.c ---- */
-/* Before what an instance adds changes, or it goes; pat_fired: likewise, by its timer. */
+/* Before an instance reports, changes or goes: it and those above it; pat_fired: by its timer. */
 void pat_save_first(struct pat_inst *i);
 static inline void pat_touch(struct pat_inst *i)
 {
@@ -66,6 +70,7 @@ static inline void pat_touch(struct pat_inst *i)
         pat_save_first(i);
     }
 }
+void pat_save_gone(struct pat_inst *i); /* likewise; it goes */
 void pat_fired(struct pat_inst *i, const struct tmr *t);
 void pat_save_rest(struct pat *p);
 void pat_reader_free(struct pat *p);

@@ -86,17 +86,28 @@ static bool in_page(const struct pat_inst *i, uint64_t page, uint64_t end)
     return i != NULL && i->nr / PAGE == page && i->nr < end;
 }
 
+static struct pat_inst *newer(const struct pat_inst *i)
+{
+    struct pat_ring *r = i->ring.newer;
+    return r != &i->pat->all ? pat_of_ring(r) : NULL;
+}
+
+static struct pat_inst *oldest(struct pat *p)
+{
+    return p->all.newer != &p->all ? pat_of_ring(p->all.newer) : NULL;
+}
+
 /* Of the page that begins with that instance; what comes behind it. */
 static struct pat_inst *save_page_inside(struct pat_inst *first, uint64_t end, struct save *s)
 {
     uint64_t page = first->nr / PAGE, n = 0;
     struct pat_inst *i;
-    for (i = first; in_page(i, page, end); i = i->newer) {
+    for (i = first; in_page(i, page, end); i = newer(i)) {
         n++;
     }
     save_u(s, page);
     save_u(s, n);
-    for (i = first; in_page(i, page, end); i = i->newer) {
+    for (i = first; in_page(i, page, end); i = newer(i)) {
         save_inst(i, s);
     }
     forget_named(first->pat);
@@ -133,7 +144,7 @@ void pat_save(struct pat *p, struct save *s, bool apart)
     }
     forget_named(p);
     save_bool(s, apart);
-    for (struct pat_inst *i = p->oldest; !apart && i != NULL;) {
+    for (struct pat_inst *i = oldest(p); !apart && i != NULL;) {
         i = save_page_inside(i, UINT64_MAX, s);
     }
 }
@@ -145,11 +156,12 @@ static size_t write_page(struct pat_inst *i)
     struct pat *p = i->pat;
     uint64_t page = i->nr / PAGE;
     struct save *s = save_late_to(p->late.to);
-    while (i->older != NULL && i->older->nr / PAGE == page) {
-        i = i->older;
+    for (struct pat_ring *r = i->ring.older;
+         r != &p->all && in_page(pat_of_ring(r), page, p->late.end); r = r->older) {
+        i = pat_of_ring(r);
     }
     (void)save_page(i, p->late.end, s);
-    for (; in_page(i, page, p->late.end); i = i->newer) {
+    for (; in_page(i, page, p->late.end); i = newer(i)) {
         i->cut = p->late.cut;
     }
     return save_item_bytes(s);
@@ -157,9 +169,18 @@ static size_t write_page(struct pat_inst *i)
 
 void pat_save_first(struct pat_inst *i)
 {
-    if (i->nr < i->pat->late.end && i->cut != i->pat->late.cut) {
-        (void)write_page(i);
+    for (; i != NULL; i = i->parent) {
+        if (i->nr < i->pat->late.end && i->cut != i->pat->late.cut) {
+            (void)write_page(i);
+        }
     }
+}
+
+void pat_save_gone(struct pat_inst *i)
+{
+    struct pat *p = i->pat;
+    pat_save_first(i);
+    p->late.at = p->late.at == &i->ring ? i->ring.newer : p->late.at;
 }
 
 void pat_fired(struct pat_inst *i, const struct tmr *t)
@@ -174,14 +195,14 @@ static bool late_step(void *arg, size_t bytes)
     enum { LOOK = 32 }; /* what it costs to find that it is written already */
     struct pat *p = arg;
     for (size_t n = 0; p->late.to != NULL && n < bytes;) {
-        struct pat_inst *i = p->late.at;
-        if (i == NULL || i->nr >= p->late.end) {
+        struct pat_inst *i = pat_of_ring(p->late.at);
+        if (p->late.at == &p->all || i->nr >= p->late.end) {
             save_late_end(p->late.to);
             p->late.to = NULL;
             continue;
         }
         n += i->cut == p->late.cut ? LOOK : write_page(i);
-        p->late.at = i->newer;
+        p->late.at = i->ring.newer;
     }
     return p->late.to == NULL;
 }
@@ -206,12 +227,12 @@ void pat_save_pages(struct pat *p, struct save *s)
     struct save_late *to = may ? save_node_later(s, &ops, p, size) : NULL;
     if (to != NULL) {
         p->late.to = to;
-        p->late.at = p->oldest;
+        p->late.at = p->all.newer;
         p->late.end = p->born + 1;
         p->late.cut++;
         return;
     }
-    for (struct pat_inst *i = p->oldest; i != NULL;) {
+    for (struct pat_inst *i = oldest(p); i != NULL;) {
         i = save_page(i, UINT64_MAX, s);
     }
 }

@@ -49,18 +49,22 @@ struct pat_node { /* of the plan; kinds embed it first */
     bool late;   /* it follows on a match so far */
 };
 
+struct pat_ring { /* of all that live, in order of birth, and the pattern */
+    struct pat_ring *older, *newer;
+};
+
 struct pat_inst { /* kinds embed it first */
     const struct pat_node *node;
     struct pat *pat;
     struct pat_inst *parent;
-    struct pat_inst *first, *last;  /* kids, in order of beginning */
-    struct pat_inst *next, *prev;   /* among the parent's kids; next stays valid after quit */
-    struct pat_inst *older, *newer; /* of all that live, in order of birth */
-    struct pat_inst *grave;         /* list of the dead, or the free list */
-    struct evt *begin;              /* kept; NULL: nothing matched so far */
-    uint64_t nr;                    /* of its birth, from 1; no other has it */
-    uint32_t slot;                  /* which kid of the parent's node it is */
-    uint32_t cut;                   /* it is saved for that one */
+    struct pat_inst *first, *last; /* kids, in order of beginning */
+    struct pat_inst *next, *prev;  /* among the parent's kids; next stays valid after quit */
+    struct pat_ring ring;
+    struct pat_inst *grave; /* list of the dead, or the free list */
+    struct evt *begin;      /* kept; NULL: nothing matched so far */
+    uint64_t nr;            /* of its birth, from 1; no other has it */
+    uint32_t slot;          /* which kid of the parent's node it is */
+    uint32_t cut;           /* it is saved for that one */
     bool dead, linked;
     bool counted;        /* it is among the partials */
     bool probing, fired; /* being begun by every: a match now is swallowed and noted */
@@ -72,7 +76,7 @@ struct pat {
     void (*on_match)(void *arg, struct evt *match);
     void *arg;
     struct pat_inst *root;
-    struct pat_inst *oldest, *newest; /* of all that live */
+    struct pat_ring all;
     uint64_t born;
     struct pat_inst *grave;
     struct pat_inst **spare; /* by node id */
@@ -89,7 +93,7 @@ struct pat {
     const struct pat_node **nodes; /* by id */
     struct {                       /* saving in slices; to: NULL, or where pages are written */
         struct save_late *to;
-        struct pat_inst *at; /* the oldest that may be in a page to be written */
+        struct pat_ring *at; /* the oldest that may be in a page to be written */
         uint64_t end;        /* births from there on are not in it */
         uint32_t cut;
         const struct tmr *firing; /* it was set at the cut */
