@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define BESIDE_NS (5 * CLOCK_NS_PER_MS)
-#define LONG_NS   (4 * CLOCK_NS_PER_MS)  /* of inputs, while others wait */
+#define LONG_NS   (4 * CLOCK_NS_PER_MS)  /* of a task's inputs in one step, while others wait */
 #define HEAVY_NS  (20 * CLOCK_NS_PER_MS) /* those of who took so long cost much */
 
 enum { PIECES_MAX = 1 << 24, KEYS_MAX = 1 << 20, KEYS_BYTES = 64 << 20 };
@@ -355,7 +355,7 @@ static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint3
         now = slot_now(s);
         o->portion = !done || now - before >= LONG_NS / 2 ? 1 : MIN(2 * want, (uint32_t)PORTION);
         before = now;
-    } while (done && got == want && n < most && now - began < LONG_NS);
+    } while (done && got == want && n < most && now - began < LONG_NS - o->early_ns);
     o->heavy = !done || (n > 0 && now - began >= HEAVY_NS);
     o->busy_ns += n > 0 || !done ? now - began : 0;
     s->spent[SLOT_PART_INPUTS] += now - began;
@@ -382,7 +382,7 @@ void slot_take_early(struct slot *s, struct slot_one *o)
 {
     uint32_t sub, n = 0;
     int64_t offset, before = s->spent[SLOT_PART_INPUTS];
-    if (o->heavy || s->early_ns >= LONG_NS || is_full(s) ||
+    if (o->heavy || o->early_ns >= LONG_NS || is_full(s) ||
         !merge_peek(task_merge(o->task), &sub, &offset)) {
         return;
     }
@@ -392,7 +392,7 @@ void slot_take_early(struct slot *s, struct slot_one *o)
         slot_party(s, o); /* its rules may be there only now */
     }
     s->put_bytes += put_of(o) - put;
-    s->early_ns += s->spent[SLOT_PART_INPUTS] - before;
+    o->early_ns += s->spent[SLOT_PART_INPUTS] - before;
 }
 
 /* Of tasks whose inputs cost much one has a turn in each step, so that the others wait for one such
@@ -424,7 +424,6 @@ static bool live_step(struct slot *s)
     slot_room(s);
     const struct slot_one *turn = whose_turn(s);
     s->put_bytes = 0;
-    s->early_ns = 0;
     s->at_hand = s->plenty = false;
     slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
@@ -450,6 +449,7 @@ static bool live_step(struct slot *s)
             s->plenty |= left && !heavy && !o->heavy;
             s->put_bytes += put_of(o) - put;
         }
+        o->early_ns = 0;
         wake_at(s, slot_trial_wake(s, o));
         if (s->conf.range == NULL) {
             wake_at(s, tick(s, o));

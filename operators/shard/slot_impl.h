@@ -44,12 +44,12 @@ struct slot_one { /* a task and what the slot knows of it */
     struct task *task;
     struct slot_task conf;
     enum slot_state state;
-    uint32_t load; /* which reads its journal, or read it last */
+    uint32_t id, load; /* load: which reads its journal, or read it last */
     VEC(struct slot_input *) inputs;
     VEC(struct slot_record) journal;
     size_t at;                 /* in it */
     uint64_t last_plan, took;  /* of its last record; by its first: the cut it began with, or 0 */
-    uint64_t awaits;           /* slot_task_awaits */
+    uint64_t awaits, ridden;   /* slot_task_awaits; events that it rode past (slot_ride.c) */
     bool released, unreleased; /* its last record is a RELEASE; it is lost for want of one */
     bool ended, kept;          /* its last record is the last of its rules; others may go on, */
     int64_t life;              /* of this life of the graph */
@@ -65,12 +65,11 @@ struct slot_one { /* a task and what the slot knows of it */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
-    uint32_t id;
-    int64_t written;      /* offset of the last journal record that it wrote; -1: none */
-    bool readable, asked; /* that record is, for everybody; the question is under way */
-    enum slot_leave how;  /* it leaves */
-    uint32_t portion;     /* inputs that it takes at a time */
-    bool heavy;           /* they cost it much: it takes some when it is its turn (slot.c) */
+    int64_t written;                 /* offset of the last journal record that it wrote; -1: none */
+    bool readable, asked;            /* that record is, for everybody; the question is under way */
+    enum slot_leave how;             /* it leaves */
+    uint32_t portion;                /* inputs that it takes at a time */
+    bool heavy; /* they cost it much: it takes some when it is its turn (slot.c) */
     bool rests; /* nothing of its input is at hand: nothing is asked of it before there is */
     bool leaving, final, said, freed; /* its last snapshot is asked for; FINAL, RELEASE are said */
     char why[160];                    /* it is lost */
@@ -79,6 +78,7 @@ struct slot_one { /* a task and what the slot knows of it */
     int64_t busy_ns, held_since,      /* held_since: waits for an input, with others at hand; 0 */
         cut_at, burst_from;           /* its last cut was; the next may be as large as the last, */
     bool burst;                       /* which was (slot_commit.c) */
+    int64_t early_ns;                 /* of this step's time for it (slot_take_early) */
 };
 
 struct slot {
@@ -108,8 +108,8 @@ struct slot {
     uint32_t heavy_last;         /* the task that had the last turn of the heavy ones */
     size_t put_bytes;            /* of live tasks, not cut yet */
     size_t cut_next;             /* the first task of the next transaction */
-    int64_t last_commit, commit_began, not_before, early_ns; /* early: since the last step */
-    uint32_t aborted;                                        /* in a row */
+    int64_t last_commit, commit_began, not_before;
+    uint32_t aborted;               /* in a row */
     uint32_t undelivered;           /* conf.plain: puts whose end is not known */
     bool again, draining, fenced;   /* again: conf.plain: one of them was refused */
     int64_t timer_at;               /* INT64_MAX: none */

@@ -22,6 +22,7 @@ void slot_ride_leave(struct slot_scan *c, struct slot_input *in)
         return;
     }
     task_ride(in->one->task, in->ride_sub, r->next, r->peak, r->events - in->ride_from);
+    in->one->ridden += r->events - in->ride_from;
     in->lanes[in->ride_sub - in->first].next = r->next;
     in->next = MAX(in->next, r->next);
     in->taken_ms = r->time_ms;

@@ -2,10 +2,12 @@
  *
  * What it costs that rules stand in graphs of their own: the same rules over the same events as one
  * graph and as one graph each, in one slot on the embedded bus, CPU seconds of the process while
- * they are read. Over half of the events, and over all of them: the difference is what an event
- * costs once all tasks have begun.
+ * they are read, without those of the thread that looks whether they are. Begin included: each run
+ * is of new tasks. A run is short, so there are several, in turns; a ratio is that of two runs next
+ * to each other, and the median of all is told. Over half of the events, and over all of them: the
+ * difference is what an event costs once all tasks have begun.
  *
- *     bench_slots [RULES [EVENTS]]
+ *     bench_slots [RULES [EVENTS [ROUNDS]]]
  */
 #include "core/base/vec.h"
 #include "core/event/batch_enc.h"
@@ -16,15 +18,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PARTS = 4, PER_RECORD = 200, NAMES = 100, TEXT_MAX = 1 << 20 };
+enum { PARTS = 4, PER_RECORD = 200, NAMES = 100, TEXT_MAX = 1 << 20, ROUNDS_MAX = 99 };
 
 struct bench {
     struct bus *bus;
     struct bus_client *c;
     struct bus_writer *out;
     uint32_t rules, events; /* events: that are there */
+    uint32_t rounds, runs;  /* runs: so far */
     int64_t ts;             /* of the last */
 };
 
@@ -100,8 +104,17 @@ static uint64_t taken(struct worker *w)
     return sum;
 }
 
-static double measure(struct bench *b, const char *name, uint32_t graphs)
+static int64_t cpu_of_others(void)
 {
+    struct timespec mine;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mine);
+    return clock_cpu_ns() - mine.tv_sec * CLOCK_NS_PER_S - mine.tv_nsec;
+}
+
+static double measure(struct bench *b, uint32_t graphs)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "run%ux", b->runs++);
     const struct worker_conf conf = {
         .name = name, .commit_ns = 10 * CLOCK_NS_PER_MS, .from_start = true};
     VEC(struct worker_want) wants = {0};
@@ -117,7 +130,7 @@ static double measure(struct bench *b, const char *name, uint32_t graphs)
         }
     }
     struct worker *w = worker_new(b->bus, &conf);
-    int64_t began = clock_cpu_ns();
+    int64_t began = cpu_of_others();
     (void)worker_run(w, wants.ptr, (uint32_t)wants.len);
     while (taken(w) < (uint64_t)b->events * graphs) {
         (void)usleep(50000);
@@ -126,9 +139,7 @@ static double measure(struct bench *b, const char *name, uint32_t graphs)
             exit(1);
         }
     }
-    double s = (double)(clock_cpu_ns() - began) / 1e9;
-    printf("%2u graphs of %2u rules: %u events, %.3f CPU s, %.0f ns per event\n", graphs, each,
-           b->events, s, s * 1e9 / b->events);
+    double s = (double)(cpu_of_others() - began) / 1e9;
     worker_free(w);
     VEC_EACH (&all, l) {
         laid_unref(*l);
@@ -138,14 +149,49 @@ static double measure(struct bench *b, const char *name, uint32_t graphs)
     return s;
 }
 
+struct figures { /* of all rounds: CPU seconds, and how many times as much */
+    double one[ROUNDS_MAX], each[ROUNDS_MAX], ratio[ROUNDS_MAX];
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Puts them in order. */
+static double median(double *v, uint32_t n)
+{
+    qsort(v, n, sizeof *v, by_size);
+    return (v[(n - 1) / 2] + v[n / 2]) / 2;
+}
+
+static void take_turns(struct bench *b, struct figures *f)
+{
+    for (uint32_t i = 0; i < b->rounds; i++) {
+        f->one[i] = measure(b, 1);
+        f->each[i] = measure(b, b->rules);
+        f->ratio[i] = f->each[i] / f->one[i];
+        printf("%u events, one graph %.0f ns per event, %u graphs %.0f: %.2f times\n", b->events,
+               f->one[i] * 1e9 / b->events, b->rules, f->each[i] * 1e9 / b->events, f->ratio[i]);
+    }
+}
+
+static uint32_t number(int argc, char **argv, int i, uint32_t otherwise)
+{
+    return argc > i ? (uint32_t)strtoul(argv[i], NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-    struct bench b = {.rules = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 50,
+    struct bench b = {.rules = number(argc, argv, 1, 50),
+                      .rounds = MIN(MAX(number(argc, argv, 3, 7), 1u), (uint32_t)ROUNDS_MAX),
                       .ts = INT64_C(1700000000000000000)};
-    uint32_t half = (argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 400000) / 2;
+    uint32_t half = number(argc, argv, 2, 400000) / 2, n = b.rounds;
     char dir[] = "/tmp/kaiju-bench-XXXXXX", command[64];
-    struct err err;
+    struct figures f[2]; /* half of the events, all */
     double one[2], each[2];
+    struct err err;
     if (mkdtemp(dir) == NULL) {
         return 1;
     }
@@ -154,12 +200,15 @@ int main(int argc, char **argv)
     wait_for(b.c, 2, 1);
     for (int i = 0; i < 2; i++) {
         put_events(&b, half);
-        one[i] = measure(&b, i == 0 ? "one" : "whole", 1);
-        each[i] = measure(&b, i == 0 ? "each" : "apart", b.rules);
+        take_turns(&b, &f[i]);
+        one[i] = median(f[i].one, n);
+        each[i] = median(f[i].each, n);
     }
-    printf("graphs of their own cost %.2f times as much; once they have begun, %.2f times (%.0f "
-           "and %.0f ns per event)\n",
-           each[1] / one[1], (each[1] - each[0]) / (one[1] - one[0]),
+    double times = median(f[1].ratio, n);
+    printf("graphs of their own cost %.2f times as much (median of %u; %.2f to %.2f), %.0f and "
+           "%.0f ns per event; once they have begun, %.2f times, %.0f and %.0f ns (of medians)\n",
+           times, n, f[1].ratio[0], f[1].ratio[n - 1], each[1] * 1e9 / b.events,
+           one[1] * 1e9 / b.events, (each[1] - each[0]) / (one[1] - one[0]),
            (each[1] - each[0]) * 1e9 / half, (one[1] - one[0]) * 1e9 / half);
     bus_writer_close(b.out);
     bus_client_free(b.c);
