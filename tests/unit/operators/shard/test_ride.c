@@ -17,6 +17,7 @@
 #include "operators/shard/layout.h"
 #include "operators/shard/slot_impl.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/slot_abandon.h"
 
 #include <stdio.h>
 
