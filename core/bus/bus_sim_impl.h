@@ -78,7 +78,7 @@ struct sim_client {
     bool paused, crashed;
     uint32_t dies_in;                /* calls; 0: it does not */
     int64_t ahead_ns, wall_ahead_ns; /* of the world's clocks */
-    int64_t slow_ns, held_ns;        /* that a look at its clock may find gone by; has found */
+    int64_t slow_ns, shown_ns;       /* that a look may find gone by; what the last one found */
     VEC(struct sim_out *) due;
     VEC(struct sim_out *) lent;
     VEC(struct sim_assign *) ready; /* not the paused */

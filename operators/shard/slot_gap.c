@@ -86,8 +86,9 @@ static bool is_before(struct merge_pos a, struct merge_pos b)
     return a.offset != b.offset ? a.offset < b.offset : a.index < b.index;
 }
 
-/* The record says itself that it passed over what lies there. */
-static bool has_gap(const struct journal_record *r, uint32_t sub, struct merge_pos at)
+/* Where it goes on behind what the record says itself that it passed over there. */
+static struct merge_pos behind_gap(const struct journal_record *r, uint32_t sub,
+                                   struct merge_pos at)
 {
     for (uint32_t i = 0; i < r->n_decisions; i++) {
         uint32_t of;
@@ -96,10 +97,10 @@ static bool has_gap(const struct journal_record *r, uint32_t sub, struct merge_p
         if (r->decisions[i].kind == JOURNAL_GAP &&
             task_gap_read(r->decisions[i].bytes, &of, &from, &to) && of == sub &&
             from.offset == at.offset && from.index == at.index) {
-            return true;
+            at = (struct merge_pos){to, 0};
         }
     }
-    return false;
+    return at;
 }
 
 /* Walks the journal: `at` are positions, per sub-stream; the last record into *ret, if wanted. */
@@ -126,8 +127,8 @@ static bool walk(const struct slot_one *o, struct arena *a, struct merge_pos *at
                 return false;
             }
             at[x->sub] = fresh ? x->from : at[x->sub];
-            gone |= is_before(at[x->sub], x->to) && at[x->sub].offset < c->start &&
-                    !has_gap(&rec, x->sub, at[x->sub]);
+            struct merge_pos on = behind_gap(&rec, x->sub, at[x->sub]);
+            gone |= is_before(on, x->to) && on.offset < c->start;
             at[x->sub] = x->to;
         }
         fresh = false;

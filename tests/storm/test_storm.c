@@ -170,6 +170,9 @@ static void calm_down(struct storm *s)
         }
     }
     for (int i = 0; s->deleting && i < 1000; i++) {
+        if (storm_live(s) == 0) {
+            (void)storm_begin_proc(s);
+        }
         storm_pass(s, 100 * CLOCK_NS_PER_MS);
     }
     if (s->deleted) {
