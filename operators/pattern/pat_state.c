@@ -437,7 +437,9 @@ static bool give_place(struct pat *p, const struct born *x)
 static void build(struct pat *p, struct load *l)
 {
     struct pat_reader *r = p->reader;
-    qsort(r->insts.ptr, r->insts.len, sizeof *r->insts.ptr, by_nr);
+    if (r->insts.len > 0) {
+        qsort(r->insts.ptr, r->insts.len, sizeof *r->insts.ptr, by_nr);
+    }
     for (size_t k = 0; k < r->insts.len; k++) {
         const struct born *x = &r->insts.ptr[k];
         if ((k > 0 && x[-1].i->nr == x->i->nr) || !give_place(p, x)) {

@@ -100,7 +100,7 @@ void slot_trials_close(struct slot *s)
     s->trials.open = false;
     s->trials.puts = 0;
     VEC_EACH (&s->tasks, o) {
-        (*o)->trial.asked = false; /* again, if it still matters */
+        (*o)->trial.asked = (*o)->trial.stale = false; /* again, if it still matters */
     }
 }
 
@@ -114,11 +114,12 @@ void slot_trial_event(struct slot *s, const struct bus_ev *ev)
     }
     VEC_EACH (&s->tasks, at) {
         struct slot_trial *t = &(*at)->trial;
-        bool mine = (*at)->id == (uint32_t)(ev->tag >> 32) && t->asked && t->step == TRIAL_NAMING;
-        if (mine && ev->kind == BUS_EV_DELIVERED) {
+        bool mine = (*at)->id == (uint32_t)(ev->tag >> 32) && t->asked;
+        if (mine && !t->stale && t->step == TRIAL_NAMING && ev->kind == BUS_EV_DELIVERED) {
             t->step = t->back ? TRIAL_WAITS : TRIAL_NAMED;
         }
         t->asked &= !mine;
+        t->stale &= !mine;
     }
 }
 
@@ -212,6 +213,7 @@ void slot_trial_committed(struct slot *s, struct slot_one *o)
     }
     t->now = (struct slot_tried){.plan = t->now.plan, .seq = o->cut.seq}; /* and the next record */
     t->deaths = s->trials.alone == o ? t->deaths : 0;
+    t->stale = t->asked; /* a tick was committed before what it was to take was written */
     t->step = TRIAL_WAITS;
 }
 

@@ -41,7 +41,8 @@ struct slot_trial { /* of a task */
     enum slot_trial_step step;
     struct slot_tried now;
     uint64_t deaths;  /* at this cut */
-    bool asked;       /* a record about it is on its way */
+    bool asked;       /* a record about it is on its way, */
+    bool stale;       /* which says what does not hold any more */
     bool back;        /* which takes the one before back: it had to wait again */
     uint32_t records; /* taken alone */
     int64_t settles;  /* when it has lived for long enough to take alone */
