@@ -623,7 +623,7 @@ TEST(a_run_over_a_range_and_a_live_one_that_waits_for_all_are_the_same)
         {"live", 3, 200, 0, 20 * MS, 50 * MS, true, false, 0, false, false, false},
         {"saved in slices, and death", 4, 9, 12, 1 * MS, 3 * MS, false, false, 0, false, true,
          false},
-        {"saved, no room, and death", 2, 30, 8, 2 * MS, 8 * MS, true, false, 3000, false, false,
+        {"saved, no room, and death", 2, 30, 8, 2 * MS, 8 * MS, true, false, 3000, false, true,
          false},
         {"one thread", 1, 0, 0, 20 * MS, 0, false, true, 0, false, true, false},
         {"four threads", 4, 11, 0, 5 * MS, 0, false, true, 0, false, false, false},
