@@ -228,7 +228,7 @@ static void save(struct view *v, struct save *s)
     if (has_period(w)) {
         win_span_save(w->span, s);
     }
-    win_image_save(&w->image, v->env->heap, s, w->slots + w->head, w->len);
+    win_image_save(&w->image, v->env->heap, s, w->len > 0 ? w->slots + w->head : NULL, w->len);
     tmr_save(s, &w->tmr);
 }
 
