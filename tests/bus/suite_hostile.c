@@ -112,7 +112,7 @@ TEST(hostile_records_of_no_bytes_get_old_too)
     while (suite_bounds(a, tp).start <= old) {
         CHECK(suite_now(a) < until);
         suite_maintain(a);
-        suite_sleep(a, suite_hooks.retention_ns / 50);
+        suite_sleep(a, suite_hooks.retention_ns / 100);
     }
     suite_end(&s);
 }

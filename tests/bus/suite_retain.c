@@ -116,7 +116,7 @@ static void await_start(struct suite_client *c, struct bus_tp tp, int64_t offset
     while (suite_bounds(c, tp).start <= offset) {
         CHECK(suite_now(c) < until);
         suite_maintain(c);
-        suite_sleep(c, suite_hooks.retention_ns / 20);
+        suite_sleep(c, suite_hooks.retention_ns / 100);
     }
 }
 
@@ -139,7 +139,7 @@ TEST(retain_by_bytes_drops_the_oldest)
     while ((int64_t)log->count > LIMIT / RECORD + slack + 1) {
         CHECK(suite_now(a) < until);
         suite_maintain(a);
-        suite_sleep(a, suite_hooks.retention_ns / 20);
+        suite_sleep(a, suite_hooks.retention_ns / 100);
         log = suite_read_all(a, tp, BUS_FROM_START);
     }
     CHECK(log->count >= LIMIT / RECORD - 2);
