@@ -9,6 +9,7 @@
 #ifndef OPERATORS_PATTERN_MR_IMPL_H
 #define OPERATORS_PATTERN_MR_IMPL_H
 
+#include "core/base/hidx.h"
 #include "operators/pattern/mr_plan.h"
 
 struct mr_cell { /* rows of a group variable, newest first; shared by partials */
@@ -32,7 +33,7 @@ struct mr_partial {
 };
 
 struct mr_part { /* one partition */
-    struct mr_part *chain, *before, *after;
+    struct mr_part *before, *after;
     uint64_t hash;
     uint64_t nr;     /* of its first row: no other has it */
     struct dat *key; /* kept */
@@ -52,8 +53,8 @@ struct mr {
     void *arg;
     struct ectx_ops ops; /* the statement's, with aggregations of its own */
     struct evt **row;
-    struct mr_part **buckets;
-    size_t n_buckets, n_parts;
+    struct hidx by_key; /* partitions */
+    size_t n_parts;
     struct mr_part *first, *last;
     struct mr_partial *spare;
     size_t n_partials;

@@ -8,8 +8,6 @@
 
 #include <assert.h>
 
-enum { BUCKETS_MIN = 16 };
-
 static uint64_t hash_of(const struct dat *key, uint32_t n)
 {
     uint64_t x = 17;
@@ -30,25 +28,10 @@ static bool same_key(const struct dat *a, const struct dat *b, uint32_t n)
     return true;
 }
 
-static void grow(struct mr *m)
-{
-    mem_free(m->buckets);
-    m->n_buckets = m->n_buckets == 0 ? BUCKETS_MIN : m->n_buckets * 2;
-    m->buckets = mem_calloc(m->n_buckets, sizeof(struct mr_part *));
-    for (struct mr_part *p = m->first; p != NULL; p = p->after) {
-        struct mr_part **b = &m->buckets[p->hash & (m->n_buckets - 1)];
-        p->chain = *b;
-        *b = p;
-    }
-}
-
 static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
 {
     uint32_t n = m->plan->n_partition;
     struct mr_part *p = MEM_NEW(struct mr_part);
-    if (m->n_parts >= m->n_buckets) {
-        grow(m);
-    }
     p->hash = hash;
     p->key = mem_calloc(n + 1, sizeof *p->key);
     for (uint32_t i = 0; i < n; i++) {
@@ -57,9 +40,7 @@ static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
     if (m->plan->prev_max > 0) {
         p->prev = mem_calloc(m->plan->prev_max + 1, sizeof(struct evt *));
     }
-    struct mr_part **b = &m->buckets[hash & (m->n_buckets - 1)];
-    p->chain = *b;
-    *b = p;
+    ((struct hidx_cell *)hidx_add(&m->by_key, hash))->what = p;
     p->before = m->last;
     *(m->last != NULL ? &m->last->after : &m->first) = p;
     m->last = p;
@@ -69,11 +50,13 @@ static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
 
 static struct mr_part *find(const struct mr *m, const struct dat *key, uint64_t hash)
 {
-    struct mr_part *p = m->n_buckets > 0 ? m->buckets[hash & (m->n_buckets - 1)] : NULL;
-    while (p != NULL && (p->hash != hash || !same_key(p->key, key, m->plan->n_partition))) {
-        p = p->chain;
+    HIDX_EACH (&m->by_key, hash, struct hidx_cell, c) {
+        const struct mr_part *p = c->what;
+        if (c->hash == hash && same_key(p->key, key, m->plan->n_partition)) {
+            return c->what;
+        }
     }
-    return p;
+    return NULL;
 }
 
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make)
@@ -147,11 +130,12 @@ void mr_unhold(struct mr_partial *p)
 void mr_part_free(struct mr *m, struct mr_part *p)
 {
     mr_touch(m, p);
-    struct mr_part **at = &m->buckets[p->hash & (m->n_buckets - 1)];
-    while (*at != p) {
-        at = &(*at)->chain;
+    HIDX_EACH (&m->by_key, p->hash, struct hidx_cell, c) {
+        if (c->what == p) {
+            hidx_remove(&m->by_key, c);
+            break;
+        }
     }
-    *at = p->chain;
     *(p->before != NULL ? &p->before->after : &m->first) = p->after;
     *(p->after != NULL ? &p->after->before : &m->last) = p->before;
     m->n_parts--;

@@ -22,6 +22,7 @@ struct mr *mr_new(const struct mr_plan *p, struct pat_env *env, mr_sink *sink, v
     m->sink = sink;
     m->arg = arg;
     m->timer = (struct tmr){.rank = env->rank, .fire = fire, .inst = env->inst};
+    hidx_init(&m->by_key, sizeof(struct hidx_cell));
     mr_eval_init(m);
     return m;
 }
@@ -61,7 +62,7 @@ void mr_free(struct mr *m)
     VEC_DONE(&m->next);
     VEC_DONE(&m->over);
     VEC_DONE(&m->rows);
-    mem_free(m->buckets);
+    hidx_done(&m->by_key);
     mem_free(m->row);
     mem_free(m);
 }

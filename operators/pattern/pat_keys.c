@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See pat_keys.h. Entries lie in a row; expired ones leave at its head and the row is closed up
- * when more than half of it is gone, which also rebuilds the buckets.
+ * See pat_keys.h. Entries lie in pages and are linked in order of insertion; neither they nor the
+ * index ever grow in one go, however many keys there are.
  */
 #include "operators/pattern/pat_keys.h"
 
@@ -9,60 +9,50 @@
 
 #include <assert.h>
 
-enum { KEYS_MIN = 8 };
+enum { KEYS_MIN = 8, PAGE = 512 };
 
-static void rebuild(struct pat_keys *k, uint32_t n_buckets)
+static struct pat_key *entry(const struct pat_keys *k, uint32_t number)
 {
-    if (n_buckets != k->n_buckets) {
-        mem_free(k->buckets);
-        k->buckets = mem_calloc(n_buckets, sizeof *k->buckets);
-        k->n_buckets = n_buckets;
-    } else {
-        memset(k->buckets, 0, n_buckets * sizeof *k->buckets);
-    }
-    for (uint32_t i = k->head; i < k->len; i++) {
-        uint32_t *b = &k->buckets[k->entries[i].hash & (n_buckets - 1)];
-        k->entries[i].next = *b;
-        *b = i + 1;
-    }
+    return &k->pages.ptr[(number - 1) / PAGE][(number - 1) % PAGE];
 }
 
-static void close_up(struct pat_keys *k)
+static void grow(struct pat_keys *k)
 {
-    uint32_t live = k->len - k->head;
-    if (live > 0) {
-        memmove(k->entries, k->entries + k->head, live * sizeof *k->entries);
+    if (k->room == 0) {
+        hidx_init(&k->index, sizeof(struct hidx_small));
     }
-    k->head = 0;
-    k->len = live;
-    if (k->n_buckets > 0) {
-        rebuild(k, k->n_buckets);
+    if (k->room >= PAGE) {
+        *VEC_PUSH(&k->pages) = mem_alloc(PAGE * sizeof(struct pat_key));
+        k->room += PAGE;
+        return;
     }
+    if (k->room == 0) {
+        (void)VEC_PUSH(&k->pages);
+    }
+    k->room = MAX((uint32_t)KEYS_MIN, 2 * k->room);
+    k->pages.ptr[0] = mem_realloc(k->pages.ptr[0], k->room * sizeof(struct pat_key));
 }
 
-static void room(struct pat_keys *k)
+/* The number of one that is free. */
+static uint32_t take(struct pat_keys *k)
 {
-    if (k->len < k->cap) {
-        return;
+    uint32_t number = k->spare;
+    if (number != 0) {
+        k->spare = entry(k, number)->next;
+        return number;
     }
-    if (k->head > k->len / 2) {
-        close_up(k);
-        return;
+    if (k->made == k->room) {
+        grow(k);
     }
-    k->cap = MAX((uint32_t)KEYS_MIN, k->cap * 2);
-    k->entries = mem_realloc(k->entries, k->cap * sizeof *k->entries);
-    rebuild(k, k->cap);
+    return ++k->made;
 }
 
 static bool has(const struct pat_keys *k, struct dat v, uint64_t hash)
 {
-    if (k->n_buckets > 0) {
-        for (uint32_t i = k->buckets[hash & (k->n_buckets - 1)]; i != 0;
-             i = k->entries[i - 1].next) {
-            if (i - 1 >= k->head && k->entries[i - 1].hash == hash &&
-                dat_same(k->entries[i - 1].v, v)) {
-                return true;
-            }
+    HIDX_EACH (&k->index, hash, struct hidx_small, c) {
+        const struct pat_key *e = c->hash == hidx_upper(hash) ? entry(k, c->what) : NULL;
+        if (e != NULL && e->hash == hash && dat_same(e->v, v)) {
+            return true;
         }
     }
     return false;
@@ -79,67 +69,79 @@ bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
     if (has(k, v, hash)) {
         return true;
     }
-    room(k);
-    assert(k->len < k->cap && k->n_buckets > 0);
-    uint32_t *b = &k->buckets[hash & (k->n_buckets - 1)];
-    k->entries[k->len] =
-        (struct pat_key){.v = dat_keep(v), .hash = hash, .until = until, .next = *b};
-    *b = ++k->len;
+    uint32_t number = take(k);
+    *entry(k, number) = (struct pat_key){.v = dat_keep(v), .hash = hash, .until = until};
+    ((struct hidx_small *)hidx_add(&k->index, hash))->what = number;
+    *(k->last != 0 ? &entry(k, k->last)->next : &k->first) = number;
+    k->last = number;
+    k->count++;
     return false;
+}
+
+static void forget_first(struct pat_keys *k, struct vheap *h)
+{
+    uint32_t number = k->first;
+    struct pat_key *e = entry(k, number);
+    HIDX_EACH (&k->index, e->hash, struct hidx_small, c) {
+        if (c->what == number) {
+            hidx_remove(&k->index, c);
+            break;
+        }
+    }
+    k->first = e->next;
+    k->last = k->first != 0 ? k->last : 0;
+    k->count--;
+    dat_drop(h, e->v);
+    e->next = k->spare;
+    k->spare = number;
 }
 
 void pat_keys_expire(struct pat_keys *k, struct vheap *h, int64_t now)
 {
-    while (k->head < k->len && k->entries[k->head].until <= now) {
-        /* out of its bucket, so that no chain leads to a place that is used again */
-        struct pat_key *e = &k->entries[k->head];
-        uint32_t *at = &k->buckets[e->hash & (k->n_buckets - 1)];
-        while (*at != k->head + 1) {
-            assert(*at != 0);
-            at = &k->entries[*at - 1].next;
-        }
-        *at = e->next;
-        dat_drop(h, e->v);
-        k->head++;
-    }
-    if (k->head == k->len) {
-        k->head = k->len = 0;
+    while (k->first != 0 && entry(k, k->first)->until <= now) {
+        forget_first(k, h);
     }
 }
 
 void pat_keys_copy(struct pat_keys *to, const struct pat_keys *from)
 {
     assert(pat_keys_count(to) == 0);
-    for (uint32_t i = from->head; i < from->len; i++) {
-        (void)pat_keys_seen(to, from->entries[i].v, from->entries[i].until);
+    for (uint32_t i = from->first; i != 0; i = entry(from, i)->next) {
+        (void)pat_keys_seen(to, entry(from, i)->v, entry(from, i)->until);
     }
 }
 
 void pat_keys_clear(struct pat_keys *k, struct vheap *h)
 {
-    for (uint32_t i = k->head; i < k->len; i++) {
-        dat_drop(h, k->entries[i].v);
+    for (uint32_t i = k->first; i != 0; i = entry(k, i)->next) {
+        dat_drop(h, entry(k, i)->v);
     }
-    k->head = k->len = 0;
-    if (k->n_buckets > 0) {
-        memset(k->buckets, 0, k->n_buckets * sizeof *k->buckets);
+    while (k->pages.len > 1) {
+        mem_free(*VEC_LAST(&k->pages));
+        k->pages.len--;
+        k->room -= PAGE;
     }
+    k->first = k->last = k->spare = k->made = k->count = 0;
+    hidx_clear(&k->index);
 }
 
 void pat_keys_done(struct pat_keys *k)
 {
     assert(pat_keys_count(k) == 0);
-    mem_free(k->entries);
-    mem_free(k->buckets);
+    VEC_EACH (&k->pages, p) {
+        mem_free(*p);
+    }
+    VEC_DONE(&k->pages);
+    hidx_done(&k->index);
     *k = (struct pat_keys){0};
 }
 
 void pat_keys_save(const struct pat_keys *k, struct save *s)
 {
     save_u(s, pat_keys_count(k));
-    for (uint32_t i = k->head; i < k->len; i++) {
-        save_val(s, k->entries[i].v);
-        save_i(s, k->entries[i].until);
+    for (uint32_t i = k->first; i != 0; i = entry(k, i)->next) {
+        save_val(s, entry(k, i)->v);
+        save_i(s, entry(k, i)->until);
     }
 }
 

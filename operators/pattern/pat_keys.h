@@ -7,20 +7,23 @@
 #ifndef OPERATORS_PATTERN_PAT_KEYS_H
 #define OPERATORS_PATTERN_PAT_KEYS_H
 
+#include "core/base/hidx.h"
+#include "core/base/vec.h"
 #include "operators/sig/load.h"
 
 struct pat_key {
     struct dat v; /* kept */
     uint64_t hash;
     int64_t until;
-    uint32_t next; /* in its bucket: entry + 1; 0: end */
+    uint32_t next; /* the number of the one that came next, or of another that is free; 0: none */
 };
 
 struct pat_keys {
-    struct pat_key *entries;
-    uint32_t head, len, cap; /* [head, len) are live */
-    uint32_t *buckets;
-    uint32_t n_buckets;
+    VEC(struct pat_key *) pages; /* of entries, by number from 1; only a lone one is moved */
+    uint32_t made, count;        /* entries: ever used, live */
+    uint32_t first, last, spare; /* numbers */
+    uint32_t room;               /* of the pages */
+    struct hidx index;           /* live ones by hash */
 };
 
 /* Adds a key unless it is there; true if it was. */
@@ -34,7 +37,7 @@ void pat_keys_save(const struct pat_keys *k, struct save *s);
 void pat_keys_load(struct pat_keys *k, struct load *l); /* into an empty one */
 static inline uint32_t pat_keys_count(const struct pat_keys *k)
 {
-    return k->len - k->head;
+    return k->count;
 }
 
 #endif

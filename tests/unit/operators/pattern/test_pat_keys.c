@@ -34,7 +34,7 @@ TEST(pat_keys_expire_in_order)
         CHECK(pat_keys_seen(&k, dat_long(t % 50), t + 30));
         CHECK_EQ(t < 30 ? t + 1 : 30, pat_keys_count(&k));
     }
-    CHECK(k.cap <= 128);
+    CHECK(k.room <= 64); /* places are used again */
     pat_keys_clear(&k, h);
     pat_keys_done(&k);
     vheap_free(h);
@@ -57,5 +57,36 @@ TEST(pat_keys_copies_share_values)
     CHECK_EQ(0, vheap_live(h));
     pat_keys_done(&a);
     pat_keys_done(&b);
+    vheap_free(h);
+}
+
+TEST(pat_keys_never_move_when_they_are_many)
+{
+    enum { MANY = 20000, PAGE = 512 };
+    struct pat_keys k = {0};
+    struct vheap *h = vheap_new();
+    const struct pat_key *first = NULL;
+    for (int i = 0; i < MANY; i++) {
+        CHECK(!pat_keys_seen(&k, dat_int(i), i < MANY / 2 ? 5 : INT64_MAX));
+        first = i == PAGE - 1 ? k.pages.ptr[0] : first;
+    }
+    CHECK(k.pages.ptr[0] == first);
+    pat_keys_expire(&k, h, 5);
+    CHECK_EQ(MANY / 2, pat_keys_count(&k));
+    for (int i = 0; i < MANY; i++) {
+        CHECK_EQ(i >= MANY / 2, pat_keys_has(&k, dat_int(i)));
+    }
+    size_t pages = k.pages.len;
+    for (int i = 0; i < MANY / 2; i++) {
+        CHECK(!pat_keys_seen(&k, dat_int(i), INT64_MAX));
+    }
+    CHECK(k.pages.ptr[0] == first);
+    CHECK_EQ(pages, k.pages.len);
+    pat_keys_clear(&k, h);
+    CHECK_EQ(1, k.pages.len);
+    CHECK(!pat_keys_has(&k, dat_int(MANY - 1)));
+    CHECK(!pat_keys_seen(&k, dat_int(MANY - 1), 1));
+    pat_keys_clear(&k, h);
+    pat_keys_done(&k);
     vheap_free(h);
 }
