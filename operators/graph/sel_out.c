@@ -35,8 +35,12 @@ void out_hold(struct orows *to, const struct orow *r)
     orows_add(to, copy);
 }
 
-void out_let_go(struct vheap *h, struct orows *rows)
+void out_let_go(struct out *o, struct orows *rows)
 {
+    struct vheap *h = o->in->in.eng->heap;
+    if (UNLIKELY(o->late != NULL)) {
+        out_late_give(o, rows);
+    }
     VEC_EACH (&rows->v, r) {
         evt_drop(h, r->e);
         if (r->key != NULL) {
@@ -63,11 +67,12 @@ void out_free(struct out *o)
     }
     struct eng *e = o->in->in.eng;
     tmr_cancel(e->timers, &o->timer);
-    out_let_go(e->heap, &o->nw);
-    out_let_go(e->heap, &o->old);
+    out_late_rest(o);
+    out_let_go(o, &o->nw);
+    out_let_go(o, &o->old);
     out_wait_clear(o);
-    VEC_DONE(&o->raw);
-    VEC_DONE(&o->sizes);
+    VEC_DONE(&o->wait.raw);
+    VEC_DONE(&o->wait.sizes);
     VEC_DONE(&o->nw.v);
     VEC_DONE(&o->old.v);
     VEC_DONE(&o->firsts);
@@ -147,8 +152,8 @@ static void condition_met(struct out *o)
         sel_emit(in, &in->nw, &in->old);
     }
     in->whole = false;
-    out_let_go(in->in.eng->heap, &o->nw);
-    out_let_go(in->in.eng->heap, &o->old);
+    out_let_go(o, &o->nw);
+    out_let_go(o, &o->old);
     o->events_nw = o->events_old = 0;
     o->last_time = in->in.eng->now;
 }

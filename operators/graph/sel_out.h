@@ -21,6 +21,11 @@ struct out_size { /* rows of a batch that waits */
     size_t n_nw, n_old;
 };
 
+struct out_waiting { /* batches, one behind the other (sel_out_wait.c), and the rows of each */
+    VEC(struct evt *) raw;
+    VEC(struct out_size) sizes;
+};
+
 struct out {
     struct sel_inst *in;
     struct tmr timer;
@@ -31,9 +36,9 @@ struct out {
     int64_t events_nw, events_old; /* since the last output */
     int64_t total_nw, total_old, last_time;
     int64_t after_count, after_until;
-    struct orows nw, old;       /* kept rows */
-    VEC(struct evt *) raw;      /* batches that wait, one behind the other (sel_out_wait.c), */
-    VEC(struct out_size) sizes; /* and the rows of each */
+    struct orows nw, old; /* kept rows */
+    struct out_waiting wait;
+    struct out_late *late;      /* these are saved in slices; NULL: they are not */
     VEC(struct group *) firsts; /* the groups whose row passes, in that order */
     VEC(uint64_t) first_nrs;    /* their numbers, while they are loaded */
     struct dat pseudo[OUT_PSEUDO];
@@ -61,7 +66,13 @@ void out_keep_rows(struct out *o); /* those just computed */
 void out_give_rows(struct out *o);
 bool out_per_group(const struct sel_plan *p);
 void out_hold(struct orows *to, const struct orow *r); /* keeps it over a step */
-void out_let_go(struct vheap *h, struct orows *rows);
+void out_let_go(struct out *o, struct orows *rows);    /* its own nw or old */
+/* sel_out_late.c: rows and batches kept, now or in slices; while that is under way, a list is about
+ * to be cleared: then it may be empty already; the stage ends. */
+void out_save_rows(struct out *o, struct save *s);
+void out_late_give(struct out *o, struct orows *rows);
+void out_late_give_waiting(struct out *o);
+void out_late_rest(struct out *o);
 /* The result rows of the batch, into in->nw and in->old. */
 void out_compute(struct out *o, const struct out_rows *b);
 

@@ -94,7 +94,7 @@ static void give_firsts(struct out *o)
     if (in->nw.v.len + in->old.v.len > 0) {
         sel_emit(in, &in->nw, &in->old);
     }
-    out_let_go(in->in.eng->heap, &o->old);
+    out_let_go(o, &o->old);
 }
 
 /* The first of each group and interval passes, with the values after the batch. With having, the

@@ -48,21 +48,20 @@ void out_give_rows(struct out *o)
     }
 }
 
-static void last_of(struct vheap *h, const struct orows *from, struct orows *to)
+static void last_of(struct out *o, const struct orows *from, struct orows *to)
 {
     if (from->v.len > 0) {
-        out_let_go(h, to);
+        out_let_go(o, to);
         out_hold(to, VEC_LAST(&from->v));
     }
 }
 
 static bool take_last(struct out *o, const struct out_rows *b, bool pass)
 {
-    struct vheap *h = o->in->in.eng->heap;
     (void)pass;
     out_compute(o, b);
-    last_of(h, &o->in->nw, &o->nw);
-    last_of(h, &o->in->old, &o->old);
+    last_of(o, &o->in->nw, &o->nw);
+    last_of(o, &o->in->old, &o->old);
     return true;
 }
 

@@ -82,26 +82,29 @@ void out_set_waits(struct sel_plan *p)
 static void add_rows(struct out *o, struct evt **rows, size_t n)
 {
     for (size_t i = 0; i < n * o->in->p->n_streams; i++) {
-        *VEC_PUSH(&o->raw) = rows[i] != NULL ? evt_keep(rows[i]) : NULL;
+        *VEC_PUSH(&o->wait.raw) = rows[i] != NULL ? evt_keep(rows[i]) : NULL;
     }
 }
 
 void out_wait_add(struct out *o, const struct out_rows *b)
 {
-    *VEC_PUSH(&o->sizes) = (struct out_size){b->n_nw, b->n_old};
+    *VEC_PUSH(&o->wait.sizes) = (struct out_size){b->n_nw, b->n_old};
     add_rows(o, b->nw, b->n_nw);
     add_rows(o, b->old, b->n_old);
 }
 
 void out_wait_clear(struct out *o)
 {
-    VEC_EACH (&o->raw, e) {
+    if (UNLIKELY(o->late != NULL)) {
+        out_late_give_waiting(o);
+    }
+    VEC_EACH (&o->wait.raw, e) {
         if (*e != NULL) {
             evt_drop(o->in->in.eng->heap, *e);
         }
     }
-    VEC_CLEAR(&o->raw);
-    VEC_CLEAR(&o->sizes);
+    VEC_CLEAR(&o->wait.raw);
+    VEC_CLEAR(&o->wait.sizes);
 }
 
 static bool take(struct out *o, const struct out_rows *b, bool pass)
@@ -133,12 +136,12 @@ static bool take_last(struct out *o, const struct out_rows *b, bool pass)
     uint32_t w = in->p->n_streams;
     struct evt **nw = last_row(in, b->nw, b->n_nw), **old = last_row(in, b->old, b->n_old);
     struct evt *row[2 * STREAMS];
-    struct out_size was = o->sizes.len > 0 ? o->sizes.ptr[0] : (struct out_size){0, 0};
+    struct out_size was = o->wait.sizes.len > 0 ? o->wait.sizes.ptr[0] : (struct out_size){0, 0};
     struct out_rows now = {row, row + w, nw != NULL || was.n_nw > 0, old != NULL || was.n_old > 0};
     (void)pass;
     assert(w <= STREAMS);
-    nw = nw != NULL ? nw : o->raw.ptr;
-    old = old != NULL || was.n_old == 0 ? old : o->raw.ptr + was.n_nw * w;
+    nw = nw != NULL ? nw : o->wait.raw.ptr;
+    old = old != NULL || was.n_old == 0 ? old : o->wait.raw.ptr + was.n_nw * w;
     for (uint32_t i = 0; i < w; i++) {
         row[i] = now.n_nw > 0 && nw[i] != NULL ? evt_keep(nw[i]) : NULL;
         row[w + i] = now.n_old > 0 && old[i] != NULL ? evt_keep(old[i]) : NULL;
@@ -160,9 +163,10 @@ static bool take_last(struct out *o, const struct out_rows *b, bool pass)
 static void give(struct out *o)
 {
     size_t at = 0, w = o->in->p->n_streams;
-    for (size_t i = 0; i < o->sizes.len; i++) {
-        struct out_size s = o->sizes.ptr[i];
-        struct out_rows b = {o->raw.ptr + at, o->raw.ptr + at + s.n_nw * w, s.n_nw, s.n_old};
+    for (size_t i = 0; i < o->wait.sizes.len; i++) {
+        struct out_size s = o->wait.sizes.ptr[i];
+        struct out_rows b = {o->wait.raw.ptr + at, o->wait.raw.ptr + at + s.n_nw * w, s.n_nw,
+                             s.n_old};
         out_compute(o, &b);
         out_keep_rows(o);
         at += (s.n_nw + s.n_old) * w;

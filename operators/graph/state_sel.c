@@ -58,43 +58,19 @@ static bool fits(const struct sel_plan *p, struct evt *e, const struct vlist *ke
 
 /* ---- the output stage ---- */
 
-static void save_rows(const struct orows *rows, struct save *s)
-{
-    save_u(s, rows->v.len);
-    VEC_EACH (&rows->v, r) {
-        save_evt_apart(s, r->e);
-        save_val(s, r->key != NULL ? dat_list(r->key) : DAT_NONE);
-    }
-}
-
 static void load_rows(struct out *o, struct orows *to, struct load *l)
 {
     for (size_t n = load_count(l, 2); n > 0 && load_ok(l); n--) {
         struct evt *e = load_evt_apart(l, o->in->p->out);
+        size_t space = load_space(l);
         struct dat key = load_val(l);
+        load_space_end(l, space);
         struct orow r = {.e = e, .key = key.kind == DAT_LIST ? key.l : NULL};
         if (e == NULL || !fits(o->in->p, e, r.key)) {
             load_fail(l, "a row that is not of this statement");
             return;
         }
         out_hold(to, &r);
-    }
-}
-
-static void save_waiting(const struct out *o, struct save *s)
-{
-    struct evt **row = o->raw.ptr;
-    size_t w = o->in->p->n_streams;
-    save_u(s, o->sizes.len);
-    VEC_EACH (&o->sizes, b) {
-        save_u(s, b->n_nw);
-        save_u(s, b->n_old);
-        for (size_t i = 0; i < (b->n_nw + b->n_old) * w; i++, row++) {
-            save_bool(s, *row != NULL);
-            if (*row != NULL) {
-                save_evt_apart(s, *row);
-            }
-        }
     }
 }
 
@@ -128,7 +104,7 @@ static void load_waiting(struct out *o, struct load *l)
     }
 }
 
-static void save_out(const struct out *o, struct save *s)
+static void save_out(struct out *o, struct save *s)
 {
     tmr_save(s, &o->timer);
     save_i(s, o->anchor);
@@ -141,9 +117,7 @@ static void save_out(const struct out *o, struct save *s)
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         save_i(s, n[i]);
     }
-    save_rows(&o->nw, s);
-    save_rows(&o->old, s);
-    save_waiting(o, s);
+    out_save_rows(o, s);
     save_u(s, o->firsts.len);
     VEC_EACH (&o->firsts, g) {
         save_u(s, (*g)->nr);

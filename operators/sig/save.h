@@ -22,7 +22,7 @@
 #include "operators/sig/dat.h"
 
 enum {
-    SAVE_FORMAT = 9,
+    SAVE_FORMAT = 10,
     SAVE_GROUPS = 1024,        /* key groups */
     SAVE_NO_GROUP = 1024,      /* of nodes without a key */
     SAVE_CHUNK_MAX = 1U << 30, /* bytes; cutting chunks into records is the business of others */

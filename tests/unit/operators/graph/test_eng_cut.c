@@ -86,6 +86,12 @@ static const struct kind kinds[] = {
      "select (select count(*) from D#length(5)) as c, a.n, b.x from E#lastevent as a full outer "
      "join"
      " S#lastevent as b on a.k = b.k output all every 1 hour;"},
+    {"rows that are put out meanwhile",
+     "select k, x from E output every 6100 events; select * from E output every 1100 events;"
+     "select irstream n, x from E#length(3) output all every 6200 events order by x, k;"
+     "select current_timestamp() as c, k from E output every 6300 events;"
+     "select current_timestamp() as c, * from E#length(9) output all every 1300 events;"
+     "select irstream n, x from E#length(7) output every 500 events; select * from E#keepall;"},
     {"groups of an output stage",
      "select k, sum(n) as s from E group by k output last every 1 hour;"
      "select irstream k, n, count(*) as c from E#length(4000) group by k output all every 1 hour;"
@@ -313,6 +319,44 @@ TEST(eng_total_of_which_the_last_is_put_out_keeps_no_row_per_event)
     size_t before = saved_bytes(&r);
     play(&r, MANY, 1);
     CHECK(saved_bytes(&r) < before + DIFFER);
+    eng_free(r.e);
+}
+
+/* A row that is the event itself: who goes through them keeps each. */
+TEST(eng_cut_goes_through_no_rows_of_an_output_stage)
+{
+    const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, NULL};
+    struct rig r = {.seed = 3, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    struct eng_cut_to mine = to;
+    struct err err;
+    mine.arg = &r;
+    buf_init(&r.bytes, 1 << 24);
+    CHECK_OK(eng_deploy(r.e, SLICE("m"),
+                        SLICE(TYPES "select * from E output every 1 hour;"
+                                    "select *, current_timestamp() as c from E output every 1 "
+                                    "hour;"),
+                        &err),
+             err);
+    for (int i = 0; i < 200; i++) {
+        send(&r, "E", 20);
+    }
+    struct evt *e = evt_new(eng_heap(r.e), eng_type(r.e, SLICE("E")));
+    (void)evt_keep(e);
+    CHECK_OK(eng_send(r.e, e, &err), err);
+    uint32_t refs = e->o.refs;
+    CHECK(refs > 2);
+    eng_save(r.e, on_want, &r);
+    struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
+    CHECK_EQ(refs, e->o.refs);
+    CHECK(!eng_cut_step(c, 300));
+    CHECK_EQ(refs, e->o.refs);
+    while (!eng_cut_step(c, 300)) {
+    }
+    eng_cut_free(c);
+    check_same(&r);
+    evt_drop(eng_heap(r.e), e);
+    forget(&r);
+    buf_done(&r.bytes);
     eng_free(r.e);
 }
 
