@@ -47,6 +47,15 @@ const struct agg_def *const *agg_all(size_t *ret_n)
     return defs;
 }
 
+bool agg_set_grows(const struct agg_set *set)
+{
+    bool grows = false;
+    VEC_EACH (&set->calls, c) {
+        grows |= (*c)->distinct || (*c)->def->done != NULL;
+    }
+    return grows;
+}
+
 size_t agg_call_bytes(const struct agg_call *c)
 {
     size_t n = c->def->bytes(c) + (c->distinct ? sizeof(struct agg_uniq) : 0);

@@ -71,6 +71,8 @@ void agg_column_enter(const struct agg_call *column, void *state, const struct a
 void agg_column_leave(const struct agg_call *column, void *state, const struct agg_call *call,
                       struct ectx *ctx);
 
+/* Whether states may become large: they have memory of their own. */
+bool agg_set_grows(const struct agg_set *set);
 /* One call alone. */
 size_t agg_call_bytes(const struct agg_call *c); /* a multiple of 16 */
 void agg_call_init(const struct agg_call *c, void *state);

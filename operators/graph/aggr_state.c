@@ -259,7 +259,7 @@ static size_t size_of(const struct aggregator *a)
 {
     enum { FEW = 32, REF = 16 };
     size_t n = 0;
-    if (a->count > FEW) {
+    if (a->count > FEW || (a->layout->set != NULL && agg_set_grows(a->layout->set))) {
         return SIZE_MAX;
     }
     for (const struct group *g = a->first; g != NULL; g = g->next) {

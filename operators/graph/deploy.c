@@ -212,10 +212,10 @@ void stmt_free(struct stmt *st)
 
 static void undo(struct eng *e, struct deployment *d, size_t running)
 {
-    state_settle_cut(e);
     while (running > 0) {
         stmt_stop(d->stmts.ptr[--running]);
     }
+    state_settle_cut(e);
     while (d->made.len > 0) {
         cat_remove(&e->cat, *VEC_LAST(&d->made));
         d->made.len--;

@@ -215,6 +215,7 @@ static void settle(const struct eng_cut *c, struct held *h)
             buf_add_slice(&h->bytes, save_pieces_take(c->pieces));
             evt_drop(c->e->heap, x->e);
         } else {
+            save_late_settle(x->late);
             *VEC_PUSH(&lates) = (struct save_hole){.at = h->bytes.len, .late = x->late};
         }
     }

@@ -129,7 +129,6 @@ void state_save_rest(struct stmt *st)
 static bool save_later_on(struct stmt *st, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
-    enum { FEW = 32 }; /* many may be large: they are not looked at one by one */
     size_t n = 0;
     for (const struct ctx_part *p = first_of(st); p != NULL; p = next_of(st, p)) {
         n++;
@@ -137,7 +136,9 @@ static bool save_later_on(struct stmt *st, struct save *s)
     if (st->late != NULL || n == 0 || !st->ops->by_part) {
         return false;
     }
-    st->late = save_node_later(s, &ops, st, n > FEW ? SIZE_MAX : n * sizeof(struct ctx_part));
+    /* what an instance holds may be large: it is not looked at */
+    st->late =
+        save_node_later(s, &ops, st, is_context(st) ? n * sizeof(struct ctx_part) : SIZE_MAX);
     if (st->late == NULL) {
         return false;
     }

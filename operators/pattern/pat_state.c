@@ -92,7 +92,7 @@ static struct pat_inst *newer(const struct pat_inst *i)
     return r != &i->pat->all ? pat_of_ring(r) : NULL;
 }
 
-static struct pat_inst *oldest(struct pat *p)
+static struct pat_inst *oldest(const struct pat *p)
 {
     return p->all.newer != &p->all ? pat_of_ring(p->all.newer) : NULL;
 }
@@ -125,9 +125,34 @@ static struct pat_inst *save_page(struct pat_inst *first, uint64_t end, struct s
     return next;
 }
 
+/* Matches may have long lists in them. */
+static bool has_lists(const struct pat *p)
+{
+    const struct etype *t = p->plan->type;
+    bool any = false;
+    for (uint32_t i = 0; i < t->n_cols; i++) {
+        any |= t->cols[i].ty.kind == TY_LIST;
+    }
+    return any;
+}
+
+static bool is_long(const struct pat *p, const struct evt *m)
+{
+    enum { LONG = 256 };
+    bool any = false;
+    for (uint32_t i = 0; m != NULL && i < p->plan->type->n_cols; i++) {
+        any |= m->p[i].kind == DAT_LIST && m->p[i].l->len > LONG;
+    }
+    return any;
+}
+
 bool pat_is_apart(const struct pat *p)
 {
-    return p->live + p->partials > FEW;
+    bool apart = p->live + p->partials > FEW, lists = !apart && has_lists(p);
+    for (const struct pat_inst *i = oldest(p); lists && i != NULL; i = newer(i)) {
+        apart |= is_long(p, i->begin);
+    }
+    return apart;
 }
 
 void pat_save(struct pat *p, struct save *s, bool apart)
@@ -223,7 +248,7 @@ void pat_save_pages(struct pat *p, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
     bool may = p->late.to == NULL && vheap_numbers(p->env->heap);
-    size_t size = (p->live + p->partials) * sizeof(struct pat_inst);
+    size_t size = has_lists(p) ? SIZE_MAX : (p->live + p->partials) * sizeof(struct pat_inst);
     struct save_late *to = may ? save_node_later(s, &ops, p, size) : NULL;
     if (to != NULL) {
         p->late.to = to;

@@ -17,6 +17,10 @@
  * costs. It is what is done with all that has no better way: a cursor and a call before each change
  * cost nothing at the cut.
  *
+ * A large thing of a node need not be written whole before it changes: when there is much of it,
+ * its events are only kept from there on, and a long list is one of what is kept; a part of it may
+ * be written later itself (save_later). That is the tail of it (save_tail.c).
+ *
  * To let another kind of state be written in slices: a cursor, a step, and a call before each
  * change; `kaiju epl scenario --reload` compares the outcome at every step.
  */
@@ -69,6 +73,8 @@ size_t save_pieces_len(const struct save *s);
 struct slice save_pieces_take(struct save *s);
 /* Goes on with about so many bytes. True: all is written. */
 bool save_late_step(struct save_late *x, size_t bytes);
+/* All that was noted of large things; types are about to lose their numbers. */
+void save_late_settle(struct save_late *x);
 bool save_late_is_node(const struct save_late *x);
 /* Of a part in its place: at most so many bytes, valid until the next call. */
 struct slice save_late_take(struct save_late *x, size_t max);

@@ -101,7 +101,8 @@ static bool save_later_on(struct trows *r, struct save *s)
 {
     static const struct save_late_ops ops = {late_step, late_forget};
     enum { FEW = 32 }; /* many may be large: they are not looked at one by one */
-    size_t size = r->count > FEW ? SIZE_MAX : r->count * sizeof(struct entry);
+    bool large = r->count > FEW || agg_set_grows(&r->t->aggs);
+    size_t size = large ? SIZE_MAX : r->count * sizeof(struct entry);
     if (r->late != NULL || r->count == 0 || !is_numbered(r->t)) {
         return false;
     }

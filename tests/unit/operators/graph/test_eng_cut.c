@@ -18,6 +18,9 @@
     "create schema E(k string, n int, x double); create schema D(k string, n int, x double);\n"    \
     "create schema S(k string, n int, x double); create window Latest#length(2) as S;\n"
 
+#define ONE                                                                                        \
+    "insert into One select 1 as o, k, n, x from E; insert into Two select 1 as o, n from D;"
+
 struct kind {
     const char *name, *module;
 };
@@ -102,6 +105,23 @@ static const struct kind kinds[] = {
      " events;"},
     {"events in groups", "select k, window(*) as w, last(*) as l, maxby(x) as m from E#length(4000)"
                          " group by k;"},
+    {"one large partition of match_recognize",
+     "select * from E match_recognize (measures a.n as n, count(b.n) as c pattern (a b* d)"
+     " define a as a.n = 5 and a.x < 4, d as d.n < 0);"},
+    {"what an until collects", "select * from pattern [a=E until D(n < 0)];"},
+    {"a match with a long list", "select * from pattern [[6050] a=E -> every b=D(n < 0)];"
+                                 "select * from pattern [every ([2500] a=E -> b=D(n < 0))];"},
+    {"one large partition", ONE "create context C partition by o from One, o from Two;"
+                                "context C select sum(n) as s from One#length(4000);"
+                                "context C select last(k) as s from One#length_batch(4100);"
+                                "context C select * from One#unique(k);"
+                                "context C select * from One#time_order(n, 1 hour);"
+                                "context C select * from pattern [a=One until Two(n < 0)];"},
+    {"one large group", ONE "select o, window(*) as w, maxby(x) as m, count(distinct x) as c from"
+                            " One#length(4000) group by o;"},
+    {"one large row of a table",
+     ONE "create table T(o int primary key, w window(*) @type(One), s sorted(x) @type(One));"
+         "into table T select window(*) as w, sorted(*) as s from One#length(4000) group by o;"},
     {"sorted", "select irstream * from E#sort(1000, x desc, k);"
                "select irstream * from E#rank(k, 1000, x);"},
     {"ordered by time",
@@ -373,15 +393,24 @@ TEST(eng_cut_survives_who_made_its_events)
                         SLICE("create schema Own(k string, n int);"
                               "insert into Own select k, n from E;"
                               "select irstream * from Own#time_order(n, 1 hour);"
-                              "select * from Own#length_batch(50);"),
+                              "select * from Own#length_batch(50);"
+                              "select * from pattern [a=Own until D(n < 0)];"
+                              "select * from Own match_recognize (measures a.n as n, count(b.n)"
+                              " as c pattern (a b* d) define a as a.n = 5, d as d.n < 0);"
+                              "insert into One select 1 as o, k, n from E;"
+                              "create context C partition by o from One;"
+                              "context C select sum(n) as s from One#unique(k);"),
                         &err),
              err);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 3000; i++) {
         send(&r, "E", 20);
     }
     eng_save(r.e, on_want, &r);
     struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
-    CHECK(!eng_cut_step(c, 300));
+    for (int i = 0; i < 9; i++) {
+        CHECK(!eng_cut_step(c, 300));
+        send(&r, "E", 20);
+    }
     CHECK_OK(eng_undeploy(r.e, SLICE("m"), &err), err);
     while (!eng_cut_step(c, 300)) {
         send(&r, "E", 20);
@@ -403,17 +432,27 @@ TEST(eng_cut_may_be_given_up)
     buf_init(&r.bytes, 1 << 24);
     CHECK_OK(eng_deploy(r.e, SLICE("m"),
                         SLICE(TYPES "select irstream * from E#unique(k); select * from "
-                                    "E#length_batch(50);"),
+                                    "E#length_batch(50);"
+                                    "select * from pattern [a=E until D(n < 0)];"
+                                    "select * from E match_recognize (measures a.n as n, count(b.n)"
+                                    " as c pattern (a b* d) define a as a.n = 5, d as d.n < 0);" ONE
+                                    "create context C partition by o from One;"
+                                    "context C select sum(n) as s from One#length(4000);"),
                         &err),
              err);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 3000; i++) {
         send(&r, "E", 20);
     }
     size_t live = vheap_live(eng_heap(r.e));
-    struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
-    CHECK(!eng_cut_step(c, 300));
-    eng_cut_free(c);
-    CHECK_EQ(live, vheap_live(eng_heap(r.e)));
+    for (int steps = 1; steps < 2000; steps *= 3) {
+        struct eng_cut *c = eng_cut_new(r.e, &mine, 1);
+        for (int i = 0; i < steps; i++) {
+            (void)eng_cut_step(c, 300);
+        }
+        eng_cut_free(c);
+        CHECK_EQ(live, vheap_live(eng_heap(r.e)));
+        buf_clear(&r.bytes);
+    }
     forget(&r);
     buf_done(&r.bytes);
     eng_free(r.e);
