@@ -23,6 +23,7 @@ struct aside;
 struct doc_engine;
 struct http_server;
 struct members;
+struct sweep;
 
 struct api_conf {
     struct http_server *http;
@@ -31,6 +32,7 @@ struct api_conf {
     struct tasks *tasks;
     struct feed *feeds[FEED_TOPICS];
     const struct members *members;
+    const struct sweep *sweep;       /* NULL: nobody is told of it */
     struct keeps *keeps;             /* NULL: nobody looks at retention */
     const struct doc_engine *engine; /* documents are compiled with it */
     struct aside *aside;             /* documents are compiled there; NULL: in the loop */

@@ -407,7 +407,7 @@ static void done(void *arg, const struct err *err)
 
 static void submit(struct job *j)
 {
-    static const struct store_change change = {decide, done};
+    static const struct store_change change = {.decide = decide, .done = done};
     struct err e;
     bool same;
     if (!store_loaded(j->api->conf.store)) {

@@ -5,6 +5,7 @@
  */
 #include "coordinator/api_impl.h"
 #include "coordinator/members.h"
+#include "coordinator/sweep.h"
 #include "core/bus/bus_local.h"
 #include "core/version.h"
 
@@ -59,6 +60,23 @@ static json_t *storage(struct bus *b)
     return o;
 }
 
+/* Of state that no task carries on. */
+static json_t *sweep_of(const struct sweep *s)
+{
+    struct sweep_look l = sweep_look(s);
+    json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I}", "state", sweep_state_name(l.state), "passes",
+                          (json_int_t)l.passes, "keys", (json_int_t)l.keys, "bytes",
+                          (json_int_t)l.bytes, "waits_ns", (json_int_t)l.waits_ns);
+    if (l.state == SWEEP_READS || l.state == SWEEP_REMOVES) {
+        (void)json_object_set_new(o, "partition", json_integer(l.part));
+        (void)json_object_set_new(o, "partitions", json_integer(l.parts));
+    }
+    if (l.why[0] != '\0') {
+        (void)json_object_set_new(o, "why", json_string(l.why));
+    }
+    return o;
+}
+
 void api_status(struct api_call *c)
 {
     const struct api *a = c->api;
@@ -78,6 +96,9 @@ void api_status(struct api_call *c)
     json_decref(workers);
     if (a->conf.members != NULL) {
         (void)json_object_set_new(o, "refused_workers", members_refused(a->conf.members));
+    }
+    if (a->conf.sweep != NULL) {
+        (void)json_object_set_new(o, "sweep", sweep_of(a->conf.sweep));
     }
     if (a->conf.storage != NULL) {
         (void)json_object_set_new(o, "storage", storage(a->conf.storage));

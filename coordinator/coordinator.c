@@ -8,6 +8,7 @@
 #include "coordinator/api.h"
 #include "coordinator/gone.h"
 #include "coordinator/members.h"
+#include "coordinator/sweep_carried.h"
 #include "core/base/mem.h"
 #include "core/net/aside.h"
 #include "core/net/health.h"
@@ -19,6 +20,18 @@
 
 #define LOOK_NS (100 * CLOCK_NS_PER_MS)
 
+struct coordinator_settings {
+    int64_t sweep_after_ns;
+};
+
+#define AT(member) offsetof(struct coordinator_settings, member)
+static const struct conf_row rows[] = {
+    {"coordinator.sweep_after", CONF_DURATION, AT(sweep_after_ns), "30s", 0,
+     24 * 3600 * CLOCK_NS_PER_S, NULL, 0,
+     "state that no task carries on any more is removed when graphs and workers have not changed "
+     "for so long; 0: never"},
+};
+
 struct coordinator {
     struct role_client *client;
     struct store *store;
@@ -26,6 +39,8 @@ struct coordinator {
     struct tasks *tasks;
     struct members *members;
     struct gone *gone;
+    struct sweep *sweep;
+    struct sweep_sources sources; /* of it */
     struct loop_timer *timer;
     struct feed *feeds[FEED_TOPICS];
     struct keeps *keeps;
@@ -37,7 +52,9 @@ struct coordinator {
 static void on_bus(void *arg, const struct bus_ev *ev)
 {
     struct coordinator *c = arg;
-    if (ev->tag > MEMBERS_TAG) {
+    if (ev->tag >= SWEEP_TAG) {
+        sweep_on_event(c->sweep, ev);
+    } else if (ev->tag > MEMBERS_TAG) {
         members_on_event(c->members, ev);
     } else {
         store_on_event(c->store, ev);
@@ -76,11 +93,45 @@ static bool holds(void *arg, enum store_topic topic, struct slice key, struct sl
                                  : members_hold(c->members, topic, key, value);
 }
 
+/* ---- the sweep ---- */
+
+static bool carried(void *arg, struct map *to, char why[SWEEP_WHY])
+{
+    const struct coordinator *c = arg;
+    return sweep_carried(&c->sources, to, why);
+}
+
+static uint64_t turn(void *arg)
+{
+    const struct coordinator *c = arg;
+    return sweep_turn(&c->sources);
+}
+
+static uint32_t swept(void *arg, const struct bus_put **ret_puts)
+{
+    return sweep_puts(arg, ret_puts);
+}
+
+static void has_swept(void *arg, const struct err *err)
+{
+    sweep_written(arg, err);
+}
+
+/* Among the changes of graphs and assignments, so none of them comes between. */
+static bool write_sweep(void *arg, struct sweep *s)
+{
+    static const struct store_change change = {.puts = swept, .done = has_swept};
+    const struct coordinator *c = arg;
+    struct err err;
+    return store_submit(c->store, &change, s, &err) == 0;
+}
+
 static void look(void *arg)
 {
     struct coordinator *c = arg;
     members_step(c->members);
     gone_step(c->gone);
+    sweep_step(c->sweep);
     loop_timer_set(c->timer, LOOK_NS);
 }
 
@@ -107,6 +158,10 @@ enum figure {
     FENCED,
     LISTENERS,
     LOST,
+    SWEEPS,
+    SWEPT_KEYS,
+    SWEPT_BYTES,
+    SWEEP_WAITS_S,
     FIGURES
 };
 #define FIGURE(name_, kind_, help_)                                                                \
@@ -133,6 +188,15 @@ static const struct stats_row figures[FIGURES] = {
     [LISTENERS] = FIGURE("kaiju_coordinator_streams", STATS_GAUGE, "Streams that are open."),
     [LOST] = FIGURE("kaiju_coordinator_stream_events_lost_total", STATS_COUNTER,
                     "Events that were left out because a listener was too slow."),
+    [SWEEPS] = FIGURE("kaiju_coordinator_sweeps_total", STATS_COUNTER,
+                      "Times that all of the saved state was looked through for what no task "
+                      "carries on."),
+    [SWEPT_KEYS] = FIGURE("kaiju_coordinator_swept_keys_total", STATS_COUNTER,
+                          "Records of saved state that were removed then."),
+    [SWEPT_BYTES] = FIGURE("kaiju_coordinator_swept_bytes_total", STATS_COUNTER,
+                           "Their bytes, keys included."),
+    [SWEEP_WAITS_S] = FIGURE("kaiju_coordinator_sweep_waits_seconds", STATS_GAUGE,
+                             "Time for which such a look is due and cannot be had."),
 };
 
 static void read_stats(struct stats_scrape *scrape, void *arg)
@@ -142,7 +206,12 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
     struct feed_stats events = feed_stats(c->feeds[FEED_EVENTS]);
     struct feed_stats alerts = feed_stats(c->feeds[FEED_ALERTS]);
     struct members_count members = members_count(c->members);
+    struct sweep_look sweep = sweep_look(c->sweep);
     const double now[FIGURES] = {
+        [SWEEPS] = (double)sweep.passes,
+        [SWEPT_KEYS] = (double)sweep.keys,
+        [SWEPT_BYTES] = (double)sweep.bytes,
+        [SWEEP_WAITS_S] = (double)sweep.waits_ns / (double)CLOCK_NS_PER_S,
         [WORKERS] = members.workers,
         [SLOTS] = members.slots,
         [WAITING] = members.waiting,
@@ -178,6 +247,7 @@ static void stop(void *state)
     graphs_free(c->graphs);
     tasks_free(c->tasks);
     gone_free(c->gone);
+    sweep_free(c->sweep);
     members_free(c->members);
     loop_timer_free(c->timer);
     role_client_free(c->client);
@@ -191,7 +261,7 @@ static const char *const bus_names[] = {
 static int start(struct role_env *env, const void *settings, void **ret_state, struct err *reterr)
 {
     struct coordinator *c = MEM_NEW(struct coordinator);
-    (void)settings;
+    const struct coordinator_settings *own = settings;
     (void)reterr;
     assert(env != NULL && env->http != NULL);
     c->stats = env->stats;
@@ -212,6 +282,13 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                                            .raw_parts = (uint32_t)env->settings->bus.partitions});
     c->gone = gone_new(&(struct gone_conf){
         .store = c->store, .graphs = c->graphs, .tasks = c->tasks, .members = c->members});
+    c->sources = (struct sweep_sources){c->store, c->graphs, c->members, c->tasks};
+    c->sweep = sweep_new(&(struct sweep_conf){.bus = role_client_bus(c->client),
+                                              .calm_ns = own->sweep_after_ns,
+                                              .carried = carried,
+                                              .turn = turn,
+                                              .write = write_sweep,
+                                              .arg = c});
     c->timer = loop_timer_new(env->loop, look, c);
     loop_timer_set(c->timer, LOOK_NS);
     for (unsigned i = 0; i < FEED_TOPICS; i++) {
@@ -223,6 +300,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
                             .tasks = c->tasks,
                             .feeds = {c->feeds[FEED_EVENTS], c->feeds[FEED_ALERTS]},
                             .members = c->members,
+                            .sweep = c->sweep,
                             .keeps = c->keeps,
                             .engine = coordinator_engine,
                             .aside = c->documents,
@@ -248,7 +326,14 @@ static void drain(void *state)
 }
 
 const struct role role_coordinator = {
-    .name = "coordinator", .what = "Coordinator", .start = start, .drain = drain, .stop = stop};
+    .name = "coordinator",
+    .what = "Coordinator",
+    .start = start,
+    .drain = drain,
+    .stop = stop,
+    .rows = rows,
+    .row_count = ARRAY_LEN(rows),
+    .settings_size = sizeof(struct coordinator_settings)};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

@@ -84,7 +84,7 @@ static void done(void *arg, const struct err *err)
  * name is another life and takes nothing over. */
 static void forget(struct gone *g, const struct graph *of, bool unknown)
 {
-    static const struct store_change change = {decide, done};
+    static const struct store_change change = {.decide = decide, .done = done};
     struct err err;
     (void)snprintf(g->key, sizeof g->key, SLICE_FMT, SLICE_ARG(of->key));
     g->life = of->life;

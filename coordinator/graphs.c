@@ -17,8 +17,9 @@
 #include <stdlib.h>
 
 struct graphs {
-    struct map map;
-    size_t deleted, over; /* of them */
+    struct map map, strange; /* strange: keys */
+    size_t deleted, over;    /* of them */
+    uint64_t turn;
 };
 
 static struct slice copy(struct slice s)
@@ -50,6 +51,7 @@ struct graphs *graphs_new(void)
 {
     struct graphs *g = MEM_NEW(struct graphs);
     map_init(&g->map, GRAPHS_MAX);
+    map_init(&g->strange, GRAPHS_MAX);
     return g;
 }
 
@@ -60,6 +62,7 @@ void graphs_free(struct graphs *g)
             graph_free(e->value);
         }
         map_done(&g->map);
+        map_done(&g->strange);
         mem_free(g);
     }
 }
@@ -215,6 +218,8 @@ static void count(struct graphs *g, const struct graph *one, int by)
 void graphs_take(struct graphs *g, struct slice key, struct slice value)
 {
     const char *why = "there are too many";
+    g->turn++;
+    (void)map_remove(&g->strange, key);
     if (value.ptr == NULL) {
         struct graph *gone = map_remove(&g->map, key);
         count(g, gone, -1);
@@ -225,6 +230,7 @@ void graphs_take(struct graphs *g, struct slice key, struct slice value)
     void **slot = fresh != NULL ? map_put(&g->map, key) : NULL;
     if (slot == NULL) {
         graph_free(fresh);
+        (void)map_put(&g->strange, key);
         LOG_WARN("a rule graph of the log is passed over", LOG_SLICE("key", key),
                  LOG_STR("why", why));
         return;
@@ -250,6 +256,16 @@ const struct graph *graphs_get(const struct graphs *g, struct slice key)
 size_t graphs_deleted(const struct graphs *g)
 {
     return g->deleted - g->over;
+}
+
+size_t graphs_strange(const struct graphs *g)
+{
+    return g->strange.live;
+}
+
+uint64_t graphs_turn(const struct graphs *g)
+{
+    return g->turn;
 }
 
 size_t graphs_count(const struct graphs *g)

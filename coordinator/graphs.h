@@ -52,6 +52,9 @@ const struct graph *graphs_get(const struct graphs *g, struct slice key);
 const struct graph *graphs_record(const struct graphs *g, struct slice key); /* deleted, too */
 size_t graphs_count(const struct graphs *g);                                 /* without those */
 size_t graphs_deleted(const struct graphs *g);                               /* not over */
+/* Records that are none of these and still there: what they would say is not known. */
+size_t graphs_strange(const struct graphs *g);
+uint64_t graphs_turn(const struct graphs *g); /* raised by each record */
 /* Is that what the record of this key says? value.ptr NULL: that there is none. */
 bool graphs_hold(const struct graphs *g, struct slice key, struct slice value);
 /* In order of keys: those behind `after` (absent: from the first) of the tenant (absent: any), at

@@ -28,6 +28,7 @@ struct members *members_new(const struct members_conf *conf)
     map_init(&m->workers, MEMBERS_MAX);
     map_init(&m->seats, (size_t)MEMBERS_MAX * SLOTS_MAX);
     map_init(&m->plans, GRAPHS_MAX);
+    map_init(&m->strange, (size_t)MEMBERS_MAX * SLOTS_MAX);
     map_init(&m->died, TASKS_MAX);
     moved_init(&m->moved, TASKS_MAX);
     return m;
@@ -68,6 +69,7 @@ void members_free(struct members *m)
     map_done(&m->workers);
     map_done(&m->seats);
     map_done(&m->plans);
+    map_done(&m->strange);
     map_done(&m->died);
     moved_done(&m->moved);
     mem_free(m);
@@ -132,7 +134,7 @@ static void done(void *arg, const struct err *err)
 
 static void submit(struct members *m, enum store_topic topic, const char *key, json_t *take_value)
 {
-    static const struct store_change how = {decide, done};
+    static const struct store_change how = {.decide = decide, .done = done};
     struct change *c = MEM_NEW(struct change);
     struct err err;
     c->m = m;
@@ -174,7 +176,7 @@ static bool is_alive(const struct members *m, const struct worker *w)
     return w != NULL && !w->leaves && members_now(m) - w->seen < SILENT_NS + w->patience;
 }
 
-static bool has_worker(const struct members *m, const struct seat *s)
+bool members_has_worker(const struct members *m, const struct seat *s)
 {
     const struct worker *w = map_get(&m->workers, slice_str(s->worker));
     bool lost = w != NULL && s->number < SLOTS_MAX && w->held[s->number].lost &&
@@ -251,7 +253,7 @@ static bool end_seats(struct members *m)
     MAP_EACH (&m->seats, e) {
         struct seat *s = e->value;
         any |= s->revoked;
-        if (!s->revoked && (!has_worker(m, s) || is_waited_for(m, s))) {
+        if (!s->revoked && (!members_has_worker(m, s) || is_waited_for(m, s))) {
             any = true;
             revoke(m, s);
         } else if (s->fenced) {

@@ -31,6 +31,7 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/graphs.h"
 #include "coordinator/store.h"
+#include "core/base/map.h"
 
 #include <jansson.h>
 
@@ -66,6 +67,14 @@ const struct coordinator_group *members_groups(const struct members *m, struct s
 void members_on_event(struct members *m, const struct bus_ev *ev);
 void members_step(struct members *m);
 /* Names that more than one worker has, once for each that runs nothing for it: an array. */
+/* Every slot that may write has a worker that says that it runs what its last record says, by the
+ * graphs as they were applied up to that offset of ctl.graphs, and nothing else: no task of it is on
+ * its way out. *to: of each task that some slot has, the slot's writer (to be given back by
+ * members_forget). False: why. */
+bool members_follow(const struct members *m, int64_t graphs_end, struct map *to, char *why,
+                    size_t size);
+void members_forget(struct map *writers);
+uint64_t members_turn(const struct members *m); /* raised by each record of ctl.assign */
 json_t *members_refused(const struct members *m);
 struct members_count members_count(const struct members *m);
 

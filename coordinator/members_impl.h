@@ -32,7 +32,8 @@ struct worker {
     char *name, *boot, *level;
     char *left; /* the boot that has said, last of all, that it leaves */
     uint32_t n_slots;
-    int64_t beat, seen; /* mono */
+    int64_t beat, seen; /* seen: mono */
+    int64_t graphs_end; /* its slots follow ctl.graphs up to there; 0: it does not say */
     int64_t patience;   /* so much longer it will be silent, it says: it lays a graph out */
     bool leaves;
     bool refused; /* it runs nothing: another worker has its name */
@@ -73,11 +74,12 @@ struct planned {       /* a graph */
 struct members {
     struct members_conf conf;
     struct map workers, seats, plans;
+    struct map strange; /* keys of ctl.assign whose records cannot be read */
     struct map died; /* tasks whose worker has died, until others have them */
     struct moved moved;
     uint32_t under_way; /* changes */
     bool dirty;         /* something has changed since tasks were given */
-    uint64_t tags, turns;
+    uint64_t tags, turns, seat_turn; /* seat_turn: raised by each record of ctl.assign */
     int64_t last;       /* number given */
     int64_t stepped;    /* when it last looked */
     int64_t full_until; /* the bus had no room: nothing is tried before */
@@ -92,6 +94,8 @@ static inline bool members_same(const char *a, const char *b)
 {
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
+/* members.c */
+bool members_has_worker(const struct members *m, const struct seat *s);
 /* members_take.c */
 void members_worker_free(struct worker *w);
 void members_seat_free(struct seat *s);

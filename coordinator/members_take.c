@@ -127,6 +127,7 @@ static void take_worker(struct members *m, struct slice key, const json_t *o)
         mem_free(w->left);
         w->left = copy(w->boot);
     }
+    w->graphs_end = number_of(o, "graphs_end");
     read_held(w, json_object_get(o, "held"));
     m->dirty |= had.leaves != w->leaves || !is_held_same(had.held, w->held);
     *at = w;
@@ -240,10 +241,24 @@ static void take_seat(struct members *m, struct slice key, const json_t *o, stru
     *at = s;
 }
 
+static void note_strange(struct members *m, struct slice key, bool strange)
+{
+    if (strange) {
+        (void)map_put(&m->strange, key);
+    } else {
+        (void)map_remove(&m->strange, key);
+    }
+}
+
 void members_take(struct members *m, enum store_topic topic, struct slice key, struct slice value)
 {
     json_t *o = value.ptr != NULL ? json_loadb(value.ptr, value.len, 0, NULL) : NULL;
-    if (value.ptr != NULL && !json_is_object(o)) {
+    bool broken = value.ptr != NULL && !json_is_object(o);
+    if (topic == STORE_ASSIGN) {
+        m->seat_turn++;
+        note_strange(m, key, broken || (o != NULL && !is_seat(key, o)));
+    }
+    if (broken) {
         LOG_WARN("a record of workers is passed over", LOG_SLICE("key", key));
     } else if (topic == STORE_MEMBERS) {
         take_worker(m, key, o);

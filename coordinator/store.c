@@ -46,6 +46,7 @@ struct store {
     struct bus_reader *reader;
     struct bus_tp tps[STORE_TOPICS];
     int64_t next[STORE_TOPICS]; /* what lies before it is known */
+    int64_t last[STORE_TOPICS]; /* behind the last record of that */
     bool ended[STORE_TOPICS];
     bool started, told, leading, again; /* again: an election is to be entered */
     enum state state;
@@ -53,6 +54,7 @@ struct store {
     int64_t epoch, catch_to, catch_assign; /* < 0: not known yet */
     VEC(struct waiting) queue;             /* the first has its turn */
     bool busy, in_doubt; /* it is decided, the record in hand; whether it is there is open */
+    bool many;           /* it is one of puts, of which none is in hand */
     unsigned tries;
     struct buf key, value;
     enum store_topic topic; /* of it */
@@ -87,7 +89,7 @@ static void end_first(struct store *s, const struct err *err)
     assert(s->queue.len > 0);
     struct waiting w = s->queue.ptr[0];
     VEC_REMOVE(&s->queue, 0);
-    s->busy = s->in_doubt = false;
+    s->busy = s->in_doubt = s->many = false;
     s->tries = 0;
     s->stats.changes += err == NULL;
     s->stats.refused += err != NULL;
@@ -202,11 +204,57 @@ static void send(struct store *s)
     }
 }
 
+static void end_unknown(struct store *s)
+{
+    struct err e;
+    (void)err_set(&e, ERR_UNKNOWN, "nobody knows whether it was committed");
+    end_first(s, &e);
+}
+
+/* Whatever is not taken whole is not committed: the writer is closed. */
+static void send_puts(struct store *s, const struct bus_put *puts, uint32_t n)
+{
+    struct err e;
+    int rc = 0;
+    assert(s->state == STATE_SERVING && n <= STORE_PUTS_MAX);
+    s->many = true;
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        rc = bus_put(s->writer, &puts[i], &e);
+    }
+    rc = rc == 0 ? bus_commit(s->writer, TAG_COMMIT, &e) : rc;
+    if (rc != 0) {
+        open_slot(s);
+        end_first(s, &e);
+    }
+}
+
+/* True: it was one of puts. */
+static bool run_puts(struct store *s)
+{
+    const struct bus_put *puts = NULL;
+    struct waiting *w = &s->queue.ptr[0];
+    if (w->change.puts == NULL) {
+        return false;
+    }
+    s->busy = true;
+    uint32_t n = w->change.puts(w->arg, &puts);
+    if (n > 0) {
+        send_puts(s, puts, n);
+    } else {
+        VEC_REMOVE(&s->queue, 0);
+        s->busy = false;
+    }
+    return true;
+}
+
 static void run(struct store *s)
 {
     while (s->state == STATE_SERVING && !s->busy && s->queue.len > 0) {
         struct store_record r = {SLICE_NONE, SLICE_NONE, STORE_GRAPHS};
         struct waiting *w = &s->queue.ptr[0];
+        if (run_puts(s)) {
+            continue;
+        }
         s->busy = true;
         if (!w->change.decide(w->arg, &r)) {
             VEC_REMOVE(&s->queue, 0);
@@ -232,7 +280,7 @@ static void run(struct store *s)
 
 int store_submit(struct store *s, const struct store_change *change, void *arg, struct err *reterr)
 {
-    assert(change->decide != NULL && change->done != NULL);
+    assert((change->decide != NULL) != (change->puts != NULL) && change->done != NULL);
     if (!store_writable(s) && !(s->leading && s->in_doubt)) {
         return err_set(reterr, ERR_UNAVAILABLE, "%s", s->why);
     }
@@ -252,6 +300,7 @@ static void take(struct store *s, enum store_topic t, int64_t offset, struct sli
 {
     if (offset >= s->next[t]) {
         s->next[t] = offset + 1;
+        s->last[t] = offset + 1;
         if (key.ptr != NULL) {
             s->conf.on_record(s->conf.arg, t, key, value);
         }
@@ -344,7 +393,7 @@ static void on_committed(struct store *s, const struct bus_ev *ev)
 {
     struct store_record r = in_hand(s);
     assert(s->busy);
-    for (uint32_t i = 0; i < ev->count; i++) {
+    for (uint32_t i = 0; i < ev->count && !s->many; i++) {
         take(s, s->topic, ev->spans[i].offset, r.key, r.value);
     }
     end_first(s, NULL);
@@ -355,6 +404,8 @@ static void on_write_end(struct store *s, const struct bus_ev *ev)
 {
     if (ev->kind == BUS_EV_FULL && s->busy) {
         end_first(s, ev->err);
+    } else if (s->busy && s->many) {
+        end_unknown(s);
     } else if (s->busy) {
         s->in_doubt = true;
     }
@@ -520,6 +571,11 @@ bool store_settled(const struct store *s)
 bool store_writable(const struct store *s)
 {
     return s->leading && s->state == STATE_SERVING;
+}
+
+int64_t store_end(const struct store *s, enum store_topic topic)
+{
+    return s->last[topic];
 }
 
 int64_t store_epoch(const struct store *s)

@@ -4,6 +4,7 @@
  */
 #include "coordinator/tasks.h"
 
+#include "coordinator/graphs.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
@@ -302,6 +303,26 @@ bool tasks_has_ended(const struct tasks *t, struct slice task, int64_t life)
     const json_t *one = map_get(&t->map, task);
     return slice_eq(text_of(one, "state"), SLICE("ended")) &&
            json_integer_value(json_object_get(one, "life")) == life;
+}
+
+/* 63 bits (core/event/ref.h). */
+static bool lineage_of(const json_t *task, uint64_t *ret)
+{
+    const json_t *v = json_object_get(task, "lineage");
+    *ret = (uint64_t)json_integer_value(v);
+    return json_is_integer(v) && json_integer_value(v) >= 0;
+}
+
+bool tasks_lineage(const struct tasks *t, struct slice task, const char *writer,
+                   const struct graph *of, int64_t graphs_end, uint64_t *ret)
+{
+    const json_t *one = map_get(&t->map, task);
+    return slice_eq(text_of(one, "state"), SLICE("live")) &&
+           slice_eq(text_of(one, "slot"), slice_str(writer)) &&
+           json_integer_value(json_object_get(one, "version")) == of->version &&
+           json_integer_value(json_object_get(one, "life")) == of->life &&
+           json_integer_value(json_object_get(one, "graphs_end")) >= graphs_end &&
+           lineage_of(one, ret);
 }
 
 /* ---- groups of them ---- */

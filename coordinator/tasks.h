@@ -9,6 +9,7 @@
 
 #include "core/base/slice.h"
 
+struct graph;
 struct json_t; /* jansson's */
 struct tasks;
 
@@ -35,6 +36,10 @@ const char *tasks_phase(const struct tasks *t, struct slice tenant, struct slice
                         int64_t version);
 /* The worker that had it says that nothing of it is left, in that life of its graph. */
 bool tasks_has_ended(const struct tasks *t, struct slice task, int64_t life);
+/* The lineage by which that writer runs the task, live, in this version and life of its graph, once
+ * it followed ctl.graphs up to that offset. False: it does not say so. */
+bool tasks_lineage(const struct tasks *t, struct slice task, const char *writer,
+                   const struct graph *of, int64_t graphs_end, uint64_t *ret);
 /* One object for each worker, in order of names: its slots and the sum of its tasks. */
 struct json_t *tasks_workers(const struct tasks *t);
 /* One object for each level group of a graph: the sum of its tasks, and who runs them. */

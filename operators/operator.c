@@ -100,9 +100,12 @@ static void on_event(void *arg, const struct bus_ev *ev)
     } else if (ev->kind == BUS_EV_RECORDS) {
         for (uint32_t i = 0; i < ev->count; i++) {
             operator_on_graph(o, &ev->records[i]);
+            o->graphs_read = ev->records[i].offset + 1;
         }
         operator_run_all(o);
         mem_trim();
+    } else if (ev->kind == BUS_EV_END && ev->tag == OPERATOR_TAG_GRAPHS) {
+        o->graphs_read = MAX(o->graphs_read, ev->offset);
     } else if (ev->tag == OPERATOR_TAG_LEFT) {
         o->left = true;
     } else if (ev->tag >= OPERATOR_TAG_TOPICS) {

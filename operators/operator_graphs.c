@@ -124,6 +124,7 @@ static void laid_out(void *arg, bool worked)
         order_free(x); /* there is a later document, or none any more */
         return;
     }
+    g->settled = g->turn;
     if (x->rc != 0) {
         LOG_ERROR("a graph cannot run", LOG_STR("graph", g->key), LOG_STR("error", x->err.msg));
         g->wanted = false;
@@ -210,8 +211,19 @@ void operator_on_graph(struct operator_self *o, const struct bus_record *r)
         lay_out(o, g, j);
     } else {
         drop_old(o, g, r->value.len == 0 || over, NULL);
+        g->settled = g->turn;
     }
     json_decref(j);
+}
+
+int64_t operator_graphs_end(const struct operator_self *o)
+{
+    bool known = true;
+    VEC_EACH (&o->graphs, at) {
+        const struct operator_graph *g = *at;
+        known &= g->settled == g->turn && (!g->wanted || g->ready);
+    }
+    return known ? o->graphs_read : 0;
 }
 
 void operator_on_topics(struct operator_self *o, const struct bus_ev *ev)

@@ -40,7 +40,8 @@ struct operator_settings {
 
 struct operator_graph {
     char *key;          /* tenant/name */
-    uint64_t turn;      /* raised with each document */
+    uint64_t turn;      /* raised with each record */
+    uint64_t settled;   /* the last of those that is laid out, or is none to be laid out */
     bool wanted, ready; /* ready: it is laid out, and its topics are there */
     struct laid *laid;
     bool deleted;           /* its tasks only end */
@@ -72,6 +73,7 @@ struct operator_self {
     struct loop_timer *timer;
     struct aside *aside;
     VEC(struct operator_graph *) graphs;
+    int64_t graphs_read; /* of ctl.graphs: what lies before is read */
     struct operator_place *slots;
     uint32_t n_slots;
     uint64_t tags;
@@ -104,6 +106,8 @@ void operator_on_topics(struct operator_self *o,
                         const struct bus_ev *ev);   /* they are made, or not */
 void operator_make_topics(struct operator_self *o); /* that could not be made before */
 void operator_graphs_free(struct operator_self *o);
+/* The graphs here are those of ctl.graphs up to that offset; 0: one is still being laid out. */
+int64_t operator_graphs_end(const struct operator_self *o);
 struct operator_graph *operator_graph_that(struct operator_self *o, const struct laid *laid);
 
 /* operator_tasks.c */

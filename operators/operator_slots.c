@@ -205,13 +205,16 @@ static const char *waits_for(const struct operator_place *p)
     return found;
 }
 
-/* What it says of its slots: which record each follows, to the end. */
-static json_t *held_of(const struct operator_self *o)
+/* What it says of its slots: which record each follows, to the end. *ret_graphs_end: up to where of
+ * ctl.graphs all of them do; 0: one does not yet. */
+static json_t *held_of(const struct operator_self *o, int64_t *ret_graphs_end)
 {
     json_t *list = json_array();
+    *ret_graphs_end = operator_graphs_end(o);
     for (uint32_t i = 0; i < o->n_slots; i++) {
         const struct operator_place *p = &o->slots[i];
         bool follows = p->worker != NULL && worker_look(p->worker).applied >= p->order;
+        *ret_graphs_end = follows || p->worker == NULL ? *ret_graphs_end : 0;
         if (p->incarnation != 0) {
             json_array_append_new(list, json_pack("{s:i s:I s:I s:b s:s*}", "slot", (int)i,
                                                   "incarnation", (json_int_t)p->incarnation,
@@ -278,7 +281,8 @@ void operator_beat(struct operator_self *o, bool leaves)
         o->left |= leaves;
         return;
     }
-    json_t *held = held_of(o);
+    int64_t graphs_end;
+    json_t *held = held_of(o, &graphs_end);
     char text[OPERATOR_TELL_MAX];
     size_t n = json_dumpb(held, text, sizeof text, JSON_COMPACT);
     uint64_t said = hash_xxh64(slice_of(text, MIN(n, sizeof text)));
@@ -289,10 +293,11 @@ void operator_beat(struct operator_self *o, bool leaves)
     }
     o->said = said;
     o->beaten = operator_now(o);
-    json_t *j = json_pack("{s:i s:s s:s s:i s:s s:b s:I s:o}", "format", MEMBERS_FORMAT, "worker",
-                          o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
+    json_t *j = json_pack("{s:i s:s s:s s:i s:s s:b s:I s:I s:o}", "format", MEMBERS_FORMAT,
+                          "worker", o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
                           o->settings->level != NULL ? o->settings->level : "", "leaves", leaves,
-                          "beat", (json_int_t)++o->beat, "held", held);
+                          "beat", (json_int_t)++o->beat, "graphs_end", (json_int_t)graphs_end,
+                          "held", held);
     n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
     put_member(o, o->name, slice_of(text, n), leaves);
     json_decref(j);

@@ -115,6 +115,9 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
                   g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version, "worker",
                   o->name, "slot", p->name, "state", t->over ? "ended" : states[t->state], "why",
                   text_of(t->why), "degraded", t->trouble[0] != '\0' ? text_of(t->trouble) : NULL);
+    /* 63 bits. Which tasks there are, and by which lineages, is told for coordinator/sweep.h. */
+    json_object_set_new(j, "lineage", json_integer((json_int_t)g->tasks[t->part].plan->lineage));
+    json_object_set_new(j, "graphs_end", json_integer(operator_graphs_end(o)));
     if (g->tasks[t->part].plan->life > 0) {
         json_object_set_new(j, "life", json_integer(g->tasks[t->part].plan->life));
     }

@@ -23,6 +23,7 @@ enum {
 #define STANDS_NS   (10 * CLOCK_NS_PER_S)
 #define BEHIND_NS   (5 * CLOCK_NS_PER_S)
 #define SLOW_NS     CLOCK_NS_PER_S
+#define UNSWEPT_NS  (10 * 60 * CLOCK_NS_PER_S)
 #define SECONDS(ns) ((double)(ns) / 1e9)
 #define MIBS(bytes) ((double)(bytes) / 1048576)
 
@@ -115,6 +116,17 @@ static void bus_pins(const struct cli_seen *s, struct buf *out)
     }
 }
 
+static void not_swept(const struct cli_seen *s, struct buf *out)
+{
+    const json_t *o = json_object_get(s->status, "sweep");
+    if (number(o, "waits_ns") >= UNSWEPT_NS) {
+        (void)buf_addf(out,
+                       "saved state that no task carries on any more may be left; it cannot be "
+                       "removed, for %.0f min now: %s",
+                       SECONDS(number(o, "waits_ns")) / 60, text(o, "why"));
+    }
+}
+
 static const struct whole_row {
     const char *code, *severity;
     void (*look)(const struct cli_seen *s, struct buf *out);
@@ -132,6 +144,9 @@ static const struct whole_row {
     {"bus_full", "problem", bus_full,
      "shorten bus.retention or raise bus.local.quota: what does not fit is refused, and senders "
      "come again"},
+    {"not_swept", "warning", not_swept,
+     "nothing is wrong but that the topic state is larger than it must be; see to what it waits "
+     "for"},
     {"bus_refuses", "problem", bus_refuses,
      "free space on the disk of bus.local.dir, shorten bus.retention or raise bus.local.quota; "
      "nothing that was accepted is lost, senders come again"},

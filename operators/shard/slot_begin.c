@@ -106,7 +106,7 @@ static void prepare_own(struct slot *s, struct slot_one *o)
  * of it is left. */
 static bool is_unreleased(struct slot *s, struct slot_one *o)
 {
-    bool gone = o->ended && !o->kept && slot_snap_is_gone(o);
+    bool gone = o->ended && !o->kept && slot_snap_is_gone(o) && !slot_note_is_swept(o);
     o->unreleased = o->conf.moved && !o->released && !gone;
     if (o->unreleased) {
         slot_lose_one(s, o, "the slot that had it has not let it go yet");
@@ -127,9 +127,20 @@ static bool is_newer(struct slot *s, struct slot_one *o)
     return format > 0;
 }
 
+/* Nobody carried it on, and its state was removed: as if those who had it had said that they ended.
+ */
+static void take_sweep(struct slot_one *o)
+{
+    if (slot_note_is_swept(o)) {
+        o->ended = true;
+        o->kept = false;
+    }
+}
+
 static void prepare(struct slot *s, struct slot_one *o)
 {
     o->start = (struct slot_start){.with = SLOT_WITH_NOTHING};
+    take_sweep(o);
     if (is_unreleased(s, o) || is_newer(s, o)) {
         return;
     }
@@ -214,6 +225,7 @@ static void go_behind(struct slot *s, struct slot_one *o)
  * of it goes on. Where that is said already, or nothing ever was, there is nothing to be done. */
 static void end_task(struct slot *s, struct slot_one *o)
 {
+    take_sweep(o);
     bool never = o->journal.len == 0 && !o->conf.moved; /* else its first record may come yet */
     bool gone = never || (o->ended && !o->kept);
     if (gone && slot_snap_is_gone(o)) {

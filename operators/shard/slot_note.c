@@ -6,10 +6,12 @@
  * record behind that in the journal, knows that the journal is lost: without it a journal that is
  * gone as a whole looks like one to which nothing was ever added.
  *
- * The key is the lineage and `mark`, as long as no key of a snapshot is.
+ * The key is the lineage and `mark`, as long as no key of a snapshot is. Beside it may lie the mark
+ * of the coordinator's sweep: nobody carried this lineage on when its state was removed.
  */
 #include "core/codec/endian.h"
 #include "core/codec/varint.h"
+#include "core/event/swept.h"
 #include "operators/shard/slot_impl.h"
 
 enum { FORMAT = 1, KEY_BYTES = 12, VALUE_BYTES = 2 * VARINT_MAX };
@@ -23,11 +25,16 @@ static uint64_t seq_of_root(const struct slot_one *o)
 
 void slot_note_record(struct slot *s, uint32_t load, const struct bus_record *r)
 {
-    if (r->key.len != KEY_BYTES || memcmp(r->key.ptr + 8, mark, KEY_BYTES - 8) != 0) {
+    bool sweep = swept_is_mark(r->key);
+    if (!sweep && (r->key.len != KEY_BYTES || memcmp(r->key.ptr + 8, mark, KEY_BYTES - 8) != 0)) {
         return;
     }
     struct slot_one *o = slot_one_of(s, endian_be64(r->key.ptr));
     if (o == NULL || o->state != SLOT_JOURNAL || o->load != load) {
+        return;
+    }
+    if (sweep) {
+        o->note.swept = swept_read(r->value);
         return;
     }
     const char *p = r->value.ptr, *end = r->value.ptr + r->value.len;
@@ -44,6 +51,11 @@ bool slot_note_says_lost(const struct slot_one *o)
     const struct snap_root *root = o->snap.set != NULL ? snap_set_root(o->snap.set) : NULL;
     bool others = root != NULL && !o->snap.found && o->conf.plan->life == 0;
     return o->journal.len == 0 && (others || (o->note.there && o->note.seq == seq_of_root(o)));
+}
+
+bool slot_note_is_swept(const struct slot_one *o)
+{
+    return o->journal.len > 0 && VEC_LAST(&o->journal)->offset < o->note.swept;
 }
 
 void slot_note_cut(const struct slot *s, struct slot_one *o)

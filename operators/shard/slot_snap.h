@@ -40,6 +40,7 @@ struct slot_snap { /* of a task */
 struct slot_note { /* that the journal has news behind the snapshot of that record (slot_note.c) */
     bool there, puts, removes; /* puts: the cut under way writes it, or removes it */
     uint64_t seq, next;        /* next: once that is committed */
+    int64_t swept;             /* the journal is over up to there (core/event/swept.h); 0 */
 };
 
 /* The cut was made. */
@@ -66,6 +67,8 @@ void slot_snap_done(struct slot_snap *p);
 void slot_note_record(struct slot *s, uint32_t load, const struct bus_record *r);
 /* All is read: there was more in the journal than is there now. */
 bool slot_note_says_lost(const struct slot_one *o);
+/* Likewise: what the journal says is over, for its state was swept. */
+bool slot_note_is_swept(const struct slot_one *o);
 void slot_note_cut(const struct slot *s, struct slot_one *o); /* before its cut */
 uint32_t slot_note_puts(const struct slot_one *o);            /* with it */
 int slot_note_put(struct slot *s, const struct slot_one *o, struct err *reterr) NODISCARD;

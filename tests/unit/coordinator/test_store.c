@@ -186,7 +186,7 @@ static void done(void *arg, const struct err *err)
     }
 }
 
-static const struct store_change change = {decide, done};
+static const struct store_change change = {.decide = decide, .done = done};
 
 static int submit(struct world *w, unsigned i, struct change *c)
 {
