@@ -193,8 +193,8 @@ static const struct stats_row figures[FIGURES] = {
                       "carries on."),
     [SWEPT_KEYS] = FIGURE("kaiju_coordinator_swept_keys_total", STATS_COUNTER,
                           "Records of saved state that were removed then."),
-    [SWEPT_BYTES] = FIGURE("kaiju_coordinator_swept_bytes_total", STATS_COUNTER,
-                           "Their bytes, keys included."),
+    [SWEPT_BYTES] =
+        FIGURE("kaiju_coordinator_swept_bytes_total", STATS_COUNTER, "Their bytes, keys included."),
     [SWEEP_WAITS_S] = FIGURE("kaiju_coordinator_sweep_waits_seconds", STATS_GAUGE,
                              "Time for which such a look is due and cannot be had."),
 };
@@ -284,7 +284,7 @@ static int start(struct role_env *env, const void *settings, void **ret_state, s
         .store = c->store, .graphs = c->graphs, .tasks = c->tasks, .members = c->members});
     c->sources = (struct sweep_sources){c->store, c->graphs, c->members, c->tasks};
     c->sweep = sweep_new(&(struct sweep_conf){.bus = role_client_bus(c->client),
-                                              .calm_ns = own->sweep_after_ns,
+                                              .calm_ns = own != NULL ? own->sweep_after_ns : 0,
                                               .carried = carried,
                                               .turn = turn,
                                               .write = write_sweep,
@@ -325,15 +325,14 @@ static void drain(void *state)
     }
 }
 
-const struct role role_coordinator = {
-    .name = "coordinator",
-    .what = "Coordinator",
-    .start = start,
-    .drain = drain,
-    .stop = stop,
-    .rows = rows,
-    .row_count = ARRAY_LEN(rows),
-    .settings_size = sizeof(struct coordinator_settings)};
+const struct role role_coordinator = {.name = "coordinator",
+                                      .what = "Coordinator",
+                                      .start = start,
+                                      .drain = drain,
+                                      .stop = stop,
+                                      .rows = rows,
+                                      .row_count = ARRAY_LEN(rows),
+                                      .settings_size = sizeof(struct coordinator_settings)};
 
 static int run(const struct cmd *self, int argc, char **argv)
 {

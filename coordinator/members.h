@@ -68,8 +68,8 @@ void members_on_event(struct members *m, const struct bus_ev *ev);
 void members_step(struct members *m);
 /* Names that more than one worker has, once for each that runs nothing for it: an array. */
 /* Every slot that may write has a worker that says that it runs what its last record says, by the
- * graphs as they were applied up to that offset of ctl.graphs, and nothing else: no task of it is on
- * its way out. *to: of each task that some slot has, the slot's writer (to be given back by
+ * graphs as they were applied up to that offset of ctl.graphs, and nothing else: no task of it is
+ * on its way out. *to: of each task that some slot has, the slot's writer (to be given back by
  * members_forget). False: why. */
 bool members_follow(const struct members *m, int64_t graphs_end, struct map *to, char *why,
                     size_t size);

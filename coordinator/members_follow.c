@@ -66,7 +66,7 @@ bool members_follow(const struct members *m, int64_t graphs_end, struct map *to,
         const struct seat *s = e->value;
         const char *not = all ? why_not(m, s, graphs_end) : NULL;
         if (not != NULL) {
-            (void)snprintf(why, size, "slot %s %s", s->key, not);
+            (void)snprintf(why, size, "slot %s %s", s->key, not );
             all = false;
         }
         if (all && !add_tasks(s, to)) {

@@ -75,14 +75,14 @@ struct members {
     struct members_conf conf;
     struct map workers, seats, plans;
     struct map strange; /* keys of ctl.assign whose records cannot be read */
-    struct map died; /* tasks whose worker has died, until others have them */
+    struct map died;    /* tasks whose worker has died, until others have them */
     struct moved moved;
-    uint32_t under_way; /* changes */
-    bool dirty;         /* something has changed since tasks were given */
+    uint32_t under_way;              /* changes */
+    bool dirty;                      /* something has changed since tasks were given */
     uint64_t tags, turns, seat_turn; /* seat_turn: raised by each record of ctl.assign */
-    int64_t last;       /* number given */
-    int64_t stepped;    /* when it last looked */
-    int64_t full_until; /* the bus had no room: nothing is tried before */
+    int64_t last;                    /* number given */
+    int64_t stepped;                 /* when it last looked */
+    int64_t full_until;              /* the bus had no room: nothing is tried before */
     struct members_count count;
 };
 

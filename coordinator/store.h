@@ -47,9 +47,9 @@ struct store_change {
     /* NULL: durable. ERR_TIMEOUT and ERR_UNKNOWN: it may be stored or not. Also without a decide
      * before it, if its turn never came. */
     void (*done)(void *arg, const struct err *err);
-    /* Instead of decide: records of any topic in one transaction, at most STORE_PUTS_MAX. 0: nothing
-     * to write. Whether they are there after an end that nobody knows is not looked up: it is told
-     * as ERR_UNKNOWN. */
+    /* Instead of decide: records of any topic in one transaction, at most STORE_PUTS_MAX. 0:
+     * nothing to write. Whether they are there after an end that nobody knows is not looked up: it
+     * is told as ERR_UNKNOWN. */
     uint32_t (*puts)(void *arg, const struct bus_put **ret_puts);
 };
 
@@ -69,10 +69,10 @@ void store_on_event(struct store *s, const struct bus_ev *ev);
 int store_submit(struct store *s, const struct store_change *change, void *arg,
                  struct err *reterr) NODISCARD;
 
-bool store_loaded(const struct store *s);     /* all were read to their end once */
-bool store_leads(const struct store *s);      /* by the election; not yet a right to write */
-bool store_settled(const struct store *s);    /* writes, or knows that another replica does */
-bool store_writable(const struct store *s);   /* a change would be taken now */
+bool store_loaded(const struct store *s);   /* all were read to their end once */
+bool store_leads(const struct store *s);    /* by the election; not yet a right to write */
+bool store_settled(const struct store *s);  /* writes, or knows that another replica does */
+bool store_writable(const struct store *s); /* a change would be taken now */
 int64_t store_end(const struct store *s, enum store_topic topic); /* behind its last record read */
 int64_t store_epoch(const struct store *s);   /* of the slot, while it is held; else 0 */
 const char *store_why(const struct store *s); /* why not writable */

@@ -19,10 +19,10 @@
 enum {
     KEYS_MAX = 20000, /* of one partition; the rest when these are gone */
     LINEAGES_MAX = 1000000,
-    KEY_MAX = 64,     /* longer ones are no task's */
+    KEY_MAX = 64,         /* longer ones are no task's */
     TURN_BYTES = 2 << 20, /* read in TURN_NS, about */
-    BATCH = 200, /* records of a transaction */
-    SLOW = 10,   /* a pass takes one part in so many of the time, at most */
+    BATCH = 200,          /* records of a transaction */
+    SLOW = 10,            /* a pass takes one part in so many of the time, at most */
 };
 #define TURN_NS  (100 * CLOCK_NS_PER_MS)
 #define CHECK_NS CLOCK_NS_PER_S
@@ -50,11 +50,11 @@ struct sweep {
     bool due, failed; /* failed: the pass is given up at the next step */
     bool flies;       /* a transaction was asked for, and has not ended */
 
-    uint64_t number;                           /* of what was asked for: what is older, is not heard */
+    uint64_t number; /* of what was asked for: what is older, is not heard */
     int64_t state_end, journal_start, journal_end; /* -1: not known yet */
     struct bus_reader *reader;
     int64_t from, next; /* from: what lies before was swept, for not all could be held */
-    size_t turn_bytes; /* read since */
+    size_t turn_bytes;  /* read since */
     int64_t turn_began;
     bool paused, full;
     struct map found; /* keys, with their bytes: of strange lineages, and marks that are over */
@@ -149,8 +149,8 @@ static void give_up(struct sweep *s, const char *why)
     memcpy(s->why, copy, sizeof copy);
 }
 
-/* Nobody who writes under a strange lineage is there; of what those before him wrote, nothing may be
- * under way. */
+/* Nobody who writes under a strange lineage is there; of what those before him wrote, nothing may
+ * be under way. */
 static void ask(struct sweep *s)
 {
     struct err err;
@@ -443,11 +443,11 @@ struct sweep_look sweep_look(const struct sweep *s)
 {
     struct sweep_look look = s->look;
     bool waits = s->phase == PHASE_REST && s->due;
-    look.state = s->conf.calm_ns == 0           ? SWEEP_OFF
-                 : s->phase == PHASE_REMOVES    ? SWEEP_REMOVES
-                 : s->phase != PHASE_REST       ? SWEEP_READS
-                 : waits                        ? SWEEP_WAITS
-                                                : SWEEP_IDLE;
+    look.state = s->conf.calm_ns == 0        ? SWEEP_OFF
+                 : s->phase == PHASE_REMOVES ? SWEEP_REMOVES
+                 : s->phase != PHASE_REST    ? SWEEP_READS
+                 : waits                     ? SWEEP_WAITS
+                                             : SWEEP_IDLE;
     look.waits_ns = waits ? now_of(s) - s->due_since : 0;
     look.part = s->state.part;
     look.parts = s->parts;

@@ -52,7 +52,7 @@ struct sweep_look {
 };
 
 struct sweep *sweep_new(const struct sweep_conf *conf);
-void sweep_free(struct sweep *s); /* behind whoever writes for it */
+void sweep_free(struct sweep *s);                   /* behind whoever writes for it */
 bool sweep_carry(struct map *to, uint64_t lineage); /* false: there are too many */
 void sweep_step(struct sweep *s);
 void sweep_on_event(struct sweep *s, const struct bus_ev *ev);

@@ -293,11 +293,11 @@ void operator_beat(struct operator_self *o, bool leaves)
     }
     o->said = said;
     o->beaten = operator_now(o);
-    json_t *j = json_pack("{s:i s:s s:s s:i s:s s:b s:I s:I s:o}", "format", MEMBERS_FORMAT,
-                          "worker", o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
-                          o->settings->level != NULL ? o->settings->level : "", "leaves", leaves,
-                          "beat", (json_int_t)++o->beat, "graphs_end", (json_int_t)graphs_end,
-                          "held", held);
+    json_t *j =
+        json_pack("{s:i s:s s:s s:i s:s s:b s:I s:I s:o}", "format", MEMBERS_FORMAT, "worker",
+                  o->name, "boot", o->boot, "slots", (int)o->n_slots, "level",
+                  o->settings->level != NULL ? o->settings->level : "", "leaves", leaves, "beat",
+                  (json_int_t)++o->beat, "graphs_end", (json_int_t)graphs_end, "held", held);
     n = json_dumpb(j, text, sizeof text, JSON_COMPACT | JSON_SORT_KEYS);
     put_member(o, o->name, slice_of(text, n), leaves);
     json_decref(j);

@@ -101,6 +101,16 @@ static void tell_now(json_t *j, const struct worker_task *t)
     tell_floor(j, &t->floor);
 }
 
+/* By which lineage (63 bits), of which life, once which graphs were known: coordinator/sweep.h. */
+static void tell_whose(json_t *j, const struct task_plan *p, int64_t graphs_end)
+{
+    json_object_set_new(j, "lineage", json_integer((json_int_t)p->lineage));
+    json_object_set_new(j, "graphs_end", json_integer(graphs_end));
+    if (p->life > 0) {
+        json_object_set_new(j, "life", json_integer(p->life));
+    }
+}
+
 /* Into text: how many bytes. */
 static size_t tell(const struct operator_self *o, const struct operator_place *p,
                    const struct worker_task *t, char text[OPERATOR_TELL_MAX])
@@ -115,12 +125,7 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
                   g->name.ptr, g->name.len, "version", (json_int_t)t->laid->version, "worker",
                   o->name, "slot", p->name, "state", t->over ? "ended" : states[t->state], "why",
                   text_of(t->why), "degraded", t->trouble[0] != '\0' ? text_of(t->trouble) : NULL);
-    /* 63 bits. Which tasks there are, and by which lineages, is told for coordinator/sweep.h. */
-    json_object_set_new(j, "lineage", json_integer((json_int_t)g->tasks[t->part].plan->lineage));
-    json_object_set_new(j, "graphs_end", json_integer(operator_graphs_end(o)));
-    if (g->tasks[t->part].plan->life > 0) {
-        json_object_set_new(j, "life", json_integer(g->tasks[t->part].plan->life));
-    }
+    tell_whose(j, g->tasks[t->part].plan, operator_graphs_end(o));
     json_object_set_new(j, "task", json_stringn(name.ptr, name.len));
     json_object_set_new(j, "clock", json_integer(t->clock == MERGE_NO_CLOCK ? 0 : t->clock));
     const struct {

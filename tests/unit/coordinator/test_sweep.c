@@ -48,7 +48,7 @@ struct world {
     int64_t beat, beaten, graphs_end;
     /* what the worker says */
     const char *state, *slot, *key;
-    int64_t behind; /* it follows so many assignments less */
+    int64_t behind;   /* it follows so many assignments less */
     bool silent, old; /* old: says nothing of lineages */
     uint64_t version, lineage;
     uint64_t watched; /* keys that were there at some look */
@@ -185,8 +185,8 @@ static void beat(struct world *w)
     for (uint32_t i = 0; i < PARTS; i++) {
         (void)snprintf(key, sizeof key, "t/%s/g/%u", w->key, i);
         n = snprintf(text, sizeof text,
-                     "{\"format\":1,\"state\":\"%s\",\"slot\":\"%s.%" PRId64 "\",\"version\":%" PRIu64
-                     ",\"graphs_end\":%" PRId64,
+                     "{\"format\":1,\"state\":\"%s\",\"slot\":\"%s.%" PRId64
+                     "\",\"version\":%" PRIu64 ",\"graphs_end\":%" PRId64,
                      w->state, w->slot, w->incarnation, w->version, w->graphs_end);
         if (!w->old) {
             n += snprintf(text + n, sizeof text - (size_t)n, ",\"lineage\":%" PRIu64,
@@ -338,8 +338,8 @@ static void look_at(struct look *x, const struct bus_record *r)
     } else if (by < 0) {
         (void)map_remove(&x->keys, r->key);
     }
-    uint32_t *of = r->key.len == 8       ? &x->now.root
-                   : r->key.len == CHUNK ? &x->now.chunks
+    uint32_t *of = r->key.len == 8         ? &x->now.root
+                   : r->key.len == CHUNK   ? &x->now.chunks
                    : swept_is_mark(r->key) ? &x->now.mark
                                            : &x->now.others;
     *of = (uint32_t)((int)*of + by);

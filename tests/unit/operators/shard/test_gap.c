@@ -17,8 +17,9 @@
 #include "core/event/batch_in.h"
 #include "core/event/frame.h"
 #include "core/event/schema.h"
+#include "core/event/swept.h"
 
-enum { PARTS = 2, EVENTS_MAX = 2000, TAG_TRIM = 77, TAG_BOUNDS, LINEAGE = 4711 };
+enum { PARTS = 2, EVENTS_MAX = 2000, TAG_TRIM = 77, TAG_BOUNDS, TAG_SWEEP, LINEAGE = 4711 };
 
 struct world {
     struct bus *bus;
@@ -29,6 +30,7 @@ struct world {
     int64_t ahead;               /* of the time of events */
     uint64_t rules;              /* their number */
     bool beats;                  /* with a timer each second */
+    bool at_end;                 /* who has no journal reads nothing of before */
     int64_t offsets[EVENTS_MAX]; /* of each event; event n lies in partition n % PARTS */
     struct slot *slot;
     struct slot_task task;
@@ -81,7 +83,7 @@ static void begin(struct world *w, bool after_death)
     w->task = (struct slot_task){.plan = &plan,
                                  .topics = topics,
                                  .aligned = aligned,
-                                 .from_start = w->rules == 0,
+                                 .from_start = w->rules == 0 && !w->at_end,
                                  .after_death = after_death};
     const struct slot_conf conf = {.name = SLICE("worker.0"),
                                    .commit_ns = 20000000,
@@ -671,6 +673,82 @@ TEST(gap_one_record_says_where_everything_stands)
 /* The first input is old, and every timer up to the next fires: some at a time, committed on the
  * way, so that who is killed in the middle of it goes on there, and those beside do all the while.
  */
+/* As the coordinator's sweep does: all records of the task are removed, and the mark is put. */
+static void sweep(struct world *w)
+{
+    char key[SWEPT_KEY_BYTES], value[SWEPT_VALUE_BYTES];
+    struct bus_tp tp = {bus_topic(w->sender, SLICE("state")), LINEAGE % 64};
+    struct bus_reader *r = bus_reader_new(w->sender);
+    struct bus_ev ev;
+    struct err err;
+    uint32_t n = 0;
+    struct bus_put put = {.to = tp,
+                          .key = swept_mark(LINEAGE, key),
+                          .value = swept_write(journal_end(w), value),
+                          .token = EVENTS_MAX - 1};
+    CHECK_OK(bus_put(w->out, &put, &err), err);
+    CHECK_OK(bus_assign(r, tp, BUS_FROM_START, TAG_SWEEP, &err), err);
+    for (bool end = false; !end;) {
+        bus_wait(w->sender, 1000000);
+        while (bus_poll(w->sender, &ev, 1) > 0) {
+            end |= ev.tag == TAG_SWEEP && ev.kind == BUS_EV_END;
+            for (uint32_t k = 0; ev.kind == BUS_EV_RECORDS && k < ev.count; k++) {
+                put.key = ev.records[k].key;
+                put.value = SLICE_NONE;
+                if (!swept_is_mark(put.key)) {
+                    CHECK_OK(bus_put(w->out, &put, &err), err);
+                    n++;
+                }
+            }
+        }
+    }
+    bus_reader_free(r);
+    CHECK(n > 4);
+    pass(w, 1000000000);
+}
+
+/* Nobody carried the task on, and its state was swept; then it is there again, by the same rules.
+ * What its journal says is over: nothing is taken or put out twice, and it knows nothing. */
+TEST(sweep_a_task_that_is_back_begins_with_nothing)
+{
+    for (int round = 0; round < 2; round++) {
+        struct world *w = make(5000000000);
+        send(w, 50);
+        pass(w, 7000000000);
+        int64_t before = journal_end(w);
+        send(w, 10); /* a snapshot is due with these */
+        pass(w, 2000000000);
+        send(w, 40);
+        check(w, 0, 0, 0, 100);
+        kill_worker(w);
+        w->at_end = true;
+        send(w, 20); /* while it was none of anybody's */
+        if (round == 1) {
+            trim_to(w, SLICE("journal"), LINEAGE % 64, before);
+        }
+        sweep(w);
+        for (int i = 0; i < 2; i++) { /* the first is killed before it has done anything */
+            begin(w, false);
+            pass(w, 1000000000);
+            CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+            CHECK_EQ(SLOT_LIVE, slot_task_state(w->slot, 0));
+            CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+            if (i == 0) {
+                kill_worker(w);
+            }
+        }
+        send(w, 10);
+        check(w, 100, 120, 0, 10);
+        check_state(w); /* by its journal, */
+        pass(w, 7000000000);
+        send(w, 10);
+        pass(w, 7000000000);
+        check_state(w); /* and by a snapshot */
+        check(w, 100, 120, 0, 20);
+        unmake(w);
+    }
+}
+
 TEST(span_timers_between_inputs_are_fired_in_parts)
 {
     enum { SPAN = 40000, KILLS = 3, SOME = 1000 };
