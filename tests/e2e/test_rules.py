@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules at work: a graph is applied to a running standalone, telemetry is sent over OTLP, the process
 is killed and begun again, and what the rules put out has each event's effect once."""
+import base64
 import collections
 import http.client
 import itertools
@@ -57,6 +58,14 @@ levels:
   - name: {level}
     epl: |
 """
+
+
+def key_bytes(key):
+    """Of a key as kaiju tail prints it: in base64, if it is no text."""
+    try:
+        return base64.b64decode(key, validate=True)
+    except ValueError:
+        return key.encode()
 
 
 class Bed(Case):
@@ -214,6 +223,51 @@ class Rules(Bed):
         post(role.otlp, "logs", logs(5, 16))
         self.until("it does not begin", lambda: len(self.counts()) == 20)
         self.assertEqual(list(range(1, 6)), self.counts()[15:])
+        role.stop()
+
+    def ask(self, role, path):
+        return json.loads(role.get("/api/v1/" + path))
+
+    def test_state_that_no_task_carries_on_is_swept(self):
+        """A level got another name while its tasks were dead, so nobody removes what they saved. The
+        sweep does; what others need stays, and goes on."""
+        fast = ("--operator-snapshot-interval", "50ms", "--coordinator-sweep-after", "500ms")
+        role = self.begin(*fast)
+        self.apply(role, GRAPH)
+        self.apply(role, GRAPH.replace("name: lines", "name: others").replace("Total", "Whole"))
+        self.until("nothing is live", lambda: role.log().count('msg="graph is live"') == 2)
+        post(role.otlp, "logs", logs(10, 1))
+        self.until("nothing came out", lambda: len(self.counts()) == 10)
+        self.until("nothing is saved", lambda: len(self.kept()) > 10)
+        role.stop(signal.SIGKILL)
+        role = self.begin("--operator-level", "none")
+        self.assertIn("version 2", self.apply(role, GRAPH.replace("name: hl", "name: higher")))
+        role.stop()
+        role = self.begin(*fast)
+
+        def swept():
+            sweep = self.ask(role, "status")["sweep"]
+            return sweep["passes"] > 0 and sweep["keys"] > 0
+        self.until("nothing is swept", swept)
+        mine = {task["lineage"].to_bytes(8, "big") for task in self.ask(role, "tasks")["items"]}
+        left = {key for key in map(key_bytes, self.kept()) if not key.endswith(b"over")}
+        self.assertEqual(set(), {key[:8] for key in left} - mine)
+        self.assertEqual(mine & {key[:8] for key in left if len(key) == 8},
+                         {key for key in left if len(key) == 8})
+        self.assertGreater(len(left), 0)
+        found = re.search(r"kaiju_coordinator_swept_bytes_total ([0-9.e+]+)", role.get("/metrics"))
+        self.assertGreater(float(found.group(1)), 100)
+        role.stop(signal.SIGKILL)
+        role = self.begin(*fast)
+        self.until("nothing is live", lambda: role.log().count('msg="graph is live"') == 2)
+        post(role.otlp, "logs", logs(10, 11))
+
+        def wholes():
+            return [e["payload"]["n"] for e in self.events("events") if e["type"] == "Whole"]
+        self.until("it does not go on", lambda: len(wholes()) == 20 and len(self.counts()) == 20)
+        self.assertEqual(list(range(1, 21)), wholes())
+        self.assertEqual(list(range(1, 11)), self.counts()[10:])
+        self.assertNotIn("a task is lost", role.log())
         role.stop()
 
     def kept(self):
