@@ -64,15 +64,12 @@ static json_t *storage(struct bus *b)
 static json_t *sweep_of(const struct sweep *s)
 {
     struct sweep_look l = sweep_look(s);
-    json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I}", "state", sweep_state_name(l.state), "passes",
-                          (json_int_t)l.passes, "keys", (json_int_t)l.keys, "bytes",
-                          (json_int_t)l.bytes, "waits_ns", (json_int_t)l.waits_ns);
+    json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "state", sweep_state_name(l.state),
+                          "passes", (json_int_t)l.passes, "keys", (json_int_t)l.keys, "bytes",
+                          (json_int_t)l.bytes, "waits_ns", (json_int_t)l.waits_ns, "why", l.why);
     if (l.state == SWEEP_READS || l.state == SWEEP_REMOVES) {
         (void)json_object_set_new(o, "partition", json_integer(l.part));
         (void)json_object_set_new(o, "partitions", json_integer(l.parts));
-    }
-    if (l.why[0] != '\0') {
-        (void)json_object_set_new(o, "why", json_string(l.why));
     }
     return o;
 }

@@ -374,6 +374,11 @@ static void look_whether(struct sweep *s, int64_t now)
     }
 }
 
+static bool is_due(const struct sweep *s, uint64_t turn)
+{
+    return turn != 0 && (turn != s->swept_turn || now_of(s) >= s->again_at);
+}
+
 static void rest(struct sweep *s, uint64_t turn)
 {
     int64_t now = now_of(s);
@@ -381,7 +386,7 @@ static void rest(struct sweep *s, uint64_t turn)
         s->turn = turn;
         s->turned = now;
     }
-    bool due = turn != 0 && (turn != s->swept_turn || now >= s->again_at);
+    bool due = is_due(s, turn);
     s->due_since = due && !s->due ? now : s->due_since;
     s->due = due;
     if (due) {
@@ -442,13 +447,13 @@ const char *sweep_state_name(enum sweep_state state)
 struct sweep_look sweep_look(const struct sweep *s)
 {
     struct sweep_look look = s->look;
-    bool waits = s->phase == PHASE_REST && s->due;
+    bool waits = s->phase == PHASE_REST && is_due(s, s->conf.turn(s->conf.arg));
     look.state = s->conf.calm_ns == 0        ? SWEEP_OFF
                  : s->phase == PHASE_REMOVES ? SWEEP_REMOVES
                  : s->phase != PHASE_REST    ? SWEEP_READS
                  : waits                     ? SWEEP_WAITS
                                              : SWEEP_IDLE;
-    look.waits_ns = waits ? now_of(s) - s->due_since : 0;
+    look.waits_ns = waits && s->due ? now_of(s) - s->due_since : 0;
     look.part = s->state.part;
     look.parts = s->parts;
     look.why = waits ? s->why : "";

@@ -2,8 +2,8 @@
  *
  * Removes from the topic `state` what is kept there under lineages that no task has any more: a
  * rule graph was changed so that a task got another lineage, or has fewer tasks, or was deleted,
- * and who had the task then was dead and could not remove it himself. README.md ("What nobody
- * carries on is swept") says why nothing is removed that anybody needs.
+ * and who had the task then was dead and could not remove it himself. sweep.md says why nothing is
+ * removed that anybody needs.
  *
  * When something may have changed and all has been calm for a while, the partitions of `state` are
  * read one after the other; of what is found under strange lineages, first a mark is written and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the leader knows of who runs what, for the sweep (sweep.h). Every condition stands in
- * README.md, with the reason. Loop thread.
+ * sweep.md, with the reason. Loop thread.
  */
 #ifndef COORDINATOR_SWEEP_CARRIED_H
 #define COORDINATOR_SWEEP_CARRIED_H

@@ -690,7 +690,8 @@ class Reference(Api):
         if isinstance(want, dict):
             self.assertEqual(set(want), set(got), where)
             for key in want:
-                if key not in ("hash", "etag", "epoch", "version", "excerpt", "used_bytes", "disk_free_bytes", "quota_bytes"):
+                if key not in ("hash", "etag", "epoch", "version", "excerpt", "used_bytes",
+                               "disk_free_bytes", "quota_bytes", "waits_ns"):
                     self.assert_shape(want[key], got[key], f"{where}: {key}")
         elif isinstance(want, list):
             self.assertEqual(len(want), len(got), where)
