@@ -10,7 +10,12 @@
 
 #include <stdio.h>
 
-enum { PAGE = 1000, PAGES_MAX = 200, READY_MAX = 4096 };
+enum {
+    PAGE = 1000,
+    PAGES_MAX = 200,
+    READY_MAX = 4096,
+    OF_A_KIND_MAX = 5, /* findings that are printed as text one by one */
+};
 
 struct settings {
     int format;
@@ -74,16 +79,33 @@ static bool ask_ready(struct cli *c, struct cli_seen *seen, char text[READY_MAX]
     return true;
 }
 
+/* Of one kind: each task that it is about has a line, what to do is said once. */
+static size_t print_kind(const json_t *findings, size_t at)
+{
+    const json_t *first = json_array_get(findings, at);
+    const char *code = cli_text(first, "code");
+    size_t end = at, n = json_array_size(findings);
+    while (end < n && strcmp(cli_text(json_array_get(findings, end), "code"), code) == 0) {
+        end++;
+    }
+    printf("%s %s\n", cli_text(first, "severity")[0] == 'p' ? "PROBLEM" : "warning", code);
+    for (size_t i = at; i < MIN(end, at + OF_A_KIND_MAX); i++) {
+        const json_t *f = json_array_get(findings, i);
+        const char *about = cli_text(f, "about");
+        printf("    %s%s%s\n", about, about[0] != '\0' ? " " : "", cli_text(f, "what"));
+    }
+    if (end > at + OF_A_KIND_MAX) {
+        printf("    and %zu tasks more (-o json shows all)\n", end - at - OF_A_KIND_MAX);
+    }
+    printf("    do: %s\n\n", cli_text(first, "do"));
+    return end;
+}
+
 static void print_text(const json_t *findings, size_t tasks)
 {
-    size_t i, problems = cli_findings_count(findings, "problem");
-    json_t *f;
-    json_array_foreach(findings, i, f)
-    {
-        const char *about = cli_text(f, "about");
-        printf("%s %s\n    %s%s%s\n    do: %s\n\n",
-               cli_text(f, "severity")[0] == 'p' ? "PROBLEM" : "warning", cli_text(f, "code"),
-               about, about[0] != '\0' ? " " : "", cli_text(f, "what"), cli_text(f, "do"));
+    size_t problems = cli_findings_count(findings, "problem");
+    for (size_t i = 0; i < json_array_size(findings);) {
+        i = print_kind(findings, i);
     }
     printf("%zu tasks, %zu problems, %zu warnings\n", tasks, problems,
            json_array_size(findings) - problems);

@@ -269,10 +269,12 @@ static void slow_commits(const struct pair *p, struct buf *out)
     }
 }
 
+/* The embedded bus has no markers. */
 static void many_partitions(const struct pair *p, struct buf *out)
 {
-    if (number(p->now, "commit_partitions") > PARTITIONS_MANY) {
-        (void)buf_addf(out, "writes up to %lld partitions in one transaction",
+    if (number(p->now, "commit_partitions") > PARTITIONS_MANY &&
+        strcmp(text(p->status, "bus"), "local") != 0) {
+        (void)buf_addf(out, "is in a slot that writes up to %lld partitions in one transaction",
                        number(p->now, "commit_partitions"));
     }
 }
@@ -368,7 +370,9 @@ static const struct task_row {
      "kaiju tail dlq says what is lost; windows of time turn over, all else is whole again when "
      "the "
      "graph is deleted and applied anew. Keep input longer (bus.retention)"},
-    {"late", "warning", late, "raise the level's bound: so much are senders out of order"},
+    {"late", "warning", late,
+     "raise the level's bound (so much are senders out of order); of a level that others feed, its "
+     "align (so long is waited for the tasks of those)"},
 };
 
 /* ---- all of it ---- */
@@ -398,7 +402,7 @@ static const json_t *task_of(const json_t *tasks, const char *key)
 static void look_at_tasks(const struct cli_seen *s, const struct task_row *row, json_t *list)
 {
     struct buf what;
-    size_t i, found = 0;
+    size_t i;
     json_t *t;
     buf_init(&what, TEXT_MAX);
     json_array_foreach(s->now, i, t)
@@ -406,14 +410,9 @@ static void look_at_tasks(const struct cli_seen *s, const struct task_row *row, 
         const struct pair p = {task_of(s->before, text(t, "key")), t, s->status};
         buf_clear(&what);
         row->look(&p, &what);
-        if (what.len > 0 && found++ < CLI_FINDINGS_MAX) {
+        if (what.len > 0) {
             add(list, row->code, row->severity, text(t, "key"), &what, row->act);
         }
-    }
-    if (found > CLI_FINDINGS_MAX) {
-        buf_clear(&what);
-        (void)buf_addf(&what, "and %zu tasks more", found - CLI_FINDINGS_MAX);
-        add(list, row->code, row->severity, "", &what, row->act);
     }
     buf_done(&what);
 }

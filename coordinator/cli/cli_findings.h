@@ -11,8 +11,6 @@
 
 #include <jansson.h>
 
-enum { CLI_FINDINGS_MAX = 200 }; /* of each code, so many are told one by one */
-
 struct cli_seen {
     const json_t *was, *status; /* GET /api/v1/status, twice; was: NULL if it is not known */
     const json_t *before, *now; /* arrays of tasks, looked at one after the other */

@@ -66,8 +66,13 @@ static void views(struct buf *out, const struct ast_stream *s)
         exprs(out, s->views[i].args, s->views[i].n_args);
         (void)buf_add_byte(out, ')');
     }
-    if (s->n_views > 1) {
+    bool grouped = s->n_views > 0 && slice_eq_nocase(s->views[0].name, SLICE("groupwin"));
+    if (s->n_views > (grouped ? 2 : 1)) {
         (void)buf_add_str(out, s->retain_union ? ": their union" : ": their intersection");
+    }
+    if (grouped && s->n_views > 1) {
+        (void)buf_add_str(out, s->n_views > 2 ? ", for each " : ": one for each ");
+        exprs(out, s->views[0].args, s->views[0].n_args);
     }
 }
 

@@ -14,7 +14,7 @@ static struct slice name_of(const struct key_stmt *s, char number[32])
     if (s->name.len + s->window.len > 0) {
         return s->name.len > 0 ? s->name : s->window;
     }
-    snprintf(number, 32, "statement %u", s->order);
+    snprintf(number, 32, "statement %u", s->number);
     return slice_str(number);
 }
 
@@ -101,7 +101,7 @@ static void stmt_json(const struct key_stmt *s, struct buf *out)
     char number[32];
     (void)buf_add_str(out, "{");
     field(out, "name", name_of(s, number));
-    (void)buf_addf(out, ", \"number\": %u, ", s->order);
+    (void)buf_addf(out, ", \"number\": %u, ", s->number);
     field(out, "alone", slice_str(keys_choice_name(s->choice)));
     if (s->why.len > 0) {
         (void)buf_add_str(out, ", ");

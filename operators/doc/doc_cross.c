@@ -28,6 +28,13 @@ bool doc_is_severity(struct slice s, struct slice *ret_near)
     return false;
 }
 
+void doc_severities(struct buf *out, const char *between, const char *around)
+{
+    for (size_t i = 0; i < ARRAY_LEN(severities); i++) {
+        (void)buf_addf(out, "%s%s%s%s", i > 0 ? between : "", around, severities[i], around);
+    }
+}
+
 static struct span of(const struct doc_node *object, const char *field)
 {
     const struct doc_node *n = doc_get(object, field);
@@ -37,7 +44,7 @@ static struct span of(const struct doc_node *object, const char *field)
 static void severity(struct doc_notes *notes, struct slice s, struct span at)
 {
     struct slice near;
-    if (s.len == 0 || doc_is_severity(s, &near)) {
+    if (doc_is_severity(s, &near)) {
         return;
     }
     struct doc_note *n =
@@ -80,7 +87,9 @@ static void sink(struct doc_notes *notes, const struct doc_sink *s)
         doc_hint(notes, n, "http://... or https://...");
     }
     for (const struct doc_node *i = list != NULL ? list->first : NULL; i != NULL; i = i->next) {
-        severity(notes, i->text, i->span);
+        if (i->kind == DOC_TEXT || i->text.len > 0) {
+            severity(notes, i->text, i->span);
+        }
     }
 }
 
@@ -96,7 +105,10 @@ static void objective(struct doc_notes *notes, const struct doc_slo *s)
         if (b->node == NULL || b->node->kind != DOC_MAP) {
             continue;
         }
-        severity(notes, b->severity, of(b->node, "severity"));
+        const struct doc_node *word = doc_get(b->node, "severity");
+        if (word != NULL && (word->kind == DOC_TEXT || word->text.len > 0)) {
+            severity(notes, b->severity, word->span);
+        }
         if (b->and_over > 0 && b->over > 0 && b->and_over >= b->over) {
             (void)doc_note(notes, DOC_VALUE, of(b->node, "and_over"),
                            "'and_over' is shorter than 'over'");

@@ -71,5 +71,6 @@ void doc_type_epl(struct doc *d, int world, const struct etype *e, struct buf *o
 /* ---- doc_cross.c ---- */
 void doc_cross(const struct doc *d, struct doc_notes *notes);
 bool doc_is_severity(struct slice s, struct slice *ret_near);
+void doc_severities(struct buf *out, const char *between, const char *around);
 
 #endif

@@ -24,6 +24,22 @@ static void text(struct buf *out, const char *s)
 
 /* ---- JSON Schema ---- */
 
+/* A field that need not be said may also stand there without a value. */
+static void kinds(struct buf *out, const struct doc_field *f, const char *list)
+{
+    (void)buf_addf(out, "\"type\": [%s%s]", list, f->required ? "" : ", \"null\"");
+}
+
+static void kind(struct buf *out, const struct doc_field *f, const char *name)
+{
+    (void)buf_addf(out, f->required ? "\"type\": \"%s\"" : "\"type\": [\"%s\", \"null\"]", name);
+}
+
+static void end_enum(struct buf *out, const struct doc_field *f)
+{
+    (void)buf_add_str(out, f->required ? "]" : ", null]");
+}
+
 static void choices(struct buf *out, const struct doc_field *f)
 {
     struct slice word;
@@ -32,7 +48,7 @@ static void choices(struct buf *out, const struct doc_field *f)
         (void)buf_add_str(out, i > 0 ? ", " : "");
         doc_json_string(word, out);
     }
-    (void)buf_add_str(out, "]");
+    end_enum(out, f);
 }
 
 static void bounds(struct buf *out, const struct doc_field *f, bool open)
@@ -40,8 +56,8 @@ static void bounds(struct buf *out, const struct doc_field *f, bool open)
     double low, high;
     doc_bounds(f->arg, &low, &high);
     (void)buf_addf(out,
-                   open ? "\"exclusiveMinimum\": %.0f, \"exclusiveMaximum\": %.0f"
-                        : "\"minimum\": %.0f, \"maximum\": %.0f",
+                   open ? ", \"exclusiveMinimum\": %.0f, \"exclusiveMaximum\": %.0f"
+                        : ", \"minimum\": %.0f, \"maximum\": %.0f",
                    low, high);
 }
 
@@ -53,20 +69,53 @@ static void powers(struct buf *out, const struct doc_field *f)
     for (int64_t p = 1; (double)p <= high; p *= 2) {
         (void)buf_addf(out, "%s%" PRId64, p > 1 ? ", " : "", p);
     }
-    (void)buf_add_str(out, "]");
+    end_enum(out, f);
 }
 
-static void limits(struct buf *out)
+static void limit(struct buf *out, const struct lim_row *row)
 {
-    (void)buf_add_str(out,
-                      "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
+    bool first = true;
+    (void)buf_addf(out,
+                   "\"%s\": {\"type\": [\"integer\", \"string\"], \"minimum\": 1, \"pattern\": "
+                   "\"^ *[1-9][0-9]* *(: *(",
+                   row->name);
+    for (int i = 0; i < LIM_POLICIES; i++) {
+        if ((row->policies >> i & 1) != 0) {
+            (void)buf_addf(out, "%s%s", first ? "" : "|", lim_policy_name((enum lim_policy)i));
+            first = false;
+        }
+    }
+    (void)buf_add_str(out, ") *)?$\", \"description\": ");
+    text(out, row->doc);
+    (void)buf_add_str(out, "}");
+}
+
+static void limits(struct buf *out, const struct doc_field *f)
+{
+    kind(out, f, "object");
+    (void)buf_add_str(out, ", \"additionalProperties\": false, \"properties\": {");
     for (int i = 0; i < LIM_KINDS; i++) {
-        (void)buf_addf(out, "%s\"%s\": {\"type\": [\"integer\", \"string\"], \"description\": ",
-                       i > 0 ? ", " : "", lim_rows[i].name);
-        text(out, lim_rows[i].doc);
-        (void)buf_add_str(out, "}");
+        (void)buf_add_str(out, i > 0 ? ", " : "");
+        limit(out, &lim_rows[i]);
     }
     (void)buf_add_str(out, "}");
+}
+
+/* YAML's numbers and booleans are texts where a text belongs. */
+#define SCALARS "\"string\", \"number\", \"boolean\""
+
+static void texts(struct buf *out, const struct doc_field *f)
+{
+    bool severity = f->arg != NULL && strcmp(f->arg, "severity") == 0;
+    if (severity) {
+        (void)buf_add_str(out, "\"enum\": [");
+        doc_severities(out, ", ", "\"");
+        (void)buf_add_str(out, f->required || f->type == DOC_F_TEXTS ? "]" : ", null]");
+    } else if (f->type == DOC_F_TEXT) {
+        kinds(out, f, SCALARS);
+    } else {
+        (void)buf_add_str(out, "\"type\": [" SCALARS "]");
+    }
 }
 
 static void type(struct buf *out, const struct doc_field *f)
@@ -74,50 +123,50 @@ static void type(struct buf *out, const struct doc_field *f)
     switch (f->type) {
     case DOC_F_CONST: (void)buf_addf(out, "\"const\": \"%s\"", f->arg); break;
     case DOC_F_NAME:
+        kinds(out, f, "\"string\", \"integer\", \"boolean\"");
         (void)buf_addf(out,
-                       "\"type\": \"string\", \"maxLength\": %d, \"pattern\": "
-                       "\"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$\"",
-                       DOC_NAME_MAX);
+                       ", \"minimum\": 0, \"maximum\": %" PRId64
+                       ", \"maxLength\": %d, \"pattern\": \"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$\"",
+                       INT64_MAX, DOC_NAME_MAX);
         break;
-    case DOC_F_TEXT:
-    case DOC_F_EPL:
-        (void)buf_add_str(out, "\"type\": [\"string\", \"number\", \"boolean\"]");
-        break;
+    case DOC_F_TEXT: texts(out, f); break;
+    case DOC_F_EPL: kind(out, f, "string"); break;
     case DOC_F_DURATION:
-        (void)buf_add_str(out, "\"type\": \"string\", \"pattern\": "
-                               "\"^(P.+|([0-9.]+(ns|us|ms|s|m|h|d|w))+)$\"");
+        kind(out, f, "string");
+        (void)buf_add_str(out, ", \"pattern\": \"^(P.+|([0-9.]+(ns|us|ms|s|m|h|d|w))+)$\"");
         break;
     case DOC_F_INT:
-        (void)buf_add_str(out, "\"type\": \"integer\", ");
+        kind(out, f, "integer");
         bounds(out, f, false);
         break;
     case DOC_F_POWER: powers(out, f); break;
     case DOC_F_AUTO:
-        (void)buf_add_str(out, "\"anyOf\": [{\"const\": \"auto\"}, {\"type\": \"integer\", ");
+        (void)buf_addf(out, "\"anyOf\": [{\"const\": \"auto\"}, %s{\"type\": \"integer\"",
+                       f->required ? "" : "{\"type\": \"null\"}, ");
         bounds(out, f, false);
         (void)buf_add_str(out, "}]");
         break;
     case DOC_F_NUMBER:
-        (void)buf_add_str(out, "\"type\": \"number\", ");
+        kind(out, f, "number");
         bounds(out, f, true);
         break;
-    case DOC_F_BOOL: (void)buf_add_str(out, "\"type\": \"boolean\""); break;
+    case DOC_F_BOOL: kind(out, f, "boolean"); break;
     case DOC_F_ENUM: choices(out, f); break;
     case DOC_F_TEXTS:
-        (void)buf_add_str(out,
-                          "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", "
-                          "\"boolean\"]}");
+        kind(out, f, "array");
+        (void)buf_add_str(out, ", \"items\": {");
+        texts(out, f);
+        (void)buf_add_str(out, "}");
         break;
     case DOC_F_PAIRS:
-        (void)buf_add_str(out, "\"type\": \"object\", \"additionalProperties\": {\"type\": "
-                               "[\"string\", \"number\", \"boolean\"]}");
+        kind(out, f, "object");
+        (void)buf_add_str(out, ", \"additionalProperties\": {\"type\": [" SCALARS "]}");
         break;
-    case DOC_F_LIMITS: limits(out); break;
-    case DOC_F_EVENT: (void)buf_add_str(out, "\"type\": \"object\""); break;
+    case DOC_F_LIMITS: limits(out, f); break;
+    case DOC_F_EVENT: kind(out, f, "object"); break;
     case DOC_F_LIST:
-        (void)buf_addf(out,
-                       "\"type\": \"array\", %s\"maxItems\": %d, \"items\": {\"$ref\": "
-                       "\"#/$defs/%s\"}",
+        kind(out, f, "array");
+        (void)buf_addf(out, ", %s\"maxItems\": %d, \"items\": {\"$ref\": \"#/$defs/%s\"}",
                        f->required ? "\"minItems\": 1, " : "",
                        strcmp(f->arg, "level") == 0 ? DOC_LEVELS_MAX : DOC_ITEMS_MAX, f->arg);
         break;
@@ -134,6 +183,19 @@ static void fallback(struct buf *out, const struct doc_field *f)
         } else {
             text(out, f->fallback);
         }
+    }
+}
+
+/* What no field can say alone. */
+static void together(struct buf *out, const struct doc_section *s, unsigned depth)
+{
+    static const char said[] = "{\"required\": [\"%s\"], \"properties\": {\"%s\": {\"type\": "
+                               "\"string\", \"minLength\": 1}}}%s";
+    if (strcmp(s->name, "slo") == 0) {
+        indent(out, depth);
+        (void)buf_add_str(out, "\"oneOf\": [");
+        (void)buf_addf(out, said, "good", "good", ", ");
+        (void)buf_addf(out, said, "bad", "bad", "],\n");
     }
 }
 
@@ -158,6 +220,7 @@ static void section(struct buf *out, const struct doc_section *s, unsigned depth
         }
     }
     (void)buf_add_str(out, "],\n");
+    together(out, s, depth);
     indent(out, depth);
     (void)buf_add_str(out, "\"properties\": {\n");
     for (const struct doc_field *f = NULL; (f = doc_field_next(s->name, f)) != NULL;) {

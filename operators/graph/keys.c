@@ -90,6 +90,7 @@ static void fill_stmt(struct keys_facts *f, struct keys_stmt *s, struct key_stmt
     *to = (struct key_stmt){.name = s->st->name,
                             .window = s->st->ast->name,
                             .order = s->st->order,
+                            .number = s->st->order - s->st->dep->first_stmt,
                             .deployment = s->st->dep->id,
                             .choice = a.choice,
                             .why = a.why,

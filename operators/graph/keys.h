@@ -35,7 +35,7 @@ struct key_input { /* events that the unit reads from outside */
 
 struct key_stmt {
     struct slice name, window; /* of @name; of what is created; may be empty */
-    uint32_t order;            /* of deployment */
+    uint32_t order, number;    /* among all; in its deployment, from 1 */
     struct slice deployment;
     enum key_choice choice; /* as if it were alone */
     struct slice why;

@@ -241,7 +241,7 @@ static struct slice words(struct keys_facts *f, const struct failure *x)
     const struct stmt *st = x->s->st;
     const struct slice name = st->name.len > 0 ? st->name : st->ast->name;
     char number[32];
-    snprintf(number, sizeof number, "statement %u", st->order);
+    snprintf(number, sizeof number, "statement %u", st->order - st->dep->first_stmt);
     const char *s = arena_printf(
         f->a, "%s" SLICE_FMT "%s: " SLICE_FMT " %s", name.len > 0 ? "'" : number, SLICE_ARG(name),
         name.len > 0 ? "'" : "", SLICE_ARG(x->what), keys_rows[x->node].why);

@@ -181,11 +181,11 @@ static const char *why_not_added(const struct agg_call *c)
 
 static const char *why_not_sums(const struct sel_plan *p)
 {
-    if (p->cls != ROWS_TOTAL && p->cls != ROWS_GROUP) {
-        return "its rows are about single events";
-    }
     if (p->n_levels > 0 || p->into != NULL) {
         return "rollup and tables take every event";
+    }
+    if (p->cls != ROWS_TOTAL && p->cls != ROWS_GROUP) {
+        return "its rows are about single events";
     }
     const char *why = NULL;
     for (size_t i = 0; why == NULL && i < p->aggs.calls.len; i++) {
@@ -224,8 +224,11 @@ const char *keys_why_whole(const struct stmt *st)
     if (p->aggs.calls.len == 0) {
         return ""; /* there is nothing to be split */
     }
-    if (st->context != NULL || p->n_streams != 1 || s->kind != SRC_FILTER || s->mr != NULL ||
-        s->contained != NULL || st->subqs.len > 0) {
+    if (st->context != NULL) {
+        return "it is in a context";
+    }
+    if (p->n_streams != 1 || s->kind != SRC_FILTER || s->mr != NULL || s->contained != NULL ||
+        st->subqs.len > 0) {
         return "it reads more than one stream of events";
     }
     if (p->distinct || p->n_order > 0 || p->limit != NULL || p->offset != NULL || p->needs_old ||

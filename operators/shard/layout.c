@@ -611,7 +611,10 @@ static void tasks_of(struct layout_making *m, uint32_t group, const struct shape
                                          SLICE_ARG(l->tenant), SLICE_ARG(l->name),
                                          SLICE_ARG(g->name), i));
         subs_of(m, s, group, i, d->bound >= 0 ? d->bound : m->conf.bound_ns, p);
-        g->tasks[i] = (struct slot_task){.plan = p, .topics = topics, .aligned = aligned};
+        g->tasks[i] = (struct slot_task){.plan = p,
+                                         .topics = topics,
+                                         .aligned = aligned,
+                                         .align_ns = d->align >= 0 ? MAX(d->align, 1) : 0};
         m->l->n_tasks++;
     }
 }

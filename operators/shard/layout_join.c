@@ -148,10 +148,10 @@ static struct slice differ(const struct doc_level *a, const struct doc_level *b)
     if (a->partitions != b->partitions) {
         return SLICE("it has other partitions than the one before");
     }
-    if (a->late != b->late || a->bound != b->bound ||
+    if (a->late != b->late || a->bound != b->bound || a->align != b->align ||
         memcmp(a->limits.max, b->limits.max, sizeof a->limits.max) != 0 ||
         memcmp(a->limits.policy, b->limits.policy, sizeof a->limits.policy) != 0) {
-        return SLICE("it has another bound, policy or limits than the one before");
+        return SLICE("it has another bound, align, policy or limits than the one before");
     }
     return SLICE_NONE;
 }

@@ -45,7 +45,7 @@ struct slot_lease {
 struct slot_conf {
     struct slice name;   /* of the writer: <slot>.<incarnation> */
     int64_t commit_ns;   /* interval */
-    int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics 0 */
+    int64_t align_ns;    /* of x.*, events, alerts.history: two intervals; raw topics: 0 */
     int64_t snapshot_ns; /* 0: none are made */
     size_t slice_bytes;  /* of a snapshot, written between inputs; 0: what suits */
     size_t beside_bytes; /* states of so many bytes are made by a thread beside; 0: none are */
@@ -64,7 +64,8 @@ struct slot_conf {
 struct slot_task {
     const struct task_plan *plan;
     const struct slice *topics; /* names; merge_spec.topic counts here */
-    const bool *aligned;        /* per topic: waited for by align_ns */
+    const bool *aligned;        /* per topic: waited for by align_ns of the slot */
+    int64_t align_ns;           /* for each input of it, in its place; 0: as the slot does */
     bool from_start;            /* without a journal: all that is there, else what comes */
     bool after_death;           /* whoever ran it before has died: it is counted (slot_trial.h) */
     bool moved; /* whoever had it lives: it is lost where the last record is not his RELEASE */

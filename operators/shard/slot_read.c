@@ -589,6 +589,12 @@ void slot_scan_error(struct slot *s, struct slot_scan *c, const struct bus_ev *e
     }
 }
 
+/* How long it holds up others once it is at its end. */
+static int64_t align_of(const struct slot *s, const struct slot_scan *c, const struct slot_one *o)
+{
+    return o->conf.align_ns > 0 ? o->conf.align_ns : c->aligned ? s->conf.align_ns : 0;
+}
+
 void slot_align(struct slot *s)
 {
     int64_t now = slot_now(s);
@@ -601,10 +607,10 @@ void slot_align(struct slot *s)
         if (c == NULL || (c->end_since == INT64_MAX && !stands)) {
             continue;
         }
-        int64_t wait = c->aligned ? s->conf.align_ns : 0;
         now_quiet(c);              /* also of those that were attached since */
         VEC_EACH (&c->inputs, i) { /* stands: what would come cannot, until others are taken */
             const struct slot_input *in = *i;
+            int64_t wait = align_of(s, c, in->one);
             for (uint32_t k = 0; k < in->n; k++) {
                 int64_t since = in->lanes[k].quiet;
                 if ((stands && in->one->state == SLOT_LIVE) ||
@@ -621,14 +627,15 @@ int64_t slot_align_next(const struct slot *s)
     int64_t at = INT64_MAX, now = slot_now(s);
     VEC_EACH (&s->scans, of) {
         const struct slot_scan *c = *of;
-        if (c == NULL || !c->aligned || c->end_since == INT64_MAX) {
+        if (c == NULL || c->end_since == INT64_MAX) {
             continue;
         }
         VEC_EACH (&c->inputs, i) {
-            for (uint32_t k = 0; k < (*i)->n; k++) {
+            int64_t wait = align_of(s, c, (*i)->one);
+            for (uint32_t k = 0; wait > 0 && k < (*i)->n; k++) {
                 int64_t since = (*i)->lanes[k].quiet;
-                if (since != INT64_MAX && since + s->conf.align_ns > now) {
-                    at = MIN(at, since + s->conf.align_ns);
+                if (since != INT64_MAX && since + wait > now) {
+                    at = MIN(at, since + wait);
                 }
             }
         }

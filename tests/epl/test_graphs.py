@@ -13,6 +13,7 @@ import unittest
 KAIJU = os.environ["KAIJU"]
 SOURCE = os.environ["KAIJU_SOURCE_DIR"]
 MANUAL = os.path.join(SOURCE, "docs", "rule-graphs.md")
+STRUCTURE = ("KJ-DOC-0004", "KJ-DOC-0005", "KJ-DOC-0006", "KJ-DOC-0007")
 FENCE = re.compile(r"^```(yaml|notes)\n(.*?)^```\s*$", re.M | re.S)
 HEAD = "apiVersion: kaiju/v1\nkind: RuleGraph\nname: g\n"
 GOOD = HEAD + """levels:
@@ -105,6 +106,59 @@ class Graphs(unittest.TestCase):
                     errors = list(validator.iter_errors(yaml.safe_load(m.group(2))))
                     self.assertEqual(bool(wrong), bool(errors), m.group(2))
 
+    def test_the_schema_accepts_no_more_and_no_less(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("needs the package jsonschema")
+        validator = jsonschema.Draft202012Validator(json.loads(run("check", "--schema")[1]))
+        whole = {"apiVersion": "kaiju/v1", "kind": "RuleGraph", "name": "g", "tenant": "t", "owner": "o",
+                 "tags": ["x"], "limits": {"rows": "5:drop_new"}, "idle_after": "2s",
+                 "levels": [{"name": "a", "epl": "@name('x') select * from LogRecord;", "parallelism": 4,
+                             "partitions": 8, "scale": "own", "bound": "5s", "late": "drop"}],
+                 "sinks": [{"name": "s", "type": "webhook", "url": "https://x", "severities": ["page"],
+                            "headers": {"A": "b"}, "send_resolved": False}],
+                 "tests": [{"name": "t", "given": [{"type": "LogRecord", "event": {"body": "x"}}],
+                            "expect": [{"statement": "x", "count": 3}]}],
+                 "slos": [{"name": "o", "objective": 99.9, "total": "Span", "good": "duration_ms < 3",
+                           "burn": [{"rate": 2, "over": "1h", "severity": "page"}]}]}
+        values = (None, True, 0, 3, 64, 1.5, "", "x", "page", "5s", "5:drop_oldest", "7", [], ["x"], {}, {"a": "b"})
+
+        def places(value, path=()):
+            pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+            for key, below in pairs:
+                yield path + (key,)
+                yield from places(below, path + (key,))
+
+        def changed(path, *to):
+            document = json.loads(json.dumps(whole))
+            at = document
+            for key in path[:-1]:
+                at = at[key]
+            if to:
+                at[path[-1]] = to[0]
+            else:
+                del at[path[-1]]
+            return document
+
+        cases = [whole] + [changed(p, v) for p in places(whole) for v in values]
+        cases += [changed(p) for p in places(whole)]
+        # What only reading on tells: texts that are no rules, addresses, names that are not there.
+        beyond = ("is no EPL", "address", "KJ-EPL", "KJ-DOC-0009", "period of the objective",
+                  "in order of time", "needs a url")
+        seen = {True: 0, False: 0}
+        files = [self.file(f"case{i}.json", json.dumps(c)) for i, c in enumerate(cases)]
+        for i in range(0, len(files), 50):
+            said = run("check", "-o", "json", *files[i:i + 50])[1]
+            for path, case, one in zip(files[i:], cases[i:], said.split('{"file":')[1:]):
+                found = json.loads('{"file":' + one)
+                wrong = [n for n in found["notes"] if n["code"] in STRUCTURE and
+                         not any(b in n["message"] for b in beyond)]
+                errors = [e.message for e in validator.iter_errors(case)]
+                self.assertEqual(bool(wrong), bool(errors), (path, case, wrong, errors))
+                seen[bool(wrong)] += 1
+        self.assertGreater(min(seen.values()), 100)
+
     def test_exit_codes(self):
         good, bad = self.file("good.yaml", GOOD), self.file("bad.yaml", HEAD)
         lint = self.file("lint.yaml", GOOD + "- {name: x, epl: 'select * from Span'}\n")
@@ -155,6 +209,22 @@ class Graphs(unittest.TestCase):
         self.assertIn("passes on select `service` as k0 from `LogRecord`((severity_number >= 17))\n", out)
         self.assertIn("  with context and severity_number\n", out)
         self.assertIn("to x.default.g.logs.LogRecord, 8 partitions", out)
+        rules = """levels:
+- name: a
+  epl: |
+    create variable long seen = 0;
+    on LogRecord set seen = seen + 1;
+    @name('g') insert into G select service from LogRecord#groupwin(service)#length(3);
+    @name('r') insert into R select service, name, count(*) as n from Span#time_batch(1 min)
+    group by rollup(service, name);
+    create context Day start (0, 9, *, *, *) end (0, 17, *, *, *);
+    @name('d') context Day insert into D select count(*) as n from Metric output snapshot when terminated;
+"""
+        code, out, _ = run("explain", "-f", "-", text=HEAD + rules)
+        self.assertIn("seen, statement 2: one task: statement 2: on set writes a variable that all keys share", out)
+        self.assertIn("keeps     #groupwin(service) #length(3): one for each service\n", out)
+        self.assertIn("not split rollup and tables take every event\n", out)
+        self.assertIn("not split it is in a context\n", out)
         code, out, _ = run("explain", "-f", "-", "-o", "json", text=GOOD)
         plan = json.loads(out)
         self.assertEqual(["logs", "logs", "sum"], [x["group"] for x in plan["levels"]])

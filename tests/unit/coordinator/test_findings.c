@@ -132,6 +132,13 @@ TEST(retention_may_come_near_to_what_a_snapshot_needs)
     json_decref(list);
 }
 
+TEST(the_embedded_bus_writes_to_many_partitions_for_nothing)
+{
+    json_t *list = find("{'bus':'local'}", "", "{'commit_partitions':500}", true);
+    CHECK_EQ(0, json_array_size(list));
+    json_decref(list);
+}
+
 TEST(each_finding_has_a_case)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -189,6 +189,7 @@ void begin(struct world *w)
     struct err err;
     w->leaves = false;
     task.moved = w->moved;
+    task.align_ns = w->align_ns;
     const struct slot_conf conf = {.name = w->moved ? SLICE("worker.9") : SLICE("worker.0"),
                                    .commit_ns = 20000000,
                                    .snapshot_ns = 700000000,

@@ -21,7 +21,8 @@ struct world {
     uint32_t beside;    /* steps since a thread has a task */
     int64_t clock;
     struct slot *slot;
-    bool changed; /* other rules have come */
+    bool changed;     /* other rules have come */
+    int64_t align_ns; /* of the task */
     uint32_t kills;
     bool has_guest, leaves; /* a second task comes and goes; it is on its way out */
     uint32_t turns;

@@ -143,6 +143,24 @@ TEST(what_becomes_of_state_when_a_document_changes)
                       "from LogRecord#time(61) group by service;\n");
 }
 
+TEST(each_task_is_told_how_long_it_waits_for_inputs)
+{
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    struct layout *l =
+        lay_out(a,
+                "- name: a\n  align: 3s\n  epl: insert into A select service, count(*) "
+                "as n from LogRecord group by service\n"
+                "- name: b\n  align: 0s\n  epl: insert into B select service from A\n"
+                "- name: c\n  epl: insert into C select service from B\n# %\n",
+                1);
+    CHECK_EQ(4, l->n_groups); /* its source waits, too; levels that wait otherwise part */
+    CHECK_EQ(3000000000, l->groups[0].tasks[0].align_ns);
+    CHECK_EQ(3000000000, l->groups[1].tasks[0].align_ns);
+    CHECK_EQ(1, l->groups[2].tasks[0].align_ns);
+    CHECK_EQ(0, l->groups[3].tasks[0].align_ns);
+    arena_free(a);
+}
+
 /* Of statements that look at an event as a whole, all of it is passed on. */
 TEST(events_are_kept_whole_where_they_are_looked_at_whole)
 {

@@ -110,6 +110,36 @@ TEST(changed_rules_go_on_with_what_is_the_same)
     CHECK(counts.succeeded.kept > TEST_SEEDS(60) && counts.succeeded.begun > TEST_SEEDS(20));
 }
 
+/* How many inputs are taken a while after they came, while other partitions are at their ends. */
+static uint64_t taken_after(int64_t align_ns, int64_t first_ns, int64_t then_ns, uint64_t *then)
+{
+    struct world *w = make_world(400, bus_sim_calm());
+    w->align_ns = align_ns;
+    begin(w);
+    while (!w->sender_open || slot_state(w->slot) != SLOT_LIVE) {
+        pass(w, 1000000);
+    }
+    send_some(w);
+    pass(w, first_ns);
+    uint64_t first = task_counts(slot_task(w->slot, 0)).events;
+    pass(w, then_ns);
+    *then = task_counts(slot_task(w->slot, 0)).events;
+    slot_free(w->slot);
+    bus_client_free(w->worker);
+    unmake_world(w);
+    return first;
+}
+
+TEST(an_input_at_its_end_holds_up_the_others_as_long_as_the_task_says)
+{
+    const int64_t s = 1000000000;
+    uint64_t then = 0;
+    CHECK(taken_after(0, 2 * s, s, &then) > 0);
+    CHECK_EQ(0, taken_after(5 * s, 3 * s, 3 * s, &then));
+    CHECK(then > 0);
+    CHECK(taken_after(1, 2 * s, s, &then) > 0);
+}
+
 TEST(what_is_deleted_leaves_nothing)
 {
     for (uint64_t seed = 300; seed < 300 + TEST_SEEDS(8); seed++) {

@@ -87,7 +87,7 @@ TEST(what_is_split_and_why_not)
         {L "count(*) as n from Metric#time_batch(5 sec) where value > 3", "empty ones"},
         {L "count(*) as n from Metric#time_batch(5 sec)" E, "an output rate besides"},
         {L "name, value, count(*) as n from Metric group by name" E, "single events"},
-        {L "name, count(*) as n from Metric group by rollup(name)" E, "single events"},
+        {L "name, count(*) as n from Metric group by rollup(name)" E, "rollup"},
         {L "name, count(*) as n from Metric group by name" E " order by name", "ordered"},
         {"insert irstream into N select count(*) as n from Metric" E, "taken back"},
         {L "count(*) as n from Metric#time_batch(3), LogRecord#time_batch(3)", "more than one"},
