@@ -129,6 +129,16 @@ static void objective(struct doc_notes *notes, const struct doc_slo *s)
     }
 }
 
+/* Nobody is to rely upon what is only read today. */
+static void no_effect(struct doc_notes *notes, const struct doc_node *object, const char *field)
+{
+    const struct doc_node *n = object->kind == DOC_MAP ? doc_get(object, field) : NULL;
+    if (n != NULL && n->kind != DOC_NULL) {
+        (void)doc_note(notes, DOC_NO_EFFECT, n->span, "'%s' is checked, and does nothing yet",
+                       field);
+    }
+}
+
 void doc_cross(const struct doc *d, struct doc_notes *notes)
 {
     const struct doc_graph *g = &d->g;
@@ -142,6 +152,15 @@ void doc_cross(const struct doc *d, struct doc_notes *notes)
     if (g->n_levels > DOC_LEVELS_MAX) {
         (void)doc_note(notes, DOC_LIMIT, g->levels[DOC_LEVELS_MAX].node->span,
                        "a graph has at most %d levels", DOC_LEVELS_MAX);
+    }
+    no_effect(notes, g->node, "rollback_window");
+    for (uint32_t i = 0; i < g->n_levels; i++) {
+        if (g->levels[i].parallelism > 0) {
+            no_effect(notes, g->levels[i].node, "parallelism");
+        }
+        if (g->levels[i].dedupe > 0) {
+            no_effect(notes, g->levels[i].node, "dedupe");
+        }
     }
     for (uint32_t i = 0; i < g->n_sinks; i++) {
         if (g->sinks[i].node->kind == DOC_MAP) {

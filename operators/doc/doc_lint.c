@@ -38,6 +38,21 @@ static bool has_every(const struct ast_pat *p)
     return found;
 }
 
+/* Whether a wait for it ends by itself: time does, also beside what waits for events. */
+static bool ends(const struct ast_pat *p)
+{
+    uint32_t n = 0, of = 0;
+    if (p->kind == PAT_OBSERVER || is_bound(p)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < p->n_kids; i++) {
+        of += p->kind != PAT_AND || p->kids[i]->kind != PAT_NOT;
+        n += ends(p->kids[i]);
+    }
+    bool all = p->kind == PAT_AND || p->kind == PAT_FOLLOWED;
+    return (p->kind == PAT_OR || all) && n > 0 && (!all || n == of);
+}
+
 /* Of `every a -> b` it is b: each a begins a wait of its own, and nothing ends it but an event.
  * (`every (a -> b)` has one at a time.) NULL: there is none. */
 static const struct ast_pat *endless(const struct ast_pat *p)
@@ -49,8 +64,7 @@ static const struct ast_pat *endless(const struct ast_pat *p)
     for (uint32_t i = 0; i < p->n_kids; i++) {
         const struct ast_pat *kid = p->kids[i];
         bool limited = i > 0 && p->max != NULL && p->max[i - 1] != NULL;
-        bool ends = kid->kind == PAT_OBSERVER || is_bound(kid) || limited;
-        if (p->kind == PAT_FOLLOWED && renewed && !ends) {
+        if (p->kind == PAT_FOLLOWED && renewed && !limited && !ends(kid)) {
             return kid;
         }
         const struct ast_pat *found = endless(kid);
@@ -161,12 +175,24 @@ static void pattern(const struct lint *l, const struct ast_pat *p)
 
 /* ---- statements ---- */
 
-static bool delivers_to_nobody(const struct doc_stmt *s)
+static bool is_tested(const struct doc_graph *g, struct slice name)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < g->n_tests; i++) {
+        for (uint32_t k = 0; k < g->tests[i].n_expect; k++) {
+            found |= slice_eq(g->tests[i].expect[k].statement, name);
+        }
+    }
+    return found;
+}
+
+static bool delivers_to_nobody(const struct doc_graph *g, const struct doc_stmt *s)
 {
     const struct ast_select *sel = s->ast->select;
     bool selects = s->ast->kind == STMT_SELECT || s->ast->kind == STMT_ON_SELECT;
-    return selects && s->name.len == 0 && sel != NULL && sel->insert == NULL &&
-           sel->into_table.len == 0 && !sel->and_delete && doc_annotation(s, "alert") == NULL;
+    return selects && (s->name.len == 0 || !is_tested(g, s->name)) && sel != NULL &&
+           sel->insert == NULL && sel->into_table.len == 0 && !sel->and_delete &&
+           doc_annotation(s, "alert") == NULL;
 }
 
 static void streams(const struct lint *l, const struct ast_stream *s, uint32_t n)
@@ -190,10 +216,10 @@ void doc_lint_stmt(struct doc_check *c, const struct doc_stmt *s)
     if (s->ast->trigger != NULL) {
         streams(&l, s->ast->trigger, 1);
     }
-    if (delivers_to_nobody(s)) {
+    if (delivers_to_nobody(&c->d->g, s)) {
         struct doc_note *n = warn(&l, DOC_NAMELESS, (struct span){.len = 1},
-                                  "its rows go nowhere: it has no name, no alert, no insert into");
-        doc_hint(c->notes, n, "@name('...')");
+                                  "its rows go nowhere: it has no alert and no insert into");
+        doc_hint(c->notes, n, "insert into ... select, or @Alert(...) before it");
     }
 }
 

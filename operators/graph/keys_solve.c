@@ -22,6 +22,7 @@ struct failure {
     const struct keys_stmt *s;
     enum keys_node node;
     struct slice what;
+    struct slice twice; /* a type that is tied to itself by two columns */
 };
 
 struct solving {
@@ -174,6 +175,18 @@ static uint32_t root(uint32_t *up, uint32_t i)
     return i;
 }
 
+/* An equality of two columns of one type ties nothing: an event goes by one of them. */
+static struct slice twice(const struct keys_stmt *s)
+{
+    VEC_EACH (&s->ties, t) {
+        const struct keys_src *a = &s->srcs.ptr[t->a.src], *b = &s->srcs.ptr[t->b.src];
+        if (a != b && a->place == b->place && t->a.expr != t->b.expr) {
+            return a->place->type->name;
+        }
+    }
+    return SLICE_NONE;
+}
+
 static bool tied(struct keys_facts *f, const struct keys_stmt *s, struct failure *ret)
 {
     VEC_CLEAR(&f->up);
@@ -193,7 +206,7 @@ static bool tied(struct keys_facts *f, const struct keys_stmt *s, struct failure
             continue;
         }
         if (first != UINT32_MAX && root(up, i) != root(up, first)) {
-            *ret = (struct failure){s, x->tie, x->what};
+            *ret = (struct failure){s, x->tie, x->what, twice(s)};
             return false;
         }
         first = i;
@@ -223,7 +236,7 @@ static bool local(struct keys_facts *f, struct failure *ret)
     VEC_EACH (&f->on, s) {
         VEC_EACH (&(*s)->needs, n) {
             if (!need_met(*s, n)) {
-                *ret = (struct failure){*s, n->node, n->what};
+                *ret = (struct failure){*s, n->node, n->what, SLICE_NONE};
                 return false;
             }
         }
@@ -242,6 +255,15 @@ static struct slice words(struct keys_facts *f, const struct failure *x)
     const struct slice name = st->name.len > 0 ? st->name : st->ast->name;
     char number[32];
     snprintf(number, sizeof number, "statement %u", st->order - st->dep->first_stmt);
+    if (x->twice.len > 0) {
+        const char *s =
+            arena_printf(f->a,
+                         "%s" SLICE_FMT "%s: " SLICE_FMT " ties " SLICE_FMT
+                         " to itself by two columns, and an event goes by one",
+                         name.len > 0 ? "'" : number, SLICE_ARG(name), name.len > 0 ? "'" : "",
+                         SLICE_ARG(x->what), SLICE_ARG(x->twice));
+        return s != NULL ? slice_str(s) : SLICE("it is too large");
+    }
     const char *s = arena_printf(
         f->a, "%s" SLICE_FMT "%s: " SLICE_FMT " %s", name.len > 0 ? "'" : number, SLICE_ARG(name),
         name.len > 0 ? "'" : "", SLICE_ARG(x->what), keys_rows[x->node].why);
@@ -373,7 +395,7 @@ static bool never(struct keys_facts *f, enum keys_node but, struct slice *ret_wh
     VEC_EACH (&f->on, s) {
         VEC_EACH (&(*s)->needs, n) {
             if (n->node != but && keys_rows[n->node].locality == KEYS_NEVER) {
-                *ret_why = words(f, &(struct failure){*s, n->node, n->what});
+                *ret_why = words(f, &(struct failure){*s, n->node, n->what, SLICE_NONE});
                 return true;
             }
         }

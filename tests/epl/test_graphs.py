@@ -217,8 +217,8 @@ class Graphs(unittest.TestCase):
     @name('g') insert into G select service from LogRecord#groupwin(service)#length(3);
     @name('r') insert into R select service, name, count(*) as n from Span#time_batch(1 min)
     group by rollup(service, name);
-    create context Day start (0, 9, *, *, *) end (0, 17, *, *, *);
-    @name('d') context Day insert into D select count(*) as n from Metric output snapshot when terminated;
+    create context Office start (0, 9, *, *, *) end (0, 17, *, *, *);
+    @name('d') context Office insert into D select count(*) as n from Metric output snapshot when terminated;
 """
         code, out, _ = run("explain", "-f", "-", text=HEAD + rules)
         self.assertIn("seen, statement 2: one task: statement 2: on set writes a variable that all keys share", out)

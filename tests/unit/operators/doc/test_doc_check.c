@@ -17,6 +17,10 @@ static int check(struct doc_case *c)
     return rc;
 }
 
+#define NOWHERE                                                                                    \
+    " KJ003 its rows go nowhere: it has no alert and no insert into; insert into ... select, or "  \
+    "@Alert(...) before it\n"
+
 static void says(const char *text, const char *want)
 {
     struct doc_case c = doc_case(text);
@@ -58,7 +62,7 @@ TEST(each_statement_says_its_own)
          "8:16+5 KJ-EPL-0001 expected a statement: select, insert, create, on, ..., found 'selec'; "
          "did you mean 'select'?\n"
          "9:23+3 KJ-EPL-0002 there is no property 'bdy'; did you mean 'body'?\n");
-    says(HEAD LEVEL("a") "    @name('a') select 1 as x from LogRecord;\n"
+    says(HEAD LEVEL("a") "    @name('a') insert into A select 1 as x from LogRecord;\n"
                          "    @name('b')\n    select count(* from LogRecord;\n",
          "9:20+4 KJ-EPL-0001 expected ')' to close '(' opened at 9:17, found 'from'\n");
 }
@@ -79,7 +83,8 @@ TEST(a_level_sees_those_before_it)
          "7:30+1 KJ-EPL-0003 there is no event type 'B'; 'B' is made by level 'b': a level sees "
          "what "
          "those before it make\n");
-    says(HEAD LEVEL("a") "    create window W#keepall as (x int);\n    @name('x') select * from "
+    says(HEAD LEVEL("a") "    create window W#keepall as (x int);\n    @name('x') insert into X "
+                         "select * from "
                          "W;\n" LEVEL("b") "    create table W(x int);\n",
          "11:5+21 KJ-EPL-0004 level 'a' makes 'W' already; use it: it is known here, if it is an "
          "event "
@@ -94,12 +99,14 @@ TEST(types_pass_with_all_that_is_in_them)
              "    insert into Pair select a, b.name as n, new {x = 1, y = {1.5}} as st, a.context "
              "as c\n"
              "    from pattern [every a=LogRecord -> b=Span where timer:within(1 sec)];\n" LEVEL(
-                 "b") "    @name('1') select k, t from Kid;\n    @name('2') select t from Base;\n"
-                      "    @name('3') select a.body, a.attributes('x'), st.x + 1, st.y, c('x'), n "
+                 "b") "    insert into P select k, t from Kid;\n    insert into Q select t from "
+                      "Base;\n"
+                      "    insert into R select a.body, a.attributes('x'), st.x + 1, st.y, c('x'), "
+                      "n "
                       "from Pair;\n");
     CHECK_EQ(0, check(&c));
     CHECK_STR("", doc_case_notes(&c));
-    CHECK_EQ(3, c.d->n_made);
+    CHECK_EQ(6, c.d->n_made);
     CHECK_SLICE("create schema `Kid`(`k` string) inherits `Base`;\n", c.d->made[1].epl);
     CHECK_SLICE("create schema `Pair_st`(`x` int, `y` double[]);\ncreate schema `Pair`(`a` "
                 "`LogRecord`, `n` "
@@ -133,7 +140,7 @@ TEST(alerts_are_held_against_their_rows)
          "namespace "
          "and container, stay the same\n"
          "10:54+6 KJ-EPL-0005 'soon' is no time; '500ms', '5s', '1h30m', '7d'\n");
-    says(HEAD LEVEL("a") "    @name('x') select service from Span;\n" LEVEL(
+    says(HEAD LEVEL("a") "    @name('x') insert into X select service from Span;\n" LEVEL(
              "b") "    @name('x') @Alert(severity='page') select service from LogRecord;\n",
          "10:16+23 KJ-EPL-0005 another statement of the graph is called 'x', too; the name is part "
          "of the alert's identity\n");
@@ -155,18 +162,59 @@ TEST(lints)
                  "from Gone;\n"
                  "    @name('g') select * from Span#lastevent as s, Gone#lastevent as h;\n" LEVEL(
                      "b") "    create schema Quiet(x int);\n",
+        "7:5+1" NOWHERE
         "7:48+61 KJ007 without 'every' this matches once, and then never again; every (...)\n"
         "7:77+5 KJ002 this can never match: both sides of 'and' begin at once, so 'a' is not known "
         "yet on "
         "the other side, and nothing equals null; every (a=... -> other=...(x = a.x)), and the "
         "other order "
         "behind 'or'\n"
+        "8:5+1" NOWHERE
         "8:55+19 KJ001 this waits without bound: what has begun is kept until it comes; put 'where "
         "timer:within(10 min)' behind it\n"
-        "12:5+1 KJ003 its rows go nowhere: it has no name, no alert, no insert into; @name('...')\n"
+        "9:5+1" NOWHERE "10:5+1" NOWHERE "11:5+1" NOWHERE "12:5+1" NOWHERE "14:5+1" NOWHERE
         "14:30+4 KJ004 nothing here inserts into 'Gone'; it stays empty unless another graph "
         "publishes it\n"
-        "16:3+1 KJ005 nothing comes out of level 'b'\n");
+        "15:5+1" NOWHERE "16:3+1 KJ005 nothing comes out of level 'b'\n");
+}
+
+/* Of what comes behind `every a ->`: some of it ends by itself. */
+TEST(a_wait_that_time_ends_is_bound)
+{
+    static const struct {
+        const char *behind;
+        bool bound;
+    } rows[] = {
+        {"b=Span(pod = a.pod)", false},
+        {"timer:interval(5 sec)", true},
+        {"(timer:interval(5 sec) and not Span(pod = a.pod))", true},
+        {"(Span(pod = a.pod) or timer:interval(5 sec))", true},
+        {"(Span(pod = a.pod) and timer:interval(5 sec))", false},
+        {"(Span(pod = a.pod) and not timer:interval(5 sec))", false},
+        {"(timer:interval(5 sec) -> timer:interval(5 sec))", true},
+        {"(timer:interval(5 sec) -> Span(pod = a.pod))", false},
+        {"((Span(pod = a.pod) where timer:within(5 sec)) and not Metric)", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[800];
+        snprintf(
+            text, sizeof text,
+            HEAD LEVEL("a") "    insert into X select a.pod as p from pattern [every a=Span -> "
+                            "%s];\n",
+            rows[i].behind);
+        struct doc_case c = doc_case(text);
+        CHECK_EQ(0, check(&c));
+        CHECK_EQ(rows[i].bound, strstr(doc_case_notes(&c), "KJ001") == NULL);
+        doc_case_done(&c);
+    }
+}
+
+TEST(rows_that_a_test_looks_at_go_somewhere)
+{
+    says(HEAD LEVEL("a") "    @name('a') select service as s from Span;\n"
+                         "    @name('b') select service as s from Span;\n"
+                         "tests:\n- {name: t, given: [{type: Span}], expect: [{statement: b}]}\n",
+         "7:5+1" NOWHERE);
 }
 
 TEST(tests_and_objectives_are_held_against_the_levels)
@@ -243,15 +291,16 @@ TEST(a_prelude_declares_what_a_level_sees)
 
 TEST(who_inserts_what)
 {
-    struct doc_case c =
-        doc_case(HEAD "- name: a\n  types: original\n  epl: |\n    create schema Base(t long);\n   "
-                      " create schema Kid() inherits Base;\n"
-                      "    insert into Event select timestamp as timestamp from FLog;\n"
-                      "- name: b\n  types: original\n  epl: |\n    insert into Event select 1L as "
-                      "timestamp from Span;\n"
-                      "    insert into Kid select 1L as t from Span;\n"
-                      "- name: c\n  types: original\n  epl: |\n    @name('x') select timestamp "
-                      "from Event;\n    @name('y') select t from Base;\n");
+    struct doc_case c = doc_case(
+        HEAD "- name: a\n  types: original\n  epl: |\n    create schema Base(t long);\n   "
+             " create schema Kid() inherits Base;\n"
+             "    insert into Event select timestamp as timestamp from FLog;\n"
+             "- name: b\n  types: original\n  epl: |\n    insert into Event select 1L as "
+             "timestamp from Span;\n"
+             "    insert into Kid select 1L as t from Span;\n"
+             "- name: c\n  types: original\n  epl: |\n    @Alert(severity='info') @name('x') "
+             "select timestamp from Event;\n    @Alert(severity='info') @name('y') select t from "
+             "Base;\n");
     CHECK_EQ(0, check(&c));
     CHECK_STR("", doc_case_notes(&c));
     CHECK_EQ(3, c.d->n_made);

@@ -76,6 +76,16 @@ TEST(everything_is_said_at_once)
         "12:3+1 KJ-DOC-0006 a level wants fields, found a whole number\n");
 }
 
+TEST(what_has_no_effect_yet_is_said)
+{
+    says("apiVersion: kaiju/v1\nkind: RuleGraph\nname: g\nrollback_window: 2h\nlevels:\n"
+         "- {name: a, epl: x, parallelism: 4, dedupe: 1m}\n"
+         "- {name: b, epl: x, parallelism: auto, dedupe: 0s}\n",
+         "4:18+2 KJ008 'rollback_window' is checked, and does nothing yet\n"
+         "6:34+1 KJ008 'parallelism' is checked, and does nothing yet\n"
+         "6:45+2 KJ008 'dedupe' is checked, and does nothing yet\n");
+}
+
 TEST(names_differ)
 {
     says(HEAD "levels: [{name: a, epl: x}, {name: a, epl: y}]\n",
