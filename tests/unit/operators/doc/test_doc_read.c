@@ -24,7 +24,9 @@ TEST(a_whole_document)
         "  expect: [{statement: s, at: 5s, count: 2, row: {x: 1}}]\n"
         "slos:\n- {name: o, objective: 99.9, total: A, bad: x, by: [k],\n"
         "   burn: [{rate: 14.4, over: 1h, and_over: 5m, severity: page}]}\n");
-    CHECK_STR("", doc_case_notes(&c));
+    CHECK_STR("11:35+1 KJ008 'parallelism' is checked, and does nothing yet\n"
+              "12:45+5 KJ008 'dedupe' is checked, and does nothing yet\n",
+              doc_case_notes(&c));
     const struct doc_graph *g = &c.d->g;
     CHECK_SLICE("shop", g->tenant);
     CHECK_SLICE("7", g->tags[1]);
