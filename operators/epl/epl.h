@@ -15,6 +15,10 @@
  * text, tokens and depth are errors with a span. */
 int epl_parse(struct arena *a, struct slice text, struct ast_module **ret_module,
               struct err *reterr) NODISCARD;
+/* The same with pauses, a statement or some hundred words after the other (lex.h); NULL: none. */
+struct epl_pause;
+int epl_parse_pausing(struct arena *a, struct slice text, const struct epl_pause *pause,
+                      struct ast_module **ret_module, struct err *reterr) NODISCARD;
 /* What @Name says, the first one if there are several; empty: it has no name. */
 struct slice epl_name(const struct ast_stmt *s);
 /* Statements of one module have names of their own: the second `a` becomes `a-1`, the third `a-2`;

@@ -510,6 +510,8 @@ static int lex_token(struct lexer *lx, struct token *t)
     return lex_punct_char(lx, t);
 }
 
+enum { PAUSE_EVERY = 1024 }; /* tokens */
+
 int lex_text(struct arena *a, struct slice text, struct lex_out *out, struct err *reterr)
 {
     struct lexer lx = {.a = a, .text = text, .line = 1, .out = out, .err = reterr};
@@ -525,6 +527,9 @@ int lex_text(struct arena *a, struct slice text, struct lex_out *out, struct err
         }
         if (out->toks.len >= LEX_MAX_TOKENS || mem_limit_refused()) {
             return fail(&lx, span_at(&lx, lx.at, lx.at), ERR_LIMIT, "too many words in this text");
+        }
+        if (out->pause != NULL && out->toks.len % PAUSE_EVERY == 0) {
+            out->pause->take(out->pause->arg);
         }
         struct token *t = VEC_PUSH(&out->toks);
         if (lx.at >= text.len) {

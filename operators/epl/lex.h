@@ -75,7 +75,14 @@ struct token {
     double d;
 };
 
+/* Long work asks now and then whether others shall have a turn; it goes on when `take` returns. */
+struct epl_pause {
+    void (*take)(void *arg);
+    void *arg;
+};
+
 struct lex_out {
+    const struct epl_pause *pause; /* NULL: nobody waits */
     VEC(struct token) toks; /* the last is TOK_END; VEC_DONE by the caller, also after an error */
 };
 

@@ -369,6 +369,7 @@ static int begin(struct parser *p, struct arena *a, struct slice text, struct le
                          .text = text,
                          .toks = lx->toks.ptr,
                          .n_toks = (uint32_t)lx->toks.len,
+                         .pause = lx->pause,
                          .err = reterr};
     return rc;
 }
@@ -383,8 +384,14 @@ static int result(const struct parser *p)
 int epl_parse(struct arena *a, struct slice text, struct ast_module **ret_module,
               struct err *reterr)
 {
+    return epl_parse_pausing(a, text, NULL, ret_module, reterr);
+}
+
+int epl_parse_pausing(struct arena *a, struct slice text, const struct epl_pause *pause,
+                      struct ast_module **ret_module, struct err *reterr)
+{
     struct parser p;
-    struct lex_out lx = {0};
+    struct lex_out lx = {.pause = pause};
     struct ast_module *m = NULL;
     int rc = begin(&p, a, text, &lx, reterr);
     assert(ret_module != NULL);

@@ -17,8 +17,8 @@ struct parser {
     struct arena *a;
     struct slice text;
     const struct token *toks;
-    uint32_t n_toks, pos;
-    uint32_t depth;
+    const struct epl_pause *pause;
+    uint32_t n_toks, pos, depth;
     uint32_t n_subqueries; /* of this statement */
     uint32_t n_params;     /* `?` seen so far */
     bool on_demand;        /* a query: select, insert, update, delete */

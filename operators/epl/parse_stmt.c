@@ -290,6 +290,9 @@ bool parse_module(struct parser *p, struct ast_module *m)
                 return false;
             }
             *slot = st;
+            if (p->pause != NULL) {
+                p->pause->take(p->pause->arg);
+            }
         }
         if (!parse_at(p, TOK_END) && !parse_need(p, TOK_SEMI, "or a further clause")) {
             return false;

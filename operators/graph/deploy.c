@@ -5,6 +5,7 @@
  * still need is refused.
  */
 #include "core/base/mem.h"
+#include "operators/epl/lex.h"
 #include "operators/graph/ctx.h"
 #include "operators/graph/faf.h"
 #include "operators/graph/keys_user.h"
@@ -254,6 +255,36 @@ void eng_listen(struct deployment *d)
     }
 }
 
+/* A statement is long: who has other things to do is asked after each. */
+static void breathe(struct eng *e)
+{
+    e->breath->left = 0;
+    vheap_breathe(e->heap);
+}
+
+static void on_pause(void *arg)
+{
+    breathe(arg);
+}
+
+static int make_all(struct deployment *d, struct eng *e, const struct ast_module *m,
+                    struct err *reterr)
+{
+    for (uint32_t i = 0; i < m->n_stmts; i++) {
+        struct stmt *st = stmt_new(e, d, m->stmts[i]);
+        *VEC_PUSH(&d->stmts) = st;
+        int rc = stmt_make(st, reterr);
+        if (rc != 0) {
+            return rc;
+        }
+        breathe(e);
+        if (e->breath->over) {
+            return err_set(reterr, ERR_CLOSED, "nobody waits for it any more");
+        }
+    }
+    return 0;
+}
+
 int eng_enlist(struct eng *e, struct slice id, struct slice text, const struct ast_module *parsed,
                struct deployment **ret, struct err *reterr)
 {
@@ -270,16 +301,12 @@ int eng_enlist(struct eng *e, struct slice id, struct slice text, const struct a
     d->first_order = e->next_order;
     d->first_stmt = e->next_stmt;
     struct ast_module *own = NULL;
-    int rc = parsed != NULL ? 0 : epl_parse(d->arena, d->text, &own, reterr);
+    const struct epl_pause pauses = {on_pause, e};
+    int rc = parsed != NULL ? 0 : epl_parse_pausing(d->arena, d->text, &pauses, &own, reterr);
     if (own != NULL) {
         epl_tell_apart(d->arena, own);
     }
-    const struct ast_module *m = parsed != NULL ? parsed : own;
-    for (uint32_t i = 0; rc == 0 && i < m->n_stmts; i++) {
-        struct stmt *st = stmt_new(e, d, m->stmts[i]);
-        *VEC_PUSH(&d->stmts) = st;
-        rc = stmt_make(st, reterr);
-    }
+    rc = rc == 0 ? make_all(d, e, parsed != NULL ? parsed : own, reterr) : rc;
     if (rc != 0) {
         undo(e, d, 0);
         return rc;
@@ -305,6 +332,7 @@ int eng_deploy_parsed(struct eng *e, struct slice id, struct slice text,
     }
     VEC_EACH (&d->stmts, st) {
         stmt_run(*st);
+        breathe(e);
     }
     eng_settle(e);
     eng_listen(d);

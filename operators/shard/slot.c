@@ -382,7 +382,7 @@ void slot_take_early(struct slot *s, struct slot_one *o)
 {
     uint32_t sub, n = 0;
     int64_t offset, before = s->spent[SLOT_PART_INPUTS];
-    if (o->heavy || o->early_ns >= LONG_NS || is_full(s) ||
+    if (o->heavy || o->early_ns >= LONG_NS || is_full(s) || slot_amid_waits(s, o) ||
         !merge_peek(task_merge(o->task), &sub, &offset)) {
         return;
     }
@@ -425,6 +425,7 @@ static bool live_step(struct slot *s)
     const struct slot_one *turn = whose_turn(s);
     s->put_bytes = 0;
     s->at_hand = s->plenty = false;
+    s->amids.begun_ns = 0;
     slot_trials_write(s);
     VEC_EACH (&s->tasks, at) {
         struct slot_one *o = *at;
@@ -439,7 +440,8 @@ static bool live_step(struct slot *s)
             continue;
         }
         uint32_t n = 0;
-        if (heavy && !o->rests && o != turn) { /* who rests has nothing to take, but time passes */
+        bool waits = (heavy && o != turn) || slot_amid_waits(s, o);
+        if (waits && !o->rests) { /* who rests has nothing to take, but time passes */
             s->at_hand = true;
             continue;
         }

@@ -10,7 +10,8 @@
 
 #include <assert.h>
 
-#define REST_NS (4 * CLOCK_NS_PER_MS) /* after so much work */
+#define REST_NS  (4 * CLOCK_NS_PER_MS) /* after so much work */
+#define BEGIN_NS (4 * CLOCK_NS_PER_MS) /* of a step: then who has not begun waits for the next */
 
 enum { OFTEN = 5 }; /* breaths, where a test wants rests */
 
@@ -68,7 +69,9 @@ static bool run(struct slot *s, struct slot_one *o)
     struct vheap_breath *breath = eng_breath(task_eng(o->task));
     breath->take = breathe;
     breath->arg = o;
-    a->until = slot_now(s) + REST_NS;
+    bool deploys = task_rules(o->task) != TASK_RULES_THERE;
+    int64_t began = slot_now(s);
+    a->until = began + REST_NS;
     a->works = true;
     done = begins ? fiber_begin(a->fiber, work, o) : fiber_go_on(a->fiber);
     a->works = false;
@@ -77,9 +80,21 @@ static bool run(struct slot *s, struct slot_one *o)
         a->fiber = NULL;
     } else {
         s->amids.n++;
+        s->amids.begins = task_rules(o->task) == TASK_RULES_COMING ? o : s->amids.begins;
         o->rests = false;
     }
+    s->amids.begun_ns += deploys ? slot_now(s) - began : 0;
     return done;
+}
+
+bool slot_amid_waits(struct slot *s, const struct slot_one *o)
+{
+    const struct slot_one *b = s->amids.begins;
+    if (b != NULL && (task_rules(b->task) != TASK_RULES_COMING || b->state == SLOT_LOST)) {
+        s->amids.begins = b = NULL;
+    }
+    return s->conf.range == NULL && o->amid.fiber == NULL &&
+           task_rules(o->task) == TASK_RULES_LATER && (b != NULL || s->amids.begun_ns >= BEGIN_NS);
 }
 
 bool slot_amid_take(struct slot *s, struct slot_one *o, uint32_t want, uint32_t *ret_got)
@@ -106,6 +121,7 @@ bool slot_amid_tick(struct slot *s, struct slot_one *o, int64_t clock)
 void slot_amid_end(struct slot *s, struct slot_one *o)
 {
     struct slot_amid *a = &o->amid;
+    s->amids.begins = s->amids.begins == o ? NULL : s->amids.begins;
     if (a->fiber == NULL) {
         return;
     }

@@ -29,8 +29,14 @@ struct slot_amid {       /* of a task */
 
 struct slot_amids { /* of a slot */
     VEC(struct fiber *) spare;
-    uint32_t n; /* tasks that are amid */
+    uint32_t n;                    /* tasks that are amid */
+    const struct slot_one *begins; /* whose rules are being deployed; NULL */
+    int64_t begun_ns;              /* that beginning took, in this step */
 };
+
+/* Rules are deployed with the first input that concerns them. That is long, and many tasks may
+ * begin together: one after another, and few in a step. True: it is not this one's turn. */
+bool slot_amid_waits(struct slot *s, const struct slot_one *o);
 
 /* Takes so many inputs, or goes on with those it is amid; false: it is (still) amid them. */
 bool slot_amid_take(struct slot *s, struct slot_one *o, uint32_t want, uint32_t *ret_got);

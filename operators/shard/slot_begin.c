@@ -3,10 +3,10 @@
  * How tasks begin when their snapshots and journals have been read: with the state of a snapshot,
  * their own or that of the rules before them, or with none; then behind what their journal says.
  *
- * States may be large: those of a load that are, together, are made by a thread beside, while the
- * slot serves its other tasks. Nobody looks at such a task meanwhile (slot_one.beside), and what it
- * shares with the slot is not touched there: the thread has its engine and what was read of its
- * snapshot.
+ * States may be large, or of many rules: those of a load that are, together, are made by a thread
+ * beside, while the slot serves its other tasks. Nobody looks at such a task meanwhile
+ * (slot_one.beside), and what it shares with the slot is not touched there: the thread has its
+ * engine and what was read of its snapshot.
  */
 #include "core/base/mem.h"
 #include "operators/shard/slot_floor.h"
@@ -16,7 +16,8 @@
 #include <assert.h>
 #include <pthread.h>
 
-enum { RECORD_ARENA = 64 << 20 };
+/* A byte of rules takes about as long to deploy as so many of state to load. */
+enum { RECORD_ARENA = 64 << 20, RULES_AS_STATE = 256 };
 
 struct slot_beside {
     pthread_t thread;
@@ -178,6 +179,20 @@ static void make_state(struct slot_one *o)
     }
 }
 
+/* What it takes, in bytes of state. */
+static uint64_t size_of(struct slot_one *o)
+{
+    const struct task_plan *p = o->conf.plan;
+    uint64_t text = 0;
+    if (o->start.with == SLOT_WITH_NOTHING || snap_set_root(slot_snap_set(o)) == NULL) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < p->n_modules; i++) {
+        text += p->modules[i].text.len;
+    }
+    return o->snap.root.bytes + RULES_AS_STATE * text;
+}
+
 static void take_state(struct slot *s, struct slot_one *o)
 {
     struct slot_start *x = &o->start;
@@ -299,7 +314,7 @@ void slot_begin(struct slot *s, uint32_t load)
         }
         if (o->state == SLOT_JOURNAL && o->load == load) {
             *VEC_PUSH(&b->tasks) = o;
-            bytes += snap_set_root(slot_snap_set(o)) != NULL ? o->snap.root.bytes : 0;
+            bytes += size_of(o);
         }
     }
     bool large = s->conf.beside_bytes > 0 && bytes >= s->conf.beside_bytes;

@@ -103,11 +103,11 @@ struct slot {
     struct slot_load loads[SLOT_LOADS];
     /* the transaction under way */
     bool sending, committing;
-    uint32_t send_task, send_at; /* what of its cut comes next */
-    bool at_hand, plenty;        /* a task had more inputs than it took in one step; a light one */
-    uint32_t heavy_last;         /* the task that had the last turn of the heavy ones */
-    size_t put_bytes;            /* of live tasks, not cut yet */
-    size_t cut_next;             /* the first task of the next transaction */
+    uint32_t send_task, send_at;  /* what of its cut comes next */
+    bool at_hand, plenty;         /* a task had more inputs than it took in one step; a light one */
+    uint32_t heavy_last;          /* the task that had the last turn of the heavy ones */
+    size_t put_bytes;             /* of live tasks, not cut yet */
+    size_t cut_next, replay_next; /* the first task of the next transaction; that plays again */
     int64_t last_commit, commit_began, not_before;
     uint32_t aborted;               /* in a row */
     uint32_t undelivered;           /* conf.plain: puts whose end is not known */

@@ -14,6 +14,8 @@
 
 enum { RECORD_ARENA = 64 << 20, LOAD_SHIFT = 20 };
 
+#define REPLAY_NS (4 * CLOCK_NS_PER_MS) /* of a step: others are live */
+
 static void slot_look(struct slot *s);
 static void begin_reading(struct slot *s, uint32_t load);
 static void ask_journals(struct slot *s, uint32_t load);
@@ -230,7 +232,7 @@ static bool replay_on(struct slot *s, struct slot_one *o)
 {
     struct err err;
     uint32_t n = 0, most = s->conf.takes > 0 ? s->conf.takes : SLOT_TAKES;
-    if (!slot_amid_take(s, o, most, &n)) {
+    if (slot_amid_waits(s, o) || !slot_amid_take(s, o, most, &n)) {
         return true;
     }
     if (task_replaying(o->task)) {
@@ -254,9 +256,13 @@ static bool replay_on(struct slot *s, struct slot_one *o)
 bool slot_replay_step(struct slot *s)
 {
     bool more = false;
-    VEC_EACH (&s->tasks, at) {
-        struct slot_one *o = *at;
-        if (o->state == SLOT_REPLAY && o->arena != NULL) {
+    int64_t until = slot_now(s) + REPLAY_NS;
+    for (size_t i = 0, n = s->tasks.len; i < n; i++) {
+        struct slot_one *o = s->tasks.ptr[s->replay_next++ % n];
+        if (o->state != SLOT_REPLAY) {
+            continue;
+        }
+        if (o->arena != NULL) {
             more |= replay_on(s, o);
         }
         if (o->state == SLOT_REPLAY && o->arena == NULL) {
@@ -265,6 +271,9 @@ bool slot_replay_step(struct slot *s)
                 task_say(o->task, JOURNAL_TAKEN);
             }
             more = true;
+        }
+        if (slot_now(s) >= until) {
+            return true;
         }
     }
     return more;

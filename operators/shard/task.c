@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See task.h. The modules are deployed when the first input has set the clock: timers of rules
- * count from there, and the same first input gives the same timers.
+ * count from there, and the same first input gives the same timers. That may rest after each rule.
  */
 #include "operators/shard/task_impl.h"
 
@@ -203,6 +203,7 @@ struct merge *task_merge(struct task *t)
 void task_start(struct task *t, int64_t clock)
 {
     struct err err;
+    t->deploys = true;
     eng_advance(t->eng, ms_of(clock));
     for (uint32_t i = 0; i < t->plan->n_modules; i++) {
         const struct task_module *m = &t->plan->modules[i];
@@ -213,6 +214,14 @@ void task_start(struct task *t, int64_t clock)
     }
     task_take_types(t);
     t->started = true;
+    t->deploys = false;
+}
+
+enum task_rules task_rules(const struct task *t)
+{
+    return t->deploys                 ? TASK_RULES_COMING
+           : t->started && !t->asleep ? TASK_RULES_THERE
+                                      : TASK_RULES_LATER;
 }
 
 void task_take_types(struct task *t)

@@ -63,6 +63,9 @@ bool task_may_ride(const struct task *t, uint32_t sub, struct merge_ride *ret);
 void task_ride(struct task *t, uint32_t sub, int64_t next, int64_t largest, uint64_t n);
 /* Its rules are not deployed before an event comes that concerns them. */
 bool task_is_asleep(const struct task *t);
+/* When they are: what an input costs that they come with is not known before. */
+enum task_rules { TASK_RULES_LATER, TASK_RULES_COMING, TASK_RULES_THERE };
+enum task_rules task_rules(const struct task *t);
 /* Whom it asks then, about events of which no party tells; NULL: its own. Outlives the task. */
 void task_probe(struct task *t, struct probe *p);
 /* The next due timer in ns; task_tick fires it. */

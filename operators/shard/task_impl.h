@@ -37,6 +37,7 @@ struct task {
     struct rec unwrapped;      /* it, if it came forwarded */
     uint64_t forwarded;        /* a bit for each forward that had it */
     bool started, has_failed, ended;
+    bool deploys;   /* its rules are being deployed */
     bool behind;    /* inputs were passed over: engine and floor do not know of the clock yet, */
     int64_t passed; /* which was this behind the last of them */
     bool lacks;     /* input was lost: what statements hold may lack it, */
