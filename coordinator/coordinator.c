@@ -158,6 +158,7 @@ enum figure {
     FENCED,
     LISTENERS,
     LOST,
+    GAPS,
     SWEEPS,
     SWEPT_KEYS,
     SWEPT_BYTES,
@@ -188,6 +189,8 @@ static const struct stats_row figures[FIGURES] = {
     [LISTENERS] = FIGURE("kaiju_coordinator_streams", STATS_GAUGE, "Streams that are open."),
     [LOST] = FIGURE("kaiju_coordinator_stream_events_lost_total", STATS_COUNTER,
                     "Events that were left out because a listener was too slow."),
+    [GAPS] = FIGURE("kaiju_coordinator_stream_gaps_total", STATS_COUNTER,
+                    "Times that a topic had lost what its streams were to read next."),
     [SWEEPS] = FIGURE("kaiju_coordinator_sweeps_total", STATS_COUNTER,
                       "Times that all of the saved state was looked through for what no task "
                       "carries on."),
@@ -224,6 +227,7 @@ static void read_stats(struct stats_scrape *scrape, void *arg)
         [FENCED] = (double)st.fenced,
         [LISTENERS] = (double)(events.listeners + alerts.listeners),
         [LOST] = (double)(events.lost + alerts.lost),
+        [GAPS] = (double)(events.gaps + alerts.gaps),
     };
     for (size_t i = 0; i < FIGURES; i++) {
         stats_read(scrape, &figures[i], NULL, now[i]);

@@ -53,8 +53,15 @@ struct listener {
     struct slice want; /* in type; absent: all */
     struct buf behind;
     uint64_t lost;
+    bool gap; /* told when there is room: lost, and how many is not known */
     int64_t patience_ns;
     bool full;
+};
+
+struct feed_part {
+    bool ended;  /* its end was reached once */
+    bool broken; /* reading it failed, and nothing came of it since */
+    bool waits;  /* to be read again, later */
 };
 
 struct feed {
@@ -71,7 +78,7 @@ struct feed {
     bool has, decoded;
     int64_t seen_ns; /* when patience was last counted */
     uint32_t topic_id, partitions, at_end;
-    bool *ended; /* of each partition */
+    struct feed_part *parts;
     bool asking, live, over;
     VEC(struct listener *) listeners;
     struct intern *keys;
@@ -96,6 +103,18 @@ static void send(struct listener *l, struct slice text)
     }
 }
 
+/* There is room behind it: what was full has been drained. */
+static void tell_lost(struct listener *l)
+{
+    char lost[64];
+    int n = l->gap ? snprintf(lost, sizeof lost, "event: lost\ndata: {\"lost\":null}\n\n")
+                   : snprintf(lost, sizeof lost, "event: lost\ndata: {\"lost\":%" PRIu64 "}\n\n",
+                              l->lost);
+    l->lost = 0;
+    l->gap = false;
+    send(l, slice_of(lost, (size_t)n));
+}
+
 static void on_drained(struct http_req *r, void *arg)
 {
     struct listener *l = arg;
@@ -107,15 +126,11 @@ static void on_drained(struct http_req *r, void *arg)
     loop_timer_set(l->feed->timer, 0);
     l->full = false;
     buf_init(&l->behind, FEED_BEHIND_MAX);
-    if (l->lost > 0) {
-        char lost[64];
-        int n =
-            snprintf(lost, sizeof lost, "event: lost\ndata: {\"lost\":%" PRIu64 "}\n\n", l->lost);
-        l->lost = 0;
+    if (text.len > 0) {
         send(l, buf_slice(&text));
-        send(l, slice_of(lost, (size_t)n));
-    } else if (text.len > 0) {
-        send(l, buf_slice(&text));
+    }
+    if (l->lost > 0 || l->gap) {
+        tell_lost(l);
     }
     buf_done(&text);
 }
@@ -126,8 +141,8 @@ static void stop_reading(struct feed *f)
         bus_reader_free(f->reader);
         f->reader = NULL;
     }
-    mem_free(f->ended);
-    f->ended = NULL;
+    mem_free(f->parts);
+    f->parts = NULL;
     f->live = f->has = false;
     f->at_end = 0;
 }
@@ -153,6 +168,19 @@ static void send_all(struct feed *f, struct slice text)
 {
     VEC_EACH (&f->listeners, l) {
         send(*l, text);
+    }
+}
+
+/* Nobody knows how many events that were, nor of what types. */
+static void tell_gap(struct feed *f)
+{
+    f->stats.gaps++;
+    VEC_EACH (&f->listeners, it) {
+        struct listener *l = *it;
+        l->gap = true;
+        if (!l->full) {
+            tell_lost(l);
+        }
     }
 }
 
@@ -279,32 +307,82 @@ static void on_described(struct feed *f, const struct bus_ev *ev)
         return;
     }
     f->partitions = ev->topics[0].partitions;
-    f->ended = mem_calloc(f->partitions, sizeof *f->ended);
+    f->parts = mem_calloc(f->partitions, sizeof *f->parts);
     f->reader = bus_reader_new(f->bus);
     for (uint32_t p = 0; p < f->partitions; p++) {
         struct bus_tp tp = {f->topic_id, p};
         if (bus_assign(f->reader, tp, BUS_FROM_END, TAG_READ, &e) != 0) {
-            LOG_WARN("a stream misses a partition", LOG_INT("partition", p),
+            LOG_WARN("a stream cannot read its topic", LOG_INT("partition", p),
                      LOG_STR("error", e.msg));
+            stop_reading(f);
+            bus_at(f->bus, clock_mono(bus_clock(f->bus)) + RETRY_NS, TAG_RETRY);
+            return;
         }
+    }
+}
+
+/* From the end that the partition has now: a live stream does not catch up. */
+static void read_on(struct feed *f, uint32_t part)
+{
+    struct err e;
+    f->parts[part].waits = false;
+    if (bus_seek(f->reader, (struct bus_tp){f->topic_id, part}, BUS_FROM_END, &e) != 0) {
+        LOG_WARN("a stream misses a partition", LOG_INT("partition", part),
+                 LOG_STR("error", e.msg));
+    }
+}
+
+/* What stood there is gone, or the partition is: whoever listens is told, once for each time. The
+ * bus goes on by itself after an error that may pass, and misses nothing. */
+static void on_broken(struct feed *f, const struct bus_ev *ev)
+{
+    struct feed_part *p = &f->parts[ev->tp.part];
+    bool again = p->broken;
+    if ((ev->err->flags & ERR_FLAG_RETRY) != 0) {
+        return;
+    }
+    p->broken = true;
+    if (!again) {
+        LOG_WARN("a stream has lost events", LOG_STR("topic", topic_names[f->topic]),
+                 LOG_INT("partition", ev->tp.part), LOG_STR("error", ev->err->msg));
+        tell_gap(f);
+        read_on(f, ev->tp.part);
+    } else {
+        p->waits = true;
+        bus_at(f->bus, clock_mono(bus_clock(f->bus)) + RETRY_NS, TAG_RETRY);
     }
 }
 
 static void on_read(struct feed *f, const struct bus_ev *ev)
 {
-    struct err e;
+    struct feed_part *p = &f->parts[ev->tp.part];
+    if (ev->kind == BUS_EV_ERROR) {
+        on_broken(f, ev);
+        return;
+    }
+    p->broken = false;
     if (ev->kind == BUS_EV_RECORDS) {
         f->now = *ev;
         f->has = ev->count > 0;
         f->decoded = false;
         f->at = 0;
-    } else if (ev->kind == BUS_EV_END && f->ended != NULL && !f->ended[ev->tp.part]) {
-        f->ended[ev->tp.part] = true;
+    } else if (ev->kind == BUS_EV_END && !p->ended) {
+        p->ended = true;
         if (++f->at_end == f->partitions) {
             go_live(f);
         }
-    } else if (ev->kind == BUS_EV_ERROR && bus_seek(f->reader, ev->tp, BUS_FROM_END, &e) != 0) {
-        LOG_WARN("a stream misses a partition", LOG_STR("error", e.msg));
+    }
+}
+
+static void on_retry(struct feed *f)
+{
+    for (uint32_t p = 0; f->reader != NULL && p < f->partitions; p++) {
+        if (f->parts[p].waits) {
+            read_on(f, p);
+        }
+    }
+    if (f->listeners.len > 0) {
+        ask(f);
     }
 }
 
@@ -314,9 +392,7 @@ static void on_event(struct feed *f, const struct bus_ev *ev)
         send_all(f, SLICE(": beat\n\n"));
         bus_at(f->bus, clock_mono(bus_clock(f->bus)) + BEAT_NS, TAG_BEAT);
     } else if (ev->kind == BUS_EV_TIMER) {
-        if (f->listeners.len > 0) {
-            ask(f);
-        }
+        on_retry(f);
     } else if (ev->tag == TAG_DESCRIBE) {
         on_described(f, ev);
     } else if (ev->reader != NULL && ev->reader == f->reader) {

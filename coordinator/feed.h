@@ -11,8 +11,11 @@
  * Bursts wait for those who read them, but a client that is slow all the time holds nobody up by
  * more than a tenth: what waits for it is bounded (FEED_BEHIND_MAX), what does not fit is left out,
  * and as soon as there is room it is told how many were left out: `event: lost`,
- * `data: {"lost":17}`. The comment `: live` says that from here on nothing is missed; `: beat`
- * comes every 15 s, so that a connection that died is seen. Loop thread.
+ * `data: {"lost":17}`. Where the topic itself has lost what was to come next (retention has removed
+ * it, the partition was made anew), reading goes on at its present end, and all are told: how many
+ * events that were nobody knows, so `data: {"lost":null}`. The comment `: live` says that from here
+ * on nothing is missed; `: beat` comes every 15 s, so that a connection that died is seen. Loop
+ * thread.
  */
 #ifndef COORDINATOR_FEED_H
 #define COORDINATOR_FEED_H
@@ -35,6 +38,7 @@ bool feed_listen(struct feed *f, struct http_req *req, struct slice type);
 
 struct feed_stats {
     uint64_t listeners, events, lost; /* now; events read, and left out for a listener */
+    uint64_t gaps;                    /* times that the topic had lost what was to be read next */
 };
 struct feed_stats feed_stats(const struct feed *f);
 

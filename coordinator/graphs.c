@@ -12,7 +12,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,7 +81,7 @@ struct slice graphs_key(struct slice tenant, struct slice name, char *out)
 bool graphs_value(struct buf *out, const struct graph *g)
 {
     assert(g->version > 0);
-    (void)buf_addf(out, "{\"format\":%d,\"tenant\":", GRAPHS_FORMAT);
+    (void)buf_addf(out, "{\"format\":%d,\"tenant\":", REC_GRAPH_FORMAT);
     (void)rec_json_string(out, g->tenant);
     (void)buf_add_str(out, ",\"name\":");
     (void)rec_json_string(out, g->name);
@@ -103,109 +102,32 @@ bool graphs_value(struct buf *out, const struct graph *g)
     return buf_add_byte(out, '}') && !buf_failed(out);
 }
 
-static struct slice text_of(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
-}
-
-static void read_previous(struct graph *g, const json_t *list)
-{
-    size_t i;
-    const json_t *v;
-    json_array_foreach(list, i, v)
-    {
-        g->previous[g->n_previous++] = copy(slice_of(json_string_value(v), json_string_length(v)));
-    }
-}
-
-/* An array of few texts, or absent. */
-static bool are_previous(const json_t *list)
-{
-    size_t i;
-    const json_t *v;
-    bool fits = list == NULL || json_is_array(list);
-    json_array_foreach(list, i, v)
-    {
-        fits &= json_is_string(v);
-    }
-    return fits && i <= GRAPH_PREVIOUS_MAX;
-}
-
-/* Keys of tasks are split at '/'. */
-static bool is_name(struct slice s)
-{
-    return s.len > 0 && slice_find(s, '/') == s.len;
-}
-
-static bool is_flag(const json_t *o, const char *name)
-{
-    const json_t *v = json_object_get(o, name);
-    return v == NULL || json_is_boolean(v);
-}
-
-static bool has_marks(const json_t *o)
-{
-    const json_t *life = json_object_get(o, "life");
-    int64_t n = json_integer_value(life);
-    bool over = json_is_true(json_object_get(o, "over"));
-    return is_flag(o, "deleted") && is_flag(o, "over") &&
-           (!over || json_is_true(json_object_get(o, "deleted"))) &&
-           (life == NULL || (json_is_integer(life) && n >= 0 && n <= GRAPH_NUMBER_MAX));
-}
-
-static bool read_hash(struct slice text, uint64_t *ret)
-{
-    *ret = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        const char *digits = "0123456789abcdef";
-        const char *at = memchr(digits, text.ptr[i], 16);
-        if (at == NULL) {
-            return false;
-        }
-        *ret = *ret << 4 | (uint64_t)(at - digits);
-    }
-    return text.len == 16;
-}
-
 /* NULL, and why. */
 static struct graph *read_record(struct slice key, struct slice value, const char **ret_why)
 {
-    char again[GRAPH_KEY_BYTES];
-    struct graph *g = NULL;
-    json_t *o = json_loadb(value.ptr, value.len, JSON_REJECT_DUPLICATES, NULL);
-    struct slice tenant = text_of(o, "tenant"), name = text_of(o, "name");
-    struct slice document = text_of(o, "document");
-    int64_t version = json_integer_value(json_object_get(o, "version"));
-    uint64_t number;
-    if (!json_is_object(o)) {
-        *ret_why = "it is no JSON object";
-    } else if (json_integer_value(json_object_get(o, "format")) != GRAPHS_FORMAT) {
-        *ret_why = "its format is another one: it was written by a newer version";
-    } else if (!is_name(tenant) || !is_name(name) ||
-               !slice_eq(graphs_key(tenant, name, again), key)) {
-        *ret_why = "tenant and name are not those of its key";
-    } else if (version < 1 || version > GRAPH_NUMBER_MAX || document.ptr == NULL ||
-               !read_hash(text_of(o, "hash"), &number)) {
-        *ret_why = "version, hash or document is missing";
-    } else if (!has_marks(o) || !are_previous(json_object_get(o, "previous"))) {
-        *ret_why = "life, marks or documents before it make no sense";
-    } else {
-        g = MEM_NEW(struct graph);
-        *g = (struct graph){.key = copy(key),
-                            .tenant = copy(tenant),
-                            .name = copy(name),
-                            .document = copy(document),
-                            .value = copy(value),
-                            .version = version,
-                            .hash = number,
-                            .life = json_integer_value(json_object_get(o, "life")),
-                            .deleted = json_is_true(json_object_get(o, "deleted")),
-                            .over = json_is_true(json_object_get(o, "over"))};
-        graphs_tag(version, document, g->tag);
-        read_previous(g, json_object_get(o, "previous"));
+    struct rec_graph r;
+    const char *why = rec_graph_read(&r, key, value);
+    if (why != NULL) {
+        *ret_why = why;
+        return NULL;
     }
-    json_decref(o);
+    struct graph *g = MEM_NEW(struct graph);
+    *g = (struct graph){.key = copy(key),
+                        .tenant = copy(r.tenant),
+                        .name = copy(r.name),
+                        .document = copy(r.document),
+                        .value = copy(value),
+                        .version = r.version,
+                        .hash = r.hash,
+                        .life = r.life,
+                        .deleted = r.deleted,
+                        .over = r.over,
+                        .n_previous = r.n_previous};
+    for (uint32_t i = 0; i < r.n_previous; i++) {
+        g->previous[i] = copy(r.previous[i]);
+    }
+    graphs_tag(r.version, r.document, g->tag);
+    rec_graph_done(&r);
     return g;
 }
 

@@ -18,17 +18,15 @@
 #define COORDINATOR_GRAPHS_H
 
 #include "core/base/buf.h"
+#include "core/event/rec_graph.h"
 
 struct graphs;
 
-#define GRAPH_NUMBER_MAX (INT64_MAX / 2) /* a version, a life */
-
 enum {
     GRAPHS_MAX = 10000,
-    GRAPHS_FORMAT = 1,
     GRAPH_TAG_BYTES = 48,
-    GRAPH_KEY_BYTES = 130,
-    GRAPH_PREVIOUS_MAX = 16
+    GRAPH_KEY_BYTES = REC_GRAPH_KEY_BYTES,
+    GRAPH_PREVIOUS_MAX = REC_GRAPH_PREVIOUS_MAX
 };
 
 struct graph {

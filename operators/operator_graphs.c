@@ -7,9 +7,10 @@
  */
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/event/rec_graph.h"
 #include "operators/operator_impl.h"
 
-enum { ARENA_MAX = 256 << 20, PAST_MAX = 16, GRAPHS_FORMAT = 1 };
+enum { ARENA_MAX = 256 << 20 };
 
 static bool has_task(const struct layout *l, struct slice name)
 {
@@ -60,10 +61,11 @@ static void make_topics(struct operator_self *o, struct operator_graph *g)
 
 struct order { /* to lay a document out */
     struct operator_self *o;
-    char *key, *document;
+    char *key;
+    struct slice document; /* in the arena */
     int64_t version;
     uint64_t turn;
-    struct slice past[PAST_MAX]; /* documents before it, in the arena */
+    struct slice past[REC_GRAPH_PREVIOUS_MAX]; /* documents before it, in the arena */
     uint32_t n_past;
     struct layout_conf conf;
     bool deleted; /* the graph is gone: its tasks only end */
@@ -77,14 +79,13 @@ static void order_free(struct order *x)
 {
     arena_free(x->arena);
     mem_free(x->key);
-    mem_free(x->document);
     mem_free(x);
 }
 
 static void work(void *arg)
 {
     struct order *x = arg;
-    x->rc = layout_make(x->arena, slice_str(x->document), &x->conf, &x->layout, &x->err);
+    x->rc = layout_make(x->arena, x->document, &x->conf, &x->layout, &x->err);
 }
 
 /* What ran so far goes; if it ends, `by` follows it, or nothing. Tasks of a graph that was deleted
@@ -145,75 +146,68 @@ static void laid_out(void *arg, bool worked)
 }
 
 /* Until it is laid out, what runs goes on. */
-static void lay_out(struct operator_self *o, struct operator_graph *g, const json_t *record)
+static void lay_out(struct operator_self *o, struct operator_graph *g, const struct rec_graph *r)
 {
     struct order *x = MEM_NEW(struct order);
-    const char *document = json_string_value(json_object_get(record, "document"));
-    size_t i;
-    const json_t *was;
     *x = (struct order){
         .o = o,
         .key = mem_dup(g->key, strlen(g->key)),
-        .document = mem_dup(document, strlen(document)),
-        .version = json_integer_value(json_object_get(record, "version")),
+        .version = r->version,
         .turn = g->turn,
         .deleted = g->deleted,
         .arena = arena_new(NULL, "graph", ARENA_MAX),
+        .n_past = r->n_previous,
         .conf = {.raw_parts = (uint32_t)o->env->settings->bus.partitions, .life = g->life}};
-    json_array_foreach(json_object_get(record, "previous"), i, was)
-    {
-        if (json_is_string(was) && x->n_past < PAST_MAX) {
-            x->past[x->n_past++] =
-                arena_copy(x->arena, slice_of(json_string_value(was), json_string_length(was)));
-        }
+    x->document = arena_copy(x->arena, r->document);
+    for (uint32_t i = 0; i < r->n_previous; i++) {
+        x->past[i] = arena_copy(x->arena, r->previous[i]);
     }
     aside_do(o->aside, work, laid_out, x);
 }
 
-/* As the coordinator reads it: what is of another format, or not of that key, is none. */
-static bool is_graph(struct slice key, const json_t *j)
+static void take(struct operator_self *o, struct operator_graph *g, const struct rec_graph *r)
 {
-    const char *tenant = json_string_value(json_object_get(j, "tenant"));
-    const char *name = json_string_value(json_object_get(j, "name"));
-    struct slice rest = key, first;
-    return tenant != NULL && name != NULL && slice_split(&rest, '/', &first) &&
-           slice_eq(first, slice_str(tenant)) && slice_eq(rest, slice_str(name)) &&
-           json_integer_value(json_object_get(j, "format")) == GRAPHS_FORMAT &&
-           json_is_string(json_object_get(j, "document"));
+    g->wanted = !r->over;
+    g->turn++;
+    if (g->wanted) {
+        g->deleted = r->deleted;
+        g->life = r->life;
+        if (g->deleted) { /* at once; what there may be of tasks that died ends when it is known */
+            drop_old(o, g, true, NULL);
+        }
+        lay_out(o, g, r);
+    } else {
+        drop_old(o, g, true, NULL);
+        g->settled = g->turn;
+    }
 }
 
 void operator_on_graph(struct operator_self *o, const struct bus_record *r)
 {
     struct operator_graph *g = find(o, r->key);
-    json_t *j = r->value.len > 0 ? json_loadb(r->value.ptr, r->value.len, 0, NULL) : NULL;
-    if (r->value.len > 0 ? !is_graph(r->key, j) : g == NULL) {
-        if (r->value.len > 0) { /* a graph that was there stays, here as there */
-            LOG_ERROR("a graph that cannot be read is passed over", LOG_SLICE("graph", r->key));
+    if (r->value.ptr == NULL) {
+        if (g != NULL) {
+            g->wanted = false;
+            g->turn++;
+            drop_old(o, g, true, NULL);
+            g->settled = g->turn;
         }
-        json_decref(j);
         return;
     }
-    bool over = json_is_true(json_object_get(j, "over"));
-    const char *text = over ? NULL : json_string_value(json_object_get(j, "document"));
+    struct rec_graph record;
+    const char *why = rec_graph_read(&record, r->key, r->value);
+    if (why != NULL) { /* a graph that was there stays, here as there */
+        LOG_ERROR("a graph that cannot be read is passed over", LOG_SLICE("graph", r->key),
+                  LOG_STR("why", why));
+        return;
+    }
     if (g == NULL) {
         g = MEM_NEW(struct operator_graph);
         g->key = mem_dup(r->key.ptr, r->key.len);
         *VEC_PUSH(&o->graphs) = g;
     }
-    g->wanted = text != NULL;
-    g->turn++;
-    if (text != NULL) {
-        g->deleted = json_is_true(json_object_get(j, "deleted"));
-        g->life = json_integer_value(json_object_get(j, "life"));
-        if (g->deleted) { /* at once; what there may be of tasks that died ends when it is known */
-            drop_old(o, g, true, NULL);
-        }
-        lay_out(o, g, j);
-    } else {
-        drop_old(o, g, r->value.len == 0 || over, NULL);
-        g->settled = g->turn;
-    }
-    json_decref(j);
+    take(o, g, &record);
+    rec_graph_done(&record);
 }
 
 int64_t operator_graphs_end(const struct operator_self *o)

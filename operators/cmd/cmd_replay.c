@@ -7,6 +7,7 @@
 #include "operators/cmd/cmd_replay.h"
 
 #include "core/base/mem.h"
+#include "core/event/rec_graph.h"
 #include "core/event/rec_json.h"
 #include "operators/cmd/cmd_graph.h"
 #include "operators/replay/replay_exact.h"
@@ -77,15 +78,19 @@ static int look_up(struct cmd_replay *r, struct slice name, bool given, struct e
         if (!is_key(rec->key, name)) {
             continue;
         }
-        json_t *j = rec->value.len > 0 ? json_loadb(rec->value.ptr, rec->value.len, 0, NULL) : NULL;
-        const char *text = json_string_value(json_object_get(j, "document"));
-        r->life = json_integer_value(json_object_get(j, "life"));
-        if (!given) {
-            bool there = text != NULL && !json_is_true(json_object_get(j, "deleted"));
-            buf_clear(&r->text);
-            (void)(there && buf_add_str(&r->text, text));
+        struct rec_graph g = {.deleted = true}; /* as of a record that says it is gone */
+        const char *why = rec->value.ptr != NULL ? rec_graph_read(&g, rec->key, rec->value) : NULL;
+        if (why != NULL) {
+            fprintf(stderr, "kaiju: a record of ctl.graphs is passed over (" SLICE_FMT "): %s\n",
+                    SLICE_ARG(rec->key), why);
+            continue;
         }
-        json_decref(j);
+        r->life = g.life;
+        if (!given) {
+            buf_clear(&r->text);
+            (void)(!g.deleted && buf_add_slice(&r->text, g.document));
+        }
+        rec_graph_done(&g);
     }
     tape_close(t);
     return rc;

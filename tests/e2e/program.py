@@ -27,10 +27,10 @@ uses_librdkafka = unittest.skipIf(os.environ.get("KAIJU_SANITIZE") == "thread",
 NUMBERS = itertools.count(1)
 
 
-def run(*args, env=None, timeout=60, program=None):
-    """The finished process of `kaiju ARGS`."""
+def run(*args, env=None, timeout=60, program=None, text=None):
+    """The finished process of `kaiju ARGS`; text is its standard input."""
     return subprocess.run([program or KAIJU, *args], capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(env or {})})
+                          input=text, env={**os.environ, **(env or {})})
 
 
 class Role:

@@ -106,6 +106,25 @@ class Replay(Case):
         self.assertIn("records of other rules passed over", done.stdout)
         self.assertIn("there is no graph 'none'", self.replay("--graph", "none", "--verify", code=5).stderr)
 
+    def test_records_of_graphs_that_nobody_can_read_are_passed_over(self):
+        """As coordinator and workers do: what was applied before stays."""
+        role = self.begin()
+        self.apply(role, GRAPH)
+        self.send(role, 1, 1, random.Random(7))
+        self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 20)
+        role.stop()
+        record = {"format": 1, "tenant": "default", "name": "lines", "version": 9, "hash": "0" * 16,
+                  "document": BACK}
+        odd = ["no JSON", "{}", json.dumps({**record, "format": 2}), json.dumps({**record, "hash": "x"}),
+               json.dumps({**record, "life": -1}), json.dumps({**record, "previous": [1]}),
+               json.dumps({**record, "name": "other"})]
+        done = run("ctl.graphs", *self.bus, program=os.environ["PUT_RECORDS"],
+                   text="".join(f"default/lines\t{value}\n" for value in odd))
+        self.assertEqual(0, done.returncode, done.stderr)
+        done = self.replay("--graph", "lines", "--verify", "--from", "0", "-o", "json")
+        self.assertEqual((True, 5), (json.loads(done.stdout)["same"], len(json.loads(done.stdout)["tasks"])))
+        self.assertEqual(len(odd), done.stderr.count("ctl.graphs is passed over (default/lines): "))
+
     def test_without_what_followed_an_archived_state_nothing_is_replayed(self):
         """Retention has removed the records of the journal behind it: that is said, and where the
         floor is; the journal is not torn."""
