@@ -208,8 +208,9 @@ static void tell_slot(struct operator_self *o, const struct operator_place *p, b
             operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
                               slice_of(text, len));
         }
-        if (t->state == SLOT_LOST) {
+        if (t->state == SLOT_LOST && (t->restarts & (t->restarts - 1)) == 0) {
             LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
+                     LOG_SLICE("task", t->laid->layout->groups[t->group].tasks[t->part].plan->name),
                      LOG_STR("why", t->why));
         }
     }
