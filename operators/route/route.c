@@ -266,7 +266,8 @@ static void add_ranged(struct route *r, struct per_type *t, struct route_leaf *l
     const struct route_filter *f = l->filter;
     struct evt *row[2] = {NULL, l->bound};
     struct ectx c = context_of(r, l, row);
-    double low = bound_of(&c, f->low, -INFINITY), high = bound_of(&c, f->high, INFINITY);
+    double low = range_inside(bound_of(&c, f->low, -INFINITY), f->low_open, INFINITY);
+    double high = range_inside(bound_of(&c, f->high, INFINITY), f->high_open, -INFINITY);
     bool turned = f->between && low > high;
     l->low = turned ? high : low;
     l->high = turned ? low : high;

@@ -86,6 +86,7 @@ struct slot {
     const struct clock *clock;
     struct slot_conf conf;
     VEC(struct slot_one *) tasks;
+    VEC(uint64_t) lineages;    /* theirs, close together: they are looked for often */
     struct bus_reader *reader; /* at the head */
     struct bus_reader *source; /* of a range; NULL: it has none of its own */
     struct bus_writer *writer;

@@ -190,6 +190,78 @@ TEST(route_ranges_that_do_not_contain_the_value_cost_nothing)
     buf_done(&out);
 }
 
+/* The condition of one rule, and the value of `d` or `l` of an event. */
+static bool bound_is_wanted(const char *cond, uint32_t col, struct dat v)
+{
+    const int64_t now = 0;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    struct eng *e = open_engine(&out, false), *b = open_engine(&out, false);
+    struct route *r = route_new(eng_heap(b), &now, false);
+    struct route_filter filter;
+    struct route_leaf *l = NULL;
+    struct route_hits hits = {0};
+    struct eng_wants w = {0};
+    deploy(e, 0, cond, "M");
+    CHECK(eng_wants(e, &w));
+    CHECK(route_want_add(r, eng_type(b, SLICE("M")), &w.v.ptr[0], &filter, NULL, &l));
+    struct evt *ev = evt_new(eng_heap(b), eng_type(b, SLICE("M")));
+    evt_set(ev, 3, dat_str(vstr_new(eng_heap(b), SLICE("a"))));
+    evt_set(ev, col, v);
+    route_probe(r, ev, &hits);
+    bool wanted = hits.v.len > 0 && route_want_spans(hits.v.ptr[0].leaf, ev);
+    VEC_DONE(&hits.v);
+    route_remove(r, l);
+    vheap_drain(eng_heap(b));
+    route_free(r);
+    VEC_DONE(&w.v);
+    eng_free(e);
+    eng_free(b);
+    buf_done(&out);
+    return wanted;
+}
+
+/* Alone, and behind a key. */
+TEST(wants_leave_out_a_bound_that_is_not_taken)
+{
+    static const char *const heads[] = {"", "s = 'a' and "};
+    for (int i = 0; i < 2; i++) {
+        char more[64], less[64], least[64], large[64];
+        (void)snprintf(more, sizeof more, "%sd > 5", heads[i]);
+        (void)snprintf(less, sizeof less, "%s5 > d", heads[i]);
+        (void)snprintf(least, sizeof least, "%sd >= 5", heads[i]);
+        (void)snprintf(large, sizeof large, "%sl > 9007199254740992L", heads[i]);
+        CHECK(!bound_is_wanted(more, 2, dat_double(5)));
+        CHECK(bound_is_wanted(more, 2, dat_double(5.000000001)));
+        CHECK(!bound_is_wanted(less, 2, dat_double(5)));
+        CHECK(bound_is_wanted(less, 2, dat_double(4.999999999)));
+        CHECK(bound_is_wanted(least, 2, dat_double(5)));
+        CHECK(bound_is_wanted(large, 1, dat_long(9007199254740993)));
+    }
+}
+
+/* An engine does not ask the whole condition for a bound that is not taken. */
+TEST(route_ranges_leave_out_a_bound_that_is_not_taken)
+{
+    struct buf out;
+    struct err err;
+    buf_init(&out, 1 << 20);
+    err_clear(&err);
+    struct eng *e = open_engine(&out, false);
+    deploy(e, 0, "d > 5 and d < 7", "M");
+    const double at[] = {5, 7, 6};
+    for (uint32_t i = 0; i < 3; i++) {
+        uint64_t before = route_evals(e->route);
+        struct evt *ev = evt_new(eng_heap(e), eng_type(e, SLICE("M")));
+        evt_set(ev, 2, dat_double(at[i]));
+        CHECK_OK(eng_send(e, ev, &err), err);
+        CHECK_EQ(i == 2, (long)(route_evals(e->route) - before));
+    }
+    CHECK_STR(buf_cstr(&out), "s0:1 ");
+    eng_free(e);
+    buf_done(&out);
+}
+
 /* A thousand rules with one condition ask it once. */
 TEST(route_equal_conditions_are_asked_once)
 {
