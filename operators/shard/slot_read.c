@@ -17,7 +17,7 @@
 enum {
     FETCH_MAX = 256 << 20,
     BATCH_FULL = 128 << 10,
-    SPARE_MAX = 4,
+    SPARE_MAX = 32, /* what waited for a moment would else be given back and faulted in anew */
     SPARE_KEEP = 256 << 10,
     EARLY_MAX = 16, /* events of a record that are taken early */
 };
