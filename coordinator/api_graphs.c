@@ -633,8 +633,7 @@ void api_graph_put(struct api_call *c)
         return;
     }
     if (!is_document(c->req)) {
-        api_problem(c->req, PROBLEM_MEDIA,
-                    "send the graph with Content-Type: application/yaml or application/json");
+        api_problem(c->req, PROBLEM_MEDIA, "send the graph with Content-Type: application/yaml");
         return;
     }
     struct job *j = job_new(c, false);

@@ -87,6 +87,7 @@ GETTER(state_bytes, t->lag.state_bytes)
 GETTER(nears, t->floor.nears)
 GETTER(rows_held, t->rows)
 GETTER(partials, t->partials)
+GETTER(held_bytes, t->held)
 
 static const struct task_row task_rows[] = {
     TASK_ROW(is_live, "kaiju_task_live", STATS_GAUGE, "1: it runs; 0: it begins, or is lost."),
@@ -114,6 +115,8 @@ static const struct task_row task_rows[] = {
     TASK_ROW(rows_held, "kaiju_task_rows", STATS_GAUGE, "Rows that its windows and tables hold."),
     TASK_ROW(partials, "kaiju_task_partial_matches", STATS_GAUGE,
              "Matches of patterns that are not complete."),
+    TASK_ROW(held_bytes, "kaiju_task_held_bytes", STATS_GAUGE,
+             "What its rules hold in memory, by fixed costs: bounded by the limit `state`."),
 };
 
 static const struct stats_row waits = {

@@ -149,6 +149,7 @@ static size_t tell(const struct operator_self *o, const struct operator_place *p
                    {"state_bytes", t->lag.state_bytes},
                    {"rows", t->rows},
                    {"partials", t->partials},
+                   {"held_bytes", t->held},
                    {"poison", t->counts.poison},
                    {"alerts", t->counts.alerts},
                    {"dead_letters", t->counts.dead},
@@ -208,9 +209,8 @@ static void tell_slot(struct operator_self *o, const struct operator_place *p, b
             operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
                               slice_of(text, len));
         }
-        if (t->state == SLOT_LOST && (t->restarts & (t->restarts - 1)) == 0) {
+        if (t->state == SLOT_LOST) {
             LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
-                     LOG_SLICE("task", t->laid->layout->groups[t->group].tasks[t->part].plan->name),
                      LOG_STR("why", t->why));
         }
     }

@@ -301,22 +301,11 @@ static void refused(const struct pair *p, struct buf *out)
     }
 }
 
-static const char one_input[] = "one input takes longer"; /* worker.c says so, last */
-
-static void slow_input(const struct pair *p, struct buf *out)
-{
-    const char *how = strstr(text(p->now, "degraded"), one_input);
-    if (how != NULL) {
-        (void)buf_addf(out, "falls behind: %s", how);
-    }
-}
-
-/* Lost input, rules that are not deployed and long inputs have findings of their own. */
+/* Lost input and rules that are not deployed have findings of their own. */
 static void degraded(const struct pair *p, struct buf *out)
 {
     const char *how = text(p->now, "degraded");
-    if (how[0] != '\0' && strncmp(how, one_input, strlen(one_input)) != 0 &&
-        text(p->now, "why")[0] == '\0' && strcmp(how, "input was lost") != 0) {
+    if (how[0] != '\0' && text(p->now, "why")[0] == '\0' && strcmp(how, "input was lost") != 0) {
         (void)buf_addf(out, "does less than its rules say: %s", how);
     }
 }
@@ -350,9 +339,7 @@ static const struct task_row {
     const char *act;
 } task_rows[] = {
     {"task_lost", "problem", lost,
-     "the words say why; if input was removed by retention, keep it longer (bus.retention); saved "
-     "state of another format is read by the version that wrote it: go back to that, or delete the "
-     "graph and apply it anew"},
+     "the words say why; if input was removed by retention, keep it longer (bus.retention)"},
     {"task_failed", "problem", failed,
      "if a rule is wrong, correct it and apply the graph again; if a record kills the process, "
      "wait: "
@@ -376,10 +363,6 @@ static const struct task_row {
      "each costs a marker at every commit: fewer partitions, or more slots (operator.slots)"},
     {"restarts", "warning", restarts, "see its worker's log for 'lost'"},
     {"refused", "warning", refused, "kaiju tail dlq shows which, and why"},
-    {"slow_input", "problem", slow_input,
-     "its rules look at many rows for one event: tie joins, subqueries and patterns by an "
-     "equality, "
-     "make windows shorter (kaiju explain); other tasks are not held up"},
     {"degraded", "warning", degraded,
      "that is the policy of the level's budget: raise limits in the graph, or make the rule keep "
      "less (a key, a shorter window, 'where timer:within')"},

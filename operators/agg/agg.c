@@ -103,7 +103,7 @@ void agg_column_enter(const struct agg_call *column, void *state, const struct a
     struct dat v[AGG_ARGS_MAX];
     v[0] = DAT_NONE;
     assert(call->n_args <= AGG_ARGS_MAX);
-    if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_add(state, v[0]))) {
+    if (arguments(call, v, ctx) && (!column->distinct || agg_uniq_add(state, ctx->heap, v[0]))) {
         column->def->enter(column, agg_own(column, state), v, ctx);
     }
 }

@@ -26,6 +26,7 @@ struct agg_def {
     bool takes_event;   /* enter and leave get the event of c->stream as v[0], not the arguments */
     bool criteria;      /* arguments are sort criteria (x desc) */
     bool column_only;   /* a column of a table, never called */
+    bool grows;         /* keeps each value or event, also where nothing leaves */
     const char *column; /* goes into columns of that other name; NULL: of its own */
     size_t (*bytes)(const struct agg_call *c);
     /* Checks the bound arguments, sets c->ty (and priv). */
@@ -43,6 +44,10 @@ struct agg_def {
 
 const struct agg_def *agg_find(struct slice name); /* case-insensitive */
 bool agg_splits(const struct agg_def *d);          /* SPLIT in agg.def */
+static inline bool agg_grows(const struct agg_call *c)
+{
+    return c->distinct || c->def->grows;
+}
 /* Adds a call to a set that lives in the arena. */
 void agg_set_add(struct arena *a, struct agg_set *set, struct agg_call *c);
 /* All of them, for tools and documentation. */

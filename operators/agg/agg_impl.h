@@ -11,12 +11,19 @@
 
 #include "core/base/hidx.h"
 #include "operators/agg/agg.h"
+#include "operators/sig/lim.h"
 
 #define AGG(name, locality, doc) extern const struct agg_def agg_##name;
 #include "operators/agg/agg.def"
 #undef AGG
 
 enum { AGG_ARGS_MAX = 8, AGG_STREAMS_MAX = 64 };
+
+/* What a value that is kept costs of LIM_STATE. Events of a ring are counted with their window. */
+static inline uint64_t agg_cost(struct dat kept)
+{
+    return 2 * LIM_COST_PLACE + (dat_is_obj(kept) ? lim_cost_of(kept) : 0);
+}
 
 struct agg_count_state {
     int64_t n;
@@ -49,7 +56,8 @@ struct agg_tree {           /* zeroed is empty */
     const bool *desc;
 };
 
-void agg_tree_add(struct agg_tree *t, struct dat key, struct evt *ev, bool multi); /* keeps both */
+/* Keeps both. */
+void agg_tree_add(struct agg_tree *t, struct vheap *h, struct dat key, struct evt *ev, bool multi);
 bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct dat key, struct evt *ev,
                      bool multi);
 static inline uint32_t agg_tree_count(const struct agg_tree *t)
@@ -78,12 +86,13 @@ struct agg_uniq {                /* zeroed is empty */
     struct hidx index;           /* the cell + 1 */
     uint32_t cap, len;
 };
-bool agg_uniq_add(struct agg_uniq *u, struct dat key); /* true if it was not there; keeps it */
+/* True if it was not there; keeps it. */
+bool agg_uniq_add(struct agg_uniq *u, struct vheap *h, struct dat key);
 bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key); /* true: the last one */
 void agg_uniq_done(struct agg_uniq *u, struct vheap *h);
 uint64_t agg_uniq_count(const struct agg_uniq *u, struct dat key);
 /* As if it had been added n times; false if n is 0 or the key is there already. */
-bool agg_uniq_put(struct agg_uniq *u, struct dat key, uint64_t n);
+bool agg_uniq_put(struct agg_uniq *u, struct vheap *h, struct dat key, uint64_t n);
 void agg_uniq_save(const struct agg_uniq *u, struct save *s);
 void agg_uniq_load(struct agg_uniq *u, struct load *l, struct ty key);
 

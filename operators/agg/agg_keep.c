@@ -35,7 +35,7 @@ static struct hidx_small *place_of(const struct agg_uniq *u, uint32_t cell)
 }
 
 /* The cell of a key, a new one (of which there are 0) if there is none. */
-static struct agg_uniq_cell *cell_of(struct agg_uniq *u, struct dat key)
+static struct agg_uniq_cell *cell_of(struct agg_uniq *u, struct vheap *h, struct dat key)
 {
     uint64_t hash = dat_hash(key);
     const struct hidx_small *at = place(u, key, hash);
@@ -50,21 +50,22 @@ static struct agg_uniq_cell *cell_of(struct agg_uniq *u, struct dat key)
         hidx_init(&u->index, sizeof(struct hidx_small));
     }
     u->cells[u->len] = (struct agg_uniq_cell){dat_keep(key), 0};
+    lim_add(vheap_lim(h), LIM_STATE, agg_cost(key));
     ((struct hidx_small *)hidx_add(&u->index, hash))->what = ++u->len;
     return &u->cells[u->len - 1];
 }
 
-bool agg_uniq_add(struct agg_uniq *u, struct dat key)
+bool agg_uniq_add(struct agg_uniq *u, struct vheap *h, struct dat key)
 {
-    return cell_of(u, key)->n++ == 0;
+    return cell_of(u, h, key)->n++ == 0;
 }
 
-bool agg_uniq_put(struct agg_uniq *u, struct dat key, uint64_t n)
+bool agg_uniq_put(struct agg_uniq *u, struct vheap *h, struct dat key, uint64_t n)
 {
     if (n == 0 || agg_uniq_count(u, key) > 0) {
         return false;
     }
-    cell_of(u, key)->n = n;
+    cell_of(u, h, key)->n = n;
     return true;
 }
 
@@ -81,6 +82,7 @@ bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key)
         return false;
     }
     uint32_t cell = at->what - 1, last = u->len - 1;
+    lim_sub(vheap_lim(h), LIM_STATE, agg_cost(u->cells[cell].key));
     dat_drop(h, u->cells[cell].key);
     hidx_remove(&u->index, at);
     if (cell != last) {
@@ -94,6 +96,7 @@ bool agg_uniq_remove(struct agg_uniq *u, struct vheap *h, struct dat key)
 void agg_uniq_done(struct agg_uniq *u, struct vheap *h)
 {
     for (uint32_t i = 0; i < u->len; i++) {
+        lim_sub(vheap_lim(h), LIM_STATE, agg_cost(u->cells[i].key));
         dat_drop(h, u->cells[i].key);
     }
     mem_free(u->cells);
@@ -117,7 +120,7 @@ void agg_uniq_load(struct agg_uniq *u, struct load *l, struct ty type)
     for (size_t i = 0; i < n && load_ok(l); i++) {
         struct dat key = load_val_of(l, type);
         uint64_t many = load_u(l);
-        if (load_ok(l) && !agg_uniq_put(u, key, many)) {
+        if (load_ok(l) && !agg_uniq_put(u, load_heap(l), key, many)) {
             load_fail(l, "a distinct value stands twice, or for nothing");
         }
     }

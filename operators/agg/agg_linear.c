@@ -31,9 +31,8 @@ static struct dat name_of(const struct evt *e)
 static void linear_enter(const struct agg_call *c, void *state, const struct dat *v,
                          struct ectx *ctx)
 {
-    (void)ctx;
     struct linear *s = state;
-    if (c->priv == NULL || agg_uniq_add(&s->seen, name_of(v[0].ev))) {
+    if (c->priv == NULL || agg_uniq_add(&s->seen, ctx->heap, name_of(v[0].ev))) {
         agg_ring_push(&s->ring, v[0].ev);
     }
 }
@@ -71,7 +70,7 @@ static void linear_load(const struct agg_call *c, void *state, struct load *l)
     struct linear *w = state;
     agg_ring_load(&w->ring, l, c->event);
     for (uint32_t i = 0; c->priv != NULL && i < w->ring.len && load_ok(l); i++) {
-        if (!agg_uniq_put(&w->seen, name_of(agg_ring_at(&w->ring, i)), load_u(l))) {
+        if (!agg_uniq_put(&w->seen, load_heap(l), name_of(agg_ring_at(&w->ring, i)), load_u(l))) {
             load_fail(l, "an event that is in no row, or stands twice");
         }
     }

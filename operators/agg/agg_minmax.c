@@ -70,7 +70,7 @@ static void extreme_enter(const struct agg_call *c, void *state, const struct da
         return;
     }
     if ((flavour(c) & EVER) == 0) {
-        agg_tree_add(state, v[0], NULL, true);
+        agg_tree_add(state, ctx->heap, v[0], NULL, true);
         return;
     }
     struct dat *best = state;

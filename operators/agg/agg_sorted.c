@@ -106,8 +106,8 @@ static void order_enter(const struct agg_call *c, void *state, const struct dat 
     struct order *s = state;
     if (has(c, EVER)) {
         best_enter(c, state, v[0].ev, ctx);
-    } else if (!has(c, JOINED) || agg_uniq_add(&s->seen, name_of(v[0].ev))) {
-        agg_tree_add(&s->tree, agg_sorted_key(c, v[0].ev, ctx), v[0].ev, false);
+    } else if (!has(c, JOINED) || agg_uniq_add(&s->seen, ctx->heap, name_of(v[0].ev))) {
+        agg_tree_add(&s->tree, ctx->heap, agg_sorted_key(c, v[0].ev, ctx), v[0].ev, false);
     }
 }
 
@@ -154,7 +154,7 @@ static void load_counted(void *arg, const struct agg_node *n)
 {
     const struct counts *w = arg;
     uint64_t rows = load_u(w->l);
-    if (load_ok(w->l) && !agg_uniq_put(w->seen, name_of(n->ev), rows)) {
+    if (load_ok(w->l) && !agg_uniq_put(w->seen, load_heap(w->l), name_of(n->ev), rows)) {
         load_fail(w->l, "an event that is in no row, or stands twice");
     }
 }
@@ -286,6 +286,7 @@ static int sorted_type(struct bind *b, struct agg_call *c, struct err *reterr)
         .star_ok = true,                                                                           \
         .filter_ok = true,                                                                         \
         .needs_window = (window_),                                                                 \
+        .grows = (window_),                                                                        \
         .takes_event = true,                                                                       \
         .criteria = true,                                                                          \
         .bytes = order_bytes,                                                                      \

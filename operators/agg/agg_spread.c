@@ -169,7 +169,7 @@ static void tree_enter(const struct agg_call *c, void *state, const struct dat *
     (void)c;
     (void)ctx;
     if (!dat_is_null(v[0])) {
-        agg_tree_add(state, dat_double(dat_to_double(v[0])), NULL, true);
+        agg_tree_add(state, ctx->heap, dat_double(dat_to_double(v[0])), NULL, true);
     }
 }
 
@@ -285,6 +285,7 @@ static int percentile_type(struct bind *b, struct agg_call *c, struct err *reter
 
 const struct agg_def agg_avedev = {
     .name = "avedev",
+    .grows = true,
     .min_args = 1,
     .max_args = 1,
     .distinct_ok = true,
@@ -301,6 +302,7 @@ const struct agg_def agg_avedev = {
 
 const struct agg_def agg_median = {
     .name = "median",
+    .grows = true,
     .min_args = 1,
     .max_args = 1,
     .distinct_ok = true,
@@ -317,6 +319,7 @@ const struct agg_def agg_median = {
 
 const struct agg_def agg_percentile = {
     .name = "percentile",
+    .grows = true,
     .min_args = 2,
     .max_args = 2,
     .distinct_ok = true,

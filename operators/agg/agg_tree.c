@@ -162,13 +162,19 @@ static void add(struct agg_tree *t, struct dat key, struct evt *ev, uint64_t n, 
     t->root = insert(t, t->root, at, multi);
 }
 
-void agg_tree_add(struct agg_tree *t, struct dat key, struct evt *ev, bool multi)
+static uint64_t cost_of(struct dat key, const struct evt *ev)
+{
+    return agg_cost(key) + (ev != NULL ? lim_cost(ev) : 0);
+}
+
+void agg_tree_add(struct agg_tree *t, struct vheap *h, struct dat key, struct evt *ev, bool multi)
 {
     if (multi && find(t, key) != 0) {
         reweigh(t, key, 1);
         return;
     }
     t->seq++;
+    lim_add(vheap_lim(h), LIM_STATE, cost_of(key, ev));
     add(t, key, ev, multi ? 1 : t->seq, t->seq, multi);
 }
 
@@ -215,6 +221,7 @@ bool agg_tree_remove(struct agg_tree *t, struct vheap *h, struct dat key, struct
         return true;
     }
     t->root = take_out(t, t->root, n->key, n->n, multi);
+    lim_sub(vheap_lim(h), LIM_STATE, cost_of(n->key, n->ev));
     dat_drop(h, n->key);
     if (n->ev != NULL) {
         evt_drop(h, n->ev);
@@ -286,6 +293,7 @@ void agg_tree_each(const struct agg_tree *t, void (*fn)(void *arg, const struct 
 
 static void drop_one(void *arg, const struct agg_node *n)
 {
+    lim_sub(vheap_lim(arg), LIM_STATE, cost_of(n->key, n->ev));
     dat_drop(arg, n->key);
     if (n->ev != NULL) {
         evt_drop(arg, n->ev);
@@ -371,6 +379,7 @@ void agg_tree_load(struct agg_tree *t, struct load *l, bool multi, struct ty typ
             load_fail(l, "values that are not in order");
             return;
         }
+        lim_add(vheap_lim(load_heap(l)), LIM_STATE, cost_of(key, e));
         add(t, key, e, n, multi ? i + 1 : n, multi);
     }
 }

@@ -67,9 +67,24 @@ void aggr_causes(struct aggregator *a, bool windowed, bool queue)
     a->queue = windowed && queue;
 }
 
+/* Of LIM_STATE, without what its aggregations keep. */
+static uint64_t cost_of(const struct aggregator *a, const struct group *g)
+{
+    uint64_t sum = LIM_COST_GROUP + (uint64_t)LIM_COST_VALUE * a->n_keys +
+                   (uint64_t)LIM_COST_CALL * a->layout->set->calls.len +
+                   (a->keeps ? 3 * LIM_COST_EVENT : 0); /* a row of it, its text uncounted */
+    for (uint32_t i = 0; i < a->n_keys; i++) {
+        sum += lim_cost_of(g->key[i]);
+    }
+    return sum;
+}
+
 static void group_free(struct group *g)
 {
     struct aggregator *a = g->of;
+    if (a->n_keys > 0 && a->lim != NULL) {
+        lim_sub(a->lim, LIM_STATE, cost_of(a, g));
+    }
     for (uint32_t i = 0; i < a->n_keys; i++) {
         dat_drop(a->heap, g->key[i]);
     }
@@ -192,6 +207,9 @@ struct group *aggr_add(struct aggregator *a, const struct dat *key, uint64_t has
     a->count++;
     if (a->n_keys > 0) {
         lim_add(a->lim, LIM_GROUPS, 1);
+    }
+    if (a->n_keys > 0 && a->lim != NULL) {
+        lim_add(a->lim, LIM_STATE, cost_of(a, g));
     }
     return g;
 }

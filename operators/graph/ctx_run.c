@@ -52,10 +52,16 @@ static void hash_out(struct ctx_ctl *c, const struct ctx_part *p)
 
 /* ---- parts ---- */
 
+static uint64_t cost_of(const struct ctx_part *p)
+{
+    return LIM_COST_PART + (p->in.props != NULL ? lim_cost(p->in.props) : 0);
+}
+
 static void part_free(struct ctx_part *p)
 {
     struct vheap *h = p->in.eng->heap;
     assert(p->inner == NULL && p->end == NULL);
+    lim_sub(&p->in.eng->lim, LIM_STATE, cost_of(p));
     if (p->in.props != NULL) {
         evt_drop(h, p->in.props);
     }
@@ -153,6 +159,7 @@ struct ctx_part *ctx_part_bare(struct ctx_ctl *c, struct evt *props, struct evt 
         p->key = dat_keep(key);
         p->hash = dat_hash(key);
     }
+    lim_add(&p->in.eng->lim, LIM_STATE, cost_of(p));
     return p;
 }
 
@@ -326,7 +333,8 @@ static void on_event(void *arg, struct evt *e)
     const struct ctx_point *start = c->level->n_starts > 0 ? &c->level->starts[leaf->num] : NULL;
     const struct ctx_stream *s = start != NULL ? start->stream : &c->level->streams[leaf->num];
     struct dat key = key_of(c, s, e);
-    if (ctx_find(c, key) != NULL) {
+    if (ctx_find(c, key) != NULL ||
+        lim_refuses(&c->owner->in.eng->lim, LIM_STATE, LIM_COST_INST, &c->owner->in)) {
         return;
     }
     struct evt *match = NULL;

@@ -61,6 +61,7 @@ void inst_init(struct inst *in, struct stmt *st, struct evt *props)
     *VEC_PUSH(&st->insts) = in;
     if (props != NULL) {
         index_in(st, in);
+        lim_add(&in->eng->lim, LIM_STATE, LIM_COST_INST);
     }
     subq_open_all(in);
 }
@@ -70,6 +71,7 @@ void inst_done(struct inst *in)
     struct stmt *st = in->st;
     subq_close_all(in);
     if (in->props != NULL) {
+        lim_sub(&in->eng->lim, LIM_STATE, LIM_COST_INST);
         index_out(st, in);
         evt_drop(in->eng->heap, in->props);
     }

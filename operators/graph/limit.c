@@ -43,6 +43,7 @@ void eng_limit_init(struct eng *e, const struct lim_conf *conf)
     lim_init(&e->lim, conf);
     e->lim.on_hit = on_hit;
     e->lim.arg = e;
+    vheap_set_lim(e->heap, &e->lim);
 }
 
 void eng_limit_stops(struct eng *e)
@@ -59,33 +60,46 @@ void eng_limit_stops(struct eng *e)
 
 /* ---- rows ---- */
 
-/* By how much a limit is exceeded when so many more come. */
+struct excess { /* by how much limits are exceeded when more comes */
+    uint64_t rows, bytes, state;
+};
+
 static uint64_t over(const struct lim *l, enum lim_kind k, uint64_t more)
 {
     return lim_full(l, k, more) ? l->used[k] + more - l->max[k] : 0;
 }
 
-/* What one event less takes off the excess: a row in each window that holds it. */
-static void less_by(const struct view *v, const struct evt *e, uint64_t *rows, uint64_t *bytes)
+static bool is_over(const struct excess *x)
 {
-    uint64_t size = *bytes > 0 ? lim_bytes(e) * v->windows : 0;
-    *rows -= MIN(v->windows, *rows);
-    *bytes -= MIN(size, *bytes);
+    return x->rows > 0 || x->bytes > 0 || x->state > 0;
+}
+
+/* What one event less takes off the excess: a row in each window that holds it. */
+static uint64_t less_by(const struct view *v, struct evt *e, struct excess *x)
+{
+    uint64_t bytes = x->bytes > 0 ? lim_bytes(e) * v->windows : 0;
+    uint64_t cost = x->state > 0 ? view_cost(v, &e, 1) * v->windows : 0;
+    x->rows -= MIN(v->windows, x->rows);
+    x->bytes -= MIN(bytes, x->bytes);
+    x->state -= MIN(cost, x->state);
+    return cost;
 }
 
 /* The view's oldest rows, until the excess is gone; `of` names the group, and stands for rows that
  * are packed (win_held_forget). */
-static void oldest(struct view *v, struct evt *of, uint64_t *rows, uint64_t *bytes, struct evts *to)
+static uint64_t oldest(struct view *v, struct evt *of, struct excess *x, struct evts *to)
 {
     size_t n = view_count(v, of);
-    for (size_t i = 0; i < n && (*rows > 0 || *bytes > 0); i++) {
+    uint64_t cost = 0;
+    for (size_t i = 0; i < n && is_over(x); i++) {
         struct evt *e = v->pack != NULL ? of : view_at(v, of, n - 1 - i); /* its rows are none */
         if (e == NULL) {
-            return;
+            break;
         }
         evts_add(to, e);
-        less_by(v, e, rows, bytes);
+        cost += less_by(v, e, x);
     }
+    return cost;
 }
 
 void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n_nw,
@@ -93,27 +107,31 @@ void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n
 {
     struct lim *l = &in->eng->lim;
     size_t more = n_nw > n_old ? n_nw - n_old : 0; /* an update of rows adds none */
-    uint64_t rows = more > 0 ? over(l, LIM_ROWS, more * v->windows) : 0;
-    uint64_t bytes =
-        more > 0 && l->bytes ? over(l, LIM_BYTES, lim_bytes_of(nw, n_nw) * v->windows) : 0;
-    if (rows == 0 && bytes == 0) {
+    struct excess x = {0, 0, 0};
+    if (more > 0) {
+        x.rows = over(l, LIM_ROWS, more * v->windows);
+        x.bytes = l->bytes ? over(l, LIM_BYTES, lim_bytes_of(nw, n_nw) * v->windows) : 0;
+        x.state = over(l, LIM_STATE, view_cost(v, nw, n_nw) * v->windows);
+    }
+    if (!is_over(&x)) {
         view_update(v, nw, n_nw, old, n_old);
         return;
     }
-    enum lim_kind k = rows > 0 ? LIM_ROWS : LIM_BYTES;
+    enum lim_kind k = x.rows > 0 ? LIM_ROWS : x.bytes > 0 ? LIM_BYTES : LIM_STATE;
     struct evts gone = {NULL, 0, 0};
+    uint64_t cost = 0;
     for (size_t i = 0; i < n_old; i++) {
         evts_add(&gone, old[i]);
     }
     if (eng_limit_policy(in->eng, k, in->st) == LIM_DROP_OLDEST) {
-        oldest(v, nw[0], &rows, &bytes, &gone);
+        cost += oldest(v, nw[0], &x, &gone);
     }
     size_t dropped = gone.len - n_old;
-    while (n_nw > 0 && (rows > 0 || bytes > 0)) {
-        less_by(v, nw[--n_nw], &rows, &bytes);
+    while (n_nw > 0 && is_over(&x)) {
+        cost += less_by(v, nw[--n_nw], &x);
         dropped++;
     }
-    lim_refuse(l, k, dropped, in);
+    lim_refuse(l, k, k == LIM_STATE ? cost : dropped, in);
     if (n_nw + gone.len > 0) {
         view_update(v, nw, n_nw, gone.ptr, gone.len);
     }
@@ -123,8 +141,9 @@ void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n
 bool eng_limit_row(struct inst *from, struct trows *r, const struct table *t, struct evt *row)
 {
     struct lim *l = t->lim;
-    bool rows = lim_full(l, LIM_ROWS, 1);
-    if (LIKELY(!rows && !(l->bytes && lim_full(l, LIM_BYTES, lim_bytes(row))))) {
+    uint64_t cost = table_cost(t, row);
+    bool rows = lim_full(l, LIM_ROWS, 1), state = lim_full(l, LIM_STATE, cost);
+    if (LIKELY(!rows && !state && !(l->bytes && lim_full(l, LIM_BYTES, lim_bytes(row))))) {
         return true;
     }
     struct dat key[TABLE_KEYS_MAX];
@@ -134,7 +153,7 @@ bool eng_limit_row(struct inst *from, struct trows *r, const struct table *t, st
     if (table_find(r, key, t->n_keys) != NULL) {
         return true;
     }
-    lim_refuse(l, rows ? LIM_ROWS : LIM_BYTES, 1, from);
+    lim_refuse(l, rows ? LIM_ROWS : state ? LIM_STATE : LIM_BYTES, rows || !state ? 1 : cost, from);
     return false;
 }
 
@@ -212,6 +231,16 @@ uint64_t eng_held(const struct eng *e, enum lim_kind k)
 uint64_t eng_dropped(const struct eng *e, enum lim_kind k)
 {
     return e->lim.dropped[k];
+}
+
+struct slice eng_limited(const struct eng *e, enum lim_kind k)
+{
+    VEC_EACH (&e->stmts, st) {
+        if ((*st)->limit_turn[k] == e->lim.turn[k]) {
+            return (*st)->name;
+        }
+    }
+    return SLICE_NONE;
 }
 
 bool eng_is_limited(const struct eng *e, enum lim_kind k)

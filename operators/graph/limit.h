@@ -12,6 +12,7 @@
 void eng_limit_init(struct eng *e, const struct lim_conf *conf);
 /* The policy for what a statement holds: what others build on is never ended. */
 enum lim_policy eng_limit_policy(const struct eng *e, enum lim_kind k, const struct stmt *st);
+enum { LIM_ROOM = 4096 }; /* a row takes hardly more: whoever is nearer to the limit is weighed */
 /* view_update within the limits on rows and bytes: the view's oldest rows make room, or the newest
  * of nw stay outside. */
 void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n_nw,
@@ -20,7 +21,9 @@ static inline void eng_view_update(struct inst *in, struct view *v, struct evt *
                                    struct evt **old, size_t n_old)
 {
     const struct lim *l = &in->eng->lim;
-    if (UNLIKELY(l->used[LIM_ROWS] + n_nw > l->max[LIM_ROWS] || l->bytes)) {
+    bool full = l->used[LIM_ROWS] + n_nw > l->max[LIM_ROWS] || l->bytes ||
+                l->used[LIM_STATE] + n_nw * LIM_ROOM > l->max[LIM_STATE];
+    if (UNLIKELY(full)) {
         eng_limit_update(in, v, nw, n_nw, old, n_old);
     } else {
         view_update(v, nw, n_nw, old, n_old);

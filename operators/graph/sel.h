@@ -35,8 +35,9 @@ struct sel_src { /* of an instance: one stream */
     struct evts past;    /* for prior */
     struct evts fill;    /* what a named window held when the statement began */
     int64_t live;        /* events in the window */
-    bool asks_first;     /* nothing stands between it and a where */
-    struct evts tmp;     /* of contained events */
+    /* Nothing stands between it and a where; aggregations keep each of its events, none leaves. */
+    bool asks_first, grows;
+    struct evts tmp; /* of contained events */
 };
 
 struct touch { /* a group that a batch of rows changes, and the first of those rows */
@@ -138,8 +139,7 @@ struct evt *ins_make(const struct ins_plan *p, struct eng *e, struct evt *row);
 void ins_route(const struct ins_plan *p, struct inst *in, struct evt *row);
 struct evt *ins_shown(const struct ins_plan *p, struct eng *e, struct evt *row);
 const struct etype *ins_type(const struct ins_plan *p);
-/* The result column that column `col` of ins_type comes from; -1: none, or the row goes on as is.
- */
+/* Result column that column `col` of ins_type comes from; -1: none, or the row goes on as is. */
 int ins_source(const struct ins_plan *p, uint32_t col);
 /* A value as a column of that type holds it: widened, a structure as a map or an event. */
 struct dat dat_to_column(struct vheap *h, struct dat v, struct ty to);

@@ -26,18 +26,33 @@ static const struct out_way *way_of(const struct sel_plan *p)
 
 /* ---- rows kept over a step ---- */
 
-void out_hold(struct orows *to, const struct orow *r)
+static uint64_t cost_of(const struct orow *r)
+{
+    return LIM_COST_PLACE + lim_cost(r->e);
+}
+
+bool out_refuses(const struct out *o)
+{
+    struct inst *in = &o->in->in;
+    return lim_refuses(&in->eng->lim, LIM_STATE, LIM_COST_PLACE + LIM_COST_EVENT, in);
+}
+
+void out_hold(struct vheap *h, struct orows *to, const struct orow *r)
 {
     struct orow copy = {.e = evt_keep(r->e), .key = r->key};
     if (copy.key != NULL) {
         obj_keep(&copy.key->o);
     }
     orows_add(to, copy);
+    lim_add(vheap_lim(h), LIM_STATE, cost_of(r));
 }
 
 void out_let_go(struct out *o, struct orows *rows)
 {
     struct vheap *h = o->in->in.eng->heap;
+    VEC_EACH (&rows->v, r) {
+        lim_sub(vheap_lim(h), LIM_STATE, cost_of(r));
+    }
     if (UNLIKELY(o->late != NULL)) {
         out_late_give(o, rows);
     }

@@ -65,8 +65,10 @@ void out_wait_clear(struct out *o);
 void out_keep_rows(struct out *o); /* those just computed */
 void out_give_rows(struct out *o);
 bool out_per_group(const struct sel_plan *p);
-void out_hold(struct orows *to, const struct orow *r); /* keeps it over a step */
-void out_let_go(struct out *o, struct orows *rows);    /* its own nw or old */
+void out_hold(struct vheap *h, struct orows *to, const struct orow *r); /* keeps it over a step */
+/* Whether there is no room for one more row that waits; it is lost. */
+bool out_refuses(const struct out *o);
+void out_let_go(struct out *o, struct orows *rows); /* its own nw or old */
 /* sel_out_late.c: rows and batches kept, now or in slices; while that is under way, a list is about
  * to be cleared: then it may be empty already; the stage ends. */
 void out_save_rows(struct out *o, struct save *s);

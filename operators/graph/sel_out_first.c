@@ -68,7 +68,7 @@ static void first_row(struct out *o, struct group *g, struct evt **row, bool ent
     g->touched = true;
     *VEC_PUSH(&o->firsts) = g;
     if (in->p->needs_old && in->p->cls != ROWS_EVENT_GROUP && sel_row(in, row, g, true, &r)) {
-        out_hold(&o->old, &r);
+        out_hold(in->in.eng->heap, &o->old, &r);
     }
 }
 

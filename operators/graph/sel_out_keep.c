@@ -10,11 +10,12 @@
 
 void out_keep_rows(struct out *o)
 {
+    struct vheap *h = o->in->in.eng->heap;
     VEC_EACH (&o->in->nw.v, r) {
-        out_hold(&o->nw, r);
+        out_hold(h, &o->nw, r);
     }
     VEC_EACH (&o->in->old.v, r) {
-        out_hold(&o->old, r);
+        out_hold(h, &o->old, r);
     }
 }
 
@@ -24,7 +25,8 @@ static bool take_rows(struct out *o, const struct out_rows *b, bool pass)
     const struct sel_plan *p = o->in->p;
     bool all = p->output.kind == OUT_ALL;
     out_compute(o, b);
-    if (pass || all || p->cls != ROWS_PLAIN) {
+    bool keeps = pass || all || p->cls != ROWS_PLAIN;
+    if (keeps && o->in->nw.v.len + o->in->old.v.len > 0 && !out_refuses(o)) {
         out_keep_rows(o);
     }
     return true;
@@ -52,7 +54,7 @@ static void last_of(struct out *o, const struct orows *from, struct orows *to)
 {
     if (from->v.len > 0) {
         out_let_go(o, to);
-        out_hold(to, VEC_LAST(&from->v));
+        out_hold(o->in->in.eng->heap, to, VEC_LAST(&from->v));
     }
 }
 
@@ -77,7 +79,7 @@ static bool take_total(struct out *o, const struct out_rows *b, bool pass)
     if (o->in->p->output.kind != OUT_LAST) {
         out_keep_rows(o);
     } else if (o->old.v.len == 0 && old->v.len > 0) {
-        out_hold(&o->old, &old->v.ptr[0]);
+        out_hold(o->in->in.eng->heap, &o->old, &old->v.ptr[0]);
     }
     return true;
 }
@@ -250,16 +252,17 @@ static void event_last(struct out *o, struct group *g, struct evt **row, bool en
  */
 static void event_all(struct out *o, struct group *g, struct evt **row, bool enter)
 {
+    struct vheap *h = o->in->in.eng->heap;
     struct orow r;
     if (enter || o->in->p->needs_old) {
-        if (sel_row(o->in, row, g, !enter, &r)) {
-            out_hold(enter ? &o->nw : &o->old, &r);
+        if (sel_row(o->in, row, g, !enter, &r) && !out_refuses(o)) {
+            out_hold(h, enter ? &o->nw : &o->old, &r);
         }
     }
     if (!enter && !g->touched && o->in->p->n_order == 0) {
         g->touched = true;
-        if (sel_row(o->in, g->row, g, false, &r)) {
-            out_hold(&o->nw, &r);
+        if (sel_row(o->in, g->row, g, false, &r) && !out_refuses(o)) {
+            out_hold(h, &o->nw, &r);
         }
     }
 }

@@ -79,10 +79,16 @@ void out_set_waits(struct sel_plan *p)
 
 /* ---- what waits ---- */
 
+static uint64_t cost_of(const struct evt *e)
+{
+    return LIM_COST_PLACE + (e != NULL ? lim_cost(e) : 0);
+}
+
 static void add_rows(struct out *o, struct evt **rows, size_t n)
 {
     for (size_t i = 0; i < n * o->in->p->n_streams; i++) {
         *VEC_PUSH(&o->wait.raw) = rows[i] != NULL ? evt_keep(rows[i]) : NULL;
+        lim_add(&o->in->in.eng->lim, LIM_STATE, cost_of(rows[i]));
     }
 }
 
@@ -95,6 +101,9 @@ void out_wait_add(struct out *o, const struct out_rows *b)
 
 void out_wait_clear(struct out *o)
 {
+    VEC_EACH (&o->wait.raw, e) {
+        lim_sub(&o->in->in.eng->lim, LIM_STATE, cost_of(*e));
+    }
     if (UNLIKELY(o->late != NULL)) {
         out_late_give_waiting(o);
     }
@@ -109,7 +118,7 @@ void out_wait_clear(struct out *o)
 
 static bool take(struct out *o, const struct out_rows *b, bool pass)
 {
-    if (pass || o->in->p->cls != ROWS_PLAIN) {
+    if ((pass || o->in->p->cls != ROWS_PLAIN) && !out_refuses(o)) {
         out_wait_add(o, b);
     }
     return true;

@@ -176,8 +176,10 @@ static bool is_full(const struct sel_src *s, size_t n)
     const struct sel_plan *p = s->in->p;
     const struct lim *l = &s->in->in.eng->lim;
     enum lim_kind k = p->into != NULL ? LIM_ROWS : LIM_GROUPS;
-    bool counted = p->n_group > 0 || p->into != NULL;
-    return counted && UNLIKELY(lim_full(l, k, n * sel_units(s))) && !s->in->in.st->query;
+    bool counted = p->n_group > 0 || p->into != NULL || s->grows;
+    size_t units = n * sel_units(s);
+    bool full = lim_full(l, k, units) || lim_full(l, LIM_STATE, units * LIM_COST_GROUP);
+    return counted && UNLIKELY(full) && !s->in->in.st->query;
 }
 
 static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
@@ -207,14 +209,23 @@ static void feed(struct sel_src *s, struct evt **nw, size_t n_nw, struct evt **o
     evts_done(&some);
 }
 
+static bool grows(const struct sel_plan *p)
+{
+    bool any = false;
+    VEC_EACH (&p->aggs.calls, c) {
+        any |= agg_grows(*c);
+    }
+    return any && !p->windowed;
+}
+
 /* Whether nothing stands between the stream and a where. */
 static bool asks_first(const struct sel_src *s)
 {
     const struct sel_plan *p = s->in->p;
     const struct sel_stream *from = &p->streams[s->num];
-    return from->kind == SRC_FILTER && p->n_streams == 1 && p->where != NULL && p->n_group == 0 &&
-           p->into == NULL && from->contained == NULL && from->mr == NULL && from->prior == 0 &&
-           s->view == NULL;
+    return from->kind == SRC_FILTER && p->n_streams == 1 && p->where != NULL && !s->grows &&
+           p->n_group == 0 && p->into == NULL && from->contained == NULL && from->mr == NULL &&
+           from->prior == 0 && s->view == NULL;
 }
 
 static void ask_first(struct sel_src *s, struct evt *e)
@@ -247,7 +258,8 @@ static void on_lone(void *arg, struct evt *e)
 {
     struct sel_src *s = arg;
     struct sel_inst *in = s->in;
-    if (UNLIKELY(lim_full(&in->in.eng->lim, LIM_GROUPS, 1))) {
+    const struct lim *l = &in->in.eng->lim;
+    if (UNLIKELY(lim_full(l, LIM_GROUPS, 1) || lim_full(l, LIM_STATE, LIM_COST_GROUP))) {
         on_event(arg, e);
         return;
     }
@@ -393,6 +405,7 @@ static void open_source(struct sel_src *s, const struct sel_stream *p)
 {
     struct sel_inst *in = s->in;
     struct eng *e = in->in.eng;
+    s->grows = grows(s->in->p);
     s->asks_first = asks_first(s);
     switch (p->kind) {
     case SRC_FILTER:

@@ -345,5 +345,6 @@ int state_set_rest(struct eng *e, const struct state_rest *r, struct err *reterr
     e->next_order = r->order;
     e->next_stmt = r->stmt;
     lim_resume(&e->lim, &r->lim);
+    e->lim.used[LIM_STATE] = r->lim.used[LIM_STATE];
     return 0;
 }

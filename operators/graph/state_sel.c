@@ -70,7 +70,7 @@ static void load_rows(struct out *o, struct orows *to, struct load *l)
             load_fail(l, "a row that is not of this statement");
             return;
         }
-        out_hold(to, &r);
+        out_hold(o->in->in.eng->heap, to, &r);
     }
 }
 

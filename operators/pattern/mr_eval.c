@@ -27,6 +27,26 @@ static size_t partial_bytes(const struct mr_plan *p)
            p->n_counts * sizeof(uint32_t);
 }
 
+void mr_partial_costs(struct mr *m, struct mr_partial *p, uint64_t more)
+{
+    p->cost += more;
+    lim_add(m->env->lim, LIM_STATE, more);
+}
+
+static uint64_t cell_cost(const struct evt *ev)
+{
+    return LIM_COST_PLACE + lim_cost(ev);
+}
+
+struct mr_cell *mr_cell_new(struct mr *m, struct mr_cell *prev, struct evt *ev)
+{
+    struct mr_cell *c = MEM_NEW(struct mr_cell);
+    *c = (struct mr_cell){
+        .prev = prev, .ev = evt_keep(ev), .refs = 1, .len = prev != NULL ? prev->len + 1 : 1};
+    lim_add(m->env->lim, LIM_STATE, cell_cost(ev));
+    return c;
+}
+
 struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
 {
     struct mr_partial *p = m->spare;
@@ -40,6 +60,7 @@ struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
     p->count = (uint32_t *)(void *)&p->slot[m->plan->n_vars];
     m->n_partials++;
     lim_add(m->env->lim, LIM_PARTIALS, 1);
+    mr_partial_costs(m, p, LIM_COST_PARTIAL);
     return p;
 }
 
@@ -58,6 +79,7 @@ struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *from)
         }
     }
     memcpy(p->count, from->count, plan->n_counts * sizeof(uint32_t));
+    mr_partial_costs(m, p, from->cost - LIM_COST_PARTIAL);
     return p;
 }
 
@@ -65,6 +87,7 @@ void mr_cells_free(struct mr *m, struct mr_cell *c)
 {
     while (c != NULL && --c->refs == 0) {
         struct mr_cell *prev = c->prev;
+        lim_sub(m->env->lim, LIM_STATE, cell_cost(c->ev));
         evt_drop(m->env->heap, c->ev);
         mem_free(c);
         c = prev;
@@ -85,20 +108,19 @@ void mr_partial_free(struct mr *m, struct mr_partial *p)
     m->spare = p;
     m->n_partials--;
     lim_sub(m->env->lim, LIM_PARTIALS, 1);
+    lim_sub(m->env->lim, LIM_STATE, p->cost);
 }
 
 void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct evt *ev)
 {
     union mr_slot *s = &p->slot[var];
     if (m->plan->vars[var].group) {
-        struct mr_cell *c = MEM_NEW(struct mr_cell);
-        uint32_t len = s->rows != NULL ? s->rows->len : 0;
-        *c = (struct mr_cell){.prev = s->rows, .ev = evt_keep(ev), .refs = 1, .len = len + 1};
-        s->rows = c;
+        s->rows = mr_cell_new(m, s->rows, ev);
         return;
     }
     assert(s->ev == NULL);
     s->ev = evt_keep(ev);
+    mr_partial_costs(m, p, lim_cost(ev));
 }
 
 bool mr_partial_has(const struct mr *m, const struct mr_partial *p, const struct evt *ev)
@@ -183,8 +205,7 @@ static void aggregate(struct mr *m, const struct mr_partial *p)
     struct evt *row[1];
     struct ectx c = context(m);
     c.row = row;
-    agg_block_free(&plan->layout, m->block, m->env->heap);
-    m->block = agg_block_new(&plan->layout);
+    m->block = m->block != NULL ? m->block : agg_block_new(&plan->layout);
     for (size_t i = 0; i < plan->aggs.calls.len; i++) {
         struct dat rows = rows_of(m, p->slot[plan->agg_var.ptr[i]].rows);
         void *state = agg_block_state(&plan->layout, m->block, (uint32_t)i);
@@ -211,6 +232,9 @@ struct evt *mr_measure(struct mr *m, const struct mr_partial *p)
     struct evt *out = evt_new(m->env->heap, plan->out);
     for (uint32_t i = 0; i < plan->n_measures; i++) {
         evt_set(out, i, ex_eval(plan->measures[i], &c));
+    }
+    if (plan->aggs.calls.len > 0) { /* what it keeps is no state of the statement */
+        agg_block_clear(&plan->layout, m->block, m->env->heap);
     }
     if (m->env->causes) {
         struct cause_list all;

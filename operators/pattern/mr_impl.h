@@ -27,6 +27,7 @@ struct mr_partial {
     struct mr_part *part;           /* where */
     uint64_t begin, end;            /* numbers of rows */
     int64_t begin_ms;
+    uint64_t cost; /* of LIM_STATE, without cells */
     uint16_t state;
     uint32_t *count; /* n_counts, behind the slots */
     union mr_slot slot[];
@@ -77,6 +78,8 @@ struct mr {
 };
 
 void mr_clear(struct mr *m); /* mr_run.c: as if it had seen no row; the others: mr_eval.c */
+void mr_partial_costs(struct mr *m, struct mr_partial *p, uint64_t more);        /* of LIM_STATE */
+struct mr_cell *mr_cell_new(struct mr *m, struct mr_cell *prev, struct evt *ev); /* takes prev */
 struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part);
 struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *p);
 void mr_partial_free(struct mr *m, struct mr_partial *p);

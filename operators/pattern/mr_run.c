@@ -76,11 +76,18 @@ static bool refuse(struct mr *m)
         m->refused++;
         return true;
     }
-    if (lim_full(m->env->lim, LIM_PARTIALS, 1)) {
-        lim_refuse(m->env->lim, LIM_PARTIALS, 1, m->env->inst);
-        return true;
+    return lim_refuses(m->env->lim, LIM_PARTIALS, LIM_COST_PARTIAL, m->env->inst);
+}
+
+/* Whether no partial may take one more row: it ends, then. */
+static bool refuse_row(struct mr *m)
+{
+    struct lim *l = m->env->lim;
+    bool full = lim_full(l, LIM_STATE, LIM_COST_PARTIAL);
+    if (UNLIKELY(full)) {
+        lim_refuse(l, LIM_STATE, LIM_COST_PARTIAL, m->env->inst);
     }
-    return false;
+    return full;
 }
 
 /* p, which has just taken the row in state s, goes on to each state that may follow; p is used up.
@@ -131,7 +138,7 @@ static void step(struct mr *m, struct mr_part *part, struct evt *ev)
     VEC_EACH (&part->live, at) {
         struct mr_partial *p = *at;
         const struct mr_state *s = &plan->states[p->state];
-        if (mr_defined(m, p, part, s->var, ev)) {
+        if (mr_defined(m, p, part, s->var, ev) && !refuse_row(m)) {
             mr_partial_take(m, p, s->var, ev);
             go_on(m, p, s);
             continue;

@@ -307,9 +307,7 @@ static struct mr_cell *load_rows(struct mr_reader *r)
         if (ev == NULL) {
             break;
         }
-        struct mr_cell *one = MEM_NEW(struct mr_cell);
-        *one = (struct mr_cell){
-            .prev = c, .ev = evt_keep(ev), .refs = 1, .len = c != NULL ? c->len + 1 : 1};
+        struct mr_cell *one = mr_cell_new(r->m, c, ev);
         *VEC_PUSH(&r->cells) = one;
         c = one;
     }
@@ -351,6 +349,7 @@ static struct mr_partial *load_partial(struct mr_reader *r, struct mr_part *part
             load_fail(r->l, "a row of another type");
         } else if (ev != NULL) {
             p->slot[i].ev = evt_keep(ev);
+            mr_partial_costs(r->m, p, lim_cost(ev));
         }
     }
     p->state = state < plan->n_states ? (uint16_t)state : 0;

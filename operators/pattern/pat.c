@@ -164,8 +164,8 @@ void pat_begun_with(struct pat_inst *i, struct evt *begin)
         i->begin = evt_keep(begin);
     }
     if (i->node->late && i->node->def->leaf) {
-        i->counted = true;
-        pat_hold(i->pat, 1);
+        i->cost = LIM_COST_PARTIAL + (begin != NULL ? lim_cost(begin) : 0);
+        pat_hold(i->pat, 1, i->cost);
     }
 }
 
@@ -202,7 +202,7 @@ void pat_quit(struct pat_inst *i)
         pat_save_gone(i);
     }
     i->dead = true;
-    pat_release(p, i->counted);
+    pat_release(p, i->cost > 0, i->cost);
     unlink_kid(i);
     unlist(i);
     pat_quit_kids(i);
@@ -298,26 +298,26 @@ struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b)
     return e;
 }
 
-void pat_hold(struct pat *p, size_t n)
+void pat_hold(struct pat *p, size_t n, uint64_t cost)
 {
     p->partials += n;
+    p->cost += cost;
     lim_add(p->env->lim, LIM_PARTIALS, n);
+    lim_add(p->env->lim, LIM_STATE, cost);
 }
 
-void pat_release(struct pat *p, size_t n)
+void pat_release(struct pat *p, size_t n, uint64_t cost)
 {
-    assert(p->partials >= n);
+    assert(p->partials >= n && p->cost >= cost);
     p->partials -= n;
+    p->cost -= cost;
     lim_sub(p->env->lim, LIM_PARTIALS, n);
+    lim_sub(p->env->lim, LIM_STATE, cost);
 }
 
 bool pat_refuse(struct pat *p)
 {
-    if (!lim_full(p->env->lim, LIM_PARTIALS, 1)) {
-        return false;
-    }
-    lim_refuse(p->env->lim, LIM_PARTIALS, 1, p->env->inst);
-    return true;
+    return lim_refuses(p->env->lim, LIM_PARTIALS, LIM_COST_PARTIAL, p->env->inst);
 }
 
 struct ectx pat_ctx(struct pat *p, struct evt **row)

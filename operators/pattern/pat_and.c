@@ -101,7 +101,7 @@ static void combine(struct combos *c, uint32_t at, struct evt *m)
 static void collect(struct and_inst *a, uint32_t at, struct evt *m)
 {
     *VEC_PUSH(&a->part[at].got) = m != NULL ? evt_keep(m) : NULL;
-    pat_hold(a->i.pat, 1);
+    pat_hold(a->i.pat, 1, pat_cost(dat_evt(m)));
 }
 
 static void and_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, bool quit)
@@ -166,11 +166,11 @@ static void and_reset(struct pat_inst *i)
     struct and_inst *a = (struct and_inst *)i;
     for (uint32_t k = 0; k < i->node->n_kids; k++) {
         VEC_EACH (&a->part[k].got, m) {
+            pat_release(i->pat, 1, pat_cost(dat_evt(*m)));
             if (*m != NULL) {
                 evt_drop(i->pat->env->heap, *m);
             }
         }
-        pat_release(i->pat, a->part[k].got.len);
         VEC_CLEAR(&a->part[k].got);
         a->part[k].kid = NULL;
     }

@@ -71,7 +71,7 @@ static struct pat_keys *keys_new(struct distinct_inst *d)
 
 static void keys_free(struct distinct_inst *d, struct pat_keys *k)
 {
-    pat_release(d->i.pat, pat_keys_count(k));
+    pat_release(d->i.pat, pat_keys_count(k), k->cost);
     pat_keys_clear(k, d->i.pat->env->heap);
     *VEC_PUSH(&d->spare) = k;
 }
@@ -138,16 +138,19 @@ static bool seen(struct distinct_inst *d, struct pat_keys *keys, struct evt *m)
     int64_t until = INT64_MAX;
     if (n->period != NULL) {
         uint32_t had = pat_keys_count(keys);
+        uint64_t cost = keys->cost;
         pat_keys_expire(keys, c.heap, c.now);
-        pat_release(d->i.pat, had - pat_keys_count(keys));
+        pat_release(d->i.pat, had - pat_keys_count(keys), cost - keys->cost);
         int64_t at = ex_after(n->period, &c, c.now, 1);
         until = at == INT64_MIN ? INT64_MAX : at;
     }
     if (pat_keys_has(keys, key) || pat_refuse(d->i.pat)) {
         return true;
     }
-    pat_hold(d->i.pat, 1);
-    return pat_keys_seen(keys, key, until);
+    uint64_t cost = keys->cost;
+    bool before = pat_keys_seen(keys, key, until);
+    pat_hold(d->i.pat, 1, keys->cost - cost);
+    return before;
 }
 
 static void distinct_true(struct pat_inst *i, struct pat_inst *from, struct evt *m, bool quit)
@@ -165,7 +168,7 @@ static void distinct_true(struct pat_inst *i, struct pat_inst *from, struct evt 
         struct pat_keys *copy = keys_new(d);
         if (keys != NULL) {
             pat_keys_copy(copy, keys);
-            pat_hold(i->pat, pat_keys_count(copy));
+            pat_hold(i->pat, pat_keys_count(copy), copy->cost);
         }
         begin_line(d, copy);
     } else if (quit && keys != NULL) {
@@ -239,7 +242,7 @@ static void distinct_load(struct pat_inst *i, struct load *l)
         struct pat_keys *keys = keys_new(d);
         *VEC_PUSH(&d->lines) = (struct line){NULL, keys, nr};
         pat_keys_load(keys, l);
-        pat_hold(i->pat, pat_keys_count(keys));
+        pat_hold(i->pat, pat_keys_count(keys), keys->cost);
     }
 }
 

@@ -53,9 +53,13 @@ struct evt *pat_extend(struct pat *p, struct evt *m, int col, struct dat v);
 struct evt *pat_merge(struct pat *p, struct evt *a, struct evt *b);
 struct ectx pat_ctx(struct pat *p, struct evt **row);
 /* Partial matches: there are n more, or fewer; whether one more is too many (and is refused). */
-void pat_hold(struct pat *p, size_t n);
-void pat_release(struct pat *p, size_t n);
+void pat_hold(struct pat *p, size_t n, uint64_t cost);
+void pat_release(struct pat *p, size_t n, uint64_t cost);
 bool pat_refuse(struct pat *p);
+static inline uint64_t pat_cost(struct dat held) /* collected, not waiting */
+{
+    return LIM_COST_PLACE + lim_cost_of(held);
+}
 bool pat_used(const struct evt *m); /* an event in it has its mark set */
 void pat_timer(struct pat_inst *i, struct tmr *t, int64_t due, void (*fire)(struct tmr *, int64_t));
 /* now plus a period; INT64_MAX if it is null. */

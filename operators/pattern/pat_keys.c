@@ -6,6 +6,7 @@
 #include "operators/pattern/pat_keys.h"
 
 #include "core/base/mem.h"
+#include "operators/sig/lim.h"
 
 #include <assert.h>
 
@@ -47,6 +48,11 @@ static uint32_t take(struct pat_keys *k)
     return ++k->made;
 }
 
+static uint64_t cost_of(struct dat v)
+{
+    return LIM_COST_PLACE * 2 + lim_cost_of(v);
+}
+
 static bool has(const struct pat_keys *k, struct dat v, uint64_t hash)
 {
     HIDX_EACH (&k->index, hash, struct hidx_small, c) {
@@ -75,6 +81,7 @@ bool pat_keys_seen(struct pat_keys *k, struct dat v, int64_t until)
     *(k->last != 0 ? &entry(k, k->last)->next : &k->first) = number;
     k->last = number;
     k->count++;
+    k->cost += cost_of(v);
     return false;
 }
 
@@ -91,6 +98,7 @@ static void forget_first(struct pat_keys *k, struct vheap *h)
     k->first = e->next;
     k->last = k->first != 0 ? k->last : 0;
     k->count--;
+    k->cost -= cost_of(e->v);
     dat_drop(h, e->v);
     e->next = k->spare;
     k->spare = number;
@@ -122,6 +130,7 @@ void pat_keys_clear(struct pat_keys *k, struct vheap *h)
         k->room -= PAGE;
     }
     k->first = k->last = k->spare = k->made = k->count = 0;
+    k->cost = 0;
     hidx_clear(&k->index);
 }
 

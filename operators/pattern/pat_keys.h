@@ -24,6 +24,7 @@ struct pat_keys {
     uint32_t first, last, spare; /* numbers */
     uint32_t room;               /* of the pages */
     struct hidx index;           /* live ones by hash */
+    uint64_t cost;               /* of LIM_STATE */
 };
 
 /* Adds a key unless it is there; true if it was. */

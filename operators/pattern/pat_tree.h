@@ -65,8 +65,8 @@ struct pat_inst { /* kinds embed it first */
     uint64_t nr;            /* of its birth, from 1; no other has it */
     uint32_t slot;          /* which kid of the parent's node it is */
     uint32_t cut;           /* it is saved for that one */
+    uint64_t cost;          /* of LIM_STATE, as one of the partials; 0: it is none */
     bool dead, linked;
-    bool counted;        /* it is among the partials */
     bool probing, fired; /* being begun by every: a match now is swallowed and noted */
 };
 
@@ -84,6 +84,7 @@ struct pat {
     uint32_t depth;          /* calls under way */
     uint32_t nesting;        /* starts within starts */
     size_t live, partials;
+    uint64_t cost;    /* of partials */
     uint64_t refused; /* starts beyond the limits below */
     bool freeing;
     VEC(struct evt *) out;         /* matches, kept */

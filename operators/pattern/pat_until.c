@@ -142,7 +142,7 @@ static void until_start(struct pat_inst *i)
 static void collect_one(struct until_inst *u, uint32_t k, struct dat v)
 {
     *VEC_PUSH(&u->got[k]) = dat_keep(v);
-    pat_hold(u->i.pat, 1);
+    pat_hold(u->i.pat, 1, pat_cost(v));
 }
 
 static void collect_val(struct until_inst *u, uint32_t k, struct dat v)
@@ -260,9 +260,9 @@ static void until_reset(struct pat_inst *i)
     struct until_inst *u = (struct until_inst *)i;
     for (uint32_t k = 0; k < n->n_tags; k++) {
         VEC_EACH (&u->got[k], v) {
+            pat_release(i->pat, 1, pat_cost(*v));
             dat_drop(i->pat->env->heap, *v);
         }
-        pat_release(i->pat, u->got[k].len);
         VEC_CLEAR(&u->got[k]);
     }
     u->body = u->end = NULL;

@@ -139,7 +139,6 @@ static void take_range(struct route_filter *f, const struct ex *e)
     bool less = e->cmp == OP_LT || e->cmp == OP_LE;
     const struct ex **side = less == left ? &f->high : &f->low;
     if (*side == NULL) {
-        *(less == left ? &f->high_open : &f->low_open) = e->cmp == OP_LT || e->cmp == OP_GT;
         f->ranged = true;
         f->range_slot = slot_of(col);
         *side = bound;
@@ -170,7 +169,7 @@ void route_filter_init(struct arena *a, struct route_filter *f)
     f->null_ok = f->made = 0;
     memset(f->key_slot, 0, sizeof f->key_slot);
     f->rest = f->low = f->high = NULL;
-    f->ranged = f->between = f->low_open = f->high_open = f->shared = f->known = false;
+    f->ranged = f->between = f->shared = f->known = false;
     if (f->cond == NULL) {
         return;
     }

@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <math.h>
 
-#define WHOLE_MAX 0x1p53 /* each whole number below is a double */
-
 static uint64_t chance(const struct route_leaf *l)
 {
     uint64_t h = (l->seq + 1) * 0x9e3779b97f4a7c15ULL;
@@ -58,11 +56,6 @@ static struct route_leaf *add(struct route_leaf *at, struct route_leaf *l)
     }
     measure(at);
     return at;
-}
-
-double range_inside(double bound, bool open, double towards)
-{
-    return open && fabs(bound) < WHOLE_MAX ? nextafter(bound, towards) : bound;
 }
 
 void range_add(struct route_leaf **root, struct route_leaf *l)

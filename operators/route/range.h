@@ -12,9 +12,6 @@
 
 void range_add(struct route_leaf **root, struct route_leaf *l);
 void range_remove(struct route_leaf **root, struct route_leaf *l);
-/* A bound that is not taken itself becomes the next number inside. Among numbers so large that not
- * each whole one is a double it stays as it is. */
-double range_inside(double bound, bool open, double towards);
 /* Every leaf with low <= v <= high; NaN finds all. */
 void range_find(struct route_leaf *root, double v, void (*fn)(void *arg, struct route_leaf *l),
                 void *arg);

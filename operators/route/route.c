@@ -266,8 +266,7 @@ static void add_ranged(struct route *r, struct per_type *t, struct route_leaf *l
     const struct route_filter *f = l->filter;
     struct evt *row[2] = {NULL, l->bound};
     struct ectx c = context_of(r, l, row);
-    double low = range_inside(bound_of(&c, f->low, -INFINITY), f->low_open, INFINITY);
-    double high = range_inside(bound_of(&c, f->high, INFINITY), f->high_open, -INFINITY);
+    double low = bound_of(&c, f->low, -INFINITY), high = bound_of(&c, f->high, INFINITY);
     bool turned = f->between && low > high;
     l->low = turned ? high : low;
     l->high = turned ? low : high;

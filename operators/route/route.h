@@ -30,8 +30,7 @@ struct route_filter { /* of the plan; shared by all leaves made of it */
     uint8_t made;    /* bit i: key i may be made by asking: else the match or the plan has it */
     const struct ex *rest; /* what else must hold; NULL: nothing */
     /* Without keys: a numeric column that lies between what is known then. */
-    bool ranged, between;     /* between: the bounds may stand in either order */
-    bool low_open, high_open; /* the bound itself is not taken */
+    bool ranged, between; /* between: the bounds may stand in either order */
     uint16_t range_slot;
     const struct ex *low, *high; /* NULL: no bound on that side; rest asks for them again */
     bool shared;                 /* rest depends on the event alone: */

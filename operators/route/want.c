@@ -5,7 +5,6 @@
 #include "operators/route/want.h"
 
 #include "core/base/arena.h"
-#include "operators/route/range.h"
 #include "operators/route/route_impl.h"
 
 #include <assert.h>
@@ -61,8 +60,7 @@ static double bound_of(const struct ex *e, struct vheap *heap, double open)
 
 static void add_range(const struct route_filter *f, struct vheap *heap, struct route_want *w)
 {
-    double low = range_inside(bound_of(f->low, heap, -INFINITY), f->low_open, INFINITY);
-    double high = range_inside(bound_of(f->high, heap, INFINITY), f->high_open, -INFINITY);
+    double low = bound_of(f->low, heap, -INFINITY), high = bound_of(f->high, heap, INFINITY);
     if (f->between && (isinf(low) || isinf(high))) {
         return; /* which of them is the lower one may not be known */
     }

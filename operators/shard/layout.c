@@ -539,8 +539,8 @@ static uint32_t alerts_of(const struct layout_making *m, const struct layout_gro
 static const struct lim_conf *share_of_limits(struct layout_making *m, const struct layout_group *g,
                                               const struct doc_level *d)
 {
-    static const enum lim_kind divided[] = {LIM_ROWS, LIM_BYTES, LIM_GROUPS, LIM_PARTIALS,
-                                            LIM_OUTPUT};
+    static const enum lim_kind divided[] = {LIM_ROWS,     LIM_BYTES,  LIM_GROUPS,
+                                            LIM_PARTIALS, LIM_OUTPUT, LIM_STATE};
     struct lim_conf *to = ARENA_NEW(m->a, struct lim_conf);
     *to = d->limits;
     for (size_t i = 0; i < ARRAY_LEN(divided); i++) {

@@ -24,7 +24,6 @@ struct probe_party {
     uint64_t record; /* that `events` is of */
     VEC(uint32_t) events;
     const uint32_t *wanted; /* in the arena of that record */
-    void *arg;
 };
 
 struct type { /* of records, and its columns */
@@ -262,16 +261,6 @@ const uint32_t *probe_wanted(const struct probe *p, const struct probe_party *wh
     static const uint32_t none[1] = {0};
     *ret_n = who->record == p->record ? (uint32_t)who->events.len : 0;
     return *ret_n > 0 ? who->wanted : none;
-}
-
-struct probe_party *probe_touched(const struct probe *p, size_t i)
-{
-    return i < p->touched.len ? p->touched.ptr[i] : NULL;
-}
-
-void **probe_arg(struct probe_party *who)
-{
-    return &who->arg;
 }
 
 bool probe_one(struct probe *p, const struct probe_party *who, const struct rec *event)

@@ -31,10 +31,6 @@ uint64_t probe_id(const struct probe_party *who);
 void probe_record(struct probe *p, struct arena *a, const struct rec *events, uint32_t n);
 /* Of the last record, ascending; NULL: there was no room. */
 const uint32_t *probe_wanted(const struct probe *p, const struct probe_party *who, uint32_t *ret_n);
-/* Those that want something of it, in the order in which that was found out; NULL: no more. */
-struct probe_party *probe_touched(const struct probe *p, size_t i);
-/* For who asks, to have something there: NULL at first. */
-void **probe_arg(struct probe_party *who);
 bool probe_one(struct probe *p, const struct probe_party *who, const struct rec *event);
 
 #endif

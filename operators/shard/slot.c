@@ -69,7 +69,6 @@ void slot_free(struct slot *s)
         one_free(s, *o);
     }
     VEC_DONE(&s->tasks);
-    VEC_DONE(&s->lineages);
     VEC_DONE(&s->spans);
     for (uint32_t i = 0; i < SLOT_LOADS; i++) {
         slot_load_end(s, i);
@@ -135,7 +134,6 @@ void slot_add(struct slot *s, const struct slot_task *task)
     task_probe(o->task, s->probe);
     slot_party(s, o);
     *VEC_PUSH(&s->tasks) = o;
-    *VEC_PUSH(&s->lineages) = task->plan->lineage;
 }
 
 void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how)
@@ -198,7 +196,6 @@ static void let_go(struct slot *s)
         }
         if (o->leaving && is_done(s, o) && !o->in_cut && !busy && is_readable(s, o)) {
             VEC_REMOVE(&s->tasks, i - 1);
-            VEC_REMOVE(&s->lineages, i - 1);
             one_free(s, o);
         }
     }
@@ -519,8 +516,8 @@ struct slot_one *slot_one_of(const struct slot *s, uint64_t lineage)
 
 uint32_t slot_find(const struct slot *s, uint64_t lineage)
 {
-    for (size_t i = 0; i < s->lineages.len; i++) {
-        if (s->lineages.ptr[i] == lineage) {
+    for (size_t i = 0; i < s->tasks.len; i++) {
+        if (s->tasks.ptr[i]->conf.plan->lineage == lineage) {
             return (uint32_t)i;
         }
     }

@@ -86,14 +86,14 @@ struct slot {
     const struct clock *clock;
     struct slot_conf conf;
     VEC(struct slot_one *) tasks;
-    VEC(uint64_t) lineages;    /* theirs, close together: they are looked for often */
     struct bus_reader *reader; /* at the head */
     struct bus_reader *source; /* of a range; NULL: it has none of its own */
     struct bus_writer *writer;
     uint64_t epoch;
-    bool open, lost;                           /* open: tasks may begin */
-    VEC(struct slot_scan *) scans;             /* NULL: free */
-    uint32_t scan_ids, one_ids, own[SLOT_OWN]; /* own: numbers of its own topics */
+    bool open, lost;               /* open: tasks may begin */
+    VEC(struct slot_scan *) scans; /* NULL: free */
+    uint32_t scan_ids, one_ids;
+    uint32_t own[SLOT_OWN]; /* numbers of its own topics */
     struct pool *pieces;
     VEC(struct slot_batch *) spare;
     struct intern *keys;

@@ -17,7 +17,7 @@
 enum {
     FETCH_MAX = 256 << 20,
     BATCH_FULL = 128 << 10,
-    SPARE_MAX = 32, /* what waited for a moment would else be given back and faulted in anew */
+    SPARE_MAX = 4,
     SPARE_KEEP = 256 << 10,
     EARLY_MAX = 16, /* events of a record that are taken early */
 };
@@ -83,7 +83,6 @@ static void scan_free(struct slot *s, struct slot_scan *c)
     }
     s->scans.ptr[c->index] = NULL;
     VEC_DONE(&c->inputs);
-    VEC_DONE(&c->walkers);
     mem_free(c);
 }
 
@@ -317,8 +316,6 @@ void slot_scans_free(struct slot *s)
         struct slot_scan *c = *at;
         if (c != NULL) {
             assert(c->inputs.len == 0);
-            VEC_DONE(&c->inputs);
-            VEC_DONE(&c->walkers);
             mem_free(c);
         }
     }
@@ -442,17 +439,18 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
 {
     bool rides = slot_ride_may(c, piece->hint, piece->n);
     uint64_t ridden = c->ride.events + (rides ? piece->n : 0), wants = 0;
-    if (rides) {
-        slot_ride_stop(c, s->probe);
-    }
-    size_t walk = 0;
-    for (size_t i = 0; i < c->walkers.len; i++) {
-        struct slot_input *in = c->walkers.ptr[i];
+    VEC_EACH (&c->inputs, at) {
+        struct slot_input *in = *at;
+        if (in->rides) {
+            uint32_t n = 0;
+            (void)probe_wanted(s->probe, in->ride_party, &n);
+            if (n == 0) {
+                continue;
+            }
+            slot_ride_leave(c, in);
+        }
         wants += hand_to(s, c, in, b, piece, author, bytes, ridden);
-        c->walkers.ptr[walk] = in;
-        walk += !in->rides;
     }
-    c->walkers.len = walk;
     if (rides) {
         slot_ride_on(c, piece);
     }

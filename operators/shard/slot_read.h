@@ -44,8 +44,7 @@ struct slot_input { /* one task's view of a partition */
     bool rides;        /* slot_ride.c: since so many events of the ride, */
     uint32_t ride_sub; /* of that sub-stream */
     uint64_t ride_from;
-    struct probe_party *ride_party;
-    struct slot_input *ride_next; /* of the same party */
+    const struct probe_party *ride_party;
 };
 
 struct slot_ride { /* of a scan: records that were passed over by all who ride */
@@ -84,7 +83,7 @@ struct slot_scan {
     bool some, asleep;    /* slot_probe.c: who reads it may be spared something; one sleeps */
     uint32_t rest, rests; /* records that are not probed (slot_probe.c): so many; still to come */
     struct slot_ride ride;
-    VEC(struct slot_input *) inputs, walkers; /* walkers: those that do not ride */
+    VEC(struct slot_input *) inputs;
 };
 
 void slot_inputs_make(struct slot *s, struct slot_one *o); /* with scans of its load */
@@ -136,9 +135,9 @@ void slot_take_early(struct slot *s, struct slot_one *o);
  * once it was handed out (slot_ride_on); false: nobody rides now. */
 void slot_ride_begin(struct slot_scan *c);
 bool slot_ride_may(struct slot_scan *c, const struct merge_hint *h, uint32_t n);
-void slot_ride_stop(struct slot_scan *c, const struct probe *p); /* whom it concerns gets off */
 void slot_ride_on(struct slot_scan *c, const struct merge_piece *p);
 void slot_ride_join(struct slot_scan *c, struct slot_input *in, uint32_t sub, uint64_t from);
+void slot_ride_leave(struct slot_scan *c, struct slot_input *in);
 void slot_ride_end(struct slot_scan *c);
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */

@@ -11,13 +11,9 @@
 void slot_ride_begin(struct slot_scan *c)
 {
     c->ride = (struct slot_ride){.peak = INT64_MIN, .clock = INT64_MIN, .limit = INT64_MAX};
-    VEC_CLEAR(&c->walkers);
-    VEC_EACH (&c->inputs, in) {
-        *VEC_PUSH(&c->walkers) = *in;
-    }
 }
 
-static void leave(struct slot_scan *c, struct slot_input *in)
+void slot_ride_leave(struct slot_scan *c, struct slot_input *in)
 {
     const struct slot_ride *r = &c->ride;
     in->rides = false;
@@ -35,26 +31,11 @@ static void leave(struct slot_scan *c, struct slot_input *in)
 void slot_ride_end(struct slot_scan *c)
 {
     for (size_t i = 0; i < c->inputs.len && c->ride.riders > 0; i++) {
-        struct slot_input *in = c->inputs.ptr[i];
-        if (in->rides) {
-            *probe_arg(in->ride_party) = NULL;
-            leave(c, in);
+        if (c->inputs.ptr[i]->rides) {
+            slot_ride_leave(c, c->inputs.ptr[i]);
         }
     }
     slot_ride_begin(c);
-}
-
-void slot_ride_stop(struct slot_scan *c, const struct probe *p)
-{
-    struct probe_party *who;
-    for (size_t i = 0; c->ride.riders > 0 && (who = probe_touched(p, i)) != NULL; i++) {
-        struct slot_input *in = *probe_arg(who);
-        *probe_arg(who) = NULL;
-        for (; in != NULL; in = in->ride_next) {
-            leave(c, in);
-            *VEC_PUSH(&c->walkers) = in;
-        }
-    }
 }
 
 /* Where the clock of a rider is at most. */
@@ -99,8 +80,6 @@ void slot_ride_join(struct slot_scan *c, struct slot_input *in, uint32_t sub, ui
     in->ride_from = from;
     in->ride_sub = sub;
     in->ride_party = in->one->party;
-    in->ride_next = *probe_arg(in->ride_party);
-    *probe_arg(in->ride_party) = in;
     r->limit = MIN(r->limit, mine.limit);
     r->clock = MAX(r->clock, mine.clock);
     r->bound = r->riders > 0 ? MIN(r->bound, mine.bound) : mine.bound;

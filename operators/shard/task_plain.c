@@ -154,10 +154,14 @@ void task_trouble(const struct task *t, char *to, size_t n)
     lim_init(&limits, t->plan->limits);
     for (uint32_t k = 0; k < LIM_KINDS && at < n; k++) {
         if (eng_is_limited(t->eng, (enum lim_kind)k)) {
+            struct slice who = eng_limited(t->eng, (enum lim_kind)k);
             at += (size_t)snprintf(to + at, n - at, "%s%s: no more than %llu, then %s",
                                    at > 0 ? "; " : "", lim_rows[k].name,
                                    (unsigned long long)limits.max[k],
                                    lim_policy_name(limits.policy[k]));
+            if (who.len > 0 && at < n) {
+                at += (size_t)snprintf(to + at, n - at, " ('" SLICE_FMT "')", SLICE_ARG(who));
+            }
         }
     }
     if (t->counts.gaps > 0 && at < n) {

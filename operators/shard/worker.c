@@ -32,7 +32,6 @@ struct mine { /* a task of the thread */
     uint32_t made_up;               /* times */
     int64_t not_before, unreleased; /* unreleased: waits since then for whoever had it; 0 */
     uint32_t restarts;
-    char why[160]; /* it was lost; until it is live again */
 };
 
 struct worker {
@@ -235,6 +234,7 @@ static void copy_rules(struct worker_task *to, struct task *t)
     }
     to->rows = eng_held(e, LIM_ROWS);
     to->partials = eng_held(e, LIM_PARTIALS);
+    to->held = eng_held(e, LIM_STATE);
 }
 
 static void copy_lacks(struct worker_task *to, const struct task *t)
@@ -260,18 +260,6 @@ static void tell_amid(struct worker_task *to)
         (void)snprintf(to->trouble + at, sizeof to->trouble - at,
                        "%sone input takes longer than %d s", at > 0 ? "; " : "",
                        (int)(AMID_NS / CLOCK_NS_PER_S));
-    }
-}
-
-/* Who is lost leaves the slot at once and begins again: that he was is told until he is live; of
- * the first time only until he is back, since it may be long until all is played again. */
-static void copy_lost(struct worker_task *to, const struct mine *m)
-{
-    bool back = m->in_slot && !m->leaving && m->restarts < 2;
-    if (m->why[0] != '\0' && m->wanted && to->state != SLOT_LIVE && !back) {
-        to->state = SLOT_LOST;
-        to->leaving = false;
-        (void)snprintf(to->why, sizeof to->why, "%s", m->why);
     }
 }
 
@@ -305,7 +293,6 @@ static void copy_task(struct worker *w, const struct mine *m)
         copy_lacks(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
     }
-    copy_lost(to, m);
 }
 
 static void copy(struct worker *w, const char *why)
@@ -432,9 +419,6 @@ static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
     m->is.moved &= m->awaits == 0; /* it was let go, else that would be waited for */
     bool again = lost && m->awaits == 0, waits = lost && slot_task_is_unreleased(w->slot, at);
     m->restarts += again && !waits;
-    if (again && !waits) {
-        (void)snprintf(m->why, sizeof m->why, "%.159s", slot_task_why(w->slot, at));
-    }
     m->not_before = again ? now_of(w) + (waits ? ASK_NS : RESTART_NS) : 0;
     m->unreleased = waits && m->unreleased == 0 ? now_of(w) : m->unreleased;
     slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
@@ -462,7 +446,6 @@ static void has_begun(const struct worker *w, struct mine *m, uint32_t at)
     if (at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LIVE) {
         m->is.moved = false;
         m->unreleased = 0;
-        m->why[0] = '\0';
     }
 }
 

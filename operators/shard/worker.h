@@ -88,7 +88,7 @@ struct worker_task {
     int64_t unreleased_ns; /* it waits for so long for whoever had it to let it go */
     struct slot_lag lag;
     struct slot_floor floor;
-    uint64_t rows, partials; /* that its rules hold */
+    uint64_t rows, partials, held; /* that its rules hold; held: bytes, of LIM_STATE */
     struct worker_rule rules[WORKER_RULES];
     uint32_t n_rules;
     struct worker_lack lacks[WORKER_LACKS];

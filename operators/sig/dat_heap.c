@@ -7,6 +7,7 @@
 #include "core/base/vec.h"
 #include "operators/sig/breath.h"
 #include "operators/sig/dat.h"
+#include "operators/sig/lim.h"
 
 #include <assert.h>
 
@@ -31,7 +32,18 @@ struct vheap {
     uint64_t carved;
     uint64_t epoch;
     uint64_t *serial; /* NULL: events are not numbered here */
+    struct lim *lim;  /* NULL: none */
 };
+
+void vheap_set_lim(struct vheap *h, struct lim *lim)
+{
+    h->lim = lim;
+}
+
+struct lim *vheap_lim(const struct vheap *h)
+{
+    return h->lim;
+}
 
 struct vheap *vheap_new(void)
 {

@@ -133,13 +133,94 @@ void lim_refuse(struct lim *l, enum lim_kind k, uint64_t n, void *who)
     }
 }
 
+bool lim_refuses(struct lim *l, enum lim_kind k, uint64_t cost, void *who)
+{
+    if (LIKELY(!lim_full(l, k, 1) && !lim_full(l, LIM_STATE, cost))) {
+        return false;
+    }
+    bool many = lim_full(l, k, 1);
+    lim_refuse(l, many ? k : LIM_STATE, many ? 1 : cost, who);
+    return true;
+}
+
 void lim_recover(struct lim *l, enum lim_kind k)
 {
     l->hit[k] = false;
     l->turn[k]++;
 }
 
-/* ---- bytes ---- */
+/* ---- costs ---- */
+
+struct costs {
+    uint64_t sum;
+    uint32_t left; /* values still to be looked into: what is in many lists is not told apart */
+};
+
+static void add_value(struct costs *c, struct dat v, int depth);
+
+static void add_event(struct costs *c, const struct evt *e, int depth)
+{
+    uint32_t n = e->type->n_cols;
+    c->sum += LIM_COST_EVENT + (uint64_t)LIM_COST_VALUE * n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (e->p[i].kind == DAT_STRING) {
+            c->sum += LIM_COST_OBJECT + e->p[i].s->len;
+        } else if (dat_is_obj(e->p[i])) {
+            add_value(c, e->p[i], depth);
+        }
+    }
+    if (e->extra != NULL) {
+        add_value(c, dat_map(e->extra), depth);
+    }
+}
+
+static void add_value(struct costs *c, struct dat v, int depth)
+{
+    enum { DEEP = 8 };
+    bool into = depth < DEEP && c->left > 0;
+    c->sum += LIM_COST_OBJECT;
+    c->left -= into;
+    if (v.kind == DAT_STRING) {
+        c->sum += v.s->len;
+    } else if (v.kind == DAT_EVENT && into) {
+        add_event(c, v.ev, depth + 1);
+    } else if (v.kind == DAT_LIST) {
+        c->sum += (uint64_t)LIM_COST_VALUE * v.l->len;
+        for (uint32_t i = 0; into && i < v.l->len; i++) {
+            if (dat_is_obj(v.l->v[i])) {
+                add_value(c, v.l->v[i], depth + 1);
+            }
+        }
+    } else if (v.kind == DAT_MAP) {
+        c->sum += (uint64_t)LIM_COST_VALUE * 2 * v.m->len;
+        for (uint32_t i = 0; into && i < v.m->len; i++) {
+            struct dat of[] = {v.m->v[i].key, v.m->v[i].value};
+            for (size_t k = 0; k < ARRAY_LEN(of); k++) {
+                if (dat_is_obj(of[k])) {
+                    add_value(c, of[k], depth + 1);
+                }
+            }
+        }
+    }
+}
+
+enum { LOOKS = 4096 };
+
+uint64_t lim_cost(const struct evt *e)
+{
+    struct costs c = {0, LOOKS};
+    add_event(&c, e, 0);
+    return c.sum;
+}
+
+uint64_t lim_cost_deep(struct dat v)
+{
+    struct costs c = {0, LOOKS};
+    add_value(&c, v, 0);
+    return c.sum;
+}
+
+/* ---- declared bytes ---- */
 
 static uint64_t fixed_bytes(enum ty_kind k)
 {

@@ -95,6 +95,38 @@ static inline bool lim_full(const struct lim *l, enum lim_kind k, uint64_t more)
     return l != NULL && l->used[k] + more > l->max[k];
 }
 
+/* Whether one more of kind k, which costs so much of LIM_STATE at least, is too many (refused). */
+bool lim_refuses(struct lim *l, enum lim_kind k, uint64_t cost, void *who);
+
+/* What things cost of LIM_STATE, in bytes: about what they take, but the same on each machine. */
+enum lim_cost {
+    LIM_COST_VALUE = 16,
+    LIM_COST_OBJECT = 32, /* a text or list, beside what is in it */
+    LIM_COST_EVENT = 96,
+    LIM_COST_PLACE = 32, /* of something in a window, a list, a table of values */
+    LIM_COST_PACKED = 24,
+    LIM_COST_ROW = 160, /* of a table */
+    LIM_COST_GROUP = 192,
+    LIM_COST_CALL = 48, /* of an aggregation, in each group */
+    LIM_COST_PARTIAL = 192,
+    LIM_COST_PART = 512,  /* of a context, or of a window of each key */
+    LIM_COST_INST = 1536, /* a statement in a part of a context */
+};
+/* Of an event or value and all in it: texts, lists, events. An event in two places counts in both.
+ */
+uint64_t lim_cost(const struct evt *e);
+uint64_t lim_cost_deep(struct dat v);            /* of what is no text */
+static inline uint64_t lim_cost_of(struct dat v) /* beyond LIM_COST_VALUE */
+{
+    return !dat_is_obj(v)         ? 0
+           : v.kind == DAT_STRING ? (uint64_t)LIM_COST_OBJECT + v.s->len
+                                  : lim_cost_deep(v);
+}
+
+/* Limits that those share who know a heap, and not whom they work for; none at first. */
+void vheap_set_lim(struct vheap *h, struct lim *lim);
+struct lim *vheap_lim(const struct vheap *h);
+
 /* Declared bytes of an event: of each column what its type takes, and the text of its strings. */
 uint64_t lim_bytes(const struct evt *e);
 uint64_t lim_bytes_of(struct evt *const *e, size_t n);

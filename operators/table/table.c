@@ -19,10 +19,22 @@ struct trows *table_open(struct table *t, struct evt *props)
     return r;
 }
 
+/* Of a row with its key and what is aggregated in it. */
+uint64_t table_cost(const struct table *t, const struct evt *row)
+{
+    return LIM_COST_ROW + (uint64_t)LIM_COST_CALL * t->aggs.calls.len + lim_cost(row);
+}
+
 /* A row is there, or has changed. */
 static void count_bytes(struct entry *n)
 {
-    struct lim *l = n->rows->t->lim;
+    const struct table *t = n->rows->t;
+    struct lim *l = t->lim;
+    if (l != NULL) {
+        uint64_t now = table_cost(t, n->e);
+        lim_change(l, LIM_STATE, now, n->cost);
+        n->cost = now;
+    }
     if (l != NULL && l->bytes) {
         uint64_t now = lim_bytes(n->e);
         lim_change(l, LIM_BYTES, now, n->bytes);
@@ -41,7 +53,7 @@ void table_touch(struct evt *row)
 void table_changed(struct table *t, const struct evt *row, uint32_t n)
 {
     t->changes += n;
-    if (t->lim != NULL && t->lim->bytes) {
+    if (t->lim != NULL) {
         count_bytes(table_entry(row));
     }
 }
@@ -51,6 +63,7 @@ static void entry_free(struct entry *n)
     struct table *t = n->rows->t;
     lim_sub(t->lim, LIM_ROWS, 1);
     lim_sub(t->lim, LIM_BYTES, n->bytes);
+    lim_sub(t->lim, LIM_STATE, n->cost);
     n->e->p[t->block] = DAT_NONE;
     if (n->block != NULL) {
         agg_block_free(&t->layout, n->block, t->heap);

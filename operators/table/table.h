@@ -54,6 +54,7 @@ void table_touch(struct evt *row);
 void table_number(const struct table *t, struct evt *const *row, uint32_t n);
 /* Its caller has assigned n plain columns, no keys, of a row of the table. */
 void table_changed(struct table *t, const struct evt *row, uint32_t n);
+uint64_t table_cost(const struct table *t, const struct evt *row); /* of LIM_STATE */
 struct dat table_col(struct evt *row, uint16_t col, struct ectx *c);
 /* State of an aggregation column, or NULL. */
 void *table_state(const struct table *t, const struct evt *row, uint16_t col);

@@ -13,7 +13,7 @@ struct entry {
     struct trows *rows;
     struct evt *e;
     void *block;
-    uint64_t hash, bytes;
+    uint64_t hash, bytes, cost;
     uint64_t order;          /* rises along the list: insertion */
     uint64_t cut;            /* it is written for that one, or came after it */
     struct cause_live *live; /* of statements that rows leave */

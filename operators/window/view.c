@@ -283,6 +283,9 @@ void view_save(struct view *v, struct save *s)
 {
     if (v != NULL && v->ops->save != NULL) {
         v->ops->save(v, s);
+        if (v->pack != NULL && v->holds) {
+            save_u(s, v->cost);
+        }
     }
 }
 
@@ -291,11 +294,13 @@ static void count_one(void *arg, struct evt *e)
     win_hold(arg, &e, 1, NULL, 0);
 }
 
-static void count_loaded(struct view *v)
+static void count_loaded(struct view *v, struct load *l)
 {
     if (v->pack != NULL) { /* whose rows may come later; and bytes are not counted with it */
         lim_add(v->env->lim, LIM_ROWS, v->pack->live);
         v->rows += v->pack->live;
+        v->cost = load_u(l);
+        lim_add(v->env->lim, LIM_STATE, v->cost);
         return;
     }
     view_each(v, count_one, v);
@@ -310,7 +315,7 @@ void view_load(struct view *v, struct load *l)
     if (v != NULL && v->ops->load != NULL) {
         v->ops->load(v, l);
         if (v->holds && load_ok(l)) {
-            count_loaded(v);
+            count_loaded(v, l);
         }
     } else if (v != NULL) {
         load_fail(l, "#%s cannot be loaded", v->step != NULL ? v->step->def->name : "windows");

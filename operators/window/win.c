@@ -50,11 +50,33 @@ void win_init(struct win *w, const struct view_ops *ops, const struct view_step 
     w->counts = w->v.holds && !step->def->batch;
 }
 
+uint64_t view_cost(const struct view *v, struct evt *const *e, size_t n)
+{
+    const struct view_pack *p = v->pack != NULL ? v->pack->p : NULL;
+    uint64_t sum = 0;
+    for (size_t i = 0; p == NULL && i < n; i++) {
+        sum += LIM_COST_PLACE + lim_cost(e[i]);
+    }
+    for (size_t i = 0; p != NULL && i < n; i++) {
+        sum += LIM_COST_PACKED + (uint64_t)LIM_COST_VALUE * p->n;
+        for (uint32_t k = 0; k < p->n; k++) {
+            struct dat of = evt_get(e[i], p->in, p->slot[k]);
+            sum += lim_cost_of(of);
+        }
+    }
+    return sum;
+}
+
 void win_hold(struct view *v, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
     struct lim *l = v->env->lim;
     lim_change(l, LIM_ROWS, n_nw, n_old);
     v->rows += n_nw - n_old; /* both at once: what comes may leave at once */
+    if (l != NULL) {
+        uint64_t in = view_cost(v, nw, n_nw), out = view_cost(v, old, n_old);
+        lim_change(l, LIM_STATE, in, out);
+        v->cost += in - out;
+    }
     if (l != NULL && l->bytes) {
         uint64_t in = lim_bytes_of(nw, n_nw), out = lim_bytes_of(old, n_old);
         lim_change(l, LIM_BYTES, in, out);
@@ -66,6 +88,7 @@ void win_done(struct win *w)
 {
     lim_sub(w->v.env->lim, LIM_ROWS, w->v.rows);
     lim_sub(w->v.env->lim, LIM_BYTES, w->v.bytes);
+    lim_sub(w->v.env->lim, LIM_STATE, w->v.cost);
     win_list_done(&w->nw);
     win_list_done(&w->old);
 }

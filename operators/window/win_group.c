@@ -65,9 +65,19 @@ static void group_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old,
     w->v.sink(w->v.sink_arg, w->nw.ptr, w->nw.len, w->old.ptr, w->old.len);
 }
 
+static uint64_t cost_of(const struct group_win *g, const struct win_node *node)
+{
+    uint64_t sum = LIM_COST_PART;
+    for (uint32_t i = 0; i < g->s->n_keys; i++) {
+        sum += lim_cost_of(node->key[i]);
+    }
+    return sum;
+}
+
 static struct group *new_group(struct group_win *g, struct win_node *node)
 {
     struct group *gr = g->spare;
+    lim_add(g->w.v.env->lim, LIM_STATE, cost_of(g, node));
     if (gr != NULL) {
         g->spare = gr->next;
         g->n_spare--;
@@ -111,6 +121,7 @@ static void free_group(struct group *gr)
 static void put_aside(struct group_win *g, struct group *gr)
 {
     enum { SPARE_MAX = 1024 };
+    lim_sub(g->w.v.env->lim, LIM_STATE, cost_of(g, gr->node));
     win_map_remove(&g->map, g->w.v.env->heap, gr->node);
     if (g->n_spare == SPARE_MAX) {
         free_group(gr);

@@ -98,8 +98,7 @@ struct view_ops {
     struct evt *(*at)(struct view *v, const struct evt *of, size_t n);
     bool (*idle)(struct view *v); /* whether it is as if it were new; NULL: never */
     /* Of an idle one: all as if it were just made, but for the memory it has. With idle only. */
-    void (*renew)(struct view *v);
-    void (*free)(struct view *v);                 /* timers cancelled, events dropped */
+    void (*renew)(struct view *v), (*free)(struct view *v); /* timers cancelled, events dropped */
     void (*save)(struct view *v, struct save *s); /* NULL until written: load then fails */
     void (*load)(struct view *v, struct load *l); /* into a new view */
     /* A variable changed: #expr looks again at the next clock step if it asks for it. */
@@ -116,7 +115,7 @@ struct view {
     struct win_pack *pack; /* holds its events, if they are packed */
     uint32_t windows;      /* of view_new: how many hold each event, one row in each */
     bool holds;            /* it is a data window whose rows are counted in env->lim: */
-    uint64_t rows, bytes;
+    uint64_t rows, bytes, cost;
 };
 
 /* Binds the views of a stream. A plan without views has n_steps 0. */
@@ -129,6 +128,7 @@ static inline void view_update(struct view *v, struct evt **nw, size_t n_nw, str
 {
     v->ops->update(v, nw, n_nw, old, n_old);
 }
+uint64_t view_cost(const struct view *v, struct evt *const *e, size_t n); /* of LIM_STATE */
 void view_each(struct view *v, void (*fn)(void *arg, struct evt *e), void *arg);
 void view_free(struct view *v);
 struct evt *view_prev(struct view *v, const struct evt *of, int64_t n);

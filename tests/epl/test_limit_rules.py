@@ -75,6 +75,35 @@ class Limits(unittest.TestCase):
         self.assertEqual([{"k": "a", "n": 2}], rows[3])
         self.assertEqual({"rows": 1}, dropped)
 
+    def test_state_windows_forget_and_patterns_do_not_begin(self):
+        rows, met, dropped = play("state=600", "@name('s') select irstream * from A#keepall",
+                                  a("a" * 100, 1), a("b" * 100, 2), a("c" * 100, 3))
+        self.assertEqual([([["c" * 100, 3]], [["a" * 100, 1]])], rows[2])
+        self.assertEqual([(2, "state", "s")], met)
+        self.assertLess(200, dropped["state"])
+        rules = "@name('p') select a.x as x from pattern [every a=A -> b=B(k = a.k)]"
+        rows, met, dropped = play("state=900", rules, a("a", 1), a("b", 2), a("c", 3), a("a", 0, "B"),
+                                  a("c", 0, "B"), a("c", 4), a("c", 5, "B"))
+        self.assertEqual([([[1]], [])], rows[3])
+        self.assertNotIn(4, rows)
+        self.assertEqual([([[4]], [])], rows[6])
+        self.assertEqual([(2, "state", "p")], met)
+
+    def test_state_a_context_opens_no_part(self):
+        rows, met, _ = play("state=5000", """create context C partition by k from A;
+                            @name('s') context C select k, count(*) as n from A""",
+                            a("a", 1), a("b", 1), a("c", 1), a("a", 1))
+        self.assertNotIn(2, rows)
+        self.assertEqual([([["a", 2]], [])], rows[3])
+        self.assertEqual([2], [m[0] for m in met])
+
+    def test_state_a_statement_may_stop(self):
+        rows, met, _ = play("state=1200:stop_statement",
+                            "@name('s') select count(distinct k) as n from A; @name('t') select x from A",
+                            *[a(f"{i:0100}", i) for i in range(12)])
+        self.assertEqual("s", met[0][2])
+        self.assertEqual([([[11]], [])], rows[11])
+
     def test_bytes(self):
         rows, _, dropped = play("bytes=40:drop_new", "@name('s') select x from A#keepall",
                                 a("12345678", 1), a("123456789", 2), a("12345678", 3))

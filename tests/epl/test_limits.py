@@ -26,6 +26,7 @@ POLICIES = {
     "partials": (NEW, STOP),
     "output": (NEW, STOP),
     "cascade": (NEW, STOP),
+    "state": (OLDEST, NEW, STOP),
 }
 # Rows that are changed in place grow beyond a limit on bytes, a batch makes the groups of events
 # that are in it, and a match that begins several parts begins them all.

@@ -99,8 +99,6 @@ static const struct {
     {"restarts", "warning", "", "", "{'restarts':2}", "2 times"},
     {"refused", "warning", "", "", "{'poison':4,'dropped':1}",
      "4 inputs could not be processed, 1 late inputs"},
-    {"slow_input", "problem", "", "", "{'degraded':'one input takes longer than 5 s'}",
-     "falls behind: one input takes longer than 5 s"},
     {"degraded", "warning", "", "", "{'degraded':'rows: no more than 5, then drop-newest'}",
      "does less than its rules say: rows: no more than 5"},
     {"incomplete", "warning", "", "",

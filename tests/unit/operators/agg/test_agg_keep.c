@@ -8,8 +8,8 @@ TEST(agg_uniq_says_first_and_last)
     struct agg_uniq u = {0};
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 500; i++) {
-            CHECK(agg_uniq_add(&u, dat_int(i)));
-            CHECK(!agg_uniq_add(&u, dat_double(i))); /* equal numbers are one value */
+            CHECK(agg_uniq_add(&u, h, dat_int(i)));
+            CHECK(!agg_uniq_add(&u, h, dat_double(i))); /* equal numbers are one value */
         }
         CHECK_EQ(500, u.len);
         for (int i = 0; i < 500; i++) {
@@ -20,8 +20,8 @@ TEST(agg_uniq_says_first_and_last)
         }
         CHECK_EQ(0, u.len);
     }
-    CHECK(agg_uniq_add(&u, DAT_NONE));
-    CHECK(!agg_uniq_add(&u, DAT_NONE));
+    CHECK(agg_uniq_add(&u, h, DAT_NONE));
+    CHECK(!agg_uniq_add(&u, h, DAT_NONE));
     agg_uniq_done(&u, h);
     vheap_free(h);
 }

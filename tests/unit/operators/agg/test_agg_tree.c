@@ -32,7 +32,7 @@ TEST(agg_tree_counts_values_and_finds_the_kth)
         uint32_t k = next(&seed) % KEYS;
         bool add = next(&seed) % 5 < (step < 10000 ? 3U : 2U);
         if (add) {
-            agg_tree_add(&t, dat_long(k), NULL, true);
+            agg_tree_add(&t, h, dat_long(k), NULL, true);
             count[k]++;
             all++;
         } else {
@@ -68,7 +68,7 @@ TEST(agg_tree_keeps_equal_keys_in_order_of_arrival)
     struct evt *e[9];
     for (int i = 0; i < 9; i++) {
         e[i] = evt_new(h, type);
-        agg_tree_add(&t, dat_int(i % 3), e[i], false);
+        agg_tree_add(&t, h, dat_int(i % 3), e[i], false);
     }
     for (uint32_t i = 0; i < 9; i++) {
         CHECK(agg_tree_at(&t, i, false)->ev == e[i % 3 * 3 + i / 3]);

@@ -116,7 +116,7 @@ TEST(limits_have_their_places)
     says(HEAD "levels: [{name: a, epl: x, limits: {rows: no, room: 1, partials: '1, rows=2'}}]\n",
          "4:37+8 KJ-DOC-0007 rows: 'no' is no number from 1\n"
          "4:47+7 KJ-DOC-0007 there is no limit 'room'; there is rows, bytes, groups, "
-         "partials, output, cascade, joined\n"
+         "partials, output, cascade, joined, state\n"
          "4:56+21 KJ-DOC-0007 one limit each\n");
 }
 

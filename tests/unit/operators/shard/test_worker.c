@@ -10,7 +10,6 @@
 #include "core/base/mem.h"
 #include "core/bus/bus_conf.h"
 #include "core/bus/bus_topics.h"
-#include "core/codec/endian.h"
 #include "core/event/batch_dec.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
@@ -18,9 +17,8 @@
 #include "operators/sig/builtin.h"
 
 #include <stdio.h>
-#include <string.h>
 
-enum { RAW_PARTS = 4, HOSTS = 20, ROUNDS = 40, PER_ROUND = 50, JOURNAL_PARTS = 64 };
+enum { RAW_PARTS = 4, HOSTS = 20, ROUNDS = 40, PER_ROUND = 50 };
 
 static const char document[] =
     "apiVersion: kaiju/v1\n"
@@ -302,50 +300,6 @@ TEST(a_graph_runs_ends_and_runs_again)
     CHECK(look.counts.commit_p50_ns > 0 && look.counts.commit_p50_ns <= look.counts.commit_p99_ns);
     CHECK(look.counts.commit_p99_ns <= look.counts.commit_worst_ns);
     CHECK(look.counts.partitions_worst >= 2);
-    worker_free(worker);
-    bus_writer_close(w.out);
-    bus_client_free(w.c);
-    bus_free(w.bus);
-}
-
-/* Into the journal of a task, where no record can be like that. */
-static void spoil(struct world *w)
-{
-    struct arena *a = arena_new(NULL, "graph", 64 << 20);
-    uint8_t key[8];
-    struct err err;
-    uint64_t lineage = lay_out(a, w->document)->groups[1].tasks[0].plan->lineage;
-    endian_put_be64(key, lineage);
-    struct bus_put put = {.to = {bus_topic(w->c, SLICE("journal")), lineage % JOURNAL_PARTS},
-                          .key = slice_of((const char *)key, sizeof key),
-                          .value = SLICE("no record"),
-                          .token = 3};
-    CHECK_OK(bus_put(w->out, &put, &err), err);
-    wait_for(w, 3, BUS_EV_DELIVERED);
-    arena_free(a);
-}
-
-TEST(a_task_that_cannot_begin_says_why_all_the_time)
-{
-    struct world w = {.document = document};
-    open_world(&w);
-    worker_free(begin(&w));
-    spoil(&w);
-    struct worker *worker = begin(&w);
-    uint32_t seen = 0;
-    for (int i = 0; i < 400 && seen < 40; i++) {
-        uint32_t n = 0;
-        const struct worker_task *t = worker_tasks(worker, &n);
-        for (uint32_t k = 0; k < n; k++) {
-            bool lost = t[k].state == SLOT_LOST;
-            CHECK(lost || t[k].restarts < 2 || t[k].group != 1);
-            CHECK(!lost || !t[k].leaving);
-            CHECK(!lost || strstr(t[k].why, "the journal of") != NULL);
-            seen += lost && t[k].restarts > 1;
-        }
-        bus_wait(w.c, 50000000);
-    }
-    CHECK_EQ(40, seen);
     worker_free(worker);
     bus_writer_close(w.out);
     bus_client_free(w.c);
