@@ -10,6 +10,7 @@
  * - storm_graph.c: the rules, in versions.
  * - storm_procs.c: processes, and which of them has which task, as the coordinator and the worker
  *   see to it: a lease, revoked before its holder is fenced, before another takes over.
+ * - storm_sweep.c: the coordinator's sweep of what nobody carries on, and the deaths of its leader.
  * - storm_judge.c: what came out, held against what was sent; all of it replayed; nobody is stuck.
  * - test_storm.c: what happens when, drawn from the seed; the tests, and how to run one seed.
  */
@@ -41,6 +42,7 @@ enum storm_kind { /* bits: what may happen beside deaths */
                   STORM_UPDATES = 1,
                   STORM_DELETES = 2,
                   STORM_TRIMS = 4,
+                  STORM_FORGETS = 8, /* with DELETES: nobody ends the tasks of what is deleted */
 };
 
 struct storm_fact { /* an event that is in the log */
@@ -92,7 +94,7 @@ struct storm_task {
 struct storm_counts {
     uint64_t kills, dead_in_call, zombies, fenced, moves, updates, deletes, trims, jumps, poison;
     uint64_t gaps, made_up, commits, aborts, unknowns, snapshots, replayed, restored, lost, late;
-    uint64_t skipped, succeeded, records_held;
+    uint64_t skipped, succeeded, records_held, forgets, leaders, swept;
 };
 
 struct storm {
@@ -123,7 +125,9 @@ struct storm {
     struct layout *versions[STORM_VERSIONS];
     uint32_t version, past;        /* past: versions since it was applied */
     bool deleting, deleted, looks; /* looks: who begins takes nothing, but is looked at */
+    bool forgetting;               /* its processes are fenced, and then it is deleted */
     bool calm;                     /* nothing more goes wrong */
+    struct storm_sweep *sweep;
     struct storm_task tasks[STORM_TASKS];
     uint32_t n_tasks;
     VEC(struct storm_proc *) procs;

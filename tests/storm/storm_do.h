@@ -41,6 +41,18 @@ void storm_pass(struct storm *s, int64_t ns);
 bool storm_is_settled(struct storm *s);
 void storm_tell(struct storm *s); /* who does what, to stderr */
 
+/* storm_sweep.c */
+void storm_sweep_begin(struct storm *s);
+void storm_sweep_end(struct storm *s);
+void storm_sweep_step(struct storm *s);
+void storm_sweep_hurt(struct storm *s);
+/* Graphs and assignments may change: no transaction of the sweep is under way, as all three have
+ * one writer. */
+bool storm_may_change(const struct storm *s);
+void storm_changed(struct storm *s);        /* one of them has */
+bool storm_is_swept(const struct storm *s); /* since then */
+void storm_put_strange(struct storm *s);    /* state of a task that nobody has (storm_world.c) */
+
 /* storm_judge.c */
 void storm_judge(struct storm *s);
 

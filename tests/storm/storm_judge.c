@@ -3,7 +3,9 @@
  * What came out of a storm, as a reader of committed records sees it, held against a straight count
  * of what is in the raw topic; the journals, played over the topics; the state of who begins again.
  */
+#include "core/base/map.h"
 #include "core/base/mem.h"
+#include "core/event/swept.h"
 #include "operators/replay/replay_exact.h"
 #include "operators/shard/task_gap.h"
 #include "tests/storm/storm.h"
@@ -359,19 +361,63 @@ static void check_state(struct storm *s)
     }
 }
 
+/* ---- the sweep ---- */
+
+static struct map kept; /* keys of `state` */
+
+static void each_state(struct storm *s, struct found *f, const struct bus_record *r)
+{
+    (void)s;
+    (void)f;
+    if (r->value.ptr != NULL) {
+        (void)map_put(&kept, r->key);
+    } else {
+        (void)map_remove(&kept, r->key);
+    }
+}
+
+/* When all was calm, nothing is left that no task has. */
+static void check_sweep(struct storm *s)
+{
+    storm_changed(s);
+    for (int i = 0; !storm_is_swept(s); i++) {
+        if (i == 200) {
+            storm_tell(s);
+            STORM_FAIL(s, "state is never swept");
+        }
+        storm_pass(s, CLOCK_NS_PER_S);
+    }
+    map_init(&kept, 1000000);
+    read_topic(s, NULL, SLICE("state"), JOURNAL_PARTS, each_state);
+    MAP_EACH (&kept, e) {
+        uint64_t lineage = 0;
+        bool known = swept_is_mark(e->key) || !swept_lineage(e->key, &lineage);
+        for (uint32_t i = 0; i < s->n_tasks; i++) {
+            known |= s->tasks[i].lineage == lineage;
+        }
+        if (!known) {
+            STORM_FAIL(s, "state of nobody's task %llx is left", (unsigned long long)lineage);
+        }
+    }
+    map_done(&kept);
+}
+
 void storm_judge(struct storm *s)
 {
     struct found *f = MEM_NEW(struct found);
     until_settled(s, "at the end");
     storm_pass(s, 8 * CLOCK_NS_PER_S); /* timers of rules end */
     until_settled(s, "at the end of time");
+    check_sweep(s);
+    until_settled(s, "behind a sweep");
     drain(s);
     read_topic(s, f, SLICE("events"), STORM_PARTS, each_event);
     VEC_EACH (&s->cuts, c) {
         look_at_cut(s, f, c);
     }
     s->counts.gaps += f->gaps.len + f->other_gaps;
-    if (s->counts.trims == 0 && f->other_gaps + f->gaps.len > s->counts.skipped) {
+    if (s->counts.trims + s->counts.forgets == 0 &&
+        f->other_gaps + f->gaps.len > s->counts.skipped) {
         tell_cuts(s);
         STORM_FAIL(s, "input is lost that nobody removed");
     }

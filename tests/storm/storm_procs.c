@@ -101,6 +101,7 @@ void storm_fence_told(struct storm *s, uint32_t id, bool done)
         return;
     }
     p->life = PROC_OVER;
+    storm_changed(s);
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         struct storm_task *t = &s->tasks[i];
         if (t->from == p) {
@@ -226,6 +227,7 @@ static void add(struct storm *s, uint32_t i, struct storm_proc *p)
     x.moved = t->from != NULL;
     x.asks = !t->makes_up && s->past > 0 && t->awaits == 0 && !x.ends;
     slot_add(p->slot, &x);
+    storm_changed(s);
     t->owner = p;
     t->begun = UINT64_MAX;
     t->died = false;
@@ -293,7 +295,8 @@ static void settle_one(struct storm *s, uint32_t i)
     struct storm_task *t = &s->tasks[i];
     struct storm_proc *any;
     if (t->owner == NULL) {
-        bool due = bus_sim_now(s->bus) >= t->not_before && !s->deleted && !t->over;
+        bool due = bus_sim_now(s->bus) >= t->not_before && !s->deleted && !t->over &&
+                   !s->forgetting && storm_may_change(s);
         if (due && (any = storm_any(s)) != NULL && slot_find(any->slot, t->lineage) == UINT32_MAX) {
             add(s, i, any);
         }
@@ -323,9 +326,33 @@ static void settle_one(struct storm *s, uint32_t i)
     }
 }
 
+/* Whoever had tasks of it is fenced: nobody will end them. */
+static void forget(struct storm *s)
+{
+    bool over = true;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        struct storm_task *t = &s->tasks[i];
+        struct storm_proc *of[] = {t->owner, t->from};
+        for (size_t k = 0; k < ARRAY_LEN(of); k++) {
+            over &= of[k] == NULL;
+            if (of[k] != NULL) {
+                storm_revoke(s, of[k]);
+            }
+        }
+    }
+    if (over && storm_may_change(s)) {
+        s->forgetting = false;
+        s->deleted = true;
+        storm_changed(s);
+    }
+}
+
 static void settle(struct storm *s)
 {
     bool over = s->deleting;
+    if (s->forgetting) {
+        forget(s);
+    }
     for (uint32_t i = 0; i < s->n_tasks; i++) {
         settle_one(s, i);
         over &= s->tasks[i].over && s->tasks[i].owner == NULL;
@@ -421,6 +448,7 @@ void storm_pass(struct storm *s, int64_t ns)
         storm_god(s);
         step_procs(s);
         settle(s);
+        storm_sweep_step(s);
     }
 }
 

@@ -13,7 +13,17 @@
 #include <stdlib.h>
 
 enum { JOURNAL_PARTS = 64 };
-enum tag { TAG_OPEN = 1, TAG_TOPICS, TAG_RAW, TAG_LEASE, TAG_FENCE, TAG_TRIM, TAG_TAP, TAG_CUTS };
+enum tag {
+    TAG_OPEN = 1,
+    TAG_TOPICS,
+    TAG_RAW,
+    TAG_LEASE,
+    TAG_FENCE,
+    TAG_TRIM,
+    TAG_TAP,
+    TAG_CUTS,
+    TAG_STRANGE
+};
 
 static uint64_t tag_of(enum tag kind, uint64_t number)
 {
@@ -95,6 +105,7 @@ struct storm *storm_new(uint64_t seed, unsigned kind, const struct bus_sim_fault
     }
     open_writer(s);
     tap_all(s);
+    storm_sweep_begin(s);
     return s;
 }
 
@@ -110,6 +121,7 @@ void storm_free(struct storm *s)
         mem_free(c->bytes);
     }
     VEC_DONE(&s->cuts);
+    storm_sweep_end(s);
     bus_reader_free(s->tap);
     bus_writer_close(s->out);
     bus_client_free(s->god);
@@ -153,6 +165,20 @@ void storm_put_lease(struct storm *s, struct storm_proc *p, bool held)
                               .value = held ? SLICE("yes") : SLICE("no"),
                               .token = tag_of(TAG_LEASE, (uint64_t)p->id << 1 | held)};
     p->lease_flies = true;
+    put(s, &x);
+}
+
+void storm_put_strange(struct storm *s)
+{
+    char key[8 + 15] = "........nodenodegg....";
+    uint64_t lineage = storm_draw(s, 64) + 64 * (1000000 + storm_draw(s, 4));
+    endian_put_be64(key, lineage);
+    bool root = storm_chance(s, 3);
+    key[sizeof key - 1] = (char)storm_draw(s, 8);
+    const struct bus_put x = {.to = {bus_topic(s->god, SLICE("state")), (uint32_t)(lineage % 64)},
+                              .key = slice_of(key, root ? 8 : sizeof key),
+                              .value = SLICE("of nobody"),
+                              .token = tag_of(TAG_STRANGE, 0)};
     put(s, &x);
 }
 
@@ -297,7 +323,7 @@ static void of_put(struct storm *s, const struct bus_ev *ev)
     s->flies--;
     if (ev->tag >> 56 == TAG_LEASE) {
         storm_lease_told(s, (uint32_t)(number >> 1), delivered);
-    } else if (!delivered) {
+    } else if (!delivered && ev->tag >> 56 == TAG_RAW) {
         put_raw(s, number); /* and perhaps it is there twice */
     }
 }
@@ -346,6 +372,7 @@ static void on_event(struct storm *s, const struct bus_ev *ev)
         }
         break;
     case TAG_RAW:
+    case TAG_STRANGE:
     case TAG_LEASE: of_put(s, ev); break;
     case TAG_FENCE: storm_fence_told(s, (uint32_t)ev->tag, !failed); break;
     case TAG_CUTS:

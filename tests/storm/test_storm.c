@@ -109,10 +109,17 @@ static void hurt_topic(struct storm *s)
 
 static void change_rules(struct storm *s)
 {
+    if (s->forgetting || !storm_may_change(s)) {
+        return;
+    }
+    storm_changed(s);
     if (s->deleted) {
         s->deleted = false;
         s->past = 0;
         s->version = (uint32_t)storm_draw(s, STORM_VERSIONS);
+    } else if ((s->kind & STORM_FORGETS) != 0 && !s->deleting && storm_chance(s, 3)) {
+        s->forgetting = true;
+        s->counts.forgets++;
     } else if ((s->kind & STORM_DELETES) != 0 && !s->deleting && storm_chance(s, 3)) {
         s->deleting = true;
         s->counts.deletes++;
@@ -145,6 +152,12 @@ static void round_of(struct storm *s)
     if ((s->kind & STORM_TRIMS) != 0 && storm_chance(s, 12)) {
         storm_trim(s);
     }
+    if ((s->kind & STORM_FORGETS) != 0 && storm_chance(s, 6)) {
+        storm_put_strange(s);
+    }
+    if (storm_chance(s, 15)) {
+        storm_sweep_hurt(s);
+    }
     if (storm_chance(s, 30)) {
         bus_sim_maintain(s->bus); /* the compactor */
     }
@@ -169,14 +182,15 @@ static void calm_down(struct storm *s)
             bus_sim_slow((*p)->c, 0);
         }
     }
-    for (int i = 0; s->deleting && i < 1000; i++) {
+    for (int i = 0; (s->deleting || s->forgetting) && i < 1000; i++) {
         if (storm_live(s) == 0) {
             (void)storm_begin_proc(s);
         }
         storm_pass(s, 100 * CLOCK_NS_PER_MS);
     }
-    if (s->deleted) {
+    for (int i = 0; s->deleted && i < 1000; i++) {
         change_rules(s);
+        storm_pass(s, 100 * CLOCK_NS_PER_MS);
     }
     while (storm_live(s) < 2) {
         (void)storm_begin_proc(s);
@@ -200,7 +214,8 @@ static struct hash128 run(uint64_t seed)
                                      STORM_UPDATES,
                                      STORM_TRIMS,
                                      STORM_UPDATES | STORM_DELETES,
-                                     STORM_UPDATES | STORM_DELETES | STORM_TRIMS};
+                                     STORM_UPDATES | STORM_DELETES | STORM_TRIMS,
+                                     STORM_UPDATES | STORM_DELETES | STORM_FORGETS};
     struct bus_sim_faults faults = seed % 5 == 0   ? bus_sim_calm()
                                    : seed % 5 <= 2 ? bus_sim_rough()
                                                    : bus_sim_cruel();
@@ -242,7 +257,9 @@ TEST(storm_holds)
         (void)run(first + done);
         done++;
     }
-    printf("%" PRIu64 " seeds\n", done);
+    printf("%" PRIu64 " seeds; %" PRIu64 " times forgotten, %" PRIu64 " leaders, %" PRIu64
+           " keys swept\n",
+           done, all.forgets, all.leaders, all.swept);
 }
 
 TEST(storm_a_seed_is_one_run)
