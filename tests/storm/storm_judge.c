@@ -211,7 +211,7 @@ static void check_counts(struct storm *s, const struct found *f)
                        (long long)f->n[i], (long long)f->c[i], (long long)want[i]);
         }
     }
-    CHECK(f->fresh == 0 || s->counts.deletes + s->counts.trims > 0);
+    CHECK(f->fresh == 0 || s->counts.deletes + s->counts.trims + s->counts.forgets > 0);
 }
 
 /* ---- replay ---- */
