@@ -242,6 +242,7 @@ void slot_on_event(struct slot *s, const struct bus_ev *ev)
     case SLOT_TAG_TIMER: s->timer_at = INT64_MAX; break;
     case SLOT_TAG_LEAVE: of_leaving(s, ev); break;
     case SLOT_TAG_PUT: slot_put_event(s, ev); break;
+    case SLOT_TAG_LOW:
     case SLOT_TAG_LAG: slot_end_told(s, ev); break;
     case SLOT_TAG_TRIAL_OPEN:
     case SLOT_TAG_TRIAL_PUT: slot_trial_event(s, ev); break;

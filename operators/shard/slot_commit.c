@@ -6,6 +6,7 @@
  * measure what transactions cost) the puts end one by one, and all are put again if one is refused.
  */
 #include "core/codec/endian.h"
+#include "operators/shard/slot_floor.h"
 #include "operators/shard/slot_impl.h"
 
 #include <assert.h>
@@ -271,6 +272,7 @@ static void committed(struct slot *s, const struct bus_ev *ev)
             task_committed(o->task, at, s->spans.ptr, (uint32_t)s->spans.len);
             o->written = at >= 0 ? at : o->seen_at;
             o->readable = false;
+            slot_floor_written(o, o->written);
             slot_snap_committed(s, o, o->written);
             slot_note_committed(o);
             slot_trial_committed(s, o);

@@ -26,8 +26,13 @@ static int64_t stands(const struct slot_input *in)
     return at;
 }
 
+/* Of a task that has no snapshot, all of its journal is needed. */
 void slot_floor_begins(struct slot_one *o)
 {
+    bool has = o->start.with == SLOT_WITH_OWN && o->snap.there;
+    o->snap.journal = has                  ? o->snap.root.journal_offset
+                      : o->journal.len > 0 ? o->journal.ptr[0].offset
+                                           : -1;
     VEC_EACH (&o->inputs, in) {
         (*in)->floor = stands(*in);
     }
@@ -40,8 +45,14 @@ void slot_floor_cut(struct slot_one *o)
     }
 }
 
+void slot_floor_written(struct slot_one *o, int64_t offset)
+{
+    o->snap.journal = o->snap.journal < 0 ? offset : o->snap.journal;
+}
+
 void slot_floor_saved(struct slot_one *o)
 {
+    o->snap.journal = o->snap.root.journal_offset;
     VEC_EACH (&o->inputs, in) {
         (*in)->floor = (*in)->floor_cut;
     }
@@ -75,6 +86,53 @@ void slot_floor_told(struct slot *s, struct slot_scan *c, int64_t low)
     }
 }
 
+/* What the snapshot lacks is in the journal alone. */
+static bool is_journal_near(const struct slot_low *l, const struct slot_one *o)
+{
+    int64_t floor = o->snap.journal;
+    bool needs = floor >= 0 && floor < l->end && o->snap.behind > 0;
+    return needs && l->low > l->low_first && floor - l->low < (l->end - l->low) / PARTS_OF_IT;
+}
+
+void slot_floor_journal(struct slot *s, uint32_t part, int64_t low, int64_t end)
+{
+    struct slot_low *l = &s->lows[part];
+    l->low_first = l->told ? l->low_first : low;
+    l->low = MAX(l->low, low);
+    l->end = MAX(l->end, end);
+    l->told = true;
+    VEC_EACH (&s->tasks, at) {
+        struct slot_one *o = *at;
+        if (o->state != SLOT_LIVE || slot_journal_of(s, o).part != part) {
+            continue;
+        }
+        bool near = is_journal_near(l, o);
+        o->snap.nears += near && !o->snap.journal_near;
+        o->snap.journal_near = near;
+        if (near && o->snap.state == SNAP_NONE) {
+            o->snap.urgent = true;
+            o->snap.due = slot_now(s);
+        }
+    }
+}
+
+/* The journal, if retention is near it, and no nearer to an input. */
+static void add_journal(const struct slot *s, const struct slot_one *o, double least,
+                        struct slot_floor *f)
+{
+    uint32_t part = (uint32_t)(o->conf.plan->lineage % SLOT_JOURNAL_PARTS);
+    const struct slot_low *l = &s->lows[part];
+    double all = (double)MAX(l->end - l->low, 1);
+    bool near = is_journal_near(l, o);
+    if (near && (!f->near || (double)(o->snap.journal - l->low) / all < least)) {
+        (void)snprintf(f->of, sizeof f->of, "journal/%u", part);
+        f->offset = o->snap.journal;
+        f->low = l->low;
+        f->end = l->end;
+        f->near = true;
+    }
+}
+
 struct slot_floor slot_floor(const struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
@@ -103,6 +161,9 @@ struct slot_floor slot_floor(const struct slot *s, uint32_t i)
         f.low = c->low;
         f.end = c->known_end;
         f.near = is_near(c, nearest);
+    }
+    if (o->state == SLOT_LIVE) {
+        add_journal(s, o, least, &f);
     }
     return f;
 }

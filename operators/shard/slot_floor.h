@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The replay floor of a task: of each input the oldest offset that whoever begins with its last
- * snapshot reads again (slot_floor.c). Retention must not come there first.
+ * The replay floor of a task: of each input, and of its journal, the oldest offset that whoever
+ * begins with its last snapshot reads again (slot_floor.c). Retention must not come there first.
  */
 #ifndef OPERATORS_SHARD_SLOT_FLOOR_H
 #define OPERATORS_SHARD_SLOT_FLOOR_H
@@ -25,6 +25,10 @@ struct slot_floor slot_floor(const struct slot *s, uint32_t i);
 void slot_floor_begins(struct slot_one *o);
 void slot_floor_cut(struct slot_one *o);
 void slot_floor_saved(struct slot_one *o);
+/* A record of its journal is written. */
+void slot_floor_written(struct slot_one *o, int64_t offset);
+/* The bounds of a partition of the journal were told. */
+void slot_floor_journal(struct slot *s, uint32_t part, int64_t low, int64_t end);
 struct slot_scan;
 /* The bounds of the partition were told: who is near is saved at once, if that helps. */
 void slot_floor_told(struct slot *s, struct slot_scan *c, int64_t low);

@@ -120,9 +120,9 @@ struct slot {
     struct slot_amids amids;
     char why[160];
     struct slot_counts counts;
-    int64_t spent[SLOT_PARTS]; /* ns, by the clock */
-    int64_t took[SLOT_TOOK], asked_ends, asked_floors;
-    int64_t took_mean; /* of the last few commits */
+    int64_t spent[SLOT_PARTS];                                    /* ns, by the clock */
+    int64_t took[SLOT_TOOK], took_mean, asked_ends, asked_floors; /* mean: of the last few */
+    struct slot_low lows[SLOT_JOURNAL_PARTS];                     /* of the journal */
     uint32_t n_took, floor_turn;
 };
 

@@ -47,6 +47,23 @@ struct slot_counts slot_counts(const struct slot *s)
 
 /* ---- lag ---- */
 
+static void ask_journals(struct slot *s)
+{
+    struct err err;
+    bool asked[SLOT_JOURNAL_PARTS] = {false};
+    VEC_EACH (&s->tasks, o) {
+        struct bus_tp tp = slot_journal_of(s, *o);
+        bool due = tp.part < SLOT_JOURNAL_PARTS && tp.part % FLOOR_TURNS == s->floor_turn &&
+                   !asked[tp.part];
+        if (due) {
+            asked[tp.part] = true;
+        }
+        if (due && bus_bounds(s->bus, tp, slot_tag(SLOT_TAG_LOW, tp.part, 0), &err) != 0) {
+            return; /* the next time, perhaps */
+        }
+    }
+}
+
 /* Who is behind does not hear of the end. And all have a floor: of these some are asked for each
  * second, for a question keeps a thread of the bus for a while, and others wait for it, too. */
 void slot_ask_ends(struct slot *s)
@@ -69,11 +86,20 @@ void slot_ask_ends(struct slot *s)
             return; /* the next time, perhaps */
         }
     }
+    if (floors) {
+        ask_journals(s);
+    }
 }
 
 void slot_end_told(struct slot *s, const struct bus_ev *ev)
 {
     struct slot_scan *c = slot_scan_at(s, ev->tag);
+    if ((ev->tag & 0xff) == SLOT_TAG_LOW) {
+        if (ev->kind == BUS_EV_DONE) {
+            slot_floor_journal(s, ev->tp.part, ev->offset, ev->end);
+        }
+        return;
+    }
     if (c != NULL && ev->kind == BUS_EV_DONE) {
         c->known_end = MAX(c->known_end, ev->end);
         slot_floor_told(s, c, ev->offset);

@@ -21,6 +21,11 @@ struct slot_journal { /* a partition of the journal, or of the snapshots */
     bool snapshots;
 };
 
+struct slot_low { /* what is there of a partition of the journal, as was told last, and first */
+    int64_t low, low_first, end;
+    bool told;
+};
+
 /* Tasks that come in together: their journals are read, replayed, and their inputs caught up with,
  * by a reader of their own. The last one is for looking after UNKNOWN. */
 enum { SLOT_CATCH_UPS = 2, SLOT_LOOK = SLOT_CATCH_UPS, SLOT_LOADS };

@@ -30,6 +30,8 @@ struct slot_snap { /* of a task */
     size_t sliced;        /* bytes in it */
     bool urgent;          /* it is due though nothing has come since: retention is near */
     uint64_t nears;       /* slot_floor.nears */
+    int64_t journal;      /* who begins with it needs the journal behind that record; -1: none */
+    bool journal_near;    /* retention is near that */
     bool found, there;    /* at the start: a root that fits; one of this engine */
 
     struct snap_archive *archive; /* NULL: none was ever made */

@@ -17,6 +17,7 @@ enum slot_tag {
     SLOT_TAG_SCAN_BOUNDS,
     SLOT_TAG_TIMER,
     SLOT_TAG_LAG, /* where a partition ends now */
+    SLOT_TAG_LOW, /* where one of the journal begins */
     SLOT_TAG_LEAVE,
     SLOT_TAG_TRIAL_OPEN,
     SLOT_TAG_TRIAL_PUT,

@@ -471,3 +471,31 @@ TEST(trial_who_is_killed_young_loses_nothing)
     gap_check_state(w);
     gap_unmake(w);
 }
+
+/* The journal, too: what its last snapshot lacks is there alone. */
+TEST(floor_a_task_is_saved_before_retention_takes_its_journal)
+{
+    struct gap_world *w = gap_make(10000000000000);
+    for (int i = 0; i < 20; i++) {
+        gap_send(w, 10); /* a record each */
+    }
+    ask(w);
+    CHECK_EQ(1, slot_counts(w->slot).snapshots); /* the first, with the first inputs */
+    struct slot_floor f = slot_floor(w->slot, 0);
+    CHECK(!f.near && f.nears == 0);
+    gap_trim_to(w, SLICE("journal"), LINEAGE % 64, 2);
+    ask(w);
+    f = slot_floor(w->slot, 0);
+    CHECK_EQ(1, f.nears);
+    CHECK_EQ(2, slot_counts(w->slot).snapshots);
+    gap_kill_worker(w);
+    gap_trim_to(w, SLICE("journal"), LINEAGE % 64, gap_journal_end(w) - 1);
+    gap_begin(w, false);
+    gap_pass(w, 2000000000);
+    CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+    CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+    gap_send(w, 10);
+    gap_check(w, 0, 0, 0, 210);
+    gap_check_state(w);
+    gap_unmake(w);
+}
