@@ -494,7 +494,7 @@ struct feed *feed_new(const struct role_env *env, enum feed_topic topic)
     f->seen_ns = loop_now_ns(f->loop);
     f->topic_id = bus_topic(f->bus, slice_str(topic_names[topic]));
     f->keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    f->schemas = schema_reg_new((struct schema_source){NULL, NULL});
+    f->schemas = schema_reg_new();
     f->in = batch_in_new(BATCH_LIMITS, f->keys, f->schemas);
     f->dec = batch_dec_new(BATCH_LIMITS, f->keys);
     f->arena = arena_new(NULL, "feed", BATCH_BYTES);

@@ -103,7 +103,7 @@ static bool open_all(struct top *t)
 {
     t->reader = bus_reader_new(t->tool.client);
     t->keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    t->schemas = schema_reg_new((struct schema_source){NULL, NULL});
+    t->schemas = schema_reg_new();
     t->in = batch_in_new(BATCH_LIMITS, t->keys, t->schemas);
     t->arena = arena_new(NULL, "top", BATCH_BYTES);
     t->view = top_view_new();

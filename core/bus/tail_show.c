@@ -39,7 +39,7 @@ struct tail_show *tail_show_new(const struct tail_show_conf *conf)
     struct tail_show *s = MEM_NEW(struct tail_show);
     s->conf = *conf;
     s->keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    s->schemas = schema_reg_new((struct schema_source){NULL, NULL});
+    s->schemas = schema_reg_new();
     s->in = batch_in_new(BATCH_LIMITS, s->keys, s->schemas);
     s->arena = arena_new(NULL, "tail", BATCH_BYTES);
     buf_init(&s->line, LINE_BYTES);

@@ -67,9 +67,6 @@ int batch_in_read(struct batch_in *in, struct arena *a, struct slice record,
     const struct schema_entry *e;
     int rc = frame_read(record, &frame, reterr);
     rc = rc != 0 ? rc : schema_reg_find(in->reg, frame.kind, frame.number, &e, reterr);
-    if (rc == -ERR_AGAIN) {
-        return rc;
-    }
     rc = rc != 0 ? rc : read_by(in, e, a, frame.body, ret_batch, reterr);
     in->counts.failed += rc != 0;
     return rc;

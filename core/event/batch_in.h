@@ -5,9 +5,8 @@
  * the slow one (batch_other.h). Alerts and dead letters, which are plain records, become batches of
  * one event (batch_plain.h). One per thread.
  *
- * ERR_AGAIN means that the schema is being asked for: keep the record and try later. ERR_NOT_FOUND
- * (nobody knows the schema), ERR_MISMATCH (it is not one of event batches), ERR_CORRUPT, ERR_TYPE
- * and ERR_LIMIT are a poison record: they will not go away.
+ * ERR_NOT_FOUND (nobody knows the schema), ERR_MISMATCH (it is not one of event batches),
+ * ERR_CORRUPT, ERR_TYPE and ERR_LIMIT are a poison record: they will not go away.
  */
 #ifndef CORE_EVENT_BATCH_IN_H
 #define CORE_EVENT_BATCH_IN_H

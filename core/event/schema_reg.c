@@ -13,21 +13,13 @@
 #include <avro.h>
 #include <stdio.h>
 
-enum answer { ANSWER_OPEN = 1, ANSWER_NONE = 2, ANSWER_ENTRY = 3 };
-
-struct number {
-    enum answer answer;
-    const struct schema_entry *entry;
-};
-
 struct owned {
     struct schema_entry entry;
     struct schema *schema;
 };
 
 struct schema_reg {
-    struct schema_source source;
-    struct map numbers;          /* kind and number -> struct number */
+    struct map numbers;          /* kind and number -> struct schema_entry */
     VEC(struct owned *) schemas; /* current ones first */
     size_t subjects;
     struct {
@@ -52,19 +44,6 @@ static struct key key_of(enum frame_kind kind, uint64_t number)
     k.bytes[0] = (char)kind;
     memcpy(k.bytes + 1, &number, sizeof number);
     return k;
-}
-
-/* NULL at the limit. */
-static struct number *number_of(struct schema_reg *reg, enum frame_kind kind, uint64_t number,
-                                bool create)
-{
-    struct key k = key_of(kind, number);
-    struct slice key = slice_of(k.bytes, sizeof k.bytes);
-    void **slot = create ? map_put(&reg->numbers, key) : map_slot(&reg->numbers, key);
-    if (slot != NULL && *slot == NULL) {
-        *slot = MEM_NEW(struct number);
-    }
-    return slot != NULL ? *slot : NULL;
 }
 
 static const struct schema_entry *known(const struct schema_reg *reg, uint64_t fingerprint)
@@ -149,10 +128,9 @@ static void admit_compiled_in(struct schema_reg *reg)
     }
 }
 
-struct schema_reg *schema_reg_new(struct schema_source source)
+struct schema_reg *schema_reg_new(void)
 {
     struct schema_reg *reg = MEM_NEW(struct schema_reg);
-    reg->source = source;
     map_init(&reg->numbers, SCHEMA_REG_MAX);
     admit_compiled_in(reg);
     return reg;
@@ -162,9 +140,6 @@ void schema_reg_free(struct schema_reg *reg)
 {
     if (reg == NULL) {
         return;
-    }
-    MAP_EACH (&reg->numbers, e) {
-        mem_free(e->value);
     }
     map_done(&reg->numbers);
     VEC_EACH (&reg->schemas, it) {
@@ -193,20 +168,6 @@ static int not_found(enum frame_kind kind, uint64_t number, struct err *reterr)
                    (unsigned long long)number);
 }
 
-static int ask(struct schema_reg *reg, enum frame_kind kind, uint64_t number, struct err *reterr)
-{
-    if (reg->source.want == NULL) {
-        return not_found(kind, number, reterr);
-    }
-    struct number *n = number_of(reg, kind, number, true);
-    if (n == NULL) {
-        return err_set(reterr, ERR_LIMIT, "more than %d schema numbers asked for", SCHEMA_REG_MAX);
-    }
-    n->answer = ANSWER_OPEN;
-    reg->source.want(reg->source.arg, kind, number);
-    return err_set(reterr, ERR_AGAIN, "the schema registry has been asked");
-}
-
 int schema_reg_find(struct schema_reg *reg, enum frame_kind kind, uint64_t number,
                     const struct schema_entry **ret_entry, struct err *reterr)
 {
@@ -216,16 +177,11 @@ int schema_reg_find(struct schema_reg *reg, enum frame_kind kind, uint64_t numbe
         *ret_entry = reg->last.entry;
         return 0;
     }
+    const struct key k = key_of(kind, number);
     const struct schema_entry *e = kind == FRAME_SINGLE ? known(reg, number) : NULL;
-    const struct number *n = number_of(reg, kind, number, false);
-    e = e == NULL && n != NULL && n->answer == ANSWER_ENTRY ? n->entry : e;
+    e = e != NULL ? e : map_get(&reg->numbers, slice_of(k.bytes, sizeof k.bytes));
     if (e == NULL) {
-        if (n == NULL) {
-            return ask(reg, kind, number, reterr);
-        }
-        return n->answer == ANSWER_OPEN
-                   ? err_set(reterr, ERR_AGAIN, "the schema registry has not answered yet")
-                   : not_found(kind, number, reterr);
+        return not_found(kind, number, reterr);
     }
     reg->last.kind = kind;
     reg->last.number = number;
@@ -238,39 +194,19 @@ int schema_reg_bind(struct schema_reg *reg, enum frame_kind kind, uint64_t numbe
                     struct slice text, struct err *reterr)
 {
     assert(reg != NULL);
+    const struct key k = key_of(kind, number);
     const struct schema_entry *e;
-    struct number *n = number_of(reg, kind, number, true);
-    if (n == NULL) {
-        return err_set(reterr, ERR_LIMIT, "more than %d schema numbers", SCHEMA_REG_MAX);
-    }
-    n->answer = ANSWER_NONE;
     int rc = admit(reg, text, &e, reterr);
     if (rc == 0 && kind == FRAME_SINGLE && schema_fingerprint(e->schema) != number) {
         rc = err_set(reterr, ERR_MISMATCH, "the schema has fingerprint %016llx, not %016llx",
                      (unsigned long long)schema_fingerprint(e->schema), (unsigned long long)number);
     }
+    void **at = rc == 0 ? map_put(&reg->numbers, slice_of(k.bytes, sizeof k.bytes)) : NULL;
+    if (rc == 0 && at == NULL) {
+        rc = err_set(reterr, ERR_LIMIT, "more than %d schema numbers", SCHEMA_REG_MAX);
+    }
     if (rc == 0) {
-        *n = (struct number){ANSWER_ENTRY, e};
+        *at = (void *)(uintptr_t)e;
     }
     return rc;
-}
-
-void schema_reg_refuse(struct schema_reg *reg, enum frame_kind kind, uint64_t number)
-{
-    struct number *n = number_of(reg, kind, number, true);
-    if (n != NULL && n->answer != ANSWER_ENTRY) {
-        n->answer = ANSWER_NONE;
-    }
-}
-
-void schema_reg_forget(struct schema_reg *reg)
-{
-    MAP_EACH (&reg->numbers, e) {
-        struct number *n = e->value;
-        if (n->answer != ANSWER_ENTRY) {
-            struct slice key = e->key;
-            map_remove(&reg->numbers, key);
-            mem_free(n);
-        }
-    }
 }

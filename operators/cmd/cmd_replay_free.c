@@ -187,7 +187,7 @@ static int print_outputs(struct free_run *f, struct err *reterr)
     struct bus_client *c = bus_client_new(f->work, "outputs");
     struct tapes *tapes = tapes_new(c, f->r->settings.timeout_ns);
     struct intern *keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    struct schema_reg *reg = schema_reg_new((struct schema_source){NULL, NULL});
+    struct schema_reg *reg = schema_reg_new();
     struct batch_in *decoder = batch_in_new(BATCH_LIMITS, keys, reg);
     int rc = 0;
     buf_init(&f->text, TEXT_MAX);

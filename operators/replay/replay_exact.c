@@ -409,7 +409,7 @@ int replay_exact(const struct replay_exact *x, struct replay_report *ret, struct
     struct player p = {.x = x, .report = ret, .clock = MERGE_NO_CLOCK};
     *ret = (struct replay_report){.clock = MERGE_NO_CLOCK, .clock_from = MERGE_NO_CLOCK};
     p.keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    p.reg = schema_reg_new((struct schema_source){NULL, NULL});
+    p.reg = schema_reg_new();
     p.decoder = batch_in_new(BATCH_LIMITS, p.keys, p.reg);
     p.arena = arena_new(NULL, "record", RECORD_ARENA);
     p.outputs = replay_outputs_new(x->topics ? x->tapes : NULL, x->task->plan, p.decoder);

@@ -25,7 +25,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
     s->conf = *conf;
     s->timer_at = INT64_MAX;
     s->keys = intern_new(KEYS_MAX, KEYS_BYTES);
-    s->reg = schema_reg_new((struct schema_source){NULL, NULL});
+    s->reg = schema_reg_new();
     s->decoder = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
     s->probe = probe_new(s->keys);
     slot_own_topics(s);

@@ -187,7 +187,7 @@ int main(int argc, char **argv)
     d.source = arena_new(NULL, "source", 256 * MIB);
     d.arena = arena_new(NULL, "batch", 256 * MIB);
     d.keys = intern_new(100000, 16 * MIB);
-    d.reg = schema_reg_new((struct schema_source){0});
+    d.reg = schema_reg_new();
     d.in = batch_in_new(BATCH_LIMITS, d.keys, d.reg);
     d.enc = batch_enc_new(BATCH_LIMITS, 16 * MIB);
     buf_init(&d.record, 64 * MIB);

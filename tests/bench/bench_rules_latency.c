@@ -299,7 +299,7 @@ static void begin(struct bench *b, const struct bus_conf *conf)
         must(bus_assign(b->reader, tp, BUS_FROM_START, TAG_READ, &err), &err, "events");
     }
     b->keys = intern_new(1 << 16, 1 << 20);
-    b->reg = schema_reg_new((struct schema_source){NULL, NULL});
+    b->reg = schema_reg_new();
     b->decoder = batch_in_new(BATCH_LIMITS, b->keys, b->reg);
     b->arena = arena_new(NULL, "rows", 64 << 20);
     b->enc = batch_enc_new(BATCH_LIMITS, 1000000);

@@ -334,7 +334,7 @@ static void begin(struct load *l, const char *brokers)
     l->consumer = client(RD_KAFKA_CONSUMER, consumer, ARRAY_LEN(consumer));
     l->ts = clock_wall(&clock) - 3600 * CLOCK_NS_PER_S;
     l->keys = intern_new(1 << 16, 1 << 20);
-    l->reg = schema_reg_new((struct schema_source){NULL, NULL});
+    l->reg = schema_reg_new();
     l->decoder = batch_in_new(BATCH_LIMITS, l->keys, l->reg);
     l->arena = arena_new(NULL, "rows", 64 << 20);
     l->print = schema_file_print(SLICE("event_batch.avsc"));

@@ -124,7 +124,7 @@ struct reader { /* of input, as a slot reads it */
 static void reader_init(struct reader *r)
 {
     *r = (struct reader){.keys = intern_new(1000, 100000),
-                         .reg = schema_reg_new((struct schema_source){NULL, NULL}),
+                         .reg = schema_reg_new(),
                          .arena = arena_new(NULL, "input", 64 << 20)};
     r->decoder = batch_in_new(BATCH_LIMITS, r->keys, r->reg);
 }

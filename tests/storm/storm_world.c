@@ -92,7 +92,7 @@ struct storm *storm_new(uint64_t seed, unsigned kind, const struct bus_sim_fault
         bus_sim_trace_to(s->bus, stderr);
     }
     s->keys = intern_new(10000, 1000000);
-    s->reg = schema_reg_new((struct schema_source){NULL, NULL});
+    s->reg = schema_reg_new();
     s->in = batch_in_new(BATCH_LIMITS, s->keys, s->reg);
     s->enc = batch_enc_new(BATCH_LIMITS, 100000);
     s->arena = arena_new(NULL, "tap", 16 << 20);

@@ -125,7 +125,7 @@ static void read_all(struct world *w, int *counts, int n)
 {
     struct bus_reader *r = bus_reader_new(w->client);
     struct intern *keys = intern_new(1000, 100000);
-    struct schema_reg *reg = schema_reg_new((struct schema_source){NULL, NULL});
+    struct schema_reg *reg = schema_reg_new();
     struct batch_in *in = batch_in_new(BATCH_LIMITS, keys, reg);
     struct arena *a = arena_new(NULL, "test", 64 << 20);
     struct bus_ev ev;

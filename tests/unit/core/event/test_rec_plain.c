@@ -207,7 +207,7 @@ TEST(plain_alerts_are_events_for_whoever_reads_events)
     struct err e;
     struct rec_batch b;
     make_world(&w);
-    struct schema_reg *reg = schema_reg_new((struct schema_source){NULL, NULL});
+    struct schema_reg *reg = schema_reg_new();
     struct batch_in *in = batch_in_new(BATCH_LIMITS, w.keys, reg);
     CHECK(frame_put(&w.out, FRAME_SINGLE, schema_file_print(SLICE("alert.avsc"))));
     CHECK(buf_add(&w.out, bytes, n));

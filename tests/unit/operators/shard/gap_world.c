@@ -245,7 +245,7 @@ struct gap_found *gap_read_all(struct gap_world *w)
     struct bus_client *c = bus_client_new(w->bus, "judge");
     struct bus_reader *r = bus_reader_new(c);
     struct intern *keys = intern_new(1000, 100000);
-    struct schema_reg *reg = schema_reg_new((struct schema_source){NULL, NULL});
+    struct schema_reg *reg = schema_reg_new();
     struct batch_in *in = batch_in_new(BATCH_LIMITS, keys, reg);
     struct arena *a = arena_new(NULL, "outputs", 16 << 20);
     const struct bus_tp of[] = {{bus_topic(c, SLICE("events")), 0},
