@@ -5,15 +5,9 @@
  * on meanwhile. On the embedded bus; what takes how long is told by the CPU time of threads.
  */
 #include "core/base/mem.h"
-#include "core/bus/bus_conf.h"
-#include "core/bus/bus_topics.h"
-#include "core/event/batch_enc.h"
-#include "core/event/frame.h"
-#include "core/event/schema.h"
-#include "operators/shard/layout.h"
 #include "operators/shard/slot.h"
-#include "operators/sig/builtin.h"
 #include "tests/test.h"
+#include "tests/unit/operators/shard/small_world.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -32,34 +26,18 @@ static const char small[] = GRAPH("small", "      insert into Seen select count(
                                            "Metric;\n");
 
 struct world {
-    struct bus *bus;
-    struct bus_client *sender, *worker;
-    struct bus_writer *out;
+    struct small_world world;
+    struct bus_client *worker;
     struct arena *arena;
     struct layout *large, *small;
     struct slot *slot;
     uint32_t sent;
 };
 
-static void wait_for(struct world *w, uint64_t tag)
-{
-    struct bus_ev ev[16];
-    for (bool seen = false; !seen;) {
-        bus_wait(w->sender, 1000000000);
-        for (int n = bus_poll(w->sender, ev, 16), i = 0; i < n; i++) {
-            seen |= ev[i].tag == tag;
-            CHECK(ev[i].kind != BUS_EV_ERROR && ev[i].kind != BUS_EV_REFUSED);
-        }
-    }
-}
-
 static struct layout *lay_out(struct arena *a, const char *text)
 {
-    const struct layout_conf conf = {.raw_parts = 1};
-    struct layout *l = NULL;
-    struct err err;
-    CHECK_OK(layout_make(a, slice_str(text), &conf, &l, &err), err);
-    CHECK(l->n_groups == 1 && l->groups[0].parts == 1);
+    struct layout *l = small_lay_out(a, slice_str(text), 1);
+    CHECK_EQ(1, l->groups[0].parts);
     return l;
 }
 
@@ -79,22 +57,15 @@ static uint64_t lineage_of(const struct layout *l)
 static void open_world(struct world *w)
 {
     static char dir[256];
-    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
     struct err err;
     (void)snprintf(dir, sizeof dir, "%s/bus", test_tmpdir());
     const struct bus_conf conf = {
         .kind = BUS_LOCAL, .prefix = "kaiju.", .local = {.dir = dir, .map_bytes = 1 << 30}};
-    CHECK_OK(bus_new(&conf, &w->bus, &err), err);
-    w->sender = bus_client_new(w->bus, "test");
-    bus_topic_specs(1, -1, specs);
-    CHECK_OK(bus_ensure(w->sender, specs, BUS_TOPICS_COUNT, 1, &err), err);
-    wait_for(w, 1);
-    CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
-    wait_for(w, 2);
+    small_open(&w->world, &conf, 1, NULL, 0);
     w->arena = arena_new(NULL, "test", 64 << 20);
     w->large = lay_out(w->arena, large);
     w->small = lay_out(w->arena, small);
-    w->worker = bus_client_new(w->bus, "worker");
+    w->worker = bus_client_new(w->world.bus, "worker");
     const struct slot_conf slot = {.name = SLICE("worker.0"),
                                    .commit_ns = 10 * CLOCK_NS_PER_MS,
                                    .snapshot_ns = 3600 * CLOCK_NS_PER_S,
@@ -108,41 +79,19 @@ static void close_world(struct world *w)
 {
     slot_free(w->slot);
     bus_client_free(w->worker);
-    bus_writer_close(w->out);
-    bus_client_free(w->sender);
-    bus_free(w->bus);
+    small_close(&w->world);
     arena_free(w->arena);
 }
 
 static void send(struct world *w)
 {
-    static const struct rec_context none = {NULL, 0, 0};
-    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
-    struct buf b;
-    struct err err;
     char text[100];
-    buf_init(&b, 1 << 20);
-    batch_enc_begin(enc, SLICE("test"), 0);
     for (uint32_t i = 0; i < PER_RECORD; i++, w->sent++) {
         (void)snprintf(text, sizeof text, "%080u", w->sent);
-        struct val_pair p[] = {val_pair(SLICE("name"), val_string(slice_str(text))),
-                               val_pair(SLICE("value"), val_double(w->sent))};
-        struct rec r = {.ts = INT64_C(1700000000000000000) + w->sent * INT64_C(1000),
-                        .kind = REC_METRIC,
-                        .context = &none,
-                        .type = SLICE("Metric"),
-                        .payload = p,
-                        .payload_len = 2};
-        CHECK_OK(batch_enc_add(enc, &r, &err), err);
+        small_metric(&w->world, INT64_C(1700000000000000000) + w->sent * INT64_C(1000),
+                     slice_str(text), w->sent);
     }
-    CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
-    CHECK_OK(batch_enc_end(enc, &b, &err), err);
-    struct bus_put put = {
-        .to = {bus_topic(w->sender, SLICE("metrics")), 0}, .value = buf_slice(&b), .token = 3};
-    CHECK_OK(bus_put(w->out, &put, &err), err);
-    wait_for(w, 3);
-    buf_done(&b);
-    batch_enc_free(enc);
+    small_put(&w->world, SLICE("metrics"), 0, NULL);
 }
 
 static int64_t thread_ns(void)

@@ -7,17 +7,14 @@
  * is over, it sleeps until then; one never is.
  */
 #include "core/base/mem.h"
-#include "core/bus/bus_conf.h"
 #include "core/bus/bus_sim.h"
-#include "core/bus/bus_topics.h"
 #include "core/event/batch_dec.h"
-#include "core/event/batch_enc.h"
 #include "core/event/frame.h"
-#include "core/event/schema.h"
 #include "operators/shard/layout.h"
 #include "operators/shard/slot_impl.h"
 #include "tests/test.h"
 #include "tests/unit/operators/shard/slot_abandon.h"
+#include "tests/unit/operators/shard/small_world.h"
 
 #include <stdio.h>
 
@@ -35,9 +32,8 @@ enum { OFTEN, RARELY, NEVER, GRAPHS };
 static const char *const documents[GRAPHS] = {GRAPH("often"), GRAPH("rarely"), GRAPH("never")};
 
 struct world {
-    struct bus *bus;
-    struct bus_client *sender, *worker;
-    struct bus_writer *out;
+    struct small_world small;
+    struct bus_client *worker;
     struct arena *arena;
     struct layout *graphs[GRAPHS];
     struct slot *slot;
@@ -55,18 +51,6 @@ static uint32_t draw(struct world *w, uint32_t below)
 
 /* ---- events ---- */
 
-static void wait_for(struct world *w, uint64_t tag)
-{
-    struct bus_ev ev[16];
-    for (bool seen = false; !seen;) {
-        bus_wait(w->sender, CLOCK_NS_PER_S);
-        for (int n = bus_poll(w->sender, ev, 16), i = 0; i < n; i++) {
-            seen |= ev[i].tag == tag;
-            CHECK(ev[i].kind != BUS_EV_ERROR && ev[i].kind != BUS_EV_REFUSED);
-        }
-    }
-}
-
 /* Most concern nobody; some are late. */
 static struct slice name_of(struct world *w)
 {
@@ -78,33 +62,14 @@ static struct slice name_of(struct world *w)
 
 static void send(struct world *w)
 {
-    static const struct rec_context none = {NULL, 0, 0};
-    struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 100000);
-    struct buf b;
-    struct err err;
-    buf_init(&b, 100000);
-    batch_enc_begin(enc, SLICE("test"), 0);
     for (uint32_t i = 0; i < PER_RECORD; i++) {
         w->ts += draw(w, 20000000);
-        struct val_pair p[] = {val_pair(SLICE("name"), val_string(name_of(w))),
-                               val_pair(SLICE("value"), val_double(draw(w, 9)))};
-        struct rec r = {.ts = w->ts - (draw(w, 50) == 0 ? (int64_t)draw(w, LATE_NS) : 0),
-                        .kind = REC_METRIC,
-                        .context = &none,
-                        .type = SLICE("Metric"),
-                        .payload = p,
-                        .payload_len = 2};
-        CHECK_OK(batch_enc_add(enc, &r, &err), err);
+        struct slice name = name_of(w);
+        double value = draw(w, 9);
+        int64_t late = draw(w, 50) == 0 ? (int64_t)draw(w, LATE_NS) : 0;
+        small_metric(&w->small, w->ts - late, name, value);
     }
-    CHECK(frame_put(&b, FRAME_SINGLE, schema_file_print(SLICE("event_batch.avsc"))));
-    CHECK_OK(batch_enc_end(enc, &b, &err), err);
-    struct bus_put put = {.to = {bus_topic(w->sender, SLICE("metrics")), w->sent++ % RAW_PARTS},
-                          .value = buf_slice(&b),
-                          .token = 3};
-    CHECK_OK(bus_put(w->out, &put, &err), err);
-    wait_for(w, 3);
-    buf_done(&b);
-    batch_enc_free(enc);
+    small_put(&w->small, SLICE("metrics"), w->sent++ % RAW_PARTS, NULL);
 }
 
 /* ---- the slot ---- */
@@ -131,7 +96,7 @@ static void begin(struct world *w)
         tasks[i] = w->graphs[i / RAW_PARTS]->groups[0].tasks[i % RAW_PARTS];
         tasks[i].from_start = true;
     }
-    w->worker = bus_client_new(w->bus, "worker");
+    w->worker = bus_client_new(w->small.bus, "worker");
     CHECK_OK(slot_new(w->worker, &conf, tasks, GRAPHS * RAW_PARTS, &w->slot, &err), err);
 }
 
@@ -152,9 +117,9 @@ static void end(struct world *w)
 static void pass(struct world *w, int64_t ns)
 {
     struct bus_ev ev[16];
-    int64_t until = bus_sim_now(w->bus) + ns;
-    while (bus_sim_now(w->bus) < until) {
-        (void)bus_sim_step(w->bus, until - bus_sim_now(w->bus));
+    int64_t until = bus_sim_now(w->small.bus) + ns;
+    while (bus_sim_now(w->small.bus) < until) {
+        (void)bus_sim_step(w->small.bus, until - bus_sim_now(w->small.bus));
         for (int n = bus_poll(w->worker, ev, 16), i = 0; i < n; i++) {
             slot_on_event(w->slot, &ev[i]);
         }
@@ -166,31 +131,19 @@ static void pass(struct world *w, int64_t ns)
 
 static void make(struct world *w)
 {
-    const struct layout_conf lconf = {.raw_parts = RAW_PARTS};
-    const struct bus_sim_faults calm = bus_sim_calm();
-    const struct bus_conf conf = {.kind = BUS_SIM, .prefix = "kaiju.", .sim = {w->seed, &calm}};
-    struct bus_topic_spec specs[BUS_TOPICS_COUNT];
-    struct err err;
+    const struct bus_conf conf = small_sim(w->seed);
     w->ts = INT64_C(1700000000000000000);
     w->arena = arena_new(NULL, "test", 256 << 20);
     for (int i = 0; i < GRAPHS; i++) {
-        CHECK_OK(layout_make(w->arena, slice_str(documents[i]), &lconf, &w->graphs[i], &err), err);
-        CHECK(w->graphs[i]->n_groups == 1 && w->graphs[i]->groups[0].parts == RAW_PARTS);
+        w->graphs[i] = small_lay_out(w->arena, slice_str(documents[i]), RAW_PARTS);
+        CHECK_EQ(RAW_PARTS, w->graphs[i]->groups[0].parts);
     }
-    CHECK_OK(bus_new(&conf, &w->bus, &err), err);
-    w->sender = bus_client_new(w->bus, "sender");
-    bus_topic_specs(RAW_PARTS, -1, specs);
-    CHECK_OK(bus_ensure(w->sender, specs, BUS_TOPICS_COUNT, 1, &err), err);
-    wait_for(w, 1);
-    CHECK_OK(bus_open(w->sender, SLICE(""), 2, &w->out, &err), err);
-    wait_for(w, 2);
+    small_open(&w->small, &conf, RAW_PARTS, NULL, 0);
 }
 
 static void unmake(struct world *w)
 {
-    bus_writer_close(w->out);
-    bus_client_free(w->sender);
-    bus_free(w->bus);
+    small_close(&w->small);
     arena_free(w->arena);
 }
 
@@ -200,7 +153,7 @@ typedef void on_record(void *arg, const struct bus_record *r);
 
 static void read_all(struct world *w, struct slice topic, uint32_t part, on_record *f, void *arg)
 {
-    struct bus_client *c = bus_client_new(w->bus, "judge");
+    struct bus_client *c = bus_client_new(w->small.bus, "judge");
     struct bus_reader *r = bus_reader_new(c);
     struct bus_ev ev[16];
     struct err err;
