@@ -49,8 +49,10 @@ struct win_ring {              /* zeroed is empty */
     uint64_t head, tail;
     size_t live;             /* without those removed */
     uint64_t moved, unmoved; /* while gaps are closed: those between are gaps; unmoved 0: not */
-    bool indexed;            /* from the first removal on */
+    bool indexed;            /* from the first removal on; */
+    uint64_t known, unknown; /* but for those from known to before unknown, a few at a time */
     struct win_index index;
+    uint32_t *lives;       /* events by page, once somebody counted places between gaps; NULL */
     struct win_late *late; /* NULL: it is not being saved in slices (win_late.h) */
 };
 static inline struct win_slot *win_ring_slot(const struct win_ring *r, uint64_t i)
@@ -68,7 +70,7 @@ struct evt *win_ring_take(struct win_ring *r);
 /* Takes that event out if it is there (the reference is the caller's). */
 bool win_ring_remove(struct win_ring *r, const struct evt *e);
 struct win_slot *win_ring_find(struct win_ring *r, const struct evt *e); /* NULL */
-struct evt *win_ring_nth(struct win_ring *r, size_t n); /* 0 = oldest; closes gaps */
+struct evt *win_ring_nth(struct win_ring *r, size_t n);                  /* 0 = oldest */
 void win_ring_each(const struct win_ring *r, void (*fn)(void *arg, struct evt *e), void *arg);
 void win_ring_renew(struct win_ring *r, struct vheap *h); /* of an empty one: not too much memory */
 void win_ring_done(struct win_ring *r, struct vheap *h);

@@ -11,7 +11,9 @@
  * is closed when it reaches an end, when the ring would grow, or when somebody counts places. In a
  * large ring where gaps are the most, each push moves a few events down: what lies between those
  * that were moved and those that were not is gaps as well, so at any time it is a ring like others.
- * While it is saved in slices no event is moved.
+ * While it is saved in slices no event is moved. Of a large one the index is made a page with each
+ * removal; who looks for an event that is not in it goes through what is not, which is a fiftieth
+ * of the work.
  */
 #include "core/base/mem.h"
 #include "operators/window/win_hold.h"
@@ -38,6 +40,18 @@ static struct win_slot **page_of(const struct win_ring *r, uint64_t number)
     return &r->pages[number & (r->cap / PAGE - 1)];
 }
 
+static uint32_t *lives_of(const struct win_ring *r, uint64_t page)
+{
+    return &r->lives[page & (r->cap / PAGE - 1)];
+}
+
+static void count_event(struct win_ring *r, uint64_t at, uint32_t more)
+{
+    if (UNLIKELY(r->lives != NULL)) {
+        *lives_of(r, at / PAGE) += more;
+    }
+}
+
 /* Pages of those numbers are given back. One is kept: who needs a page has mostly just done
  * without another. */
 static void give_back(struct win_ring *r, uint64_t from, uint64_t to)
@@ -58,6 +72,7 @@ static void end_at(struct win_ring *r, uint64_t tail)
 {
     uint64_t last = r->tail / PAGE;
     r->tail = tail;
+    r->unknown = MIN(r->unknown, tail);
     if (is_paged(r)) {
         give_back(r, tail / PAGE + 1, MIN(last + 1, r->head / PAGE + r->cap / PAGE));
     }
@@ -73,6 +88,8 @@ static void double_pages(struct win_ring *r)
         *page_of(r, k) = was[k & (n - 1)];
     }
     mem_free(was);
+    mem_free(r->lives); /* they will be counted again */
+    r->lives = NULL;
 }
 
 /* It is one full page. What has come round goes to another. */
@@ -113,6 +130,53 @@ static void make_index(struct win_ring *r)
     r->indexed = true;
 }
 
+/* ---- the index of a large ring: that of all but [known, unknown), where its events are not ----
+ */
+
+static bool is_known(const struct win_ring *r, uint64_t at)
+{
+    return at < r->known || at >= r->unknown;
+}
+
+static void know_some(struct win_ring *r)
+{
+    r->known = MAX(r->known, r->head);
+    for (uint64_t end = MIN(r->unknown, r->known + PAGE); r->known < end; r->known++) {
+        if (r->known < r->tail && slot(r, r->known)->e != NULL) {
+            win_index_add(&r->index, slot(r, r->known)->e, r->known);
+        }
+    }
+}
+
+static bool find_unknown(const struct win_ring *r, const struct evt *e, uint64_t *ret_at)
+{
+    for (uint64_t i = MAX(r->known, r->head), end = MIN(r->unknown, r->tail); i < end; i++) {
+        if (slot(r, i)->e == e) {
+            *ret_at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of an event that stands several times, the oldest is found. */
+static bool find_large(struct win_ring *r, const struct evt *e, uint64_t *ret_at)
+{
+    uint64_t at;
+    if (!r->indexed) {
+        r->indexed = true;
+        r->known = r->head;
+        r->unknown = r->tail;
+    }
+    know_some(r);
+    bool found = win_index_find(&r->index, e, ret_at);
+    if ((!found || *ret_at >= r->known) && r->known < r->unknown && find_unknown(r, e, &at)) {
+        *ret_at = at;
+        return true;
+    }
+    return found;
+}
+
 static void close_gaps(struct win_ring *r)
 {
     if (UNLIKELY(r->late != NULL)) {
@@ -136,7 +200,8 @@ static void close_gaps(struct win_ring *r)
 static void move_some(struct win_ring *r)
 {
     enum { FEW = 8 };
-    if (r->late != NULL || (r->unmoved == 0 && r->tail - r->head <= 2 * r->live)) {
+    if (r->late != NULL || r->known < r->unknown ||
+        (r->unmoved == 0 && r->tail - r->head <= 2 * r->live)) {
         return;
     }
     if (r->unmoved == 0) {
@@ -154,6 +219,8 @@ static void move_some(struct win_ring *r)
             }
             *slot(r, r->moved) = *s;
             s->e = NULL;
+            count_event(r, r->moved, 1);
+            count_event(r, r->unmoved, -1U);
         }
         r->moved++;
     }
@@ -197,6 +264,7 @@ void win_ring_push(struct win_ring *r, struct evt *e, int64_t at)
     if (r->indexed) {
         win_index_add(&r->index, e, r->tail);
     }
+    count_event(r, r->tail, 1);
     r->tail++;
     r->live++;
 }
@@ -244,9 +312,10 @@ struct evt *win_ring_take(struct win_ring *r)
     if (UNLIKELY(r->late != NULL)) {
         win_late_remove(r, r->head);
     }
-    if (r->indexed) {
+    if (r->indexed && is_known(r, r->head)) {
         win_index_remove(&r->index, e, r->head);
     }
+    count_event(r, r->head, -1U);
     r->head++;
     r->live--;
     trim(r, r->head - 1);
@@ -258,6 +327,9 @@ static bool find(struct win_ring *r, const struct evt *e, uint64_t *ret_at)
 {
     enum { FEW = 16 };
     uint64_t at = r->head;
+    if (is_paged(r)) {
+        return find_large(r, e, ret_at);
+    }
     if (!r->indexed && r->tail - r->head > FEW) {
         make_index(r);
     }
@@ -286,19 +358,53 @@ bool win_ring_remove(struct win_ring *r, const struct evt *e)
     if (UNLIKELY(r->late != NULL)) {
         win_late_remove(r, at);
     }
-    if (r->indexed) {
+    if (r->indexed && is_known(r, at)) {
         win_index_remove(&r->index, e, at);
     }
     slot(r, at)->e = NULL;
+    count_event(r, at, -1U);
     r->live--;
     trim(r, r->head);
     return true;
 }
 
+static void count_pages(struct win_ring *r)
+{
+    r->lives = mem_calloc(r->cap / PAGE, sizeof *r->lives);
+    for (uint64_t i = r->head; i < r->tail; i++) {
+        *lives_of(r, i / PAGE) += slot(r, i)->e != NULL;
+    }
+}
+
+/* Between gaps: page by page from the end that is nearer. */
+static struct evt *nth_of_pages(const struct win_ring *r, size_t n)
+{
+    bool back = n >= r->live / 2;
+    uint64_t page = (back ? r->tail - 1 : r->head) / PAGE;
+    size_t left = back ? r->live - 1 - n : n;
+    while (left >= *lives_of(r, page)) {
+        left -= *lives_of(r, page);
+        page += back ? UINT64_MAX : 1;
+    }
+    uint64_t i = back ? MIN(r->tail, (page + 1) * PAGE) - 1 : MAX(r->head, page * PAGE);
+    while (slot(r, i)->e == NULL || left > 0) {
+        left -= slot(r, i)->e != NULL;
+        i += back ? UINT64_MAX : 1;
+    }
+    return slot(r, i)->e;
+}
+
 struct evt *win_ring_nth(struct win_ring *r, size_t n)
 {
     assert(n < r->live);
-    if (r->live != r->tail - r->head) {
+    bool gaps = r->live != r->tail - r->head;
+    if (gaps && is_paged(r)) {
+        if (r->lives == NULL) {
+            count_pages(r);
+        }
+        return nth_of_pages(r, n);
+    }
+    if (gaps) {
         close_gaps(r);
     }
     return slot(r, r->head + n)->e;
@@ -334,6 +440,7 @@ void win_ring_done(struct win_ring *r, struct vheap *h)
     }
     mem_free(r->slots); /* or the array of pages */
     mem_free(r->spare);
+    mem_free(r->lives);
     win_index_done(&r->index);
     *r = (struct win_ring){.slots = NULL};
 }

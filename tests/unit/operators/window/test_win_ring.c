@@ -179,3 +179,48 @@ TEST(win_ring_push_asks_for_no_more_when_there_are_many)
     CHECK_EQ(20 * (size_t)MANY, r.ring.live);
     rig_done(&r);
 }
+
+static void check_places(struct rig *r)
+{
+    enum { LOOKS = 100 };
+    uint64_t span = r->ring.tail - r->ring.head;
+    for (int k = 0; k < LOOKS && r->live > 0; k++) {
+        size_t n = state_draw(&r->seed, (uint32_t)r->live), i = r->first;
+        n = k == 0 ? 0 : k == 1 ? r->live - 1 : n;
+        for (size_t left = n; r->all.ptr[i] == NULL || left > 0; i++) {
+            left -= r->all.ptr[i] != NULL;
+        }
+        CHECK(win_ring_nth(&r->ring, n) == r->all.ptr[i]);
+    }
+    CHECK_EQ(span, r->ring.tail - r->ring.head); /* nothing was moved for it */
+}
+
+TEST(win_ring_counts_places_between_gaps)
+{
+    struct rig r;
+    rig_init(&r, 5);
+    go_on(&r, MANY, 100, 0);
+    for (int round = 0; round < 4; round++) {
+        go_on(&r, MANY, 40, 0);
+        check_places(&r);
+        go_on(&r, MANY, 70, 20);
+        check_places(&r);
+        go_on(&r, MANY, 45, 55);
+        check_places(&r);
+    }
+    rig_done(&r);
+}
+
+TEST(win_ring_indexes_a_page_with_each_removal)
+{
+    struct rig r;
+    rig_init(&r, 6);
+    go_on(&r, MANY, 100, 0);
+    for (size_t i = 1; i < MANY / WIN_RING_PAGE; i++) {
+        remove_one(&r); /* looks for it twice */
+        CHECK(r.ring.index.by_event.count <= 2 * i * WIN_RING_PAGE);
+    }
+    remove_one(&r);
+    CHECK_EQ(r.live, r.ring.index.by_event.count);
+    rig_done(&r);
+}
