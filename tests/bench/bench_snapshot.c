@@ -12,8 +12,8 @@
  * their own times; with `groups` a window for each node; with `subquery` one of a subquery's own;
  * with `kept` rows that wait to be put out; with `last` a group for each event, with its last row;
  * and what is large in one place: with `lone` one partition of match_recognize, with `until` what
- * an until collects, with `distinct` the keys of one every-distinct, with `tenant` one partition of
- * a context, with `list` one group that keeps its events.
+ * an until collects, with `distinct` the keys of one every-distinct, with `list` one group that
+ * keeps its events.
  *
  *     bench_snapshot [MIB [KIND]]
  *
@@ -214,13 +214,6 @@ static const struct kind {
                     "        [a=Metric until b=Metric(value < 0)];\n"},
     {"distinct", LEVEL "      insert into Out select a.node as node from pattern\n"
                        "        [every-distinct(a.name) a=Metric] where a.value < 0;\n"},
-    {"tenant",
-     LEVEL "      insert into Owned select 'one' as tenant, name, node, value from Metric;\n"
-           "      create context Tenant partition by tenant from Owned;\n"
-           "      context Tenant insert into Out select node, count(distinct name) as d\n"
-           "        from Owned#time(30 days) having count(*) < 0;\n"
-           "      context Tenant insert into Out select irstream name from Owned#unique(name)\n"
-           "        having name is null;\n"},
     {"list", LEVEL "      insert into Out select maxby(value) as m, window(*) as w\n"
                    "        from Metric#time(30 days) having count(*) < 0;\n"},
 };
