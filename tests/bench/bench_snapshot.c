@@ -15,7 +15,11 @@
  * an until collects, with `distinct` the keys of one every-distinct, with `list` one group that
  * keeps its events.
  *
- *     bench_snapshot [MIB [KIND]]
+ *     bench_snapshot [MIB [KIND [DIR]]]
+ *     bench_snapshot restore KIND DIR
+ *
+ * It is restored three times, each by a process of its own: as after a restart, memory is new. With
+ * a directory, an empty one, the log stays there, to be restored again by the second form.
  *
  * A gap ends with a step in which inputs were taken. It begins with the end of the step before that
  * took some, or when the oldest of them was readable, whichever is later: all that time input was
@@ -35,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PER_RECORD = 200, NODES = 50000, TEXT = 200, AHEAD = 8, RECORDS_MAX = 1 << 20 };
@@ -426,11 +431,29 @@ static double seconds(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
+/* Of the process. */
+static double resident_mb(const char *what)
+{
+    char line[128];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, what, strlen(what)) == 0) {
+            kb = strtod(line + strlen(what), NULL);
+        }
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return kb * 1024 / 1e6;
+}
+
 static void restore(struct bench *b)
 {
     begin(b, "again.0");
     struct rusage from, to;
     (void)getrusage(RUSAGE_THREAD, &from);
+    double before = resident_mb("VmRSS:");
     int64_t began = slot_now(b->slot), cpu = clock_cpu_ns();
     while (slot_state(b->slot) < SLOT_LIVE) {
         pass(b);
@@ -442,36 +465,74 @@ static void restore(struct bench *b)
            (double)c.restored_bytes / 1e6, s, (double)c.restored_bytes / 1e6 / s, cpu_s,
            (unsigned long long)c.replayed);
     (void)getrusage(RUSAGE_THREAD, &to);
-    printf("    of the thread: %.2f s user, %.2f s system, %ld page faults\n",
-           seconds(to.ru_utime) - seconds(from.ru_utime),
-           seconds(to.ru_stime) - seconds(from.ru_stime), to.ru_minflt - from.ru_minflt);
+    double user = seconds(to.ru_utime) - seconds(from.ru_utime);
+    double sys = seconds(to.ru_stime) - seconds(from.ru_stime);
+    printf("    of the thread: %.2f s user, %.2f s system, %.0f MB per s; %ld page faults\n", user,
+           sys, (double)c.restored_bytes / 1e6 / (user + sys), to.ru_minflt - from.ru_minflt);
+    printf("    resident: %.0f MB before, %.0f after, %.0f at most\n", before,
+           resident_mb("VmRSS:"), resident_mb("VmHWM:"));
     slot_free(b->slot);
+}
+
+static void run_again(const char *dir, const char *kind)
+{
+    pid_t pid = fork();
+    int status = 1;
+    if (pid == 0) {
+        (void)execl("/proc/self/exe", "bench_snapshot", "restore", kind, dir, (char *)NULL);
+        _exit(1);
+    }
+    if (waitpid(pid, &status, 0) != pid || status != 0) {
+        fprintf(stderr, "it was not restored\n");
+        exit(1);
+    }
+}
+
+static void bench_open(struct bench *b, const char *dir, const char *kind)
+{
+    mem_tune();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    b->graph = graph_of(kind);
+    b->c = open_bus(&b->bus, dir, 16L << 30, 1);
+    lay_out(b);
+}
+
+static void bench_close(struct bench *b)
+{
+    VEC_DONE(&b->gaps);
+    VEC_DONE(&b->cpu_gaps);
+    bus_client_free(b->c);
+    bus_free(b->bus);
 }
 
 int main(int argc, char **argv)
 {
+    enum { TIMES = 3 };
     static struct bench b;
+    const char *kind = argc > 2 ? argv[2] : "rows";
+    if (argc > 3 && strcmp(argv[1], "restore") == 0) {
+        bench_open(&b, argv[3], kind);
+        restore(&b);
+        bench_close(&b);
+        return 0;
+    }
     uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
-    char dir[] = "/tmp/kaiju-bench-XXXXXX", command[64];
-    if (mkdtemp(dir) == NULL) {
+    char own[] = "/tmp/kaiju-bench-XXXXXX", command[64];
+    const char *dir = argc > 3 ? argv[3] : mkdtemp(own);
+    if (dir == NULL) {
         return 1;
     }
-    b.graph = graph_of(argc > 2 ? argv[2] : "rows");
     b.events = mib * PER_MIB / PER_RECORD * PER_RECORD;
     atomic_store(&b.upto, b.events);
-    mem_tune();
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    b.c = open_bus(&b.bus, dir, 16L << 30, 1);
-    lay_out(&b);
+    bench_open(&b, dir, kind);
     begin(&b, "first.0");
     (void)pthread_create(&b.sender, NULL, send, &b);
     under_load(&b, fill(&b));
     leave(&b);
-    restore(&b);
-    VEC_DONE(&b.gaps);
-    VEC_DONE(&b.cpu_gaps);
-    bus_client_free(b.c);
-    bus_free(b.bus);
-    (void)snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command) != 0;
+    bench_close(&b);
+    for (int i = 0; i < TIMES; i++) {
+        run_again(dir, kind);
+    }
+    (void)snprintf(command, sizeof command, "rm -r %s", own);
+    return argc > 3 ? 0 : system(command) != 0;
 }
