@@ -18,8 +18,7 @@
 #include "operators/sig/dat_type.h"
 
 struct vheap *vheap_new(void);
-void vheap_free(struct vheap *h); /* objects still held elsewhere die, too */
-void vheap_drain(struct vheap *h);
+void vheap_free(struct vheap *h), vheap_drain(struct vheap *h); /* free: held objects die, too */
 uint64_t vheap_epoch(const struct vheap *h); /* of the drain; no address is anew within one */
 size_t vheap_live(const struct vheap *h), vheap_pooled(const struct vheap *h); /* objects; dying */
 uint64_t vheap_carved(const struct vheap *h); /* objects that no free list had */
@@ -29,6 +28,7 @@ bool vheap_numbers(const struct vheap *h);
 void evt_number(struct vheap *h, struct evt *e);          /* and those in it; once */
 struct dat vheap_for_good(struct vheap *h, struct dat v); /* kept until the heap ends */
 void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes);
+void *vheap_own(struct vheap *h, enum dat_kind kind, size_t bytes); /* the caller's */
 
 static inline bool dat_is_obj(struct dat v)
 {

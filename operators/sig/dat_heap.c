@@ -151,6 +151,12 @@ void *vheap_obj(struct vheap *h, enum dat_kind kind, size_t bytes)
     return obj_new(h, kind, bytes);
 }
 
+void *vheap_own(struct vheap *h, enum dat_kind kind, size_t bytes)
+{
+    assert(bytes >= sizeof(struct obj));
+    return obj_own(h, kind, bytes);
+}
+
 struct evt *evt_bare(struct vheap *h, const struct etype *type)
 {
     vheap_breathe(h);

@@ -7,18 +7,15 @@
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "core/codec/endian.h"
+#include "operators/sig/evt_serials.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28, SERIALS_MIN = 64 };
-
-struct known {
-    uint64_t serial;
-    struct evt *e; /* NULL: free */
-};
+enum { DEPTH_MAX = 256, EVENTS_MAX = 1 << 28 };
 
 struct load {
     const struct save_types *types;
@@ -31,8 +28,9 @@ struct load {
     uint16_t depth;
     VEC(struct evt *) events; /* of the chunk; from `base` on: in the one that stands apart */
     size_t base;
-    struct known *by_serial; /* of all chunks: open addressing, a power of two */
-    size_t n_serials, serials_size;
+    struct evt_serials by_serial; /* of all chunks */
+    uint64_t number;              /* of the type that the last event had; */
+    const struct etype *type;     /* NULL: none had one yet */
     struct err err;
     bool failed;
 };
@@ -43,8 +41,6 @@ struct load *load_new(const struct save_types *types, struct vheap *heap)
     struct load *l = MEM_NEW(struct load);
     l->types = types;
     l->heap = heap;
-    l->serials_size = SERIALS_MIN;
-    l->by_serial = mem_calloc(SERIALS_MIN, sizeof *l->by_serial);
     return l;
 }
 
@@ -70,7 +66,7 @@ void load_free(struct load *l)
     forget_across(l);
     VEC_DONE(&l->across);
     VEC_DONE(&l->events);
-    mem_free(l->by_serial);
+    evt_serials_done(&l->by_serial);
     mem_free(l);
 }
 
@@ -85,6 +81,7 @@ void load_begin(struct load *l, const struct save_chunk *c)
     forget_across(l);
     VEC_CLEAR(&l->events);
     l->base = 0;
+    l->type = NULL;
 }
 
 struct vheap *load_heap(const struct load *l)
@@ -165,7 +162,7 @@ static inline const char *take(struct load *l, size_t n)
     return p;
 }
 
-uint64_t load_u(struct load *l)
+static uint64_t large_number(struct load *l)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -182,20 +179,30 @@ uint64_t load_u(struct load *l)
     return 0;
 }
 
+static inline ALWAYS_INLINE uint64_t number(struct load *l)
+{
+    if (LIKELY(l->in.len > 0 && (*l->in.ptr & 0x80) == 0)) {
+        l->in.len--;
+        return (uint8_t)*l->in.ptr++;
+    }
+    return large_number(l);
+}
+
+uint64_t load_u(struct load *l)
+{
+    return number(l);
+}
+
 int64_t load_i(struct load *l)
 {
     uint64_t v = load_u(l);
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
-static uint64_t fixed(struct load *l)
+static inline uint64_t fixed(struct load *l)
 {
     const char *p = take(l, 8);
-    uint64_t v = 0;
-    for (size_t i = 0; p != NULL && i < 8; i++) {
-        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
-    }
-    return v;
+    return p != NULL ? endian_le64(p) : 0;
 }
 
 double load_f(struct load *l)
@@ -235,7 +242,8 @@ struct slice load_bytes(struct load *l)
 
 /* ---- values ---- */
 
-static struct dat load_big(struct load *l, uint8_t kind)
+/* With one reference, which is the caller's, as all that follows. */
+static struct dat own_big(struct load *l, uint8_t kind)
 {
     int64_t scale = load_i(l);
     unsigned __int128 low = fixed(l), high = fixed(l);
@@ -243,7 +251,7 @@ static struct dat load_big(struct load *l, uint8_t kind)
         load_fail(l, "a number with a scale of %lld", (long long)scale);
         return DAT_NONE;
     }
-    struct vbig *b = vheap_obj(l->heap, kind, sizeof *b);
+    struct vbig *b = vheap_own(l->heap, kind, sizeof *b);
     b->scale = (int32_t)scale;
     b->unscaled = (__int128)(high << 64 | low);
     struct dat v = {.kind = kind, .i = 0};
@@ -251,28 +259,62 @@ static struct dat load_big(struct load *l, uint8_t kind)
     return v;
 }
 
-static struct dat load_map(struct load *l)
+static inline ALWAYS_INLINE struct dat own_str(struct load *l)
+{
+    struct slice text = load_bytes(l);
+    if (UNLIKELY(text.ptr == NULL)) {
+        return DAT_NONE;
+    }
+    struct vstr *s = vheap_own(l->heap, DAT_STRING, sizeof *s + text.len + 1);
+    s->len = (uint32_t)text.len;
+    s->hash = 0;
+    memcpy(s->s, text.ptr, text.len);
+    s->s[text.len] = '\0';
+    return dat_str(s);
+}
+
+static struct dat own_val(struct load *l);
+
+static struct dat own_map(struct load *l)
 {
     size_t n = load_count(l, 2);
-    struct vmap *m = vmap_new(l->heap, n);
+    struct vmap *m = vheap_own(l->heap, DAT_MAP, sizeof *m + n * sizeof m->v[0]);
+    m->len = (uint32_t)n;
+    m->hash = 0;
     for (size_t i = 0; i < n; i++) {
-        struct dat key = load_val(l);
-        vmap_set(m, i, key, load_val(l));
+        m->v[i].key = own_val(l);
+        m->v[i].value = own_val(l);
     }
     return dat_map(m);
 }
 
-static struct dat load_list(struct load *l)
+static struct dat own_list(struct load *l)
 {
     size_t n = load_count(l, 1);
-    struct vlist *list = vlist_new(l->heap, n);
+    struct vlist *list = vheap_own(l->heap, DAT_LIST, sizeof *list + n * sizeof list->v[0]);
+    list->len = (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
-        vlist_set(list, i, load_val(l));
+        list->v[i] = own_val(l);
     }
     return dat_list(list);
 }
 
-static struct dat load_kind(struct load *l, uint8_t kind)
+/* What has others in it. */
+static struct dat own_nest(struct load *l, uint8_t kind)
+{
+    if (l->depth == DEPTH_MAX) {
+        load_fail(l, "a value of kind %u, %u deep", kind, l->depth);
+        return DAT_NONE;
+    }
+    l->depth++;
+    struct dat v = kind == DAT_EVENT ? dat_keep(dat_evt(load_evt(l)))
+                   : kind == DAT_MAP ? own_map(l)
+                                     : own_list(l);
+    l->depth--;
+    return v;
+}
+
+static struct dat own_kind(struct load *l, uint64_t kind)
 {
     struct dat v = {.kind = kind, .i = 0};
     switch (kind) {
@@ -286,26 +328,30 @@ static struct dat load_kind(struct load *l, uint8_t kind)
     case DAT_FLOAT:
     case DAT_DOUBLE: v.d = load_f(l); return v;
     case DAT_BIGINT:
-    case DAT_BIGDEC: return load_big(l, kind);
-    case DAT_STRING: return dat_str(vstr_new(l->heap, load_bytes(l)));
-    case DAT_EVENT: return dat_evt(load_evt(l));
-    case DAT_MAP: return load_map(l);
-    case DAT_LIST: return load_list(l);
-    default: load_fail(l, "a value of kind %u", kind); return DAT_NONE;
+    case DAT_BIGDEC: return own_big(l, (uint8_t)kind);
+    case DAT_STRING: return own_str(l);
+    case DAT_EVENT:
+    case DAT_MAP:
+    case DAT_LIST: return own_nest(l, (uint8_t)kind);
+    default: load_fail(l, "a value of kind %llu", (unsigned long long)kind); return DAT_NONE;
     }
+}
+
+static inline ALWAYS_INLINE struct dat own_val(struct load *l)
+{
+    struct dat v = own_kind(l, number(l));
+    if (UNLIKELY(l->failed)) {
+        dat_drop(l->heap, v);
+        return DAT_NONE;
+    }
+    return v;
 }
 
 struct dat load_val(struct load *l)
 {
-    uint64_t kind = load_u(l);
-    if (l->failed || l->depth == DEPTH_MAX || kind > DAT_LIST) {
-        load_fail(l, "a value of kind %llu, %u deep", (unsigned long long)kind, l->depth);
-        return DAT_NONE;
-    }
-    l->depth++;
-    struct dat v = load_kind(l, (uint8_t)kind);
-    l->depth--;
-    return l->failed ? DAT_NONE : v;
+    struct dat v = own_val(l);
+    dat_drop(l->heap, v); /* the pool has it */
+    return v;
 }
 
 /* Whether code that was bound for values of that type may look at it. */
@@ -346,13 +392,21 @@ bool load_more(const struct load *l)
     return !l->failed && left(l) > 0;
 }
 
-struct dat load_val_of(struct load *l, struct ty ty)
+static inline ALWAYS_INLINE struct dat own_val_of(struct load *l, struct ty ty)
 {
-    struct dat v = load_val(l);
+    struct dat v = own_val(l);
     if (!dat_is_null(v) && !fits(v, ty)) {
         load_fail(l, "a value of kind %u for a %s", (unsigned)v.kind, ty_name(ty.kind));
+        dat_drop(l->heap, v);
         return DAT_NONE;
     }
+    return v;
+}
+
+struct dat load_val_of(struct load *l, struct ty ty)
+{
+    struct dat v = own_val_of(l, ty);
+    dat_drop(l->heap, v);
     return v;
 }
 
@@ -371,8 +425,7 @@ static void load_causes(struct load *l, struct evt *e)
     if (n == 0) {
         return;
     }
-    e->causes = causes_new(l->heap, n);
-    obj_keep(&e->causes->o);
+    e->causes = causes_own(l->heap, n);
     for (size_t i = 0; i < n; i++) {
         uint64_t hi = fixed(l);
         e->causes->r[i] = (struct eref){hi, fixed(l)};
@@ -387,76 +440,80 @@ static struct dat null_of(struct load *l)
     return DAT_NONE;
 }
 
+static const struct etype *type_of(struct load *l, uint64_t number)
+{
+    if (UNLIKELY(l->type == NULL || l->number != number)) {
+        l->type = l->failed ? NULL : l->types->type(l->types->arg, number);
+        l->number = number;
+    }
+    return l->type;
+}
+
+static void load_extra(struct load *l, struct evt *e)
+{
+    struct dat extra = own_val(l);
+    if (extra.kind == DAT_MAP) {
+        e->extra = extra.m;
+    } else if (!dat_is_null(extra)) {
+        load_fail(l, "undeclared properties that are no map");
+        dat_drop(l->heap, extra);
+    }
+}
+
+/* All of them, null behind a failure. Most columns of a wide type are null. */
+static void load_columns(struct load *l, struct evt *e)
+{
+    const struct etype *t = e->type;
+    for (uint32_t i = 0, n = t->n_cols; i < n; i++) {
+        const char *p = l->in.ptr, *end = p + MIN(l->in.len, n - i);
+        for (; p < end && *p == DAT_NULL; p++) {
+            e->p[i++] = DAT_NONE;
+        }
+        l->in.len -= (size_t)(p - l->in.ptr);
+        l->in.ptr = p;
+        if (i < n) {
+            e->p[i] = ety_is_place(t, i) ? null_of(l) : own_val_of(l, t->cols[i].ty);
+        }
+    }
+}
+
 static struct evt *event_itself(struct load *l)
 {
-    uint64_t serial = load_u(l), number = load_u(l);
-    const struct etype *type = l->failed ? NULL : l->types->type(l->types->arg, number);
+    uint64_t serial = number(l), type_number = number(l);
+    evt_serials_soon(&l->by_serial, serial);
+    const struct etype *type = l->failed ? NULL : type_of(l, type_number);
     if (l->failed || type == NULL) {
-        load_fail(l, "an event of type %llu, which does not exist", (unsigned long long)number);
+        load_fail(l, "an event of type %llu, which does not exist",
+                  (unsigned long long)type_number);
         return NULL;
     }
     if (type->n_cols > left(l)) {
         load_fail(l, "it ends too early");
         return NULL;
     }
-    struct evt *e = evt_new(l->heap, type);
+    struct evt *e = evt_bare(l->heap, type);
     e->serial = serial;
     e->ref.hi = fixed(l);
     e->ref.lo = fixed(l);
     load_causes(l, e);
-    struct dat extra = load_val(l);
-    if (extra.kind == DAT_MAP) {
-        e->extra = extra.m;
-        obj_keep(&e->extra->o);
-    } else if (!dat_is_null(extra)) {
-        load_fail(l, "undeclared properties that are no map");
-    }
-    for (uint32_t i = 0; i < type->n_cols; i++) {
-        evt_set(e, i, ety_is_place(type, i) ? null_of(l) : load_val_of(l, type->cols[i].ty));
-    }
+    load_extra(l, e);
+    load_columns(l, e);
     return e;
-}
-
-static struct known *place_of(const struct load *l, uint64_t serial)
-{
-    size_t mask = l->serials_size - 1;
-    size_t i = (serial * 0x9e3779b97f4a7c15ULL >> 24) & mask;
-    while (l->by_serial[i].e != NULL && l->by_serial[i].serial != serial) {
-        i = (i + 1) & mask;
-    }
-    return &l->by_serial[i];
-}
-
-static void more_serials(struct load *l)
-{
-    struct known *old = l->by_serial;
-    size_t n = l->serials_size;
-    l->serials_size = 4 * n;
-    l->by_serial = mem_calloc(l->serials_size, sizeof *l->by_serial);
-    for (size_t i = 0; i < n; i++) {
-        if (old[i].e != NULL) {
-            *place_of(l, old[i].serial) = old[i];
-        }
-    }
-    mem_free(old);
 }
 
 /* The object that is known by this serial already, or this one from now on. */
 static struct evt *one_object(struct load *l, struct evt *e)
 {
-    if (2 * (l->n_serials + 1) > l->serials_size) {
-        more_serials(l);
-    }
-    struct known *at = place_of(l, e->serial);
-    if (at->e == NULL && l->n_serials++ < EVENTS_MAX) {
-        *at = (struct known){e->serial, e};
-    }
-    if (at->e == NULL) {
+    if (l->by_serial.n == EVENTS_MAX) {
         load_fail(l, "too many events");
-    } else if (at->e->type != e->type) {
-        load_fail(l, "two events with the number %llu", (unsigned long long)e->serial);
+        return NULL;
     }
-    return l->failed ? NULL : at->e;
+    struct evt *is = evt_serials_one(&l->by_serial, e->serial, e);
+    if (is->type != e->type) {
+        load_fail(l, "two events with the number %llu", (unsigned long long)e->serial);
+        return NULL;
+    }
+    return is;
 }
 
 /* NULL: a failure. */
