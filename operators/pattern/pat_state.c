@@ -18,6 +18,7 @@
 #include "operators/pattern/pat_impl.h"
 
 #include "core/base/mem.h"
+#include "operators/sig/evt_serials.h"
 #include "operators/sig/save_late.h"
 
 #include <assert.h>
@@ -27,6 +28,7 @@ enum {
     PAGE = 32,        /* births */
     GROUP_PAGES = 16, /* that lie beside each other in a group */
     FEW = 4,          /* so many instances have no node of their own */
+    SOON = 8,         /* instances ahead of the one that is given its place */
 };
 
 struct pat_inst *pat_kid(const struct pat_inst *i, uint32_t slot)
@@ -266,20 +268,26 @@ void pat_save_pages(struct pat *p, struct save *s)
 
 struct born { /* an instance without its place */
     struct pat_inst *i;
-    uint64_t parent;
+    uint64_t nr, parent;
 };
 
-struct known {
-    uint64_t serial;
-    struct evt *m; /* NULL: free */
+struct born_vec {
+    struct born *ptr;
+    size_t len, cap;
+};
+
+struct run {     /* instances whose numbers ascend, as read */
+    uint64_t nr; /* the first one's */
+    size_t at, n;
 };
 
 struct pat_reader {
     bool apart;
-    uint64_t left;          /* instances to be read */
-    VEC(struct born) insts; /* by number, in the end */
-    struct known *known;    /* matches of all pages: open addressing, a power of two */
-    size_t n_known, size;
+    uint64_t left;            /* instances to be read */
+    struct born_vec insts;    /* by number, in the end */
+    VEC(struct run) runs;     /* of them, as they were read */
+    struct evt_serials known; /* matches of all pages */
+    struct born found;        /* what was asked for last; i: NULL, or it */
 };
 
 /* A tag's value: its event, or events, or nothing. What a column that is not a tag holds is fine.
@@ -303,42 +311,6 @@ bool pat_fits(const struct pat *p, int col, struct dat v)
     return fits(&p->plan->type->cols[col], v);
 }
 
-static struct known *place_of(const struct pat_reader *r, uint64_t serial)
-{
-    size_t i = (serial * 0x9e3779b97f4a7c15ULL >> 24) & (r->size - 1);
-    while (r->known[i].m != NULL && r->known[i].serial != serial) {
-        i = (i + 1) & (r->size - 1);
-    }
-    return &r->known[i];
-}
-
-/* The match that is known by this serial already, or this one from now on. */
-static struct evt *one_match(struct pat_reader *r, struct evt *m)
-{
-    enum { KNOWN_MIN = 64 };
-    if (m->serial == 0) {
-        return m;
-    }
-    if (2 * (r->n_known + 1) > r->size) {
-        struct known *old = r->known;
-        size_t n = r->size;
-        r->size = MAX(4 * n, (size_t)KNOWN_MIN);
-        r->known = mem_calloc(r->size, sizeof *r->known);
-        for (size_t i = 0; i < n; i++) {
-            if (old[i].m != NULL) {
-                *place_of(r, old[i].serial) = old[i];
-            }
-        }
-        mem_free(old);
-    }
-    struct known *at = place_of(r, m->serial);
-    if (at->m == NULL) {
-        *at = (struct known){m->serial, m};
-        r->n_known++;
-    }
-    return at->m;
-}
-
 struct evt *pat_load_match(struct pat *p, struct load *l)
 {
     uint64_t number = load_u(l);
@@ -352,6 +324,7 @@ struct evt *pat_load_match(struct pat *p, struct load *l)
     }
     struct evt *m = evt_new(p->env->heap, t);
     m->serial = load_u(l);
+    evt_serials_soon(&p->reader->known, m->serial);
     for (uint32_t k = 0; k < t->n_cols && load_ok(l); k++) {
         struct dat v = load_val(l);
         if (!fits(&t->cols[k], v)) {
@@ -360,9 +333,18 @@ struct evt *pat_load_match(struct pat *p, struct load *l)
         }
         evt_set(m, k, v);
     }
-    m = one_match(p->reader, m);
+    m = m->serial != 0 ? evt_serials_one(&p->reader->known, m->serial, m) : m;
     *VEC_PUSH(&p->named) = m;
     return m;
+}
+
+static void note_birth(struct pat_reader *r, struct pat_inst *i, uint64_t parent)
+{
+    if (r->insts.len == 0 || VEC_LAST(&r->insts)->nr > i->nr) {
+        *VEC_PUSH(&r->runs) = (struct run){.nr = i->nr, .at = r->insts.len};
+    }
+    VEC_LAST(&r->runs)->n++;
+    *VEC_PUSH(&r->insts) = (struct born){i, i->nr, parent};
 }
 
 static void load_inst(struct pat *p, uint64_t page, struct load *l)
@@ -377,7 +359,7 @@ static void load_inst(struct pat *p, uint64_t page, struct load *l)
     struct pat_inst *i = pat_new_inst(p, p->nodes[id]);
     i->nr = nr;
     r->left--;
-    *VEC_PUSH(&r->insts) = (struct born){i, parent};
+    note_birth(r, i, parent);
     pat_begun_with(i, pat_load_match(p, l));
     if (load_ok(l) && i->node->def->load != NULL) {
         i->node->def->load(i, l);
@@ -415,30 +397,54 @@ void pat_reader_free(struct pat *p)
         pat_quit(x->i);
     }
     VEC_DONE(&r->insts);
-    mem_free(r->known);
+    VEC_DONE(&r->runs);
+    evt_serials_done(&r->known);
     mem_free(r);
     p->reader = NULL;
 }
 
-static int by_nr(const void *a, const void *b)
+static int by_first(const void *a, const void *b)
 {
-    const struct born *x = a, *y = b;
-    return x->i->nr < y->i->nr ? -1 : x->i->nr > y->i->nr;
+    const struct run *x = a, *y = b;
+    return x->nr < y->nr ? -1 : x->nr > y->nr;
 }
 
-static struct pat_inst *find(const struct pat_reader *r, uint64_t nr)
+/* A chunk has the births of some pages, which are not those of any other: whole runs are put in
+ * their order, and what does not ascend then is wrong. */
+static void put_in_order(struct pat_reader *r)
 {
+    if (r->runs.len < 2) {
+        return;
+    }
+    qsort(r->runs.ptr, r->runs.len, sizeof *r->runs.ptr, by_first);
+    struct born *to = mem_alloc(r->insts.len * sizeof *to);
+    size_t n = 0;
+    VEC_EACH (&r->runs, x) {
+        memcpy(to + n, r->insts.ptr + x->at, x->n * sizeof *to);
+        n += x->n;
+    }
+    assert(n == r->insts.len);
+    VEC_DONE(&r->insts);
+    r->insts = (struct born_vec){to, n, n};
+}
+
+static struct pat_inst *find(struct pat_reader *r, uint64_t nr)
+{
+    if (r->found.i != NULL && r->found.nr == nr) { /* neighbours often have the same parent */
+        return r->found.i;
+    }
     size_t low = 0, high = r->insts.len;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (r->insts.ptr[mid].i->nr < nr) {
+        if (r->insts.ptr[mid].nr < nr) {
             low = mid + 1;
         } else {
             high = mid;
         }
     }
-    bool found = low < r->insts.len && r->insts.ptr[low].i->nr == nr;
-    return found ? r->insts.ptr[low].i : NULL;
+    bool found = low < r->insts.len && r->insts.ptr[low].nr == nr;
+    r->found = found ? r->insts.ptr[low] : (struct born){0};
+    return r->found.i;
 }
 
 /* Older ones have their places. */
@@ -449,7 +455,7 @@ static bool give_place(struct pat *p, const struct born *x)
         p->root = i;
         return true;
     }
-    struct pat_inst *to = x->parent < i->nr ? find(p->reader, x->parent) : NULL;
+    struct pat_inst *to = x->parent < x->nr ? find(p->reader, x->parent) : NULL;
     if (to == NULL || to->node != i->node->up ||
         (to->node->def->one_each && pat_kid(to, i->slot) != NULL)) {
         return false;
@@ -462,13 +468,14 @@ static bool give_place(struct pat *p, const struct born *x)
 static void build(struct pat *p, struct load *l)
 {
     struct pat_reader *r = p->reader;
-    if (r->insts.len > 0) {
-        qsort(r->insts.ptr, r->insts.len, sizeof *r->insts.ptr, by_nr);
-    }
+    put_in_order(r);
     for (size_t k = 0; k < r->insts.len; k++) {
         const struct born *x = &r->insts.ptr[k];
-        if ((k > 0 && x[-1].i->nr == x->i->nr) || !give_place(p, x)) {
-            load_fail(l, "instance %llu twice, or where none can be", (unsigned long long)x->i->nr);
+        if (k + SOON < r->insts.len) {
+            __builtin_prefetch(x[SOON].i, 1);
+        }
+        if ((k > 0 && x[-1].nr >= x->nr) || !give_place(p, x)) {
+            load_fail(l, "instance %llu twice, or where none can be", (unsigned long long)x->nr);
             return;
         }
     }
