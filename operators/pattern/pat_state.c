@@ -340,7 +340,8 @@ struct evt *pat_load_match(struct pat *p, struct load *l)
 
 static void note_birth(struct pat_reader *r, struct pat_inst *i, uint64_t parent)
 {
-    if (r->insts.len == 0 || VEC_LAST(&r->insts)->nr > i->nr) {
+    if (r->insts.len == 0 || VEC_LAST(&r->insts)->nr / PAGE != i->nr / PAGE ||
+        VEC_LAST(&r->insts)->nr > i->nr) {
         *VEC_PUSH(&r->runs) = (struct run){.nr = i->nr, .at = r->insts.len};
     }
     VEC_LAST(&r->runs)->n++;
@@ -409,8 +410,8 @@ static int by_first(const void *a, const void *b)
     return x->nr < y->nr ? -1 : x->nr > y->nr;
 }
 
-/* A chunk has the births of some pages, which are not those of any other: whole runs are put in
- * their order, and what does not ascend then is wrong. */
+/* Births of different pages do not mix: whole runs are put in their order, and what does not ascend
+ * then is wrong. */
 static void put_in_order(struct pat_reader *r)
 {
     if (r->runs.len < 2) {
