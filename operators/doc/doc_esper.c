@@ -326,6 +326,14 @@ static void put_name(struct buf *out, struct slice name)
     (void)buf_add_str(out, "') ");
 }
 
+/* A listener was told of the rows, and no statement reads them: here they are alerts. */
+static bool tells(struct slice head, struct slice epl)
+{
+    struct slice listener = slice_trim(option(head, SLICE("listener")));
+    return listener.len > 0 && !slice_eq_nocase(listener, SLICE("none")) &&
+           slice_eq_nocase(slice_sub(epl, 0, 6), SLICE("select"));
+}
+
 static int statements(struct esper *e, const struct doc_esper_file *f, struct err *reterr)
 {
     struct slice rest = f->text, line;
@@ -347,7 +355,7 @@ static int statements(struct esper *e, const struct doc_esper_file *f, struct er
             return at_line(reterr, f, number, "a line is name:X,listener:Y=EPL");
         }
         struct slice epl = slice_trim(slice_sub(line, eq + 1, line.len));
-        struct slice name = option(slice_sub(line, 0, eq), SLICE("name"));
+        struct slice head = slice_sub(line, 0, eq), name = option(head, SLICE("name"));
         while (epl.len > 0 && epl.ptr[epl.len - 1] == ';') {
             epl = slice_trim(slice_sub(epl, 0, epl.len - 1));
         }
@@ -355,6 +363,7 @@ static int statements(struct esper *e, const struct doc_esper_file *f, struct er
         if (name.len > 0) {
             put_name(e->out, name);
         }
+        (void)buf_add_str(e->out, tells(head, epl) ? "@Alert(severity='info') " : "");
         (void)buf_add_slice(e->out, epl);
         (void)buf_add_str(e->out, ";\n");
     }

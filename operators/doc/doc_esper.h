@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The rules of the original Kaiju as a graph document. Its statement files have a statement a line,
- * `name:X,listener:Y=EPL`; its event files a type a line, `Name>{payload}>{context}>{parents}`.
+ * `name:X,listener:Y=EPL` (a select with a listener tells people of its rows: @Alert); its event
+ * files a type a line, `Name>{payload}>{context}>{parents}`.
  */
 #ifndef OPERATORS_DOC_DOC_ESPER_H
 #define OPERATORS_DOC_DOC_ESPER_H

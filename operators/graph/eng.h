@@ -75,6 +75,7 @@ uint64_t eng_peak(const struct eng *e, enum lim_kind k);
 uint64_t eng_dropped(const struct eng *e, enum lim_kind k);
 bool eng_is_limited(const struct eng *e, enum lim_kind k); /* it was met, and has not recovered */
 struct slice eng_limited(const struct eng *e, enum lim_kind k); /* the first that met it, or none */
+struct slice eng_halted(const struct eng *e);                   /* the first a limit stopped */
 /* The `max` that cost most, most first: how many. */
 size_t eng_costs(const struct eng *e, struct eng_cost *ret, size_t max);
 /* Statement names in order of deployment, for tools. */

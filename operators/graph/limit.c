@@ -243,6 +243,23 @@ struct slice eng_limited(const struct eng *e, enum lim_kind k)
     return SLICE_NONE;
 }
 
+struct slice eng_halted(const struct eng *e)
+{
+    uint64_t dropped = 0;
+    for (uint32_t k = 0; k < LIM_KINDS; k++) {
+        dropped |= e->lim.dropped[k];
+    }
+    VEC_EACH (&e->stmts, st) {
+        if (dropped == 0) {
+            break; /* asked often, of many statements */
+        }
+        if ((*st)->halted) {
+            return (*st)->name.len > 0 ? (*st)->name : SLICE("a statement without a name");
+        }
+    }
+    return SLICE_NONE;
+}
+
 bool eng_is_limited(const struct eng *e, enum lim_kind k)
 {
     return e->lim.hit[k];

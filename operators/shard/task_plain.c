@@ -141,16 +141,10 @@ void task_rows(void *arg, struct slice statement, const struct eng_rows *rows)
 
 /* ---- what is wrong ---- */
 
-void task_trouble(const struct task *t, char *to, size_t n)
+static size_t limits_met(const struct task *t, char *to, size_t n)
 {
     struct lim limits;
     size_t at = 0;
-    assert(n > 0);
-    to[0] = '\0';
-    if (t->has_failed) {
-        (void)snprintf(to, n, "its rules are not deployed: %s", t->failed.msg);
-        return;
-    }
     lim_init(&limits, t->plan->limits);
     for (uint32_t k = 0; k < LIM_KINDS && at < n; k++) {
         if (eng_is_limited(t->eng, (enum lim_kind)k)) {
@@ -163,6 +157,24 @@ void task_trouble(const struct task *t, char *to, size_t n)
                 at += (size_t)snprintf(to + at, n - at, " ('" SLICE_FMT "')", SLICE_ARG(who));
             }
         }
+    }
+    return at;
+}
+
+void task_trouble(const struct task *t, char *to, size_t n)
+{
+    size_t at = 0;
+    assert(n > 0);
+    to[0] = '\0';
+    if (t->has_failed) {
+        (void)snprintf(to, n, "its rules are not deployed: %s", t->failed.msg);
+        return;
+    }
+    at = limits_met(t, to, n);
+    struct slice halted = eng_halted(t->eng);
+    if (halted.len > 0 && at < n) {
+        at += (size_t)snprintf(to + at, n - at, "%s'" SLICE_FMT "' was stopped by a limit",
+                               at > 0 ? "; " : "", SLICE_ARG(halted));
     }
     if (t->counts.gaps > 0 && at < n) {
         at += (size_t)snprintf(to + at, n - at, "%sinput was lost", at > 0 ? "; " : "");

@@ -118,6 +118,9 @@ bool dat_intake_builtin(struct dat_intake *in, const struct etype *type, enum bu
     if (row == NULL) {
         return false;
     }
+    if (row->records[0] == '\0') {
+        add_kind(in, type->name, type, NULL); /* rules make it, for those that stand above them */
+    }
     struct slice rest = slice_str(row->records), record;
     while (slice_split(&rest, ' ', &record)) {
         if (record.len > 0) {

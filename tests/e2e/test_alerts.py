@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What leaves rules besides derived events: alerts, which people, streams and other rules read, and
 letters about what could not be taken."""
+import collections
 import json
 import os
 import signal
@@ -51,6 +52,22 @@ levels:
     epl: |
       @name('kept') insert into Kept select count(*) as n from LogRecord#keepall;
 """
+LOOP = """apiVersion: kaiju/v1
+kind: RuleGraph
+name: loop
+limits: {cascade: 100}
+levels:
+  - name: logs
+    epl: |
+      @name('first') insert into Again select body from LogRecord;
+      @name('next') insert into Again select body from Again;
+"""
+FIRST_KAIJU = {
+    "logs-statements.txt": "listener:none,name:Words=insert into Event select timestamp as timestamp, "
+                           "new {word=fields('log')} as payload, new {namespace='n'} as context from FLog\n",
+    "hl-statements.txt": "listener:simple,name:Two words=select a.word, b.word as behind "
+                         "from pattern [every a=Word -> b=Word]\n",
+    "hl-events.txt": "Found\nWord>{word:string}>{namespace:string}>{Found}\n"}
 
 
 class Listener(threading.Thread):
@@ -157,11 +174,41 @@ class Alerts(Case):
         self.until("nobody says so", lambda: json.load(urllib.request.urlopen(
             api + "limited/status"))["phase"] == "degraded")
         status = json.load(urllib.request.urlopen(api + "limited/status"))
-        self.assertEqual(["rows: no more than 5, then drop_new"],
+        self.assertEqual(["rows: no more than 5, then drop_new ('kept')"],
                          [t["degraded"] for t in status["tasks"] if "degraded" in t])
         role.wait_log(r'msg="a graph does not run as it should" graph=default/limited')
         self.until("the other stands", lambda: len(self.events("alerts")) == 4)
         self.assertEqual("running", json.load(urllib.request.urlopen(api + "lines/status"))["phase"])
+        self.assertEqual(0, role.stop())
+
+    def test_who_loops_is_stopped_and_told_of_for_as_long(self):
+        role = self.begin()
+        self.apply_all(role, LOOP)
+        api = f"http://{role.addr}/api/v1/rulegraphs/loop/status"
+        self.assertEqual(200, post(role.otlp, "logs", logs(1, 1)).status)
+        self.until("nobody says so", lambda: json.load(urllib.request.urlopen(api))["phase"] == "degraded")
+        self.assertEqual(200, post(role.otlp, "logs", logs(40, 2)).status)
+        self.until("others do not come through",
+                   lambda: collections.Counter(e["type"] for e in self.events("events"))["Again"] == 141)
+        self.until("it is forgotten", lambda: ["'next' was stopped by a limit"] == [
+            t["degraded"] for t in json.load(urllib.request.urlopen(api))["tasks"] if "degraded" in t])
+        self.assertEqual(0, role.stop())
+
+    def test_rules_of_the_first_kaiju_tell_who_listened(self):
+        """Event goes from one level to tasks of another, as in its files."""
+        paths = {}
+        for name, text in FIRST_KAIJU.items():
+            paths[name] = os.path.join(self.temp.name, name)
+            with open(paths[name], "w", encoding="utf-8") as f:
+                f.write(text)
+        made = run("import", "esper", "--name", "first", "--events", paths["hl-events.txt"], "--statements",
+                   paths["logs-statements.txt"], paths["hl-statements.txt"])
+        self.assertEqual(0, made.returncode, made.stderr)
+        role = self.begin()
+        self.apply_all(role, made.stdout)
+        self.assertEqual(200, post(role.otlp, "logs", logs(4, 1)).status)
+        self.until("nobody is told", lambda: len(self.events("alerts")) == 3)
+        self.assertEqual({"Two words"}, {a["payload"]["statement"] for a in self.events("alerts")})
         self.assertEqual(0, role.stop())
 
 

@@ -30,7 +30,7 @@ STATEMENTS = """#listener:simple,name:OFF=select count(*) from Metric
 listener:none,name:It's a rule=insert into Event select timestamp as timestamp, new {a='x'} as payload, new {b='y'} as context from FLog
 """
 EVENTS = "Base\nKid>{a:string}>{b:string}>{Base}\nGrandKid>{c:long}>>{Kid}\n"
-HIGH = "name:Once=select * from pattern [a=Kid and b=GrandKid(a = a.a)]\n"
+HIGH = "listener:simple,name:Once=select * from pattern [a=Kid and b=GrandKid(a = a.a)]\n"
 
 
 def run(*args, text=None):
@@ -255,6 +255,7 @@ class Graphs(unittest.TestCase):
             text = f.read()
         self.assertIn("// listener:simple,name:OFF=select count(*) from Metric\n", text)
         self.assertIn("@name('It\\'s a rule') insert into Event", text)
+        self.assertIn("@name('Once') @Alert(severity='info') select * from", text)
         self.assertLess(text.index("name: logs"), text.index("name: hl"))
         self.assertIn("create schema GrandKid(`c` long) inherits Kid;", text)
         code, found = notes(text)

@@ -161,7 +161,7 @@ class Limits(unittest.TestCase):
 
     def test_cascade_is_cut(self):
         rules = "@name('s') insert into A select k, x + 1 as x from A"
-        rows, met, dropped = play("cascade=5", rules, a("a", 0), a("a", 10))
+        rows, met, dropped = play("cascade=5:drop_new", rules, a("a", 0), a("a", 10))
         self.assertEqual(6, len(rows[0]))
         self.assertEqual(6, len(rows[1]))
         self.assertEqual([(0, "cascade", "s")], met)
