@@ -51,6 +51,19 @@ levels:
               f"body = 'none {n}')#time(1 min) group by service;\n" for n in range(3000))
 
 
+BAD = {
+    "hoards": (["@name('waits') insert into Pair select a.body as x from pattern "
+                "[every a=LogRecord -> b=LogRecord(body = a.body || '!')]"], "{state: 200000}"),
+    "cycle": (["@name('one') insert into A select body from LogRecord",
+               "@name('two') insert into B select body from A",
+               "@name('three') insert into A select body from B"], "{cascade: 2000}"),
+    "ticks": (["@name('tick') insert into T select 1 as n from pattern [every timer:interval(1 msec)]"],
+              ""),
+    "matches": (["@name('back') insert into R select body from LogRecord where 'aaaaaaaaaaaaaaaaaaaaaaaa"
+                 "aaaaaaaaaaaa!' || body regexp '(a|aa|a+)+(a|b)+(a*a*a*)*c'"], ""),
+}
+
+
 BASE = """apiVersion: kaiju/v1
 kind: RuleGraph
 name: {name}
@@ -105,6 +118,44 @@ class Rules(Bed):
             except (OSError, ValueError, http.client.HTTPException):
                 return
             time.sleep(chance.random() * 0.04)
+
+    def test_graphs_that_cost_without_bound_leave_their_neighbour_alone(self):
+        """A rule that fills its budget of state, two that feed each other, a timer each millisecond,
+        an expression that backtracks: the neighbour has said what it has to of each line soon; status
+        and doctor name who is degraded, by which limit and rule. What was dropped is dropped again."""
+        role = self.begin("--bus-partitions", "1")
+        for name, (rules, limits) in BAD.items():
+            self.apply(role, BASE.format(name=name, level="logs") + "".join(
+                f"      {rule};\n" for rule in rules) + (f"    limits: {limits}\n" if limits else ""))
+        self.apply(role, WHOLE)
+        role.wait_log(r'msg="graph is live" graph=default/whole')
+        slowest = 0
+        for n in range(10):
+            began = time.monotonic()
+            post(role.otlp, "logs", logs(200, 1 + n * 200))
+            self.until("the neighbour waits", lambda: self.each() == 200 * (n + 1), 5)
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 4)
+        api = ("--api", f"http://{role.addr}")
+        self.until("who holds too much is not degraded", lambda: "state: no more than 200000" in
+                   run("doctor", "--look", "100ms", *api).stdout)
+        self.until("nor who never ended", lambda: "was stopped by a limit" in
+                   run("doctor", "--look", "100ms", *api).stdout)
+        said = run("doctor", "--look", "100ms", *api).stdout
+        self.assertRegex(said, r"hoards.*state: no more than 200000, then drop_oldest \('waits'\)")
+        self.assertRegex(said, r"do: .*where timer:within")
+        status = json.loads(role.get("/api/v1/rulegraphs/hoards/status"))
+        self.assertEqual("degraded", status["phase"])
+        held = [t["held_bytes"] for t in json.loads(role.get("/api/v1/tasks"))["items"]
+                if t["graph"] == "hoards"]
+        self.assertTrue(held and all(100000 < n <= 210000 for n in held), held)
+        self.assertEqual("running", json.loads(role.get("/api/v1/rulegraphs/whole/status"))["phase"])
+        role.stop(signal.SIGKILL)
+        self.same_again("hoards", 0)
+        self.same_again("whole", 2000)
+
+    def each(self):
+        return sum(e["type"] == "Each" for e in self.events("events"))
 
     def test_each_line_counts_once_though_the_process_dies(self):
         """Snapshots are made all the time, in slices of different sizes, so that it dies within
