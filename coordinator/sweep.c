@@ -268,7 +268,9 @@ static void plan(struct sweep *s)
         *x = (struct one){.key_len = (uint32_t)e->key.len, .bytes = (uint32_t)(uintptr_t)e->value};
         memcpy(x->key, e->key.ptr, e->key.len);
     }
-    qsort(all.ptr, all.len, sizeof *all.ptr, by_key);
+    if (all.len > 0) {
+        qsort(all.ptr, all.len, sizeof *all.ptr, by_key);
+    }
     VEC_EACH (&all, x) {
         struct slice key = slice_of(x->key, x->key_len);
         bool root = key.len == SWEPT_LINEAGE_BYTES, over = swept_is_mark(key);
