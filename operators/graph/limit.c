@@ -102,6 +102,14 @@ static uint64_t oldest(struct view *v, struct evt *of, struct excess *x, struct 
     return cost;
 }
 
+/* Half of it is free: one event need not be looked into, since it passes the limit alone at most.
+ */
+static uint64_t over_state(const struct lim *l, const struct view *v, struct evt **nw, size_t n)
+{
+    bool roomy = n == 1 && l->used[LIM_STATE] <= l->max[LIM_STATE] / 2;
+    return roomy || v->windows == 0 ? 0 : over(l, LIM_STATE, view_cost(v, nw, n) * v->windows);
+}
+
 void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n_nw,
                       struct evt **old, size_t n_old)
 {
@@ -111,7 +119,7 @@ void eng_limit_update(struct inst *in, struct view *v, struct evt **nw, size_t n
     if (more > 0) {
         x.rows = over(l, LIM_ROWS, more * v->windows);
         x.bytes = l->bytes ? over(l, LIM_BYTES, lim_bytes_of(nw, n_nw) * v->windows) : 0;
-        x.state = over(l, LIM_STATE, view_cost(v, nw, n_nw) * v->windows);
+        x.state = over_state(l, v, nw, n_nw);
     }
     if (!is_over(&x)) {
         view_update(v, nw, n_nw, old, n_old);

@@ -122,6 +122,21 @@ const struct etype *ety_at(const struct etypes *t, uint32_t place)
     return e;
 }
 
+/* Those of cols whose values may be objects. */
+static bool set_objs(struct arena *a, struct etype *t)
+{
+    uint16_t *objs = arena_array(a, t->n_cols + 1, sizeof *objs);
+    for (uint32_t i = 0; objs != NULL && i < t->n_cols; i++) {
+        enum ty_kind k = t->cols[i].ty.kind;
+        bool plain = k == TY_BOOL || k == TY_CHAR || (k >= TY_BYTE && k <= TY_DOUBLE);
+        if (!plain) {
+            objs[t->n_objs++] = (uint16_t)i;
+        }
+    }
+    t->objs = objs;
+    return objs != NULL;
+}
+
 struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind kind,
                       struct slice name, const struct ecol *cols, uint32_t n_cols,
                       const struct etype *const *supers, uint32_t n_supers)
@@ -156,7 +171,7 @@ struct etype *ety_new(struct arena *a, struct etypes *made_by, enum etype_kind k
         *to = cols[i];
         to->name = arena_copy(a, cols[i].name);
     }
-    if (!set_supers(a, t, supers, n_supers)) {
+    if (!set_objs(a, t) || !set_supers(a, t, supers, n_supers)) {
         return NULL;
     }
     if (made_by != NULL) {

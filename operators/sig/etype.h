@@ -49,7 +49,9 @@ struct etype {
     enum etype_kind kind;
     uint32_t n_cols;
     struct ecol *cols;
-    uint32_t n_supers; /* all of them, transitively */
+    uint32_t n_objs;      /* columns that may hold more than a number, ascending: */
+    const uint16_t *objs; /* these */
+    uint32_t n_supers;    /* all of them, transitively */
     struct etype_super *supers;
     int start_col, end_col; /* of starttimestamp, endtimestamp; -1 */
     bool open;              /* variant of *: any property may be asked for with ? */

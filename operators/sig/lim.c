@@ -160,13 +160,14 @@ static void add_value(struct costs *c, struct dat v, int depth);
 
 static void add_event(struct costs *c, const struct evt *e, int depth)
 {
-    uint32_t n = e->type->n_cols;
-    c->sum += LIM_COST_EVENT + (uint64_t)LIM_COST_VALUE * n;
-    for (uint32_t i = 0; i < n; i++) {
-        if (e->p[i].kind == DAT_STRING) {
-            c->sum += LIM_COST_OBJECT + e->p[i].s->len;
-        } else if (dat_is_obj(e->p[i])) {
-            add_value(c, e->p[i], depth);
+    const struct etype *t = e->type;
+    c->sum += LIM_COST_EVENT + (uint64_t)LIM_COST_VALUE * t->n_cols;
+    for (uint32_t i = 0; i < t->n_objs; i++) {
+        struct dat v = e->p[t->objs[i]];
+        if (v.kind == DAT_STRING) {
+            c->sum += LIM_COST_OBJECT + v.s->len;
+        } else if (dat_is_obj(v)) {
+            add_value(c, v, depth);
         }
     }
     if (e->extra != NULL) {
