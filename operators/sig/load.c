@@ -466,8 +466,8 @@ static void load_columns(struct load *l, struct evt *e)
     const struct etype *t = e->type;
     for (uint32_t i = 0, n = t->n_cols; i < n; i++) {
         const char *p = l->in.ptr, *end = p + MIN(l->in.len, n - i);
-        for (; p < end && *p == DAT_NULL; p++) {
-            e->p[i++] = DAT_NONE;
+        for (; p < end && *p == DAT_NULL; p++, i++) {
+            e->p[i] = DAT_NONE;
         }
         l->in.len -= (size_t)(p - l->in.ptr);
         l->in.ptr = p;
