@@ -419,15 +419,15 @@ static int claim_once(struct kafka_bus *b, struct kafka_writer *w, const struct 
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, full, NULL);
     mem_free(full);
     rd_kafka_error_t *error = rd_kafka_begin_transaction(w->rk);
-    if (error == NULL && rd_kafka_produce(rkt, 0, RD_KAFKA_MSG_F_COPY, w->slot, strlen(w->slot),
-                                          w->slot, strlen(w->slot), &mine) != 0) {
-        rc = kafka_err(reterr, rd_kafka_last_error(), "claim", NULL);
-    }
     struct end end = {.fate = FATE_ABORTED};
-    bool sent = error == NULL && rc == 0;
-    if (error != NULL) {
+    bool begun = error == NULL;
+    if (!begun) {
         (void)judge(w, error, "begin", &end.err);
-    } else if (rc == 0) {
+    } else if (rd_kafka_produce(rkt, 0, RD_KAFKA_MSG_F_COPY, w->slot, strlen(w->slot), w->slot,
+                                strlen(w->slot), &mine) != 0) {
+        rc = kafka_err(reterr, rd_kafka_last_error(), "claim", NULL);
+        abort_txn(w, job->deadline_ns, &end);
+    } else {
         commit_txn(w, job->deadline_ns, &end);
     }
     if (rc == 0 && end.fate != FATE_COMMITTED) {
@@ -435,7 +435,7 @@ static int claim_once(struct kafka_bus *b, struct kafka_writer *w, const struct 
         rc = end.err.code != ERR_OK ? -(int)end.err.code
                                     : err_set(reterr, ERR_UNKNOWN, "the slot could not be claimed");
     }
-    *ret_again = sent && end.fate == FATE_ABORTED && !end.reopen;
+    *ret_again = begun && end.fate == FATE_ABORTED && !end.reopen;
     if (*ret_again && w->failed != RD_KAFKA_RESP_ERR_NO_ERROR &&
         w->failed != RD_KAFKA_RESP_ERR__STATE) {
         rc = kafka_err_wait(reterr, w->failed, "claim", &w->health); /* more than the commit says */
@@ -444,6 +444,20 @@ static int claim_once(struct kafka_bus *b, struct kafka_writer *w, const struct 
     forget_txn(w);
     rd_kafka_topic_destroy(rkt);
     return rc;
+}
+
+/* A producer that was told once that a topic is unknown refuses all that is put there, until it
+ * happens to ask again: so it is made to. */
+static void ask_for_claims(struct kafka_bus *b, struct kafka_writer *w, int ms)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    char *full = kafka_name(b, SLICE(KAFKA_CLAIMS));
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, full, NULL);
+    mem_free(full);
+    if (rd_kafka_metadata(w->rk, 0, rkt, &md, ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(md);
+    }
+    rd_kafka_topic_destroy(rkt);
 }
 
 static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka_job *job,
@@ -459,6 +473,7 @@ static int claim(struct kafka_bus *b, struct kafka_writer *w, const struct kafka
         again = again && may && kafka_job_left_ms(b, job) > PAUSE_MS;
         if (again) {
             clock_sleep_ns(PAUSE_MS * CLOCK_NS_PER_MS);
+            ask_for_claims(b, w, MIN(kafka_job_left_ms(b, job), 1000));
         } else if (rc != 0) {
             *reterr = e;
         }

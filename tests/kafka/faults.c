@@ -10,6 +10,7 @@
 #include "tests/kafka/proxy.h"
 
 #include <inttypes.h>
+#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -237,6 +238,55 @@ TEST(faults_a_transaction_left_open_ends)
     reopen(&t);
     suite_put(t.a, t.w, t.tp, "k", "2");
     (void)suite_commit(t.a, t.w);
+    CHECK_STR("1,2", suite_values(t.a, suite_read(t.a, t.tp, BUS_FROM_START, 2)));
+    suite_end(&t.s);
+}
+
+/* Makes the topic of claims, or removes it, behind the bus's back. */
+static void change_claims(bool make)
+{
+    char text[512], name[128];
+    rd_kafka_conf_t *c = rd_kafka_conf_new();
+    snprintf(name, sizeof name, "%sctl.election", prefix);
+    CHECK(rd_kafka_conf_set(c, "bootstrap.servers", getenv("KAIJU_KAFKA_PROXIED"), text,
+                            sizeof text) == RD_KAFKA_CONF_OK);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, c, text, sizeof text);
+    CHECK(rk != NULL);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+    if (make) {
+        rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(name, 1, 1, text, sizeof text);
+        (void)rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+        rd_kafka_CreateTopics(rk, &t, 1, NULL, q);
+        rd_kafka_NewTopic_destroy(t);
+    } else {
+        rd_kafka_DeleteTopic_t *t = rd_kafka_DeleteTopic_new(name);
+        rd_kafka_DeleteTopics(rk, &t, 1, NULL, q);
+        rd_kafka_DeleteTopic_destroy(t);
+    }
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, 10000);
+    CHECK(ev != NULL && rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_destroy(rk);
+}
+
+/* Brokers that are busy hear late of the topic of claims. A slot is opened all the same, also when
+ * its producer has been told more than once that there is no such topic. */
+TEST(faults_claims_that_no_broker_has_heard_of_yet)
+{
+    struct scene t;
+    struct bus_writer *w = NULL;
+    struct err err;
+    begin(&t);
+    change_claims(false);
+    uint64_t tag = suite_tag(t.a);
+    CHECK_OK(bus_open(t.a->c, SLICE("late"), tag, &w, &err), err);
+    suite_sleep(t.a, 8 * CLOCK_NS_PER_S);
+    CHECK_EQ(0, t.a->inbox.len);
+    change_claims(true);
+    CHECK(suite_await(t.a, BUS_EV_OPENED, tag)->ev.writer == w);
+    suite_put(t.a, w, t.tp, "k", "2");
+    (void)suite_commit(t.a, w);
     CHECK_STR("1,2", suite_values(t.a, suite_read(t.a, t.tp, BUS_FROM_START, 2)));
     suite_end(&t.s);
 }
