@@ -323,6 +323,7 @@ static void begin(struct load *l, const char *brokers)
                                        {"enable.idempotence", "true"},
                                        {"compression.type", "lz4"},
                                        {"linger.ms", "20"},
+                                       {"batch.size", "262144"}, /* as writers of the bus */
                                        {"queue.buffering.max.messages", "200000"},
                                        {"message.max.bytes", "1048576"}};
     const char *const consumer[][2] = {{"bootstrap.servers", brokers},
