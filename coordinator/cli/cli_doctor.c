@@ -107,8 +107,9 @@ static void print_text(const json_t *findings, size_t tasks)
     for (size_t i = 0; i < json_array_size(findings);) {
         i = print_kind(findings, i);
     }
-    printf("%zu tasks, %zu problems, %zu warnings\n", tasks, problems,
-           json_array_size(findings) - problems);
+    size_t warnings = json_array_size(findings) - problems;
+    printf("%zu task%s, %zu problem%s, %zu warning%s\n", tasks, tasks == 1 ? "" : "s", problems,
+           problems == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
 static void examine(struct cli *c, const struct settings *s)

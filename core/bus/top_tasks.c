@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NAME_BYTES = 120, WORD_BYTES = 16, DEPTH = 8, ARENA_BYTES = 1 << 20 };
@@ -171,12 +172,13 @@ static int by_rate(const void *a, const void *b)
 
 void top_tasks_show(struct top_tasks *t, int64_t now_ns, struct buf *out)
 {
-    double seconds = t->shown_ns > 0 ? (double)(now_ns - t->shown_ns) / 1e9 : 1.0;
-    seconds = seconds > 0.001 ? seconds : 0.001;
+    bool first = t->shown_ns == 0; /* what is known so far was reported at any time before */
+    double seconds = MAX((double)(now_ns - t->shown_ns) / 1e9, 0.001);
     t->shown_ns = now_ns;
     for (size_t i = 0; i < t->n; i++) {
-        t->tasks[i].rate = (double)(t->tasks[i].taken - t->tasks[i].before) / seconds;
-        t->tasks[i].before = t->tasks[i].taken;
+        struct shown *s = &t->tasks[i];
+        s->rate = first ? 0.0 : (double)(s->taken - s->before) / seconds;
+        s->before = s->taken;
     }
     qsort(t->tasks, t->n, sizeof t->tasks[0], by_rate);
     if (t->n > 0) {
@@ -185,8 +187,12 @@ void top_tasks_show(struct top_tasks *t, int64_t now_ns, struct buf *out)
     }
     for (size_t i = 0; i < t->n && i < TOP_TASKS_SHOWN; i++) {
         const struct shown *s = &t->tasks[i];
-        (void)buf_addf(out, "%-36.36s %-7s %10.0f %12lld %9.1f  %-20.20s %9lld\n", s->task,
-                       s->state, s->rate, (long long)s->put, (double)s->lag_ns / 1e9, s->rule,
+        char rate[32] = "-";
+        if (!first) {
+            (void)snprintf(rate, sizeof rate, "%.0f", s->rate);
+        }
+        (void)buf_addf(out, "%-36.36s %-7s %10s %12lld %9.1f  %-20.20s %9lld\n", s->task, s->state,
+                       rate, (long long)s->put, (double)s->lag_ns / 1e9, s->rule,
                        (long long)s->rule_ns);
     }
     if (t->n > TOP_TASKS_SHOWN) {

@@ -44,6 +44,20 @@ TEST(tasks_are_shown_by_what_they_take)
     buf_done(&b);
 }
 
+TEST(the_first_table_knows_no_rates)
+{
+    struct top_tasks *t = top_tasks_new();
+    struct buf b;
+    buf_init(&b, 100000);
+    top_tasks_add(t, SLICE("a/g/logs/0"), SLICE("{\"taken\":1000,\"state\":\"live\"}"));
+    top_tasks_add(t, SLICE("a/g/logs/0"), SLICE("{\"taken\":7000,\"state\":\"live\"}"));
+    CHECK_HAS("live             -            0", show(t, 100, &b));
+    top_tasks_add(t, SLICE("a/g/logs/0"), SLICE("{\"taken\":7100,\"state\":\"live\"}"));
+    CHECK_HAS("live           100            0", show(t, 101, &b));
+    top_tasks_free(t);
+    buf_done(&b);
+}
+
 TEST(more_tasks_than_are_shown_are_counted)
 {
     struct top_tasks *t = top_tasks_new();
