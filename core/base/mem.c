@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The torture countdown belongs to the thread under test: limits are checked far below any
  * parameter that could carry it. */
@@ -26,6 +27,26 @@ static COLD _Noreturn void out_of_memory(size_t n)
     abort();
 }
 
+/* From here on what is asked for is a mapping of its own (mem_tune), which will be filled. */
+enum { LARGE = 4 << 20 };
+
+/* The whole huge pages within it come as such: one fault for each, not one for each 4 KiB. A kernel
+ * without them refuses, and nothing is lost. */
+static COLD void *advise(void *p, size_t n)
+{
+    uintptr_t from = ((uintptr_t)p + MEM_HUGE - 1) & ~(uintptr_t)(MEM_HUGE - 1);
+    uintptr_t to = ((uintptr_t)p + n) & ~(uintptr_t)(MEM_HUGE - 1);
+    if (from < to) {
+        (void)madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE);
+    }
+    return p;
+}
+
+static inline void *large(void *p, size_t n)
+{
+    return UNLIKELY(n >= LARGE) ? advise(p, n) : p;
+}
+
 void *mem_alloc(size_t n)
 {
     calls++;
@@ -33,7 +54,18 @@ void *mem_alloc(size_t n)
     if (UNLIKELY(p == NULL)) {
         out_of_memory(n);
     }
-    return p;
+    return large(p, n);
+}
+
+void *mem_huge(size_t n)
+{
+    calls++;
+    size_t bytes = (MAX(n, (size_t)1) + MEM_HUGE - 1) & ~(size_t)(MEM_HUGE - 1);
+    void *p = aligned_alloc(MEM_HUGE, bytes);
+    if (UNLIKELY(p == NULL)) {
+        out_of_memory(n);
+    }
+    return advise(p, bytes);
 }
 
 void *mem_zalloc(size_t n)
@@ -59,7 +91,7 @@ void *mem_calloc(size_t n, size_t size)
     if (UNLIKELY(p == NULL)) {
         out_of_memory(n * size);
     }
-    return p;
+    return large(p, n * size);
 }
 
 void *mem_realloc(void *p, size_t n)
@@ -69,7 +101,7 @@ void *mem_realloc(void *p, size_t n)
     if (UNLIKELY(q == NULL)) {
         out_of_memory(n);
     }
-    return q;
+    return large(q, n);
 }
 
 void *mem_dup(const void *p, size_t n)

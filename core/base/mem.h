@@ -24,6 +24,11 @@ void *mem_realloc(void *p, size_t n);
 void *mem_dup(const void *p, size_t n); /* copies n bytes and adds a NUL */
 void mem_free(void *p);                 /* NULL is fine */
 
+/* A block that is filled from its begin, of what grows to many MB: whole huge pages, which take one
+ * fault each. The others give these, too, where 4 MiB and more are asked for at once. */
+void *mem_huge(size_t n); /* uninitialized, aligned to MEM_HUGE; by mem_free */
+enum { MEM_HUGE = 2 << 20 };
+
 /* How often this thread has asked for memory by any of these: what costs nothing in a steady state
  * shows a difference of 0. */
 uint64_t mem_calls(void);

@@ -8,6 +8,7 @@
 #include "operators/sig/breath.h"
 #include "operators/sig/dat.h"
 #include "operators/sig/lim.h"
+#include "operators/sig/vheap_room.h"
 
 #include <assert.h>
 
@@ -15,6 +16,7 @@ enum {
     UNIT = 16,
     UNITS_MAX = 64,          /* larger objects come from malloc */
     BLOCK_BYTES = 64 * 1024, /* of small objects */
+    BLOCKS_SMALL = 64,       /* further ones are huge: then at most a third is not in use */
 };
 
 struct free_obj {
@@ -102,16 +104,44 @@ struct dat vheap_for_good(struct vheap *h, struct dat v)
     return dat_keep(v);
 }
 
+static COLD void begin_block(struct vheap *h)
+{
+    bool huge = h->blocks.len >= BLOCKS_SMALL;
+    h->at = huge ? mem_huge(MEM_HUGE) : mem_alloc(BLOCK_BYTES);
+    h->end = h->at + (huge ? (size_t)MEM_HUGE : (size_t)BLOCK_BYTES);
+    *VEC_PUSH(&h->blocks) = h->at;
+}
+
 static void *carve(struct vheap *h, size_t bytes)
 {
     if ((size_t)(h->end - h->at) < bytes) {
-        h->at = mem_alloc(BLOCK_BYTES);
-        h->end = h->at + BLOCK_BYTES;
-        *VEC_PUSH(&h->blocks) = h->at;
+        begin_block(h);
     }
     void *p = h->at;
     h->at += bytes;
     return p;
+}
+
+/* Both count what lives. */
+static inline ALWAYS_INLINE void *take(struct vheap *h, size_t units)
+{
+    struct free_obj *f = h->free[units];
+    h->live++;
+    if (LIKELY(f != NULL)) {
+        h->free[units] = f->next;
+        __builtin_prefetch(f->next); /* it is the next to be taken, and has to be looked at then */
+        return f;
+    }
+    h->carved++;
+    return carve(h, units * UNIT);
+}
+
+static inline void give(struct vheap *h, void *p, size_t units)
+{
+    struct free_obj *f = p;
+    f->next = h->free[units];
+    h->free[units] = f;
+    h->live--;
 }
 
 /* With one reference, which is the caller's. */
@@ -123,17 +153,11 @@ static inline ALWAYS_INLINE void *obj_own(struct vheap *h, enum dat_kind kind, s
         o = mem_alloc(bytes);
         units = 0;
         h->carved++;
-    } else if (LIKELY(h->free[units] != NULL)) {
-        struct free_obj *f = h->free[units];
-        h->free[units] = f->next;
-        __builtin_prefetch(f->next); /* it is the next to be taken, and has to be looked at then */
-        o = (struct obj *)(void *)f;
+        h->live++;
     } else {
-        o = carve(h, units * UNIT);
-        h->carved++;
+        o = take(h, units);
     }
     *o = (struct obj){.refs = 1, .kind = (uint8_t)kind, .units = (uint16_t)units};
-    h->live++;
     return o;
 }
 
@@ -155,6 +179,20 @@ void *vheap_own(struct vheap *h, enum dat_kind kind, size_t bytes)
 {
     assert(bytes >= sizeof(struct obj));
     return obj_own(h, kind, bytes);
+}
+
+void *vheap_take(struct vheap *h, size_t bytes)
+{
+    return bytes > UNITS_MAX * UNIT ? mem_alloc(bytes) : take(h, (bytes + UNIT - 1) / UNIT);
+}
+
+void vheap_give(struct vheap *h, void *p, size_t bytes)
+{
+    if (bytes > UNITS_MAX * UNIT) {
+        mem_free(p);
+    } else {
+        give(h, p, (bytes + UNIT - 1) / UNIT);
+    }
 }
 
 struct evt *evt_bare(struct vheap *h, const struct etype *type)
@@ -205,15 +243,12 @@ struct causes *causes_own(struct vheap *h, size_t len)
 /* Its memory, when it has nothing more in it. */
 static inline void put_back(struct vheap *h, struct obj *o)
 {
-    h->live--;
     if (UNLIKELY(o->units == 0)) {
+        h->live--;
         mem_free(o);
         return;
     }
-    uint16_t units = o->units;
-    struct free_obj *f = (struct free_obj *)(void *)o;
-    f->next = h->free[units];
-    h->free[units] = f;
+    give(h, o, o->units);
 }
 
 static void die(struct vheap *h, struct obj *o);

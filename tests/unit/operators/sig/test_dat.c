@@ -4,6 +4,9 @@
  */
 #include "operators/sig/dat.h"
 
+#include "core/base/mem.h"
+#include "operators/sig/vheap_room.h"
+
 #include "tests/test.h"
 
 static struct dat pair(struct vheap *h, const char *a, int32_t x, const char *b, int32_t y)
@@ -57,5 +60,38 @@ TEST(what_is_dropped_stays_until_the_drain)
     obj_drop(h, &s->o);
     vheap_drain(h);
     CHECK_EQ(vheap_live(h), 0);
+    vheap_free(h);
+}
+
+TEST(memory_that_is_no_object_is_used_again_by_size)
+{
+    enum { SMALL = 88, LARGE = 5000 };
+    struct vheap *h = vheap_new();
+    char *a = vheap_take(h, SMALL), *b = vheap_take(h, SMALL), *c = vheap_take(h, LARGE);
+    memset(a, 1, SMALL);
+    memset(b, 2, SMALL);
+    memset(c, 3, LARGE);
+    CHECK(a[SMALL - 1] == 1 && b[0] == 2);
+    vheap_give(h, a, SMALL);
+    CHECK(vheap_take(h, SMALL) == a);
+    vheap_give(h, a, SMALL);
+    vheap_give(h, b, SMALL);
+    vheap_give(h, c, LARGE);
+    CHECK_EQ(vheap_live(h), 0);
+    vheap_free(h);
+}
+
+TEST(a_heap_that_has_grown_asks_for_memory_seldom)
+{
+    enum { SIZE = 512, MIB = 1 << 20, OBJECTS = 64 * MIB / SIZE };
+    struct vheap *h = vheap_new();
+    for (int i = 0; i < OBJECTS / 8; i++) {
+        (void)vheap_take(h, SIZE);
+    }
+    uint64_t calls = mem_calls();
+    for (int i = 0; i < OBJECTS; i++) {
+        memset(vheap_take(h, SIZE), 1, SIZE);
+    }
+    CHECK(mem_calls() - calls <= 64);
     vheap_free(h);
 }
