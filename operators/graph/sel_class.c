@@ -224,15 +224,6 @@ static bool has_path(const struct ex *in, const struct ex *path)
     return false;
 }
 
-/* A path into the event that triggered an on-select: the same for all of its rows. */
-static bool of_trigger(const struct sel_plan *p, const struct ex *e)
-{
-    while (e->op != EX_PROP && e->op != EX_STREAM) {
-        e = e->args[0];
-    }
-    return p->triggered && e->stream == 1;
-}
-
 /* A column that the context partitions by, as property of the context: the filter has
  * `column is context.key1`. NULL: it is another column. */
 static const struct ex *partition_key(const struct ex *cond, const struct ex *e)
@@ -304,8 +295,7 @@ bool sel_fixed_in_group(const struct sel_plan *p, const struct ex *e)
             return true;
         }
     }
-    if (is_path(e) &&
-        (of_trigger(p, e) || partition_key(p->streams[e->stream].filter.cond, e) != NULL)) {
+    if (is_path(e) && partition_key(p->streams[e->stream].filter.cond, e) != NULL) {
         return true;
     }
     if (is_path(e)) {
@@ -378,6 +368,7 @@ enum row_class sel_classify(const struct sel_plan *p)
         }
     }
     if (p->n_group == 0) {
+        fixed &= p->having == NULL || sel_fixed_in_group(p, p->having);
         return !aggs ? ROWS_PLAIN : fixed ? ROWS_TOTAL : ROWS_EVENT_TOTAL;
     }
     if (p->pass && !aggs && p->having == NULL && p->output.kind != OUT_LAST &&

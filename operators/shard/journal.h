@@ -23,7 +23,7 @@
 
 enum {
     JOURNAL_FORMAT = 2,         /* raised with each new decision, too: formats from 1 on are read */
-    JOURNAL_ENGINE_NUMBER = 13, /* raised whenever any output or state can change */
+    JOURNAL_ENGINE_NUMBER = 14, /* raised whenever any output or state can change */
     JOURNAL_BYTES_MAX = 900 * 1024,
 };
 
