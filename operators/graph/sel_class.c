@@ -353,9 +353,10 @@ static bool order_is_fixed(const struct sel_plan *p)
     return fixed;
 }
 
-enum row_class sel_classify(const struct sel_plan *p)
+/* What is selected, and without groups what having asks for, is the same for all rows of a group.
+ */
+static bool rows_are_fixed(const struct sel_plan *p)
 {
-    bool aggs = p->aggs.calls.len > 0;
     bool fixed = !p->pass && p->wild < 0;
     for (uint32_t i = 0; fixed && i < p->n_cols; i++) {
         fixed = sel_fixed_in_group(p, p->cols[i]);
@@ -367,8 +368,14 @@ enum row_class sel_classify(const struct sel_plan *p)
             fixed = sel_fixed_in_group(p, c->group_by[k]);
         }
     }
+    bool asked = p->n_group == 0 && p->having != NULL;
+    return fixed && (!asked || sel_fixed_in_group(p, p->having));
+}
+
+enum row_class sel_classify(const struct sel_plan *p)
+{
+    bool aggs = p->aggs.calls.len > 0, fixed = rows_are_fixed(p);
     if (p->n_group == 0) {
-        fixed &= p->having == NULL || sel_fixed_in_group(p, p->having);
         return !aggs ? ROWS_PLAIN : fixed ? ROWS_TOTAL : ROWS_EVENT_TOTAL;
     }
     if (p->pass && !aggs && p->having == NULL && p->output.kind != OUT_LAST &&
