@@ -21,6 +21,11 @@ static void conf(const struct suite_opts *opts, bool again, struct bus_conf *ret
         {"create.segment.bytes", "1310720"}, /* one largest record */
         {"create.min.cleanable.dirty.ratio", "0.01"},
         {"create.delete.retention.ms", "100"},
+        /* What takes so long that it ends otherwise is a matter of tests/kafka/faults.c: here
+         * brokers may be as slow as they are. */
+        {"socket.timeout.ms", "25000"},
+        {"session.timeout.ms", "30000"},
+        {"max.poll.interval.ms", "60000"},
     };
     static uint32_t runs;
     const struct clock clock = clock_system();
@@ -36,7 +41,7 @@ static void conf(const struct suite_opts *opts, bool again, struct bus_conf *ret
     ret->kafka.brokers = getenv("KAIJU_KAFKA_BROKERS");
     const char *nodes = getenv("KAIJU_KAFKA_NODES");
     ret->kafka.replication = nodes != NULL && strcmp(nodes, "3") == 0 ? 3 : 1;
-    ret->kafka.transaction_timeout_ms = 6000;
+    ret->kafka.transaction_timeout_ms = 30000;
     ret->kafka.properties = properties;
     ret->kafka.property_count = ARRAY_LEN(properties);
 }
@@ -47,9 +52,10 @@ const struct suite_hooks suite_hooks = {
     .conf = conf,
     .patience_ns = 90 * CLOCK_NS_PER_S, /* of three brokers on two processors */
     .quiet_ns = 200 * CLOCK_NS_PER_MS,
-    .takeover_ns = 15 * CLOCK_NS_PER_S,
-    .retention_ns = 30 * CLOCK_NS_PER_S, /* the broker looks twice a second, when it has time */
-    .compaction_ns = 60 * CLOCK_NS_PER_S,
+    .takeover_ns = 90 * CLOCK_NS_PER_S,
+    .elected_ns = 5 * CLOCK_NS_PER_S,
+    .retention_ns = 120 * CLOCK_NS_PER_S, /* the broker looks twice a second, when it has time */
+    .compaction_ns = 120 * CLOCK_NS_PER_S,
     .roll_ns = 1100 * CLOCK_NS_PER_MS,
     .quota = false,
     .threads = true,

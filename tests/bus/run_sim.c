@@ -66,6 +66,7 @@ const struct suite_hooks suite_hooks = {
     .patience_ns = 120 * CLOCK_NS_PER_S,
     .quiet_ns = 5 * CLOCK_NS_PER_S,
     .takeover_ns = 20 * CLOCK_NS_PER_S,
+    .elected_ns = 20 * CLOCK_NS_PER_S,
     .retention_ns = 1 * CLOCK_NS_PER_S,
     .compaction_ns = 1 * CLOCK_NS_PER_S,
     .roll_ns = 2 * CLOCK_NS_PER_MS,

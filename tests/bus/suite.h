@@ -33,6 +33,7 @@
 struct suite_opts {
     uint64_t quota_bytes;
     uint64_t writer_queue_bytes;
+    int64_t transaction_ms; /* where the bus has such a limit */
 };
 
 enum suite_fate {
@@ -63,6 +64,7 @@ struct suite_hooks {
     int64_t patience_ns;   /* an event that takes longer is a failure */
     int64_t quiet_ns;      /* how long nothing must come, to say that nothing comes */
     int64_t takeover_ns;   /* an election without its leader is decided */
+    int64_t elected_ns;    /* who is alone leads by then, mostly */
     int64_t retention_ns;  /* retention is applied by then, bus_maintain having been called */
     int64_t compaction_ns; /* likewise; 0 = this run does not wait for it: skip */
     int64_t roll_ns;       /* records so far apart do not lie in the same piece of a log */

@@ -8,6 +8,29 @@
 
 #include <inttypes.h>
 
+/* The end of an operation; NULL = it failed for want of time, as its deadline is the bus's own, and
+ * is to be asked for again. */
+static struct suite_ev *end_of(struct suite_client *c, enum bus_ev_kind kind, uint64_t tag,
+                               int64_t until)
+{
+    struct suite_ev *e =
+        suite_next(c, SUITE_BIT(kind) | SUITE_BIT(BUS_EV_ERROR), tag, MAX(until - suite_now(c), 0));
+    bool again = e != NULL && e->ev.kind == BUS_EV_ERROR && (e->err.flags & ERR_FLAG_RETRY) != 0;
+    if (again && suite_now(c) < until) {
+        return NULL;
+    }
+    if (e == NULL || e->ev.kind != kind) {
+        test_fail(__FILE__, __LINE__, "%s, client %s: waiting for %s, got %s", suite_hooks.name,
+                  c->name, bus_ev_name(kind), e == NULL ? "nothing" : e->err.msg);
+    }
+    return e;
+}
+
+static int64_t patient(struct suite_client *c)
+{
+    return suite_now(c) + suite_hooks.patience_ns;
+}
+
 struct bus_tp suite_topic_with(struct suite_client *c, const char *name, uint32_t partitions,
                                enum bus_cleanup cleanup, int64_t retention_ms,
                                int64_t retention_bytes)
@@ -18,9 +41,12 @@ struct bus_tp suite_topic_with(struct suite_client *c, const char *name, uint32_
                                   .retention_ms = retention_ms,
                                   .retention_bytes = retention_bytes};
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_ensure(c->c, &spec, 1, tag, &err), err);
-    (void)suite_await(c, BUS_EV_DONE, tag);
+    uint64_t tag;
+    int64_t until = patient(c);
+    do {
+        tag = suite_tag(c);
+        CHECK_OK(bus_ensure(c->c, &spec, 1, tag, &err), err);
+    } while (end_of(c, BUS_EV_DONE, tag, until) == NULL);
     uint32_t topic = bus_topic(c->c, slice_str(name));
     CHECK(topic != 0);
     return (struct bus_tp){topic, 0};
@@ -46,14 +72,20 @@ struct bus_tp suite_part(struct bus_tp tp, uint32_t part)
 
 struct bus_writer *suite_open(struct suite_client *c, const char *slot)
 {
-    struct bus_writer *w = NULL;
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_open(c->c, slice_str(slot), tag, &w, &err), err);
-    CHECK(w != NULL);
-    struct suite_ev *e = suite_await(c, BUS_EV_OPENED, tag);
-    CHECK(e->ev.writer == w);
-    return w;
+    int64_t until = patient(c);
+    for (;;) {
+        struct bus_writer *w = NULL;
+        uint64_t tag = suite_tag(c);
+        CHECK_OK(bus_open(c->c, slice_str(slot), tag, &w, &err), err);
+        CHECK(w != NULL);
+        struct suite_ev *e = end_of(c, BUS_EV_OPENED, tag, until);
+        if (e != NULL) {
+            CHECK(e->ev.writer == w);
+            return w;
+        }
+        bus_writer_close(w);
+    }
 }
 
 void suite_put_it(struct suite_client *c, struct bus_writer *w, const struct bus_put *put)
@@ -224,26 +256,51 @@ const char *suite_values(struct suite_client *c, const struct suite_log *log)
 struct suite_bounds suite_bounds(struct suite_client *c, struct bus_tp tp)
 {
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_bounds(c->c, tp, tag, &err), err);
-    struct suite_ev *e = suite_await(c, BUS_EV_DONE, tag);
+    struct suite_ev *e;
+    int64_t until = patient(c);
+    do {
+        uint64_t tag = suite_tag(c);
+        CHECK_OK(bus_bounds(c->c, tp, tag, &err), err);
+        e = end_of(c, BUS_EV_DONE, tag, until);
+    } while (e == NULL);
     return (struct suite_bounds){e->ev.offset, e->ev.end};
+}
+
+int64_t suite_settled(struct suite_client *c, struct bus_tp tp)
+{
+    struct err err;
+    struct suite_ev *e;
+    int64_t until = patient(c);
+    do {
+        uint64_t tag = suite_tag(c);
+        CHECK_OK(bus_settled(c->c, tp, tag, &err), err);
+        e = end_of(c, BUS_EV_DONE, tag, until);
+    } while (e == NULL);
+    return e->ev.end;
 }
 
 int64_t suite_by_time(struct suite_client *c, struct bus_tp tp, int64_t time_ms)
 {
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_by_time(c->c, tp, time_ms, tag, &err), err);
-    return suite_await(c, BUS_EV_DONE, tag)->ev.offset;
+    struct suite_ev *e;
+    int64_t until = patient(c);
+    do {
+        uint64_t tag = suite_tag(c);
+        CHECK_OK(bus_by_time(c->c, tp, time_ms, tag, &err), err);
+        e = end_of(c, BUS_EV_DONE, tag, until);
+    } while (e == NULL);
+    return e->ev.offset;
 }
 
 void suite_trim(struct suite_client *c, struct bus_tp tp, int64_t before)
 {
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_trim(c->c, tp, before, tag, &err), err);
-    (void)suite_await(c, BUS_EV_DONE, tag);
+    uint64_t tag;
+    int64_t until = patient(c);
+    do {
+        tag = suite_tag(c);
+        CHECK_OK(bus_trim(c->c, tp, before, tag, &err), err);
+    } while (end_of(c, BUS_EV_DONE, tag, until) == NULL);
 }
 
 void suite_maintain(struct suite_client *c)
@@ -257,9 +314,12 @@ void suite_maintain(struct suite_client *c)
 void suite_fence(struct suite_client *c, const char *slot)
 {
     struct err err;
-    uint64_t tag = suite_tag(c);
-    CHECK_OK(bus_fence(c->c, slice_str(slot), tag, &err), err);
-    (void)suite_await(c, BUS_EV_DONE, tag);
+    uint64_t tag;
+    int64_t until = patient(c);
+    do {
+        tag = suite_tag(c);
+        CHECK_OK(bus_fence(c->c, slice_str(slot), tag, &err), err);
+    } while (end_of(c, BUS_EV_DONE, tag, until) == NULL);
 }
 
 enum err_code suite_refusal(struct suite_client *c, int rc, uint64_t tag)

@@ -62,6 +62,8 @@ struct suite_log *suite_read_all(struct suite_client *c, struct bus_tp tp, int64
 /* "a,b,c"; null prints as "-", what is long is cut. */
 const char *suite_values(struct suite_client *c, const struct suite_log *log);
 struct suite_bounds suite_bounds(struct suite_client *c, struct bus_tp tp);
+/* The end when all that was written by now is decided. */
+int64_t suite_settled(struct suite_client *c, struct bus_tp tp);
 int64_t suite_by_time(struct suite_client *c, struct bus_tp tp, int64_t time_ms);
 void suite_trim(struct suite_client *c, struct bus_tp tp, int64_t before);
 void suite_maintain(struct suite_client *c);

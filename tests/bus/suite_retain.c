@@ -109,6 +109,12 @@ TEST(retain_a_reader_overtaken_by_trim_is_told)
     suite_end(&s);
 }
 
+/* Between two looks at what the bus does by itself. */
+static void look_later(struct suite_client *c, int64_t within_ns)
+{
+    suite_sleep(c, MIN(within_ns / 100, 200 * CLOCK_NS_PER_MS));
+}
+
 /* Waits until the start has moved past `offset`. */
 static void await_start(struct suite_client *c, struct bus_tp tp, int64_t offset)
 {
@@ -116,7 +122,7 @@ static void await_start(struct suite_client *c, struct bus_tp tp, int64_t offset
     while (suite_bounds(c, tp).start <= offset) {
         CHECK(suite_now(c) < until);
         suite_maintain(c);
-        suite_sleep(c, suite_hooks.retention_ns / 100);
+        look_later(c, suite_hooks.retention_ns);
     }
 }
 
@@ -139,7 +145,7 @@ TEST(retain_by_bytes_drops_the_oldest)
     while ((int64_t)log->count > LIMIT / RECORD + slack + 1) {
         CHECK(suite_now(a) < until);
         suite_maintain(a);
-        suite_sleep(a, suite_hooks.retention_ns / 100);
+        look_later(a, suite_hooks.retention_ns);
         log = suite_read_all(a, tp, BUS_FROM_START);
     }
     CHECK(log->count >= LIMIT / RECORD - 2);
@@ -265,7 +271,7 @@ static void compaction(enum bus_cleanup cleanup)
         CHECK(suite_now(a) < until);
         suite_write(a, tp, "filler", "so that a newer segment begins");
         suite_maintain(a);
-        suite_sleep(a, suite_hooks.compaction_ns / 200);
+        look_later(a, suite_hooks.compaction_ns);
         after = suite_read_all(a, tp, BUS_FROM_START);
     }
     check_compacted(before, after);

@@ -6,6 +6,18 @@
 
 #include <stdio.h>
 
+static void check_first(struct suite_client *c, struct bus_tp tp, const struct suite_log *log,
+                        int64_t time_ms)
+{
+    size_t first = 0;
+    while (log->recs[first].time_ms < time_ms) {
+        first++;
+    }
+    int64_t at = suite_by_time(c, tp, time_ms);
+    CHECK(at <= log->recs[first].offset);
+    CHECK(first == 0 || at > log->recs[first - 1].offset);
+}
+
 TEST(time_finds_the_first_record_not_older)
 {
     struct suite s;
@@ -22,17 +34,8 @@ TEST(time_finds_the_first_record_not_older)
     }
     struct suite_log *log = suite_read(a, tp, BUS_FROM_START, 2 * N);
     for (size_t i = 0; i < log->count; i++) {
-        int64_t t = log->recs[i].time_ms;
-        size_t first = 0;
-        while (log->recs[first].time_ms < t) {
-            first++;
-        }
-        int64_t at = suite_by_time(a, tp, t);
-        CHECK(at <= log->recs[first].offset);
-        CHECK(first == 0 || at > log->recs[first - 1].offset);
-        at = suite_by_time(a, tp, t - 10); /* between the commits */
-        CHECK(at <= log->recs[first].offset);
-        CHECK(first == 0 || at > log->recs[first - 1].offset);
+        check_first(a, tp, log, log->recs[i].time_ms);
+        check_first(a, tp, log, log->recs[i].time_ms - 10); /* mostly between the commits */
     }
     CHECK(suite_by_time(a, tp, 0) <= log->recs[0].offset);
     CHECK(suite_by_time(a, tp, -INT64_C(1000000000000)) <= log->recs[0].offset);

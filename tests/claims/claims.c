@@ -302,21 +302,34 @@ static void read_topic(struct bus *bus, struct slice prefix, const struct layout
     bus_client_free(c);
 }
 
-/* What is committed becomes readable a little later. */
-static void settle(struct world *w)
+static void settle_part(struct bus_client *c, struct bus_tp tp)
 {
-    const struct clock *clock = bus_clock(w->c);
-    struct bus_ev ev[16];
-    int64_t until = clock_mono(clock) + (bus_kind(w->bus) == BUS_SIM ? 20 : 1) * CLOCK_NS_PER_S / 4;
-    while (clock_mono(clock) < until) {
-        bus_wait(w->c, 50000000);
-        (void)bus_poll(w->c, ev, 16);
+    struct bus_ev ev = {.kind = BUS_EV_ERROR};
+    struct err err;
+    for (uint32_t tries = 0; ev.kind == BUS_EV_ERROR; tries++) {
+        CHECK(tries < 10);
+        CHECK_OK(bus_settled(c, tp, 0, &err), err);
+        while (bus_poll(c, &ev, 1) == 0) {
+            bus_wait(c, 100000000);
+        }
     }
+}
+
+/* What is committed becomes readable a little later. */
+static void settle(struct world *w, const struct replay_plan *p)
+{
+    struct bus_client *c = bus_client_new(w->bus, "settled");
+    for (uint32_t i = 0; i < p->n_topics; i++) {
+        for (uint32_t k = 0; k < p->topics[i].parts; k++) {
+            settle_part(c, (struct bus_tp){bus_topic(c, p->topics[i].name), k});
+        }
+    }
+    bus_client_free(c);
 }
 
 static struct result *read_result(struct world *w, const struct replay_plan *p)
 {
-    settle(w);
+    settle(w, p);
     struct result *res = MEM_NEW(struct result);
     res->arena = arena_new(NULL, "result", 1 << 20);
     for (uint32_t i = 0; i < p->n_topics; i++) {
@@ -662,7 +675,7 @@ static void forge(struct world *w, const struct replay_plan *p, uint32_t part)
     while (w->delivered < w->put) {
         wait_for(w, 3, BUS_EV_DELIVERED);
     }
-    settle(w);
+    settle(w, p);
 }
 
 static void replay_top(struct world *w, const struct replay_plan *p, const struct slot_task *task,
@@ -697,7 +710,7 @@ TEST(what_stands_in_a_topic_otherwise_is_found)
     struct replay_plan *p = plan_run(w, &plain, a);
     const struct slot_task *top = &p->tasks[p->n_tasks - 1];
     (void)run_stepped(w, &plain, p);
-    settle(w);
+    settle(w, p);
     replay_top(w, p, top, &report);
     CHECK(replay_is_same(&report) && report.held.made > 10);
     const uint64_t made = report.held.made;

@@ -58,7 +58,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def post(addr, signal, body, content_type="application/json", coding=None, timeout=30):
+def post(addr, signal, body, content_type="application/json", coding=None, timeout=90):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": content_type}
     if coding == "gzip":

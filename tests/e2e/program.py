@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the program share: running a command, and a role that lives for one test.
 
+Deadlines are long: they say that something happens at all, on however busy a machine. How soon is
+what the benchmarks measure.
+
 Ports are asked of the kernel (port 0) and read from the line the role logs when it is ready, so
 tests may run side by side. With KAIJU_KAFKA_BROKERS the bus of a Case is a Kafka, each with a prefix
 of its own; without, it is a directory.
@@ -27,10 +30,20 @@ uses_librdkafka = unittest.skipIf(os.environ.get("KAIJU_SANITIZE") == "thread",
 NUMBERS = itertools.count(1)
 
 
-def run(*args, env=None, timeout=60, program=None, text=None):
+def run(*args, env=None, timeout=180, program=None, text=None):
     """The finished process of `kaiju ARGS`; text is its standard input."""
     return subprocess.run([program or KAIJU, *args], capture_output=True, text=True, timeout=timeout,
                           input=text, env={**os.environ, **(env or {})})
+
+
+def takes(process, signo):
+    """Does the process do something of its own at this signal by now?"""
+    try:
+        with open(f"/proc/{process.pid}/status") as f:
+            masks = dict(line.split(":\t") for line in f if line.startswith(("SigCgt", "SigBlk")))
+    except FileNotFoundError:
+        return False
+    return any(int(mask, 16) >> (signo - 1) & 1 for mask in masks.values())
 
 
 class Role:
@@ -54,7 +67,7 @@ class Role:
         with open(self.log_path) as f:
             return f.read()
 
-    def wait_log(self, pattern, timeout=30):
+    def wait_log(self, pattern, timeout=90):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             found = re.search(pattern, self.log())
@@ -66,10 +79,10 @@ class Role:
         raise AssertionError(f"no {pattern!r} in the log:\n{self.log()}")
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://{self.addr}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.addr}{path}", timeout=60) as answer:
             return answer.read().decode()
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=90):
         end = time.monotonic() + timeout
         while True:
             try:
@@ -79,7 +92,7 @@ class Role:
                     raise AssertionError(e.read().decode()) from e
             time.sleep(0.05)
 
-    def stop(self, signo=signal.SIGTERM, timeout=30):
+    def stop(self, signo=signal.SIGTERM, timeout=90):
         if self.process.poll() is None:
             self.process.send_signal(signo)
         try:
@@ -136,11 +149,12 @@ class Case(unittest.TestCase):
 
     def events(self, topic):
         """All that is on a topic."""
-        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json")
+        done = run("tail", topic, *self.bus, "--from", "start", "--no-follow", "-o", "json",
+                   "--timeout", "90s")
         self.assertEqual(0, done.returncode, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def until(self, what, check, timeout=30):
+    def until(self, what, check, timeout=90):
         end = time.monotonic() + timeout
         while not check():
             self.assertLess(time.monotonic(), end, what)

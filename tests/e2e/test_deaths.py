@@ -49,7 +49,7 @@ class Deaths(test_rules.Bed):
 
     def dies(self, role):
         """True: of the record. False: it lives and has passed it over."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while time.monotonic() < end:
             if role.process.poll() is not None:
                 self.assertEqual(-signal.SIGABRT, role.process.returncode, role.log())
@@ -74,7 +74,7 @@ class Deaths(test_rules.Bed):
         post(self.otlp(role), "logs", logs(10, 1))
         self.until("nothing came out", lambda: sum(self.bodies().values()) == 10)
         try:
-            post(self.otlp(role), "logs", line("line of poison"), timeout=5)
+            post(self.otlp(role), "logs", line("line of poison"), timeout=20)
         except (OSError, ValueError, http.client.HTTPException):
             pass  # it died, and the answer with it
         deaths = 0

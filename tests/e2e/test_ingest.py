@@ -25,7 +25,7 @@ class Ingest(Case):
 
     def dead_letters(self, count):
         """Nobody's answer waits for a dead letter, so they may come a little later."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 90
         while len(self.events("dlq")) < count and time.monotonic() < end:
             time.sleep(0.05)
         self.assertEqual(len(self.events("dlq")), count)
@@ -154,7 +154,7 @@ class Life(Ingest):
         role = self.start()
         host, port = role.otlp.rsplit(":", 1)
         body = json.dumps(spans(3)).encode()
-        with socket.create_connection((host, int(port)), timeout=10) as late:
+        with socket.create_connection((host, int(port)), timeout=90) as late:
             late.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json"
                          b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:10])
             while self.metric(role, "kaiju_ingest_memory_bytes") == 0:
@@ -163,7 +163,7 @@ class Life(Ingest):
             role.wait_log("msg=draining")
             late.sendall(body[10:])
             self.assertIn(late.recv(4096).split(b" ")[1], (b"200", b"503"))
-        self.assertEqual(role.process.wait(15), 0)
+        self.assertEqual(role.process.wait(90), 0)
 
 
 class Standalone(Accepted):

@@ -30,6 +30,7 @@ levels:
       @name('five') @Alert(severity='page', key='service', summary='{service} says {body}')
       select * from Seen where body like '%5';
 """
+ARCHIVED = 2.5  # by then a state is saved, some second after the one before
 BACK = GRAPH.replace("name: lines", "name: back")
 
 
@@ -68,7 +69,7 @@ class Replay(Case):
         self.apply(role, GRAPH)
         for number in range(3):
             self.send(role, 10, number * 200 + 1, chance)
-            time.sleep(1.2)
+            time.sleep(ARCHIVED)
             middle = time.time_ns() // 1_000_000
             self.send(role, 1, 1000 + number * 20, chance)
             if number < 2:
@@ -133,7 +134,7 @@ class Replay(Case):
         self.apply(role, GRAPH)
         for first in (1, 61):
             self.send(role, 3, first, chance)
-            time.sleep(1.2)
+            time.sleep(ARCHIVED)
         middle = time.time_ns() // 1_000_000
         self.send(role, 3, 121, chance)
         self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 180)
@@ -156,7 +157,7 @@ class Replay(Case):
         self.apply(role, GRAPH)
         for number in range(2):  # some archived states, the last with all that was sent
             self.send(role, 3, number * 60 + 1, chance)
-            time.sleep(1.2)
+            time.sleep(ARCHIVED)
         self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 120)
         time.sleep(0.5)
         role.stop()
@@ -165,7 +166,7 @@ class Replay(Case):
         role = self.begin()
         role.wait_log(r'msg="graph is live"')
         self.send(role, 1, 500, chance)
-        time.sleep(1.5)
+        time.sleep(ARCHIVED)
         self.send(role, 3, 1000, chance)
         self.until("not all came through", lambda: sum(self.last_totals(self.events("events")).values()) == 200)
         role.stop()

@@ -67,16 +67,16 @@ class Life(Case):
         self.assertIn(first.addr, second.stderr)
 
     def test_drain_answers_what_is_open_and_leaves(self):
-        role = self.role("standalone", "--bus-local-dir", self.dir, "--drain-timeout", "5s")
+        role = self.role("standalone", "--bus-local-dir", self.dir, "--drain-timeout", "60s")
         host, port = role.addr.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=10) as open_request:
+        with socket.create_connection((host, int(port)), timeout=90) as open_request:
             open_request.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
             role.wait_ready()  # the loop has seen the half request
             role.process.send_signal(signal.SIGTERM)
             role.wait_log("msg=draining")
             open_request.sendall(b"\r\n")
             self.assertIn(b"200 OK", open_request.recv(4096))
-        self.assertEqual(role.process.wait(10), 0)
+        self.assertEqual(role.process.wait(90), 0)
 
     def test_kill_and_start_again(self):
         for _ in range(3):

@@ -101,7 +101,7 @@ class Workers(test_rules.Bed):
         second = self.worker("--operator-name", "w")
         second.wait_log('msg="another worker has this name, so this one runs nothing" name=w')
         self.until("doctor does not say so", lambda: self.refused() == [
-            "workers run nothing, for others have their name: 'w'"], 30)
+            "workers run nothing, for others have their name: 'w'"])
         time.sleep(5)
         self.assertNotIn('msg="slot begins"', second.log())
         self.assertEqual(1, second.log().count("another worker has this name"))
@@ -109,7 +109,7 @@ class Workers(test_rules.Bed):
         self.assertEqual(0, first.stop())
         second.wait_log('msg="this worker has its name now" name=w')
         second.wait_log('msg="slot begins"')
-        self.until("doctor still says so", lambda: self.refused() == [], 30)
+        self.until("doctor still says so", lambda: self.refused() == [])
         self.assertEqual(0, second.stop())
 
 

@@ -27,7 +27,7 @@ enum {
     FRAME_MAX = 64 << 20,
     STEP_MS = 10,
     SILENCE_MS = 50,   /* after an answer: nothing more comes */
-    ANSWER_MS = 10000, /* a broker that does not answer has been asked in vain */
+    ANSWER_MS = 60000, /* a broker that does not answer has been asked in vain */
 };
 
 struct rule {

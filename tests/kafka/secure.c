@@ -38,7 +38,7 @@ const struct suite_hooks suite_hooks = {
     .name = "kafka, guarded",
     .kind = BUS_KAFKA,
     .conf = conf,
-    .patience_ns = 30 * CLOCK_NS_PER_S,
+    .patience_ns = 90 * CLOCK_NS_PER_S,
     .quiet_ns = 200 * CLOCK_NS_PER_MS,
 };
 
