@@ -30,9 +30,9 @@ function(kaiju_kafka_fixture version nodes)
   add_test(NAME ${name}_start COMMAND ${KAIJU_KAFKA_SH} fixture-start ${which})
   add_test(NAME ${name}_stop COMMAND ${KAIJU_KAFKA_SH} fixture-stop ${which})
   kaiju_kafka_labels(${version} labels)
-  set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 600
+  set_tests_properties(${name}_start PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900
     LABELS "${labels}" RESOURCE_LOCK "kafka_fetch;${name}" COST ${KAIJU_KAFKA_FIRST})
-  set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 60
+  set_tests_properties(${name}_stop PROPERTIES FIXTURES_CLEANUP ${name} TIMEOUT 200
     LABELS "${labels}" RESOURCE_LOCK ${name})
 endfunction()
 
@@ -50,7 +50,10 @@ endfunction()
 
 function(kaiju_kafka_test name)
   cmake_parse_arguments(A "" "TIMEOUT;NODES;SHARDS" "SOURCES;DEPS;PACKAGES;VERSIONS;ARGS" ${ARGN})
-  add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/test_main.c ${A_SOURCES})
+  add_executable(${name} $<TARGET_OBJECTS:test_main> ${A_SOURCES})
+  if(KAIJU_SANITIZE) # librdkafka and the brokers are not instrumented: it runs without
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE core_bus ${A_DEPS} Threads::Threads m)
   foreach(package ${A_PACKAGES})

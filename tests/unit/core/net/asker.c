@@ -100,7 +100,7 @@ void asker_ask(struct rig *g, struct http_client *c, const struct http_call_spec
                struct asked *a)
 {
     asker_start(c, spec, a);
-    asker_wait(g, a, 10000);
+    asker_wait(g, a, 30000);
 }
 
 int asker_refusal(struct http_client *c, const struct http_call_spec *spec)

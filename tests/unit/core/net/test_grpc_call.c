@@ -322,9 +322,9 @@ TEST(grpc_drain_finishes_what_is_in_work)
     CHECK(!drained && !first.done);
     CHECK_EQ(1, grpc_server_stats(g.server).connections); /* the idle one has gone */
     grpc_rig_answer(&g);
-    CHECK(grpc_rig_wait(&g, &first.done, 1000));
+    CHECK(grpc_rig_wait(&g, &first.done, 30000));
     CHECK(first.status == GRPC_OK && first.equal);
-    CHECK(grpc_rig_wait(&g, &drained, 2000));
+    CHECK(grpc_rig_wait(&g, &drained, 30000));
     idle = grpc_rig_call(&g, other, "Echo", SLICE("idle"));
     CHECK_EQ(GRPC_UNAVAILABLE, idle.status);
     grpc_client_free(c);
@@ -344,8 +344,8 @@ TEST(grpc_drain_cuts_off_at_its_deadline)
                .path = "/t.T/Later", .message = SLICE("x"), .done = grpc_rig_done, .arg = &e});
     grpc_rig_step(&g, 20);
     http_server_drain(g.http, 100 * CLOCK_NS_PER_MS, set_flag, &drained);
-    CHECK(grpc_rig_wait(&g, &drained, 2000));
-    CHECK(grpc_rig_wait(&g, &e.done, 1000));
+    CHECK(grpc_rig_wait(&g, &drained, 30000));
+    CHECK(grpc_rig_wait(&g, &e.done, 30000));
     CHECK_EQ(GRPC_UNAVAILABLE, e.status);
     CHECK_EQ(1, g.gone);
     CHECK_EQ(1, grpc_rig_refused(&g, GRPC_REASON_DRAIN_LATE));

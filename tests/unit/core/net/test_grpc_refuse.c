@@ -277,7 +277,7 @@ TEST(grpc_budget_hears_what_a_connection_holds)
     CHECK_EQ(0, grpc_call_message(g.later[0]).len);
     CHECK(grpc_server_stats(g.server).reserved < 200000);
     grpc_rig_answer(&g);
-    CHECK(grpc_rig_wait(&g, &ends[1].done, 1000) && grpc_rig_wait(&g, &ends[0].done, 1000));
+    CHECK(grpc_rig_wait(&g, &ends[1].done, 30000) && grpc_rig_wait(&g, &ends[0].done, 30000));
     CHECK_EQ(0, grpc_server_stats(g.server).reserved);
     grpc_client_free(c);
     grpc_rig_stop(&g);

@@ -55,7 +55,7 @@ TEST(http_client_sends_bodies_whole_and_in_parts)
         .url = asker_url(&g, "/echo"), .method = HTTP_POST, .stream = true, .answer_max = 6 << 20};
     asker_start(c, &streamed, &a);
     asker_feed(&a);
-    asker_wait(&g, &a, 20000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(0, a.err.code);
     CHECK_EQ(5 << 20, a.body.len);
     asker_done(&a);
@@ -108,7 +108,7 @@ TEST(http_client_waits_for_its_turn)
     struct http_call_spec spec = {.url = asker_url(&g, "/hello")};
     CHECK_EQ(-ERR_AGAIN, asker_refusal(c, &spec));
     for (int i = 0; i < CALLS; i++) {
-        asker_wait(&g, &a[i], 5000);
+        asker_wait(&g, &a[i], 30000);
         CHECK_EQ(200, a[i].status);
         asker_done(&a[i]);
     }
@@ -163,7 +163,7 @@ TEST(http_client_serves_the_next_after_a_cancel_within_a_callback)
     struct http_client *c = http_client_new(g.loop, &conf);
     asker_start(c, &(struct http_call_spec){.url = asker_url(&g, "/chunks?n=40")}, &first);
     asker_start(c, &(struct http_call_spec){.url = asker_url(&g, "/hello")}, &next);
-    asker_wait(&g, &next, 2000);
+    asker_wait(&g, &next, 30000);
     CHECK_EQ(200, next.status);
     CHECK_EQ(0, first.done);
     CHECK_EQ(2, http_client_stats(c).connected);
@@ -190,7 +190,7 @@ TEST(http_client_pauses_the_other_side)
     CHECK(a.body.len > before && a.body.len < before + 64 * 1024);
     a.pause_in_data = false;
     http_call_resume(a.call);
-    asker_wait(&g, &a, 5000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(0, a.err.code);
     CHECK_EQ(4000000, a.body.len);
     asker_done(&a);
@@ -325,7 +325,7 @@ TEST(http_client_reads_a_refusal_in_the_middle_of_its_request)
     asker_feed(&a);
     rig_step(&g, 20);
     rig_send_str(&g, fd, full); /* without having read the body */
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(0, a.err.code);
     CHECK_EQ(413, a.status);
     CHECK_SLICE("full", buf_slice(&a.body));
@@ -363,7 +363,7 @@ TEST(http_client_reads_a_refusal_before_a_reset)
             CHECK_EQ(0, a.done);
             http_call_resume(a.call);
         }
-        asker_wait(&g, &a, 2000);
+        asker_wait(&g, &a, 30000);
         CHECK_OK(-(int)a.err.code, a.err);
         CHECK_EQ(413, a.status);
         CHECK_SLICE("full", buf_slice(&a.body));
@@ -386,9 +386,9 @@ TEST(http_client_does_not_keep_a_half_used_connection)
     asker_start(c, &spec, &a);
     CHECK(http_call_write(a.call, SLICE("the first part")));
     int fd = liar_take(&g, &l);
-    rig_read_until(&g, fd, "the first part\r\n", 1000);
+    rig_read_until(&g, fd, "the first part\r\n", 30000);
     rig_send_str(&g, fd, early); /* the request has not ended, and never will */
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(0, a.err.code);
     CHECK_EQ(0, http_client_stats(c).open);
     asker_done(&a);
@@ -410,7 +410,7 @@ TEST(http_client_gives_up_on_those_who_never_answer)
     for (int i = 0; i < 40; i++) {
         rig_send_str(&g, fd, "HTTP/1.1 100 Continue\r\n\r\n");
     }
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_LIMIT, a.err.code);
     asker_done(&a);
     close(fd);
@@ -422,7 +422,7 @@ TEST(http_client_gives_up_on_those_who_never_answer)
         CHECK_EQ(0, a.done);
         rig_send_str(&g, fd, "x");
     }
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_TIMEOUT, a.err.code);
     CHECK_EQ(4, a.body.len);
     asker_done(&a);
@@ -445,20 +445,20 @@ TEST(http_client_gives_up_on_tls_that_never_comes)
     snprintf(url, sizeof url, "https%s", l.url + 4);
     asker_start(c, &(struct http_call_spec){.url = url}, &a);
     int fd = liar_take(&g, &l);
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_TIMEOUT, a.err.code);
     asker_done(&a);
     close(fd);
     asker_start(c, &(struct http_call_spec){.url = url}, &a);
     close(liar_take(&g, &l));
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_CLOSED, a.err.code);
     CHECK((a.err.flags & ERR_FLAG_RETRY) != 0);
     asker_done(&a);
     asker_start(c, &(struct http_call_spec){.url = url}, &a);
     fd = liar_take(&g, &l);
     rig_send_str(&g, fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_DENIED, a.err.code);
     asker_done(&a);
     close(fd);
@@ -491,7 +491,7 @@ TEST(http_client_survives_bad_answers)
         rig_step(&g, 5);
         rig_send_str(&g, fd, lies[i].bytes);
         shutdown(fd, SHUT_WR);
-        asker_wait(&g, &a, 2000);
+        asker_wait(&g, &a, 30000);
         CHECK_EQ(lies[i].code, a.err.code);
         close(fd);
         rig_step(&g, 5); /* a kept connection is seen to end */
@@ -513,7 +513,7 @@ TEST(http_client_repeats_what_met_a_dying_connection)
     asker_start(c, &(struct http_call_spec){.url = l.url}, &a);
     int fd = liar_take(&g, &l);
     rig_send_str(&g, fd, ok);
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     asker_done(&a);
     /* The kept connection takes the request and dies: GET is sent again, POST is not. */
     asker_start(c, &(struct http_call_spec){.url = l.url}, &a);
@@ -521,13 +521,13 @@ TEST(http_client_repeats_what_met_a_dying_connection)
     close(fd);
     fd = liar_take(&g, &l);
     rig_send_str(&g, fd, ok);
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(200, a.status);
     CHECK_EQ(1, http_client_stats(c).repeated);
     asker_done(&a);
     asker_start(c, &(struct http_call_spec){.url = l.url, .method = HTTP_POST}, &a);
     close(fd);
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(ERR_CLOSED, a.err.code);
     CHECK_EQ(1, http_client_stats(c).repeated);
     asker_done(&a);
@@ -559,7 +559,7 @@ TEST(http_client_repeats_on_a_fresh_connection)
     }
     for (int i = 0; i < KEPT; i++) {
         rig_send_str(&g, fds[i], ok);
-        asker_wait(&g, &a[i], 2000);
+        asker_wait(&g, &a[i], 30000);
         asker_done(&a[i]);
     }
     CHECK_EQ(KEPT, http_client_stats(c).open);
@@ -570,7 +570,7 @@ TEST(http_client_repeats_on_a_fresh_connection)
     CHECK_EQ(1, http_client_stats(c).reused);
     int fd = liar_take(&g, &l);
     rig_send_str(&g, fd, ok);
-    asker_wait(&g, &a[0], 2000);
+    asker_wait(&g, &a[0], 30000);
     CHECK_EQ(0, a[0].err.code);
     CHECK_EQ(1, http_client_stats(c).repeated);
     asker_done(&a[0]);

@@ -83,7 +83,7 @@ static void check_python(const char *version, uint64_t connections)
     rig_start(&g, NULL, NULL);
     const char *const argv[] = {"python3", "-c", python_server, version, NULL};
     child_start(&server, argv, test_tmpdir());
-    unsigned port = child_number(&g, &server, "port ", 20000);
+    unsigned port = child_number(&g, &server, "port ", 30000);
     CHECK(port > 0);
     struct http_client *c = http_client_new(g.loop, NULL);
     check_get(&g, c, port, "/sized", 200, 100000);
@@ -105,7 +105,7 @@ static void check_python(const char *version, uint64_t connections)
     a.to_send = 1 << 20;
     asker_start(c, &stream, &a);
     asker_feed(&a);
-    asker_wait(&g, &a, 10000);
+    asker_wait(&g, &a, 30000);
     CHECK_SLICE("1048576 120586240", buf_slice(&a.body));
     asker_done(&a);
     CHECK_EQ(connections, http_client_stats(c).connected);
@@ -158,7 +158,7 @@ static void check_s_server(const char *version)
         p.ca,      "-Verify",  "2",       version,       "-verify_return_error",
         NULL};
     child_start(&server, argv, p.dir);
-    unsigned port = child_number(&g, &server, "ACCEPT 127.0.0.1:", 10000);
+    unsigned port = child_number(&g, &server, "ACCEPT 127.0.0.1:", 30000);
     CHECK(port > 0);
     struct tls_conf with = {.ca_file = p.ca, .cert_file = p.client, .key_file = p.client_key};
     CHECK_EQ(200, ask_tls(&g, &with, port, &err));

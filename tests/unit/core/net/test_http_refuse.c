@@ -106,12 +106,12 @@ TEST(http_server_refuses_each_thing_once)
     rig_start(&g, &c, NULL);
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         uint64_t before = rig_refused(&g, refusals[i].why), all = all_refused(&g);
-        unsigned status = rig_ask(&g, refusals[i].bytes, 2000);
+        unsigned status = rig_ask(&g, refusals[i].bytes, 30000);
         CHECK(g.closed);
         check_refused(&g, &refusals[i], status, before);
         CHECK_EQ(all + 1, all_refused(&g));
     }
-    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 1000)); /* unharmed */
+    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 30000)); /* unharmed */
     rig_stop(&g);
 }
 
@@ -123,7 +123,7 @@ TEST(http_server_refuses_a_nul_byte)
     rig_start(&g, NULL, NULL);
     int fd = rig_connect(&g);
     rig_send(&g, fd, bytes, sizeof bytes - 1);
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     check_refused(&g, &x, rig_status(&g), 0);
     close(fd);
     rig_stop(&g);
@@ -142,14 +142,14 @@ TEST(http_server_refuses_a_slow_head_and_a_slow_body)
         rig_send(&g, fd, p, 1);
         rig_step(&g, 20);
     }
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     CHECK_EQ(408, rig_status(&g));
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_HEAD_SLOW));
     close(fd);
     fd = rig_connect(&g);
     rig_send_str(&g, fd, "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK_EQ(408, rig_status(&g));
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_BODY_SLOW));
     close(fd);
@@ -169,7 +169,7 @@ TEST(http_server_gives_a_body_time_by_its_rate)
         rig_step(&g, 60);
         rig_send_str(&g, fd, "01234567890123456789");
     }
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n100 ", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n100 ", 30000));
     CHECK_EQ(0, rig_refused(&g, HTTP_REASON_BODY_SLOW));
     close(fd);
     rig_stop(&g);
@@ -182,14 +182,14 @@ TEST(http_server_closes_idle_connections)
     c.idle_ms = c.head_ms = 80;
     rig_start(&g, &c, NULL);
     int fd = rig_connect(&g);
-    rig_read_end(&g, fd, 1000); /* never says a word */
+    rig_read_end(&g, fd, 30000); /* never says a word */
     CHECK(g.closed);
     CHECK_EQ(0, g.got.len);
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_IDLE));
     close(fd);
     fd = rig_connect(&g);
     rig_send_str(&g, fd, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     CHECK_EQ(200, rig_status(&g));
     CHECK_EQ(2, rig_refused(&g, HTTP_REASON_IDLE));
@@ -224,19 +224,19 @@ TEST(http_server_refuses_connections_above_its_limit)
         rig_step(&g, 5);
     }
     rig_send_str(&g, fds[3], "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    rig_read_end(&g, fds[3], 1000);
+    rig_read_end(&g, fds[3], 30000);
     CHECK_EQ(503, rig_status(&g));
     CHECK_HAS("Retry-After: 1\r\n", buf_cstr(&g.got));
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_CONNECTIONS_MANY));
     for (int i = 0; i < 3; i++) {
         rig_send_str(&g, fds[i], "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-        CHECK(rig_read_until(&g, fds[i], "hello\n", 1000));
+        CHECK(rig_read_until(&g, fds[i], "hello\n", 30000));
     }
     for (int i = 0; i < 4; i++) {
         close(fds[i]);
     }
     rig_step(&g, 20);
-    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 1000));
+    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 30000));
     rig_stop(&g);
 }
 
@@ -259,7 +259,7 @@ TEST(http_server_pauses_accepting_far_above_its_limit)
         rig_step(&g, 10);
     }
     CHECK_EQ(40, http_server_stats(g.server).accepted);
-    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 1000));
+    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 30000));
     rig_stop(&g);
 }
 
@@ -279,12 +279,12 @@ TEST(http_server_bounds_what_all_bodies_together_hold)
     CHECK(http_server_stats(g.server).buffered >= sizeof body);
     rig_send_str(&g, second, head);
     rig_send(&g, second, body, sizeof body);
-    rig_read_end(&g, second, 1000);
+    rig_read_end(&g, second, 30000);
     CHECK_EQ(503, rig_status(&g));
     CHECK_HAS("Retry-After: 1\r\n", buf_cstr(&g.got));
     CHECK_EQ(1, rig_refused(&g, HTTP_REASON_BUFFERS_FULL));
     rig_send(&g, first, body, 100);
-    CHECK(rig_read_until(&g, first, "\r\n\r\n700 ", 1000));
+    CHECK(rig_read_until(&g, first, "\r\n\r\n700 ", 30000));
     CHECK_EQ(0, http_server_stats(g.server).buffered);
     close(first);
     close(second);

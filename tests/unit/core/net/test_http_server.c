@@ -33,7 +33,7 @@ TEST(http_server_answers_and_keeps_the_connection)
     int fd = rig_connect(&g);
     for (int i = 0; i < 3; i++) {
         rig_send_str(&g, fd, GET_HELLO);
-        CHECK(rig_read_until(&g, fd, "hello\n", 1000));
+        CHECK(rig_read_until(&g, fd, "hello\n", 30000));
         CHECK_EQ(200, rig_status(&g));
         CHECK_HAS("\r\nContent-Length: 6\r\n", buf_cstr(&g.got));
         CHECK_HAS("\r\nX-Rig: yes\r\n", buf_cstr(&g.got));
@@ -52,17 +52,18 @@ TEST(http_server_closes_when_asked_to)
 {
     struct rig g;
     rig_start(&g, NULL, NULL);
-    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 1000));
+    CHECK_EQ(200,
+             rig_ask(&g, "GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 30000));
     CHECK(g.closed);
     CHECK_HAS("\r\nConnection: close\r\n", buf_cstr(&g.got));
-    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 1000));
+    CHECK_EQ(200, rig_ask(&g, "GET /hello HTTP/1.0\r\n\r\n", 30000));
     CHECK(g.closed);
     int fd = rig_connect(&g);
     rig_send_str(&g, fd, "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "hello\n", 1000));
+    CHECK(rig_read_until(&g, fd, "hello\n", 30000));
     CHECK_HAS("\r\nConnection: keep-alive\r\n", buf_cstr(&g.got));
     rig_send_str(&g, fd, "GET /hello HTTP/1.0\r\n\r\n");
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     close(fd);
     rig_stop(&g);
@@ -102,7 +103,7 @@ TEST(http_server_keeps_order_when_the_first_answer_comes_last)
     rig_send_str(&g, fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n" GET_HELLO);
     CHECK(!rig_read_until(&g, fd, "hello", 50));
     rig_answer_later(&g);
-    CHECK(rig_read_until(&g, fd, "hello\n", 1000));
+    CHECK(rig_read_until(&g, fd, "hello\n", 30000));
     CHECK_HAS("at last\nHTTP/1.1 200", buf_cstr(&g.got));
     CHECK_EQ(1, g.freed);
     CHECK_EQ(0, g.later_gone);
@@ -126,7 +127,7 @@ TEST(http_server_bounds_pipelining_by_unsent_answers)
     shutdown(fd, SHUT_WR); /* what was asked before this is answered all the same */
     struct buf all;
     buf_init(&all, 64 << 20);
-    rig_read_end(&g, fd, 10000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     CHECK_EQ(200, count(&g.got, "\r\n0\r\n\r\n"));
     buf_done(&all);
@@ -142,12 +143,12 @@ TEST(http_server_takes_chunks_and_sends_chunks)
     rig_send_str(&g, fd,
                  "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
                  "5\r\nhello\r\n");
-    CHECK(rig_read_until(&g, fd, "5\r\nhello\r\n", 1000)); /* before the body has ended */
+    CHECK(rig_read_until(&g, fd, "5\r\nhello\r\n", 30000)); /* before the body has ended */
     CHECK_HAS("Transfer-Encoding: chunked\r\n", buf_cstr(&g.got));
     rig_send_str(&g, fd, "6;x=y\r\n world\r\n0\r\nT: u\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "6\r\n world\r\n0\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "6\r\n world\r\n0\r\n\r\n", 30000));
     rig_send_str(&g, fd, "POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc");
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK_HAS("\r\n\r\nabc", buf_cstr(&g.got)); /* HTTP/1.0 knows no chunks */
     CHECK_EQ(0, count(&g.got, "chunked"));
     CHECK_EQ(2, g.freed);
@@ -161,7 +162,7 @@ TEST(http_server_collects_a_body_from_any_pieces)
     rig_start(&g, NULL, NULL);
     int fd = rig_connect(&g);
     rig_send_str(&g, fd, "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabcdef");
-    CHECK(rig_read_until(&g, fd, "\n", 1000) && rig_status(&g) == 200);
+    CHECK(rig_read_until(&g, fd, "\n", 30000) && rig_status(&g) == 200);
     char sum[64];
     struct slice got = buf_slice(&g.got);
     size_t at = slice_find_slice(got, SLICE("\r\n\r\n"));
@@ -172,9 +173,9 @@ TEST(http_server_collects_a_body_from_any_pieces)
         rig_send(&g, fd, p, 1);
         rig_step(&g, 1);
     }
-    CHECK(rig_read_until(&g, fd, sum, 1000));
+    CHECK(rig_read_until(&g, fd, sum, 30000));
     rig_send_str(&g, fd, "POST /whole HTTP/1.1\r\nHost: h\r\n\r\n"); /* no body at all */
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n0 0\n", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n0 0\n", 30000));
     close(fd);
     rig_stop(&g);
 }
@@ -187,23 +188,23 @@ TEST(http_server_says_continue_only_when_the_body_is_wanted)
     const char *head = "POST /whole HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                        "Content-Length: 3\r\n\r\n";
     rig_send_str(&g, fd, head);
-    CHECK(rig_read_until(&g, fd, "HTTP/1.1 100 Continue\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "HTTP/1.1 100 Continue\r\n\r\n", 30000));
     CHECK_EQ(25, g.got.len);
     rig_send_str(&g, fd, "abc");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n3 ", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n3 ", 30000));
     CHECK_EQ(0, count(&g.got, "Continue"));
     /* The body came with the head: nobody waits. */
     rig_send_str(&g, fd,
                  "POST /whole HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                  "Content-Length: 3\r\n\r\nabc");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n3 ", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n3 ", 30000));
     CHECK_EQ(0, count(&g.got, "Continue"));
     close(fd);
     /* Refused before the body: no 100, and the connection ends, for nobody knows what comes. */
     CHECK_EQ(404, rig_ask(&g,
                           "POST /nowhere HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                           "Content-Length: 3\r\n\r\n",
-                          1000));
+                          30000));
     CHECK(g.closed);
     rig_stop(&g);
 }
@@ -214,26 +215,26 @@ TEST(http_server_answers_head_and_options)
     rig_start(&g, NULL, NULL);
     int fd = rig_connect(&g);
     rig_send_str(&g, fd, "HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 30000));
     CHECK_HAS("Content-Length: 6\r\n", buf_cstr(&g.got));
     CHECK_EQ(0, count(&g.got, "hello"));
     rig_send_str(&g, fd, "HEAD /chunks HTTP/1.1\r\nHost: h\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 30000));
     CHECK(slice_ends(buf_slice(&g.got), SLICE("\r\n\r\n")));
     rig_send_str(&g, fd, "OPTIONS /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 30000));
     CHECK_EQ(204, rig_status(&g));
     CHECK_HAS("\r\nAllow: GET, HEAD, OPTIONS\r\n", buf_cstr(&g.got));
     CHECK_EQ(0, count(&g.got, "Content-Length"));
     rig_send_str(&g, fd, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\n", 30000));
     CHECK_EQ(204, rig_status(&g));
     rig_send_str(&g, fd, "DELETE /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    CHECK(rig_read_until(&g, fd, "}\n", 1000));
+    CHECK(rig_read_until(&g, fd, "}\n", 30000));
     CHECK_EQ(405, rig_status(&g));
     CHECK_HAS("\r\nAllow: GET, HEAD, OPTIONS\r\n", buf_cstr(&g.got));
     rig_send_str(&g, fd, "GET /p/a%20b?c HTTP/1.1\r\nHost: h\r\n\r\n"); /* still the same one */
-    CHECK(rig_read_until(&g, fd, "\r\n\r\na%20b", 1000));
+    CHECK(rig_read_until(&g, fd, "\r\n\r\na%20b", 30000));
     CHECK_EQ(1, http_server_stats(g.server).accepted);
     close(fd);
     rig_stop(&g);
@@ -248,10 +249,10 @@ TEST(http_server_drops_an_unwanted_body_or_closes)
     int fd = rig_connect(&g);
     rig_send_str(&g, fd,
                  "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" GET_HELLO);
-    CHECK(rig_read_until(&g, fd, "hello\n", 1000)); /* small: skipped, the connection lives */
+    CHECK(rig_read_until(&g, fd, "hello\n", 30000)); /* small: skipped, the connection lives */
     CHECK_EQ(404, rig_status(&g));
     rig_send_str(&g, fd, "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\nabc");
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     CHECK_EQ(404, rig_status(&g));
     CHECK_HAS("\r\nConnection: close\r\n", buf_cstr(&g.got));
@@ -272,7 +273,7 @@ TEST(http_server_lets_a_refusal_arrive_while_the_client_sends)
     int fd = rig_connect(&g);
     rig_send_str(&g, fd, "POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 4194304\r\n\r\n");
     rig_send(&g, fd, body, sizeof body);
-    rig_read_end(&g, fd, 2000);
+    rig_read_end(&g, fd, 30000);
     CHECK_EQ(413, rig_status(&g));
     CHECK_HAS("}\n", buf_cstr(&g.got));
     close(fd);
@@ -325,7 +326,7 @@ TEST(http_server_limits_requests_and_age_of_a_connection)
     struct http_server_conf c = rig_conf();
     c.requests_max = 2;
     rig_start(&g, &c, NULL);
-    rig_ask(&g, GET_HELLO GET_HELLO GET_HELLO, 1000);
+    rig_ask(&g, GET_HELLO GET_HELLO GET_HELLO, 30000);
     CHECK(g.closed);
     CHECK_EQ(2, count(&g.got, "hello\n"));
     CHECK_EQ(1, count(&g.got, "Connection: close"));
@@ -335,11 +336,11 @@ TEST(http_server_limits_requests_and_age_of_a_connection)
     rig_start(&g, &c, NULL);
     int fd = rig_connect(&g);
     rig_send_str(&g, fd, GET_HELLO);
-    CHECK(rig_read_until(&g, fd, "hello\n", 1000));
+    CHECK(rig_read_until(&g, fd, "hello\n", 30000));
     CHECK_EQ(0, count(&g.got, "Connection: close"));
     rig_step(&g, 150);
     rig_send_str(&g, fd, GET_HELLO);
-    rig_read_end(&g, fd, 1000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     CHECK_EQ(1, count(&g.got, "Connection: close"));
     close(fd);
@@ -393,7 +394,7 @@ TEST(http_server_hands_http2_to_its_handler)
     rig_step(&g, 10);
     CHECK(o.conn == NULL); /* not yet sure */
     rig_send_str(&g, fd, "\r\nSM\r\n\r\nframes");
-    CHECK(rig_read_until(&g, fd, "SETTINGS", 1000));
+    CHECK(rig_read_until(&g, fd, "SETTINGS", 30000));
     CHECK(o.conn != NULL);
     char all[64];
     CHECK_EQ(30, bufferevent_read(o.bev, all, sizeof all));
@@ -401,7 +402,7 @@ TEST(http_server_hands_http2_to_its_handler)
     rig_send_str(&g, h1, "P");
     rig_step(&g, 5);
     rig_send_str(&g, h1, "OST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
-    CHECK(rig_read_until(&g, h1, "\r\n\r\n1 ", 1000)); /* begins as the preface does */
+    CHECK(rig_read_until(&g, h1, "\r\n\r\n1 ", 30000)); /* begins as the preface does */
     CHECK_EQ(2, http_server_stats(g.server).connections);
     close(h1);
     http_server_drain(g.server, CLOCK_NS_PER_S, NULL, NULL);

@@ -149,7 +149,7 @@ TEST(tls_drains_what_is_in_work)
     CHECK_EQ(ERR_UNAVAILABLE, refused.err.code);
     CHECK(!done);
     rig_answer_later(&g);
-    asker_wait(&g, &a, 2000);
+    asker_wait(&g, &a, 30000);
     CHECK_EQ(200, a.status);
     rig_step(&g, 100);
     CHECK(done);
@@ -200,7 +200,7 @@ TEST(tls_a_client_that_says_nothing_is_let_go)
     rig_start(&g, &conf, ctx);
     int fd = rig_connect(&g);
     rig_send(&g, fd, "\x16\x03\x01", 3);
-    rig_read_end(&g, fd, 5000);
+    rig_read_end(&g, fd, 30000);
     CHECK(g.closed);
     close(fd);
     CHECK(rig_refused(&g, HTTP_REASON_HANDSHAKE_SLOW) > 0);
