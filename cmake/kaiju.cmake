@@ -91,7 +91,7 @@ function(kaiju_test name)
   endforeach()
   add_test(NAME ${name} COMMAND ${name})
   if(NOT A_TIMEOUT)
-    set(A_TIMEOUT 400)
+    set(A_TIMEOUT 600)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")

@@ -4,8 +4,10 @@
 #                    [TIMEOUT 300] [ARGS ...])
 # makes NAME and adds it as ctest NAME for version 4 and NAME_39 for 3.9, label kafka. A fixture
 # starts the cluster that a test needs when it does not run, and stops what it has started. SHARDS:
-# so many processes at once share the tests (tests/kafka/shards.sh). A cluster is one test's at a
-# time; these tests wait more than they work, so they begin first and others run beside them.
+# so many processes at once share the tests (tests/kafka/shards.sh). These tests wait more than they
+# work, so they begin first and others run beside them. A cluster is one test's at a time, and beside
+# it another one's of those that do next to nothing but wait:
+#   kaiju_kafka_waits(NAME VERSION NODES)
 set(KAIJU_KAFKA_FIRST 1000)
 set(KAIJU_KAFKA_SH ${PROJECT_SOURCE_DIR}/tests/kafka/kafka.sh)
 
@@ -46,6 +48,10 @@ function(kaiju_kafka_run test version nodes timeout)
     RESOURCE_LOCK kafka_${version}_${nodes} FIXTURES_REQUIRED kafka_${version}_${nodes}
     COST ${KAIJU_KAFKA_FIRST}
     ENVIRONMENT "KAIJU_SOURCE_DIR=${PROJECT_SOURCE_DIR};KAIJU_BUILD_DIR=${PROJECT_BINARY_DIR}")
+endfunction()
+
+function(kaiju_kafka_waits test version nodes)
+  set_tests_properties(${test} PROPERTIES RESOURCE_LOCK kafka_${version}_${nodes}_waits)
 endfunction()
 
 function(kaiju_kafka_test name)
