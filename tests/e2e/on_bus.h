@@ -52,6 +52,39 @@ static inline void on_bus_open(struct on_bus *b, size_t least_args, size_t most_
     b->client = bus_client_new(b->bus, slash != NULL ? slash + 1 : argv[0]);
 }
 
+/* The topics of every program, made. Brokers that are busy may not be done with all of them in the
+ * time that one call has. */
+static inline void on_bus_ensure(struct on_bus *b, const struct bus_topic_spec *specs, uint32_t n)
+{
+    enum { TAG = 1, PATIENCE_S = 120 };
+    const struct clock *clock = bus_clock(b->client);
+    int64_t until = clock_mono(clock) + PATIENCE_S * CLOCK_NS_PER_S;
+    struct bus_ev ev = {.kind = BUS_EV_ERROR};
+    while (ev.kind != BUS_EV_DONE) {
+        struct err e;
+        must(bus_ensure(b->client, specs, n, TAG, &e), &e);
+        while (bus_poll(b->client, &ev, 1) == 0) {
+            bus_wait(b->client, CLOCK_NS_PER_S);
+        }
+        if (ev.err != NULL &&
+            ((ev.err->flags & ERR_FLAG_RETRY) == 0 || clock_mono(clock) > until)) {
+            must(-1, ev.err);
+        }
+    }
+}
+
+/* Waits while the bus has no room, or no broker has heard of the topic yet. */
+static inline void on_bus_put(struct on_bus *b, struct bus_writer *w, const struct bus_put *put)
+{
+    struct err e;
+    int rc = bus_put(w, put, &e);
+    while (rc == -ERR_AGAIN) {
+        bus_wait(b->client, 10 * CLOCK_NS_PER_MS);
+        rc = bus_put(w, put, &e);
+    }
+    must(rc, &e);
+}
+
 static inline void on_bus_close(struct on_bus *b)
 {
     bus_client_free(b->client);

@@ -12,13 +12,13 @@
 #include "core/event/key.h"
 #include "core/event/schema.h"
 
-enum { PER_BATCH = 10, TAG_ENSURE = 1, TAG_OPEN = 2, PARTITIONS = 8 };
+enum { PER_BATCH = 10, TAG_OPEN = 2, PARTITIONS = 8 };
 #define BASE_NS (INT64_C(1800000000) * CLOCK_NS_PER_S)
 
 static struct bus_ev wait_for(struct bus_client *c, enum bus_ev_kind kind)
 {
     struct bus_ev ev;
-    for (int rounds = 0; rounds < 600; rounds++) {
+    for (int rounds = 0; rounds < 1200; rounds++) {
         while (bus_poll(c, &ev, 1) > 0) {
             if (ev.kind == kind) {
                 return ev;
@@ -30,7 +30,7 @@ static struct bus_ev wait_for(struct bus_client *c, enum bus_ev_kind kind)
         }
         bus_wait(c, 100 * CLOCK_NS_PER_MS);
     }
-    fprintf(stderr, "no %s within a minute\n", bus_ev_name(kind));
+    fprintf(stderr, "no %s within two minutes\n", bus_ev_name(kind));
     exit(1);
 }
 
@@ -67,8 +67,9 @@ static void encode(struct batch_enc *enc, uint64_t fingerprint, struct buf *out,
     must(batch_enc_end(enc, out, &e), &e);
 }
 
-static void put_all(struct bus_client *c, struct slice topic, int64_t count)
+static void put_all(struct on_bus *b, struct slice topic, int64_t count)
 {
+    struct bus_client *c = b->client;
     struct batch_enc *enc = batch_enc_new(BATCH_LIMITS, 1 << 20);
     struct bus_writer *w;
     struct schema *schema;
@@ -83,12 +84,12 @@ static void put_all(struct bus_client *c, struct slice topic, int64_t count)
                count - i < PER_BATCH ? count - i : PER_BATCH);
         struct bus_put put = {.to = {bus_topic(c, topic), (uint32_t)(i / PER_BATCH % PARTITIONS)},
                               .value = buf_slice(&out)};
-        must(bus_put(w, &put, &e), &e);
+        on_bus_put(b, w, &put);
         wait_for(c, BUS_EV_DELIVERED);
     }
     struct bus_put odd = {
         .to = {bus_topic(c, topic), 0}, .key = SLICE("odd"), .value = SLICE("not a batch")};
-    must(bus_put(w, &odd, &e), &e);
+    on_bus_put(b, w, &odd);
     wait_for(c, BUS_EV_DELIVERED);
     bus_writer_close(w);
     batch_enc_free(enc);
@@ -100,12 +101,10 @@ int main(int argc, char **argv)
 {
     struct on_bus b;
     struct bus_topic_spec specs[BUS_TOPICS_COUNT];
-    struct err e;
     on_bus_open(&b, 2, 2, false, argc, argv);
     bus_topic_specs(PARTITIONS, -1, specs);
-    must(bus_ensure(b.client, specs, BUS_TOPICS_COUNT, TAG_ENSURE, &e), &e);
-    wait_for(b.client, BUS_EV_DONE);
-    put_all(b.client, slice_str(b.args[0]), strtoll(b.args[1], NULL, 10));
+    on_bus_ensure(&b, specs, BUS_TOPICS_COUNT);
+    put_all(&b, slice_str(b.args[0]), strtoll(b.args[1], NULL, 10));
     on_bus_close(&b);
     return 0;
 }

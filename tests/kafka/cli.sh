@@ -12,7 +12,7 @@ prefix=c$$.$(date +%s).
 "$dump" write 3 10 "$work/batches" >/dev/null 2>&1
 "$feed" "$prefix" "$work/batches" >"$work/fed"
 cd "$work"
-topics() { timeout 60 "$kaiju" topics -o json --bus-kind kafka --bus-prefix "$prefix" "$@" >out 2>err; }
+topics() { timeout 120 "$kaiju" topics -o json --timeout 100s --bus-kind kafka --bus-prefix "$prefix" "$@" >out 2>err; }
 shown() { grep -q '"events"' out && grep -q '"partitions": *4' out || die "$1"; }
 
 topics --bus-kafka-brokers "$KAIJU_KAFKA_BROKERS" || die "plaintext"

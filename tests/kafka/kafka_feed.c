@@ -38,7 +38,7 @@ static _Noreturn void die(const char *what, const char *why)
 static void await(struct feed *f, enum bus_ev_kind kind)
 {
     const struct clock *clock = bus_clock(f->client);
-    int64_t until = clock_mono(clock) + 30 * CLOCK_NS_PER_S;
+    int64_t until = clock_mono(clock) + 120 * CLOCK_NS_PER_S;
     while (clock_mono(clock) < until) {
         struct bus_ev evs[EVENTS_MAX];
         int n = bus_poll(f->client, evs, EVENTS_MAX);
@@ -107,7 +107,11 @@ static void put(struct feed *f, struct bus_writer *w, struct slice value, bool r
         p.key = slice_of(key, (size_t)snprintf(key, sizeof key, "key %llu", (unsigned long long)n));
     }
     struct err err;
-    if (bus_put(w, &p, &err) != 0) {
+    int rc;
+    while ((rc = bus_put(w, &p, &err)) == -ERR_AGAIN) {
+        bus_wait(f->client, 10 * CLOCK_NS_PER_MS);
+    }
+    if (rc != 0) {
         die("put", err.msg);
     }
     if (readable) {
