@@ -221,7 +221,7 @@ launch() { # node
 ready() { # node; fails if it does not get so
   local n=$1 try mark
   mark=$(cat "$dir/n$n.mark")
-  for try in $(seq 300); do
+  for try in $(seq 900); do
     # No pipe: grep stops at the line, and tail would die of a broken pipe in a long log.
     grep -q "Kafka Server started" <(tail -c "+$((mark + 1))" "$dir/n$n.log") && return
     if ! pid_of "$n" >/dev/null && [ "$try" -gt 10 ]; then
@@ -230,7 +230,7 @@ ready() { # node; fails if it does not get so
     fi
     sleep 0.2
   done
-  say "node $n was not ready after 60 s"
+  say "node $n was not ready after 180 s"
   return 1
 }
 
