@@ -21,7 +21,7 @@ static struct ectx context(struct mr *m)
                          .group = m};
 }
 
-static size_t partial_bytes(const struct mr_plan *p)
+size_t mr_partial_bytes(const struct mr_plan *p)
 {
     return sizeof(struct mr_partial) + p->n_vars * sizeof(union mr_slot) +
            p->n_counts * sizeof(uint32_t);
@@ -53,9 +53,9 @@ struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
     if (p != NULL) {
         m->spare = p->next;
     } else {
-        p = mem_alloc(partial_bytes(m->plan));
+        p = mem_alloc(mr_partial_bytes(m->plan));
     }
-    memset(p, 0, partial_bytes(m->plan));
+    memset(p, 0, mr_partial_bytes(m->plan));
     p->part = part;
     p->count = (uint32_t *)(void *)&p->slot[m->plan->n_vars];
     m->n_partials++;
@@ -83,13 +83,33 @@ struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *from)
     return p;
 }
 
+static void cell_free(struct vheap *h, struct mr_cell *c)
+{
+    evt_drop(h, c->ev);
+    mem_free(c);
+}
+
 void mr_cells_free(struct mr *m, struct mr_cell *c)
 {
     while (c != NULL && --c->refs == 0) {
         struct mr_cell *prev = c->prev;
         lim_sub(m->env->lim, LIM_STATE, cell_cost(c->ev));
-        evt_drop(m->env->heap, c->ev);
-        mem_free(c);
+        if (UNLIKELY(c->pins > 0)) {
+            if (prev != NULL) {
+                prev->pins++;
+            }
+        } else {
+            cell_free(m->env->heap, c);
+        }
+        c = prev;
+    }
+}
+
+void mr_cells_unpin(struct vheap *h, struct mr_cell *c)
+{
+    while (c != NULL && --c->pins == 0 && c->refs == 0) {
+        struct mr_cell *prev = c->prev;
+        cell_free(h, c);
         c = prev;
     }
 }

@@ -14,8 +14,10 @@
 
 struct mr_cell { /* rows of a group variable, newest first; shared by partials */
     struct mr_cell *prev;
-    struct evt *ev;             /* kept */
-    uint32_t refs, len, number; /* number: scratch of saving */
+    struct evt *ev; /* kept */
+    uint32_t refs, len;
+    uint32_t pins;       /* of images; and cells before it that are there only for those */
+    uint32_t number, by; /* of saving: its number by that writer */
 };
 union mr_slot {
     struct evt *ev; /* kept */
@@ -68,6 +70,7 @@ struct mr {
     int64_t interval_ms;
     void *block;      /* states of the measures' aggregations */
     uint64_t refused; /* beginnings beyond the limit */
+    uint32_t writers; /* partitions that were written, ever */
     struct {          /* partitions that are saved in slices; to: NULL, or where they are written */
         struct save_late *to;
         struct mr_part *at; /* the next one */
@@ -92,6 +95,9 @@ struct evt *mr_measure(struct mr *m, const struct mr_partial *p); /* NULL: an ex
 struct dat mr_partition_key(struct mr *m, uint32_t i, struct evt *ev);
 void mr_eval_init(struct mr *m);
 void mr_cells_free(struct mr *m, struct mr_cell *c); /* one reference */
+/* A pin keeps the cells from there on, whatever becomes of the matches; it counts for no limit. */
+void mr_cells_unpin(struct vheap *h, struct mr_cell *c); /* NULL is fine */
+size_t mr_partial_bytes(const struct mr_plan *p);
 /* mr_part.c */
 struct mr_part *mr_part_of(struct mr *m, struct evt *ev, bool make);
 struct mr_part *mr_part_add(struct mr *m, const struct dat *key); /* NULL: it is there already */
@@ -101,6 +107,18 @@ void mr_part_release(struct mr *m, struct mr_part *part); /* if nothing is left 
 void mr_part_free(struct mr *m, struct mr_part *part);
 void mr_hold(struct mr_partial *p); /* among the withheld of its partition; its count is up */
 void mr_unhold(struct mr_partial *p);
+/* mr_save.c: what is in a partition; matches in order of their first row, then as they were added
+ */
+struct mr_held {
+    struct mr_partial *p;
+    size_t at;
+};
+struct mr_helds {
+    VEC(struct mr_held) v;
+};
+void mr_helds_add(struct mr_helds *h, struct mr_partial *p);
+void mr_helds_sort(struct mr_helds *h);
+void mr_save_inside(struct mr *m, struct mr_part *p, struct save *s);
 /* mr_state.c: before anything of a partition changes, or it goes. */
 void mr_save_first(struct mr *m, struct mr_part *part);
 void mr_save_rest(struct mr *m);

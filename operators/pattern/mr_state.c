@@ -3,11 +3,8 @@
  * Saving and loading match_recognize: the count of rows, the timer and how many partitions there
  * are; then partition by partition its number and key, the rows that definitions may look back at,
  * its live partial matches, and those withheld by their first row. A partition has a space of its
- * own, so it may be written by itself, before it changes (save_late.h).
- *
- * Lists of rows are shared between partials that begin alike and stay so: a list is written as how
- * many of its newest rows are new here, the number of the cell behind them (0: none) and those
- * rows, oldest first; cells are numbered as they are written.
+ * own, so it may be written by itself, before it changes (save_late.h). What is in one:
+ * mr_save.c.
  */
 #include "operators/pattern/mr_impl.h"
 
@@ -17,130 +14,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* ---- withheld matches in order of their first row ---- */
-
-struct held {
-    struct mr_partial *p;
-    size_t at; /* as they came */
-};
-
-struct helds {
-    VEC(struct held) v;
-};
-
-static void add_held(struct helds *h, struct mr_partial *p)
-{
-    size_t at = h->v.len;
-    *VEC_PUSH(&h->v) = (struct held){p, at};
-}
-
-static int by_begin(const void *a, const void *b)
-{
-    const struct held *x = a, *y = b;
-    if (x->p->begin != y->p->begin) {
-        return x->p->begin < y->p->begin ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : x->at > y->at;
-}
-
-static void sort_helds(struct helds *h)
-{
-    for (size_t i = 1; i < h->v.len; i++) {
-        if (h->v.ptr[i].p->begin < h->v.ptr[i - 1].p->begin) {
-            qsort(h->v.ptr, h->v.len, sizeof *h->v.ptr, by_begin);
-            return;
-        }
-    }
-}
-
-/* ---- save ---- */
-
-struct writer {
-    struct mr *m;
-    struct save *s;
-    uint32_t cells;             /* written */
-    VEC(struct mr_cell *) list; /* scratch */
-};
-
-static void save_rows(struct writer *w, struct mr_cell *c)
-{
-    VEC_CLEAR(&w->list);
-    for (; c != NULL && c->number == 0; c = c->prev) {
-        *VEC_PUSH(&w->list) = c;
-    }
-    save_u(w->s, w->list.len);
-    save_u(w->s, c != NULL ? c->number : 0);
-    for (size_t i = w->list.len; i-- > 0;) {
-        w->list.ptr[i]->number = ++w->cells;
-        save_evt(w->s, w->list.ptr[i]->ev);
-    }
-}
-
-static void save_partial(struct writer *w, const struct mr_partial *p)
-{
-    const struct mr_plan *plan = w->m->plan;
-    save_u(w->s, p->begin);
-    save_u(w->s, p->end);
-    save_i(w->s, p->begin_ms);
-    save_u(w->s, p->state);
-    for (uint16_t i = 0; i < plan->n_counts; i++) {
-        save_u(w->s, p->count[i]);
-    }
-    for (uint16_t i = 0; i < plan->n_vars; i++) {
-        if (plan->vars[i].group) {
-            save_rows(w, p->slot[i].rows);
-        } else {
-            save_evt(w->s, p->slot[i].ev);
-        }
-    }
-}
-
-static void forget_numbers(const struct mr *m, const struct mr_partial *p)
-{
-    for (uint16_t i = 0; i < m->plan->n_vars; i++) {
-        struct mr_cell *c = m->plan->vars[i].group ? p->slot[i].rows : NULL;
-        for (; c != NULL && c->number != 0; c = c->prev) {
-            c->number = 0;
-        }
-    }
-}
-
-static void save_part_inside(struct mr *m, struct mr_part *p, struct save *s)
-{
-    struct writer w = {.m = m, .s = s};
-    struct helds held = {0};
-    save_u(s, p->nr);
-    save_vals(s, p->key, m->plan->n_partition);
-    save_evts(s, p->prev, p->n_prev);
-    save_u(s, p->live.len);
-    VEC_EACH (&p->live, x) {
-        save_partial(&w, *x);
-    }
-    for (struct mr_partial *x = p->held_first; x != NULL; x = x->next) {
-        add_held(&held, x);
-    }
-    sort_helds(&held);
-    save_u(s, held.v.len);
-    VEC_EACH (&held.v, h) {
-        save_partial(&w, h->p);
-    }
-    VEC_EACH (&p->live, x) {
-        forget_numbers(m, *x);
-    }
-    VEC_EACH (&held.v, h) {
-        forget_numbers(m, h->p);
-    }
-    VEC_DONE(&held.v);
-    VEC_DONE(&w.list);
-}
-
 static void save_part(struct mr *m, struct mr_part *p, struct save *s)
 {
     uint32_t n = m->plan->n_partition;
     save_group(s, n > 0 ? save_group_of(p->key, n) : SAVE_NO_GROUP);
     save_item(s, p->nr);
     save_space(s);
-    save_part_inside(m, p, s);
+    mr_save_inside(m, p, s);
     save_space_end(s);
 }
 
@@ -148,7 +28,7 @@ static void save_part(struct mr *m, struct mr_part *p, struct save *s)
 static void save_inside(struct mr *m, struct save *s)
 {
     for (struct mr_part *p = m->first; p != NULL; p = p->after) {
-        save_part_inside(m, p, s);
+        mr_save_inside(m, p, s);
     }
 }
 
@@ -286,7 +166,7 @@ struct mr_reader {
     VEC(struct mr_cell *) cells; /* of the partition */
     uint64_t *ahead; /* of each state: variables that may take a row from there on, as bits */
     uint64_t parts;  /* to be read */
-    struct helds held;
+    struct mr_helds held;
 };
 
 /* One reference to the list, or to as much of it as could be read. */
@@ -383,7 +263,7 @@ static void load_held(struct mr_reader *r, struct mr_part *part)
         struct mr_partial *p = load_partial(r, part, false);
         *VEC_PUSH(&r->m->held) = p;
         mr_hold(p);
-        add_held(&r->held, p);
+        mr_helds_add(&r->held, p);
         if (p->begin < before) {
             load_fail(r->l, "withheld matches out of order");
         }
@@ -513,7 +393,7 @@ void mr_loaded(struct mr *m, struct load *l)
         return;
     }
     put_in_order(m, l);
-    sort_helds(&m->reader->held);
+    mr_helds_sort(&m->reader->held);
     for (size_t i = 0; i < m->held.len; i++) {
         m->held.ptr[i] = m->reader->held.v.ptr[i].p;
     }

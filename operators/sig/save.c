@@ -25,8 +25,8 @@ struct save *save_new(const struct save_types *types, uint64_t *serial,
     s->serial = serial;
     s->on_chunk = on_chunk;
     s->arg = arg;
-    s->seen_size = SEEN_MIN;
-    s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
+    s->seen.size = SEEN_MIN;
+    s->seen.v = mem_calloc(SEEN_MIN, sizeof *s->seen.v);
     return s;
 }
 
@@ -42,7 +42,8 @@ void save_free(struct save *s)
     VEC_DONE(&s->parts);
     VEC_DONE(&s->holes);
     VEC_DONE(&s->tails);
-    mem_free(s->seen);
+    mem_free(s->seen.old);
+    mem_free(s->seen.v);
     mem_free(s);
 }
 
@@ -71,14 +72,17 @@ void save_group(struct save *s, uint16_t group)
 /* What one large node has needed is not swept for each small one behind it. */
 void save_forget_seen(struct save *s)
 {
-    if (s->seen_size > SEEN_KEPT) {
-        mem_free(s->seen);
-        s->seen_size = SEEN_MIN;
-        s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
-    } else if (s->n_seen > 0) {
-        memset(s->seen, 0, s->seen_size * sizeof *s->seen);
+    struct seen_table *t = &s->seen;
+    mem_free(t->old);
+    t->old = NULL;
+    if (t->size > SEEN_KEPT) {
+        mem_free(t->v);
+        t->size = SEEN_MIN;
+        t->v = mem_calloc(SEEN_MIN, sizeof *t->v);
+    } else if (t->n > 0) {
+        memset(t->v, 0, t->size * sizeof *t->v);
     }
-    s->n_seen = 0;
+    t->n = 0;
 }
 
 /* So little that the events may be written at once. */
@@ -286,32 +290,59 @@ void save_vals(struct save *s, const struct dat *v, size_t n)
 
 /* ---- events ---- */
 
-static struct seen *find_seen(struct save *s, uint64_t serial, uint32_t chunk)
+/* Its place, or the free one where it belongs. */
+static struct seen *place_of(struct seen *v, size_t size, uint64_t serial, uint32_t chunk)
 {
     uint64_t key[2] = {serial, chunk};
-    size_t i = hash_fast((struct slice){(const char *)key, sizeof key}) & (s->seen_size - 1);
-    while (s->seen[i].number != 0 && (s->seen[i].serial != serial || s->seen[i].chunk != chunk)) {
-        i = (i + 1) & (s->seen_size - 1);
+    size_t i = hash_fast((struct slice){(const char *)key, sizeof key}) & (size - 1);
+    while (v[i].number != 0 && (v[i].serial != serial || v[i].chunk != chunk)) {
+        i = (i + 1) & (size - 1);
     }
-    return &s->seen[i];
+    return &v[i];
+}
+
+static uint32_t find_seen(const struct save *s, uint64_t serial, uint32_t chunk)
+{
+    const struct seen_table *t = &s->seen;
+    uint32_t n = place_of(t->v, t->size, serial, chunk)->number;
+    return n != 0 || LIKELY(t->old == NULL) ? n
+                                            : place_of(t->old, t->old_size, serial, chunk)->number;
+}
+
+/* It is never moved at once: of many events that takes long. When half of the new one is full, the
+ * old one is empty for long. */
+static void move_seen(struct seen_table *t)
+{
+    enum { AT_ONCE = 8 };
+    size_t end = MIN(t->moved + AT_ONCE, t->old_size);
+    for (; t->moved < end; t->moved++) {
+        const struct seen *x = &t->old[t->moved];
+        if (x->number != 0) {
+            *place_of(t->v, t->size, x->serial, x->chunk) = *x;
+        }
+    }
+    if (t->moved == t->old_size) {
+        mem_free(t->old);
+        t->old = NULL;
+    }
 }
 
 static void add_seen(struct save *s, uint64_t serial, uint32_t chunk, uint32_t number)
 {
-    if (2 * (s->n_seen + 1) > s->seen_size) {
-        struct seen *old = s->seen;
-        size_t n = s->seen_size;
-        s->seen_size = 2 * n;
-        s->seen = mem_calloc(s->seen_size, sizeof *s->seen);
-        for (size_t i = 0; i < n; i++) {
-            if (old[i].number != 0) {
-                *find_seen(s, old[i].serial, old[i].chunk) = old[i];
-            }
-        }
-        mem_free(old);
+    struct seen_table *t = &s->seen;
+    if (2 * (t->n + 1) > t->size) {
+        assert(t->old == NULL);
+        t->old = t->v;
+        t->old_size = t->size;
+        t->moved = 0;
+        t->size *= 2;
+        t->v = mem_calloc(t->size, sizeof *t->v);
     }
-    *find_seen(s, serial, chunk) = (struct seen){serial, chunk, number};
-    s->n_seen++;
+    if (UNLIKELY(t->old != NULL)) {
+        move_seen(t);
+    }
+    *place_of(t->v, t->size, serial, chunk) = (struct seen){serial, chunk, number};
+    t->n++;
 }
 
 static void event_itself(struct save *s, const struct evt *e)
@@ -354,9 +385,9 @@ void save_evt(struct save *s, struct evt *e)
     }
     number(s, e);
     uint32_t space = s->space.number > 0 ? s->space.number : (uint32_t)s->at;
-    const struct seen *was = find_seen(s, e->serial, space);
-    if (was->number != 0) {
-        save_u(s, was->number);
+    uint32_t was = find_seen(s, e->serial, space);
+    if (was != 0) {
+        save_u(s, was);
         return;
     }
     save_u(s, UINT32_MAX); /* written out here */

@@ -40,9 +40,12 @@ struct save {
     VEC(struct part) parts; /* of the node; those behind n_parts keep their memory */
     size_t n_parts, at;
     uint16_t part_of[SAVE_GROUPS + 1]; /* by group: place + 1 */
-    struct seen *seen;
-    size_t n_seen, seen_size; /* a power of two */
-    uint32_t spaces;          /* of numbers: of events that stand apart; so many were begun */
+    struct seen_table {                /* of events: open addressing; it grows while it is used */
+        struct seen *v, *old;          /* old: NULL, or what it grew out of, all of it */
+        size_t n, size, old_size,
+            moved; /* sizes: powers of two; moved: of old, from its beginning */
+    } seen;
+    uint32_t spaces; /* of numbers: of events that stand apart; so many were begun */
     struct space {
         uint32_t number, events;      /* 0: the chunk's own; written in it */
     } space, around[SAVE_SPACES_MAX]; /* the one under way, and those that it stands in */

@@ -19,7 +19,8 @@
  *
  * A large thing of a node need not be written whole before it changes: when there is much of it,
  * its events are only kept from there on, and a long list is one of what is kept; a part of it may
- * be written later itself (save_later). That is the tail of it (save_tail.c).
+ * be written later itself (save_later), or out of what cannot change any more (save_tail_takes).
+ * That is the tail of it (save_tail.c).
  *
  * To let another kind of state be written in slices: a cursor, a step, and a call before each
  * change; `kaiju epl scenario --reload` compares the outcome at every step.
@@ -50,6 +51,14 @@ void save_late_end(struct save_late *x);
 /* What follows is one thing of the group, at that place among the others. Without slices: nothing.
  */
 void save_item(struct save *s, uint64_t place);
+/* Of a large thing under way: what follows now may be written out of something that does not change
+ * (save_tail_add). False: it must be written here. */
+bool save_tail_takes(struct save *s);
+struct save_tail_ops {
+    bool (*step)(void *arg, struct save *to); /* writes about an event; true: all is written */
+    void (*free)(void *arg);                  /* it is written, or nobody wants it any more */
+};
+void save_tail_add(struct save *s, const struct save_tail_ops *ops, void *arg);
 size_t save_item_bytes(const struct save *s); /* written since; of what is written later */
 
 /* ---- for who saves ---- */

@@ -10,7 +10,7 @@
 #include "core/base/mem.h"
 #include "operators/sig/save_impl.h"
 
-enum kind { EVENT, APART, LIST, SPACE, SPACE_END, LATE };
+enum kind { EVENT, APART, LIST, SPACE, SPACE_END, LATE, STEPS };
 
 struct hole {
     size_t at; /* in the bytes put aside */
@@ -19,6 +19,10 @@ struct hole {
         struct evt *e;
         struct vlist *list;
         struct save_late *late;
+        struct {
+            const struct save_tail_ops *ops;
+            void *arg;
+        } steps;
     };
 };
 
@@ -50,14 +54,9 @@ static void begin_tail(struct save *s)
     t->to->spaces = s->spaces;
     t->to->n_around = s->n_around;
     memcpy(t->to->around, s->around, sizeof s->around);
-    struct seen *seen = t->to->seen;
-    size_t size = t->to->seen_size;
+    struct seen_table seen = t->to->seen;
     t->to->seen = s->seen;
-    t->to->seen_size = s->seen_size;
-    t->to->n_seen = s->n_seen;
     s->seen = seen;
-    s->seen_size = size;
-    s->n_seen = 0;
     s->tail = t;
 }
 
@@ -99,6 +98,18 @@ void save_tail_list(struct save *s, struct vlist *l)
 void save_tail_late(struct save *s, struct save_late *x)
 {
     add_hole(s, LATE)->late = x;
+}
+
+bool save_tail_takes(struct save *s)
+{
+    return s->by_item && save_tail_begun(s, true);
+}
+
+void save_tail_add(struct save *s, const struct save_tail_ops *ops, void *arg)
+{
+    struct hole *h = add_hole(s, STEPS);
+    h->steps.ops = ops;
+    h->steps.arg = arg;
 }
 
 void save_tail_space(struct save *s, bool begins)
@@ -143,6 +154,19 @@ static bool write_late(struct save_tail *t, struct save_late *x, size_t bytes)
     return all && got.len == 0;
 }
 
+/* A step may write nothing, and takes its time nevertheless. */
+static bool write_steps(const struct save_tail *t, const struct hole *h, size_t bytes)
+{
+    enum { STEP = 32 };
+    const struct buf *out = &save_part(t->to)->out;
+    for (size_t n = 0; out->len + n < bytes; n += STEP) {
+        if (h->steps.ops->step(h->steps.arg, t->to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void drop_hole(struct vheap *heap, const struct hole *h)
 {
     switch (h->kind) {
@@ -150,6 +174,7 @@ static void drop_hole(struct vheap *heap, const struct hole *h)
     case APART: evt_drop(heap, h->e); break;
     case LIST: obj_drop(heap, &h->list->o); break;
     case LATE: save_late_free(h->late); break;
+    case STEPS: h->steps.ops->free(h->steps.arg); break;
     default: break;
     }
 }
@@ -164,6 +189,7 @@ static bool fill_hole(struct save_tail *t, const struct hole *h, size_t bytes)
     case SPACE_END: save_space_end(t->to); return true;
     case LIST: return write_list(t, h->list, bytes);
     case LATE: return write_late(t, h->late, bytes);
+    case STEPS: return write_steps(t, h, bytes);
     }
     return true;
 }
@@ -182,6 +208,8 @@ static bool write_tail(struct vheap *heap, struct save_tail *t, size_t bytes)
             drop_hole(heap, h);
             t->hole++;
             t->element = 0;
+        } else if (h->kind == STEPS) {
+            break;
         }
     }
     return t->hole == t->holes.len && t->at == t->bytes.len;
@@ -198,13 +226,13 @@ static void tail_free(struct vheap *heap, struct save_tail *t)
     mem_free(t);
 }
 
-/* A slice of the first: one more piece of its thing. */
+/* A slice of the first: one more piece of its thing. What it cost. */
 static size_t step_first(struct save *s, size_t bytes)
 {
     struct save_tail *t = s->tails.ptr[s->next_tail];
     struct buf *out = &save_part(t->to)->out;
     bool all = write_tail(s->keeper, t, bytes);
-    size_t n = out->len;
+    size_t n = all ? out->len : bytes;
     save_group(s, t->group);
     save_item(s, t->place);
     buf_add_slice(&save_part(s)->out, buf_slice(out));

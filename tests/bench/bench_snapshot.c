@@ -170,6 +170,9 @@ static int64_t thread_cpu_ns(void)
     "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"                                \
     "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
 
+/* One that reached the limit would lose the match. */
+#define UNBOUNDED "    limits: {state: 1000000000000}\n"
+
 /* What the task holds. */
 static const struct kind {
     const char *name, *graph;
@@ -214,7 +217,7 @@ static const struct kind {
                    "        group by name output last every 30 days;\n"},
     {"lone", LEVEL "      insert into Out select * from Metric match_recognize (\n"
                    "        measures a.node as node pattern (a b* c)\n"
-                   "        define a as a.value = 0, c as c.value < 0);\n"},
+                   "        define a as a.value = 0, c as c.value < 0);\n" UNBOUNDED},
     {"until", LEVEL "      insert into Out select b.node as node from pattern\n"
                     "        [a=Metric until b=Metric(value < 0)];\n"},
     {"distinct", LEVEL "      insert into Out select a.node as node from pattern\n"

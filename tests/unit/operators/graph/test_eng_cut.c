@@ -380,6 +380,53 @@ TEST(eng_cut_goes_through_no_rows_of_an_output_stage)
     eng_free(r.e);
 }
 
+/* The next row comes into the one match there is: its rows of before are kept together, none by
+ * itself, and so they are written, though the match ends meanwhile. */
+TEST(eng_cut_goes_through_no_rows_of_a_match)
+{
+    enum { ROWS = 5000, AMONG = 3, BEFORE = 20 };
+    struct rig r = {.seed = 3, .e = eng_new(&(struct eng_conf){.on_rows = no_rows, .arg = &r})};
+    const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, &r};
+    struct err err;
+    struct evt *one = NULL;
+    buf_init(&r.bytes, 1 << 24);
+    CHECK_OK(eng_deploy(r.e, SLICE("m"),
+                        SLICE(TYPES "select * from E match_recognize (measures a.n as n, count(b.n)"
+                                    " as c pattern (a b* d) define a as prev(a.n) is null,"
+                                    " d as d.k = 'end');"),
+                        &err),
+             err);
+    for (int i = 0; i < ROWS; i++) {
+        struct vheap *h = eng_heap(r.e);
+        struct evt *e = evt_new(h, eng_type(r.e, SLICE("E")));
+        evt_set(e, 1, dat_int(i));
+        one = i == ROWS / AMONG ? evt_keep(e) : one;
+        CHECK_OK(eng_send(r.e, e, &err), err);
+    }
+    uint32_t refs = one->o.refs;
+    eng_save(r.e, on_want, &r);
+    struct eng_cut *c = eng_cut_new(r.e, &to, 1);
+    send(&r, "E", 20);
+    CHECK_EQ(refs, one->o.refs);
+    for (int i = 0; i < BEFORE; i++) {
+        CHECK(!eng_cut_step(c, 300));
+        CHECK_EQ(refs, one->o.refs);
+    }
+    struct evt *end = evt_new(eng_heap(r.e), eng_type(r.e, SLICE("E")));
+    evt_set(end, 0, dat_str(vstr_new(eng_heap(r.e), SLICE("end"))));
+    CHECK_OK(eng_send(r.e, end, &err), err);
+    while (!eng_cut_step(c, 300)) {
+        send(&r, "E", 20);
+    }
+    eng_cut_free(c);
+    CHECK_EQ(1, one->o.refs);
+    check_same(&r);
+    evt_drop(eng_heap(r.e), one);
+    forget(&r);
+    buf_done(&r.bytes);
+    eng_free(r.e);
+}
+
 TEST(eng_cut_survives_who_made_its_events)
 {
     const struct eng_cut_to to = {on_whole, on_begin, on_bytes, on_end, NULL};
