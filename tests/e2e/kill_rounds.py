@@ -58,7 +58,7 @@ def one_round(bus, seed, number, kill_broker):
                 first = (number * WORKERS + worker) * 1_000_000 + n * PER_REQUEST + 1
                 n += 1
                 try:
-                    if post(otlp, "logs", logs(PER_REQUEST, first), timeout=5).status == 200:
+                    if post(otlp, "logs", logs(PER_REQUEST, first), timeout=20).status == 200:
                         acknowledged.extend(range(first, first + PER_REQUEST))
                 except (OSError, ValueError):
                     if not kill_broker:
@@ -68,6 +68,9 @@ def one_round(bus, seed, number, kill_broker):
         workers = [threading.Thread(target=send, args=(w,)) for w in range(WORKERS)]
         for w in workers:
             w.start()
+        end = time.monotonic() + 60
+        while not acknowledged and time.monotonic() < end:
+            time.sleep(0.01)
         time.sleep(0.05 + chance.random() * 0.4)
         if kill_broker:
             kafka_sh("kill")

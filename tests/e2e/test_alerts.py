@@ -75,7 +75,7 @@ class Listener(threading.Thread):
 
     def __init__(self, addr):
         super().__init__(daemon=True)
-        self.answer = urllib.request.urlopen(f"http://{addr}/api/v1/alerts/events", timeout=30)
+        self.answer = urllib.request.urlopen(f"http://{addr}/api/v1/alerts/events", timeout=90)
         self.alerts = []
         self.live = threading.Event()
         self.start()
@@ -101,7 +101,7 @@ class Alerts(Case):
         role = self.begin()
         self.apply_all(role, GRAPH, READER)
         listener = Listener(role.addr)
-        self.assertTrue(listener.live.wait(10))
+        self.assertTrue(listener.live.wait(90))
         for service in ("cart", "shop"):
             self.assertEqual(200, post(role.otlp, "logs", logs(20, 1, service)).status)
         self.until("no alerts", lambda: len(self.events("alerts.history")) == 4)

@@ -103,7 +103,7 @@ static void step(struct world *w)
 static void await(struct world *w, const bool *flag)
 {
     const struct clock clock = clock_system();
-    int64_t until = clock_mono(&clock) + 20 * CLOCK_NS_PER_S;
+    int64_t until = clock_mono(&clock) + 90 * CLOCK_NS_PER_S;
     while (!*flag && clock_mono(&clock) < until) {
         step(w);
     }

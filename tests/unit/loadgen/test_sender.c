@@ -119,7 +119,7 @@ static void ask(struct server *s, struct sender *sender, enum signal signal, str
     *a = (struct asked){.job = {signal, SLICE("body"), on_done}};
     sender_send(sender, &a->job);
     CHECK(!a->done);
-    for (int i = 0; i < 2000 && !a->done; i++) {
+    for (int i = 0; i < 20000 && !a->done; i++) {
         loop_step(s->loop, 5 * CLOCK_NS_PER_MS);
     }
     CHECK(a->done);

@@ -141,7 +141,7 @@ struct liar liar_start(void)
 int liar_take(struct rig *g, const struct liar *l)
 {
     int fd = -1;
-    for (int i = 0; i < 2000 && fd < 0; i++) {
+    for (int i = 0; i < 60000 && fd < 0; i++) {
         loop_step(g->loop, CLOCK_NS_PER_MS);
         fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     }

@@ -245,7 +245,7 @@ static void check_figures(struct world *w, struct worker *worker)
 {
     uint32_t n = 0, behind = 1;
     const struct worker_task *tasks = NULL;
-    for (int i = 0; i < 100 && behind > 0; i++) {
+    for (int i = 0; i < 2000 && behind > 0; i++) {
         tasks = worker_tasks(worker, &n);
         behind = n == 0;
         for (uint32_t k = 0; k < n; k++) {
@@ -282,7 +282,7 @@ TEST(a_graph_runs_ends_and_runs_again)
         }
     }
     send_round(&w, ROUNDS);
-    for (int i = 0; i < 600 && (sum = total(&w, &rows)) < w.put; i++) {
+    for (int i = 0; i < 3000 && (sum = total(&w, &rows)) < w.put; i++) {
         bus_wait(w.c, 50000000);
     }
     struct worker_look look = worker_look(worker);
