@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See subq.h. The subquery's clauses are those of a select (sel_plan) with one stream; its value is
- * computed by walking what its window holds. Its leaf in the route index stands before the
- * statement's own, so a subquery over the statement's stream contains the current event.
+ * computed by walking what its window holds; without a window, by aggregations of all that came.
+ * Its leaf in the route index stands before the statement's own, so a subquery over the statement's
+ * stream contains the current event.
  */
 #include "operators/graph/subq.h"
 
@@ -21,6 +22,7 @@ struct subq_plan {
     uint32_t num; /* in stmt->subqs */
     struct sel_plan q;
     const struct etype *row; /* of several columns */
+    bool ever;               /* aggregations over all that ever came: no event is kept */
 };
 
 struct subq { /* of an instance */
@@ -31,9 +33,10 @@ struct subq { /* of an instance */
     struct view_env env;
     struct ectx view_ctx;
     struct evt *row[1];
-    struct evts past; /* for prior */
-    struct evts told; /* of batches: what is put out */
-    int64_t live;     /* events in the window, if prior is asked for */
+    struct evts past;        /* for prior */
+    struct evts told;        /* of batches: what is put out */
+    int64_t live;            /* events in the window, if prior is asked for */
+    struct aggregator *ever; /* NULL: its rows are in a window or table */
 };
 
 const struct sel_plan *subq_query(const struct subq_plan *p)
@@ -51,6 +54,36 @@ static enum ex_op op_of(struct bind *b, const struct ast_expr *e, const struct s
     }
 }
 
+/* It speaks of a row around it. */
+static bool looks_out(const struct ex *e)
+{
+    bool out = e != NULL && e->level > 0;
+    for (uint32_t i = 0; e != NULL && !out && i < e->n_args; i++) {
+        out = looks_out(e->args[i]);
+    }
+    return out;
+}
+
+/* Aggregations of a stream without a window, the same for every row around it. */
+static bool is_of_ever(const struct sel_plan *q)
+{
+    const struct sel_stream *s = &q->streams[0];
+    bool ever = s->kind == SRC_FILTER && s->views.n_steps == 0 && q->aggs.calls.len > 0 &&
+                (q->cls == ROWS_TOTAL || q->cls == ROWS_GROUP) && s->prior == 0 &&
+                !looks_out(q->where) && !looks_out(q->having);
+    for (size_t i = 0; ever && i < q->aggs.calls.len; i++) {
+        const struct agg_call *c = q->aggs.calls.ptr[i];
+        ever = c->n_group_by == 0 && !looks_out(c->filter);
+        for (uint32_t k = 0; ever && k < c->n_args; k++) {
+            ever = !looks_out(c->args[k]);
+        }
+    }
+    for (uint32_t i = 0; ever && i < q->n_group; i++) {
+        ever = !looks_out(q->group[i]);
+    }
+    return ever;
+}
+
 static int check(const struct ast_expr *e, enum ex_op op, const struct sel_plan *q,
                  struct err *reterr)
 {
@@ -58,7 +91,7 @@ static int check(const struct ast_expr *e, enum ex_op op, const struct sel_plan 
         return bind_err(reterr, e->span, "a subquery with a join is not supported yet");
     }
     const struct sel_stream *s = &q->streams[0];
-    if (s->kind == SRC_FILTER && !s->views.has_window) {
+    if (s->kind == SRC_FILTER && !s->views.has_window && !is_of_ever(q)) {
         return bind_err(reterr, e->span,
                         "a subquery wants a data window, as in (select x from T#lastevent)");
     }
@@ -143,6 +176,7 @@ int subq_bind(struct bind *b, struct scope *scope, const struct ast_expr *e, str
     struct ex *x = ex_new(b, op, type_of(b, op, p), e->span, left ? 1 : 0);
     rc = left ? left_side(b, e, x, &p->q, reterr) : 0;
     if (rc == 0) {
+        p->ever = p->q.streams[0].kind == SRC_FILTER && !p->q.streams[0].views.has_window;
         p->num = (uint32_t)st->subqs.len;
         *VEC_PUSH(&st->subqs) = p;
         x->subq = p;
@@ -196,8 +230,28 @@ static void put_out(void *arg, struct evt **nw, size_t n_nw, struct evt **old, s
     }
 }
 
+/* Without a window only its aggregations hear of an event. */
+static void count_in(struct subq *s, struct evt **rows, size_t n)
+{
+    const struct sel_plan *q = &s->p->q;
+    for (size_t i = 0; i < n; i++) {
+        struct ectx c = inst_ctx(s->in, &rows[i]);
+        if (!ex_true(q->where, &c)) {
+            continue;
+        }
+        struct group *g = q->n_group == 0 ? aggr_total(s->ever) : aggr_group(s->ever, &c, 0, 0);
+        aggr_touch(g);
+        aggr_enter(g, &c);
+        aggr_keep_row(g, &rows[i]);
+    }
+}
+
 static void take(struct subq *s, struct evt **nw, size_t n_nw, struct evt **old, size_t n_old)
 {
+    if (s->ever != NULL) {
+        count_in(s, nw, n_nw);
+        return;
+    }
     s->view_ctx.now = s->in->eng->now;
     eng_view_update(s->in, s->view, nw, n_nw, old, n_old);
 }
@@ -249,6 +303,13 @@ static void open_one(struct inst *in, struct subq_plan *p)
                                    .prev = true};
         s->view = view_new(&src->views, &s->env, put_out, s);
     }
+    if (p->ever) {
+        s->ever = aggr_new(&p->q.layout, p->q.group, p->q.n_group, 1, in->eng->heap);
+        if (in->st->causes) {
+            aggr_causes(s->ever, false, false);
+        }
+        aggr_limit(s->ever, in->st->query ? NULL : &in->eng->lim);
+    }
     if (src->kind == SRC_FILTER) {
         s->leaf = route_add(in->eng->route, &src->filter, NULL, arrive, s, in, &eng_ectx_ops,
                             in->st->rank);
@@ -277,6 +338,9 @@ void subq_close_all(struct inst *in)
             nwin_forget(in, *s);
         }
         view_free((*s)->view);
+        if ((*s)->ever != NULL) {
+            aggr_free((*s)->ever);
+        }
         for (size_t k = 0; k < (*s)->past.len; k++) {
             evt_drop(in->eng->heap, (*s)->past.ptr[k]);
         }
@@ -296,12 +360,27 @@ void subq_save_all(struct inst *in, struct save *s)
     VEC_EACH (&in->subqs, q) {
         state_save_leaf(s, (*q)->leaf);
         save_i(s, (*q)->view_ctx.now);
+        if ((*q)->ever != NULL) {
+            aggr_save((*q)->ever, s);
+            aggr_save_groups((*q)->ever, s, false);
+            continue;
+        }
         view_save((*q)->view, s);
         state_save_evts(s, &(*q)->past);
         if (batches(*q)) {
             state_save_evts(s, &(*q)->told);
         }
         save_i(s, (*q)->live);
+    }
+}
+
+/* A group of what ever came is of this subquery. */
+static void check_group(void *arg, const struct group *g, struct load *l)
+{
+    const struct sel_stream *p = arg;
+    bool fine = g->level == 0 && g->kept == NULL;
+    if (!fine || (g->row != NULL && g->row[0] != NULL && !ety_is(g->row[0]->type, p->type))) {
+        load_fail(l, "a group that is not of this subquery");
     }
 }
 
@@ -314,8 +393,14 @@ void subq_load_all(struct inst *in, struct load *l)
     VEC_EACH (&in->subqs, q) {
         state_load_leaf(l, in->eng->route, (*q)->leaf);
         (*q)->view_ctx.now = load_i(l);
-        view_load((*q)->view, l);
         const struct sel_stream *p = &(*q)->p->q.streams[0];
+        if ((*q)->ever != NULL) {
+            aggr_load((*q)->ever, l);
+            aggr_load_groups((*q)->ever, l, false, check_group, (void *)(uintptr_t)p);
+            aggr_loaded((*q)->ever);
+            continue;
+        }
+        view_load((*q)->view, l);
         state_load_evts(l, p->views.n_steps > 0 ? p->views.in : p->type, &(*q)->past);
         if (batches(*q)) {
             state_load_evts(l, p->views.in, &(*q)->told);
@@ -395,6 +480,21 @@ struct values {
     bool some; /* there are groups, even if having lets none pass */
 };
 
+static void values_of_groups(struct subq *s, struct ectx *outer, struct aggregator *a,
+                             struct values *to)
+{
+    const struct sel_plan *q = &s->p->q;
+    struct evt *none[1] = {NULL};
+    for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
+        struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
+        c.group = g;
+        to->some |= q->n_group > 0;
+        if (q->having == NULL || ex_true(q->having, &c)) {
+            *VEC_PUSH(&to->v) = row_value(s, &c);
+        }
+    }
+}
+
 static void group_values(struct subq *s, struct ectx *outer, const struct evts *rows,
                          struct values *to)
 {
@@ -409,21 +509,28 @@ static void group_values(struct subq *s, struct ectx *outer, const struct evts *
         aggr_enter(g, &c);
         aggr_keep_row(g, &rows->ptr[i]);
     }
-    struct evt *none[1] = {NULL};
-    for (struct group *g = aggr_first(a); g != NULL; g = g->next) {
-        struct ectx c = inner_ctx(s, outer, g->row != NULL ? g->row : none);
-        c.group = g;
-        to->some |= q->n_group > 0;
-        if (q->having == NULL || ex_true(q->having, &c)) {
-            *VEC_PUSH(&to->v) = row_value(s, &c);
-        }
-    }
+    values_of_groups(s, outer, a, to);
     aggr_free(a);
+}
+
+static void values_of_ever(struct subq *s, struct ectx *outer, struct values *to)
+{
+    if (s->p->q.n_group == 0) {
+        (void)aggr_total(s->ever);
+    }
+    for (struct group *g = aggr_first(s->ever); outer->causes != NULL && g != NULL; g = g->next) {
+        aggr_cause_list(g, NULL, outer->causes);
+    }
+    values_of_groups(s, outer, s->ever, to);
 }
 
 static void collect(struct subq *s, struct ectx *outer, struct values *to)
 {
     const struct sel_plan *q = &s->p->q;
+    if (s->ever != NULL) {
+        values_of_ever(s, outer, to);
+        return;
+    }
     struct walk w = {.s = s, .outer = outer};
     all_rows(&w);
     if (outer->causes != NULL) {
