@@ -49,7 +49,7 @@ struct operator_graph {
     uint64_t topics_tag;    /* of the answer that is waited for; 0: none */
     uint32_t here, live;    /* tasks */
     bool said_live;         /* in the log */
-    int64_t said_trouble;
+    int64_t said_trouble, said_lost;
 };
 
 struct operator_place {      /* for a slot */

@@ -186,6 +186,18 @@ static void say_trouble(const struct operator_self *o, struct operator_graph *g,
     }
 }
 
+/* Likewise: it is tried every second. */
+static void say_lost(const struct operator_self *o, struct operator_graph *g,
+                     const struct worker_task *t)
+{
+    int64_t now = operator_now(o);
+    if (t->state == SLOT_LOST && (g->said_lost == 0 || now - g->said_lost >= TROUBLE_NS)) {
+        g->said_lost = now;
+        LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
+                 LOG_STR("why", t->why));
+    }
+}
+
 /* The tasks of one slot. What they are of graphs counts there: tasks here, and live ones. */
 static void tell_slot(struct operator_self *o, const struct operator_place *p, bool tells)
 {
@@ -209,10 +221,7 @@ static void tell_slot(struct operator_self *o, const struct operator_place *p, b
             operator_put_task(o, t->laid->layout->groups[t->group].tasks[t->part].plan->name,
                               slice_of(text, len));
         }
-        if (t->state == SLOT_LOST) {
-            LOG_WARN("a task is lost, and begins again", LOG_STR("graph", g->key),
-                     LOG_STR("why", t->why));
-        }
+        say_lost(o, g, t);
     }
 }
 

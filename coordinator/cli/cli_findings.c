@@ -304,8 +304,14 @@ static void refused(const struct pair *p, struct buf *out)
 /* Lost input and rules that are not deployed have findings of their own. */
 static void degraded(const struct pair *p, struct buf *out)
 {
+    static const char *const own[] = {"input was lost", "what rules held was lost",
+                                      "input was lost; what rules held was lost"};
     const char *how = text(p->now, "degraded");
-    if (how[0] != '\0' && text(p->now, "why")[0] == '\0' && strcmp(how, "input was lost") != 0) {
+    bool told = how[0] == '\0' || text(p->now, "why")[0] != '\0';
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        told |= strcmp(how, own[i]) == 0;
+    }
+    if (!told) {
         (void)buf_addf(out, "does less than its rules say: %s", how);
     }
 }
@@ -317,7 +323,8 @@ static void incomplete(const struct pair *p, struct buf *out)
     long long n = number(p->now, "incomplete_statements");
     json_array_foreach(list, i, one)
     {
-        (void)buf_addf(out, "%s%s", i == 0 ? "input was lost that these may hold no more: " : ", ",
+        (void)buf_addf(out, "%s%s",
+                       i == 0 ? "input, or what was held, was lost that these may lack: " : ", ",
                        text(one, "statement"));
     }
     if (i > 0 && n > (long long)i) {
@@ -339,7 +346,9 @@ static const struct task_row {
     const char *act;
 } task_rows[] = {
     {"task_lost", "problem", lost,
-     "the words say why; if input was removed by retention, keep it longer (bus.retention)"},
+     "the words say why; if input was removed by retention, keep it longer (bus.retention); if its "
+     "state is of another format, run the program that saved it, or apply the graph changed: then "
+     "it begins with nothing in memory"},
     {"task_failed", "problem", failed,
      "if a rule is wrong, correct it and apply the graph again; if a record kills the process, "
      "wait: "

@@ -29,7 +29,8 @@ static void print_lacks(const json_t *tasks)
                (long long)cli_number(one, "tasks"));
     }
     if (i > 0) {
-        puts("             input was lost that these may lack; kaiju doctor says what to do");
+        puts("             input, or what was held, was lost that these may lack; kaiju doctor "
+             "says what to do");
     }
 }
 

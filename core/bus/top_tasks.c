@@ -158,7 +158,8 @@ static void show_lacks(const struct top_tasks *t, struct buf *out)
     }
     if (tasks > 0) {
         (void)buf_addf(out,
-                       "input was lost: %lld statements of %zu tasks may lack it (kaiju doctor)\n",
+                       "input, or what was held, was lost: %lld statements of %zu tasks may lack "
+                       "it (kaiju doctor)\n",
                        (long long)statements, tasks);
     }
 }

@@ -22,7 +22,7 @@
 #include "operators/shard/merge.h"
 
 enum {
-    JOURNAL_FORMAT = 2,         /* raised with each new decision, too: formats from 1 on are read */
+    JOURNAL_FORMAT = 3,         /* raised with each new decision, too: formats from 1 on are read */
     JOURNAL_ENGINE_NUMBER = 14, /* raised whenever any output or state can change */
     JOURNAL_BYTES_MAX = 900 * 1024,
 };

@@ -70,6 +70,7 @@ struct slot_task {
     bool after_death;           /* whoever ran it before has died: it is counted (slot_trial.h) */
     bool moved; /* whoever had it lives: it is lost where the last record is not his RELEASE */
     bool asks;  /* rules before these that did not end stop it: slot_task_awaits; else it begins */
+    bool tried; /* such rules were known, of its graph, and could not end */
     bool ends;  /* its graph is deleted: nothing of it is played, it only leaves, DELETED */
     int64_t idle_ns;    /* at the end of all inputs for so long: ticks begin; 0: never */
     int64_t archive_ns; /* the first snapshot of each such period of its clock is archived; 0 */

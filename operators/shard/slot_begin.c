@@ -206,6 +206,8 @@ static void take_state(struct slot *s, struct slot_one *o)
         s->counts.succeeded.kept += x->got.kept;
         s->counts.succeeded.begun += x->got.begun;
         s->counts.succeeded.dropped += x->got.dropped;
+    } else if (x->rc == 0 && succeeds(o) && !o->ended && !x->lost) {
+        x->known = slot_former_seek(o);
     }
     if (x->rc != 0) {
         slot_lose_one(s, o, "'" SLICE_FMT "': %s", SLICE_ARG(o->conf.plan->name), x->err.msg);
@@ -226,9 +228,7 @@ static void go_behind(struct slot *s, struct slot_one *o)
     uint64_t sum;
     if (journal_read(slice_of(r->bytes, r->len), a, &rec, &sum, &err) == 0) {
         task_succeed(o->task, &rec, r->offset, sum);
-        if (!o->ended && !o->conf.ends && o->conf.plan->life == 0) { /* else it may be another's */
-            task_lose(o->task);
-        }
+        slot_former_lost(o);
     } else {
         slot_lose_one(s, o, "%s", err.msg);
     }

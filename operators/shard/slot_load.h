@@ -46,7 +46,8 @@ struct slot_asked { /* for the bounds of a scan, which may be gone when the answ
 
 struct slot_start { /* what a task begins with */
     enum { SLOT_WITH_NOTHING, SLOT_WITH_OWN, SLOT_WITH_FORMER } with;
-    bool lost; /* its journal is: it goes on at the ends of its inputs */
+    bool lost;  /* its journal is: it goes on at the ends of its inputs */
+    bool known; /* where the rules before it were, though their state cannot be taken over */
     int rc;
     struct err err;
     struct eng_succeeded got;
@@ -79,5 +80,10 @@ void slot_begin_end(struct slot *s);                       /* what is under way 
 bool slot_next_record(struct slot *s, struct slot_one *o); /* of its journal; false: it is lost */
 void slot_drop_records(struct slot_one *o);
 void slot_forget_journal(struct slot_one *o);
+
+/* slot_former.c: rules that left no last record, and whose state nobody takes over */
+bool slot_former_seek(
+    struct slot_one *o); /* while their chunks are there. False: who knows where */
+void slot_former_lost(const struct slot_one *o); /* behind their journal: what is lost is said */
 
 #endif

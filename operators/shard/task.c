@@ -390,6 +390,8 @@ static bool decide_again(struct task *t)
             task_gap_again(t, d);
         } else if (d->kind == JOURNAL_LOST) {
             task_lost_again(t, d);
+        } else if (d->kind == JOURNAL_FORGOT) {
+            task_forgot_again(t);
         }
         t->ended |= d->kind == JOURNAL_ENDS;
     }

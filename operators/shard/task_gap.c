@@ -90,14 +90,44 @@ size_t task_lacks(const struct task *t, struct eng_back *ret, size_t max)
     return n;
 }
 
-void task_lose(struct task *t)
+static void note_forgot(struct task *t)
+{
+    *VEC_PUSH(&t->decisions) =
+        (struct journal_decision){.kind = JOURNAL_FORGOT, .take = merge_takes(t->merge)};
+    t->counts.forgot++;
+    t->lacks = true;
+    t->lacked = merge_clock(t->merge);
+    task_input_begin(t, (struct eref){0, 0});
+    task_dead(t, TASK_DEAD_STATE, SLICE_NONE,
+              "what the rules before these held cannot be read: they begin with nothing in memory");
+    task_input_end(t);
+}
+
+/* Nobody knows from where on. Where nothing can have been, nothing is lost. */
+static void lose_inputs(struct task *t)
+{
+    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
+        int64_t to = merge_pos(t->merge, i).offset;
+        if (to > 0) {
+            task_input_begin(t, (struct eref){0, 0});
+            note(t, i, (struct merge_pos){-1, 0}, to);
+            task_input_end(t);
+        }
+    }
+}
+
+void task_lose(struct task *t, bool known)
 {
     assert(t->fresh && t->replay == NULL);
-    for (uint32_t i = 0; i < t->plan->n_subs; i++) {
-        task_input_begin(t, (struct eref){0, 0});
-        note(t, i, (struct merge_pos){-1, 0}, merge_pos(t->merge, i).offset);
-        task_input_end(t);
+    note_forgot(t);
+    if (!known) {
+        lose_inputs(t);
     }
+}
+
+void task_forgot_again(struct task *t)
+{
+    note_forgot(t);
 }
 
 /* Events were numbered on behind that: nobody knows how far, but no task makes so many before it is
@@ -126,7 +156,7 @@ void task_lose_journal(struct task *t, const struct merge_pos *to)
     assert(t->replay == NULL);
     note_lost(t, ((eng_numbered(t->eng) >> NUMBERS_BITS) + 1) << NUMBERS_BITS);
     if (t->fresh) {
-        task_lose(t);
+        lose_inputs(t);
         return;
     }
     for (uint32_t i = 0; i < t->plan->n_subs; i++) {

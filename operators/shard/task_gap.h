@@ -16,9 +16,9 @@ void task_skip(struct task *t, uint32_t sub, int64_t offset);
  * yet. The task goes on behind its last record; `to`: where that ended, per sub-stream. */
 void task_pass_over(struct task *t, const struct journal_record *last, int64_t offset, uint64_t sum,
                     const struct merge_pos *to);
-/* A task that succeeds others whose state and positions nobody knows any more: all that they had
- * not taken, and all that they knew, is lost. */
-void task_lose(struct task *t);
+/* A task that succeeds others whose state nobody can read any more: what they held is lost. Unless
+ * their positions are known, which are its own then, so is what they had not taken. */
+void task_lose(struct task *t, bool known);
 /* All that its journal had behind the state that it has, or that it lacks: the task goes on at
  * `to`, per sub-stream, and with numbers that were never given. */
 void task_lose_journal(struct task *t, const struct merge_pos *to);

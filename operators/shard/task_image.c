@@ -201,17 +201,10 @@ static int64_t get_signed(struct from *f)
     return varint_unzigzag(get(f));
 }
 
-struct own_sub {
-    uint64_t topic, author;
-    uint32_t part;
-    struct merge_pos pos;
-    int64_t largest;
-};
-
 struct own { /* what the task knew beside its engine */
     uint64_t seq, prev_sum, flags, numbered;
     int64_t prev_offset, floor, clock, clock_marked, began, lacked;
-    VEC(struct own_sub) subs;
+    VEC(struct task_sub) subs;
 };
 
 static bool has_started(const struct own *o)
@@ -235,7 +228,7 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
     ret->clock = get_signed(&f);
     ret->clock_marked = get_signed(&f);
     for (uint64_t n = get(&f); n > 0 && f.p != NULL; n--) {
-        struct own_sub *x = VEC_PUSH(&ret->subs);
+        struct task_sub *x = VEC_PUSH(&ret->subs);
         x->topic = get(&f);
         x->part = (uint32_t)get(&f);
         x->author = get(&f);
@@ -249,13 +242,13 @@ static int read_own(struct slice bytes, struct own *ret, struct err *reterr)
     return f.p != NULL ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot that ends early");
 }
 
-static bool is_sub(const struct task *t, uint32_t i, const struct own_sub *x)
+bool task_is_sub(const struct task *t, uint32_t i, const struct task_sub *x)
 {
     const struct merge_spec *s = &t->plan->subs[i];
     return x->topic == topic_of(t, i) && x->part == s->part && x->author == s->author;
 }
 
-static void seek(struct task *t, uint32_t i, const struct own_sub *x)
+static void seek(struct task *t, uint32_t i, const struct task_sub *x)
 {
     merge_seek(t->merge, i, x->pos, x->largest);
     t->last[i] = x->pos;
@@ -280,7 +273,7 @@ static int load_own(struct task *t, const struct own *o, struct err *reterr)
     set_clock(t, o);
     bool same = o->subs.len == t->plan->n_subs;
     for (uint32_t i = 0; same && i < t->plan->n_subs; i++) {
-        same = is_sub(t, i, &o->subs.ptr[i]);
+        same = task_is_sub(t, i, &o->subs.ptr[i]);
         seek(t, i, &o->subs.ptr[i]);
     }
     return same ? 0 : err_set(reterr, ERR_CORRUPT, "a snapshot of other inputs");
@@ -292,6 +285,19 @@ static int own_of(const struct save_chunk *chunks, size_t n, struct own *ret, st
         return err_set(reterr, ERR_CORRUPT, "a snapshot without the task's own chunk");
     }
     return read_own(chunks[n - 1].bytes, ret, reterr);
+}
+
+bool task_was(const struct save_chunk *chunks, size_t n, struct task_sub **ret, size_t *ret_n)
+{
+    struct err err;
+    struct own o = {0};
+    if (own_of(chunks, n, &o, &err) != 0) {
+        VEC_DONE(&o.subs);
+        return false;
+    }
+    *ret = o.subs.ptr;
+    *ret_n = o.subs.len;
+    return true;
 }
 
 /* Behind those of the engine: the openings of alerts, if there are any, then the task's own. */
@@ -378,7 +384,7 @@ int task_succeed_loaded(struct task *t, const struct save_chunk *chunks, size_t 
         set_clock(t, &o);
         for (uint32_t i = 0; i < t->plan->n_subs; i++) {
             VEC_EACH (&o.subs, x) {
-                if (is_sub(t, i, x)) {
+                if (task_is_sub(t, i, x)) {
                     seek(t, i, x);
                 }
             }

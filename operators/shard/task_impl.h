@@ -106,6 +106,7 @@ struct eng_rows;
 void task_rows(void *arg, struct slice statement, const struct eng_rows *rows);
 void task_hop(struct task *t, int64_t clock);
 void task_lost_again(struct task *t, const struct journal_decision *d); /* LOST; task_gap.c */
+void task_forgot_again(struct task *t);                                 /* FORGOT */
 void task_gap_again(struct task *t, const struct journal_decision *d);  /* or POISON; task_gap.c */
 /* What one input puts out is bounded. True: no more of it. */
 struct eref task_ref(const struct task *t, const struct merge_take *in); /* of what is taken */

@@ -179,6 +179,9 @@ void task_trouble(const struct task *t, char *to, size_t n)
     if (t->counts.gaps > 0 && at < n) {
         at += (size_t)snprintf(to + at, n - at, "%sinput was lost", at > 0 ? "; " : "");
     }
+    if (t->counts.forgot > 0 && at < n) {
+        at += (size_t)snprintf(to + at, n - at, "%swhat rules held was lost", at > 0 ? "; " : "");
+    }
     if (t->counts.over > 0 && at < n) {
         (void)snprintf(to + at, n - at, "%sone input made too much", at > 0 ? "; " : "");
     }

@@ -38,4 +38,17 @@ int task_succeed_load(struct task *t, const struct save_chunk *chunks, size_t n,
                       struct eng_succeeded *ret, struct err *reterr) NODISCARD;
 int task_succeed_loaded(struct task *t, const struct save_chunk *chunks, size_t n, uint64_t seq,
                         struct err *reterr) NODISCARD;
+
+struct task_sub { /* a sub-stream and how far it was taken; the topic by the hash of its name */
+    uint64_t topic, author;
+    uint32_t part;
+    struct merge_pos pos;
+    int64_t largest;
+};
+
+/* Where a task was at its snapshot, whatever else of it can be read: by its own numbers of
+ * sub-streams, to be given back with mem_free. False: that cannot be read either. */
+bool task_was(const struct save_chunk *chunks, size_t n, struct task_sub **ret, size_t *ret_n);
+/* This task's sub-stream is that one. */
+bool task_is_sub(const struct task *t, uint32_t i, const struct task_sub *x);
 #endif

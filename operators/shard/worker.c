@@ -32,6 +32,7 @@ struct mine { /* a task of the thread */
     uint32_t made_up;               /* times */
     int64_t not_before, unreleased; /* unreleased: waits since then for whoever had it; 0 */
     uint32_t restarts;
+    char why[sizeof((struct worker_task *)NULL)->why]; /* it was lost, and is not live since */
 };
 
 struct worker {
@@ -271,7 +272,7 @@ static void copy_task(struct worker *w, const struct mine *m)
     *to = (struct worker_task){.laid = laid_ref(m->is.laid),
                                .group = m->is.group,
                                .part = m->is.part,
-                               .leaving = m->leaving,
+                               .leaving = m->leaving && m->why[0] == '\0', /* it stays */
                                .over = m->over,
                                .clock = MERGE_NO_CLOCK,
                                .unreleased_ns = m->unreleased > 0 ? now_of(w) - m->unreleased : 0,
@@ -292,6 +293,10 @@ static void copy_task(struct worker *w, const struct mine *m)
         copy_rules(to, t);
         copy_lacks(to, t);
         (void)snprintf(to->why, sizeof to->why, "%.159s", slot_task_why(w->slot, i));
+    }
+    if (m->why[0] != '\0') { /* the last time; out of the slot it waits for the next one */
+        to->state = m->in_slot ? to->state : SLOT_LOST;
+        memcpy(to->why, m->why, sizeof to->why);
     }
 }
 
@@ -402,6 +407,7 @@ static void add(struct worker *w, struct mine *m)
     t.moved = m->is.moved;
     t.after_death &= !t.ends;
     t.asks = m->is.laid->past != NULL && m->awaits == 0 && !t.ends;
+    t.tried = m->made_up > 0;
     m->is.after_death = m->failed = false;
     slot_add(w->slot, &t);
     m->in_slot = true;
@@ -421,6 +427,9 @@ static void leave(struct worker *w, struct mine *m, uint32_t at, bool lost)
     m->restarts += again && !waits;
     m->not_before = again ? now_of(w) + (waits ? ASK_NS : RESTART_NS) : 0;
     m->unreleased = waits && m->unreleased == 0 ? now_of(w) : m->unreleased;
+    if (again && !waits) {
+        (void)snprintf(m->why, sizeof m->why, "%.159s", slot_task_why(w->slot, at));
+    }
     slot_remove(w->slot, lineage_of(&m->is), lost ? SLOT_LEAVE : end_of(&m->is));
 }
 
@@ -446,6 +455,7 @@ static void has_begun(const struct worker *w, struct mine *m, uint32_t at)
     if (at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LIVE) {
         m->is.moved = false;
         m->unreleased = 0;
+        m->why[0] = '\0';
     }
 }
 

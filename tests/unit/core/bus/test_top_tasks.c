@@ -37,7 +37,7 @@ TEST(tasks_are_shown_by_what_they_take)
     top_tasks_add(
         t, SLICE("a/quiet/logs/0"),
         SLICE("{\"incomplete\":[{\"statement\":\"logs/a\"}],\"incomplete_statements\":3}"));
-    CHECK_HAS("input was lost: 3 statements of 1 tasks may lack it", show(t, 5, &b));
+    CHECK_HAS("was lost: 3 statements of 1 tasks may lack it", show(t, 5, &b));
     top_tasks_add(t, SLICE("a/busy/logs/0"), SLICE_NONE);
     CHECK(strstr(show(t, 5, &b), "busy") == NULL);
     top_tasks_free(t);

@@ -236,7 +236,8 @@ static void see(struct gap_found *f, const struct rec *e)
     v = rec_find_text(e->payload, e->payload_len, SLICE("reason"));
     CHECK_SLICE("DeadLetter", e->type);
     f->gaps += slice_eq(val_slice(*v), SLICE("gap"));
-    f->others += !slice_eq(val_slice(*v), SLICE("gap"));
+    f->states += slice_eq(val_slice(*v), SLICE("state"));
+    f->others += !slice_eq(val_slice(*v), SLICE("gap")) && !slice_eq(val_slice(*v), SLICE("state"));
 }
 
 struct gap_found *gap_read_all(struct gap_world *w)

@@ -34,7 +34,7 @@ struct gap_world {
 struct gap_found {
     uint32_t seen[EVENTS_MAX];
     int64_t n[EVENTS_MAX]; /* what the rule had counted */
-    uint32_t gaps, others, beats;
+    uint32_t gaps, states, others, beats;
     int64_t beat; /* the time of the last one */
 };
 

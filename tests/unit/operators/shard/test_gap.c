@@ -106,6 +106,64 @@ TEST(gap_behind_rules_that_nobody_knows_any_more)
     gap_unmake(w);
 }
 
+/* Letters that say that what rules held is lost. */
+static void check_states(struct gap_world *w, uint32_t want)
+{
+    struct gap_found *f = gap_read_all(w);
+    CHECK_EQ(want, f->states);
+    mem_free(f);
+}
+
+/* Likewise, but their snapshot says where they were, and their journal how far they went on: what
+ * they held is lost, and none of their input, be it behind the snapshot or what came after they
+ * died. It is played again the same. */
+TEST(gap_behind_rules_that_nobody_knows_but_their_snapshot_input_goes_on)
+{
+    for (uint32_t behind = 0; behind <= 10; behind += 10) {
+        struct gap_world *w = gap_make(100000000);
+        gap_send(w, 100);
+        gap_pass(w, 2000000000); /* a snapshot behind all of it */
+        w->snapshot_ns = 0;
+        gap_kill_worker(w);
+        gap_begin(w, false);
+        gap_pass(w, 2000000000);
+        gap_send(w, behind);
+        gap_kill_worker(w);
+        gap_send(w, 50);
+        w->rules = 7;
+        gap_begin(w, false);
+        gap_pass(w, 2000000000);
+        CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
+        CHECK_EQ(0, task_counts(slot_task(w->slot, 0)).gaps);
+        CHECK_EQ(1, task_counts(slot_task(w->slot, 0)).forgot);
+        check_lacks(w, "hl/all hl/recent ");
+        gap_check(w, 0, 0, 0, 50);
+        check_states(w, 1);
+        gap_kill_worker(w);
+        gap_begin(w, false);
+        gap_pass(w, 2000000000);
+        CHECK_EQ(1, task_counts(slot_task(w->slot, 0)).forgot);
+        gap_send(w, 10);
+        gap_check(w, 0, 0, 0, 60);
+        check_states(w, 1);
+        gap_unmake(w);
+    }
+}
+
+/* Rules that read nothing yet have lost nothing to read. */
+TEST(gap_behind_rules_that_nobody_knows_an_empty_partition_has_no_gap)
+{
+    struct gap_world *w = gap_make(0);
+    gap_send(w, 1);
+    gap_kill_worker(w);
+    w->rules = 7;
+    gap_begin(w, false);
+    gap_pass(w, 2000000000);
+    CHECK_EQ(1, task_counts(slot_task(w->slot, 0)).gaps);
+    CHECK_EQ(1, task_counts(slot_task(w->slot, 0)).forgot);
+    gap_unmake(w);
+}
+
 TEST(gap_a_journal_that_cannot_be_played_is_passed_over)
 {
     struct gap_world *w = gap_make(0); /* no snapshot: the journal is all there is */

@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/bus/bus_conf.h"
 #include "core/bus/bus_topics.h"
+#include "core/codec/endian.h"
 #include "core/event/batch_dec.h"
 #include "core/event/batch_enc.h"
 #include "core/event/frame.h"
@@ -333,6 +334,54 @@ TEST(sources_that_are_silent_hold_nobody_up)
     CHECK(put_by_readers(worker) >= 200);
     struct worker_look look = worker_look(worker);
     CHECK_STR("", look.why);
+    worker_free(worker);
+    bus_writer_close(w.out);
+    bus_client_free(w.c);
+    bus_free(w.bus);
+}
+
+/* Tasks that say that they could not begin; of them, in *ret, those that are lost just now. */
+static uint32_t lost(struct worker *worker, uint32_t *ret)
+{
+    uint32_t n, told = 0;
+    const struct worker_task *t = worker_tasks(worker, &n);
+    *ret = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        told += strstr(t[i].why, "of a newer program") != NULL && !t[i].leaving;
+        *ret += t[i].state == SLOT_LOST;
+    }
+    return told;
+}
+
+/* It is tried again each second. Whoever looks meanwhile is told so, and why, each time. */
+TEST(a_task_that_cannot_begin_says_so_also_between_two_attempts)
+{
+    struct world w = {.document = document};
+    struct err err;
+    uint32_t n = 0, looks = 0, told = 0, all = 0;
+    open_world(&w);
+    struct arena *a = arena_new(NULL, "test", 64 << 20);
+    char key[8];
+    uint64_t lineage = lay_out(a, document)->groups[1].tasks[2].plan->lineage;
+    endian_put_be64(key, lineage);
+    struct bus_put put = {.to = {bus_topic(w.c, SLICE("journal")), (uint32_t)(lineage % 64)},
+                          .key = slice_of(key, sizeof key),
+                          .value = SLICE("\xff of a newer program"),
+                          .token = 9};
+    CHECK_OK(bus_put(w.out, &put, &err), err);
+    wait_for(&w, 9, BUS_EV_DELIVERED);
+    struct worker *worker = begin(&w);
+    for (int i = 0; i < 200 && lost(worker, &n) == 0; i++) {
+        bus_wait(w.c, 50000000);
+    }
+    for (; looks < 500; looks++) {
+        told += lost(worker, &n) == 1;
+        all += n;
+        bus_wait(w.c, 5000000);
+    }
+    CHECK_EQ(looks, told);
+    CHECK(all > 0 && all <= looks);
+    arena_free(a);
     worker_free(worker);
     bus_writer_close(w.out);
     bus_client_free(w.c);
