@@ -249,6 +249,44 @@ static struct slice take_tenant(struct slice *path)
     return SLICE_NONE;
 }
 
+/* Parameters whose values are words of a list. All others are names, of what may not be there yet;
+ * api_limit reads the number. */
+static const struct {
+    const char *name, *words;
+} worded[] = {
+    {"dryRun", "server"},
+    {"state", "live replay lost ended"}, /* of tasks: operators/operator_tasks.c */
+};
+
+static bool is_word_of(struct slice words, struct slice value)
+{
+    struct slice one;
+    while (slice_split(&words, ' ', &one)) {
+        if (slice_eq(one, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: answered. */
+static bool takes_value(const struct api_call *c, const char *name, struct slice value)
+{
+    if (value.len == 0) {
+        api_problem(c->req, PROBLEM_QUERY, "%s has no value", name);
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(worded); i++) {
+        if (strcmp(worded[i].name, name) == 0 && !is_word_of(slice_str(worded[i].words), value)) {
+            api_problem(c->req, PROBLEM_QUERY, "%s is '" SLICE_FMT "': expected %s%s", name,
+                        SLICE_ARG(value), strchr(worded[i].words, ' ') != NULL ? "one of " : "",
+                        worded[i].words);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_params(struct api_call *c, const struct route *route, struct slice query)
 {
     struct slice name, value;
@@ -261,12 +299,16 @@ static bool read_params(struct api_call *c, const struct route *route, struct sl
                !slice_eq(name, slice_str(c->params[i].name))) {
             i++;
         }
-        if (name.len == 0) {
+        if (name.len == 0 && value.len == 0) { /* "&&" */
             continue;
         }
         if (i == API_PARAMS_MAX || c->params[i].name == NULL) {
             api_problem(c->req, PROBLEM_QUERY, "there is no parameter '" SLICE_FMT "' here",
                         SLICE_ARG(name));
+            return false;
+        }
+        if (c->params[i].value.ptr != NULL) {
+            api_problem(c->req, PROBLEM_QUERY, "%s is given twice", c->params[i].name);
             return false;
         }
         int64_t n = value.len <= API_TEXT_MAX ? http_unescape(value, true, c->params[i].text) : -1;
@@ -276,6 +318,9 @@ static bool read_params(struct api_call *c, const struct route *route, struct sl
             return false;
         }
         c->params[i].value = slice_of(c->params[i].text, (size_t)n);
+        if (!takes_value(c, c->params[i].name, c->params[i].value)) {
+            return false;
+        }
     }
     return true;
 }

@@ -51,6 +51,7 @@ static struct job *job_new(struct api_call *c, bool removes)
     j->api = c->api;
     j->req = c->req;
     j->removes = removes;
+    j->dry = api_param(c, "dryRun").ptr != NULL;
     j->tenant = slice_sub(key, 0, slice_find(key, '/'));
     j->name = slice_sub(key, j->tenant.len + 1, key.len);
     buf_init(&j->text, API_BODY_MAX);
@@ -602,19 +603,6 @@ static bool is_document(const struct http_req *r)
     return fits;
 }
 
-/* False: answered. */
-static bool read_dry(struct api_call *c, struct job *j)
-{
-    struct slice dry = api_param(c, "dryRun");
-    if (dry.ptr != NULL && !slice_eq(dry, SLICE("server"))) {
-        api_problem(c->req, PROBLEM_QUERY, "dryRun is '" SLICE_FMT "': expected server",
-                    SLICE_ARG(dry));
-        return false;
-    }
-    j->dry = dry.ptr != NULL;
-    return true;
-}
-
 static bool has_name(struct api_call *c)
 {
     if (doc_is_name(c->name) && doc_is_name(api_tenant(c))) {
@@ -637,7 +625,7 @@ void api_graph_put(struct api_call *c)
         return;
     }
     struct job *j = job_new(c, false);
-    if (!read_dry(c, j) || !has_conditions(j)) {
+    if (!has_conditions(j)) {
         job_free(j);
         return;
     }
@@ -654,7 +642,7 @@ void api_graph_delete(struct api_call *c)
         return;
     }
     struct job *j = job_new(c, true);
-    if (!read_dry(c, j) || !has_conditions(j)) {
+    if (!has_conditions(j)) {
         job_free(j);
         return;
     }
