@@ -130,6 +130,15 @@ static void local_free(struct bus *bus)
     mem_free(b);
 }
 
+/* Nobody may be writing any more, so that it would never be known that there is room again: who was
+ * told so stays told for a while. */
+static bool is_full(const struct local_store *s)
+{
+    static const int64_t told_ns = 5 * CLOCK_NS_PER_S;
+    int64_t at = (int64_t)atomic_load(&s->counters.full_ns);
+    return at != 0 && clock_mono(&s->clock) - at < told_ns;
+}
+
 static struct bus_stats local_stats(const struct bus *bus)
 {
     struct local_store *s = ((const struct local_bus *)bus)->store;
@@ -146,7 +155,8 @@ static struct bus_stats local_stats(const struct bus *bus)
                               .refused = atomic_load(&n->refused),
                               .syncs = atomic_load(&n->syncs),
                               .used_bytes = atomic_load(&n->used_bytes),
-                              .quota_bytes = s->quota_bytes};
+                              .quota_bytes = s->quota_bytes,
+                              .full = is_full(s)};
 }
 
 int bus_local_report(struct bus *b, struct bus_local_report *ret_report, struct err *reterr)

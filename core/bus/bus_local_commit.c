@@ -268,6 +268,9 @@ static void fail_op(struct local_group *g, struct local_op *op)
                             : full  ? BUS_EV_FULL
                             : dead  ? BUS_EV_UNKNOWN
                                     : BUS_EV_ABORTED;
+    if (full) {
+        bus_local_room_refused(s);
+    }
     if (dead && plain) {
         err.code = ERR_UNKNOWN;
     }

@@ -74,6 +74,7 @@ int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw,
 int bus_local_room_small(struct local_store *s, struct err *reterr) NODISCARD;
 /* LMDB has found no room all the same: what to tell, and more care from now on. */
 int bus_local_room_missed(struct local_store *s, struct err *reterr);
+void bus_local_room_refused(struct local_store *s); /* somebody was told so: bus_stats.full */
 void bus_local_room_used(struct local_store *s, uint64_t bytes);
 /* Clears dead readers' slots, names those that hold pages too long. */
 void bus_local_pins_check(struct local_store *s);

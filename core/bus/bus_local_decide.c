@@ -78,6 +78,7 @@ static void decide_commit(struct local_group *g, struct local_op *op)
         op->ev.err = NULL;
     } else if (accept(g, op->txn, true, &err) != 0) {
         atomic_fetch_add(&s->counters.fulls, 1);
+        bus_local_room_refused(s);
         *bus_local_op_fail(op, BUS_EV_FULL, false) = err;
     }
 }
@@ -88,6 +89,7 @@ static void decide_plain(struct local_group *g, struct local_op *op)
     op->ev.kind = BUS_EV_DELIVERED;
     if (accept(g, op->txn, false, &err) != 0) {
         atomic_fetch_add(&g->s->counters.refused, op->puts.len);
+        bus_local_room_refused(g->s);
         *bus_local_op_fail(op, BUS_EV_REFUSED, false) = err;
     }
 }

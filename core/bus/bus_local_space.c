@@ -285,6 +285,11 @@ int bus_local_room(struct local_store *s, uint64_t bytes, uint64_t raw, struct e
     return 0;
 }
 
+void bus_local_room_refused(struct local_store *s)
+{
+    atomic_store(&s->counters.full_ns, (uint64_t)clock_mono(&s->clock));
+}
+
 int bus_local_room_missed(struct local_store *s, struct err *reterr)
 {
     s->room.margin = MIN(s->room.margin * 2 + s->file_bytes / s->page_bytes / 16,

@@ -79,7 +79,7 @@ struct local_run {
 
 struct local_counters {
     _Atomic uint64_t puts, put_bytes, reads, read_bytes, commits, aborts, unknowns, fences, fulls,
-        refused, syncs, used_bytes;
+        refused, syncs, used_bytes, full_ns; /* room was refused last; 0: never */
 };
 
 struct local_pin {

@@ -99,6 +99,7 @@ struct bus_stats {
     uint64_t syncs;  /* local: one per group commit */
     uint64_t taints; /* kafka: producers recreated because a request's fate was unknown */
     uint64_t used_bytes, quota_bytes;
+    bool full; /* local: a write was refused for want of room within the last 5 s */
 };
 
 #endif

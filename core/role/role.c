@@ -163,6 +163,17 @@ static int open_bus(struct process *p, struct err *reterr)
     return bus_new(&conf, &p->env.bus, reterr);
 }
 
+/* Who sends work meanwhile is refused: it belongs to where there is room, or has to wait. */
+static bool has_room(void *arg, char *why, size_t size)
+{
+    const struct process *p = arg;
+    bool full = bus_stats(p->env.bus).full;
+    if (full) {
+        (void)snprintf(why, size, "it refuses writes for want of room; kaiju doctor says of what");
+    }
+    return !full;
+}
+
 static int open_pages(struct process *p, struct err *reterr)
 {
     const struct role_settings *s = &p->settings;
@@ -171,6 +182,7 @@ static int open_pages(struct process *p, struct err *reterr)
     p->env.health = health_new();
     health_routes(p->env.health, http_server_router(p->env.http));
     health_watch(p->env.health, "main", p->env.loop);
+    health_check(p->env.health, "bus", has_room, p);
     p->counted = role_stats_new(&p->env);
     if (s->tls_cert != NULL) {
         struct tls_conf tls = {.cert_file = s->tls_cert,

@@ -55,9 +55,11 @@ TEST(local_a_group_that_fails_answers_everybody)
     struct bus_writer *w = suite_open(a, "slot");
     suite_put(a, w, tp, "k", "before");
     (void)suite_commit(a, w);
+    CHECK(!bus_stats(s.bus).full);
     for (int round = 0; round < 3; round++) {
         disk_full(true);
         check_ends(a, w, tp);
+        CHECK(bus_stats(s.bus).full);
         disk_full(false);
     }
     struct err err;

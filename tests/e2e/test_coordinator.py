@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.error
 
 from program import BROKERS, Case, KAIJU, SOURCE, run, uses_librdkafka
 
@@ -240,6 +241,32 @@ class Graphs(Api):
         for query in ("limit=0", "limit=x", "limit=1001", "offset=3", "limit=%zz"):
             self.refused(self.ask("GET", "rulegraphs?" + query), 400, "KJ-API-0004")
 
+    def test_parameters_that_are_wrong_are_refused_by_every_resource(self):
+        """Those that it has not, without a value, twice, or with one that is none of its words, by name;
+        what may yet come to be there is only not found."""
+        of = {"rulegraphs": ("limit",), "rulegraphs/checkout": (), "rulegraphs/checkout/status": (),
+              "status": (), "workers": (), "topology": ("graph",), "events": ("type",),
+              "tasks": ("limit", "cursor", "graph", "group", "worker", "state"),
+              "alerts/events": (), "problems": ()}
+        self.new("checkout")
+        for path, params in of.items():
+            wrong = {"nonsense=1": "nonsense", "=1": "''"}
+            for name in params:
+                wrong[f"{name}="] = f"{name} has no value"
+                wrong[name] = f"{name} has no value"
+                wrong[f"{name}=live&{name}=live" if name != "limit" else "limit=1&limit=2"] = \
+                    f"{name} is given twice"
+            if "limit" in params:
+                wrong.update({f"limit={n}": "expected 1 to 1000" for n in ("0", "x", "-1", "1e3", "1001")})
+            if "state" in params:
+                wrong.update({f"state={s}": "expected one of live replay lost ended"
+                              for s in ("bogus", "LIVE", "live%20replay", "live,lost")})
+            for query, words in wrong.items():
+                said = self.refused(self.ask("GET", f"{path}?{query}"), 400, "KJ-API-0004")
+                self.assertIn(words, said["detail"], (path, query))
+        for query in ("state=ended", "graph=none", "worker=none&group=g&state=lost&limit=1", "&&"):
+            self.assertEqual(self.get("tasks?" + query)["items"], [])
+
     def test_other_refusals(self):
         self.refused(self.ask("GET", "nothing"), 404, "KJ-API-0001")
         self.refused(self.ask("GET", "tenants/x/status"), 404, "KJ-API-0001")
@@ -413,6 +440,11 @@ class Life(Api):
             if answer.status not in (200, 201):
                 break
         self.refused(answer, 507, "KJ-API-0014")
+        with self.assertRaises(urllib.error.HTTPError) as raised:
+            self.coordinator.get("/readyz")
+        self.assertEqual((503, "bus: it refuses writes for want of room; kaiju doctor says of what\n"),
+                         (raised.exception.code, raised.exception.read().decode()))
+        self.assertEqual("ok\n", self.coordinator.get("/healthz"))
         refusing = threading.Thread(target=lambda: [self.put(text=big + "# more", **ANY) for _ in range(40)])
         refusing.start()
         done = run("doctor", "--look", "300ms", "--api", f"http://{self.coordinator.addr}")
@@ -422,6 +454,7 @@ class Life(Api):
                                       r"just now, \d+ in all; its disk has \d+ MiB free\n")
         self.assertEqual(self.ask("GET", "rulegraphs/checkout").json["document"],
                          big + f"# {i - 1}\n")
+        self.coordinator.wait_ready()  # nobody wants room any more
 
     def test_there_is_a_largest_number_of_graphs(self):
         rows = [(f"default/g{i}", {"format": 1, "tenant": "default", "name": f"g{i}", "version": 1,
