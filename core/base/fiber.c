@@ -149,7 +149,10 @@ struct fiber *fiber_new(void)
     if (stack == MAP_FAILED) {
         return NULL;
     }
-    (void)mprotect(stack, page, PROT_NONE);
+    if (mprotect(stack, page, PROT_NONE) != 0) { /* without it a deep stack writes over others */
+        (void)munmap(stack, page + STACK);
+        return NULL;
+    }
     struct fiber *f = MEM_NEW(struct fiber);
     f->stack = stack;
     f->page = page;
