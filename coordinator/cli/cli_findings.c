@@ -301,17 +301,27 @@ static void refused(const struct pair *p, struct buf *out)
     }
 }
 
+/* What `incomplete` tells, too. */
+static bool is_told(struct slice how)
+{
+    static const char *const own[] = {"input was lost", "what rules held was lost"};
+    struct slice part;
+    bool all = true;
+    while (slice_split(&how, ';', &part)) {
+        bool one = false;
+        for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+            one |= slice_eq(slice_trim(part), slice_str(own[i]));
+        }
+        all &= one;
+    }
+    return all;
+}
+
 /* Lost input and rules that are not deployed have findings of their own. */
 static void degraded(const struct pair *p, struct buf *out)
 {
-    static const char *const own[] = {"input was lost", "what rules held was lost",
-                                      "input was lost; what rules held was lost"};
     const char *how = text(p->now, "degraded");
-    bool told = how[0] == '\0' || text(p->now, "why")[0] != '\0';
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        told |= strcmp(how, own[i]) == 0;
-    }
-    if (!told) {
+    if (how[0] != '\0' && text(p->now, "why")[0] == '\0' && !is_told(slice_str(how))) {
         (void)buf_addf(out, "does less than its rules say: %s", how);
     }
 }

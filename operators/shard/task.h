@@ -29,7 +29,7 @@ struct task_counts {
     uint64_t taken, events, marks, late, dropped, ticks, put, refused, records, poison;
     uint64_t alerts, dead, over; /* rows, letters; outputs of one input that were too much */
     uint64_t gaps;               /* times that input was lost */
-    uint64_t forgot;             /* times that what rules held was */
+    uint64_t forgot, journals;   /* times that what rules held was; that the journal was */
 };
 
 enum {

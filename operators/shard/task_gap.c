@@ -137,6 +137,7 @@ static void note_lost(struct task *t, uint64_t number)
     *VEC_PUSH(&t->decisions) = (struct journal_decision){
         .kind = JOURNAL_LOST, .take = merge_takes(t->merge), .time = (int64_t)number};
     t->counts.gaps++;
+    t->counts.journals++;
     t->lacks = true;
     t->lacked = merge_clock(t->merge);
     task_input_begin(t, (struct eref){0, 0});

@@ -176,6 +176,12 @@ void task_trouble(const struct task *t, char *to, size_t n)
         at += (size_t)snprintf(to + at, n - at, "%s'" SLICE_FMT "' was stopped by a limit",
                                at > 0 ? "; " : "", SLICE_ARG(halted));
     }
+    if (t->counts.journals > 0 && at < n) {
+        at += (size_t)snprintf(to + at, n - at,
+                               "%sits journal was lost, so input up to where it began again is not "
+                               "taken",
+                               at > 0 ? "; " : "");
+    }
     if (t->counts.gaps > 0 && at < n) {
         at += (size_t)snprintf(to + at, n - at, "%sinput was lost", at > 0 ? "; " : "");
     }

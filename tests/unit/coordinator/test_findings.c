@@ -116,6 +116,12 @@ TEST(nothing_is_found_where_nothing_is_wrong)
     list = find("", behind, "{'lag_ns':8000000000,'lag_records':60,'taken':1100}", true);
     CHECK_EQ(0, json_array_size(list)); /* it catches up */
     json_decref(list);
+    list = find("", "", "{'degraded':'what rules held was lost; input was lost'}", true);
+    CHECK_EQ(0, json_array_size(list)); /* no statement lacks it any more */
+    json_decref(list);
+    list = find("", "", "{'degraded':'its journal was lost; input was lost'}", true);
+    CHECK_EQ(1, json_array_size(list));
+    json_decref(list);
 }
 
 TEST(retention_may_come_near_to_what_a_snapshot_needs)

@@ -319,6 +319,9 @@ TEST(gap_a_journal_that_is_lost_behind_its_snapshot_is_told)
         gap_pass(w, 1000000000);
         CHECK_EQ(SLOT_LIVE, slot_state(w->slot));
         CHECK(task_counts(slot_task(w->slot, 0)).gaps == 1 + PARTS || i > 0);
+        char trouble[160];
+        task_trouble(slot_task(w->slot, 0), trouble, sizeof trouble);
+        CHECK(i > 0 || strstr(trouble, "its journal was lost") != NULL);
         gap_check(w, 100, 120, 1 + PARTS, 0);
         if (i == 0) {
             gap_kill_worker(w);
