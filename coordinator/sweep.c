@@ -257,7 +257,8 @@ static void add(struct sweep *s, struct slice key, uint32_t bytes, bool mark)
 }
 
 /* Of a strange lineage first the mark, then the root, also if it was not seen yet; then the rest.
- * In order of keys, all of one lineage stands together. */
+ * In order of keys, all of one lineage stands together. Where not all was read, a later mark may
+ * stand under the key of one that is over: that one waits for the next pass. */
 static void plan(struct sweep *s)
 {
     VEC(struct one) all = {0};
@@ -285,7 +286,8 @@ static void plan(struct sweep *s)
             any = true;
             last = lineage;
         }
-        if (!root && !(over && !first)) { /* a mark that is over has a new one in its place */
+        if (!root &&
+            !(over && (!first || s->full))) { /* a mark that is over has a new one in its place */
             add(s, key, x->bytes, false);
         }
     }

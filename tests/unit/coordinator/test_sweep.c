@@ -656,6 +656,40 @@ TEST(sweep_more_than_can_be_held_goes_in_parts)
     unmake(w);
 }
 
+static void put_mark(struct world *w, uint64_t lineage, int64_t journal_end)
+{
+    char key[SWEPT_KEY_BYTES], value[SWEPT_VALUE_BYTES];
+    put(w, "state", (uint32_t)(lineage % 64), swept_mark(lineage, key),
+        swept_write(journal_end, value));
+}
+
+/* One that is over, of which a later one has taken the place behind what could be held. */
+TEST(sweep_a_later_mark_stays_where_not_all_can_be_held)
+{
+    struct world *w = make();
+    struct err err;
+    struct bus_tp tp = {bus_topic(w->god, SLICE("journal")), STRANGE % 64};
+    CHECK_OK(bus_trim(w->god, tp, 1, TAG, &err), err);
+    put_mark(w, STRANGE + 64, 1);
+    for (int i = 0; i < 50; i++) {
+        pass(w, CLOCK_NS_PER_MS);
+        for (uint32_t k = 0; k < 500; k++) {
+            put_state(w, STRANGE, "nodenodegg\2....", CHUNK - 8, (uint32_t)i * 500 + k);
+        }
+    }
+    put_mark(w, STRANGE + 64, 9);
+    pass(w, CLOCK_NS_PER_S);
+    begin_leader(w);
+    pass(w, 60 * CLOCK_NS_PER_S);
+    check_mine(w, 3);
+    struct there t = look(w, STRANGE);
+    CHECK_EQ(0, t.root + t.chunks + t.others);
+    t = look(w, STRANGE + 64);
+    CHECK_EQ(1, t.mark);
+    CHECK_EQ(9, t.over);
+    unmake(w);
+}
+
 /* The mark says where the journal ended; it goes when retention has been there. */
 TEST(sweep_a_mark_goes_when_its_journal_is_gone)
 {
