@@ -57,7 +57,8 @@ BAD = {
     "cycle": (["@name('one') insert into A select body from LogRecord",
                "@name('two') insert into B select body from A",
                "@name('three') insert into A select body from B"], "{cascade: 2000}"),
-    "ticks": (["@name('tick') insert into T select 1 as n from pattern [every timer:interval(1 msec)]"],
+    "ticks": (["@name('tick') insert into T select 1 as n from pattern [LogRecord -> every "
+               "timer:interval(1 msec)]"],
               ""),
     "matches": (["@name('back') insert into R select body from LogRecord where 'aaaaaaaaaaaaaaaaaaaaaaaa"
                  "aaaaaaaaaaaa!' || body regexp '(a|aa|a+)+(a|b)+(a*a*a*)*c'"], ""),
@@ -73,6 +74,12 @@ levels:
 """
 
 
+def bad_graph(name):
+    rules, limits = BAD[name]
+    return BASE.format(name=name, level="logs") + "".join(f"      {rule};\n" for rule in rules) + (
+        f"    limits: {limits}\n" if limits else "")
+
+
 def key_bytes(key):
     """Of a key as kaiju tail prints it: in base64, if it is no text."""
     try:
@@ -84,6 +91,9 @@ def key_bytes(key):
 class Bed(Case):
     def totals(self):
         return self.last_totals(self.events("events"))
+
+    def each(self):
+        return sum(e["type"] == "Each" for e in self.events("events"))
 
     def there(self):
         return collections.Counter(e["context"]["service.name"] for e in self.events("logs"))
@@ -124,9 +134,8 @@ class Rules(Bed):
         an expression that backtracks: the neighbour says what it has to of each line; status
         and doctor name who is degraded, by which limit and rule. What was dropped is dropped again."""
         role = self.begin("--bus-partitions", "1")
-        for name, (rules, limits) in BAD.items():
-            self.apply(role, BASE.format(name=name, level="logs") + "".join(
-                f"      {rule};\n" for rule in rules) + (f"    limits: {limits}\n" if limits else ""))
+        for name in BAD:
+            self.apply(role, bad_graph(name))
         self.apply(role, WHOLE)
         role.wait_log(r'msg="graph is live" graph=default/whole')
         for n in range(10):
@@ -149,9 +158,6 @@ class Rules(Bed):
         role.stop(signal.SIGKILL)
         self.same_again("hoards", 0)
         self.same_again("whole", 2000)
-
-    def each(self):
-        return sum(e["type"] == "Each" for e in self.events("events"))
 
     def test_each_line_counts_once_though_the_process_dies(self):
         """Snapshots are made all the time, in slices of different sizes, so that it dies within

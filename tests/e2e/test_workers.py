@@ -5,6 +5,7 @@ once, as a reader of committed records sees it."""
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -44,10 +45,10 @@ class Workers(test_rules.Bed):
                  if any(name.endswith(f"-{w.process.pid}") for w in workers)}
         return len(found) == len(workers) and sum(len(t) for t in found.values()) == TASKS
 
-    def begin_all(self):
-        self.coordinator = self.role("coordinator", *self.bus)
+    def begin_all(self, *args):
+        self.coordinator = self.role("coordinator", *self.bus, *args)
         self.coordinator.wait_ready(90)
-        self.ingest = self.role("ingest", *self.bus)
+        self.ingest = self.role("ingest", *self.bus, *args)
         self.ingest.wait_ready(90)
         self.ingest.otlp = self.ingest.wait_log(
             r'msg="receiving OTLP" addr=\S+\n(?:.*\n)*?.*msg="receiving OTLP" addr=(\S+)').group(1)
@@ -86,6 +87,54 @@ class Workers(test_rules.Bed):
         for worker in workers:
             self.assertEqual(0, worker.stop())
 
+
+    def task_of(self, graph):
+        """The only one, as it is told."""
+        return next((t for t in json.loads(self.coordinator.get("/api/v1/tasks"))["items"]
+                     if t["graph"] == graph), {})
+
+    def doctor(self):
+        return run("doctor", "--look", "100ms", "--api", f"http://{self.coordinator.addr}").stdout
+
+    def test_graphs_that_cost_without_bound_leave_their_neighbour_alone(self):
+        """As in test_rules, of five tasks on two workers with a slot each: the neighbour has said what it
+        has to of each line soon, nobody dies or loses a slot, who is degraded is named with the limit and
+        the rule, and what was dropped is dropped again."""
+        few = ("--bus-partitions", "1")
+        self.begin_all(*few)
+        workers = [self.worker(*few, "--operator-slots", "1") for _ in range(2)]
+        self.until("writable", lambda: '"writable":true' in
+                   self.coordinator.get("/api/v1/status").replace(" ", ""), 90)
+        graphs = [*test_rules.BAD, "whole"]
+        for name in graphs[:-1]:
+            self.apply(self.coordinator, test_rules.bad_graph(name))
+        self.apply(self.coordinator, test_rules.WHOLE)
+        self.until("not all is live on both", lambda: len(self.spread()) == 2 and
+                   sum(map(len, self.spread().values())) == len(graphs), 60)
+        slowest = 0
+        for n in range(5):
+            began = time.monotonic()
+            self.assertEqual(200, post(self.ingest.otlp, "logs", logs(400, 1 + n * 400)).status)
+            self.until("the neighbour waits", lambda: self.each() == 400 * (n + 1), 20)
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 8)
+        said = r"hoards.*state: no more than 200000, then drop_oldest \('waits'\)"
+        self.until("who holds too much is not degraded", lambda: re.search(said, self.doctor()))
+        self.until("nor who never ended", lambda: re.search(
+            r"cycle.*'(one|two|three)' was stopped by a limit", self.doctor()))
+        phases = {name: json.loads(self.coordinator.get(f"/api/v1/rulegraphs/{name}/status"))["phase"]
+                  for name in graphs}
+        self.assertEqual(("degraded", "degraded", "running"),
+                         (phases["hoards"], phases["cycle"], phases["whole"]))
+        self.assertLessEqual(self.task_of("hoards")["held_bytes"], 210000)
+        self.assertIn("was stopped by a limit", self.task_of("cycle")["degraded"])
+        self.assertEqual("", self.task_of("whole").get("degraded", ""))
+        for worker in workers:
+            self.assertIsNone(worker.process.poll())
+            self.assertNotRegex(worker.log(), "a slot is lost|a task is lost")
+            worker.stop(signal.SIGKILL)
+        self.same_again("hoards", 0)
+        self.same_again("whole", 2000)
 
     def refused(self):
         done = run("doctor", "-o", "json", "--look", "10ms", "--api",
