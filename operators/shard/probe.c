@@ -23,6 +23,7 @@ struct probe_party {
     VEC(struct route_leaf *) leaves;
     uint64_t record; /* that `events` is of */
     VEC(uint32_t) events;
+    VEC(void *) watchers;
     const uint32_t *wanted; /* in the arena of that record */
 };
 
@@ -83,6 +84,7 @@ static void party_free(struct probe *p, struct probe_party *who)
     route_sweep(p->route);
     VEC_DONE(&who->leaves);
     VEC_DONE(&who->events);
+    VEC_DONE(&who->watchers);
     mem_free(who->filters);
     mem_free(who);
 }
@@ -253,6 +255,31 @@ void probe_record(struct probe *p, struct arena *a, const struct rec *events, ui
             memcpy(to, (*who)->events.ptr, bytes);
         }
         (*who)->wanted = to;
+    }
+}
+
+void probe_watch(struct probe_party *who, void *arg)
+{
+    *VEC_PUSH(&who->watchers) = arg;
+}
+
+void probe_unwatch(struct probe_party *who, const void *arg)
+{
+    for (size_t i = who->watchers.len; i > 0; i--) {
+        if (who->watchers.ptr[i - 1] == arg) {
+            who->watchers.ptr[i - 1] = *VEC_LAST(&who->watchers);
+            who->watchers.len--;
+            return;
+        }
+    }
+}
+
+void probe_tell(const struct probe *p, void (*f)(void *to, void *arg), void *to)
+{
+    VEC_EACH (&p->touched, who) { /* from the last on: into the place of one told comes another */
+        for (size_t i = (*who)->watchers.len; i > 0; i--) {
+            f(to, (*who)->watchers.ptr[i - 1]);
+        }
     }
 }
 

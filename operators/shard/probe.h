@@ -30,6 +30,10 @@ uint64_t probe_id(const struct probe_party *who);
 /* The events of one record; what parties want of them is copied into the arena. */
 void probe_record(struct probe *p, struct arena *a, const struct rec *events, uint32_t n);
 /* Of the last record, ascending; NULL: there was no room. */
+/* Who watches a party is told when it wants something of the record: he may stop watching then. */
+void probe_watch(struct probe_party *who, void *arg);
+void probe_unwatch(struct probe_party *who, const void *arg);
+void probe_tell(const struct probe *p, void (*f)(void *to, void *arg), void *to);
 const uint32_t *probe_wanted(const struct probe *p, const struct probe_party *who, uint32_t *ret_n);
 bool probe_one(struct probe *p, const struct probe_party *who, const struct rec *event);
 

@@ -50,6 +50,7 @@ int slot_new(struct bus_client *bus, const struct slot_conf *conf, const struct 
 static void one_free(struct slot *s, struct slot_one *o)
 {
     slot_amid_end(s, o);
+    slot_ride_off(o);
     slot_trial_end(s, o);
     slot_party_leave(s, o);
     task_free(o->task);
@@ -140,6 +141,7 @@ void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how)
 {
     struct slot_one *o = slot_one_of(s, lineage);
     if (o != NULL && !o->leaving) {
+        slot_ride_off(o);
         o->leaving = true;
         o->how = how;
         o->final = how == SLOT_LEAVE_FINAL ||
@@ -266,6 +268,7 @@ static int64_t tick(struct slot *s, struct slot_one *o)
     if (now - since < o->conf.idle_ns) {
         return since + o->conf.idle_ns;
     }
+    slot_ride_off(o);
     int64_t clock = merge_clock(task_merge(o->task));
     if (o->probe_from == 0) {
         o->probe_from = now;
@@ -368,6 +371,7 @@ static bool take_inputs(struct slot *s, struct slot_one *o, uint32_t most, uint3
 static bool take(struct slot *s, struct slot_one *o, uint32_t most, uint32_t *n)
 {
     const struct merge *m = task_merge(o->task);
+    slot_ride_off(o);
     if (!slot_is_amid(o)) {
         slot_party(s, o);
     }
@@ -485,6 +489,9 @@ bool slot_step(struct slot *s)
 
 void slot_drain(struct slot *s)
 {
+    VEC_EACH (&s->tasks, o) {
+        slot_ride_off(*o);
+    }
     s->draining = true;
     s->last_commit = INT64_MIN / 2;
 }
@@ -523,6 +530,12 @@ uint32_t slot_find(const struct slot *s, uint64_t lineage)
         }
     }
     return UINT32_MAX;
+}
+
+uint32_t slot_find_near(const struct slot *s, uint64_t lineage, uint32_t at)
+{
+    bool there = at < s->tasks.len && s->tasks.ptr[at]->conf.plan->lineage == lineage;
+    return there ? at : slot_find(s, lineage);
 }
 
 uint32_t slot_tasks(const struct slot *s)
@@ -583,5 +596,6 @@ const char *slot_why(const struct slot *s)
 struct task *slot_task(struct slot *s, uint32_t i)
 {
     assert(i < s->tasks.len);
+    slot_ride_off(s->tasks.ptr[i]);
     return s->tasks.ptr[i]->beside ? NULL : s->tasks.ptr[i]->task;
 }

@@ -124,6 +124,7 @@ enum slot_leave { SLOT_LEAVE, SLOT_LEAVE_SAVED, SLOT_LEAVE_FINAL, SLOT_LEAVE_DEL
 void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how);
 /* Its number, until tasks leave; UINT32_MAX: it is not there. */
 uint32_t slot_find(const struct slot *s, uint64_t lineage);
+uint32_t slot_find_near(const struct slot *s, uint64_t lineage, uint32_t at); /* there, perhaps */
 uint32_t slot_tasks(const struct slot *s);
 /* LOST: it alone is; it may be removed and added again. */
 enum slot_state slot_task_state(const struct slot *s, uint32_t i);

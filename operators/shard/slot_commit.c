@@ -100,6 +100,7 @@ static bool cut_all(struct slot *s)
         if (o->state != SLOT_LIVE || (!says && slot_cut_due(s, o) > now)) {
             continue;
         }
+        slot_ride_off(o);
         slot_note_cut(s, o);
         if (task_cut(o->task, s->epoch, &o->cut, &err) != 0) {
             slot_lose_one(s, o, "%s", err.msg);

@@ -66,6 +66,7 @@ static bool is_near(const struct slot_scan *c, const struct slot_input *in)
 
 void slot_floor_told(struct slot *s, struct slot_scan *c, int64_t low)
 {
+    slot_ride_end(c);
     c->low_first = c->told ? c->low_first : low;
     c->low = MAX(c->low, low);
     c->told = true;

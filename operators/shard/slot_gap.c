@@ -19,6 +19,7 @@ enum { GAP_ARENA = 64 << 20 };
 
 void slot_gap_found(struct slot_scan *c, int64_t left)
 {
+    slot_ride_end(c);
     c->gap = left;
     c->next = left;
     c->end_since = INT64_MAX;
@@ -35,6 +36,7 @@ static bool pass(struct slot *s, const struct slot_scan *c, struct slot_input *i
 {
     struct slot_one *o = in->one;
     bool behind = true;
+    slot_ride_off(o);
     for (uint32_t k = 0; k < in->n && o->state != SLOT_LOST; k++) {
         uint32_t sub = in->first + k;
         struct merge *m = task_merge(o->task);

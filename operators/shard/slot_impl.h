@@ -62,6 +62,7 @@ struct slot_one { /* a task and what the slot knows of it */
     bool beside; /* a thread beside has its task */
     struct slot_trial trial;
     struct slot_amid amid;
+    struct slot_input *riding;       /* slot_ride.c; NULL: none of its inputs */
     bool in_cut, seen;               /* seen: its record was found after UNKNOWN, */
     int64_t seen_at;                 /* there */
     int64_t probe_from, probe_clock; /* 0: no probe */
@@ -135,7 +136,6 @@ static inline bool slot_is_amid(const struct slot_one *o)
     return o->amid.fiber != NULL;
 }
 void slot_lose(struct slot *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* The task alone; the others go on. */
 void slot_lose_one(struct slot *s, struct slot_one *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* slot_lag.c */
 void slot_took(struct slot *s, int64_t ns, uint32_t partitions); /* a commit did */

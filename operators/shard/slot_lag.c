@@ -118,12 +118,14 @@ static void add_input(const struct slot *s, const struct slot_input *in, struct 
         at = MAX(at, p.offset + (p.index > 0));
         waits |= merge_has(m, in->first + k);
     }
+    at = in->rides ? MAX(at, c->ride.next) : at;
     if (c == NULL || (!waits && c->end_since != INT64_MAX)) {
         return;
     }
     lag->records += MAX(c->known_end - at, 0);
-    if (in->taken_ms > 0) {
-        lag->ns = MAX(lag->ns, clock_wall(s->clock) - in->taken_ms * CLOCK_NS_PER_MS);
+    int64_t taken_ms = in->rides ? MAX(in->taken_ms, c->ride.time_ms) : in->taken_ms;
+    if (taken_ms > 0) {
+        lag->ns = MAX(lag->ns, clock_wall(s->clock) - taken_ms * CLOCK_NS_PER_MS);
     }
 }
 

@@ -52,6 +52,7 @@ void slot_party(struct slot *s, struct slot_one *o)
 
 void slot_party_leave(struct slot *s, struct slot_one *o)
 {
+    slot_ride_off(o);
     probe_leave(s->probe, o->party);
     o->party = NULL;
     task_party(o->task, 0, 0);
@@ -59,10 +60,12 @@ void slot_party_leave(struct slot *s, struct slot_one *o)
 
 void slot_hints_begin(struct slot_scan *c)
 {
-    c->some = c->asleep = false;
-    VEC_EACH (&c->inputs, in) {
-        c->some |= (*in)->one->party != NULL;
-        c->asleep |= task_is_asleep((*in)->one->task); /* it would have to ask for each event */
+    c->some = c->ride.riders > 0;
+    c->asleep = c->ride.riders > 0 && c->ride.asleep;
+    for (size_t i = 0; i < slot_others(c); i++) {
+        const struct slot_one *o = c->inputs.ptr[i]->one;
+        c->some |= o->party != NULL;
+        c->asleep |= task_is_asleep(o->task); /* it would have to ask for each event */
     }
 }
 

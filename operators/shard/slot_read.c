@@ -108,21 +108,34 @@ void slot_scan_assign(struct slot *s, struct slot_scan *c, int64_t from)
 
 /* ---- inputs ---- */
 
+void slot_input_swap(struct slot_scan *c, struct slot_input *in, size_t at)
+{
+    struct slot_input *other = c->inputs.ptr[at];
+    c->inputs.ptr[in->at] = other;
+    c->inputs.ptr[at] = in;
+    other->at = in->at;
+    in->at = at;
+}
+
 void slot_input_attach(struct slot_scan *c, struct slot_input *in)
 {
     assert(in->scan == NULL);
     in->scan = c;
+    in->at = c->inputs.len;
     *VEC_PUSH(&c->inputs) = in;
+    slot_input_swap(c, in, slot_others(c) - 1);
 }
 
 void slot_input_detach(struct slot_input *in)
 {
     struct slot_scan *c = in->scan;
-    for (size_t i = 0; c != NULL && i < c->inputs.len; i++) {
-        if (c->inputs.ptr[i] == in) {
-            VEC_REMOVE(&c->inputs, i);
-            break;
-        }
+    if (c == NULL) {
+        return;
+    }
+    slot_ride_off(in->one);
+    VEC_REMOVE(&c->inputs, in->at);
+    for (size_t i = in->at; i < c->inputs.len; i++) {
+        c->inputs.ptr[i]->at = i;
     }
     in->scan = NULL;
 }
@@ -415,6 +428,7 @@ static uint32_t hand_to(struct slot *s, struct slot_scan *c, struct slot_input *
 {
     uint32_t sub = sub_of(in, author);
     struct slot_lane *lane = sub != UINT32_MAX ? &in->lanes[sub - in->first] : NULL;
+    slot_ride_off(in->one); /* of another partition */
     in->next = MAX(in->next, piece->offset + 1);
     if (lane == NULL || lane->withheld || piece->offset < lane->next ||
         slot_withholds(s, in, lane, piece->offset)) {
@@ -439,17 +453,13 @@ static void hand_out(struct slot *s, struct slot_scan *c, struct slot_batch *b,
 {
     bool rides = slot_ride_may(c, piece->hint, piece->n);
     uint64_t ridden = c->ride.events + (rides ? piece->n : 0), wants = 0;
-    VEC_EACH (&c->inputs, at) {
-        struct slot_input *in = *at;
-        if (in->rides) {
-            uint32_t n = 0;
-            (void)probe_wanted(s->probe, in->ride_party, &n);
-            if (n == 0) {
-                continue;
-            }
-            slot_ride_leave(c, in);
-        }
+    if (rides) {
+        slot_ride_wanted(s, c);
+    }
+    for (size_t i = 0; i < slot_others(c);) {
+        struct slot_input *in = c->inputs.ptr[i];
         wants += hand_to(s, c, in, b, piece, author, bytes, ridden);
+        i += in->rides ? 0 : 1; /* who rides now has changed places with the last of these */
     }
     if (rides) {
         slot_ride_on(c, piece);
@@ -466,6 +476,7 @@ static void end_author(const struct slot_scan *c, uint64_t author)
         const struct slot_input *in = *at;
         uint32_t sub = sub_of(in, author);
         if (sub != UINT32_MAX && !in->lanes[sub - in->first].withheld) {
+            slot_ride_off(in->one);
             merge_end(task_merge(in->one->task), sub);
         }
     }
@@ -528,15 +539,14 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
 {
     struct slot_batch *b = batch_new(s);
     c->end_since = INT64_MAX;
-    VEC_EACH (&c->inputs, at) {
-        const struct slot_input *in = *at;
+    for (size_t i = 0; i < slot_others(c); i++) { /* who rides is there already */
+        const struct slot_input *in = c->inputs.ptr[i];
         in->one->probe_from = 0;
         for (uint32_t k = 0; k < in->n; k++) {
             merge_may_skip(task_merge(in->one->task), in->first + k, false);
         }
     }
     slot_hints_begin(c);
-    slot_ride_begin(c);
     for (uint32_t i = 0; i < ev->count && ev->records[i].offset < c->stop; i++) {
         if (arena_stats(b->arena).used_bytes >
             BATCH_FULL) { /* it is free when all of it is taken */
@@ -547,7 +557,6 @@ void slot_scan_records(struct slot *s, struct slot_scan *c, const struct bus_ev 
         c->next = ev->records[i].offset + 1;
         c->known_end = MAX(c->known_end, c->next);
     }
-    slot_ride_end(c);
     slot_batch_drop(b);
     if (ev->count > 0 && ev->records[ev->count - 1].offset + 1 >= c->stop) {
         is_over(s, c);
@@ -569,6 +578,7 @@ static void now_quiet(struct slot_scan *c)
 
 void slot_scan_end(struct slot *s, struct slot_scan *c, const struct bus_ev *ev)
 {
+    slot_ride_end(c); /* time may go on without inputs */
     c->next = MAX(c->next, ev->offset);
     c->known_end = MAX(c->known_end, ev->offset);
     if (ev->offset >= c->stop) {

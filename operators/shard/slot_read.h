@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/vec.h"
 #include "core/bus/bus_types.h"
+#include "operators/shard/slot_ride.h"
 
 struct merge_hint;
 struct merge_piece;
@@ -42,14 +43,16 @@ struct slot_input { /* one task's view of a partition */
     struct slot_lane *lanes;
     bool near;         /* retention is near the floor */
     bool rides;        /* slot_ride.c: since so many events of the ride, */
+    size_t at;         /* in the scan's list */
     uint32_t ride_sub; /* of that sub-stream */
     uint64_t ride_from;
-    const struct probe_party *ride_party;
+    struct probe_party *ride_party;
 };
 
-struct slot_ride { /* of a scan: records that were passed over by all who ride */
-    uint32_t riders;
-    uint64_t events;
+struct slot_ride {               /* of a scan: records that were passed over by all who ride */
+    uint32_t riders;             /* the last of the scan's inputs */
+    bool asleep;                 /* one of them sleeps */
+    uint64_t events;             /* in all */
     int64_t next, time_ms, peak; /* behind the last record; its time; their largest ts */
     int64_t limit, clock, bound; /* of all riders, the strictest (merge_ride) */
 };
@@ -93,6 +96,7 @@ struct slot_scan *slot_scan_find(const struct slot *s, uint32_t load, const stru
 struct slot_scan *slot_scan_new(struct slot *s, uint32_t load, const struct slot_scan *like);
 void slot_scan_assign(struct slot *s, struct slot_scan *c, int64_t from);
 void slot_input_attach(struct slot_scan *c, struct slot_input *in);
+void slot_input_swap(struct slot_scan *c, struct slot_input *in, size_t at); /* with who is there */
 void slot_input_detach(struct slot_input *in);
 void slot_batch_drop(struct slot_batch *b);
 struct slot_scan *slot_scan_at(const struct slot *s, uint64_t tag); /* NULL: it is gone */
@@ -131,14 +135,10 @@ void slot_scan_seek(struct slot *s, struct slot_scan *c, int64_t to);
 /* slot.c: few events of a record concern the task. They are taken as it is handed out, so that what
  * comes behind them can be passed over: not for long, and only if nothing is waited for. */
 void slot_take_early(struct slot *s, struct slot_one *o);
-/* slot_ride.c. A record of which so much is known is taken by all riders whom it does not concern,
- * once it was handed out (slot_ride_on); false: nobody rides now. */
-void slot_ride_begin(struct slot_scan *c);
-bool slot_ride_may(struct slot_scan *c, const struct merge_hint *h, uint32_t n);
-void slot_ride_on(struct slot_scan *c, const struct merge_piece *p);
-void slot_ride_join(struct slot_scan *c, struct slot_input *in, uint32_t sub, uint64_t from);
-void slot_ride_leave(struct slot_scan *c, struct slot_input *in);
-void slot_ride_end(struct slot_scan *c);
+static inline size_t slot_others(const struct slot_scan *c) /* inputs that do not ride: the first */
+{
+    return c->inputs.len - c->ride.riders;
+}
 void slot_piece_done(void *arg, void *owner);
 /* All inputs of the task have been at their end since then; INT64_MAX: not all are. */
 int64_t slot_idle_since(const struct slot_one *o);

@@ -90,6 +90,7 @@ void slot_input_stands(struct slot_input *in, int64_t at)
 void slot_scan_seek(struct slot *s, struct slot_scan *c, int64_t to)
 {
     struct err err;
+    slot_ride_end(c);
     VEC_EACH (&c->inputs, at) {
         struct slot_input *in = *at;
         for (uint32_t k = 0; k < in->n; k++) {
@@ -181,12 +182,11 @@ static bool lag(struct slot *s, struct slot_input *in)
 
 static bool somebody_waits(const struct slot *s, const struct slot_scan *c)
 {
-    VEC_EACH (&c->inputs, in) {
-        if (slot_has_room(s, *in)) {
-            return c->load == SLOT_LOADS;
-        }
+    bool room = c->ride.riders > 0; /* who rides has nothing that waits */
+    for (size_t i = 0; i < slot_others(c) && !room; i++) {
+        room = slot_has_room(s, c->inputs.ptr[i]);
     }
-    return false;
+    return room && c->load == SLOT_LOADS;
 }
 
 /* A task can go on only with what comes here. */
@@ -208,11 +208,10 @@ void slot_hold(struct slot *s, struct slot_scan *c, bool may_lag)
 {
     struct err err;
     bool full = false, drains = false;
-    may_lag = may_lag && somebody_waits(s, c);
-    for (size_t i = c->inputs.len; i > 0; i--) {
+    for (size_t i = slot_others(c); i > 0; i--) {
         struct slot_input *in = c->inputs.ptr[i - 1];
         size_t most = c->paused ? budget(s, in) / 2 : budget(s, in);
-        if (in->buffered > most && !(may_lag && lag(s, in))) {
+        if (in->buffered > most && !(may_lag && somebody_waits(s, c) && lag(s, in))) {
             full = true;
             drains |= !merge_is_held(task_merge(in->one->task));
         }

@@ -120,6 +120,7 @@ bool slot_snap_before_cut(struct slot *s, struct slot_one *o)
     bool silent = !task_is_dirty(o->task);
     p->behind = task_has_news(o->task) ? slot_now(s) : p->behind;
     if (p->state == SNAP_NONE && is_due(s, o) && !snap_set_has_puts(slot_snap_set(o))) {
+        slot_ride_off(o);
         bool final = o->final, cut = task_snapshot(o->task, p->set);
         p->state = cut ? SNAP_CUT : SNAP_NONE;
         if (cut) {

@@ -25,6 +25,7 @@ enum { BESIDE_BYTES = 2 << 20 }; /* made in a few milliseconds */
 
 struct mine { /* a task of the thread */
     struct worker_want is;
+    uint32_t at; /* in the slot it was there last */
     bool in_slot, wanted, leaving;
     bool over, failed;              /* of a graph that is deleted: it has ended; it could not */
     bool makes_up;                  /* of rules that are over: it only ends */
@@ -215,6 +216,15 @@ static enum slot_leave end_of(const struct worker_want *w)
     return (enum slot_leave)atomic_load(&w->laid->ends[n]);
 }
 
+/* Where the slot has it; UINT32_MAX: it has not. */
+static uint32_t place_of(const struct worker *w, struct mine *m)
+{
+    bool there = w->slot != NULL && m->in_slot;
+    uint32_t at = there ? slot_find_near(w->slot, lineage_of(&m->is), m->at) : UINT32_MAX;
+    m->at = at != UINT32_MAX ? at : m->at;
+    return at;
+}
+
 /* ---- looking ---- */
 
 static int64_t now_of(const struct worker *w)
@@ -264,11 +274,10 @@ static void tell_amid(struct worker_task *to)
     }
 }
 
-static void copy_task(struct worker *w, const struct mine *m)
+static void copy_task(struct worker *w, struct mine *m)
 {
     struct worker_task *to = VEC_PUSH(&w->copies);
-    uint32_t i =
-        w->slot != NULL && m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
+    uint32_t i = place_of(w, m);
     *to = (struct worker_task){.laid = laid_ref(m->is.laid),
                                .group = m->is.group,
                                .part = m->is.part,
@@ -464,7 +473,7 @@ static void settle(struct worker *w)
 {
     for (size_t i = w->mine.len; i > 0; i--) {
         struct mine *m = &w->mine.ptr[i - 1];
-        uint32_t at = m->in_slot ? slot_find(w->slot, lineage_of(&m->is)) : UINT32_MAX;
+        uint32_t at = place_of(w, m);
         bool lost = at != UINT32_MAX && slot_task_state(w->slot, at) == SLOT_LOST;
         has_begun(w, m, at);
         if (m->leaving && m->is.laid->deleted) {

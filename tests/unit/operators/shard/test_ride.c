@@ -40,6 +40,7 @@ struct world {
     uint64_t seed, ridden, put[GRAPHS]; /* put: by tasks beside it, without a slot */
     int64_t ts, snapshot_ns;
     uint32_t sent;
+    uint64_t aboard;           /* times that a task rode on between two events of the bus */
     struct slot_counts counts; /* of slots that ended */
 };
 
@@ -122,6 +123,9 @@ static void pass(struct world *w, int64_t ns)
         (void)bus_sim_step(w->small.bus, until - bus_sim_now(w->small.bus));
         for (int n = bus_poll(w->worker, ev, 16), i = 0; i < n; i++) {
             slot_on_event(w->slot, &ev[i]);
+            VEC_EACH (&w->slot->tasks, o) {
+                w->aboard += (*o)->riding != NULL;
+            }
         }
         for (int i = 0; i < 50 && slot_step(w->slot); i++) {
         }
@@ -297,6 +301,7 @@ TEST(tasks_that_ride_are_where_they_had_come_one_by_one)
     check(&w);
     end(&w);
     CHECK(w.ridden > RECORDS * PER_RECORD); /* of GRAPHS times as many */
+    CHECK(w.aboard > 0);
     unmake(&w);
 }
 
