@@ -23,7 +23,6 @@
 #include <stdatomic.h>
 
 struct slot;
-
 /* A run over what is there, instead of a live one: nobody is passed over, nothing ticks, inputs
  * end, and a task whose inputs have ended moves its clock to `to` and ends. */
 struct slot_range {
@@ -122,9 +121,9 @@ void slot_add(struct slot *s, const struct slot_task *task);
  * follow. DELETED: its last record says that nobody does, and its snapshot is removed. */
 enum slot_leave { SLOT_LEAVE, SLOT_LEAVE_SAVED, SLOT_LEAVE_FINAL, SLOT_LEAVE_DELETED };
 void slot_remove(struct slot *s, uint64_t lineage, enum slot_leave how);
-/* Its number, until tasks leave; UINT32_MAX: it is not there. */
+/* Its number, until tasks leave (near: perhaps that one); UINT32_MAX: it is not there. */
 uint32_t slot_find(const struct slot *s, uint64_t lineage);
-uint32_t slot_find_near(const struct slot *s, uint64_t lineage, uint32_t at); /* there, perhaps */
+uint32_t slot_find_near(const struct slot *s, uint64_t lineage, uint32_t at);
 uint32_t slot_tasks(const struct slot *s);
 /* LOST: it alone is; it may be removed and added again. */
 enum slot_state slot_task_state(const struct slot *s, uint32_t i);
