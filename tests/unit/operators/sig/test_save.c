@@ -6,6 +6,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "operators/sig/evt_serials.h"
 #include "operators/sig/load.h"
 #include "tests/test.h"
 
@@ -296,6 +297,28 @@ static bool reads(struct box *b, struct slice bytes)
     load_free(l);
     vheap_drain(b->h);
     return fine;
+}
+
+/* One object each, whether serials follow each other, lie far apart, or are the last there are. */
+TEST(evt_serials_keep_the_first_of_each)
+{
+    enum { N = 100000 };
+    const uint64_t far = UINT64_C(0x9e3779b97f4a7c15);
+    struct evt_serials s = {0};
+    uint64_t *events = mem_calloc(3 * N, sizeof *events);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t i = 0; i < N; i++) {
+            const uint64_t serials[] = {i, UINT64_MAX - i, (i + N) * far};
+            for (size_t k = 0; k < ARRAY_LEN(serials); k++) {
+                struct evt *e = (struct evt *)(void *)&events[3 * i + k], other;
+                evt_serials_soon(&s, serials[k]);
+                CHECK(evt_serials_one(&s, serials[k], round == 0 ? e : &other) == e);
+            }
+        }
+        CHECK_EQ(s.n, 3 * N);
+    }
+    evt_serials_done(&s);
+    mem_free(events);
 }
 
 TEST(load_refuses_what_is_cut_off_or_changed)
