@@ -24,8 +24,15 @@ struct snap_value { /* a page, as read */
     char bytes[];
 };
 
+struct snap_slab { /* huge pages (core/base/mem.h) in which pieces lie */
+    char *at;
+    uint32_t taken; /* bytes */
+    uint32_t held;  /* by pieces that are there, and by the set while it takes more */
+};
+
 struct snap_piece {
     char *ptr;
+    struct snap_slab *slab; /* NULL: it is of its own */
     uint32_t len;
 };
 enum { SNAP_PIECE = SNAP_VALUE_MAX / 2 }; /* small enough to be used again at once when freed */
@@ -73,6 +80,8 @@ struct snap_set {
 
     /* reading */
     struct map pages, values; /* struct snap_value by key; struct snap_read by that of value 0 */
+    struct snap_slab *slab;   /* that takes pieces; NULL: none yet */
+    size_t kept;              /* bytes of pieces, of all that came */
     VEC(struct save_chunk) chunks;
 
     /* writing */

@@ -177,6 +177,52 @@ static struct snap_read *read_of(struct snap_set *s, struct snap_key k, bool mak
     return r;
 }
 
+/* ---- pieces: of what is large they lie in huge pages, each of which goes with its last ---- */
+
+static void leave_slab(struct snap_slab *b)
+{
+    if (b != NULL && --b->held == 0) {
+        mem_free(b->at);
+        mem_free(b);
+    }
+}
+
+static void free_piece(struct snap_piece *p)
+{
+    if (p->slab == NULL) {
+        mem_free(p->ptr);
+    }
+    leave_slab(p->slab);
+    *p = (struct snap_piece){0};
+}
+
+static char *room_in_slab(struct snap_set *s, struct snap_piece *p)
+{
+    if (s->slab == NULL || MEM_HUGE - s->slab->taken < p->len) {
+        leave_slab(s->slab);
+        s->slab = MEM_NEW(struct snap_slab);
+        s->slab->at = mem_huge(MEM_HUGE);
+        s->slab->held = 1;
+    }
+    char *at = s->slab->at + s->slab->taken;
+    s->slab->taken += p->len;
+    s->slab->held++;
+    p->slab = s->slab;
+    return at;
+}
+
+static void fill_piece(struct snap_set *s, struct snap_piece *p, struct slice bytes)
+{
+    enum { FEW = 4 << 20 };
+    free_piece(p);
+    if (bytes.len > 0) {
+        p->len = (uint32_t)bytes.len;
+        s->kept += bytes.len;
+        p->ptr = s->kept > FEW ? room_in_slab(s, p) : mem_alloc(bytes.len);
+        memcpy(p->ptr, bytes.ptr, bytes.len);
+    }
+}
+
 /* What cannot be ours counts as missing. */
 static void keep_value(struct snap_set *s, const struct snap_key *k, struct slice value)
 {
@@ -191,14 +237,9 @@ static void keep_value(struct snap_set *s, const struct snap_key *k, struct slic
         (void)VEC_PUSH(&r->pieces);
     }
     for (size_t i = first; i < first + 2; i++) {
-        struct snap_piece *p = &r->pieces.ptr[i];
-        mem_free(p->ptr);
-        p->len = (uint32_t)MIN(value.len, (size_t)SNAP_PIECE);
-        p->ptr = p->len > 0 ? mem_alloc(p->len) : NULL;
-        if (p->len > 0) {
-            memcpy(p->ptr, value.ptr, p->len);
-            value = slice_of(value.ptr + p->len, value.len - p->len);
-        }
+        struct slice bytes = slice_of(value.ptr, MIN(value.len, (size_t)SNAP_PIECE));
+        fill_piece(s, &r->pieces.ptr[i], bytes);
+        value = slice_of(value.ptr + bytes.len, value.len - bytes.len);
     }
 }
 
@@ -281,8 +322,7 @@ static struct slice next_piece(struct save_more *m)
     struct snap_read *r = (struct snap_read *)(void *)m;
     struct snap_piece *was = &r->pieces.ptr[r->at], *p = was + 1;
     assert(m->left > 0 && p->len > 0);
-    mem_free(was->ptr);
-    was->ptr = NULL;
+    free_piece(was);
     r->at++;
     m->left -= p->len;
     return slice_of(p->ptr, p->len);
@@ -417,12 +457,15 @@ void snap_set_close(struct snap_set *s)
     MAP_EACH (&s->values, e) {
         struct snap_read *r = e->value;
         VEC_EACH (&r->pieces, p) {
-            mem_free(p->ptr);
+            free_piece(p);
         }
         VEC_DONE(&r->pieces);
         mem_free(r->joined);
         mem_free(r);
     }
+    leave_slab(s->slab);
+    s->slab = NULL;
+    s->kept = 0;
     map_done(&s->pages);
     map_done(&s->values);
     map_init(&s->pages, KEYS_MAX);
