@@ -2,12 +2,13 @@
  *
  * Partial matches: their rows, whether a row meets a definition, and the row of measures of a
  * complete one. Rows of group variables are lists shared by partials that begin alike; a partial is
- * one block of memory from a free list.
+ * one block of memory of the heap's.
  */
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
 #include "operators/pattern/mr_impl.h"
 #include "operators/sig/cause.h"
+#include "operators/sig/vheap_room.h"
 
 #include <assert.h>
 
@@ -40,7 +41,7 @@ static uint64_t cell_cost(const struct evt *ev)
 
 struct mr_cell *mr_cell_new(struct mr *m, struct mr_cell *prev, struct evt *ev)
 {
-    struct mr_cell *c = MEM_NEW(struct mr_cell);
+    struct mr_cell *c = vheap_take(m->env->heap, sizeof *c);
     *c = (struct mr_cell){
         .prev = prev, .ev = evt_keep(ev), .refs = 1, .len = prev != NULL ? prev->len + 1 : 1};
     lim_add(m->env->lim, LIM_STATE, cell_cost(ev));
@@ -49,13 +50,8 @@ struct mr_cell *mr_cell_new(struct mr *m, struct mr_cell *prev, struct evt *ev)
 
 struct mr_partial *mr_partial_new(struct mr *m, struct mr_part *part)
 {
-    struct mr_partial *p = m->spare;
-    if (p != NULL) {
-        m->spare = p->next;
-    } else {
-        p = mem_alloc(mr_partial_bytes(m->plan));
-    }
-    memset(p, 0, mr_partial_bytes(m->plan));
+    size_t size = mr_partial_bytes(m->plan);
+    struct mr_partial *p = memset(vheap_take(m->env->heap, size), 0, size);
     p->part = part;
     p->count = (uint32_t *)(void *)&p->slot[m->plan->n_vars];
     m->n_partials++;
@@ -86,7 +82,7 @@ struct mr_partial *mr_partial_copy(struct mr *m, const struct mr_partial *from)
 static void cell_free(struct vheap *h, struct mr_cell *c)
 {
     evt_drop(h, c->ev);
-    mem_free(c);
+    vheap_give(h, c, sizeof *c);
 }
 
 void mr_cells_free(struct mr *m, struct mr_cell *c)
@@ -124,11 +120,10 @@ void mr_partial_free(struct mr *m, struct mr_partial *p)
             evt_drop(m->env->heap, p->slot[i].ev);
         }
     }
-    p->next = m->spare;
-    m->spare = p;
     m->n_partials--;
     lim_sub(m->env->lim, LIM_PARTIALS, 1);
     lim_sub(m->env->lim, LIM_STATE, p->cost);
+    vheap_give(m->env->heap, p, mr_partial_bytes(plan));
 }
 
 void mr_partial_take(struct mr *m, struct mr_partial *p, uint16_t var, struct evt *ev)

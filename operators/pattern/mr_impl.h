@@ -25,7 +25,7 @@ union mr_slot {
 };
 
 struct mr_partial {
-    struct mr_partial *next, *prev; /* of what is free, or withheld in its partition */
+    struct mr_partial *next, *prev; /* of what is withheld in its partition */
     struct mr_part *part;           /* where */
     uint64_t begin, end;            /* numbers of rows */
     int64_t begin_ms;
@@ -59,7 +59,6 @@ struct mr {
     struct hidx by_key; /* partitions */
     size_t n_parts;
     struct mr_part *first, *last;
-    struct mr_partial *spare;
     size_t n_partials;
     uint64_t seq;                        /* of rows */
     VEC(struct mr_partial *) held;       /* in order of begin */

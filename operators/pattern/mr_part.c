@@ -5,6 +5,7 @@
  */
 #include "core/base/mem.h"
 #include "operators/pattern/mr_impl.h"
+#include "operators/sig/vheap_room.h"
 
 #include <assert.h>
 
@@ -28,12 +29,16 @@ static bool same_key(const struct dat *a, const struct dat *b, uint32_t n)
     return true;
 }
 
+static size_t key_bytes(const struct mr *m)
+{
+    return MAX(m->plan->n_partition, 1U) * sizeof(struct dat);
+}
+
 static struct mr_part *add(struct mr *m, const struct dat *key, uint64_t hash)
 {
     uint32_t n = m->plan->n_partition;
-    struct mr_part *p = MEM_NEW(struct mr_part);
-    p->hash = hash;
-    p->key = mem_calloc(n + 1, sizeof *p->key);
+    struct mr_part *p = vheap_take(m->env->heap, sizeof *p);
+    *p = (struct mr_part){.hash = hash, .key = vheap_take(m->env->heap, key_bytes(m))};
     for (uint32_t i = 0; i < n; i++) {
         p->key[i] = dat_keep(key[i]);
     }
@@ -150,8 +155,8 @@ void mr_part_free(struct mr *m, struct mr_part *p)
         dat_drop(m->env->heap, p->key[i]);
     }
     mem_free(p->prev);
-    mem_free(p->key);
-    mem_free(p);
+    vheap_give(m->env->heap, p->key, key_bytes(m));
+    vheap_give(m->env->heap, p, sizeof *p);
 }
 
 void mr_part_release(struct mr *m, struct mr_part *p)

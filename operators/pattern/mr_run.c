@@ -51,11 +51,6 @@ void mr_free(struct mr *m)
         return;
     }
     mr_clear(m);
-    while (m->spare != NULL) {
-        struct mr_partial *next = m->spare->next;
-        mem_free(m->spare);
-        m->spare = next;
-    }
     agg_block_free(&m->plan->layout, m->block, m->env->heap);
     VEC_DONE(&m->held);
     VEC_DONE(&m->ends);

@@ -9,8 +9,10 @@
 #include "core/base/mem.h"
 #include "operators/expr/period.h"
 #include "operators/pattern/pat_impl.h"
+#include "operators/sig/vheap_room.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* ---- memory of instances ---- */
 
@@ -24,8 +26,11 @@ static inline struct pat_inst *inst_new(struct pat *p, const struct pat_node *n)
     struct pat_inst *i = p->spare[n->id];
     if (i != NULL) {
         p->spare[n->id] = i->grave;
-    } else {
+    } else if (n->def->destroy != NULL) {
         i = mem_zalloc(inst_size(n));
+    } else {
+        size_t size = inst_size(n);
+        i = memset(vheap_take(p->env->heap, size), 0, size);
     }
     *i = (struct pat_inst){.node = n, .pat = p, .slot = n->slot};
     p->live++;
@@ -76,9 +81,13 @@ static void inst_release(struct pat *p, struct pat_inst *i)
     if (i->node->def->reset != NULL) {
         i->node->def->reset(i);
     }
+    p->live--;
+    if (i->node->def->destroy == NULL) {
+        vheap_give(p->env->heap, i, inst_size(i->node));
+        return;
+    }
     i->grave = p->spare[i->node->id];
     p->spare[i->node->id] = i;
-    p->live--;
 }
 
 void pat_enter(struct pat *p)
@@ -520,9 +529,7 @@ static void destroy(struct pat *p)
         while (p->spare[n] != NULL) {
             struct pat_inst *i = p->spare[n];
             p->spare[n] = i->grave;
-            if (i->node->def->destroy != NULL) {
-                i->node->def->destroy(i);
-            }
+            i->node->def->destroy(i);
             mem_free(i);
         }
     }

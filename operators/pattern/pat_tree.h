@@ -31,7 +31,8 @@ struct pat_def {
     void (*quit)(struct pat_inst *i);       /* timers, leaves; kids are quit by the caller */
     bool (*holds_used)(struct pat_inst *i); /* it collected an event whose mark is set */
     void (*reset)(struct pat_inst *i);      /* drops what it holds, keeps its memory */
-    void (*destroy)(struct pat_inst *i);    /* frees its memory */
+    /* Frees that memory; NULL: it has none, and the instance goes back to the heap. */
+    void (*destroy)(struct pat_inst *i);
     /* What pat_local.h wants to know of the node; NULL: nothing. */
     void (*tell)(const struct pat_node *n, struct pat_told *ret);
     /* What the kind adds to begin and place in the tree; when load is called there are no kids. */
@@ -79,7 +80,7 @@ struct pat {
     struct pat_ring all;
     uint64_t born;
     struct pat_inst *grave;
-    struct pat_inst **spare; /* by node id */
+    struct pat_inst **spare; /* by node id: those that have memory of their own */
     struct evt *begin;       /* kept */
     uint32_t depth;          /* calls under way */
     uint32_t nesting;        /* starts within starts */

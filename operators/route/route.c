@@ -9,6 +9,7 @@
 #include "operators/route/range.h"
 #include "operators/route/route_impl.h"
 #include "operators/route/want.h"
+#include "operators/sig/vheap_room.h"
 
 #include <assert.h>
 #include <math.h>
@@ -40,7 +41,6 @@ struct route {
     struct vheap *heap;
     const int64_t *now;
     VEC(struct per_type *) types; /* by etype.id */
-    struct route_leaf *spare;     /* free leaves, through next */
     VEC(struct route_leaf *) dead;
     VEC(const struct route_filter *) filters; /* that ever had a leaf */
     struct route_tests tests;
@@ -59,21 +59,26 @@ struct route *route_new(struct vheap *heap, const int64_t *now, bool unshared)
     return r;
 }
 
-static void free_list(struct route_leaf *l)
+static void free_leaf(struct route *r, struct route_leaf *l)
+{
+    vheap_give(r->heap, l, sizeof *l);
+}
+
+static void free_list(struct route *r, struct route_leaf *l)
 {
     while (l != NULL) {
         struct route_leaf *next = l->next;
-        mem_free(l);
+        free_leaf(r, l);
         l = next;
     }
 }
 
-static void free_tree(struct route_leaf *l)
+static void free_tree(struct route *r, struct route_leaf *l)
 {
     if (l != NULL) {
-        free_tree(l->kid[0]);
-        free_tree(l->kid[1]);
-        mem_free(l);
+        free_tree(r, l->kid[0]);
+        free_tree(r, l->kid[1]);
+        free_leaf(r, l);
     }
 }
 
@@ -90,19 +95,18 @@ void route_free(struct route *r)
         VEC_EACH (&(*t)->keyed, k) {
             struct hidx_cell *c = NULL;
             while ((c = hidx_next(&k->by_hash, c)) != NULL) {
-                free_list(c->what);
+                free_list(r, c->what);
             }
             hidx_done(&k->by_hash);
         }
         VEC_EACH (&(*t)->ranged, k) {
-            free_tree(k->root);
+            free_tree(r, k->root);
         }
-        free_list((*t)->plain);
+        free_list(r, (*t)->plain);
         VEC_DONE(&(*t)->keyed);
         VEC_DONE(&(*t)->ranged);
         mem_free(*t);
     }
-    free_list(r->spare);
     VEC_DONE(&r->types);
     VEC_DONE(&r->dead);
     VEC_DONE(&r->filters);
@@ -285,12 +289,7 @@ static struct route_leaf *leaf_new(struct route *r, const struct route_filter *f
                                    struct inst *inst, const struct ectx_ops *ops, uint64_t rank,
                                    uint64_t seq)
 {
-    struct route_leaf *l = r->spare;
-    if (l != NULL) {
-        r->spare = l->next;
-    } else {
-        l = mem_alloc(sizeof *l);
-    }
+    struct route_leaf *l = vheap_take(r->heap, sizeof *l);
     l->filter = f;
     l->bound = bound;
     l->on = on;
@@ -432,8 +431,7 @@ void route_sweep(struct route *r)
         return;
     }
     VEC_EACH (&r->dead, l) {
-        (*l)->next = r->spare;
-        r->spare = *l;
+        free_leaf(r, *l);
     }
     VEC_CLEAR(&r->dead);
 }
