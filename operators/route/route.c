@@ -15,7 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FIRSTS = 64 };
+enum { FIRSTS = 64, SOON = 16 };
 
 struct keyed { /* leaves that compare the same columns */
     uint32_t n_keys;
@@ -42,6 +42,8 @@ struct route {
     const int64_t *now;
     VEC(struct per_type *) types; /* by etype.id */
     VEC(struct route_leaf *) dead;
+    struct route_leaf *soon[SOON]; /* of loaded state: their places are on their way to the cache */
+    size_t soon_from, n_soon;      /* the oldest; they get their places in the order they came */
     VEC(const struct route_filter *) filters; /* that ever had a leaf */
     struct route_tests tests;
     bool unshared;
@@ -57,6 +59,16 @@ struct route *route_new(struct vheap *heap, const int64_t *now, bool unshared)
     r->heap = heap;
     r->now = now;
     return r;
+}
+
+static void settle(struct route *r);
+
+/* Before anybody asks for a leaf, or one comes or goes. */
+static inline void settled(struct route *r)
+{
+    if (UNLIKELY(r->n_soon > 0)) {
+        settle(r);
+    }
 }
 
 static void free_leaf(struct route *r, struct route_leaf *l)
@@ -88,6 +100,7 @@ void route_free(struct route *r)
         return;
     }
     route_sweep(r);
+    settled(r);
     VEC_EACH (&r->types, t) {
         if (*t == NULL) {
             continue;
@@ -184,6 +197,35 @@ static void key_in(struct keyed *k, struct route_leaf *l)
     }
 }
 
+/* The oldest of those that wait. */
+static void key_in_oldest(struct route *r)
+{
+    struct route_leaf *l = r->soon[r->soon_from];
+    r->soon_from = (r->soon_from + 1) % SOON;
+    r->n_soon--;
+    key_in(&type_entry(r, l->filter->type, true)->keyed.ptr[l->of], l);
+}
+
+static COLD void settle(struct route *r)
+{
+    while (r->n_soon > 0) {
+        key_in_oldest(r);
+    }
+}
+
+/* Many leaves come one behind the other, each to a place of its own that is far from the cache. */
+static void key_in_soon(struct route *r, const struct keyed *k, struct route_leaf *l)
+{
+    struct hidx_spot s = hidx_walk(&k->by_hash, l->hash);
+    if (s.cells != NULL) {
+        __builtin_prefetch(s.cells + s.i * sizeof(struct hidx_cell), 1);
+    }
+    if (r->n_soon == SOON) {
+        key_in_oldest(r);
+    }
+    r->soon[(r->soon_from + r->n_soon++) % SOON] = l;
+}
+
 /* It leads to those of its hash no more. */
 static void key_out(struct keyed *k, const struct route_leaf *l)
 {
@@ -211,7 +253,7 @@ static struct ectx context_of(struct route *r, const struct route_leaf *l, struc
         .heap = r->heap, .now = *r->now, .row = row, .inst = l->inst, .ops = l->ops};
 }
 
-static void link_keyed(struct per_type *t, struct route_leaf *l)
+static void link_keyed(struct route *r, struct per_type *t, struct route_leaf *l, bool soon)
 {
     const struct route_filter *f = l->filter;
     struct keyed *k = keyed_for(t, f);
@@ -220,10 +262,15 @@ static void link_keyed(struct per_type *t, struct route_leaf *l)
     l->first = (uint8_t)(first % FIRSTS);
     l->of = (uint32_t)(k - t->keyed.ptr);
     l->hash = hash_keys(first, l->key, f->n_keys);
-    key_in(k, l);
+    if (soon) {
+        key_in_soon(r, k, l);
+    } else {
+        settled(r);
+        key_in(k, l);
+    }
 }
 
-static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
+static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l, bool soon)
 {
     const struct route_filter *f = l->filter;
     struct evt *row[2] = {NULL, l->bound};
@@ -237,7 +284,7 @@ static void add_keyed(struct route *r, struct per_type *t, struct route_leaf *l)
         null |= dat_is_null(l->key[i]) && (f->null_ok & (1u << i)) == 0;
     }
     if (!null && !c.failed) { /* = null is never true: such a leaf is in no list */
-        link_keyed(t, l);
+        link_keyed(r, t, l, soon);
     }
 }
 
@@ -313,7 +360,7 @@ static struct route_leaf *leaf_new(struct route *r, const struct route_filter *f
 
 static struct route_leaf *add(struct route *r, const struct route_filter *f, struct evt *bound,
                               void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
-                              const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
+                              const struct ectx_ops *ops, uint64_t rank, uint64_t seq, bool soon)
 {
     struct route_leaf *l = leaf_new(r, f, bound, on, arg, inst, ops, rank, seq);
     if (f->shared && !r->unshared) {
@@ -321,7 +368,7 @@ static struct route_leaf *add(struct route *r, const struct route_filter *f, str
     }
     struct per_type *t = type_entry(r, f->type, true);
     if (f->n_keys > 0) {
-        add_keyed(r, t, l);
+        add_keyed(r, t, l, soon);
     } else if (f->ranged) {
         add_ranged(r, t, l);
     } else {
@@ -341,7 +388,7 @@ struct route_leaf *route_add_known(struct route *r, const struct route_filter *f
         for (uint32_t i = 0; i < f->n_keys; i++) {
             l->key[i] = dat_keep(key[i]);
         }
-        link_keyed(t, l);
+        link_keyed(r, t, l, false);
     } else if (f->ranged) {
         range_add(&ranged_for(t, f->range_slot)->root, l);
     } else {
@@ -365,7 +412,7 @@ struct route_leaf *route_add(struct route *r, const struct route_filter *f, stru
                              void (*on)(void *arg, struct evt *e), void *arg, struct inst *inst,
                              const struct ectx_ops *ops, uint64_t rank)
 {
-    return add(r, f, bound, on, arg, inst, ops, rank, ++r->seq);
+    return add(r, f, bound, on, arg, inst, ops, rank, ++r->seq, false);
 }
 
 struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, struct evt *bound,
@@ -373,7 +420,7 @@ struct route_leaf *route_add_at(struct route *r, const struct route_filter *f, s
                                 const struct ectx_ops *ops, uint64_t rank, uint64_t seq)
 {
     r->named = MAX(r->named, seq);
-    return add(r, f, bound, on, arg, inst, ops, rank, seq);
+    return add(r, f, bound, on, arg, inst, ops, rank, seq, true);
 }
 
 void route_renumber(struct route *r, struct route_leaf *l, uint64_t seq)
@@ -393,6 +440,7 @@ void route_renumber(struct route *r, struct route_leaf *l, uint64_t seq)
 void route_remove(struct route *r, struct route_leaf *l)
 {
     assert(!l->dead);
+    settled(r);
     l->dead = true;
     if (l->test != NULL) {
         route_test_leave(&r->tests, l);
@@ -614,6 +662,7 @@ static void in_order(struct route_hits *hits)
 static void match_all(struct route *r, struct evt *e, struct route_hits *hits)
 {
     struct asking a = {r, e, hits};
+    settled(r);
     VEC_CLEAR(&hits->v);
     r->events++;
     match_type(&a, e->type, NULL);
@@ -638,6 +687,7 @@ void route_probe(struct route *r, struct evt *e, struct route_hits *hits)
 void route_match_as(struct route *r, const struct etype *as, struct evt *e, struct route_hits *hits)
 {
     struct asking a = {r, e, hits};
+    settled(r);
     VEC_CLEAR(&hits->v);
     r->events++;
     match_type(&a, as, NULL);

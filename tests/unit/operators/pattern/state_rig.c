@@ -258,6 +258,7 @@ void rig_break(const char *text, uint32_t seed, uint32_t rounds)
             mr_free(src->mr);
             src->pat = NULL;
             src->mr = NULL;
+            route_sweep(b.e->route);
             vheap_drain(eng_heap(b.e));
             CHECK_EQ(live, vheap_live(eng_heap(b.e)));
             CHECK_EQ(leaves, route_count(b.e->route));
