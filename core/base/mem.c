@@ -81,7 +81,7 @@ void *mem_zalloc_line(size_t n)
     if (UNLIKELY(p == NULL)) {
         out_of_memory(n);
     }
-    return memset(p, 0, bytes);
+    return memset(large(p, bytes), 0, bytes);
 }
 
 void *mem_calloc(size_t n, size_t size)

@@ -166,6 +166,27 @@ static void add_loaded(struct join *j, uint32_t num, struct evt *e)
     join_store_add(&j->s[num], e, &v);
 }
 
+/* Those that a window has, which is all there are. Each is fetched before it is its turn: they were
+ * read long ago. */
+static void add_all(struct join *j, uint32_t num, const struct evts *all)
+{
+    enum { AHEAD = 8 };
+    struct join_store *s = &j->s[num];
+    struct join_vals v[AHEAD];
+    for (size_t i = 0; i < all->len + AHEAD; i++) {
+        if (i >= AHEAD) {
+            join_store_add(s, all->ptr[i - AHEAD], &v[i % AHEAD]);
+        }
+        if (i < all->len && j->keyed) {
+            join_store_vals(s, all->ptr[i], &v[i % AHEAD]);
+            join_store_soon(s, v[i % AHEAD].hash);
+        }
+        if (i + 2 * AHEAD < all->len) {
+            __builtin_prefetch(all->ptr[i + 2 * AHEAD]->p);
+        }
+    }
+}
+
 static void add_held(struct join *j, uint32_t num, struct load *l)
 {
     struct sel_src *src = &j->in->src[num];
@@ -183,9 +204,7 @@ static void add_held(struct join *j, uint32_t num, struct load *l)
     if (mixed) {
         qsort(all.ptr, all.len, sizeof *all.ptr, by_serial);
     }
-    for (size_t i = 0; i < all.len; i++) {
-        add_loaded(j, num, all.ptr[i]);
-    }
+    add_all(j, num, &all);
     if (j->s[num].mixed || (all.len > 0 ? last < j->s[num].newest : last > 0)) {
         load_fail(l, "events of a join that cannot have come in the order of their numbers");
     }

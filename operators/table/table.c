@@ -5,6 +5,7 @@
  * the key in them is all that a look-up touches.
  */
 #include "core/base/mem.h"
+#include "operators/sig/vheap_room.h"
 #include "operators/table/table_impl.h"
 
 #include <assert.h>
@@ -71,7 +72,7 @@ static void entry_free(struct entry *n)
     cause_live_free(n->live);
     mem_free(n->ever);
     evt_drop(t->heap, n->e);
-    mem_free(n);
+    vheap_give(t->heap, n, sizeof *n);
 }
 
 void table_close(struct trows *r)
@@ -179,7 +180,7 @@ static void index_out(struct trows *r, const struct entry *n)
 struct entry *table_new_entry(struct trows *r, struct evt *row, uint64_t hash)
 {
     struct table *t = r->t;
-    struct entry *n = mem_alloc(sizeof *n);
+    struct entry *n = vheap_take(t->heap, sizeof *n);
     *n = (struct entry){.rows = r, .e = evt_keep(row), .hash = hash, .cut = r->cut};
     evt_number(t->heap, row);
     row->p[t->block] = dat_long((int64_t)(uintptr_t)n);
