@@ -118,10 +118,10 @@ static void add_input(const struct slot *s, const struct slot_input *in, struct 
         at = MAX(at, p.offset + (p.index > 0));
         waits |= merge_has(m, in->first + k);
     }
-    at = in->rides ? MAX(at, c->ride.next) : at;
     if (c == NULL || (!waits && c->end_since != INT64_MAX)) {
         return;
     }
+    at = in->rides ? MAX(at, c->ride.next) : at;
     lag->records += MAX(c->known_end - at, 0);
     int64_t taken_ms = in->rides ? MAX(in->taken_ms, c->ride.time_ms) : in->taken_ms;
     if (taken_ms > 0) {

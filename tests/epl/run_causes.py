@@ -114,6 +114,8 @@ class Rules:
         for why, pattern in EXCEPT:
             if re.search(pattern, bare, re.I | re.S):
                 return why
+        if re.search(AGGREGATES, bare, re.I) and re.search(r"\boutput\b", bare, re.I):
+            return "values of the moment when they are put out"
         if any(re.search(UNTAGGED, p) for p in re.findall(r"\bpattern\b(?:\s*@\w+)*\s*\[(.*)\]", bare, re.S | re.I)):
             return "events without a tag"
         for t in set(re.findall(r"\w+", bare)):
@@ -173,8 +175,6 @@ class Check:
             why = "nothing is left in a group, or only time has made it"
         if not why and len(row["causes"]) >= KEPT:
             why = "a sample"
-        if not why and re.search(AGGREGATES, text, re.I) and re.search(r"\boutput\b", text, re.I):
-            why = "values of the moment when they are put out"
         if not why and re.search(AGGREGATES, text, re.I) and re.search(r"#(sort|rank|time_accum)\b", text, re.I):
             why = "values in which an event is not that did not stay"
         if not why and "NaN" in json.dumps(row["row"]) and re.search(AGGREGATES, text, re.I):

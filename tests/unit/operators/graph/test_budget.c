@@ -161,7 +161,8 @@ static void play(const char *rule)
     is_like(&r, &again);
     (void)printf("%6.2f MiB counted, %6.2f taken: %s\n", (double)peak / (1 << 20),
                  (double)most / (1 << 20), rule);
-    CHECK(peak <= BUDGET + MORE && most <= 2 * (size_t)BUDGET);
+    CHECK(peak <= BUDGET + MORE);
+    CHECK(most <= 2 * (size_t)BUDGET + MEM_HUGE); /* a block of the heap that is hardly used */
     CHECK(eng_dropped(r.e, LIM_STATE) > 0 && r.hits > 0);
     eng_free(r.e);
     eng_free(again.e);
