@@ -171,7 +171,7 @@ static int64_t thread_cpu_ns(void)
     "apiVersion: kaiju/v1\nkind: RuleGraph\nname: large\nlevels:\n"                                \
     "  - name: metrics\n    bound: 0s\n    partitions: 1\n    epl: |\n"
 
-/* One that reached the limit would lose the match. */
+/* One that reached the limit would lose the match, and hold less than is asked for. */
 #define UNBOUNDED "    limits: {state: 1000000000000}\n"
 
 /* What the task holds. */
@@ -180,7 +180,7 @@ static const struct kind {
 } kinds[] = {
     {"rows", LEVEL
      "      @name('large') insert into Out select node, count(*) as n, count(distinct name) as d\n"
-     "        from Metric#time(30 days) group by node having count(*) < 0;\n"},
+     "        from Metric#time(30 days) group by node having count(*) < 0;\n" UNBOUNDED},
     {"events",
      LEVEL "      create window Held#keepall (node string, name string, value double);\n"
            "      insert into Held select node, name, value from Metric;\n"
