@@ -196,6 +196,8 @@ static void free_piece(struct snap_piece *p)
     *p = (struct snap_piece){0};
 }
 
+static_assert((size_t)SNAP_PIECE <= MEM_HUGE, "a piece lies in one slab");
+
 static char *room_in_slab(struct snap_set *s, struct snap_piece *p)
 {
     if (s->slab == NULL || MEM_HUGE - s->slab->taken < p->len) {
